@@ -1,0 +1,17 @@
+#pragma once
+/// Attention by ATen's scaled_dot_product_attention, which picks a fused kernel where it has one.
+
+#include <ATen/ops/scaled_dot_product_attention.h>
+
+#include "silica/op/attention.hpp"
+
+namespace silica::device::aten {
+
+struct Attention {
+    static Tensor run(const Tensor& q, const Tensor& k, const Tensor& v, const std::optional<Tensor>& mask, bool causal,
+                      double scale) {
+        return at::scaled_dot_product_attention(q, k, v, mask, /*dropout_p=*/0.0, causal, scale);
+    }
+};
+
+}  // namespace silica::device::aten

@@ -1,0 +1,16 @@
+#pragma once
+/// Rows of a table that is kept as it is.
+
+#include <ATen/ops/embedding.h>
+
+#include "silica/op/embedding.hpp"
+
+namespace silica::device::aten {
+
+struct Embedding {
+    using Packed = op::Plain;
+    static Packed pack(Tensor table, std::optional<Tensor> /*bias*/) { return {std::move(table)}; }
+    static Tensor run(const Tensor& ids, const Packed& table) { return at::embedding(table.weight, ids); }
+};
+
+}  // namespace silica::device::aten

@@ -1,0 +1,16 @@
+#pragma once
+/// Linear by ATen on weights that are kept as they are.
+
+#include <ATen/ops/linear.h>
+
+#include "silica/op/linear.hpp"
+
+namespace silica::device::aten {
+
+struct Linear {
+    using Packed = op::Plain;
+    static Packed pack(Tensor weight, std::optional<Tensor> bias) { return {std::move(weight), std::move(bias)}; }
+    static Tensor run(const Tensor& x, const Packed& w) { return at::linear(x, w.weight, w.bias); }
+};
+
+}  // namespace silica::device::aten

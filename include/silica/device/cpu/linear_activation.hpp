@@ -1,0 +1,29 @@
+#pragma once
+/// Linear and activation on the CPU: oneDNN applies the activation to each block of y while it is in cache.
+
+#include "silica/device/aten/activate.hpp"
+#include "silica/device/cpu/linear.hpp"
+#include "silica/op/linear_activation.hpp"
+
+namespace silica {
+
+template <>
+struct Kernel<op::LinearActivation, device::Cpu> {
+    using Linear = Kernel<op::Linear, device::Cpu>;
+
+    static Tensor run(const Tensor& x, const Linear::Packed& w, Activation act) {
+        if (w.blocked) {
+            namespace onednn = device::onednn;
+            switch (act) {
+                case Activation::gelu: return onednn::linear(x, w.weight, w.bias, "gelu", "none");
+                case Activation::gelu_tanh: return onednn::linear(x, w.weight, w.bias, "gelu", "tanh");
+                case Activation::relu: return onednn::linear(x, w.weight, w.bias, "relu");
+                case Activation::silu: return onednn::linear(x, w.weight, w.bias, "swish");
+                default: break;
+            }
+        }
+        return device::aten::Activate::run(Linear::run(x, w), act);
+    }
+};
+
+}  // namespace silica

@@ -1,0 +1,68 @@
+#pragma once
+/// NVIDIA GPUs, reached through LibTorch's device-neutral interfaces: no header here needs the CUDA toolkit.
+
+#include <string>
+
+#include <c10/core/CachingDeviceAllocator.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+
+#include "silica/device/cpu.hpp"
+
+namespace silica::device {
+
+struct Cuda {
+    static constexpr std::string_view name = "cuda";
+    static constexpr c10::DeviceType type = c10::DeviceType::CUDA;
+    using chain = Chain<Cuda, Cpu>;
+    using default_precision = precision::Bf16;
+
+    static Availability available() {
+        if (!c10::impl::hasDeviceGuardImpl(type)) {
+            return {false, "this LibTorch is built without CUDA (install a CUDA build of torch)"};
+        }
+        try {
+            if (c10::impl::VirtualGuardImpl(type).deviceCount() > 0) return {true};
+        } catch (const c10::Error& e) {
+            return {false, std::string("the CUDA driver failed: ") + e.what_without_backtrace()};
+        }
+        return {false, "no NVIDIA GPU, or no driver that fits (run nvidia-smi)"};
+    }
+    static void synchronize(c10::DeviceIndex index = 0) {
+        c10::impl::VirtualGuardImpl(type).synchronizeDevice(index < 0 ? c10::DeviceIndex{0} : index);
+    }
+    static void empty_cache() {
+        if (auto* a = allocator()) a->emptyCache();
+    }
+    static DeviceMemory memory(c10::DeviceIndex index = 0) {
+        DeviceMemory m;
+        auto* a = allocator();
+        if (a == nullptr || !a->initialized()) return m;
+        const auto stats = a->getDeviceStats(index < 0 ? c10::DeviceIndex{0} : index);
+        m.allocated = static_cast<std::uint64_t>(stats.allocated_bytes[0].current);
+        m.peak = static_cast<std::uint64_t>(stats.allocated_bytes[0].peak);
+        try {
+            m.total = a->getMemoryInfo(index < 0 ? c10::DeviceIndex{0} : index).second;
+        } catch (const c10::Error&) {  // older LibTorch: total is not told
+        }
+        return m;
+    }
+    static bool is_out_of_memory(const c10::Error& error) {
+        return dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr;
+    }
+    static NoLock lock() { return {}; }
+
+private:
+    static c10::DeviceAllocator* allocator() {
+        return c10::impl::hasDeviceGuardImpl(type) ? at::getDeviceAllocator(type) : nullptr;
+    }
+};
+static_assert(DevicePolicy<Cuda>);
+
+}  // namespace silica::device
+
+#include "silica/device/cuda/activate.hpp"
+#include "silica/device/cuda/attention.hpp"
+#include "silica/device/cuda/embedding.hpp"
+#include "silica/device/cuda/gelu.hpp"
+#include "silica/device/cuda/layer_norm.hpp"
+#include "silica/device/cuda/linear.hpp"

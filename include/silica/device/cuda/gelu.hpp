@@ -1,0 +1,16 @@
+#pragma once
+/// Exact gelu on CUDA: ATen's.
+
+#include <ATen/ops/gelu.h>
+
+#include "silica/device/cuda.hpp"
+#include "silica/op/gelu.hpp"
+
+namespace silica {
+
+template <>
+struct Kernel<op::Gelu, device::Cuda> {
+    static Tensor run(const Tensor& x) { return at::gelu(x); }
+};
+
+}  // namespace silica

@@ -1,0 +1,72 @@
+#pragma once
+/// Apple GPUs through LibTorch's Metal backend.
+
+#include <mutex>
+#include <string>
+
+#include <ATen/detail/MPSHooksInterface.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+
+#include "silica/device/cpu.hpp"
+#include "silica/device/mps/version.hpp"
+
+namespace silica::device {
+
+struct Mps {
+    static constexpr std::string_view name = "mps";
+    static constexpr c10::DeviceType type = c10::DeviceType::MPS;
+    using chain = Chain<Mps, Cpu>;
+    using default_precision = precision::Fp16;
+
+    static Availability available() {
+        if (!c10::impl::hasDeviceGuardImpl(type)) {
+            return {false, "this LibTorch is built without Metal (use the macOS arm64 build of torch on an Apple machine)"};
+        }
+        if (at::detail::getMPSHooks().hasMPS()) return {true};
+        const auto found = mps::macos_version();
+        if (!found.empty() && mps::older(found, 14)) {
+            return {false, "macOS " + found + " is too old, 14.0 or newer is needed"};
+        }
+        return {false, "no Metal device (a virtual machine, or a sandbox without GPU access)"};
+    }
+    static void synchronize(c10::DeviceIndex = 0) { at::detail::getMPSHooks().deviceSynchronize(); }
+    /// Also clears the cache of compiled graphs, which grows with every new shape (LibTorch 2.13 and newer).
+    static void empty_cache() { at::detail::getMPSHooks().emptyCache(); }
+    /// `peak` is what the driver holds, caches and graphs included: the backend keeps no other record.
+    static DeviceMemory memory(c10::DeviceIndex = 0) {
+        if (!available()) return {};
+        const auto& hooks = at::detail::getMPSHooks();
+        return {hooks.getRecommendedMaxMemory(), hooks.getCurrentAllocatedMemory(), hooks.getDriverAllocatedMemory()};
+    }
+    /// The backend throws a plain c10::Error, known by its text.
+    static bool is_out_of_memory(const c10::Error& error) {
+        const std::string_view text = error.what_without_backtrace();
+        return text.find("MPS backend out of memory") != std::string_view::npos ||
+               text.find("Invalid buffer size") != std::string_view::npos;
+    }
+    /// Two threads that encode at once crash the command queue (pytorch#197805), so calls take turns.
+    static std::unique_lock<std::recursive_mutex> lock() {
+        static std::recursive_mutex mutex;
+        return std::unique_lock(mutex);
+    }
+};
+static_assert(DevicePolicy<Mps>);
+
+}  // namespace silica::device
+
+namespace silica {
+
+/// Metal has no float64.
+template <class Precision>
+    requires(Precision::storage == c10::ScalarType::Double || Precision::compute == c10::ScalarType::Double ||
+             Precision::reduce == c10::ScalarType::Double)
+inline constexpr bool runs_on<Precision, device::Mps> = false;
+
+}  // namespace silica
+
+#include "silica/device/mps/activate.hpp"
+#include "silica/device/mps/attention.hpp"
+#include "silica/device/mps/embedding.hpp"
+#include "silica/device/mps/gelu.hpp"
+#include "silica/device/mps/layer_norm.hpp"
+#include "silica/device/mps/linear.hpp"

@@ -1,0 +1,42 @@
+#pragma once
+/// Linear on MPS, around three faults of `at::linear` there.
+
+#include <ATen/ops/linear.h>
+
+#include "silica/device/mps.hpp"
+#include "silica/op/linear.hpp"
+
+namespace silica {
+
+template <>
+struct Kernel<op::Linear, device::Mps> {
+    using Packed = op::Plain;
+
+    /// A strided weight gives wrong products (pytorch#161641, LibTorch 2.8): contiguous at load time, always.
+    static Packed pack(Tensor weight, std::optional<Tensor> bias) {
+        if (bias) bias = bias->contiguous();
+        return {weight.contiguous(), std::move(bias)};
+    }
+
+    static Tensor run(const Tensor& x, const Packed& w) {
+        const Tensor rows = x.contiguous();
+        if (flattens(rows, w)) {
+            auto shape = rows.sizes().vec();
+            shape.back() = w.weight.size(0);
+            return at::linear(rows.view({-1, rows.size(-1)}), w.weight, w.bias).view(shape);
+        }
+        if (adds_bias(rows, w)) return at::linear(rows, w.weight) + *w.bias;
+        return at::linear(rows, w.weight, w.bias);
+    }
+
+    /// Half precision without bias is not deterministic above two dimensions on M5: LibTorch before 2.13 (pytorch#180776).
+    static bool flattens(const Tensor& x, const Packed& w) {
+        return device::mps::libtorch_before(2, 13) && !w.bias && x.dim() > 2 && x.scalar_type() != at::kFloat;
+    }
+    /// The bias is lost for a single row on M1 with macOS 26: LibTorch before 2.14 (pytorch#188438).
+    static bool adds_bias(const Tensor& x, const Packed& w) {
+        return device::mps::libtorch_before(2, 14) && w.bias && x.numel() == x.size(-1) && !device::mps::macos_before(26);
+    }
+};
+
+}  // namespace silica

@@ -1,0 +1,92 @@
+#pragma once
+/// What ran elsewhere than at home, and why: the report of steps 2 to 4 of dispatch (run.hpp).
+
+#include <atomic>
+#include <cstdint>
+#include <cstdio>
+#include <string_view>
+#include <vector>
+
+namespace silica {
+
+/// Why an op left its home device.
+enum class FallbackReason {
+    no_kernel,        ///< home has no kernel for the op: every call hops (known at compile time)
+    declined,         ///< home's kernel does not take these sizes, types or strides
+    not_implemented,  ///< home's LibTorch threw NotImplementedError
+    out_of_memory,    ///< home was out of memory twice, the second time with its cache emptied
+};
+
+/// The reason in words.
+constexpr std::string_view describe(FallbackReason reason) {
+    switch (reason) {
+        case FallbackReason::no_kernel: return "no kernel for this op";
+        case FallbackReason::declined: return "its kernel declines these arguments";
+        case FallbackReason::not_implemented: return "its LibTorch does not implement the op";
+        case FallbackReason::out_of_memory: return "out of memory";
+    }
+    return "";
+}
+
+/// One line of the report: all calls of an op that took the same way for the same reason.
+struct Fallback {
+    std::string_view op, from, to;  ///< names of the op and of the devices; `to` is "parts" for a fused op's parts
+    FallbackReason reason = FallbackReason::no_kernel;
+    std::uint64_t count = 0;
+    std::uint64_t bytes = 0;  ///< moved between the devices, both ways
+    double ms = 0;            ///< wall time of the calls, waiting and copies included
+};
+
+/// Collects what falls back on this thread while it is open. Scopes nest; each sees what happens inside it.
+class FallbackScope {
+public:
+    FallbackScope() : outer_(innermost()) { innermost() = this; }
+    ~FallbackScope() { innermost() = outer_; }
+    FallbackScope(const FallbackScope&) = delete;
+    FallbackScope& operator=(const FallbackScope&) = delete;
+
+    /// The lines so far, in order of first appearance.
+    [[nodiscard]] const std::vector<Fallback>& report() const noexcept { return lines_; }
+
+    /// Adds to every scope open on this thread; false when there is none.
+    static bool record(const Fallback& event) {
+        for (auto* scope = innermost(); scope != nullptr; scope = scope->outer_) scope->add(event);
+        return innermost() != nullptr;
+    }
+
+private:
+    void add(const Fallback& event) {
+        for (auto& line : lines_) {
+            if (line.op == event.op && line.from == event.from && line.to == event.to && line.reason == event.reason) {
+                line.count += event.count;
+                line.bytes += event.bytes;
+                line.ms += event.ms;
+                return;
+            }
+        }
+        lines_.push_back(event);
+    }
+
+    static FallbackScope*& innermost() {
+        thread_local FallbackScope* scope = nullptr;
+        return scope;
+    }
+
+    FallbackScope* outer_;
+    std::vector<Fallback> lines_;
+};
+
+/// Whether fallbacks outside of any FallbackScope are announced on stderr, once per op. On until turned off.
+inline std::atomic<bool> announce_fallbacks{true};
+
+namespace detail {
+
+inline void announce(const Fallback& f) {
+    const auto why = describe(f.reason);
+    std::fprintf(stderr, "silica: %.*s runs on %.*s instead of %.*s: %.*s (said once)\n", static_cast<int>(f.op.size()),
+                 f.op.data(), static_cast<int>(f.to.size()), f.to.data(), static_cast<int>(f.from.size()), f.from.data(),
+                 static_cast<int>(why.size()), why.data());
+}
+
+}  // namespace detail
+}  // namespace silica

@@ -1,0 +1,20 @@
+#pragma once
+/// softmax(scale q k^T + mask) v. Vaswani et al. 2017, equation 1.
+
+#include <optional>
+
+#include "silica/op/concept.hpp"
+
+namespace silica::op {
+
+/// q (batch, heads, queries, d), k and v (batch, heads, keys, d) -> (batch, heads, queries, d).
+/// mask: broadcasts to (batch, heads, queries, keys); bool, true = attend, or added to the scores.
+/// causal: query i attends to keys 0..i; then there is no mask.
+struct Attention {
+    static constexpr std::string_view name = "attention";
+    using signature = Tensor(const Tensor& q, const Tensor& k, const Tensor& v, const std::optional<Tensor>& mask,
+                             bool causal, double scale);
+};
+static_assert(OpTag<Attention>);
+
+}  // namespace silica::op

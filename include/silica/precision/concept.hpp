@@ -1,0 +1,36 @@
+#pragma once
+/// What a precision policy states, and how a device says that it cannot run one. Smallest example: precision/fp32.hpp.
+
+#include <concepts>
+#include <string_view>
+
+#include <c10/core/ScalarType.h>
+
+namespace silica {
+
+/// A precision: how weights are stored, in what products are computed and in what sums and norms are reduced.
+template <class P>
+concept PrecisionPolicy = requires {
+    { P::name } -> std::convertible_to<std::string_view>;
+    { P::storage } -> std::convertible_to<c10::ScalarType>;
+    { P::compute } -> std::convertible_to<c10::ScalarType>;
+    { P::reduce } -> std::convertible_to<c10::ScalarType>;
+    { P::quantised } -> std::convertible_to<bool>;
+};
+
+/// In a `Kernel<Op, Device, AnyPrecision>`: serves every precision whose weights are not quantised.
+struct AnyPrecision;
+
+/// False where a device cannot hold or compute a precision; specialised in the header of the device or the precision.
+template <class Precision, class Device>
+inline constexpr bool runs_on = true;
+
+namespace precision {
+
+/// The precision a device (or a chain's first device) is at its best with: float16 on Mps, bfloat16 on Cuda, float32
+/// on Cpu.
+template <class DeviceOrChain>
+using Default = typename DeviceOrChain::default_precision;
+
+}  // namespace precision
+}  // namespace silica

@@ -1,0 +1,229 @@
+#pragma once
+/// run<Op, Exec>(args...): the only place where a call meets a device.
+///
+/// | step      | when                                                              | cost                                |
+/// |-----------|-------------------------------------------------------------------|-------------------------------------|
+/// | 1 static  | the one candidate is the CPU at home and takes everything         | none: a direct call                 |
+/// | 2 hop     | the first candidate is another device                             | the arguments move there, the result back |
+/// | 3 decline | `Kernel::accepts(args...)` is false                               | one branch, then the next candidate |
+/// | 4 recover | NotImplementedError; out of memory again after `empty_cache()`    | nothing until it happens            |
+
+#include <chrono>
+#include <exception>
+#include <string>
+#include <tuple>
+
+#include <ATen/core/Tensor.h>
+#include <c10/util/Exception.h>
+
+#include "silica/core/error.hpp"
+#include "silica/core/transfer.hpp"
+#include "silica/fallback.hpp"
+#include "silica/placement.hpp"
+#include "silica/prepared.hpp"
+
+namespace silica {
+namespace detail {
+
+/// What a kernel on `D` gets for an argument: its own packed weights for `Prepared`, everything else as it is.
+template <class D, class T>
+decltype(auto) given(const T& arg, [[maybe_unused]] c10::Device device) {
+    if constexpr (is_prepared<T>) return (arg.template on<D>(device));
+    else return (arg);
+}
+
+/// The same for the first candidate, whose weights are always there.
+template <class T>
+decltype(auto) given_first(const T& arg) {
+    if constexpr (is_prepared<T>) return (arg.first());
+    else return (arg);
+}
+
+/// The device of the first tensor among the arguments: the home of the call.
+template <class... Args>
+c10::Device home_device(c10::DeviceType type, const Args&... args) {
+    std::optional<c10::Device> home;
+    [[maybe_unused]] const auto look = [&](const auto& arg) {
+        using T = std::remove_cvref_t<decltype(arg)>;
+        if (home) return;
+        if constexpr (is_prepared<T>) return;
+        else if constexpr (is_in_out<T>) home = arg.value.device();
+        else for_each_tensor(arg, [&](const Tensor& t) { if (!home) home = t.device(); });
+    };
+    (look(args), ...);
+    return home.value_or(c10::Device(type));
+}
+
+/// Steps 2 to 4. `Index` counts candidates; a fused op has its parts as the last resort.
+template <class Op, class Exec, std::size_t Index = 0>
+struct Dispatch {
+    using Precision = typename Exec::precision;
+    using Home = typename Exec::home;
+    using All = std::conditional_t<is_fused<Op>, Chain<Home>, candidates<Op, Exec>>;
+
+    template <class C>
+    struct nth;
+    template <class... Ds>
+    struct nth<Chain<Ds...>> {
+        using type = std::tuple_element_t<Index, std::tuple<Ds...>>;
+    };
+    using Device = typename nth<All>::type;
+    using K = kernel_of<Op, Device, Precision>;
+    using Result = result_of<Op>;
+    static constexpr bool stays = std::is_same_v<Device, Home>;
+    static constexpr bool last = Index + 1 == All::size;
+    static constexpr bool writes = signature<typename Op::signature>::writes;
+
+    template <class... Args>
+    static Result call(FallbackReason why, const Args&... args) {
+        if constexpr (requires { &K::accepts; }) {
+            const c10::Device there = stays ? home_device(Home::type, args...) : c10::Device(Device::type);
+            if (!K::accepts(given<Device>(args, there)...)) return next(FallbackReason::declined, args...);
+        }
+        if constexpr (writes) {
+            return invoke(why, args...);
+        } else {
+            FallbackReason failure;
+            try {
+                return invoke(why, args...);
+            } catch (const c10::NotImplementedError&) {
+                failure = FallbackReason::not_implemented;
+            } catch (const c10::Error& e) {
+                if (!Device::is_out_of_memory(e)) throw;
+                failure = FallbackReason::out_of_memory;
+            }
+            return recover(why, failure, args...);
+        }
+    }
+
+private:
+    template <class... Args>
+    static Result invoke(FallbackReason why, const Args&... args) {
+        if constexpr (stays) {
+            if constexpr (Index == 0) return K::run(given_first(args)...);
+            else return K::run(given<Device>(args, home_device(Home::type, args...))...);
+        } else {
+            return hop(why, args...);
+        }
+    }
+
+    /// The device's memory is full or the op is missing: one more try where that can help, then the next candidate.
+    template <class... Args>
+    static Result recover(FallbackReason why, FallbackReason failure, const Args&... args) {
+        if (failure == FallbackReason::out_of_memory) {
+            Device::empty_cache();
+            try {
+                return invoke(why, args...);
+            } catch (const c10::Error& e) {
+                if (!Device::is_out_of_memory(e)) throw;
+            }
+        }
+        return next(failure, args...);
+    }
+
+    template <class... Args>
+    static Result next(FallbackReason why, const Args&... args) {
+        if constexpr (!last) {
+            return Dispatch<Op, Exec, Index + 1>::call(why, args...);
+        } else if constexpr (is_fused<Op>) {
+            record({Op::name, Home::name, "parts", why, 1, 0, 0});
+            return Op::template by_parts<Exec>(args...);
+        } else {
+            throw DeviceError(std::string("Op '") + std::string(Op::name) + "' cannot run on " +
+                                  std::string(Device::name) + ": " + std::string(describe(why)) + ".",
+                              why == FallbackReason::out_of_memory
+                                  ? "use smaller inputs, a smaller precision, or a chain with another device after it."
+                                  : "use a chain with another device after it, such as Chain<device::" +
+                                        std::string(Device::name) + ", device::cpu>.");
+        }
+    }
+
+    /// Step 2: wait for both devices, move the arguments, run, wait, move the result home, and say so.
+    template <class... Args>
+    static Result hop(FallbackReason why, const Args&... args) {
+        const auto start = std::chrono::steady_clock::now();
+        const c10::Device home = home_device(Home::type, args...);
+        const c10::Device there(Device::type);
+        std::uint64_t bytes = 0;
+        Home::synchronize(home.index());
+        auto moved = std::make_tuple(move_argument(args, there, bytes)...);
+        Device::synchronize(there.index());
+        auto run_there = [&] {
+            return std::apply([&](auto&... m) { return K::run(as_argument(args, m, there)...); }, moved);
+        };
+        Result result = run_there();
+        Device::synchronize(there.index());
+        result = moved_to(std::move(result), home, bytes);
+        write_back(moved, bytes, std::index_sequence_for<Args...>{}, args...);
+        Home::synchronize(home.index());
+        const std::chrono::duration<double, std::milli> ms = std::chrono::steady_clock::now() - start;
+        record({Op::name, Home::name, Device::name, why, 1, bytes, ms.count()});
+        return result;
+    }
+
+    /// A copy of an argument on the device it hops to; Prepared has its own copies.
+    template <class T>
+    static auto move_argument(const T& arg, c10::Device there, std::uint64_t& bytes) {
+        if constexpr (is_prepared<T>) return std::monostate{};
+        else if constexpr (is_in_out<T>) return moved_to(arg.value, there, bytes);
+        else return moved_to(arg, there, bytes);
+    }
+
+    template <class T, class M>
+    static decltype(auto) as_argument(const T& arg, M& moved, [[maybe_unused]] c10::Device there) {
+        if constexpr (is_prepared<T>) return (arg.template on<Device>(there));
+        else if constexpr (is_in_out<T>) return InOut<M>{moved};
+        else return (moved);
+    }
+
+    template <class Moved, std::size_t... I, class... Args>
+    static void write_back(Moved& moved, std::uint64_t& bytes, std::index_sequence<I...>, const Args&... args) {
+        const auto one = [&](const auto& arg, const auto& m) {
+            if constexpr (is_in_out<std::remove_cvref_t<decltype(arg)>>) {
+                arg.value.copy_(m);
+                bytes += static_cast<std::uint64_t>(m.nbytes());
+            }
+        };
+        (one(args, std::get<I>(moved)), ...);
+    }
+
+    static void record(const Fallback& event) {
+        static std::atomic<bool> said{false};
+        if (FallbackScope::record(event)) return;
+        if (announce_fallbacks.load(std::memory_order_relaxed) && !said.exchange(true)) announce(event);
+    }
+};
+
+/// Step 1 applies: nothing but a direct call.
+template <class Op, class Exec>
+consteval bool is_direct() {
+    using C = candidates<Op, Exec>;
+    if constexpr (C::size != 1) {
+        return false;
+    } else {
+        using D = typename front<C>::type;
+        using K = kernel_of<Op, D, typename Exec::precision>;
+        return std::is_same_v<D, typename Exec::home> && D::type == c10::DeviceType::CPU && !requires { &K::accepts; };
+    }
+}
+
+}  // namespace detail
+
+/// Calls `Op` with the arguments of its signature, on the first device of the chain that takes them. Weights are passed
+/// as `Prepared<Op, Exec>`.
+/// Throws DeviceError when the last candidate declines or fails; errors of the op itself pass through.
+template <class Op, class Exec, class... Args>
+inline result_of<Op> run(const Args&... args) {
+    using P = typename Exec::precision;
+    if constexpr (detail::is_fused<Op> && !detail::fused_at_home<Op, Exec>()) {
+        return Op::template by_parts<Exec>(args...);
+    } else if constexpr (candidates<Op, Exec>::size == 0) {
+        static_assert(detail::has_candidate<Op, Exec>());
+    } else if constexpr (detail::is_direct<Op, Exec>()) {
+        return kernel_of<Op, typename Exec::home, P>::run(detail::given_first(args)...);
+    } else {
+        return detail::Dispatch<Op, Exec>::call(FallbackReason::no_kernel, args...);
+    }
+}
+
+}  // namespace silica
