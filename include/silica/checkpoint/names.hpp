@@ -1,0 +1,119 @@
+#pragma once
+/// Weight-name rules: the many spellings of one family's checkpoints, as data, and the one spelling networks use.
+///
+/// The canonical spelling is that of the hub ("legacy"): what `save_pretrained` writes. transformers v5 uses other
+/// names in memory (its `conversion_mapping.py`), and some files have those; they carry or lack the prefix of the base
+/// model.
+
+#include "silica/checkpoint/entry.hpp"
+#include "silica/checkpoint/name_pattern.hpp"
+#include "silica/core/error.hpp"
+
+#include <algorithm>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace silica::checkpoint {
+
+/// Another spelling and the canonical one, in the language of `NamePattern`.
+struct Rename {
+    std::string from, to;
+};
+
+/// The spellings of one family. BERT's:
+/// `{.base_prefix = "bert.", .head_prefixes = {"cls.", "classifier.", "qa_outputs."}, .ignored =
+/// {"embeddings.position_ids$"}}`.
+struct NameRules {
+    std::string base_prefix = {};                 ///< of the base model in a head's file: "bert."; empty: none
+    std::vector<std::string> head_prefixes = {};  ///< names that never carry the base prefix: "cls.", "lm_head."
+    std::vector<Rename> renames = {};             ///< tried in order, on the name without its base prefix
+    std::vector<std::string> ignored = {};        ///< patterns of known tensors that no network reads
+};
+
+/// Renames that hold for every family, tried before its own.
+[[nodiscard]] inline const std::vector<Rename>& legacy_renames() {
+    static const std::vector<Rename> renames = {
+        {"LayerNorm.gamma$", "LayerNorm.weight"},  // TensorFlow's names, in bert-base-uncased and its kin
+        {"LayerNorm.beta$", "LayerNorm.bias"},
+        {"layer_norm.gamma$", "layer_norm.weight"},
+        {"layer_norm.beta$", "layer_norm.bias"},
+        {"parametrizations.weight.original0$", "weight_g"},  // torch >= 2.1's weight_norm
+        {"parametrizations.weight.original1$", "weight_v"},
+    };
+    return renames;
+}
+
+/// The tensors of a checkpoint by canonical name.
+struct CanonicalNames {
+    std::map<std::string, const TensorEntry*, std::less<>> names;  ///< point into the entries given
+    std::vector<const TensorEntry*> ignored;                       ///< matched by `NameRules::ignored`
+};
+
+/// Applies rules to names; made once per family, used for every tensor.
+class NameTranslator {
+public:
+    /// InputError when a pattern is malformed.
+    explicit NameTranslator(const NameRules& rules) : base_(rules.base_prefix), heads_(rules.head_prefixes) {
+        for (const auto& [from, to] : legacy_renames()) renames_.emplace_back(from, to);
+        for (const auto& [from, to] : rules.renames) renames_.emplace_back(from, to);
+        for (const auto& pattern : rules.ignored) ignored_.emplace_back(pattern, pattern);
+    }
+
+    /// The canonical spelling of `name`: without its base prefix, then each rename in turn (once per name), then with
+    /// the base prefix unless it begins like a head.
+    [[nodiscard]] std::string canonical(std::string_view name) const {
+        std::string stem = stem_of(name);
+        for (const auto& head : heads_)
+            if (stem.starts_with(head)) return stem;
+        return base_ + stem;
+    }
+
+    /// Whether `name` is known and read by no network.
+    [[nodiscard]] bool ignored(std::string_view name) const {
+        const std::string stem = stem_of(name);
+        for (const auto& pattern : ignored_)
+            if (pattern.matches(stem)) return true;
+        return false;
+    }
+
+private:
+    [[nodiscard]] std::string stem_of(std::string_view name) const {
+        if (!base_.empty() && name.starts_with(base_)) name.remove_prefix(base_.size());
+        std::string stem(name);
+        for (const auto& rename : renames_) rename.apply(stem);
+        return stem;
+    }
+
+    std::string base_;
+    std::vector<std::string> heads_;
+    std::vector<NamePattern> renames_, ignored_;
+};
+
+/// Whether `canonical` names a tensor that repeats another one and may therefore be absent.
+[[nodiscard]] inline bool tied(const NameRules& rules, std::string_view canonical) {
+    return std::any_of(rules.tied.begin(), rules.tied.end(),
+                       [&](const std::string& pattern) { return NamePattern(pattern, {}).matches(canonical); });
+}
+
+/// The entries by canonical name. CheckpointError when two entries that are not the same bytes get one name.
+[[nodiscard]] inline CanonicalNames canonical_names(std::span<const TensorEntry> entries, const NameRules& rules) {
+    const NameTranslator translator(rules);
+    CanonicalNames result;
+    for (const auto& entry : entries) {
+        if (translator.ignored(entry.name)) {
+            result.ignored.push_back(&entry);
+            continue;
+        }
+        const auto [at, added] = result.names.emplace(translator.canonical(entry.name), &entry);
+        if (added || at->second->same_storage(entry)) continue;
+        throw CheckpointError("The checkpoint holds two different tensors for " + quote(at->first) + ": " +
+                                  quote(at->second->name) + " and " + quote(entry.name) + ".",
+                              "Remove one of the two from the file; they are two spellings of one weight.");
+    }
+    return result;
+}
+
+}  // namespace silica::checkpoint
