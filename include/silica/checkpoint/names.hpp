@@ -31,6 +31,7 @@ struct NameRules {
     std::vector<std::string> head_prefixes = {};  ///< names that never carry the base prefix: "cls.", "lm_head."
     std::vector<Rename> renames = {};             ///< tried in order, on the name without its base prefix
     std::vector<std::string> ignored = {};        ///< patterns of known tensors that no network reads
+    std::vector<std::string> tied = {};           ///< canonical names that a file leaves out where they equal another
 };
 
 /// Renames that hold for every family, tried before its own.

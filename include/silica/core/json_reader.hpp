@@ -120,53 +120,8 @@ public:
         return text_.substr(at_, word.size()) == word;
     }
 
-    /// Reads any number and returns its text.
-    [[nodiscard]] std::string_view number_literal() {
-        static_cast<void>(peek());
-        const std::size_t begin = at_;
-        skip_number();
-        return text_.substr(begin, at_ - begin);
-    }
-
-    /// Throws unless nothing but white space is left.
-    void end() {
-        if (peek() != '\0' || at_ != text_.size()) fail("has more text after the end of the JSON");
-    }
-
-private:
-    template <class Item>
-    void sequence(char open, char close, std::string_view what, Item&& item) {
-        constexpr int deepest = 64;
-        if (peek() != open) fail("should have " + std::string(what) + " here");
-        if (++depth_ > deepest) fail("is nested more than 64 deep");
-        ++at_;
-        if (peek() == close) {
-            ++at_;
-        } else {
-            while (true) {
-                item();
-                const char c = peek();
-                if (c != ',' && c != close) fail(at_ == text_.size() ? "ends too early" : "is not valid JSON");
-                ++at_;
-                if (c == close) break;
-            }
-        }
-        --depth_;
-    }
-
-    void expect(char c) {
-        if (peek() != c) fail(std::string("should have '") + c + "' here");
-        ++at_;
-    }
-
-    /// Whether `text` comes next; nothing is consumed.
-    [[nodiscard]] bool starts_with(std::string_view text) noexcept {
-        static_cast<void>(peek());
-        return text_.substr(at_).starts_with(text);
-    }
-
     /// Reads a number of any kind and returns its text.
-    std::string_view number_literal() {
+    [[nodiscard]] std::string_view number_literal() {
         static_cast<void>(peek());
         const std::size_t begin = at_;
         const auto next = [this](std::string_view set) {
@@ -202,7 +157,37 @@ private:
         }
     }
 
-    /// Reads exactly this word.
+    /// Throws unless nothing but white space is left.
+    void end() {
+        if (peek() != '\0' || at_ != text_.size()) fail("has more text after the end of the JSON");
+    }
+
+private:
+    template <class Item>
+    void sequence(char open, char close, std::string_view what, Item&& item) {
+        constexpr int deepest = 64;
+        if (peek() != open) fail("should have " + std::string(what) + " here");
+        if (++depth_ > deepest) fail("is nested more than 64 deep");
+        ++at_;
+        if (peek() == close) {
+            ++at_;
+        } else {
+            while (true) {
+                item();
+                const char c = peek();
+                if (c != ',' && c != close) fail(at_ == text_.size() ? "ends too early" : "is not valid JSON");
+                ++at_;
+                if (c == close) break;
+            }
+        }
+        --depth_;
+    }
+
+    void expect(char c) {
+        if (peek() != c) fail(std::string("should have '") + c + "' here");
+        ++at_;
+    }
+
     void digits() {
         const std::size_t begin = at_;
         while (at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9') ++at_;
@@ -243,17 +228,7 @@ private:
         } else if (code >= 0xd800 && code < 0xe000) {
             fail("has half of a surrogate pair");
         }
-        const auto put = [&](std::uint32_t byte) { out += static_cast<char>(static_cast<unsigned char>(byte)); };
-        if (code < 0x80) return put(code);
-        if (code < 0x800) return put(0xc0U | code >> 6U), put(0x80U | (code & 0x3fU));
-        if (code < 0x10000) {
-            put(0xe0U | code >> 12U);
-        } else {
-            put(0xf0U | code >> 18U);
-            put(0x80U | (code >> 12U & 0x3fU));
-        }
-        put(0x80U | (code >> 6U & 0x3fU));
-        put(0x80U | (code & 0x3fU));
+        append_utf8(out, code);
     }
 
     std::string_view text_;

@@ -1,9 +1,10 @@
 #pragma once
-/// Whether text is UTF-8.
+/// UTF-8: checking it, writing it.
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string>
 #include <string_view>
 
 namespace silica {
@@ -37,6 +38,24 @@ namespace silica {
         i += length;
     }
     return i;
+}
+
+/// Appends the UTF-8 form of a code point (at most 0x10FFFF, no surrogate).
+inline void append_utf8(std::string& out, std::uint32_t code) {
+    const auto put = [&](std::uint32_t byte) { out += static_cast<char>(static_cast<unsigned char>(byte)); };
+    if (code < 0x80) return put(code);
+    if (code < 0x800) {
+        put(0xc0U | code >> 6U);
+    } else {
+        if (code < 0x10000) {
+            put(0xe0U | code >> 12U);
+        } else {
+            put(0xf0U | code >> 18U);
+            put(0x80U | (code >> 12U & 0x3fU));
+        }
+        put(0x80U | (code >> 6U & 0x3fU));
+    }
+    put(0x80U | (code & 0x3fU));
 }
 
 }  // namespace silica
