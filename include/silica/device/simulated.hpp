@@ -1,6 +1,6 @@
 #pragma once
-/// Which devices of this program are simulated. Only a test build links a simulation (`tests/support/sim_mps/`); it sets
-/// the marker below before `main`, and every output that names the device must then name the simulation as well.
+/// Which devices of this program are simulated. Only a test build links a simulation (`tests/support/sim_mps/`); it
+/// sets the marker below before `main`, and every output that names the device must then name the simulation as well.
 
 #include <c10/core/DeviceType.h>
 
