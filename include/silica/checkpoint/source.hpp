@@ -1,0 +1,32 @@
+#pragma once
+/// A loader's view of a checkpoint: what tensors there are, and the one way to get one.
+
+#include <string>
+
+#include "silica/checkpoint/entry.hpp"
+#include "silica/core/tensor.hpp"
+
+namespace silica::checkpoint {
+
+/// Where a model under construction gets its tensors from. Each loader has one; see loader/concept.hpp.
+class TensorSource {
+public:
+    TensorSource() = default;
+    TensorSource(const TensorSource&) = delete;
+    TensorSource& operator=(const TensorSource&) = delete;
+    virtual ~TensorSource() = default;
+
+    /// Every tensor there is; empty for a source that makes tensors up.
+    [[nodiscard]] virtual const std::vector<TensorEntry>& entries() const = 0;
+
+    /// The tensor in this type on this device. It must not be written to: it may be the file's own bytes.
+    [[nodiscard]] virtual Tensor read(const TensorEntry& entry, at::ScalarType dtype, c10::Device device) = 0;
+
+    /// Where the tensors come from, for errors: a file or a directory.
+    [[nodiscard]] virtual std::string where() const = 0;
+
+    /// True for a source that has a tensor of every name and shape: random weights.
+    [[nodiscard]] virtual bool invents() const { return false; }
+};
+
+}  // namespace silica::checkpoint

@@ -1,0 +1,127 @@
+#pragma once
+/// Weights: a place in a checkpoint. `w / "encoder" / "layer" / 3` is a place below it.
+
+#include <algorithm>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "silica/checkpoint/account.hpp"
+#include "silica/checkpoint/names.hpp"
+#include "silica/checkpoint/nearest.hpp"
+#include "silica/checkpoint/source.hpp"
+#include "silica/checkpoint/text.hpp"
+
+namespace silica {
+
+/// A place in a checkpoint, from which layers take their tensors. Copies are cheap and share the record of what was
+/// taken.
+class Weights {
+public:
+    /// The root. `source` outlives every copy; `home` is the device of the model.
+    Weights(checkpoint::TensorSource& source, const checkpoint::NameRules& rules, c10::Device home)
+        : tree_(std::make_shared<Tree>(source, rules, home)) {}
+
+    /// A place below this one: a name, several joined by dots, or a number.
+    template <class Part>
+    [[nodiscard]] Weights operator/(const Part& part) const {
+        Weights below = *this;
+        if (!below.path_.empty()) below.path_ += '.';
+        if constexpr (std::is_integral_v<Part>) below.path_ += std::to_string(part);
+        else below.path_ += part;
+        return below;
+    }
+
+    [[nodiscard]] const std::string& path() const noexcept { return path_; }
+    [[nodiscard]] c10::Device home() const noexcept { return tree_->home; }
+
+    /// Whether the checkpoint has this tensor. Random weights have all but those that are tied to another.
+    [[nodiscard]] bool has(std::string_view name) const {
+        const auto whole = full(name);
+        if (tree_->source.invents()) return std::ranges::find(tree_->tied, whole) == tree_->tied.end();
+        return tree_->canonical.names.contains(whole);
+    }
+
+    /// The tensor `name` below this place, in this type on this device.
+    /// Throws CheckpointError when it is missing, has another shape, or a type that holds no weights.
+    [[nodiscard]] Tensor get(std::string_view name, const std::vector<std::int64_t>& shape, at::ScalarType dtype,
+                             c10::Device device) const {
+        const auto whole = full(name);
+        const auto entry = find(whole, shape);
+        if (entry.shape != shape) {
+            throw CheckpointError(tree_->source.where() + ": " + checkpoint::quote(entry.name) + " has shape " +
+                                      checkpoint::tuple_text(entry.shape) + ", the configuration makes it " +
+                                      checkpoint::tuple_text(shape) + ".",
+                                  "config.json and the weights belong to different models: download both again.");
+        }
+        if (!c10::isFloatingType(entry.dtype)) {
+            throw CheckpointError(tree_->source.where() + ": " + checkpoint::quote(entry.name) + " is of type " +
+                                      entry.dtype_name + ", which is no type of weights here.",
+                                  "use a checkpoint in float32, float16 or bfloat16.");
+        }
+        Tensor tensor = tree_->source.read(entry, dtype, device);
+        if (tree_->taken.insert(whole).second) {
+            tree_->parameters += static_cast<std::uint64_t>(tensor.numel());
+            tree_->bytes += static_cast<std::uint64_t>(tensor.nbytes());
+        }
+        return tensor;
+    }
+
+    /// Whether two tensors are the same bytes of the same file: tied in the checkpoint itself.
+    [[nodiscard]] bool same_bytes(std::string_view one, std::string_view other) const {
+        const auto &names = tree_->canonical.names;
+        const auto a = names.find(full(one)), b = names.find(full(other));
+        return a != names.end() && b != names.end() && a->second->same_storage(*b->second);
+    }
+
+    /// What was taken so far, and what was left.
+    [[nodiscard]] LoadingAccount account() const {
+        LoadingAccount account;
+        account.tensors = tree_->taken.size();
+        account.parameters = tree_->parameters;
+        account.bytes = tree_->bytes;
+        for (const auto& [name, entry] : tree_->canonical.names) {
+            if (!tree_->taken.contains(name)) account.unexpected.push_back(entry->name);
+        }
+        for (const auto* entry : tree_->canonical.ignored) account.ignored.push_back(entry->name);
+        return account;
+    }
+
+private:
+    struct Tree {
+        Tree(checkpoint::TensorSource& s, const checkpoint::NameRules& rules, c10::Device h)
+            : source(s), home(h), tied(rules.tied), canonical(checkpoint::canonical_names(s.entries(), rules)) {}
+        checkpoint::TensorSource& source;
+        c10::Device home;
+        std::vector<std::string> tied;
+        checkpoint::CanonicalNames canonical;
+        std::set<std::string, std::less<>> taken;
+        std::uint64_t parameters = 0, bytes = 0;
+    };
+
+    [[nodiscard]] std::string full(std::string_view name) const {
+        return path_.empty() ? std::string(name) : path_ + '.' + std::string(name);
+    }
+
+    [[nodiscard]] checkpoint::TensorEntry find(const std::string& whole, const std::vector<std::int64_t>& shape) const {
+        if (tree_->source.invents()) {
+            return {.name = whole, .dtype = at::kFloat, .shape = shape, .strides = checkpoint::row_major(shape), .dtype_name = "float32"};
+        }
+        const auto& names = tree_->canonical.names;
+        if (const auto found = names.find(whole); found != names.end()) return *found->second;
+        std::vector<std::string_view> known;
+        for (const auto& [name, entry] : names) known.push_back(name);
+        const auto near = checkpoint::nearest(whole, known);
+        throw CheckpointError(tree_->source.where() + " has no tensor " + checkpoint::quote(whole) + " of shape " +
+                                  checkpoint::tuple_text(shape) + (near.empty() ? "." : "; the nearest is " + checkpoint::quote(near) + "."),
+                              "use the architecture that config.json names, or download the weights again.");
+    }
+
+    std::shared_ptr<Tree> tree_;
+    std::string path_;
+};
+
+}  // namespace silica

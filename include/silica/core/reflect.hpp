@@ -1,0 +1,115 @@
+#pragma once
+/// Structs as lists of named members: how configurations are read from JSON.
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <boost/hana/accessors.hpp>
+#include <boost/hana/concept/struct.hpp>
+#include <boost/hana/core/to.hpp>
+#include <boost/hana/first.hpp>
+#include <boost/hana/for_each.hpp>
+#include <boost/hana/second.hpp>
+
+#include "silica/core/error.hpp"
+#include "silica/core/json.hpp"
+
+namespace silica {
+
+/// A struct that Hana was told about with BOOST_HANA_ADAPT_STRUCT.
+template <class T>
+concept Reflected = boost::hana::Struct<std::remove_cvref_t<T>>::value;
+
+/// Calls `f(name, member)` for each member in order; `name` is a std::string_view.
+template <Reflected T, class F>
+void for_each_member(T&& object, F&& f) {
+    boost::hana::for_each(boost::hana::accessors<std::remove_cvref_t<T>>(), [&](auto member) {
+        f(std::string_view(boost::hana::to<const char*>(boost::hana::first(member))), boost::hana::second(member)(object));
+    });
+}
+
+/// Reads `json` into `value`: booleans, integers, numbers, strings, enums by name (`enum_names`), optionals (null is
+/// absent), vectors (a single value is a list of one), maps, nested structs. A key that is missing keeps its default;
+/// `T::aliases()` lists other spellings of keys. `path` is "config.json: key" so far.
+/// Throws ConfigError with the file, the key, what was found and what is wanted.
+template <class T>
+void read_json(T& value, const Json& json, const std::string& path) {
+    const auto wants = [&](std::string_view what) {
+        throw ConfigError(path + " is " + json.brief() + ", " + std::string(what) + " is wanted.",
+                          "correct the key, or download the file again.");
+    };
+    if constexpr (std::is_same_v<T, Json>) {
+        value = json;
+    } else if constexpr (std::is_same_v<T, bool>) {
+        if (!json.is_bool()) wants("true or false");
+        value = json.boolean();
+    } else if constexpr (std::is_same_v<T, std::int64_t>) {
+        if (!json.is_integer()) wants("an integer");
+        value = json.integer();
+    } else if constexpr (std::is_same_v<T, double>) {
+        if (!json.is_number()) wants("a number");
+        value = json.number();
+    } else if constexpr (std::is_same_v<T, std::string>) {
+        if (!json.is_string()) wants("a string");
+        value = json.string();
+    } else if constexpr (std::is_enum_v<T>) {
+        if (!json.is_string()) wants("a name");
+        std::string known;
+        for (const auto& [name, meaning] : enum_names(T{})) {
+            if (name == json.string()) {
+                value = meaning;
+                return;
+            }
+            known += (known.empty() ? "" : ", ") + std::string(name);
+        }
+        throw ConfigError(path + " is " + json.brief() + ", which is not supported.", "known are " + known + ".");
+    } else if constexpr (requires { typename T::value_type; value.has_value(); }) {
+        if (json.is_null()) return value.reset();
+        read_json(value.emplace(), json, path);
+    } else if constexpr (requires { typename T::mapped_type; }) {
+        if (!json.is_object()) wants("an object");
+        for (const auto& [key, item] : json.object()) read_json(value[key], item, path + "." + key);
+    } else if constexpr (Reflected<T>) {
+        if (!json.is_object()) wants("an object");
+        const std::string inside = path + (path.ends_with(':') ? " " : ".");
+        for_each_member(value, [&](std::string_view name, auto& member) {
+            std::string_view key = name;
+            if constexpr (requires { T::aliases(); }) {
+                for (const auto& [main, other] : T::aliases()) {
+                    if (main == name && json.find(key) == nullptr && json.find(other) != nullptr) key = other;
+                }
+            }
+            if (const Json* found = json.find(key)) {
+                // null stands for "the default" in configurations that transformers writes
+                if (!found->is_null() || requires { member.has_value(); }) read_json(member, *found, inside + std::string(key));
+            }
+        });
+    } else {  // a vector
+        value.clear();
+        if (!json.is_array()) return read_json(value.emplace_back(), json, path);
+        for (const auto& item : json.array()) read_json(value.emplace_back(), item, path);
+    }
+}
+
+/// Throws ConfigError unless `value` is at least `least`: for sizes, which must not be zero or negative.
+inline void require_at_least(const std::string& file, std::string_view key, std::int64_t value, std::int64_t least = 1) {
+    if (value >= least) return;
+    throw ConfigError(file + ": " + std::string(key) + " is " + std::to_string(value) + ", " + std::to_string(least) +
+                          " or more is needed.",
+                      "correct the key, or download the file again.");
+}
+
+/// Throws ConfigError that says a key has a value whose meaning is not implemented.
+[[noreturn]] inline void refuse_config(const std::string& file, std::string_view key, const std::string& value,
+                                       const std::string& remedy) {
+    throw ConfigError(file + ": " + std::string(key) + " = " + value + " is not supported.", remedy);
+}
+
+}  // namespace silica

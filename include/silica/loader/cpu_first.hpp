@@ -1,0 +1,44 @@
+#pragma once
+/// CpuFirst: everything into host memory, then to the device. The program's `--alternative-loading`.
+
+#include <unordered_map>
+
+#include "silica/loader/concept.hpp"
+#include "silica/loader/source.hpp"
+
+namespace silica::loader {
+
+/// Reads all tensors before the first is used, so the files may change afterwards, then converts on the CPU and
+/// transfers finished tensors: for devices whose direct copies or conversions fail.
+struct CpuFirst {
+    static constexpr std::string_view name = "cpu-first";
+
+    template <class Build>
+    static auto load(const checkpoint::Checkpoint& c, Build&& build) {
+        Source source(c);
+        return build(source);
+    }
+
+private:
+    class Source final : public FileSource {
+    public:
+        explicit Source(const checkpoint::Checkpoint& c) : FileSource(c) {
+            for (const auto& e : c.entries()) {
+                if (e.dtype != at::ScalarType::Undefined) host_.emplace(e.name, read_whole(c, e));
+            }
+        }
+
+        /// The host copy is dropped once it has been handed out; a second request reads the file again.
+        Tensor read(const checkpoint::TensorEntry& e, at::ScalarType dtype, c10::Device device) override {
+            auto found = host_.extract(e.name);
+            const Tensor host = found.empty() ? read_whole(checkpoint_, e) : std::move(found.mapped());
+            return placed(placed(host, dtype, c10::Device(c10::DeviceType::CPU)), dtype, device);
+        }
+
+    private:
+        std::unordered_map<std::string, Tensor> host_;
+    };
+};
+static_assert(LoaderPolicy<CpuFirst>);
+
+}  // namespace silica::loader

@@ -1,0 +1,43 @@
+#pragma once
+/// FirstOf: tries loaders in turn. Graceful degradation.
+
+#include <string>
+
+#include "silica/loader/concept.hpp"
+
+namespace silica::loader {
+
+/// What the loaders before the one that worked said; read by Model for the account of the load.
+inline std::string& degradation_note() {
+    thread_local std::string note;
+    return note;
+}
+
+/// Tries `First`; when it runs out of memory or the device refuses, the next. Damaged files and wrong configurations
+/// are no reason to try again.
+template <class First, class... Rest>
+struct FirstOf {
+    static constexpr std::string_view name = "auto";
+
+    template <class Build>
+    static auto load(const checkpoint::Checkpoint& c, Build&& build) {
+        if constexpr (sizeof...(Rest) == 0) {
+            return First::load(c, build);
+        } else {
+            std::string reason;
+            try {
+                return First::load(c, build);
+            } catch (const DeviceError& e) {
+                reason = e.problem();
+            } catch (const c10::Error& e) {
+                reason = e.what_without_backtrace();
+            } catch (const std::bad_alloc&) {
+                reason = "the host is out of memory";
+            }
+            degradation_note() += std::string(First::name) + " failed (" + reason.substr(0, reason.find('\n')) + "); ";
+            return FirstOf<Rest...>::load(c, build);
+        }
+    }
+};
+
+}  // namespace silica::loader

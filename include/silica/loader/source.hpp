@@ -1,0 +1,46 @@
+#pragma once
+/// What the loaders of files have in common.
+
+#include <cstring>
+
+#include <ATen/ops/empty_strided.h>
+#include <ATen/ops/from_blob.h>
+
+#include "silica/checkpoint/checkpoint.hpp"
+#include "silica/checkpoint/source.hpp"
+
+namespace silica::loader {
+
+/// A TensorSource over a checkpoint on disk.
+class FileSource : public checkpoint::TensorSource {
+public:
+    explicit FileSource(const checkpoint::Checkpoint& c) : checkpoint_(c) {}
+    [[nodiscard]] const std::vector<checkpoint::TensorEntry>& entries() const final { return checkpoint_.entries(); }
+    [[nodiscard]] std::string where() const final { return checkpoint_.directory().string(); }
+
+protected:
+    const checkpoint::Checkpoint& checkpoint_;
+};
+
+/// How many elements lie between the first and the last of a tensor, both included: more than numel() for views.
+inline std::int64_t span_of(const checkpoint::TensorEntry& e) {
+    return static_cast<std::int64_t>(e.nbytes / c10::elementSize(e.dtype));
+}
+
+/// The tensor as the file has it, in memory of its own: one read of the bytes between its first and last element.
+inline Tensor read_whole(const checkpoint::Checkpoint& c, const checkpoint::TensorEntry& e) {
+    const auto host = at::TensorOptions().dtype(e.dtype);
+    Tensor flat = at::empty({span_of(e)}, host);
+    c.file_of(e).read(e.offset, {static_cast<std::byte*>(flat.mutable_data_ptr()), static_cast<std::size_t>(e.nbytes)});
+    return flat.as_strided(e.shape, e.strides);
+}
+
+/// `t` in this type on this device, contiguous; itself where it is that already.
+inline Tensor placed(const Tensor& t, at::ScalarType dtype, c10::Device device) {
+    if (t.scalar_type() == dtype && t.device() == device) return t.contiguous();
+    Tensor out = at::empty(t.sizes(), at::TensorOptions().dtype(dtype).device(device));
+    out.copy_(t);
+    return out;
+}
+
+}  // namespace silica::loader

@@ -1,0 +1,72 @@
+#pragma once
+/// A matrix of weights with its bias: one place in the checkpoint or several, joined by rows.
+
+#include <vector>
+
+#include "silica/checkpoint/weights.hpp"
+#include "silica/nn/place.hpp"
+#include "silica/op/linear.hpp"
+#include "silica/op/linear_activation.hpp"
+#include "silica/op/linear_add.hpp"
+#include "silica/run.hpp"
+
+namespace silica::nn {
+
+/// y = x W^T + b. Joining places (query, key and value; gate and up) makes one larger product of several.
+template <class E>
+class Linear {
+public:
+    using Ops = OpList<op::Linear, op::LinearActivation, op::LinearAdd>;
+
+    /// `weight` (out, in) and, where the checkpoint has it, `bias` (out) at `w`.
+    Linear(const Weights& w, std::int64_t in, std::int64_t out) : Linear(std::vector<Weights>{w}, in, out) {}
+
+    /// The same at each place of `parts`, `out` rows each; a part that lacks its bias counts as zeros.
+    Linear(const std::vector<Weights>& parts, std::int64_t in, std::int64_t out) : weight_(join(parts, in, out)) {}
+
+    /// Weights that another layer keeps as well (tied embeddings): there stays one copy.
+    Linear(Tensor weight, std::optional<Tensor> bias)
+        : weight_(Prepared<op::Linear, E>::shared(std::move(weight), std::move(bias))) {}
+
+    /// Weights that are no one else's.
+    static Linear packed(Tensor weight, std::optional<Tensor> bias) {
+        return Linear(Prepared<op::Linear, E>(std::move(weight), std::move(bias)));
+    }
+
+    /// x (..., in) -> (..., out).
+    Tensor operator()(const Tensor& x) const { return run<op::Linear, E>(x, weight_); }
+    /// act(x W^T + b).
+    Tensor operator()(const Tensor& x, Activation act) const { return run<op::LinearActivation, E>(x, weight_, act); }
+    /// x W^T + b + residual.
+    Tensor add(const Tensor& x, const Tensor& residual) const { return run<op::LinearAdd, E>(x, weight_, residual); }
+
+private:
+    explicit Linear(Prepared<op::Linear, E> weight) : weight_(std::move(weight)) {}
+
+    static Prepared<op::Linear, E> join(const std::vector<Weights>& parts, std::int64_t in, std::int64_t out) {
+        std::vector<Tensor> weights, biases;
+        bool any_bias = false;
+        for (const auto& part : parts) {
+            weights.push_back(take<op::Linear, E>(part, "weight", {out, in}));
+            any_bias = any_bias || part.has("bias");
+        }
+        for (const auto& part : parts) {
+            if (!any_bias) break;
+            biases.push_back(part.has("bias") ? take<op::Linear, E>(part, "bias", {out})
+                                              : at::zeros({out}, weights.front().options()));
+        }
+        std::optional<Tensor> bias;
+        if (parts.size() == 1) {
+            if (any_bias) bias = biases.front();
+            return {std::move(weights.front()), std::move(bias)};
+        }
+        if (any_bias) bias = at::cat(biases);
+        Tensor joined = at::cat(weights);
+        weights.clear();  // before packing: one copy less at the peak
+        return {std::move(joined), std::move(bias)};
+    }
+
+    Prepared<op::Linear, E> weight_;
+};
+
+}  // namespace silica::nn

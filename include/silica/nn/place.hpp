@@ -1,0 +1,29 @@
+#pragma once
+/// Takes a tensor from the checkpoint to where an op wants it.
+
+#include "silica/checkpoint/weights.hpp"
+#include "silica/placement.hpp"
+
+namespace silica::nn {
+
+/// The device that the weights of `Op` lie on: that of its first candidate.
+template <class Op, class E>
+c10::Device device_of(const Weights& w) {
+    static_assert(detail::has_candidate<Op, E>());
+    using First = typename detail::front<candidates<Op, E>>::type;
+    return First::type == E::home::type ? w.home() : c10::Device(First::type);
+}
+
+/// The tensor `name` at `w`, in the storage type of the precision, on the device of `Op`'s kernel.
+template <class Op, class E>
+Tensor take(const Weights& w, std::string_view name, const std::vector<std::int64_t>& shape) {
+    return w.get(name, shape, E::precision::storage, device_of<Op, E>(w));
+}
+
+/// The tensor `name` at `w` for an op whose weights are plain arguments: on the home device, in the compute type.
+template <class E>
+Tensor take_home(const Weights& w, std::string_view name, const std::vector<std::int64_t>& shape) {
+    return w.get(name, shape, E::precision::compute, w.home());
+}
+
+}  // namespace silica::nn
