@@ -1,0 +1,48 @@
+#pragma once
+/// Decoders: tokens back to text.
+
+#include <silica/input/text/decoder/wordpiece.hpp>
+#include <silica/input/text/json_place.hpp>
+
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace silica::text {
+
+struct Decoder;
+
+/// Several decoders, one after another.
+struct DecoderSequence {
+    std::vector<Decoder> steps;
+    void operator()(std::vector<std::string>& tokens) const;
+};
+
+/// Any decoder of a tokenizer.json. It rewrites the list of tokens; joined, they are the text.
+struct Decoder {
+    std::variant<WordPieceDecoder, DecoderSequence> step;
+
+    [[nodiscard]] static Decoder read(const JsonPlace& place, int depth = 0);
+    void operator()(std::vector<std::string>& tokens) const {
+        std::visit([&](const auto& each) { each(tokens); }, step);
+    }
+};
+
+inline void DecoderSequence::operator()(std::vector<std::string>& tokens) const {
+    for (const auto& each : steps) each(tokens);
+}
+
+inline Decoder Decoder::read(const JsonPlace& place, int depth) {
+    if (depth > max_depth) place.fail("nests too deep");
+    const auto& type = place.type();
+    if (type == "WordPiece") return {WordPieceDecoder::read(place)};
+    if (type == "Sequence") {
+        DecoderSequence made;
+        const auto steps = place.at("decoders");
+        for (std::size_t i = 0; i < steps.size(); ++i) made.steps.push_back(read(steps.at(i), depth + 1));
+        return {std::move(made)};
+    }
+    place.unknown("decoder");
+}
+
+}  // namespace silica::text

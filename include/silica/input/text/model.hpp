@@ -1,0 +1,37 @@
+#pragma once
+/// Models: words to tokens.
+
+#include <silica/input/text/encoding.hpp>
+#include <silica/input/text/json_place.hpp>
+#include <silica/input/text/model/wordpiece.hpp>
+
+#include <string_view>
+#include <utility>
+#include <variant>
+
+namespace silica::text {
+
+/// Any model of a tokenizer.json.
+struct Model {
+    std::variant<WordPiece> kind;
+
+    [[nodiscard]] static Model read(const JsonPlace& place) {
+        const auto& type = place.type();
+        if (type == "WordPiece") return {WordPiece::read(place)};
+        place.unknown("model");
+    }
+    /// The id of a token, or -1.
+    [[nodiscard]] std::int32_t id(std::string_view token) const {
+        return std::visit([&](const auto& each) { return each.vocabulary().find(token); }, kind);
+    }
+    /// The token of an id, or null.
+    [[nodiscard]] const std::string* token(std::int64_t id) const {
+        return std::visit([&](const auto& each) { return each.vocabulary().token(id); }, kind);
+    }
+    /// Number of tokens.
+    [[nodiscard]] std::size_t size() const {
+        return std::visit([](const auto& each) { return each.vocabulary().size(); }, kind);
+    }
+};
+
+}  // namespace silica::text
