@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <string>
@@ -87,11 +88,16 @@ public:
     [[nodiscard]] const std::string& format() const noexcept { return format_; }
 
 private:
+    [[nodiscard]] static bool torch_name(const std::filesystem::path& path) {
+        const auto extension = path.extension();
+        return extension == ".bin" || extension == ".pt" || extension == ".pth" || extension == ".ckpt";
+    }
+
     /// Adds the tensors of one file and returns the name of its format.
     std::string add(const std::filesystem::path& path) {
         auto file = File::open(path);
         std::string format = "safetensors";
-        if (!path.filename().string().ends_with(".safetensors") && is_torch_file(*file)) {
+        if (torch_name(path) || (path.extension() != ".safetensors" && is_torch_file(*file))) {
             auto found = read_torch(*file, files_.size());
             std::move(found.entries.begin(), found.entries.end(), std::back_inserter(entries_));
             format = found.format;

@@ -5,6 +5,9 @@
 
 #include "silica/checkpoint/entry.hpp"
 #include "silica/checkpoint/file.hpp"
+#include "silica/checkpoint/impostor.hpp"
+#include "silica/checkpoint/origin.hpp"
+#include "silica/checkpoint/text.hpp"
 #include "silica/core/error.hpp"
 #include "silica/core/json_reader.hpp"
 
@@ -13,7 +16,6 @@
 #include <cstdint>
 #include <limits>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -31,19 +33,6 @@ namespace detail {
 
 inline constexpr std::uint64_t longest_header = 100'000'000;  // the reference's limit
 inline constexpr std::size_t most_tensors = 500'000, most_metadata = 100'000, most_dimensions = 64;
-
-/// What a file is that begins like this, when it is not safetensors: a reason and what to do.
-[[nodiscard]] inline std::optional<std::pair<std::string, std::string>> impostor(std::string_view start,
-                                                                                 const std::filesystem::path& path) {
-    if (start.starts_with("version https://git-lfs"))
-        return {{"is a Git LFS pointer, not the file of weights itself",
-                 "Run `git lfs pull` in " + path.parent_path().string() + "."}};
-    if (start.starts_with("PK\x03\x04"))
-        return {{"is a zip archive as torch.save writes them, not safetensors", "Rename it to pytorch_model.bin."}};
-    if (start.starts_with("<!DO") || start.starts_with("<htm") || start.starts_with("<HTM"))
-        return {{"is a web page, not a file of weights", fetch_again(path)}};
-    return std::nullopt;
-}
 
 /// Reads the header of one file. Used once per file.
 class SafetensorsParser {
@@ -73,9 +62,11 @@ public:
 
 private:
     [[nodiscard]] std::string header_text() {
-        const auto start = file_.read_text(0, std::min<std::uint64_t>(file_.size(), 24));
-        if (const auto other = impostor(start, file_.path()))
-            throw CheckpointError(path_ + " " + other->first + ".", other->second);
+        refuse_impostor(file_);
+        const auto start = file_.read_text(0, std::min<std::uint64_t>(file_.size(), 8));
+        if (start.starts_with("PK\x03\x04"))
+            throw CheckpointError(path_ + " is a zip archive as torch.save writes them, not safetensors.",
+                                  "Rename it to pytorch_model.bin.");
         if (start.size() < 8) refuse("is only " + bytes(start.size()) + " long, too short for a safetensors file");
         std::uint64_t length = 0;
         for (std::size_t i = 8; i-- > 0;) length = length << 8U | static_cast<unsigned char>(start[i]);
