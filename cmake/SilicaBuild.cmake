@@ -1,0 +1,21 @@
+# How Silica itself is built (tests, program, examples); projects that use Silica see none of this.
+
+# ccache where it is found. The two sloppiness values are what it asks for to serve precompiled headers.
+find_program(SILICA_CCACHE ccache)
+mark_as_advanced(SILICA_CCACHE)
+if(SILICA_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${SILICA_CCACHE})
+endif()
+
+# One target carries warnings and sanitizers; the headers of other libraries are SYSTEM and stay silent.
+add_library(silica_own_code INTERFACE)
+target_compile_options(silica_own_code INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+                                                 $<$<BOOL:${SILICA_WERROR}>:-Werror>)
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    # A time stamp in the precompiled header would make ccache miss.
+    target_compile_options(silica_own_code INTERFACE "SHELL:-Xclang -fno-pch-timestamp")
+endif()
+if(SILICA_SANITIZE)
+    add_compile_options(-fsanitize=${SILICA_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    add_link_options(-fsanitize=${SILICA_SANITIZE})
+endif()
