@@ -37,23 +37,25 @@ inline constexpr const char* description = "simulated MPS (tests only)";
 
 /// What has happened since the start of the program or the last `reset()`.
 struct Counters {
-    std::size_t allocations = 0;             ///< buffers handed out (an empty tensor has none)
-    std::size_t bytes = 0;                   ///< in buffers that are alive now; `reset()` leaves it
-    std::size_t peak_bytes = 0;              ///< the most that were alive at once; `reset()` sets it to `bytes`
-    std::size_t driver_bytes = 0;            ///< alive and cached, in whole pages; `reset()` leaves it
-    std::size_t out_of_memory = 0;           ///< allocations refused
-    std::size_t empty_cache = 0;             ///< calls of emptyCache
-    std::size_t syncs = 0;                   ///< waits that somebody asked for: synchronize of device, stream, event
-    std::size_t implicit_syncs = 0;          ///< waits inside blocking copies, item(), nonzero() and the like
-    std::size_t commits = 0;                 ///< calls of commit
-    std::size_t unsynced_ops = 0;            ///< ops issued since the last wait of either kind
-    std::size_t h2d_copies = 0;              ///< copies from the host to the device
-    std::size_t h2d_bytes = 0;               ///< bytes of those
-    std::size_t d2h_copies = 0;              ///< copies from the device to the host, item() included
-    std::size_t d2h_bytes = 0;               ///< bytes of those
-    std::size_t host_aliases = 0;            ///< calls of IMPSAllocator::getHostAliasStorage
-    std::size_t not_implemented = 0;         ///< calls of ops without an MPS kernel
-    std::size_t concurrent_uses = 0;         ///< ops that began while another thread was inside one: a Mac would crash
+    std::size_t allocations = 0;          ///< buffers handed out (an empty tensor has none)
+    std::size_t bytes = 0;                ///< in buffers that are alive now; `reset()` leaves it
+    std::size_t peak_bytes = 0;           ///< the most that were alive at once; `reset()` sets it to `bytes`
+    std::size_t driver_bytes = 0;         ///< alive and cached, in whole pages; `reset()` leaves it
+    std::size_t out_of_memory = 0;        ///< allocations refused
+    std::size_t empty_cache = 0;          ///< calls of emptyCache
+    std::size_t syncs = 0;                ///< waits that somebody asked for: synchronize of device, stream, event
+    std::size_t implicit_syncs = 0;       ///< waits inside blocking copies, item(), nonzero() and the like
+    std::size_t commits = 0;              ///< calls of commit
+    std::size_t unsynced_ops = 0;         ///< ops issued since the last wait of either kind
+    std::size_t h2d_copies = 0;           ///< copies from the host to the device
+    std::size_t h2d_bytes = 0;            ///< bytes of those
+    std::size_t d2h_copies = 0;           ///< copies from the device to the host, item() included
+    std::size_t d2h_bytes = 0;            ///< bytes of those
+    std::size_t host_aliases = 0;         ///< calls of IMPSAllocator::getHostAliasStorage
+    std::size_t early_host_aliases = 0;   ///< of those, made while ops had not been waited for: on a Mac a race
+    std::size_t non_blocking_copies = 0;  ///< copies that were asked not to wait: on a Mac the source may go too early
+    std::size_t not_implemented = 0;      ///< calls of ops without an MPS kernel
+    std::size_t concurrent_uses = 0;      ///< ops that began while another thread was inside one: a Mac would crash
     std::map<std::string, std::size_t> ops;  ///< ops run on the device, "aten::gelu"; no views, no allocations
 
     /// How often `op` ("aten::gelu") ran.

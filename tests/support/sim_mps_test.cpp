@@ -273,11 +273,13 @@ TEST_CASE("An op throws when a test says so, after as many calls as it says") {
 }
 
 TEST_CASE("Device memory is written through the host alias that a loader uses") {
+    sim::reset();
     const Tensor x = at::zeros({4}, on_mps);
     const c10::Storage host = at::mps::getIMPSAllocator()->getHostAliasStorage(x.storage());
     CHECK(host.device().is_cpu());
     static_cast<float*>(host.mutable_data())[2] = 3.0F;
     CHECK(x.sum().item<float>() == 3.0F);
+    CHECK(sim::counters().early_host_aliases == 1);  // zeros() had not been waited for
     CHECK(at::mps::getIMPSAllocator()->getSharedBufferPtr(x.storage().data()).first == host.data());
     CHECK(at::mps::getIMPSAllocator()->getUnalignedBufferSize(x.storage().data()) == 16);
     CHECK_THROWS(at::mps::getIMPSAllocator()->getHostAliasStorage(at::zeros({4}).storage()));

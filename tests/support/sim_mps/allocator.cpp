@@ -1,8 +1,6 @@
 #include "support/sim_mps/allocator.hpp"
 
 #if defined(__linux__)
-#include <torch/version.h>
-
 #include <cstring>
 
 #include <ATen/core/TensorBase.h>
@@ -12,13 +10,7 @@
 
 #include "support/sim_mps/memory.hpp"
 #include "support/sim_mps/state.hpp"
-
-// From 2.13 on, IMPSAllocator is a c10::DeviceAllocator and gives host aliases.
-#if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 13
-#define SIM_MPS_DEVICE_ALLOCATOR 1
-#else
-#define SIM_MPS_DEVICE_ALLOCATOR 0
-#endif
+#include "support/sim_mps/version.hpp"
 
 namespace silica::test::sim_mps::detail {
 namespace {
@@ -68,7 +60,7 @@ public:
     bool recordEvents(c10::ArrayRef<const void*>) const override { return false; }
     bool waitForEvents(c10::ArrayRef<const void*>) const override { return false; }
 
-#if SIM_MPS_DEVICE_ALLOCATOR
+#if SIM_MPS_TORCH_AT_LEAST(13)  // IMPSAllocator is a c10::DeviceAllocator, and gives host aliases
     c10::Storage getHostAliasStorage(const c10::Storage& storage) const override {
         TORCH_CHECK_VALUE(storage.device().is_mps(),
                           "getHostAliasStorage: expected an MPS storage, got device=", storage.device());
@@ -76,6 +68,7 @@ public:
         {
             const std::lock_guard lock(state().mutex);
             ++state().counters.host_aliases;
+            if (state().counters.unsynced_ops > 0) ++state().counters.early_host_aliases;
         }
         c10::DataPtr alias(
             host_address(storage.data()), new c10::Storage(storage),
@@ -135,11 +128,15 @@ void empty_cache() {
 
 // LibTorch declares these everywhere and defines them on Apple machines only.
 namespace at::mps {
-#if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 12
+#if SIM_MPS_TORCH_AT_LEAST(12)
 IMPSAllocator* getIMPSAllocator() { return &silica::test::sim_mps::detail::instance(); }
 #else
 IMPSAllocator* getIMPSAllocator(bool) { return &silica::test::sim_mps::detail::instance(); }
 #endif
 bool isMPSPinnedPtr(const void*) { return false; }
+#if SIM_MPS_TORCH_AT_LEAST(14)
+c10::Allocator* getMPSPinnedAllocator() { return c10::GetCPUAllocator(); }
+void* getMPSPinnedMTLBuffer(const void*) { return nullptr; }
+#endif
 }  // namespace at::mps
 #endif

@@ -1,6 +1,4 @@
 #if defined(__linux__)
-#include <torch/version.h>
-
 #include <limits>
 
 #include <ATen/core/Tensor.h>
@@ -13,6 +11,7 @@
 #include "support/sim_mps/host_view.hpp"
 #include "support/sim_mps/kernels.hpp"
 #include "support/sim_mps/state.hpp"
+#include "support/sim_mps/version.hpp"
 
 namespace silica::test::sim_mps::detail {
 namespace {
@@ -61,7 +60,7 @@ void check_inputs(const at::Tensor& query, const at::Tensor& key, const at::Tens
 
 /// Before 2.13 the kernel took no groups: key and value heads were repeated for it.
 at::Tensor repeat_heads(const at::Tensor& heads, const at::Tensor& query, bool enable_gqa) {
-#if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 13
+#if SIM_MPS_TORCH_AT_LEAST(13)
     static_cast<void>(query), static_cast<void>(enable_gqa);
     return heads;
 #else

@@ -1,6 +1,7 @@
 #include "support/sim_mps/boxed.hpp"
 
 #if defined(__linux__)
+#include <algorithm>
 #include <cstdlib>
 #include <set>
 
@@ -25,8 +26,19 @@ const std::set<std::string> waiting = {
 const std::set<std::string> takes_cpu_indices = {"aten::index.Tensor", "aten::index.Tensor_out",
                                                  "aten::_index_put_impl_"};
 
+/// Ops that a Mac has in half precision and the CPU has not: computed in float32 and rounded.
+const std::set<std::string> computes_in_float32 = {"aten::_upsample_bicubic2d_aa", "aten::_upsample_bicubic2d_aa.out",
+                                                   "aten::_upsample_bilinear2d_aa",
+                                                   "aten::_upsample_bilinear2d_aa.out"};
+
+bool is_half(const c10::IValue& value) {
+    if (!value.isTensor() || !value.toTensor().defined()) return false;
+    const auto dtype = value.toTensor().scalar_type();
+    return dtype == at::kHalf || dtype == at::kBFloat16;
+}
+
 /// Ops that only floating-point tensors may enter, with LibTorch's words for it (Linear.mm).
-void check_linear(const std::string& op, const std::vector<c10::IValue>& arguments) {
+void check_linear(const std::string& op, at::ArrayRef<c10::IValue> arguments) {
     if (op != "aten::linear") return;
     const auto check = [&](std::size_t i, const char* plural, const char* argument) {
         if (!arguments[i].isTensor() || !arguments[i].toTensor().defined()) return;
@@ -54,6 +66,7 @@ public:
         : name_(c10::toString(op.operator_name())),
           view_(is_view(op.schema())),
           waits_(waiting.contains(name_)),
+          float32_(computes_in_float32.contains(name_)),
           cpu_indices_(takes_cpu_indices.contains(name_)) {
         const auto& arguments = op.schema().arguments();
         for (std::size_t i = 0; i < arguments.size(); ++i) {
@@ -75,22 +88,53 @@ private:
     void run(const c10::OperatorHandle& op, Stack* stack) const {
         TORCH_CHECK(op.hasComputedKernelForDispatchKey(c10::DispatchKey::CPU), description, ": ", name_,
                     " has an MPS kernel on a Mac; the simulation has none.");
-        auto arguments = torch::jit::pop(*stack, op.schema().arguments().size());
-        check_linear(name_, arguments);
-        check_arguments(arguments);
+        const std::size_t count = op.schema().arguments().size(), results = op.schema().returns().size();
+        check_linear(name_, torch::jit::last(*stack, count));
+        check_arguments(torch::jit::last(*stack, count));
         for (const std::size_t i : generators_) {
-            if (arguments[i].isNone()) arguments[i] = default_generator();
+            c10::IValue& generator = torch::jit::peek(*stack, i, count);
+            if (generator.isNone()) generator = default_generator();
         }
         HostView view;
-        for (const auto& argument : arguments) stack->push_back(view.to_host(argument));
-        op.redispatchBoxed(c10::DispatchKeySet(c10::DispatchKey::CPU), stack);
+        for (std::size_t i = 0; i < count; ++i) {
+            c10::IValue& argument = torch::jit::peek(*stack, i, count);
+            argument = view.to_host(argument);
+        }
+        call_on_host(op, stack);
         view.write_back();
-        for (auto& result : torch::jit::last(*stack, op.schema().returns().size())) {
-            const_cast<c10::IValue&>(result) = view.to_device(result);
+        for (std::size_t i = 0; i < results; ++i) {
+            c10::IValue& result = torch::jit::peek(*stack, i, results);
+            result = view.to_device(result);
         }
     }
 
-    void check_arguments(const std::vector<c10::IValue>& arguments) const {
+    void call_on_host(const c10::OperatorHandle& op, Stack* stack) const {
+        const c10::DispatchKeySet cpu(c10::DispatchKey::CPU);
+        const auto arguments = torch::jit::last(*stack, op.schema().arguments().size());
+        const auto* half = std::find_if(arguments.begin(), arguments.end(), is_half);
+        if (half == arguments.end() || !float32_) return run_checked(op, stack, cpu);
+        const auto dtype = half->toTensor().scalar_type();
+        const at::Tensor out = arguments.back().isTensor() ? arguments.back().toTensor() : at::Tensor();
+        for (std::size_t i = 0; i < arguments.size(); ++i) {
+            c10::IValue& argument = torch::jit::peek(*stack, i, arguments.size());
+            if (is_half(argument)) argument = argument.toTensor().to(at::kFloat);
+        }
+        run_checked(op, stack, cpu);
+        const at::Tensor rounded = torch::jit::pop(*stack).toTensor().to(dtype);
+        stack->emplace_back(out.defined() ? out.resize_(rounded.sizes()).copy_(rounded) : rounded);
+    }
+
+    /// A dtype that the CPU's kernel lacks says nothing about a Mac, so it must not look like a missing op.
+    void run_checked(const c10::OperatorHandle& op, Stack* stack, c10::DispatchKeySet cpu) const {
+        try {
+            op.redispatchBoxed(cpu, stack);
+        } catch (const c10::NotImplementedError& e) {
+            TORCH_CHECK(false, description, ": the CPU kernel that stands for ", name_, " threw ",
+                        e.what_without_backtrace());
+        }
+    }
+
+    void check_arguments(at::ArrayRef<c10::IValue> arguments) const {
         std::vector<at::Tensor> tensors;
         for (const auto& argument : arguments) {
             if (argument.isTensor()) {
@@ -119,7 +163,7 @@ private:
     }
 
     std::string name_;
-    bool view_, waits_, cpu_indices_;
+    bool view_, waits_, float32_, cpu_indices_;
     std::vector<std::size_t> generators_;  // arguments that are generators
 };
 

@@ -1,6 +1,4 @@
 #if defined(__linux__)
-#include <torch/version.h>
-
 #include <ATen/core/Tensor.h>
 #include <ATen/native/ConvUtils.h>
 #include <ATen/ops/_mps_convolution.h>
@@ -10,6 +8,7 @@
 #include "support/sim_mps/host_view.hpp"
 #include "support/sim_mps/kernels.hpp"
 #include "support/sim_mps/state.hpp"
+#include "support/sim_mps/version.hpp"
 
 namespace silica::test::sim_mps::detail {
 namespace {
@@ -22,7 +21,7 @@ bool defined(const OptionalTensor& tensor) { return tensor.has_value() && tensor
 /// After 2.14 one- and three-dimensional convolutions are Metal kernels without the limit.
 void check_size(at::IntArrayRef sizes) {
     if (macos_at_least(15, 1)) return;
-#if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 15
+#if SIM_MPS_TORCH_AT_LEAST(15)
     if (sizes.size() != 4 || sizes[2] == 1) return;
 #endif
     for (const auto size : sizes) {

@@ -25,7 +25,12 @@ at::Tensor& copy(at::Tensor& to, const at::Tensor& from, bool non_blocking) {
     const std::size_t bytes = static_cast<std::size_t>(to.numel()) * to.itemsize();
     if (up) count_h2d(bytes);
     if (down) count_d2h(bytes);
-    if ((up || down) && !non_blocking) count_implicit_sync();
+    if ((up || down) && non_blocking) {
+        const std::lock_guard lock(state().mutex);
+        ++state().counters.non_blocking_copies;
+    } else if (up || down) {
+        count_implicit_sync();
+    }
     return to;
 }
 

@@ -1,8 +1,6 @@
 #include "support/sim_mps/guard.hpp"
 
 #if defined(__linux__)
-#include <torch/version.h>
-
 #include <chrono>
 
 #include <c10/core/impl/DeviceGuardImplInterface.h>

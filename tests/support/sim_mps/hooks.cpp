@@ -1,8 +1,6 @@
 #include "support/sim_mps/hooks.hpp"
 
 #if defined(__linux__)
-#include <torch/version.h>
-
 #include <chrono>
 #include <map>
 
@@ -14,6 +12,7 @@
 #include "support/sim_mps/generator.hpp"
 #include "support/sim_mps/memory.hpp"
 #include "support/sim_mps/state.hpp"
+#include "support/sim_mps/version.hpp"
 
 namespace silica::test::sim_mps::detail {
 namespace {
@@ -50,17 +49,22 @@ struct Hooks final : at::MPSHooksInterface {
     at::Generator getNewGenerator(c10::DeviceIndex) const override { return new_generator(); }
 
     c10::Allocator* getMPSDeviceAllocator() const override { return &allocator(); }
-    c10::Allocator* getPinnedMemoryAllocator() const override { return c10::GetCPUAllocator(); }
+    c10::Allocator* getPinnedMemoryAllocator() const override {
+        TORCH_CHECK(SIM_MPS_TORCH_AT_LEAST(14), description,
+                    ": there is no pinned memory for MPS before LibTorch 2.14");
+        return c10::GetCPUAllocator();
+    }
     void emptyCache() const override { empty_cache(); }
     std::size_t getCurrentAllocatedMemory() const override { return counters().bytes; }
     std::size_t getDriverAllocatedMemory() const override { return counters().driver_bytes; }
     std::size_t getRecommendedMaxMemory() const override { return recommended_max_memory; }
-    // An override from 2.13 on, a function of our own before.
-    virtual std::size_t getMaxBufferLength() const {
+#if SIM_MPS_TORCH_AT_LEAST(13)
+    std::size_t getMaxBufferLength() const override {
         const std::lock_guard lock(state().mutex);
         const auto limit = state().settings.max_buffer_length;
         return limit != 0 ? limit : recommended_max_memory / 2;
     }
+#endif
     void setMemoryFraction(double ratio) const override {
         set_memory_limit(static_cast<std::size_t>(ratio * static_cast<double>(recommended_max_memory)));
     }

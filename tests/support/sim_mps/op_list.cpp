@@ -1,5 +1,3 @@
-#include <torch/version.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <sstream>
@@ -7,6 +5,7 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 
 #include "support/sim_mps.hpp"
+#include "support/sim_mps/version.hpp"
 
 namespace silica::test::sim_mps {
 namespace {
