@@ -11,8 +11,8 @@
 
 namespace silica::checkpoint {
 
-/// The document in `directory / name`. ConfigError when it is missing, unreadable, not JSON or not an object.
-inline Json read_json_file(const std::filesystem::path& directory, std::string_view name) {
+/// The document in `directory / name`. ConfigError when it is missing, unreadable or not JSON.
+inline Json read_json_document(const std::filesystem::path& directory, std::string_view name) {
     const auto path = directory / name;
     std::string text;
     try {
@@ -25,9 +25,14 @@ inline Json read_json_file(const std::filesystem::path& directory, std::string_v
     } catch (const CheckpointError& e) {
         throw ConfigError(e.problem(), e.remedy());
     }
-    Json json = Json::parse(text, path.string());
+    return Json::parse(text, path.string());
+}
+
+/// The same for a file that must hold an object.
+inline Json read_json_file(const std::filesystem::path& directory, std::string_view name) {
+    Json json = read_json_document(directory, name);
     if (!json.is_object()) {
-        throw ConfigError(path.string() + " is not a JSON object.", "download the file again.");
+        throw ConfigError((directory / name).string() + " is not a JSON object.", "download the file again.");
     }
     return json;
 }

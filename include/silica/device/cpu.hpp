@@ -47,3 +47,4 @@ static_assert(DevicePolicy<Cpu>);
 #include "silica/device/cpu/linear.hpp"
 #include "silica/device/cpu/linear_activation.hpp"
 #include "silica/device/cpu/linear_add.hpp"
+#include "silica/device/cpu/pool.hpp"

@@ -66,3 +66,4 @@ static_assert(DevicePolicy<Cuda>);
 #include "silica/device/cuda/gelu.hpp"
 #include "silica/device/cuda/layer_norm.hpp"
 #include "silica/device/cuda/linear.hpp"
+#include "silica/device/cuda/pool.hpp"

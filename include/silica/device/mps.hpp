@@ -70,3 +70,4 @@ inline constexpr bool runs_on<Precision, device::Mps> = false;
 #include "silica/device/mps/gelu.hpp"
 #include "silica/device/mps/layer_norm.hpp"
 #include "silica/device/mps/linear.hpp"
+#include "silica/device/mps/pool.hpp"

@@ -1,0 +1,12 @@
+#pragma once
+/// Pooling on this device: ATen's.
+
+#include "silica/device/cpu.hpp"
+#include "silica/device/aten/pool.hpp"
+
+namespace silica {
+
+template <>
+struct Kernel<op::Pool, device::Cpu> : device::aten::Pool {};
+
+}  // namespace silica

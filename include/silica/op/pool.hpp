@@ -1,0 +1,48 @@
+#pragma once
+/// One vector for a sequence: Reimers and Gurevych 2019, section 3 (mean, first token, max), and its relatives.
+
+#include <array>
+#include <utility>
+
+#include "silica/op/concept.hpp"
+
+namespace silica {
+
+/// How the vectors of a text's tokens become one. Masked tokens do not count.
+enum class Pooling {
+    mean,           ///< sum / n
+    cls,            ///< the first token's
+    max,            ///< the largest of each coordinate
+    mean_sqrt_len,  ///< sum / sqrt(n)
+    weighted_mean,  ///< sum of (position + 1) h / sum of (position + 1)
+    last,           ///< the last token's
+};
+
+/// Names as 1_Pooling/config.json of sentence-transformers spells them after "pooling_mode_", or as its value.
+inline constexpr std::array<std::pair<std::string_view, Pooling>, 12> pooling_names{{
+    {"mean", Pooling::mean},
+    {"mean_tokens", Pooling::mean},
+    {"cls", Pooling::cls},
+    {"cls_token", Pooling::cls},
+    {"max", Pooling::max},
+    {"max_tokens", Pooling::max},
+    {"mean_sqrt_len_tokens", Pooling::mean_sqrt_len},
+    {"weightedmean", Pooling::weighted_mean},
+    {"weightedmean_tokens", Pooling::weighted_mean},
+    {"lasttoken", Pooling::last},
+    {"last", Pooling::last},
+    {"mean_sqrt_len", Pooling::mean_sqrt_len},
+}};
+constexpr const auto& enum_names(Pooling) { return pooling_names; }
+
+namespace op {
+
+/// h (batch, tokens, d) and mask (batch, tokens) bool, true = counts, at least one in each row -> (batch, d) float32.
+struct Pool {
+    static constexpr std::string_view name = "pool";
+    using signature = Tensor(const Tensor& h, const Tensor& mask, Pooling how);
+};
+static_assert(OpTag<Pool>);
+
+}  // namespace op
+}  // namespace silica
