@@ -1,8 +1,10 @@
 #pragma once
 /// Decoders: tokens back to text.
 
+#include <silica/input/text/decoder/simple.hpp>
 #include <silica/input/text/decoder/wordpiece.hpp>
 #include <silica/input/text/json_place.hpp>
+#include <silica/input/text/pre_tokenizer/metaspace.hpp>
 
 #include <string>
 #include <variant>
@@ -20,7 +22,9 @@ struct DecoderSequence {
 
 /// Any decoder of a tokenizer.json. It rewrites the list of tokens; joined, they are the text.
 struct Decoder {
-    std::variant<WordPieceDecoder, DecoderSequence> step;
+    std::variant<WordPieceDecoder, ByteLevelDecoder, ByteFallback, Metaspace, Fuse, StripDecoder, ReplaceDecoder, Ctc,
+                 BpeDecoder, DecoderSequence>
+        step;
 
     [[nodiscard]] static Decoder read(const JsonPlace& place, int depth = 0);
     void operator()(std::vector<std::string>& tokens) const {
@@ -36,6 +40,14 @@ inline Decoder Decoder::read(const JsonPlace& place, int depth) {
     if (depth > max_depth) place.fail("nests too deep");
     const auto& type = place.type();
     if (type == "WordPiece") return {WordPieceDecoder::read(place)};
+    if (type == "ByteLevel") return {ByteLevelDecoder{}};
+    if (type == "ByteFallback") return {ByteFallback{}};
+    if (type == "Metaspace") return {Metaspace::read(place)};
+    if (type == "Fuse") return {Fuse{}};
+    if (type == "Strip") return {StripDecoder::read(place)};
+    if (type == "Replace") return {ReplaceDecoder::read(place)};
+    if (type == "CTC") return {Ctc::read(place)};
+    if (type == "BPEDecoder") return {BpeDecoder::read(place)};
     if (type == "Sequence") {
         DecoderSequence made;
         const auto steps = place.at("decoders");

@@ -3,6 +3,9 @@
 
 #include <silica/input/text/encoding.hpp>
 #include <silica/input/text/json_place.hpp>
+#include <silica/input/text/model/bpe.hpp>
+#include <silica/input/text/model/unigram.hpp>
+#include <silica/input/text/model/word_level.hpp>
 #include <silica/input/text/model/wordpiece.hpp>
 
 #include <string_view>
@@ -13,11 +16,14 @@ namespace silica::text {
 
 /// Any model of a tokenizer.json.
 struct Model {
-    std::variant<WordPiece> kind;
+    std::variant<WordPiece, Bpe, Unigram, WordLevel> kind;
 
     [[nodiscard]] static Model read(const JsonPlace& place) {
         const auto& type = place.type();
         if (type == "WordPiece") return {WordPiece::read(place)};
+        if (type == "BPE") return {Bpe::read(place)};
+        if (type == "Unigram") return {Unigram::read(place)};
+        if (type == "WordLevel") return {WordLevel::read(place)};
         place.unknown("model");
     }
     /// The id of a token, or -1.
@@ -30,7 +36,7 @@ struct Model {
     }
     /// Number of tokens.
     [[nodiscard]] std::size_t size() const {
-        return std::visit([](const auto& each) { return each.vocabulary().size(); }, kind);
+        return std::visit([](const auto& each) { return each.size(); }, kind);
     }
 };
 

@@ -25,6 +25,13 @@ public:
     /// Keeps a rewritten text alive as long as the pieces.
     std::string_view keep(std::string&& text) { return kept_.emplace_back(std::move(text)); }
 
+    /// An empty buffer that lives as long and holds `capacity` bytes without moving: pieces may point into it.
+    std::string& buffer(std::size_t capacity) {
+        std::string& made = kept_.emplace_back();
+        made.reserve(capacity);
+        return made;
+    }
+
     /// Replaces every piece that is no added token by what `cut(piece, out)` appends to `out`; empty ones are dropped.
     template <class Cut>
     void split(Cut&& cut) {

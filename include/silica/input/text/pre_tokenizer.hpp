@@ -4,6 +4,9 @@
 #include <silica/input/text/json_place.hpp>
 #include <silica/input/text/pieces.hpp>
 #include <silica/input/text/pre_tokenizer/bert.hpp>
+#include <silica/input/text/pre_tokenizer/byte_level.hpp>
+#include <silica/input/text/pre_tokenizer/metaspace.hpp>
+#include <silica/input/text/pre_tokenizer/split.hpp>
 
 #include <variant>
 #include <vector>
@@ -20,7 +23,8 @@ struct PreTokenizerSequence {
 
 /// Any pre-tokenizer of a tokenizer.json.
 struct PreTokenizer {
-    std::variant<BertPreTokenizer, PreTokenizerSequence> step;
+    std::variant<BertPreTokenizer, ByteLevel, Metaspace, Split, SplitAt, Whitespace, FixedLength, PreTokenizerSequence>
+        step;
 
     [[nodiscard]] static PreTokenizer read(const JsonPlace& place, int depth = 0);
     void operator()(Pieces& pieces) const {
@@ -36,6 +40,30 @@ inline PreTokenizer PreTokenizer::read(const JsonPlace& place, int depth) {
     if (depth > max_depth) place.fail("nests too deep");
     const auto& type = place.type();
     if (type == "BertPreTokenizer") return {BertPreTokenizer{}};
+    if (type == "ByteLevel") return {ByteLevel::read(place)};
+    if (type == "Metaspace") return {Metaspace::read(place)};
+    if (type == "Split") return {Split::read(place)};
+    if (type == "Whitespace") return {Whitespace{}};
+    if (type == "WhitespaceSplit") return {SplitAt{.classes = unicode::is_space}};
+    if (type == "Punctuation") {
+        const auto behavior = place.find("behavior");
+        return {SplitAt{.classes = unicode::is_punctuation,
+                        .behavior = behavior ? read_behavior(*behavior) : Behavior::isolated}};
+    }
+    if (type == "Digits") {
+        return {
+            SplitAt{.classes = unicode::is_numeric,
+                    .behavior = place.at("individual_digits").boolean() ? Behavior::isolated : Behavior::contiguous}};
+    }
+    if (type == "CharDelimiterSplit") {
+        const auto delimiter = place.at("delimiter");
+        if (utf8::count(delimiter.string()) != 1) delimiter.fail("is not one character");
+        return {SplitAt{.character = utf8::decode(delimiter.string().data()).value}};
+    }
+    if (type == "FixedLength") {
+        const auto length = place.find("length");
+        return {FixedLength{static_cast<std::size_t>(length ? length->integer(1, INT32_MAX) : 5)}};
+    }
     if (type == "Sequence") {
         PreTokenizerSequence made;
         const auto steps = place.at("pretokenizers");

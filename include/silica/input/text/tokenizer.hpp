@@ -154,6 +154,7 @@ private:
                 piece.at_origin = normalized.at_origin;
             }
         }
+        std::erase_if(pieces.list, [](const Piece& piece) { return piece.text.empty(); });
         parts_.added.cut_normalized(pieces);
         if (parts_.pre_tokenizer) (*parts_.pre_tokenizer)(pieces);
         Tokens tokens;

@@ -105,9 +105,9 @@ template <std::size_t N>
     if (in(nonspacing, c)) bits |= is_nonspacing;
     if (in(combining, c)) bits |= is_combining;
     if (ideograph(c)) bits |= is_ideograph;
-    if (in(letters_since_15, c)) bits |= is_letter;
-    if (in(marks_since_15, c)) bits |= is_mark;
-    if (in(numbers_since_15, c)) bits |= is_number | is_numeric;
+    if (in(letters_since_14, c)) bits |= is_letter;
+    if (in(marks_since_14, c)) bits |= is_mark;
+    if (in(numbers_since_14, c)) bits |= is_number | is_numeric;
     if (in(numbers_17, c)) bits = (bits & ~unsigned{is_number}) | is_numeric;
     if (in(word_others, c)) bits |= is_word;
     if (lower(c) != c) bits |= is_cased;

@@ -38,6 +38,7 @@ public:
     }
 
     [[nodiscard]] const Vocabulary& vocabulary() const noexcept { return vocabulary_; }
+    [[nodiscard]] std::size_t size() const noexcept { return vocabulary_.size(); }
 
     /// Appends the tokens of a word.
     void operator()(std::string_view word, Tokens& out) const {
