@@ -1,16 +1,22 @@
 # How Silica itself is built (tests, program, examples); projects that use Silica see none of this.
 
-# ccache where it is found. The two sloppiness values are what it asks for to serve precompiled headers.
+# ccache where it is found. It asks for these sloppiness values to serve precompiled headers, and in depend mode it does
+# not preprocess each file before it compiles it.
 find_program(SILICA_CCACHE ccache)
 mark_as_advanced(SILICA_CCACHE)
 if(SILICA_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-    set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${SILICA_CCACHE})
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_DEPEND=1
+        CCACHE_SLOPPINESS=pch_defines,time_macros ${SILICA_CCACHE})
 endif()
 
 # One target carries warnings and sanitizers; the headers of other libraries are SYSTEM and stay silent.
 add_library(silica_own_code INTERFACE)
 target_compile_options(silica_own_code INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
                                                  $<$<BOOL:${SILICA_WERROR}>:-Werror>)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # False for std::optional at -O1, inside the headers of LibTorch.
+    target_compile_options(silica_own_code INTERFACE -Wno-maybe-uninitialized)
+endif()
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
     # A time stamp in the precompiled header would make ccache miss.
     target_compile_options(silica_own_code INTERFACE "SHELL:-Xclang -fno-pch-timestamp")

@@ -18,7 +18,13 @@ if(SILICA_OPENMP)
 endif()
 if(SILICA_OPENMP AND OpenMP_CXX_FOUND AND NOT TARGET silica::openmp)
     add_library(silica::openmp INTERFACE IMPORTED)
-    target_link_libraries(silica::openmp INTERFACE OpenMP::OpenMP_CXX)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+        # By flag and not by the path of libgomp, so that the copy that LibTorch brings is the only one loaded.
+        target_compile_options(silica::openmp INTERFACE ${OpenMP_CXX_FLAGS})
+        target_link_options(silica::openmp INTERFACE ${OpenMP_CXX_FLAGS})
+    else()
+        target_link_libraries(silica::openmp INTERFACE OpenMP::OpenMP_CXX)
+    endif()
 endif()
 
 # Unicode and regular expressions for silica::text; optional, because models alone need neither.
