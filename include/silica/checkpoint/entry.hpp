@@ -18,14 +18,15 @@ namespace silica::checkpoint {
 
 /// A tensor as it lies in a file. Everything here has been checked against the file's size.
 struct TensorEntry {
-    std::string name;                   ///< as the file spells it
-    at::ScalarType dtype;               ///< Undefined for a type that LibTorch cannot hold (`dtype_name` says which)
-    std::vector<std::int64_t> shape;    ///< empty: a scalar
-    std::vector<std::int64_t> strides;  ///< in elements; row-major, except for views in torch files
-    std::uint64_t offset = 0;           ///< of the first element, from the start of the file; of any alignment
-    std::uint64_t nbytes = 0;  ///< from the first to the last element; less than all elements for expanded views
-    std::size_t file = 0;      ///< index in Checkpoint::files()
-    std::string dtype_name;    ///< as the format spells it: "F32", "BF16", "FloatStorage"
+    std::string name = {};  ///< as the file spells it
+    at::ScalarType dtype =
+        at::ScalarType::Undefined;         ///< Undefined for a type that LibTorch cannot hold (`dtype_name` says which)
+    std::vector<std::int64_t> shape = {};  ///< empty: a scalar
+    std::vector<std::int64_t> strides = {};  ///< in elements; row-major, except for views in torch files
+    std::uint64_t offset = 0;                ///< of the first element, from the start of the file; of any alignment
+    std::uint64_t nbytes = 0;     ///< from the first to the last element; less than all elements for expanded views
+    std::size_t file = 0;         ///< index in Checkpoint::files()
+    std::string dtype_name = {};  ///< as the format spells it: "F32", "BF16", "FloatStorage"
 
     /// The number of elements.
     [[nodiscard]] std::int64_t numel() const noexcept {

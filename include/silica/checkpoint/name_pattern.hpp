@@ -55,13 +55,14 @@ public:
             if (piece.kind == Kind::star) out += match.stars[star++];
             if (piece.kind == Kind::number) out += std::to_string(value(match, piece.text) + piece.shift);
         }
-        const std::size_t end = match.end;
+        std::string rest = name.substr(match.end);
         if (to_.empty()) {  // a replacement by nothing takes one dot with it
-            name = out + (end < name.size() ? name.substr(end + 1) : std::string());
-            if (end == name.size() && name.ends_with('.')) name.pop_back();
-            return true;
+            if (!rest.empty())
+                rest.erase(0, 1);
+            else if (!out.empty())
+                out.pop_back();
         }
-        name = out + name.substr(end);
+        name = out + rest;
         return true;
     }
 

@@ -9,7 +9,6 @@
 #include "silica/checkpoint/name_pattern.hpp"
 #include "silica/core/error.hpp"
 
-#include <algorithm>
 #include <map>
 #include <span>
 #include <string>
@@ -92,12 +91,6 @@ private:
     std::vector<std::string> heads_;
     std::vector<NamePattern> renames_, ignored_;
 };
-
-/// Whether `canonical` names a tensor that repeats another one and may therefore be absent.
-[[nodiscard]] inline bool tied(const NameRules& rules, std::string_view canonical) {
-    return std::any_of(rules.tied.begin(), rules.tied.end(),
-                       [&](const std::string& pattern) { return NamePattern(pattern, {}).matches(canonical); });
-}
 
 /// The entries by canonical name. CheckpointError when two entries that are not the same bytes get one name.
 [[nodiscard]] inline CanonicalNames canonical_names(std::span<const TensorEntry> entries, const NameRules& rules) {
