@@ -25,7 +25,7 @@ inline std::optional<c10::OperatorHandle> find(const char* name, const char* ove
 }
 
 using Scalars = c10::List<std::optional<at::Scalar>>;
-using Reorder = Tensor(const Tensor&, std::optional<c10::SymInt>);
+using Reorder = Tensor(const Tensor&, std::optional<std::int64_t>);
 using Pointwise = Tensor(const Tensor&, const Tensor&, const std::optional<Tensor>&, std::string_view,
                          Scalars, std::optional<std::string_view>);
 using Binary = Tensor(const Tensor&, const Tensor&, const Tensor&, const std::optional<Tensor>&, std::string_view);
@@ -38,7 +38,7 @@ struct Ops {
 
 inline std::optional<Ops> find_ops() {
     const auto reorder = find("mkldnn::_reorder_linear_weight", "",
-                              "mkldnn::_reorder_linear_weight(Tensor self, SymInt? batch_size=None) -> Tensor Y");
+                              "mkldnn::_reorder_linear_weight(Tensor self, int? batch_size=None) -> Tensor Y");
     const auto pointwise = find("mkldnn::_linear_pointwise", "",
                                 "mkldnn::_linear_pointwise(Tensor X, Tensor W, Tensor? B, str attr, Scalar?[] scalars, "
                                 "str? algorithm) -> Tensor Y");
@@ -83,9 +83,7 @@ inline bool packs(c10::ScalarType dtype) {
 
 /// W (out, in) in oneDNN's blocked layout: opaque, without address or views; `to_dense()` gives W back.
 inline Tensor pack(const Tensor& weight, std::optional<std::int64_t> rows = std::nullopt) {
-    std::optional<c10::SymInt> batch;
-    if (rows) batch = *rows;
-    return detail::ops()->reorder.call(weight, batch);
+    return detail::ops()->reorder.call(weight, rows);
 }
 
 /// act(x W^T + b) for a packed W. `attr` and `algorithm` in oneDNN's words: "none", "relu", "gelu" with "none" or "tanh".
