@@ -1,19 +1,14 @@
 // The ops that the model families use run on the simulated MPS device, and give what the CPU gives.
-#include "support/sim_mps.hpp"
-
-#include <ATen/ATen.h>
+#include "support/sim_mps_test.hpp"
 
 #include <functional>
 
-#include "support/catch.hpp"
-
 namespace sim = silica::test::sim_mps;
 using at::Tensor;
+using sim::mps;
 using Tensors = std::vector<Tensor>;
 
 namespace {
-
-const c10::Device mps{c10::DeviceType::MPS, 0};
 
 struct Case {
     std::string name;

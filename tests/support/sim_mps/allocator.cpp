@@ -101,6 +101,7 @@ public:
     }
 #else
     void emptyCache() const override { empty_cache(); }
+    virtual bool isSharedStorageSupported() const { return true; }  // 2.12 may lack it: no override
 #endif
 
 private:

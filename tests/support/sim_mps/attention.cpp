@@ -59,15 +59,29 @@ void check_inputs(const at::Tensor& query, const at::Tensor& key, const at::Tens
 }
 
 /// Before 2.13 the kernel took no groups: key and value heads were repeated for it.
-at::Tensor repeat_heads(const at::Tensor& heads, const at::Tensor& query, bool enable_gqa) {
 #if SIM_MPS_TORCH_AT_LEAST(13)
-    static_cast<void>(query), static_cast<void>(enable_gqa);
-    return heads;
-#else
-    if (!enable_gqa || query.size(-3) == heads.size(-3)) return heads;
-    return heads.repeat_interleave(query.size(-3) / heads.size(-3), -3);
-#endif
+at::Tensor call_kernel(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                       const OptionalTensor& mask, bool is_causal, std::optional<double> scale, bool enable_gqa) {
+    return std::get<0>(at::_scaled_dot_product_attention_math_for_mps(query, key, value, mask, 0.0, is_causal,
+                                                                      std::nullopt, scale, enable_gqa));
 }
+#else
+at::Tensor call_kernel(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                       const OptionalTensor& mask, bool is_causal, std::optional<double> scale, bool enable_gqa) {
+    const int64_t groups = enable_gqa ? query.size(-3) / key.size(-3) : 1;
+    const auto repeat = [&](const at::Tensor& t) { return groups > 1 ? t.repeat_interleave(groups, -3) : t; };
+    return std::get<0>(at::_scaled_dot_product_attention_math_for_mps(query, repeat(key), repeat(value), mask, 0.0,
+                                                                      is_causal, std::nullopt, scale));
+}
+
+std::tuple<at::Tensor, at::Tensor> attention_without_groups(const at::Tensor& query, const at::Tensor& key,
+                                                            const at::Tensor& value, const OptionalTensor& mask,
+                                                            double dropout, bool is_causal,
+                                                            const OptionalTensor& dropout_mask,
+                                                            std::optional<double> scale) {
+    return attention_for_mps(query, key, value, mask, dropout, is_causal, dropout_mask, scale, false);
+}
+#endif
 
 /// attention.cpp: which inputs an Apple build gives to the MPS kernel, and which to the composite path.
 at::Tensor attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
@@ -79,9 +93,7 @@ at::Tensor attention(const at::Tensor& query, const at::Tensor& key, const at::T
         at::GradMode::is_enabled() && (query.requires_grad() || key.requires_grad() || value.requires_grad());
     const bool contiguous = query.is_contiguous() && key.is_contiguous() && value.is_contiguous();
     if (dropout == 0.0 && !wants_gradient && (contiguous || macos_at_least(15, 0))) {
-        return std::get<0>(at::_scaled_dot_product_attention_math_for_mps(
-            query, repeat_heads(key, query, enable_gqa), repeat_heads(value, query, enable_gqa), mask, dropout,
-            is_causal, std::nullopt, scale, enable_gqa));
+        return call_kernel(query, key, value, mask, is_causal, scale, enable_gqa);
     }
     return std::get<0>(at::_scaled_dot_product_attention_math(query, key, value, additive(mask, query.scalar_type()),
                                                               dropout, is_causal, std::nullopt, scale, enable_gqa));
@@ -92,7 +104,11 @@ at::Tensor attention(const at::Tensor& query, const at::Tensor& key, const at::T
 std::set<std::string> add_attention(torch::Library& aten, torch::Library& autograd) {
     aten.impl("scaled_dot_product_attention", &attention);
     autograd.impl("scaled_dot_product_attention", &attention);
+#if SIM_MPS_TORCH_AT_LEAST(13)
     aten.impl("_scaled_dot_product_attention_math_for_mps", &attention_for_mps);
+#else
+    aten.impl("_scaled_dot_product_attention_math_for_mps", &attention_without_groups);
+#endif
     return {"scaled_dot_product_attention", "_scaled_dot_product_attention_math_for_mps"};
 }
 

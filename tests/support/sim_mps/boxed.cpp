@@ -31,6 +31,9 @@ const std::set<std::string> computes_in_float32 = {"aten::_upsample_bicubic2d_aa
                                                    "aten::_upsample_bilinear2d_aa",
                                                    "aten::_upsample_bilinear2d_aa.out"};
 
+/// Plain assignment makes g++ 12 warn of an overflow that is none.
+void replace(c10::IValue& value, c10::IValue by) { value.swap(by); }
+
 bool is_half(const c10::IValue& value) {
     if (!value.isTensor() || !value.toTensor().defined()) return false;
     const auto dtype = value.toTensor().scalar_type();
@@ -93,7 +96,7 @@ private:
         check_arguments(torch::jit::last(*stack, count));
         for (const std::size_t i : generators_) {
             c10::IValue& generator = torch::jit::peek(*stack, i, count);
-            if (generator.isNone()) generator = default_generator();
+            if (generator.isNone()) replace(generator, default_generator());
         }
         HostView view;
         for (std::size_t i = 0; i < count; ++i) {
@@ -117,7 +120,7 @@ private:
         const at::Tensor out = arguments.back().isTensor() ? arguments.back().toTensor() : at::Tensor();
         for (std::size_t i = 0; i < arguments.size(); ++i) {
             c10::IValue& argument = torch::jit::peek(*stack, i, arguments.size());
-            if (is_half(argument)) argument = argument.toTensor().to(at::kFloat);
+            if (is_half(argument)) replace(argument, argument.toTensor().to(at::kFloat));
         }
         run_checked(op, stack, cpu);
         const at::Tensor rounded = torch::jit::pop(*stack).toTensor().to(dtype);

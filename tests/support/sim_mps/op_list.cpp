@@ -17,6 +17,10 @@ struct List {
 
 constexpr List lists[] = {
     {
+        11,
+#include "support/sim_mps/ops-2.11.inc"
+    },
+    {
         13,
 #include "support/sim_mps/ops-2.13.inc"
     },
