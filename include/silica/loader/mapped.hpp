@@ -5,6 +5,8 @@
 #include <memory>
 #include <vector>
 
+#include <ATen/ops/from_blob.h>
+
 #include "silica/loader/concept.hpp"
 #include "silica/loader/source.hpp"
 

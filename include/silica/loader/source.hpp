@@ -1,13 +1,12 @@
 #pragma once
 /// What the loaders of files have in common.
 
-#include <cstring>
-
-#include <ATen/ops/empty_strided.h>
-#include <ATen/ops/from_blob.h>
+#include <string>
+#include <vector>
 
 #include "silica/checkpoint/checkpoint.hpp"
 #include "silica/checkpoint/source.hpp"
+#include "silica/core/allocate.hpp"
 
 namespace silica::loader {
 
@@ -29,16 +28,15 @@ inline std::int64_t span_of(const checkpoint::TensorEntry& e) {
 
 /// The tensor as the file has it, in memory of its own: one read of the bytes between its first and last element.
 inline Tensor read_whole(const checkpoint::Checkpoint& c, const checkpoint::TensorEntry& e) {
-    const auto host = at::TensorOptions().dtype(e.dtype);
-    Tensor flat = at::empty({span_of(e)}, host);
+    const Tensor flat = allocate({span_of(e)}, e.dtype, c10::Device(c10::DeviceType::CPU));
     c.file_of(e).read(e.offset, {static_cast<std::byte*>(flat.mutable_data_ptr()), static_cast<std::size_t>(e.nbytes)});
     return flat.as_strided(e.shape, e.strides);
 }
 
 /// `t` in this type on this device, contiguous; itself where it is that already.
 inline Tensor placed(const Tensor& t, at::ScalarType dtype, c10::Device device) {
-    if (t.scalar_type() == dtype && t.device() == device) return t.contiguous();
-    Tensor out = at::empty(t.sizes(), at::TensorOptions().dtype(dtype).device(device));
+    if (t.scalar_type() == dtype && t.device() == device && t.is_contiguous()) return t;
+    Tensor out = allocate(t.sizes(), dtype, device);
     out.copy_(t);
     return out;
 }

@@ -28,7 +28,7 @@ private:
 
         Tensor read(const checkpoint::TensorEntry& e, at::ScalarType dtype, c10::Device device) override {
             if (!e.contiguous()) return placed(read_whole(checkpoint_, e), dtype, device);  // a view: torch files only
-            Tensor out = at::empty(e.shape, at::TensorOptions().dtype(dtype).device(device));
+            const Tensor out = allocate(e.shape, dtype, device);
             if (e.nbytes == 0) return out;
             const auto& file = checkpoint_.file_of(e);
             if (dtype == e.dtype) {
@@ -40,7 +40,7 @@ private:
             }
             const Tensor flat = out.view({-1});
             const auto item = static_cast<std::int64_t>(c10::elementSize(e.dtype));
-            const Tensor stage = at::empty({std::min(flat.numel(), staging_bytes / item)}, at::TensorOptions().dtype(e.dtype));
+            const Tensor stage = allocate({std::min(flat.numel(), staging_bytes / item)}, e.dtype, c10::Device(c10::DeviceType::CPU));
             for (std::int64_t done = 0; done < flat.numel(); done += stage.numel()) {
                 const auto n = std::min(stage.numel(), flat.numel() - done);
                 file.read(e.offset + static_cast<std::uint64_t>(done * item),

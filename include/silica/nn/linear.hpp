@@ -1,9 +1,12 @@
 #pragma once
 /// A matrix of weights with its bias: one place in the checkpoint or several, joined by rows.
 
+#include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "silica/checkpoint/weights.hpp"
+#include "silica/core/allocate.hpp"
 #include "silica/nn/place.hpp"
 #include "silica/op/linear.hpp"
 #include "silica/op/linear_activation.hpp"
@@ -44,26 +47,24 @@ private:
     explicit Linear(Prepared<op::Linear, E> weight) : weight_(std::move(weight)) {}
 
     static Prepared<op::Linear, E> join(const std::vector<Weights>& parts, std::int64_t in, std::int64_t out) {
-        std::vector<Tensor> weights, biases;
-        bool any_bias = false;
-        for (const auto& part : parts) {
-            weights.push_back(take<op::Linear, E>(part, "weight", {out, in}));
-            any_bias = any_bias || part.has("bias");
-        }
-        for (const auto& part : parts) {
-            if (!any_bias) break;
-            biases.push_back(part.has("bias") ? take<op::Linear, E>(part, "bias", {out})
-                                              : at::zeros({out}, weights.front().options()));
-        }
-        std::optional<Tensor> bias;
+        const bool biased = std::any_of(parts.begin(), parts.end(), [](const Weights& w) { return w.has("bias"); });
         if (parts.size() == 1) {
-            if (any_bias) bias = biases.front();
-            return {std::move(weights.front()), std::move(bias)};
+            std::optional<Tensor> bias;
+            if (biased) bias = take<op::Linear, E>(parts[0], "bias", {out});
+            return {take<op::Linear, E>(parts[0], "weight", {out, in}), std::move(bias)};
         }
-        if (any_bias) bias = at::cat(biases);
-        Tensor joined = at::cat(weights);
-        weights.clear();  // before packing: one copy less at the peak
-        return {std::move(joined), std::move(bias)};
+        const auto rows = out * static_cast<std::int64_t>(parts.size());
+        const auto dtype = E::precision::storage;
+        const auto device = device_of<op::Linear, E>(parts.at(0));
+        const Tensor weight = allocate({rows, in}, dtype, device);
+        std::optional<Tensor> bias;
+        if (biased) bias = at::zeros({rows}, weight.options());
+        for (std::size_t i = 0; i < parts.size(); ++i) {  // one after another: the peak is the whole and one part
+            const auto row = static_cast<std::int64_t>(i) * out;
+            weight.slice(0, row, row + out).copy_(take<op::Linear, E>(parts[i], "weight", {out, in}));
+            if (parts[i].has("bias")) bias->slice(0, row, row + out).copy_(take<op::Linear, E>(parts[i], "bias", {out}));
+        }
+        return {weight, std::move(bias)};
     }
 
     Prepared<op::Linear, E> weight_;
