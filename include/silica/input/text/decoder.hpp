@@ -23,7 +23,7 @@ struct DecoderSequence {
 /// Any decoder of a tokenizer.json. It rewrites the list of tokens; joined, they are the text.
 struct Decoder {
     std::variant<WordPieceDecoder, ByteLevelDecoder, ByteFallback, Metaspace, Fuse, StripDecoder, ReplaceDecoder, Ctc,
-                 BpeDecoder, DecoderSequence>
+                 BpeDecoder, Trim, DecoderSequence>
         step;
 
     [[nodiscard]] static Decoder read(const JsonPlace& place, int depth = 0);

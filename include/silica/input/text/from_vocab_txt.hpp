@@ -43,19 +43,13 @@ namespace silica::text {
     made.decoder = Decoder{WordPieceDecoder{}};
 
     TokenizerConfig full = config;
-    for (const auto& [role, token] : {std::pair{"unk_token", "[UNK]"},
-                                      {"sep_token", "[SEP]"},
-                                      {"pad_token", "[PAD]"},
-                                      {"cls_token", "[CLS]"},
-                                      {"mask_token", "[MASK]"}}) {
-        full.special_tokens.try_emplace(role, AddedToken{.content = token, .normalized = false, .special = true});
-    }
+    full.default_tokens({{"unk_token", "[UNK]"},
+                         {"sep_token", "[SEP]"},
+                         {"pad_token", "[PAD]"},
+                         {"cls_token", "[CLS]"},
+                         {"mask_token", "[MASK]"}});
     made.add_special_tokens(full);
-    const auto special = [&](const char* role) {
-        const auto& token = full.special_tokens.at(role).content;
-        return TemplateProcessing::Special{{made.id(token)}, {token}};
-    };
-    const auto cls = special("cls_token"), sep = special("sep_token");
+    const auto cls = made.special(full, "cls_token", "[CLS]"), sep = made.special(full, "sep_token", "[SEP]");
     made.post_processor = PostProcessor(TemplateProcessing({{-1, 0, cls}, {0, 0}, {-1, 0, sep}},
                                                            {{-1, 0, cls}, {0, 0}, {-1, 0, sep}, {1, 1}, {-1, 1, sep}}));
     return made;

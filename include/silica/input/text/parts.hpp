@@ -81,6 +81,34 @@ struct Parts {
         added.add(tokens, model, normalizer);
     }
 
+    /// The special token of a role, as templates hold it.
+    [[nodiscard]] TemplateProcessing::Special special(const TokenizerConfig& config, const std::string& role,
+                                                      const std::string& fallback) const {
+        const auto token = config.token_or(role, fallback);
+        const auto found = id(token);
+        if (found < 0) {
+            throw ConfigError("The tokenizer has no token \"" + token + "\" for the role " + role + ".",
+                              "Set " + role + " in tokenizer_config.json to a token of the vocabulary.");
+        }
+        return {{found}, {token}};
+    }
+
+    /// The beginning and end of sequence tokens around texts, as add_bos_token and add_eos_token ask.
+    void add_boundary_template(const TokenizerConfig& config) {
+        std::vector<TemplateProcessing::Part> single, pair;
+        for (int text = 0; text < 2; ++text) {
+            const auto add = [&](const char* option, const char* role) {
+                if (!config.place().boolean_or(option, false) || config.special_tokens.count(role) == 0) return;
+                pair.push_back({-1, text, special(config, role, "")});
+            };
+            add("add_bos_token", "bos_token");
+            pair.push_back({text, text});
+            add("add_eos_token", "eos_token");
+            if (text == 0) single = pair;
+        }
+        post_processor = PostProcessor(TemplateProcessing(std::move(single), std::move(pair)));
+    }
+
     /// The id of a token, added ones first, or -1.
     [[nodiscard]] std::int32_t id(const std::string& token) const {
         const auto found = added.id(token);

@@ -69,9 +69,10 @@ inline constexpr const char* white_space =
             } else if (e == 'S' && !in_class) {
                 put_class(detail::white_space, true);
             } else if (e == 'w' || (e == 'W' && !in_class)) {
-                put_class("\\p{L}\\p{M}\\p{N}\\p{Pc}" + detail::additions("L") + detail::additions("M") +
-                              detail::additions("N"),
-                          e == 'W');
+                // Oniguruma counts the superscripts and fractions of Latin-1, too.
+                std::string members = "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{B2}\\x{B3}\\x{B9}\\x{BC}-\\x{BE}";
+                detail::append(members, unicode::word_others);
+                put_class(members, e == 'W');
             } else if (e == 'h' || (e == 'H' && !in_class)) {
                 put_class("0-9a-fA-F", e == 'H');
             } else if (e == 'H' || e == 'W') {

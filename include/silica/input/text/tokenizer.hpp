@@ -7,6 +7,8 @@
 
 #include <silica/core/error.hpp>
 #include <silica/input/text/encoding.hpp>
+#include <silica/input/text/from_merges.hpp>
+#include <silica/input/text/from_sentencepiece.hpp>
 #include <silica/input/text/from_vocab_txt.hpp>
 #include <silica/input/text/parts.hpp>
 #include <silica/input/text/tokenizer_config.hpp>
@@ -28,8 +30,8 @@ public:
     explicit Tokenizer(Parts parts, TokenizerConfig config = {})
         : parts_(std::move(parts)), config_(std::move(config)) {}
 
-    /// The tokenizer of a checkpoint directory: tokenizer.json, or else vocab.txt. ConfigError where there is none or
-    /// where its files are damaged.
+    /// The tokenizer of a checkpoint directory: tokenizer.json; or else vocab.txt (BERT), vocab.json with merges.txt
+    /// (byte-level BPE), or a SentencePiece model (LLaMA, T5). ConfigError where there is none or it is damaged.
     [[nodiscard]] static Tokenizer open(const std::filesystem::path& directory) {
         std::error_code ignored;
         if (!std::filesystem::is_directory(directory, ignored)) {
@@ -44,7 +46,18 @@ public:
             auto parts = read_vocab_txt(directory, config);
             return Tokenizer(std::move(parts), std::move(config));
         }
-        throw ConfigError(directory.string() + " has no tokenizer: neither tokenizer.json nor vocab.txt.",
+        if (has_file(directory, "vocab.json") && has_file(directory, "merges.txt")) {
+            auto parts = read_merges(directory, config);
+            return Tokenizer(std::move(parts), std::move(config));
+        }
+        for (const char* file : sentencepiece_files) {
+            if (!has_file(directory, file)) continue;
+            auto parts = read_sentencepiece(directory, file, config);
+            return Tokenizer(std::move(parts), std::move(config));
+        }
+        throw ConfigError(directory.string() +
+                              " has no tokenizer: none of tokenizer.json, vocab.txt, vocab.json with " +
+                              "merges.txt, tokenizer.model, spiece.model.",
                           "Download the tokenizer's files of the model into that directory.");
     }
     /// A tokenizer from the text of a tokenizer.json.

@@ -10,7 +10,9 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace silica::text {
@@ -22,7 +24,9 @@ struct TokenizerConfig {
     std::optional<std::int64_t> model_max_length = {};      ///< tokens the model was made for, where the file sets it
     std::map<std::string, AddedToken> special_tokens = {};  ///< by role: "cls_token", "eos_token", ...
     std::vector<AddedToken> added_tokens = {};              ///< "added_tokens_decoder", by id, and extra special tokens
-    std::string tokenizer_class = {};
+    std::vector<AddedToken> extra = {};                     ///< additional special tokens
+    std::set<std::string> without = {};                     ///< roles that are null
+    std::string tokenizer_class = {}, model_type = {};      ///< model_type is config.json's
 
     /// The roles in the order in which missing special tokens are given ids.
     static constexpr const char* roles[] = {"bos_token", "eos_token", "unk_token", "sep_token",
@@ -39,7 +43,40 @@ struct TokenizerConfig {
         }
         if (made.file != "tokenizer_config.json") made.json = nlohmann::json::object();
         made.read_rest();
+        if (has_file(directory, "config.json")) {
+            const auto config = parse_json(read_file(directory / "config.json"), "config.json");
+            const auto type = config.is_object() ? config.find("model_type") : config.end();
+            if (type != config.end() && type->is_string()) made.model_type = type->get<std::string>();
+        }
         return made;
+    }
+
+    /// The tokenizer's class without "Tokenizer" and "Fast" ("Llama", "T5", "CLIP"); where no class is named, that of
+    /// the family in config.json; else empty.
+    [[nodiscard]] std::string family() const {
+        std::string name = tokenizer_class;
+        for (const std::string ending : {"Fast", "Tokenizer"}) {
+            if (name.size() >= ending.size() && name.compare(name.size() - ending.size(), ending.size(), ending) == 0) {
+                name.erase(name.size() - ending.size());
+            }
+        }
+        if (!name.empty() && name != "PreTrained") return name;
+        constexpr std::pair<const char*, const char*> families[] = {
+            {"gpt2", "GPT2"},    {"qwen2", "Qwen2"},     {"whisper", "Whisper"}, {"clip", "CLIP"},   {"xclip", "CLIP"},
+            {"clap", "Roberta"}, {"roberta", "Roberta"}, {"llama", "Llama"},     {"llava", "Llama"}, {"t5", "T5"}};
+        for (const auto& [type, family] : families) {
+            if (model_type == type) return family;
+        }
+        return {};
+    }
+
+    /// Gives roles that the files do not mention their usual token.
+    void default_tokens(const std::vector<std::pair<std::string, std::string>>& tokens) {
+        for (const auto& [role, token] : tokens) {
+            if (without.count(role) == 0) {
+                special_tokens.try_emplace(role, AddedToken{.content = token, .normalized = false, .special = true});
+            }
+        }
     }
 
     [[nodiscard]] JsonPlace place() const { return {json, file}; }
@@ -71,7 +108,13 @@ private:
         const auto top = place();
         if (!top.is_object()) top.fail("is no JSON object");
         for (const char* role : roles) {
-            if (const auto token = top.find(role)) special_tokens[role] = read_token(*token, true);
+            if (const auto token = top.find(role)) {
+                special_tokens[role] = read_token(*token, true);
+                without.erase(role);
+            } else if (json.contains(role)) {
+                special_tokens.erase(role);
+                without.insert(role);
+            }
         }
     }
     void read_rest() {
@@ -98,9 +141,6 @@ private:
             for (std::size_t i = 0; i < list->size(); ++i) extra.push_back(read_token(list->at(i), true));
         }
     }
-
-public:
-    std::vector<AddedToken> extra = {};  ///< additional special tokens
 };
 
 }  // namespace silica::text

@@ -109,7 +109,7 @@ template <std::size_t N>
     if (in(marks_since_14, c)) bits |= is_mark;
     if (in(numbers_since_14, c)) bits |= is_number | is_numeric;
     if (in(numbers_17, c)) bits = (bits & ~unsigned{is_number}) | is_numeric;
-    if (in(word_others, c)) bits |= is_word;
+    if (in(word_others, c) || c == 0x200C || c == 0x200D) bits |= is_word;
     if (lower(c) != c) bits |= is_cased;
     const bool hangul = c >= 0xAC00 && c <= 0xD7A3;
     const auto* property = utf8proc_get_property(static_cast<utf8proc_int32_t>(c));

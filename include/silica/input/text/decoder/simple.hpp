@@ -5,6 +5,7 @@
 #include <silica/input/text/decoder/wordpiece.hpp>
 #include <silica/input/text/json_place.hpp>
 #include <silica/input/text/pattern.hpp>
+#include <silica/input/text/unicode.hpp>
 #include <silica/input/text/utf8.hpp>
 
 #include <algorithm>
@@ -68,6 +69,21 @@ private:
         // Rust's parser of numbers takes a leading plus.
         const int high = token[3] == '+' ? 0 : digit(token[3]), low = digit(token[4]);
         return high < 0 || low < 0 ? -1 : high * 16 + low;
+    }
+};
+
+/// Removes white space from the ends of each token (after Fuse or ByteLevel: of the text).
+struct Trim {
+    void operator()(std::vector<std::string>& tokens) const {
+        const auto& classes = unicode::Classes::get();
+        const auto space = [&](char32_t c) { return classes.is(c, unicode::is_space) || (c >= 0x1C && c <= 0x1F); };
+        for (auto& token : tokens) {
+            std::size_t start = 0, end = token.size();
+            while (end > 0 && space(utf8::decode_before(token, end).value))
+                end -= utf8::decode_before(token, end).length;
+            while (start < end && space(utf8::decode(token.data() + start).value)) start += utf8::length(token[start]);
+            token = token.substr(start, end - start);
+        }
     }
 };
 

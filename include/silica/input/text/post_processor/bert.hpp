@@ -18,13 +18,18 @@ namespace silica::text {
     return {{{-1, 0, cls}, {0, 0}, {-1, 0, sep}}, {{-1, 0, cls}, {0, 0}, {-1, 0, sep}, {1, 1}, {-1, 1, sep}}};
 }
 
-/// RobertaProcessing: <s> A </s>, then </s> B </s>, all of type 0.
-[[nodiscard]] inline TemplateProcessing read_roberta_processing(const JsonPlace& place) {
-    const auto sep = read_special_pair(place, "sep"), cls = read_special_pair(place, "cls");
-    (void)place.at("trim_offsets").boolean();
-    (void)place.at("add_prefix_space").boolean();
+/// RoBERTa's template: <s> A </s>, then </s> B </s>, all of type 0.
+[[nodiscard]] inline TemplateProcessing roberta_template(const TemplateProcessing::Special& cls,
+                                                         const TemplateProcessing::Special& sep) {
     return {{{-1, 0, cls}, {0, 0}, {-1, 0, sep}},
             {{-1, 0, cls}, {0, 0}, {-1, 0, sep}, {-1, 0, sep}, {1, 0}, {-1, 0, sep}}};
+}
+
+/// RobertaProcessing. Its other options concern offsets.
+[[nodiscard]] inline TemplateProcessing read_roberta_processing(const JsonPlace& place) {
+    (void)place.at("trim_offsets").boolean();
+    (void)place.at("add_prefix_space").boolean();
+    return roberta_template(read_special_pair(place, "cls"), read_special_pair(place, "sep"));
 }
 
 }  // namespace silica::text
