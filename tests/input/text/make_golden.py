@@ -9,7 +9,7 @@ import pathlib
 import sys
 import tempfile
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 HERE = pathlib.Path(__file__).resolve().parent
 GOLDEN = HERE / "golden"
@@ -17,7 +17,7 @@ GOLDEN = HERE / "golden"
 TEXTS = ["", " ", "Hello, World!", "  the   unaffable\tcat\nsat ", "naïve Café ÀÉÎ straße İstanbul ΣΊΣ", "don't I'll we're",
          "你好 world 東京タワー", "한국어 텍스트 각", "नमस्ते दुनिया", "שָׁלוֹם عَرَبِيّ", "emoji 😁👨‍👩‍👧🇩🇪 ok", "a\u0301\u0316e\u0316\u0301 \u1e9b\u0323",
          "zero\u200bwidth \ufeff \u00ad soft \x00null \x07bell", "12345 3.14 ½ ² ٣", "[CLS] the [MASK]. [SEP] <extra> x<extra>y  <extra> ",
-         "xtheworldthe", "#hash ##hash", "a" * 101, "ﬁne ﬀ Å Ω ｆｕｌｌ", "\u3000wide\u00a0space\u2028line\u0085next", "…“quoted” — dash",
+         "xtheworldthe", "#hash ##hash", "a" * 31, "ﬁne ﬀ Å Ω ｆｕｌｌ", "\u3000wide\u00a0space\u2028line\u0085next", "…“quoted” — dash",
          "world's worlds' 's 't", "<0x41> \\n \u2581 \u0120", "the the world world hello hello"]
 
 
@@ -37,8 +37,18 @@ def cases(tokenizer, texts=TEXTS, pairs=True):
                     case["add_special_tokens"] = False
                 if e.overflowing:
                     case["overflowing"] = [o.ids for o in e.overflowing]
-                out.append(case)
+                out.append(short(case))
     return out
+
+
+def short(case):
+    """Leaves out what the reader of the file can tell: masks of one value, equal decodings."""
+    n = len(case["ids"])
+    for key, value in (("type_ids", [0] * n), ("attention_mask", [1] * n), ("special_tokens_mask", [0] * n),
+                       ("decoded_skip_special", case["decoded"])):
+        if case[key] == value:
+            del case[key]
+    return case
 
 
 def entry(name, tokenizer, **kw):
@@ -67,7 +77,7 @@ def wordpiece():
     vocab = {w: i for i, w in enumerate(WORDS)}
 
     def base(**normalizer):
-        t = Tokenizer(models.WordPiece(vocab, unk_token="[UNK]"))
+        t = Tokenizer(models.WordPiece(vocab, unk_token="[UNK]", max_input_chars_per_word=30))
         t.normalizer = normalizers.BertNormalizer(**normalizer)
         t.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         t.decoder = decoders.WordPiece()
@@ -109,9 +119,9 @@ def wordpiece():
             some = {"name": f"truncated {direction} {strategy}", "tokenizer": json.loads(t.to_str()), "cases": cases(t, texts, False)}
             for a, b in (("hello world the cat", "the cat sat the cat sat"), ("the cat sat the cat sat na na", "hello world the"), ("the", "cat")):
                 e = t.encode(a, b)
-                some["cases"].append({"text": a, "pair": b, "ids": e.ids, "type_ids": e.type_ids, "attention_mask": e.attention_mask,
+                some["cases"].append(short({"text": a, "pair": b, "ids": e.ids, "type_ids": e.type_ids, "attention_mask": e.attention_mask,
                                       "special_tokens_mask": e.special_tokens_mask, "tokens": e.tokens, "decoded": t.decode(e.ids, skip_special_tokens=False),
-                                      "decoded_skip_special": t.decode(e.ids), "overflowing": [o.ids for o in e.overflowing]})
+                                      "decoded_skip_special": t.decode(e.ids), "overflowing": [o.ids for o in e.overflowing]}))
             out.append(some)
     t = base()
     t.enable_padding(direction="left", pad_id=0, pad_type_id=1, pad_token="[PAD]", length=9)
@@ -132,7 +142,168 @@ def wordpiece():
     return out
 
 
-KINDS = {"wordpiece": wordpiece}
+def sentencepiece_models():
+    """Tiny SentencePiece models: unigram with a cut-down normalization table, and BPE with byte fallback."""
+    import sentencepiece
+    out = {}
+    with tempfile.TemporaryDirectory() as directory:
+        corpus = pathlib.Path(directory, "corpus.txt")
+        words = " ".join(TEXTS).replace("\x00", "").replace("\n", " ").split()
+        corpus.write_text("\n".join(" ".join(words[i:] + words[:i]) for i in range(len(words))))
+        rules = pathlib.Path(directory, "rules.tsv")
+        rules.write_text("FB01\t66 69\nFB00\t66 66\nFF46\t66\n212B\tC5\n65 301\tE9\n61 301 316\t41\n3000\t20\nA0\t20\n7\t\n200B\t20\nD\t20\nA\t20\n9\t20\n2026\t2E 2E 2E\n")
+        for kind, ids in (("unigram", dict(pad_id=0, eos_id=1, unk_id=2, bos_id=-1)), ("bpe", dict(pad_id=-1, unk_id=0, bos_id=1, eos_id=2))):
+            prefix = str(pathlib.Path(directory, kind))
+            more = {"normalization_rule_tsv": str(rules)} if kind == "unigram" else {"normalization_rule_name": "identity", "byte_fallback": True,
+                                                                                  "user_defined_symbols": ["<extra>"]}
+            sentencepiece.SentencePieceTrainer.train(input=str(corpus), model_prefix=prefix, model_type=kind, hard_vocab_limit=False,
+                                                     vocab_size=420 if kind == "bpe" else 150, minloglevel=2, **ids, **more)
+            out[kind] = pathlib.Path(prefix + ".model").read_bytes()
+    return out
+
+
+def charsmap(model):
+    from transformers.convert_slow_tokenizer import import_protobuf
+    proto = import_protobuf().ModelProto()
+    proto.ParseFromString(model)
+    return proto.normalizer_spec.precompiled_charsmap
+
+
+def components():
+    """One tokenizer per component. Unknown stretches keep their text in a Unigram model, so that tokens show what the component did."""
+    vocab = [("<unk>", 0.0), ("a", -2.0), ("e", -2.1), ("th", -3.0), ("the", -4.0), ("\u2581the", -5.0), ("\u2581", -2.5), (" ", -3.3), ("1", -4.0),
+             ("é", -5.0), ("\u0301", -6.0), ("你", -4.0)]
+    bytes_vocab = [("<unk>", 0.0)] + [(f"<0x{i:02X}>", 0.0) for i in range(256)] + [("\u2581the", -1.0), ("the", -2.0), (" ", -2.0)]
+    N, P, D = normalizers, pre_tokenizers, decoders
+    out = []
+
+    def add(name, model=None, normalizer=None, pre=None, decoder=None, tokens=()):
+        t = Tokenizer(model or models.Unigram(vocab, 0, False))
+        if normalizer:
+            t.normalizer = normalizer
+        if pre:
+            t.pre_tokenizer = pre
+        if decoder:
+            t.decoder = decoder
+        if tokens:
+            t.add_tokens(list(tokens))
+        out.append({"name": name, "tokenizer": json.loads(t.to_str()), "cases": cases(t, TEXTS[2:15] + TEXTS[18:22], pairs=False)})
+
+    table = charsmap(sentencepiece_models()["unigram"])
+    for name in ("NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Nmt"):
+        add("normalizer " + name, normalizer=getattr(N, name)())
+    add("normalizer Precompiled", normalizer=N.Precompiled(table))
+    add("normalizer Strip", normalizer=N.Strip())
+    add("normalizer Prepend, Replace string", normalizer=N.Sequence([N.Prepend("\u2581"), N.Replace(" ", "\u2581")]))
+    add("normalizer Replace regex", normalizer=N.Replace(Regex(r"\s+|the"), "<>"))
+    add("normalizer ByteLevel", normalizer=N.ByteLevel())
+    add("pre-tokenizer ByteLevel", pre=P.ByteLevel())
+    add("pre-tokenizer ByteLevel, no regex", pre=P.ByteLevel(add_prefix_space=False, use_regex=False), decoder=D.ByteLevel())
+    for scheme in ("first", "never", "always"):
+        for split in (True, False):
+            add(f"Metaspace {scheme} {split}", pre=P.Metaspace(prepend_scheme=scheme, split=split), decoder=D.Metaspace(prepend_scheme=scheme),
+                tokens=[AddedToken("cat", normalized=False)])
+    for behavior in ("removed", "isolated", "merged_with_previous", "merged_with_next", "contiguous"):
+        add("Split " + behavior, pre=P.Split(Regex(r"\p{N}{1,2}|\s|the"), behavior))
+        add("Split inverted " + behavior, pre=P.Split(" ", behavior, True))
+        add("Punctuation " + behavior, pre=P.Punctuation(behavior))
+    add("Split word classes", pre=P.Split(Regex(r"\w+|\W"), "removed", True))
+    add("Digits", pre=P.Digits(False))
+    add("Digits, each", pre=P.Digits(True))
+    add("Whitespace", pre=P.Whitespace())
+    add("WhitespaceSplit", pre=P.WhitespaceSplit())
+    add("CharDelimiterSplit", pre=P.CharDelimiterSplit("e"))
+    add("FixedLength", pre=P.FixedLength(3))
+    add("Sequence of pre-tokenizers", pre=P.Sequence([P.Punctuation(), P.Digits(True), P.Metaspace(prepend_scheme="first")]))
+    add("added tokens after normalization", normalizer=N.Sequence([N.Lowercase(), N.Prepend("\u2581")]),
+        tokens=[AddedToken("the", normalized=True, single_word=True), AddedToken("CAFÉ", normalized=True, lstrip=True), AddedToken("sat", special=True)])
+    byte_model = models.Unigram(bytes_vocab, 0, True)
+    add("decoder ByteFallback", model=byte_model, decoder=D.ByteFallback())
+    add("decoder of LLaMA", model=byte_model, normalizer=N.Replace(" ", "\u2581"),
+        decoder=D.Sequence([D.Replace("\u2581", " "), D.ByteFallback(), D.Fuse(), D.Strip(" ", 1, 0)]))
+    level = models.WordLevel({c: i for i, c in enumerate(["<pad>", "|", "[UNK]", "a", "e", "t", "h", "l", "'", "s", ".", " ", "</w>"])}, unk_token="[UNK]")
+    each = P.Split("", "isolated")
+    add("decoder CTC", model=level, pre=each, decoder=D.CTC("<pad>", "|", True))
+    add("decoder BPEDecoder", model=level, pre=each, decoder=D.BPEDecoder("e"))
+    add("decoder WordPiece", model=level, pre=each, decoder=D.WordPiece("e", True))
+    return out
+
+
+def bpe():
+    base = ["<unk>"] + list("abcdefghijklmnopqrstuvwxyz\u2581'") + ["th", "the", "er", "in", "at", "ca", "cat", "\u2581the", "\u2581t", "he", "wo", "or", "ld",
+                                                                     "world", "worl", "wor"]
+    merges = [("t", "h"), ("th", "e"), ("e", "r"), ("i", "n"), ("a", "t"), ("c", "a"), ("c", "at"), ("\u2581", "t"), ("\u2581", "the"), ("h", "e"),
+              ("w", "o"), ("wo", "r"), ("wor", "l"), ("worl", "d"), ("o", "r"), ("l", "d"), ("wor", "ld")]
+    all_bytes = [f"<0x{i:02X}>" for i in range(256)]
+    out = []
+
+    def add(name, vocab, merges, pre=pre_tokenizers.WhitespaceSplit(), decoder=None, normalizer=None, **options):
+        t = Tokenizer(models.BPE({v: i for i, v in enumerate(vocab)}, merges, **options))
+        if pre:
+            t.pre_tokenizer = pre
+        if decoder:
+            t.decoder = decoder
+        if normalizer:
+            t.normalizer = normalizer
+        out.append(entry(name, t, pairs=False))
+
+    add("plain", base, merges, unk_token="<unk>")
+    add("unknowns fused", base, merges, unk_token="<unk>", fuse_unk=True)
+    add("no unknown token", base, merges)
+    add("byte fallback, one word", base + all_bytes, merges, None, unk_token="<unk>", fuse_unk=True, byte_fallback=True)
+    add("byte fallback, some bytes", base + all_bytes[:0xC3], merges, unk_token="<unk>", byte_fallback=True)
+    add("ignore_merges", base + ["unaffable"], merges, unk_token="<unk>", ignore_merges=True)
+    add("suffix", base + [c + "</w>" for c in "abcdefghijklmnopqrstuvwxyz"] + ["the</w>", "in</w>"], merges + [("th", "e</w>"), ("i", "n</w>")],
+        unk_token="<unk>", end_of_word_suffix="</w>", decoder=decoders.BPEDecoder("</w>"))
+    add("prefix", base + ["##" + c for c in "abcdefghijklmnopqrstuvwxyz"] + ["##he", "##er"],
+        [("##h", "##e"), ("t", "##he"), ("##e", "##r"), ("t", "##h")], unk_token="<unk>", continuing_subword_prefix="##")
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocab = alphabet + ["th", "the", "\u0120t", "\u0120the", "he", "ll", "hell", "hello", "\u0120w", "or", "\u0120wor", "ld", "\u0120world", "\u0120\u0120"]
+    level = [("t", "h"), ("th", "e"), ("\u0120", "t"), ("\u0120", "the"), ("h", "e"), ("l", "l"), ("he", "ll"), ("hell", "o"), ("\u0120", "w"), ("o", "r"),
+             ("\u0120w", "or"), ("l", "d"), ("\u0120wor", "ld"), ("\u0120", "\u0120")]
+    llama3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    add("byte level", vocab, level, pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel())
+    add("byte level, LLaMA 3's words", vocab, level,
+        pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(llama3), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]),
+        decoders.ByteLevel(), normalizers.NFC(), ignore_merges=True)
+
+    vocab += ["<|endoftext|>", "<|startoftext|>"]
+    text = "#version: 0.2\n" + "\n".join(" ".join(m) for m in level) + "\n"
+
+    def directory(name, words, lines, **config):
+        out.append(of_files(name, {"vocab.json": json.dumps({v: i for i, v in enumerate(words)}), "merges.txt": lines,
+                                   "tokenizer_config.json": json.dumps(config)}))
+
+    directory("vocab.json, GPT-2", vocab, text, tokenizer_class="GPT2Tokenizer", add_bos_token=True)
+    directory("vocab.json, Qwen2", vocab, text, tokenizer_class="Qwen2Tokenizer", eos_token="<|im_end|>", bos_token=None)
+    directory("vocab.json, Whisper", vocab, text, tokenizer_class="WhisperTokenizer", additional_special_tokens=["<|startoftranscript|>", "<|notimestamps|>"])
+    directory("vocab.json, RoBERTa", vocab, text, tokenizer_class="RobertaTokenizer")
+    clip = alphabet + [c + "</w>" for c in alphabet] + ["th", "the</w>", "he", "hel", "hell", "hello</w>", "<|startoftext|>", "<|endoftext|>"]
+    directory("vocab.json, CLIP", clip, "#version: 0.2\nt h\nth e</w>\nh e\nhe l\nhel l\nhell o</w>\n", tokenizer_class="CLIPTokenizer")
+    return out
+
+
+def unigram():
+    vocab = [("<unk>", 0.0), ("</s>", 0.0), ("\u2581", -2.0), ("\u2581the", -3.0), ("\u2581hello", -4.0), ("\u2581wor", -4.5), ("ld", -3.5), ("s", -3.0), ("a", -3.1),
+             ("cat", -5.0), ("c", -3.9), ("at", -4.0), ("t", -3.3), ("e", -3.2), ("h", -3.6), ("th", -4.1), ("o", -3.7), ("l", -3.8), ("n", -3.9), ("na", -6.0)]
+    out = []
+    for name, more, fallback in (("plain", [], False), ("byte fallback", [(f"<0x{i:02X}>", -20.0) for i in range(256)], True)):
+        t = Tokenizer(models.Unigram(vocab + more, 0, fallback))
+        t.pre_tokenizer = pre_tokenizers.Metaspace()
+        t.decoder = decoders.Metaspace()
+        t.post_processor = processors.TemplateProcessing("$A </s>", "$A </s> $B </s>", [("</s>", 1)])
+        out.append(entry(name, t))
+    pieces = sentencepiece_models()
+    out.append(of_files("spiece.model of T5", {"spiece.model": pieces["unigram"], "tokenizer_config.json": json.dumps({"tokenizer_class": "T5Tokenizer"})}))
+    out.append(of_files("tokenizer.model of LLaMA", {"tokenizer.model": pieces["bpe"], "tokenizer_config.json": json.dumps(
+        {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "add_eos_token": False})}))
+    out.append(of_files("tokenizer.model of LLaMA, legacy", {"tokenizer.model": pieces["bpe"], "tokenizer_config.json": json.dumps(
+        {"tokenizer_class": "LlamaTokenizer", "legacy": True, "add_bos_token": True, "add_eos_token": True})}))
+    return out
+
+
+KINDS = {"wordpiece": wordpiece, "components": components, "bpe": bpe, "unigram": unigram}
 
 if __name__ == "__main__":
     GOLDEN.mkdir(exist_ok=True)
@@ -145,6 +316,6 @@ if __name__ == "__main__":
                 key = json.dumps(e["tokenizer"]["model"], sort_keys=True)
                 e["model"] = models_seen.setdefault(key, len(models_seen))
                 del e["tokenizer"]["model"]
-        text = json.dumps({"models": [json.loads(k) for k in models_seen], "entries": entries}, ensure_ascii=True, separators=(",", ":"))
+        text = json.dumps({"models": [json.loads(k) for k in models_seen], "entries": entries}, ensure_ascii=False, separators=(",", ":"))
         (GOLDEN / f"{name}.json").write_text(text.replace('{"name"', '\n{"name"') + "\n")
         print(name, len(entries), "tokenizers", sum(len(e["cases"]) for e in entries), "cases", len(text), "bytes")

@@ -56,11 +56,11 @@ inline void add_whisper_template(Parts& parts, const TokenizerConfig& config) {
         if (id >= 0) single.push_back({-1, 0, {{id}, {token}}});
     };
     add("<|startoftranscript|>");
-    if (const auto language = place.find("language");
-        language && language->is_string() && language->string().size() == 2) {
+    if (const auto language = place.find("language")) {
+        if (language->string().size() != 2) language->fail("is no two-letter code");
         add("<|" + language->string() + "|>");
     }
-    if (const auto task = place.find("task"); task && task->is_string()) add("<|" + task->string() + "|>");
+    if (const auto task = place.find("task"); task) add("<|" + task->string() + "|>");
     if (!place.boolean_or("predict_timestamps", false)) add("<|notimestamps|>");
     const auto eos = parts.special(config, "eos_token", "<|endoftext|>");
     pair = single;

@@ -1,11 +1,10 @@
 #pragma once
 /// Precompiled: SentencePiece's normalization table, a double-array trie (darts-clone) and the texts it points to.
 
+#include <silica/input/text/grapheme.hpp>
 #include <silica/input/text/json_place.hpp>
 #include <silica/input/text/normalizer/text.hpp>
 #include <silica/input/text/utf8.hpp>
-
-#include <utf8proc.h>
 
 #include <cstdint>
 #include <optional>
@@ -54,7 +53,7 @@ public:
         std::string out;
         out.reserve(in.size() + in.size() / 8);
         for (std::size_t i = 0; i < in.size();) {
-            const std::size_t end = grapheme_end(in, i);
+            const std::size_t end = unicode::grapheme_end(in, i);
             if (end - i < 6) {
                 if (const auto found = find(std::string_view(in).substr(i, end - i))) {
                     out += *found;
@@ -127,25 +126,6 @@ private:
             return std::string_view(texts_).substr(at, end == std::string::npos ? end : end - at);
         }
         return std::nullopt;
-    }
-
-    /// Where the grapheme that starts at byte `start` ends.
-    [[nodiscard]] static std::size_t grapheme_end(const std::string& text, std::size_t start) {
-        const auto ascii = [&](std::size_t i) { return static_cast<signed char>(text[i]) >= 0; };
-        auto [c, length] = utf8::decode(text.data() + start);
-        std::size_t i = start + length;
-        if (c < 0x80 && c != '\r' && (i >= text.size() || ascii(i))) return i;
-        utf8proc_int32_t state = 0;
-        while (i < text.size()) {
-            const auto next = utf8::decode(text.data() + i);
-            if (utf8proc_grapheme_break_stateful(static_cast<utf8proc_int32_t>(c),
-                                                 static_cast<utf8proc_int32_t>(next.value), &state)) {
-                break;
-            }
-            c = next.value;
-            i += next.length;
-        }
-        return i;
     }
 
     std::vector<std::uint32_t> units_;
