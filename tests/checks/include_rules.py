@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+"""Holds the headers to the rules of the design: which directory may include which, and how a header is laid out.
+
+    include_rules.py <include directory>       checks it
+    include_rules.py --self-test               shows that each rule catches its violation
+"""
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+# Who may include whom, directly or through others. The files at the top (exec.hpp, run.hpp, model.hpp, ...) are parts too.
+MAY_INCLUDE = {
+    "core": [],
+    "op": ["core", "precision"],
+    "precision": ["core"],
+    "checkpoint": ["core"],
+    "device": ["op", "precision"],
+    "exec": ["device"],
+    "run": ["exec", "device"],
+    "nn": ["exec", "run", "checkpoint"],
+    "arch": ["nn"],
+    "loader": ["checkpoint"],
+    "model": ["arch", "loader", "exec"],
+    "input": ["core"],
+    "generate": ["model"],
+    "task": ["model", "generate", "input"],
+}
+# Top-level headers that belong to a part of another name.
+PART_OF = {"fallback": "run", "placement": "run", "prepared": "run"}
+EVERYTHING = {"silica", "input"}  # silica.hpp and input.hpp list the others
+
+HEAVY = {"torch/torch.h", "torch/nn.h", "torch/all.h", "ATen/ATen.h", "boost/hana.hpp", "range/v3/all.hpp"}
+NETWORKS = {"arch", "nn"}  # they see LibTorch through core/tensor.hpp, so that ops that a device may lack are routed
+MAX_LINES = 250
+
+INCLUDE = re.compile(r'\s*#\s*include\s*[<"]([^>"]+)[>"]')
+
+
+def allowed_from(part, table=MAY_INCLUDE):
+    reached, todo = {part}, [part]
+    while todo:
+        for below in table[todo.pop()]:
+            if below not in reached:
+                reached.add(below)
+                todo.append(below)
+    return reached
+
+
+def part_of(path):
+    """The part that a header belongs to, from its path under include/silica: 'op/gelu.hpp' -> 'op'."""
+    pieces = path.split("/")
+    top = pieces[0] if len(pieces) > 1 else pieces[0].removesuffix(".hpp")
+    return PART_OF.get(top, top)
+
+
+def own(include):
+    """'silica/op/gelu.hpp' -> 'op/gelu.hpp'; None for another library's."""
+    return include.removeprefix("silica/") if include.startswith("silica/") else None
+
+
+def check_header(path, text):
+    """Problems of one header; `path` is relative to include/silica."""
+    lines = text.splitlines()
+    part = part_of(path)
+    listing = "/" not in path and part in EVERYTHING
+    if not listing and part not in MAY_INCLUDE:
+        yield f"'{part}' is not in the tree of the design. Remedy: move the header, or add the part to MAY_INCLUDE."
+        return
+    if not lines or lines[0].strip() != "#pragma once":
+        yield "does not begin with #pragma once."
+    if len(lines) > MAX_LINES:
+        yield f"has {len(lines)} lines, more than {MAX_LINES}. Remedy: one idea per header, so make it two."
+
+    allowed = None if listing else allowed_from(part)
+    others_seen, in_first_block, in_comment = False, True, False
+    for number, line in enumerate(lines, 1):
+        match = INCLUDE.match(line)
+        if not match:
+            stripped = line.strip()
+            comment = in_comment or stripped.startswith(("//", "/*"))
+            in_comment = ("/*" in stripped or in_comment) and "*/" not in stripped
+            if stripped and not comment and stripped != "#pragma once":
+                in_first_block = False  # kernels are included below the device that they are for
+            continue
+        include, target = match[1], own(match[1])
+        where = f"line {number} includes {include}: "
+        if target is None:
+            others_seen = True
+            if include.endswith(".hpp") and "/" not in include or include.startswith("."):
+                yield where + "name our headers from silica/ on."
+            if include in HEAVY:
+                yield where + "too heavy for a header. Remedy: the few headers of it that are used."
+            if part in NETWORKS and include.startswith(("ATen/", "c10/", "torch/")):
+                yield where + "networks reach LibTorch through silica/core/tensor.hpp only. Remedy: make it an op."
+            continue
+        if in_first_block and others_seen:
+            yield where + "our headers come before those of other libraries."
+        if allowed is not None and part_of(target) not in allowed:
+            yield where + f"{part} may include {', '.join(sorted(allowed))}, not {part_of(target)}."
+        if part == "arch" and part_of(target) == "arch" and path.split("/")[1].removesuffix(".hpp") not in COMPOSITES:
+            family, other = (p.split("/")[1].removesuffix(".hpp") for p in (path, target))
+            if other not in (family, "concept"):
+                yield where + "families share through nn/; only composites include another family."
+
+
+COMPOSITES = {"llava", "llava_next"}
+
+
+def check_device_lists(headers):
+    """device/<name>.hpp includes all of device/<name>/: a kernel that nobody sees would silently not be there."""
+    for path, text in headers.items():
+        match = re.fullmatch(r"device/(\w+)\.hpp", path)
+        if not match:
+            continue
+        folder = f"device/{match[1]}/"
+        seen, todo = set(), [path]
+        while todo:
+            for line in headers.get(todo.pop(), "").splitlines():
+                include = INCLUDE.match(line)
+                target = own(include[1]) if include else None
+                if target and target not in seen:
+                    seen.add(target)
+                    todo.append(target)
+        for kernel in sorted(headers):
+            if kernel.startswith(folder) and kernel not in seen:
+                yield path, f"does not include {kernel}: the kernels of a device belong to its header."
+
+
+def check(headers):
+    for path in sorted(headers):
+        for problem in check_header(path, headers[path]):
+            yield path, problem
+    yield from check_device_lists(headers)
+
+
+def read(include_directory):
+    base = Path(include_directory) / "silica"
+    return {p.relative_to(base).as_posix(): p.read_text() for p in base.rglob("*.hpp")}
+
+
+def self_test():
+    good = '#pragma once\n/// Text.\n\n#include "silica/core/tensor.hpp"\n\n#include <vector>\n\nnamespace silica {}\n'
+    cases = [  # (path, text, a word of the complaint); None: no complaint
+        ("op/gelu.hpp", good, None),
+        ("core/a.hpp", good.replace("core/tensor", "op/gelu"), "not op"),
+        ("op/gelu.hpp", good.replace("core/tensor", "device/cpu"), "not device"),
+        ("device/cpu/gelu.hpp", good.replace("core/tensor", "run"), "not run"),
+        ("device/cpu/gelu.hpp", good.replace("core/tensor", "op/gelu"), None),
+        ("checkpoint/a.hpp", good.replace("core/tensor", "device/cpu"), "not device"),
+        ("loader/a.hpp", good.replace("core/tensor", "arch/bert"), "not arch"),
+        ("nn/a.hpp", good.replace("core/tensor", "loader/mapped"), "not loader"),
+        ("input/text/a.hpp", good.replace("core/tensor", "model"), "not model"),
+        ("model.hpp", good.replace("core/tensor", "input/text/a"), "not input"),
+        ("model.hpp", good.replace("core/tensor", "arch/bert"), None),
+        ("task/a.hpp", good.replace("core/tensor", "input/text/a"), None),
+        ("run.hpp", good.replace("core/tensor", "model"), "not model"),
+        ("silica.hpp", good.replace("core/tensor", "arch/bert"), None),
+        ("arch/vit.hpp", good.replace("core/tensor", "arch/bert"), "share through nn/"),
+        ("arch/llava.hpp", good.replace("core/tensor", "arch/clip"), None),
+        ("misc/a.hpp", good, "not in the tree"),
+        ("op/a.hpp", good.replace("<vector>", "<ATen/ATen.h>"), "too heavy"),
+        ("op/a.hpp", good.replace("<vector>", "<torch/torch.h>"), "too heavy"),
+        ("op/a.hpp", good.replace("<vector>", "<boost/hana.hpp>"), "too heavy"),
+        ("op/a.hpp", good.replace("<vector>", "<range/v3/all.hpp>"), "too heavy"),
+        ("op/a.hpp", good.replace("<vector>", "<ATen/ops/gelu.h>"), None),
+        ("nn/a.hpp", good.replace("<vector>", "<ATen/ops/gelu.h>"), "core/tensor.hpp only"),
+        ("arch/a.hpp", good.replace("<vector>", "  <c10/core/Device.h>"), "core/tensor.hpp only"),
+        ("op/a.hpp", "\n" + good, "#pragma once"),
+        ("op/a.hpp", good + "\n" * 250, "lines"),
+        ("op/a.hpp", good.replace("core/tensor.hpp\"\n\n#include <vector>", "x.hpp\"").replace(
+            '#include "silica/x.hpp"', '#include <vector>\n#include "silica/core/tensor.hpp"'), "come before"),
+        ("op/a.hpp", good.replace("silica/core/tensor.hpp", "tensor.hpp"), "from silica/ on"),
+        ("op/a.hpp", good.replace('#include "', '# include   "').replace("core/tensor", "model"), "not model"),
+    ]
+    failed = 0
+    for path, text, word in cases:
+        problems = list(check_header(path, text))
+        if (not problems) if word else bool(problems):
+            failed += 1
+            print(f"self-test: {path}, expected {word!r}, got {problems}\n{text}")
+        elif word and not any(word in p for p in problems):
+            failed += 1
+            print(f"self-test: {path}, expected {word!r}, got {problems}")
+    # Through the file system, with a kernel that its device forgets and one that it reaches through another.
+    with tempfile.TemporaryDirectory() as folder:
+        for path, text in {
+            "device/cpu.hpp": '#pragma once\nstruct Cpu;\n#include "silica/device/cpu/gelu.hpp"\n',
+            "device/cpu/gelu.hpp": '#pragma once\n#include "silica/device/cpu/onednn.hpp"\n',
+            "device/cpu/onednn.hpp": "#pragma once\n",
+            "device/cpu/linear.hpp": "#pragma once\n",
+        }.items():
+            file = Path(folder) / "silica" / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        problems = list(check(read(folder)))
+        if problems != [("device/cpu.hpp", "does not include device/cpu/linear.hpp: the kernels of a device belong to its header.")]:
+            failed += 1
+            print(f"self-test: forgotten kernel, got {problems}")
+    print(f"self-test: {len(cases) + 1 - failed} of {len(cases) + 1} rules hold")
+    return 1 if failed else 0
+
+
+def main():
+    if sys.argv[1:] == ["--self-test"]:
+        return self_test()
+    headers = read(sys.argv[1])
+    problems = list(check(headers))
+    for path, problem in problems:
+        print(f"include/silica/{path}: {problem}")
+    print(f"{len(headers)} headers, {len(problems)} problems")
+    return 1 if problems or not headers else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
