@@ -26,14 +26,13 @@ public:
         : tree_(std::make_shared<Tree>(source, rules, home)) {}
 
     /// A place below this one: a name, several joined by dots, or a number.
-    template <class Part>
-    [[nodiscard]] Weights operator/(const Part& part) const {
+    [[nodiscard]] Weights operator/(std::string_view part) const {
         Weights below = *this;
         if (!below.path_.empty()) below.path_ += '.';
-        if constexpr (std::is_integral_v<Part>) below.path_ += std::to_string(part);
-        else below.path_ += part;
+        below.path_ += part;
         return below;
     }
+    [[nodiscard]] Weights operator/(std::int64_t number) const { return *this / std::string_view(std::to_string(number)); }
 
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
     [[nodiscard]] c10::Device home() const noexcept { return tree_->home; }
@@ -84,7 +83,9 @@ public:
         account.parameters = tree_->parameters;
         account.bytes = tree_->bytes;
         for (const auto& [name, entry] : tree_->canonical.names) {
-            if (!tree_->taken.contains(name)) account.unexpected.push_back(entry->name);
+            if (tree_->taken.contains(name)) continue;
+            const bool repeats = std::ranges::find(tree_->tied, name) != tree_->tied.end();
+            (repeats ? account.ignored : account.unexpected).push_back(entry->name);
         }
         for (const auto* entry : tree_->canonical.ignored) account.ignored.push_back(entry->name);
         return account;

@@ -1,66 +1,76 @@
 #pragma once
-/// oneDNN's packed linear, where LibTorch carries it. It is reached through the dispatcher, since LibTorch has no C++
-/// function for it, and it is private API: each schema is compared once, and an unknown one means "not there".
+/// oneDNN's packed linear, where LibTorch carries it (Linux on x86-64).
+///
+/// LibTorch has no public C++ function for it. Its kernels are exported all the same and are declared here weakly, with
+/// their types in their mangled names: a LibTorch without them, or with others, leaves null and the plain kernel is used.
+/// (The dispatcher reaches them too, but its headers cost every user 2.7 seconds of compile time.)
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
-#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/core/List.h>
 #include <c10/core/ScalarType.h>
 
 #include "silica/core/tensor.hpp"
 
+#if defined(__linux__) && defined(__x86_64__)
+namespace at::native {
+
+[[gnu::weak]] Tensor mkldnn_linear_pointwise(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias,
+                                             std::string_view attr, c10::List<std::optional<Scalar>> scalars,
+                                             std::optional<std::string_view> algorithm);
+[[gnu::weak]] Tensor mkldnn_linear_pointwise_binary(const Tensor& x, const Tensor& other, const Tensor& weight,
+                                                    const std::optional<Tensor>& bias, std::string_view attr);
+
+}  // namespace at::native
+
+/// LibTorch's stable C interface to every registered op (torch/csrc/inductor/aoti_torch/c/shim.h).
+extern "C" [[gnu::weak]] std::int32_t aoti_torch_call_dispatcher(const char* name, const char* overload,
+                                                                 std::uint64_t* stack);
+#endif
+
 namespace silica::device::onednn {
+
+#if defined(__linux__) && defined(__x86_64__)
+
+/// W (out, in) in oneDNN's blocked layout: opaque, without address or views; `to_dense()` gives W back.
+inline Tensor pack(const Tensor& weight) {
+    // The interface takes tensors as owning pointers, and an absent `batch_size` as 0.
+    std::uint64_t stack[2] = {reinterpret_cast<std::uint64_t>(new Tensor(weight)), 0};
+    if (aoti_torch_call_dispatcher("mkldnn::_reorder_linear_weight", "", stack) != 0) {
+        TORCH_CHECK(false, "mkldnn::_reorder_linear_weight failed");
+    }
+    const auto* result = reinterpret_cast<Tensor*>(stack[0]);
+    Tensor packed = *result;
+    delete result;
+    return packed;
+}
+
+/// act(x W^T + b) for a packed W. `attr` and `algorithm` in oneDNN's words: "none", "relu", "gelu" with "none" or "tanh".
+inline Tensor linear(const Tensor& x, const Tensor& packed, const std::optional<Tensor>& bias,
+                     std::string_view attr = "none", std::optional<std::string_view> algorithm = std::nullopt) {
+    return at::native::mkldnn_linear_pointwise(x, packed, bias, attr, c10::List<std::optional<at::Scalar>>(), algorithm);
+}
+
+/// x W^T + b + residual for a packed W.
+inline Tensor linear_add(const Tensor& x, const Tensor& packed, const std::optional<Tensor>& bias,
+                         const Tensor& residual) {
+    return at::native::mkldnn_linear_pointwise_binary(x, residual, packed, bias, "add");
+}
 
 namespace detail {
 
-/// The op if it is registered with exactly this schema.
-inline std::optional<c10::OperatorHandle> find(const char* name, const char* overload, std::string_view schema) {
-    const auto found = c10::Dispatcher::singleton().findSchema({name, overload});
-    if (!found) return std::nullopt;
-    std::ostringstream text;
-    text << found->schema();
-    if (text.str() != schema) return std::nullopt;
-    return found;
-}
-
-using Scalars = c10::List<std::optional<at::Scalar>>;
-using Reorder = Tensor(const Tensor&, std::optional<std::int64_t>);
-using Pointwise = Tensor(const Tensor&, const Tensor&, const std::optional<Tensor>&, std::string_view,
-                         Scalars, std::optional<std::string_view>);
-using Binary = Tensor(const Tensor&, const Tensor&, const Tensor&, const std::optional<Tensor>&, std::string_view);
-
-struct Ops {
-    c10::TypedOperatorHandle<Reorder> reorder;
-    c10::TypedOperatorHandle<Pointwise> pointwise;
-    c10::TypedOperatorHandle<Binary> binary;
-};
-
-inline std::optional<Ops> find_ops() {
-    const auto reorder = find("mkldnn::_reorder_linear_weight", "",
-                              "mkldnn::_reorder_linear_weight(Tensor self, int? batch_size=None) -> Tensor Y");
-    const auto pointwise = find("mkldnn::_linear_pointwise", "",
-                                "mkldnn::_linear_pointwise(Tensor X, Tensor W, Tensor? B, str attr, Scalar?[] scalars, "
-                                "str? algorithm) -> Tensor Y");
-    const auto binary = find("mkldnn::_linear_pointwise", "binary",
-                             "mkldnn::_linear_pointwise.binary(Tensor X, Tensor other, Tensor W, Tensor? B, str attr) "
-                             "-> Tensor Y");
-    if (!reorder || !pointwise || !binary) return std::nullopt;
-    return Ops{reorder->typed<Reorder>(), pointwise->typed<Pointwise>(), binary->typed<Binary>()};
-}
-
-inline const std::optional<Ops>& ops() {
-    static const std::optional<Ops> found = find_ops();
-    return found;
-}
-
-/// Whether oneDNN packs and multiplies this type on this processor: found out by doing it once.
+/// Whether this LibTorch and processor pack and multiply this type: found out by doing it once.
 inline bool works(c10::ScalarType dtype) {
+    if (&at::native::mkldnn_linear_pointwise == nullptr || &at::native::mkldnn_linear_pointwise_binary == nullptr ||
+        &aoti_torch_call_dispatcher == nullptr) {
+        return false;
+    }
     try {
         const Tensor w = at::ones({2, 2}, at::TensorOptions().dtype(dtype));
-        const Tensor packed = ops()->reorder.call(w, std::nullopt);
-        return ops()->pointwise.call(w, packed, std::nullopt, "none", Scalars(), std::nullopt).defined() &&
-               packed.to_dense().defined();
+        const Tensor packed = pack(w);
+        return onednn::linear(w, packed, std::nullopt).defined() && packed.to_dense().defined();
     } catch (const c10::Error&) {
         return false;
     }
@@ -70,9 +80,8 @@ inline bool works(c10::ScalarType dtype) {
 
 /// Whether weights of this type can be packed here.
 inline bool packs(c10::ScalarType dtype) {
-    if (!detail::ops()) return false;
     static const bool fp32 = detail::works(c10::ScalarType::Float), bf16 = detail::works(c10::ScalarType::BFloat16),
-                      fp16 = detail::works(c10::ScalarType::Half);
+                      fp16 = __builtin_cpu_supports("avx512fp16") && detail::works(c10::ScalarType::Half);
     switch (dtype) {
         case c10::ScalarType::Float: return fp32;
         case c10::ScalarType::BFloat16: return bf16;
@@ -81,21 +90,16 @@ inline bool packs(c10::ScalarType dtype) {
     }
 }
 
-/// W (out, in) in oneDNN's blocked layout: opaque, without address or views; `to_dense()` gives W back.
-inline Tensor pack(const Tensor& weight, std::optional<std::int64_t> rows = std::nullopt) {
-    return detail::ops()->reorder.call(weight, rows);
-}
+#else
 
-/// act(x W^T + b) for a packed W. `attr` and `algorithm` in oneDNN's words: "none", "relu", "gelu" with "none" or "tanh".
-inline Tensor linear(const Tensor& x, const Tensor& packed, const std::optional<Tensor>& bias,
-                     std::string_view attr = "none", std::optional<std::string_view> algorithm = std::nullopt) {
-    return detail::ops()->pointwise.call(x, packed, bias, attr, detail::Scalars(), algorithm);
+inline bool packs(c10::ScalarType) { return false; }
+inline Tensor pack(const Tensor& weight) { return weight; }
+inline Tensor linear(const Tensor& x, const Tensor&, const std::optional<Tensor>&, std::string_view = {},
+                     std::optional<std::string_view> = {}) {
+    return x;
 }
+inline Tensor linear_add(const Tensor& x, const Tensor&, const std::optional<Tensor>&, const Tensor&) { return x; }
 
-/// x W^T + b + residual for a packed W.
-inline Tensor linear_add(const Tensor& x, const Tensor& packed, const std::optional<Tensor>& bias,
-                         const Tensor& residual) {
-    return detail::ops()->binary.call(x, residual, packed, bias, "add");
-}
+#endif
 
 }  // namespace silica::device::onednn
