@@ -94,7 +94,7 @@ struct BertFamily {
         return {.base_prefix = "bert.",
                 .head_prefixes = {"cls.", "classifier.", "qa_outputs."},
                 .ignored = {"embeddings.position_ids$"},
-                .tied = {"cls.predictions.decoder.weight", "cls.predictions.decoder.bias"}};
+                .tied = {"cls.predictions.decoder.weight", "cls.predictions.decoder.bias", "cls.predictions.bias"}};
     }
 };
 

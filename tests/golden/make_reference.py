@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""Writes DIR/reference.safetensors: inputs and what transformers makes of them, for `silica verify DIR`.
+
+    make_reference.py DIR [--class NAME] [--batch 4] [--tokens 24] [--seed 0] [--atol 1e-4] [--rtol 1e-4]
+
+Needs torch, transformers and safetensors; run by hand. The class is the one that `architectures` in config.json names,
+BertModel for the old BERT files that name none. Inputs are awkward on purpose: rows of different lengths, padded on the
+right and on the left, down to one token.
+
+The format: tensors `inputs.<field>` and `outputs.<field>` (`.<i>` for the items of a list), and the text metadata
+`format: silica-reference-1`, `task: forward`, `atol`, `rtol`.
+"""
+import argparse
+import json
+import pathlib
+
+import torch
+import transformers
+from safetensors.torch import save_file
+
+
+def masked_text(args, vocabulary, low=1, most=512):
+    """(batch, tokens) ids and mask; row lengths fall from `tokens` to 1, every third row is padded on the left."""
+    tokens = min(args.tokens, most)
+    ids = torch.zeros(args.batch, tokens, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for row in range(args.batch):
+        n = tokens - row * (tokens - 1) // max(args.batch - 1, 1)
+        at = slice(tokens - n, tokens) if row % 3 == 2 else slice(0, n)
+        ids[row, at] = torch.randint(low, vocabulary, (n,))
+        mask[row, at] = 1
+    return {"input_ids": ids, "attention_mask": mask}
+
+
+def bert(args, c):
+    inputs = masked_text(args, c.vocab_size, most=c.max_position_embeddings)
+    return inputs | {"token_type_ids": torch.randint(0, c.type_vocab_size, inputs["input_ids"].shape)}
+
+
+def decoder(args, c):
+    return masked_text(args, c.vocab_size)
+
+
+def t5(args, c):
+    inputs = masked_text(args, c.vocab_size)
+    return inputs | {"decoder_input_ids": torch.randint(1, c.vocab_size, (args.batch, 7))}
+
+
+def image(args, c):
+    return {"pixel_values": torch.randn(args.batch, getattr(c, "num_channels", 3), c.image_size, c.image_size)}
+
+
+def clip(args, c):
+    inputs = masked_text(args, c.text_config.vocab_size - 2, most=c.text_config.max_position_embeddings)
+    last = inputs["attention_mask"].cumsum(1).argmax(1)
+    inputs["input_ids"][torch.arange(args.batch), last] = c.text_config.vocab_size - 1
+    return inputs | image(args, c.vision_config)
+
+
+def whisper(args, c):
+    return {"input_features": torch.randn(args.batch, c.num_mel_bins, 2 * c.max_source_positions),
+            "decoder_input_ids": torch.randint(0, c.vocab_size, (args.batch, 5))}
+
+
+def wav2vec2(args, c):
+    values = torch.randn(args.batch, 8000)
+    mask = torch.ones(args.batch, 8000, dtype=torch.long)
+    for row in range(1, args.batch):
+        mask[row, 8000 - 1500 * row:] = 0
+    return {"input_values": values * mask, "attention_mask": mask}
+
+
+INPUTS = {"bert": bert, "llama": decoder, "qwen2": decoder, "t5": t5, "vit": image, "deit": image, "clip": clip,
+          "whisper": whisper, "wav2vec2": wav2vec2}
+
+
+def flat(outputs):
+    """Fields of a model's output that are tensors; lists become numbered fields."""
+    for name, value in outputs.items():
+        if torch.is_tensor(value):
+            yield name, value
+        elif isinstance(value, (list, tuple)) and all(torch.is_tensor(v) for v in value):
+            for i, v in enumerate(value):
+                yield f"{name}.{i}", v
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("directory", type=pathlib.Path)
+    ap.add_argument("--class", dest="cls")
+    ap.add_argument("--batch", type=int, default=4)
+    ap.add_argument("--tokens", type=int, default=24)
+    ap.add_argument("--seed", type=int, default=0)
+    ap.add_argument("--atol", default="1e-4")
+    ap.add_argument("--rtol", default="1e-4")
+    args = ap.parse_args()
+    raw = json.loads((args.directory / "config.json").read_text())
+    family = raw.get("model_type", "bert")
+    if family not in INPUTS:
+        ap.error(f"no inputs for model_type {family}; known are {', '.join(sorted(INPUTS))}")
+    cls = getattr(transformers, args.cls or (raw.get("architectures") or ["BertModel"])[0])
+    config = cls.config_class.from_pretrained(args.directory)
+    model = cls.from_pretrained(args.directory, config=config, dtype=torch.float32).eval()
+    torch.manual_seed(args.seed)
+    inputs = INPUTS[family](args, config)
+    with torch.no_grad():
+        outputs = dict(flat(model(**inputs)))
+    tensors = {f"inputs.{k}": v for k, v in inputs.items()} | {f"outputs.{k}": v for k, v in outputs.items()}
+    save_file({k: v.contiguous().clone() for k, v in tensors.items()}, args.directory / "reference.safetensors",
+              {"format": "silica-reference-1", "task": "forward", "atol": args.atol, "rtol": args.rtol})
+    print(args.directory / "reference.safetensors", {k: tuple(v.shape) for k, v in tensors.items()})
+
+
+if __name__ == "__main__":
+    main()

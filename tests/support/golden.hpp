@@ -1,0 +1,132 @@
+#pragma once
+/// Golden cases: a checkpoint directory with `reference*.safetensors`, whose format is that of `silica verify`. And how
+/// a test makes other spellings of one checkpoint.
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "silica/checkpoint/read.hpp"
+#include "silica/checkpoint/write_safetensors.hpp"
+#include "silica/core/reflect.hpp"
+#include "support/devices.hpp"
+#include "support/directory.hpp"
+
+namespace silica::test {
+
+inline std::filesystem::path golden(const std::string& family, const std::string& name) {
+    return std::filesystem::path(SILICA_TESTS_DIR) / "golden" / family / name;
+}
+
+/// All tensors of a file or directory, as they are stored.
+inline std::map<std::string, Tensor> tensors_of(const std::filesystem::path& path) {
+    std::map<std::string, Tensor> tensors;
+    const auto file = checkpoint::Checkpoint::open(path);
+    for (const auto& entry : file.entries())
+        tensors.emplace(entry.name, checkpoint::read_tensor(file.file_of(entry), entry));
+    return tensors;
+}
+
+/// What a model is called with and what it must give.
+struct Reference {
+    explicit Reference(const std::filesystem::path& path)
+        : name(path.stem().string()),
+          metadata(checkpoint::Checkpoint::open(path).metadata()),
+          tensors(tensors_of(path)) {
+        REQUIRE(metadata.at("format") == "silica-reference-1");
+        REQUIRE(metadata.at("task") == "forward");
+    }
+
+    std::string name;
+    std::map<std::string, std::string> metadata;
+    std::map<std::string, Tensor> tensors;
+
+    [[nodiscard]] double number(const std::string& key) const { return std::stod(metadata.at(key)); }
+
+    template <Reflected Inputs>
+    [[nodiscard]] Inputs inputs() const {
+        Inputs in;
+        std::size_t used = 0;
+        for_each_member(in, [&](std::string_view field, auto& member) {
+            const auto found = tensors.find("inputs." + std::string(field));
+            if (found == tensors.end()) return;
+            member = found->second;
+            ++used;
+        });
+        std::size_t there = 0;
+        for (const auto& [key, t] : tensors) there += key.starts_with("inputs.");
+        REQUIRE(used == there);
+        return in;
+    }
+
+    /// Calls `f(field, got, want)` for every output there is or should be; a missing one is an undefined tensor.
+    template <Reflected Outputs, class F>
+    void compare(const Outputs& out, F&& f) const {
+        std::size_t used = 0;
+        for_each_member(out, [&](std::string_view field, const auto& member) {
+            Tensor got;
+            if constexpr (std::is_same_v<std::remove_cvref_t<decltype(member)>, Tensor>)
+                got = member;
+            else if (member)
+                got = *member;
+            const auto found = tensors.find("outputs." + std::string(field));
+            if (found != tensors.end()) ++used;
+            f(field, got, found == tensors.end() ? Tensor() : found->second);
+        });
+        std::size_t there = 0;
+        for (const auto& [key, t] : tensors) there += key.starts_with("outputs.");
+        REQUIRE(used == there);
+    }
+};
+
+/// The reference files of a case, `reference.safetensors` first.
+inline std::vector<std::filesystem::path> references(const std::filesystem::path& directory) {
+    std::vector<std::filesystem::path> found;
+    for (const auto& file : std::filesystem::directory_iterator(directory)) {
+        const auto name = file.path().filename().string();
+        if (name.starts_with("reference") && name.ends_with(".safetensors")) found.push_back(file.path());
+    }
+    std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.stem() < b.stem(); });
+    return found;
+}
+
+/// `path` with `from` replaced by `to` everywhere; `from` must be there.
+inline std::string replaced(std::string text, const std::string& from, const std::string& to) {
+    REQUIRE(text.find(from) != std::string::npos);
+    for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+        text.replace(at, from.size(), to);
+    return text;
+}
+
+/// Writes a checkpoint: config.json (as `config` says) and model.safetensors.
+inline void write_checkpoint(const std::filesystem::path& directory, const std::string& config,
+                             const std::map<std::string, Tensor>& tensors) {
+    std::filesystem::create_directories(directory);
+    write_file(directory / "config.json", config);
+    checkpoint::write_safetensors(directory / "model.safetensors", {tensors.begin(), tensors.end()},
+                                  {{"format", "pt"}});
+}
+
+/// Writes the same tensors as `shards` files with their index.
+inline void write_sharded(const std::filesystem::path& directory, const std::string& config,
+                          const std::map<std::string, Tensor>& tensors, std::size_t shards) {
+    std::filesystem::create_directories(directory);
+    write_file(directory / "config.json", config);
+    std::vector<checkpoint::NamedTensors> parts(shards);
+    std::string map;
+    std::size_t next = 0;
+    const auto file_name = [&](std::size_t k) {
+        return "model-0000" + std::to_string(k + 1) + "-of-0000" + std::to_string(shards) + ".safetensors";
+    };
+    for (const auto& [name, t] : tensors) {
+        const auto k = next++ % shards;
+        parts[k].emplace_back(name, t);
+        map += (map.empty() ? "" : ", ") + ("\"" + name + "\": \"" + file_name(k) + "\"");
+    }
+    for (std::size_t k = 0; k < shards; ++k) checkpoint::write_safetensors(directory / file_name(k), parts[k]);
+    write_file(directory / "model.safetensors.index.json", "{\"metadata\": {}, \"weight_map\": {" + map + "}}");
+}
+
+}  // namespace silica::test
