@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -61,7 +62,7 @@ inline std::string slurp(const fs::path& path) {
 /// `value` in `width` bytes, the low one first.
 inline std::string little(std::uint64_t value, int width) {
     std::string out;
-    for (int i = 0; i < width; ++i) out += static_cast<char>(static_cast<unsigned char>(value >> (8 * i)));
+    for (int i = 0; i < width; ++i) out += static_cast<char>(static_cast<unsigned char>(i < 8 ? value >> (8 * i) : 0));
     return out;
 }
 
@@ -80,6 +81,9 @@ std::string refusal(Action&& action) {
     }
     return "(accepted)";
 }
+
+/// Seconds of processor time since some point: other programs do not count.
+inline double processor_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
 /// What opening a file with these bytes says.
 inline std::string refusal_of(std::string_view bytes, const std::string& name = "model.safetensors") {

@@ -254,10 +254,10 @@ TEST_CASE("a pickle made to grow is stopped") {
     grows(std::string(2'000'000, '(') + ".", "a stack deeper than a million");
     std::string doubling = "(" + std::string(900'000, 'N') + "lq\0"s;  // a list of 900,000, copied again and again
     for (int i = 0; i < 1000; ++i) doubling += "ctorch\nSize\nh\0\x85R"s;
-    grows(doubling + ".", "values that need more than 256 MB");
+    grows(doubling + ".", "values that need more than 128 MB");
     std::string kept = "N";
     for (std::uint64_t i = 0; i < 5'000'000; ++i) kept += "r" + little(i, 4);
-    grows(kept + ".", "values that need more than 256 MB");
+    grows(kept + ".", "values that need more than 128 MB");
     std::string nested;
     for (int i = 0; i < 300'000; ++i) nested += "]";
     for (int i = 0; i < 299'999; ++i) nested += "a";

@@ -19,9 +19,9 @@ namespace silica::checkpoint {
 /// A tensor as it lies in a file. Everything here has been checked against the file's size.
 struct TensorEntry {
     std::string name = {};  ///< as the file spells it
-    at::ScalarType dtype =
-        at::ScalarType::Undefined;         ///< Undefined for a type that LibTorch cannot hold (`dtype_name` says which)
-    std::vector<std::int64_t> shape = {};  ///< empty: a scalar
+    /// Undefined for a type that LibTorch cannot hold; `dtype_name` says which.
+    at::ScalarType dtype = at::ScalarType::Undefined;
+    std::vector<std::int64_t> shape = {};    ///< empty: a scalar
     std::vector<std::int64_t> strides = {};  ///< in elements; row-major, except for views in torch files
     std::uint64_t offset = 0;                ///< of the first element, from the start of the file; of any alignment
     std::uint64_t nbytes = 0;     ///< from the first to the last element; less than all elements for expanded views

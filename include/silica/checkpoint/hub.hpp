@@ -31,9 +31,10 @@ struct RepoName {
 
 namespace detail {
 
+/// A variable of the environment; an empty one counts as absent.
 [[nodiscard]] inline std::optional<std::string> environment(const char* name) {
     const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
-    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+    return value == nullptr || *value == '\0' ? std::nullopt : std::optional<std::string>(value);
 }
 
 /// `path` with a leading "~" replaced by the home directory.

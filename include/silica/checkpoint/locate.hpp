@@ -52,7 +52,9 @@ namespace detail {
                ", or convert them with transformers: AutoModel.from_pretrained(..., from_tf or from_flax=True)."
                "save_pretrained(...).";
     }
-    if (origin) return "Run `" + download_line(origin->repo, {}, "model.safetensors") + "`.";
+    if (origin)
+        return "Run `" + download_line(origin->repo, origin->revision, "--include \"*.safetensors*\"") +
+               "` (\"*.bin*\" where the repository has no safetensors).";
     return "Put model.safetensors, or model.safetensors.index.json with its shards, there, or name the file itself.";
 }
 

@@ -31,13 +31,14 @@ namespace silica::checkpoint {
 }
 
 /// The candidate (anything a string_view can be made of) nearest to `name`, if one is near: at most a third of its
-/// letters differ. Empty when none is. At most 20,000 candidates are looked at, names over 256 bytes not at all.
+/// letters differ, and at most 16. Empty when none is. At most 20,000 candidates are looked at, names over 256 bytes
+/// not at all.
 template <class Candidates>
 [[nodiscard]] std::string nearest(std::string_view name, const Candidates& candidates) {
-    constexpr std::size_t most = 20'000, longest = 256;
+    constexpr std::size_t most = 20'000, longest = 256, farthest = 16;
     std::string best;
     if (name.size() > longest) return best;
-    std::size_t limit = std::max<std::size_t>(2, name.size() / 3), seen = 0;
+    std::size_t limit = std::clamp<std::size_t>(name.size() / 3, 2, farthest), seen = 0;
     for (const auto& candidate : candidates) {
         const std::string_view text = candidate;
         if (++seen > most) break;

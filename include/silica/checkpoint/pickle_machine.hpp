@@ -27,8 +27,8 @@ protected:
     PickleMachine(std::string_view data, const std::string& source, const std::string& remedy)
         : data_(data), source_(source), remedy_(remedy) {}
 
-    // Far above what real checkpoints have (some 100 MB for 100,000 tensors), so that a hostile file costs little.
-    static constexpr std::size_t most_memory = std::size_t{256} << 20U, deepest_stack = 1'000'000;
+    // Far above what real checkpoints have (about 90 MB for 100,000 tensors), so that a hostile file costs little.
+    static constexpr std::size_t most_memory = std::size_t{128} << 20U, deepest_stack = 1'000'000;
 
     std::string_view take(std::size_t n) {
         if (n > data_.size() - at_) throw PickleCutShort{};
@@ -68,7 +68,7 @@ protected:
 
     void charge(std::size_t nbytes) {
         memory_ += nbytes;
-        if (memory_ > most_memory) malformed("values that need more than 256 MB");
+        if (memory_ > most_memory) malformed("values that need more than 128 MB");
     }
 
     /// Keeps `item` in its table and pushes a reference to it. `parts`: how many numbers or values it holds itself.

@@ -148,7 +148,7 @@ private:
             refuse("has " + where() + ", of which it has only " + bytes(data_size) + ": it is cut short or damaged");
         if (bits % 8 != 0 || bits / 8 != end - begin)
             refuse("has " + where() + ", but " + entry.dtype_name + " of shape " + tuple_text(entry.shape) + " takes " +
-                   bytes((bits + 7) / 8));
+                   (bits % 8 == 0 ? bytes(bits / 8) : std::to_string(bits) + " bits"));
         entry.dtype = dtype->dtype;
         entry.offset = data_ + begin;
         entry.nbytes = end - begin;
