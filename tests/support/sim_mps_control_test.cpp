@@ -15,6 +15,7 @@
 #endif
 
 #include "silica/device/simulated.hpp"
+
 namespace sim = silica::test::sim_mps;
 using at::Tensor;
 using sim::contains, sim::mps, sim::on_mps, sim::thrown;
