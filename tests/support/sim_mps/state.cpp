@@ -1,11 +1,11 @@
 #include "support/sim_mps/state.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <thread>
 
-#include <c10/core/Allocator.h>
-#include <c10/core/CachingDeviceAllocator.h>
 #include <c10/util/Exception.h>
+#include <caffe2/core/common.h>
 
 namespace silica::test::sim_mps {
 namespace detail {
@@ -55,12 +55,16 @@ void throw_not_implemented(const std::string& op) {
         const std::lock_guard lock(state().mutex);
         ++state().counters.not_implemented;
     }
+    const auto& options = caffe2::GetBuildOptions();
+    const auto hash = options.find("COMMIT_SHA");
     TORCH_CHECK_NOT_IMPLEMENTED(
         false, "The operator '", op,
         "' is not currently implemented for the MPS device. If you want this op to be considered for addition please "
         "comment on https://github.com/pytorch/pytorch/issues/141287 and mention use-case, that resulted in missing "
-        "op as well as commit hash 0000000000000000000000000000000000000000. As a temporary fix, you can set the "
-        "environment variable `PYTORCH_ENABLE_MPS_FALLBACK=1` to use the CPU as a fallback for this op. WARNING: this "
+        "op as well as commit hash ",
+        hash == options.end() ? "unknown" : hash->second,
+        ". As a temporary fix, you can set the environment variable `PYTORCH_ENABLE_MPS_FALLBACK=1` to use the CPU as "
+        "a fallback for this op. WARNING: this "
         "will be slower than running natively on MPS.");
 }
 
