@@ -2,12 +2,14 @@
 /// Reading tokenizer files.
 
 #include <silica/core/error.hpp>
+#include <silica/input/text/utf8.hpp>
 
 #include <nlohmann/json.hpp>
 
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 namespace silica::text {
@@ -42,6 +44,8 @@ namespace silica::text {
     } catch (const nlohmann::json::exception& error) {
         std::string what = error.what();
         if (const auto colon = what.find("] "); colon != std::string::npos) what.erase(0, colon + 2);
+        // It quotes bytes of the file.
+        what = utf8::lossy(std::string_view(what).substr(0, 300));
         throw ConfigError(name + " is not valid JSON (" + what + ").",
                           "Take the file from the model's repository again.");
     }

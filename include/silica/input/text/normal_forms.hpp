@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 namespace silica::text::unicode {
 
@@ -45,7 +46,7 @@ namespace detail {
 /// Canonical composition of decomposed, ordered text.
 inline void compose(std::u32string& text) {
     std::u32string out;
-    std::basic_string<utf8proc_int32_t> run;
+    std::vector<utf8proc_int32_t> run;
     const auto flush = [&] {
         if (run.empty()) return;
         const auto n = utf8proc_normalize_utf32(run.data(), static_cast<utf8proc_ssize_t>(run.size()),

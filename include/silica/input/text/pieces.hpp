@@ -32,6 +32,13 @@ public:
         return made;
     }
 
+    /// The bytes of all pieces that are no added tokens, and `more` for each.
+    [[nodiscard]] std::size_t bytes(std::size_t more) const {
+        std::size_t n = 0;
+        for (const Piece& piece : list) n += piece.id >= 0 ? 0 : piece.text.size() + more;
+        return n;
+    }
+
     /// Replaces every piece that is no added token by what `cut(piece, out)` appends to `out`; empty ones are dropped.
     template <class Cut>
     void split(Cut&& cut) {

@@ -32,7 +32,7 @@ public:
     [[nodiscard]] static WordPiece read(const JsonPlace& place) {
         auto unknown = place.at("unk_token").string();
         auto prefix = place.at("continuing_subword_prefix").string();
-        const auto longest = place.at("max_input_chars_per_word").integer(0, 1'000'000);
+        const auto longest = place.at("max_input_chars_per_word").integer(0, 1 << 20);
         return {read_vocabulary(place.at("vocab")), std::move(unknown), std::move(prefix),
                 static_cast<std::size_t>(longest)};
     }
@@ -63,10 +63,11 @@ private:
     };
     /// The longest key of the table that starts `text`; length 0 where there is none.
     [[nodiscard]] static Match longest_match(const StringTable& table, std::string_view text) {
-        constexpr std::size_t most = 128;
-        std::uint64_t hashes[most + 1];
-        if (table.longest() > most) return longest_match_slowly(table, text);
         const std::size_t reach = std::min(text.size(), table.longest());
+        constexpr std::size_t usual = 128;
+        std::uint64_t on_stack[usual + 1];
+        std::vector<std::uint64_t> on_heap(reach > usual ? reach + 1 : 0);
+        std::uint64_t* const hashes = reach > usual ? on_heap.data() : on_stack;
         Fnv hash;
         for (std::size_t i = 0; i < reach; ++i) {
             hash.add(text[i]);
@@ -75,13 +76,6 @@ private:
         for (std::size_t length = reach; length > 0; --length) {
             if (length < text.size() && (static_cast<unsigned char>(text[length]) & 0xC0) == 0x80) continue;
             if (const auto id = table.find(text.substr(0, length), hashes[length]); id >= 0) return {id, length};
-        }
-        return {-1, 0};
-    }
-    [[nodiscard]] static Match longest_match_slowly(const StringTable& table, std::string_view text) {
-        for (std::size_t length = std::min(text.size(), table.longest()); length > 0; --length) {
-            if (length < text.size() && (static_cast<unsigned char>(text[length]) & 0xC0) == 0x80) continue;
-            if (const auto id = table.find(text.substr(0, length)); id >= 0) return {id, length};
         }
         return {-1, 0};
     }

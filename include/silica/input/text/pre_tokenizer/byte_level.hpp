@@ -23,12 +23,12 @@ public:
     }
 
     void operator()(Pieces& pieces) const {
+        std::string& bytes = pieces.buffer(pieces.bytes(1) * 2);
         pieces.split([&](const Piece& original, std::vector<Piece>& out) {
             Piece piece = original;
             if (add_prefix_space_ && piece.text.front() != ' ') {
                 piece.text = pieces.keep(" " + std::string(piece.text));
             }
-            std::string& bytes = pieces.buffer(piece.text.size() * 2);
             const auto add = [&](std::size_t start, std::size_t end) {
                 if (start == end) return;
                 const std::size_t from = bytes.size();

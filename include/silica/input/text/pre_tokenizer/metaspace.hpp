@@ -4,6 +4,7 @@
 #include <silica/input/text/json_place.hpp>
 #include <silica/input/text/pieces.hpp>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -39,21 +40,23 @@ struct Metaspace {
     }
 
     void operator()(Pieces& pieces) const {
+        std::string& all = pieces.buffer(pieces.bytes(1) * std::max<std::size_t>(replacement.size(), 1));
         pieces.split([&](const Piece& piece, std::vector<Piece>& out) {
-            std::string& text = pieces.buffer((piece.text.size() + 1) * std::max<std::size_t>(replacement.size(), 1));
+            const std::size_t from = all.size();
             const bool has = piece.text.substr(0, replacement.size()) == replacement || piece.text.front() == ' ';
-            if (!has && (scheme == Scheme::always || (scheme == Scheme::first && piece.at_origin))) text += replacement;
+            if (!has && (scheme == Scheme::always || (scheme == Scheme::first && piece.at_origin))) all += replacement;
             for (char c : piece.text) {
                 if (c == ' ') {
-                    text += replacement;
+                    all += replacement;
                 } else {
-                    text += c;
+                    all += c;
                 }
             }
+            const std::string_view text = std::string_view(all).substr(from);
             const Piece whole{text, -1, piece.at_origin};
             if (!split) return Pieces::add(out, whole, 0, text.size());
             std::size_t start = 0;
-            for (std::size_t at = text.find(replacement, 0); at != std::string::npos;
+            for (std::size_t at = text.find(replacement, 0); at != std::string_view::npos;
                  at = text.find(replacement, at + replacement.size())) {
                 Pieces::add(out, whole, start, at);
                 start = at;
