@@ -1,0 +1,60 @@
+#pragma once
+/// Values of flags: lists, numbers, names. Whatever is wrong is an InputError that says what would be right.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "registry.hpp"
+
+namespace silica::bench {
+
+/// "a,b" as {"a", "b"}, each once. InputError for an empty list or item.
+[[nodiscard]] std::vector<std::string> split_list(std::string_view option, std::string_view text);
+
+/// A whole number in [least, most]. InputError for anything else.
+[[nodiscard]] std::int64_t whole_number(std::string_view option, std::string_view text, std::int64_t least,
+                                        std::int64_t most);
+
+/// A list of such numbers.
+[[nodiscard]] std::vector<std::int64_t> whole_numbers(std::string_view option, std::string_view text,
+                                                      std::int64_t least, std::int64_t most);
+
+/// Throws InputError: there is no `what` called `name`; with the nearest name that there is, and all of them.
+[[noreturn]] void unknown_name(std::string_view what, std::string_view name,
+                               const std::vector<std::string_view>& known);
+
+/// How a command prints.
+enum class Output { table, json, jsonl, csv, md };
+
+/// `text` as an Output, one of `allowed`.
+[[nodiscard]] Output output_named(std::string_view text, std::initializer_list<std::string_view> allowed = {
+                                                             "table", "json", "jsonl", "csv", "md"});
+
+/// A flag that may be absent.
+using Flag = std::optional<std::string>;
+
+/// Sets LibTorch's threads, where the flag is given.
+void use_threads(const Flag& threads);
+
+/// Devices named with commas; absent: all that can be used here. InputError for unknown names and those not compiled.
+[[nodiscard]] std::vector<const Device*> hardware_named(const Flag& text);
+
+/// Precisions named with commas, all compiled.
+[[nodiscard]] std::vector<std::string> precisions_named(std::string_view text);
+
+/// Loaders named with commas.
+[[nodiscard]] std::vector<std::string> loaders_named(std::string_view text);
+
+/// The family of that name, compiled.
+[[nodiscard]] const Family& family_named(std::string_view name);
+
+/// The families of Silica, whether this version has them or not.
+[[nodiscard]] const std::vector<std::string_view>& all_family_names();
+
+/// `n` of something: "1 row", "3 rows".
+[[nodiscard]] std::string count_of(std::size_t n, std::string_view what);
+
+}  // namespace silica::bench

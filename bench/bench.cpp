@@ -1,0 +1,152 @@
+/// `silica bench`: how fast a model is here.
+
+#include <iostream>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "arguments.hpp"
+#include "commands.hpp"
+#include "errors.hpp"
+#include "models.hpp"
+#include "progress.hpp"
+#include "report.hpp"
+
+namespace silica::bench {
+namespace {
+
+struct Options {
+    Flag model, hardware, precision, loader, checkpoint, task, tokens, threads;
+    std::string batch = "1", iterations = "10", warmup = "3", output = "table";
+    bool memory_efficient = false, alternative_loading = false, small = false;
+};
+
+std::vector<std::string> chosen_loaders(const Options& o) {
+    const int flags = (o.loader ? 1 : 0) + (o.memory_efficient ? 1 : 0) + (o.alternative_loading ? 1 : 0);
+    if (flags > 1) {
+        throw InputError(
+            "--loader, --memory-efficient (streamed) and --alternative-loading (cpu-first) all choose the loader.",
+            "give one of them; --loader takes a list.");
+    }
+    if (o.memory_efficient) return {"streamed"};
+    if (o.alternative_loading) return {"cpu-first"};
+    return loaders_named(o.loader.value_or("mapped"));
+}
+
+/// The lists of the command line, checked before anything is looked for or loaded.
+struct Axes {
+    std::vector<const Device*> hardware;
+    std::vector<std::string> precisions, loaders;  ///< no precision: each device's own
+    std::vector<std::int64_t> batches, tokens;     ///< no tokens: each family's usual number
+    std::int64_t iterations, warmup;
+
+    explicit Axes(const Options& o)
+        : hardware(hardware_named(o.hardware)),
+          precisions(o.precision ? precisions_named(*o.precision) : std::vector<std::string>{}),
+          loaders(chosen_loaders(o)),
+          batches(whole_numbers("--batch-size", o.batch, 1, 65536)),
+          tokens(o.tokens ? whole_numbers("--prompt-tokens", *o.tokens, 1, 1 << 20) : std::vector<std::int64_t>{}),
+          iterations(whole_number("--iterations", o.iterations, 1, 1'000'000)),
+          warmup(whole_number("--warmup", o.warmup, 0, 1'000'000)) {}
+};
+
+/// Every combination. Inputs are made once each, so that wrong sizes are refused before anything is loaded.
+std::vector<Job> plan(const Axes& axes, const std::vector<Subject>& subjects, const Flag& task) {
+    std::vector<Job> jobs;
+    const auto add = [&](const Subject& subject, const Head& head, const Device& device, Sizes sizes) {
+        const std::vector<std::string> own = {std::string(device.default_precision)};
+        for (const auto& precision : axes.precisions.empty() ? own : axes.precisions) {
+            for (const auto& loader : axes.loaders) {
+                jobs.push_back({&subject, &head, &device, precision, loader, sizes, axes.iterations, axes.warmup});
+                if (!subject.origin.weights) break;  // nothing is loaded, so one row is enough
+            }
+        }
+    };
+    for (const auto& subject : subjects) {
+        const Head& head = head_for_task(*subject.family, task);
+        for (const auto batch : axes.batches) {
+            for (const auto n : axes.tokens.empty() ? std::vector{head.usual_tokens(subject.origin)} : axes.tokens) {
+                static_cast<void>(head.inputs(subject.origin, {batch, n}));
+                for (const auto* device : axes.hardware) add(subject, head, *device, {batch, n});
+            }
+        }
+    }
+    return jobs;
+}
+
+Row run_row(const Job& job) {
+    if (const auto can = job.device->available(); !can) return {.job = job, .reason = can.reason, .unavailable = true};
+    Row row{.job = job};
+    const std::string problem = sentence_of([&] { row.measured = measure(job); });
+    if (!problem.empty()) row.reason = problem;
+    return row;
+}
+
+int bench(const Options& o) {
+    const Output output = output_named(o.output);
+    use_threads(o.threads);
+    if (!o.model && !o.checkpoint) {
+        throw InputError("bench needs --model or --checkpoint.", "say for example `silica bench --model bert`.");
+    }
+    const Axes axes(o);
+    const auto subjects = subjects_named(o.model, o.small, o.checkpoint);
+    for (const auto& s : subjects) {
+        if (!s.origin.weights) note(s.origin.name + ": no weights on this machine, they are random");
+    }
+    std::vector<Row> rows;
+    for (const auto& job : plan(axes, subjects, o.task)) {
+        rows.push_back(run_row(job));
+        if (output == Output::jsonl) print_report(std::cout, output, {rows.back()});
+        std::cout.flush();
+    }
+    if (rows.empty()) {
+        complain("None of the devices that this program was compiled for is available: see `silica devices`.");
+        return Exit::no_hardware;
+    }
+    std::size_t measured = 0, unavailable = 0, failed = 0;
+    for (const auto& row : rows) {
+        measured += row.measured ? 1 : 0;
+        unavailable += row.unavailable ? 1 : 0;
+        failed += !row.measured && !row.unavailable ? 1 : 0;
+    }
+    // Where every row failed there is nothing to show but why; programs get their rows in any case.
+    const bool people = output == Output::table || output == Output::md;
+    if (output != Output::jsonl && (measured + unavailable > 0 || !people)) print_report(std::cout, output, rows);
+    std::string said;
+    for (const auto& row : rows) {
+        if (row.measured || row.reason == said) continue;
+        said = row.reason;
+        complain(row.unavailable ? row.job.device->label() + " is not available: " + row.reason + "." : row.reason);
+    }
+    if (failed > 0) return Exit::bad_input;
+    return measured == 0 ? Exit::no_hardware : Exit::done;
+}
+
+}  // namespace
+
+Action add_bench(CLI::App& app) {
+    auto o = std::make_shared<Options>();
+    auto* c = app.add_subcommand("bench", "Measure how fast models run, in every combination of what is named");
+    c->add_option("--model", o->model, "family, published model, org/name in the hub cache, directory; a list; or all");
+    c->add_option("--hardware", o->hardware, "cpu, mps, cuda; a list. Default: all that can be used here");
+    c->add_option("--precision", o->precision, "float32, float16, bfloat16, ...; a list. Default: the device's own");
+    c->add_option("--loader", o->loader, "mapped, cpu-first, streamed, auto; a list. Default: mapped");
+    c->add_flag("--memory-efficient", o->memory_efficient, "the same as --loader streamed");
+    c->add_flag("--alternative-loading", o->alternative_loading, "the same as --loader cpu-first");
+    c->add_option("--batch-size", o->batch, "a list of numbers. Default: 1");
+    c->add_option("--prompt-tokens", o->tokens, "length of text inputs; a list. Default: what is usual for the model");
+    c->add_option("--task", o->task, "which head, for example embed or mlm. Default: the family's first");
+    c->add_flag("--small-model", o->small, "a family's small model instead of its usual one");
+    c->add_option("--checkpoint", o->checkpoint, "directory or repository that holds the weights of the model");
+    c->add_option("--iterations", o->iterations, "measured calls. Default: 10");
+    c->add_option("--warmup", o->warmup, "calls before those. Default: 3");
+    c->add_option("--threads", o->threads, "threads of the CPU. Default: LibTorch's choice");
+    c->add_option("--output", o->output, "table, json, jsonl, csv, md. Default: table");
+    c->footer(
+        "Without weights on this machine they are random, and every output says so. Inputs are pseudo-random, on the\n"
+        "host; a call checks and moves them. Exit codes: 0 done, 2 bad input, 3 none of the named hardware is "
+        "available.");
+    return [o] { return bench(*o); };
+}
+
+}  // namespace silica::bench

@@ -1,0 +1,24 @@
+#pragma once
+/// The subcommands. Each adds itself to the command line and returns what it does when it is chosen: an exit code.
+
+#include <functional>
+
+namespace CLI {
+class App;
+}
+
+namespace silica::bench {
+
+/// Exit codes of the program.
+enum Exit : int { done = 0, comparison_failed = 1, bad_input = 2, no_hardware = 3 };
+
+using Action = std::function<int()>;
+
+Action add_bench(CLI::App& app);
+Action add_verify(CLI::App& app);
+Action add_devices(CLI::App& app);
+Action add_support(CLI::App& app);
+Action add_tokenize(CLI::App& app);
+Action add_embed(CLI::App& app);
+
+}  // namespace silica::bench

@@ -1,0 +1,89 @@
+#include "difference.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <utility>
+
+#include "silica/core/inputs.hpp"
+
+namespace silica::bench {
+namespace {
+
+/// Largest ||got - want|| / ||want|| in a precision.
+constexpr std::pair<std::string_view, double> limits[] = {
+    {"float16", 5e-3}, {"bfloat16", 4e-2}, {"int8", 5e-2}, {"int4", 2e-1}};
+
+std::string number(double x) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%g", x);
+    return text;
+}
+
+bool exact(const Tensor& t) { return !t.is_floating_point() && !t.is_complex(); }
+
+template <class T>
+void each_pair(const Tensor& got, const Tensor& want, c10::ScalarType type, auto&& f) {
+    const c10::Device cpu(c10::DeviceType::CPU);
+    const Tensor g = got.detach().to(cpu).to(type).contiguous(), w = want.to(type).contiguous();
+    const T *a = g.const_data_ptr<T>(), *b = w.const_data_ptr<T>();
+    for (std::int64_t i = 0; i < g.numel(); ++i) f(a[i], b[i]);
+}
+
+}  // namespace
+
+Difference compare(const Tensor& got, const Tensor& want, std::string_view precision, Tolerance tolerance) {
+    Difference d;
+    if (got.sizes() != want.sizes()) {
+        d.problem = "shape " + shape_text(got.sizes()) + ", the reference has " + shape_text(want.sizes());
+        return d;
+    }
+    if (exact(got) != exact(want) || got.is_complex() || want.is_complex()) {
+        d.problem = std::string("type ") + c10::toString(got.scalar_type()) + ", the reference has " +
+                    c10::toString(want.scalar_type());
+        return d;
+    }
+    d.elements = got.numel();
+    double sum = 0, squares = 0, norm = 0;
+    const auto count = [&](double difference, double magnitude) {
+        d.largest = std::max(d.largest, difference);
+        sum += difference;
+        squares += difference * difference;
+        norm += magnitude * magnitude;
+    };
+    if (exact(want)) {
+        d.rule = "equal";
+        each_pair<std::int64_t>(got, want, c10::ScalarType::Long, [&](std::int64_t g, std::int64_t w) {
+            d.outside += g != w ? 1 : 0;
+            count(std::abs(static_cast<double>(g) - static_cast<double>(w)), static_cast<double>(w));
+        });
+    } else {
+        each_pair<double>(got, want, c10::ScalarType::Double, [&](double g, double w) {
+            if (!std::isfinite(g) || !std::isfinite(w)) {
+                if (g != w && !(std::isnan(g) && std::isnan(w))) ++d.not_finite;
+                return;
+            }
+            const double difference = std::abs(g - w);
+            d.outside += difference > tolerance.atol + tolerance.rtol * std::abs(w) ? 1 : 0;
+            count(difference, w);
+        });
+    }
+    d.mean = d.elements == 0 ? 0 : sum / static_cast<double>(d.elements);
+    d.relative = squares == 0 ? 0 : norm == 0 ? std::numeric_limits<double>::infinity() : std::sqrt(squares / norm);
+    if (exact(want)) {
+        d.passed = d.outside == 0;
+    } else if (precision == "float32") {
+        d.rule = "|got - want| <= " + number(tolerance.atol) + " + " + number(tolerance.rtol) + " |want|";
+        d.passed = d.outside == 0 && d.not_finite == 0;
+    } else {
+        const auto* limit = std::ranges::find(limits, precision, &std::pair<std::string_view, double>::first);
+        const double most = limit == std::end(limits) ? limits[0].second : limit->second;
+        d.rule = "||got - want|| <= " + number(most) + " ||want||";
+        d.outside = 0;
+        d.passed = d.relative <= most && d.not_finite == 0;
+    }
+    return d;
+}
+
+}  // namespace silica::bench

@@ -1,0 +1,97 @@
+#pragma once
+/// Inputs and Outputs structs as lists of named tensors, and back.
+
+#include <string>
+#include <string_view>
+
+#include "registry.hpp"
+#include "silica/core/error.hpp"
+#include "silica/core/reflect.hpp"
+
+namespace silica::bench {
+
+/// Appends the tensors inside `value`: "name" for a tensor, "name.0", "name.1", ... for a list, "name.field" for a
+/// struct.
+template <class T>
+void append_named(Named& out, const std::string& name, const T& value) {
+    if constexpr (std::is_same_v<T, Tensor>) {
+        if (value.defined()) out.emplace_back(name, value);
+    } else if constexpr (requires {
+                             value.has_value();
+                             *value;
+                         }) {
+        if (value.has_value()) append_named(out, name, *value);
+    } else if constexpr (Reflected<T>) {
+        for_each_member(value, [&](std::string_view field, const auto& member) {
+            append_named(out, name.empty() ? std::string(field) : name + "." + std::string(field), member);
+        });
+    } else if constexpr (requires {
+                             value.begin();
+                             typename T::value_type;
+                         }) {
+        if constexpr (!std::is_arithmetic_v<typename T::value_type>) {
+            std::size_t i = 0;
+            for (const auto& item : value) append_named(out, name + "." + std::to_string(i++), item);
+        }
+    }
+}
+
+/// The tensors of a struct, by field.
+template <Reflected T>
+Named named(const T& value) {
+    Named out;
+    append_named(out, "", value);
+    return out;
+}
+
+namespace detail {
+
+/// Puts a tensor where `rest` says: nothing left for a tensor, an index for a list.
+template <class T>
+bool place(T& value, std::string_view rest, const Tensor& t) {
+    if constexpr (std::is_same_v<T, Tensor>) {
+        if (!rest.empty()) return false;
+        value = t;
+        return true;
+    } else if constexpr (requires {
+                             value.has_value();
+                             value.emplace();
+                         }) {
+        return place(value.has_value() ? *value : value.emplace(), rest, t);
+    } else if constexpr (requires {
+                             typename T::value_type;
+                             value.push_back(t);
+                         }) {
+        if (rest != std::to_string(value.size())) return false;  // items come in order
+        value.push_back(t);
+        return true;
+    } else {
+        return false;
+    }
+}
+
+}  // namespace detail
+
+/// A struct from tensors by field. InputError for a name that is no field of it.
+template <Reflected T>
+T from_named(const Named& tensors) {
+    T value{};
+    for (const auto& [name, tensor] : tensors) {
+        const std::string_view whole = name;
+        const auto dot = whole.find('.');
+        bool placed = false;
+        std::string known;
+        for_each_member(value, [&](std::string_view field, auto& member) {
+            known += (known.empty() ? "" : ", ") + std::string(field);
+            if (field == whole.substr(0, dot)) {
+                placed = detail::place(member, dot == std::string_view::npos ? "" : whole.substr(dot + 1), tensor);
+            }
+        });
+        if (!placed) {
+            throw InputError("Input '" + name + "' is none of this architecture.", "the inputs are " + known + ".");
+        }
+    }
+    return value;
+}
+
+}  // namespace silica::bench

@@ -1,0 +1,25 @@
+#pragma once
+/// Puts a model on a device.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models.hpp"
+
+namespace silica::bench {
+
+/// A model on a device, and what its loader had to say ("mapped failed (...); ").
+struct Loaded {
+    std::unique_ptr<Opened> model;
+    std::vector<std::string> notes;
+};
+
+/// The point of the grid of these names. InputError when the device does not run the precision.
+[[nodiscard]] const Cell& cell_of(const Head& head, const Device& device, const std::string& precision,
+                                  const std::string& loader);
+
+/// The model with the weights of its checkpoint, or random ones. Throws what opening a model throws.
+[[nodiscard]] Loaded load(const Cell& cell, const Origin& origin);
+
+}  // namespace silica::bench

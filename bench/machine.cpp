@@ -1,0 +1,161 @@
+#include "machine.hpp"
+
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <string_view>
+#include <thread>
+
+#include <dlfcn.h>
+#include <sys/utsname.h>
+#if defined(__APPLE__)
+#include <sys/sysctl.h>
+#endif
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
+#include <ATen/Version.h>
+#include <c10/core/CachingDeviceAllocator.h>
+#include <c10/core/impl/DeviceGuardImplInterface.h>
+
+#include "grid.hpp"
+#include "silica/core/memory.hpp"
+#include "silica/device/mps/version.hpp"
+#include "silica/device/simulated.hpp"
+
+namespace silica::bench {
+namespace {
+
+/// The value after `key` in a file of lines "key : value"; empty when there is none.
+std::string line_value(const char* path, std::string_view key) {
+    std::ifstream file(path);
+    for (std::string line; std::getline(file, line);) {
+        if (!line.starts_with(key)) continue;
+        const auto colon = line.find(':');
+        if (colon == std::string::npos) continue;
+        const auto begin = line.find_first_not_of(" \t", colon + 1);
+        return begin == std::string::npos ? "" : line.substr(begin);
+    }
+    return {};
+}
+
+/// "cpu", "cuda 13.0", "metal": what this LibTorch was built for.
+std::string libtorch_build() {
+    std::string build;
+    if (c10::impl::hasDeviceGuardImpl(c10::DeviceType::CUDA)) {
+        const std::string config = at::show_config();
+        constexpr std::string_view key = "CUDA_VERSION=";
+        const auto at = config.find(key);
+        build = at == std::string::npos
+                    ? "cuda"
+                    : "cuda " + config.substr(at + key.size(), config.find(',', at) - at - key.size());
+    }
+    if (c10::impl::hasDeviceGuardImpl(c10::DeviceType::MPS) && !device::is_simulated(c10::DeviceType::MPS))
+        build = "metal";
+    return build.empty() ? "cpu" : build;
+}
+
+}  // namespace
+
+std::string cpu_name() {
+#if defined(__APPLE__)
+    char text[128] = {};
+    std::size_t size = sizeof text - 1;
+    if (sysctlbyname("machdep.cpu.brand_string", text, &size, nullptr, 0) == 0) return text;
+    return "unknown";
+#else
+    std::string name = line_value("/proc/cpuinfo", "model name");
+    if (name.empty()) name = line_value("/proc/cpuinfo", "Model");
+    return name.empty() ? "unknown" : name;
+#endif
+}
+
+nlohmann::ordered_json machine_facts() {
+    utsname system{};
+    uname(&system);
+    const std::string macos = device::mps::macos_version();
+    nlohmann::ordered_json facts;
+    facts["os"] = macos.empty() ? std::string(system.sysname) : "macOS";
+    facts["os_version"] = macos.empty() ? std::string(system.release) : macos;
+    facts["arch"] = std::string(system.machine);
+    facts["chip"] = cpu_name();
+    facts["cores"] = std::thread::hardware_concurrency();
+    facts["memory_mb"] = mebibytes(process_memory().machine);
+    facts["cpu_capability"] = at::get_cpu_capability();
+    return facts;
+}
+
+nlohmann::ordered_json version_facts() {
+    return {{"silica", version},
+            {"libtorch", TORCH_VERSION},
+            {"libtorch_build", libtorch_build()},
+            {"compiler", compiler},
+            {"build_type", build_type}};
+}
+
+CudaFacts cuda_facts() {
+    CudaFacts facts;
+    void* driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);  // part of the driver; stays open
+    if (driver == nullptr) return facts;
+    using Init = int (*)(unsigned);
+    using Get = int (*)(int*, int);
+    using Name = int (*)(char*, int, int);
+    using Version = int (*)(int*);
+    const auto init = reinterpret_cast<Init>(dlsym(driver, "cuInit"));
+    const auto get = reinterpret_cast<Get>(dlsym(driver, "cuDeviceGet"));
+    const auto name = reinterpret_cast<Name>(dlsym(driver, "cuDeviceGetName"));
+    const auto version_of = reinterpret_cast<Version>(dlsym(driver, "cuDriverGetVersion"));
+    int device = 0, number = 0;
+    char text[256] = {};
+    if (version_of != nullptr && version_of(&number) == 0) {
+        facts.driver = std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10);
+    }
+    if (init != nullptr && get != nullptr && name != nullptr && init(0) == 0 && get(&device, 0) == 0 &&
+        name(text, sizeof text - 1, device) == 0) {
+        facts.chip = text;
+    }
+    return facts;
+}
+
+double rounded(double value, int digits) {
+    const double scale = std::pow(10.0, digits);
+    return std::round(value * scale) / scale;
+}
+
+double mebibytes(std::uint64_t bytes) { return rounded(static_cast<double>(bytes) / (1024.0 * 1024.0), 1); }
+
+bool reset_host_peak() {
+    bool done = false;
+#if defined(__linux__)
+    if (std::FILE* f = std::fopen("/proc/self/clear_refs", "w")) {
+        done = std::fputs("5", f) >= 0;
+        done = std::fclose(f) == 0 && done;
+    }
+#endif
+    return done;
+}
+
+std::uint64_t host_peak() {
+#if defined(__linux__)
+    if (const auto text = line_value("/proc/self/status", "VmHWM"); !text.empty()) {
+        return std::strtoull(text.c_str(), nullptr, 10) * 1024;
+    }
+#endif
+    return process_memory().peak;
+}
+
+void trim_heap() {
+#if defined(__GLIBC__)
+    malloc_trim(0);
+#endif
+}
+
+void reset_device_peak(std::string_view device) {
+    constexpr auto cuda = c10::DeviceType::CUDA;
+    if (device != "cuda" || !c10::impl::hasDeviceGuardImpl(cuda)) return;
+    auto* allocator = at::getDeviceAllocator(cuda);
+    if (allocator != nullptr && allocator->initialized()) allocator->resetPeakStats(0);
+}
+
+}  // namespace silica::bench

@@ -1,0 +1,44 @@
+#pragma once
+/// Facts of this machine and this build, so that a measurement can be repeated.
+
+#include <cstdint>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+namespace silica::bench {
+
+/// {os, os_version, arch, chip, cores, memory_mb, cpu_capability}
+[[nodiscard]] nlohmann::ordered_json machine_facts();
+
+/// {silica, libtorch, libtorch_build, compiler, build_type}
+[[nodiscard]] nlohmann::ordered_json version_facts();
+
+/// "AMD EPYC 9B45", "Apple M2 Pro"; "unknown" where the system does not tell.
+[[nodiscard]] std::string cpu_name();
+
+/// The name of a CUDA device as its driver has it, and the driver's version; empty without a driver.
+struct CudaFacts {
+    std::string chip, driver;
+};
+[[nodiscard]] CudaFacts cuda_facts();
+
+/// Bytes as MiB with one decimal, as the peers' `*_mb`.
+[[nodiscard]] double mebibytes(std::uint64_t bytes);
+
+/// `value` rounded to `digits` decimals.
+[[nodiscard]] double rounded(double value, int digits);
+
+/// Sets the process's peak of resident memory back to what it uses now. False where the system cannot.
+bool reset_host_peak();
+
+/// The most physical memory this process had since then, in bytes.
+[[nodiscard]] std::uint64_t host_peak();
+
+/// Gives free memory of the heap back to the system, where it can.
+void trim_heap();
+
+/// Sets a device's peak back, where LibTorch can ("cuda").
+void reset_device_peak(std::string_view device);
+
+}  // namespace silica::bench

@@ -1,0 +1,115 @@
+/// The `silica` program: measures, checks and uses models from the command line.
+
+#include <cerrno>
+#include <csignal>
+#include <iostream>
+#include <map>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include <c10/util/Logging.h>
+
+#include "commands.hpp"
+#include "errors.hpp"
+#include "grid.hpp"
+#include "silica/checkpoint/nearest.hpp"
+#include "silica/core/error.hpp"
+#include "silica/core/quote.hpp"
+#include "silica/fallback.hpp"
+
+namespace silica::bench {
+namespace {
+
+std::string one_line(std::string text) {
+    for (char& c : text) {
+        if (c == '\n') c = ' ';
+    }
+    while (!text.empty() && (text.back() == ' ' || text.back() == '.')) text.pop_back();
+    return text;
+}
+
+/// A command line that CLI11 refuses, as a sentence and a remedy.
+InputError refusal(const CLI::App& app, const CLI::ParseError& error) {
+    const CLI::App* command = &app;
+    for (const auto* sub : app.get_subcommands()) command = sub;
+    const std::string name = command == &app ? "silica" : "silica " + command->get_name();
+    const std::string help = "see `" + name + " --help`.";
+    if (error.get_name() == "ExtrasError") {
+        std::vector<std::string> known;
+        for (const auto* option : command->get_options()) known.push_back(option->get_name());
+        for (const auto& extra : app.remaining(true)) {
+            if (!extra.starts_with('-')) continue;
+            const auto near = checkpoint::nearest(extra.substr(0, extra.find('=')), known);
+            return {name + " has no option " + quote(extra) + ".",
+                    (near.empty() ? "" : "did you mean " + near + "? Or ") + help};
+        }
+    }
+    return {one_line(error.what()) + ".", help};
+}
+
+int parse_and_run(int argc, char** argv) {
+    CLI::App app("silica: Hugging Face checkpoints on CPUs, Apple GPUs and NVIDIA GPUs", "silica");
+    app.set_version_flag("--version", "silica " + std::string(version));
+    app.require_subcommand(1);
+    app.footer("Exit codes: 0 done, 1 a comparison failed, 2 bad input, 3 none of the named hardware is available.");
+    std::vector<Action> actions;
+    for (const auto add : {add_bench, add_verify, add_devices, add_support, add_tokenize, add_embed})
+        actions.push_back(add(app));
+    const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
+    if (argc < 2) {
+        std::cerr << app.help();
+        return Exit::bad_input;
+    }
+    if (const std::string first = argv[1]; !first.starts_with('-')) {
+        std::vector<std::string> names;
+        std::string list;
+        for (const auto* c : commands) {
+            names.push_back(c->get_name());
+            list += (list.empty() ? "" : ", ") + c->get_name();
+        }
+        if (std::ranges::find(names, first) == names.end()) {
+            const auto near = checkpoint::nearest(first, names);
+            throw InputError("There is no command " + quote(first) + ".",
+                             (near.empty() ? "" : "did you mean " + near + "? ") + "Known are " + list + ".");
+        }
+    }
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& e) {
+        if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
+        throw refusal(app, e);
+    }
+    for (std::size_t i = 0; i < commands.size(); ++i) {
+        if (commands[i]->parsed()) return actions[i]();
+    }
+    return Exit::bad_input;
+}
+
+}  // namespace
+}  // namespace silica::bench
+
+int main(int argc, char** argv) {
+    namespace bench = silica::bench;
+    std::signal(SIGPIPE, SIG_IGN);                                  // `silica devices | head -1` ends well
+    c10::SetStackTraceFetcher([]() -> std::string { return {}; });  // errors are sentences, and quick
+    silica::announce_fallbacks = false;                             // reports name them
+    std::ios::sync_with_stdio(false);
+    std::cout.exceptions(std::ios::badbit);  // a full disk ends the work
+    int code = bench::Exit::bad_input;
+    const std::string problem = bench::sentence_of([&] {
+        try {
+            code = bench::parse_and_run(argc, argv);
+            std::cout.flush();
+        } catch (const std::ios_base::failure&) {
+            if (errno != EPIPE)
+                throw silica::InputError("The output could not be written.", "check that the disk has room.");
+            code = bench::Exit::done;  // nobody reads on
+        }
+    });
+    if (!problem.empty()) {
+        bench::complain(problem);
+        return bench::Exit::bad_input;
+    }
+    return code;
+}

@@ -1,0 +1,136 @@
+#pragma once
+/// From types to the registry: the grid of one architecture. Used by arch/<family>.cpp only.
+
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <boost/hana/at.hpp>
+#include <boost/hana/cartesian_product.hpp>
+#include <boost/hana/for_each.hpp>
+#include <boost/hana/tuple.hpp>
+
+#include "fields.hpp"
+#include "grid.hpp"
+#include "loaders.hpp"
+#include "registry.hpp"
+#include "silica/checkpoint/config.hpp"
+#include "silica/model.hpp"
+
+namespace silica::bench {
+
+/// The configuration of a model, checked.
+template <class Arch>
+typename Arch::Config config_of(const Origin& origin) {
+    if (!origin.directory.empty()) return checkpoint::read_config<Arch>(origin.directory);
+    typename Arch::Config config;
+    read_json(config, Json::parse(origin.config, origin.name), origin.name + ":");
+    Arch::check(config, origin.name);
+    return config;
+}
+
+namespace detail {
+
+/// Any source of tensors under one type, so that a network is compiled once for all loaders.
+class AnySource final : public checkpoint::TensorSource {
+public:
+    static constexpr std::string_view name = "any";
+    explicit AnySource(TensorSource& source) : source_(source) {}
+    [[nodiscard]] const std::vector<checkpoint::TensorEntry>& entries() const override { return source_.entries(); }
+    [[nodiscard]] Tensor read(const checkpoint::TensorEntry& e, at::ScalarType dtype, c10::Device device) override {
+        return source_.read(e, dtype, device);
+    }
+    [[nodiscard]] std::string where() const override { return source_.where(); }
+    [[nodiscard]] bool invents() const override { return source_.invents(); }
+
+private:
+    TensorSource& source_;
+};
+
+template <class Arch, class Device, class Precision>
+class OpenedModel final : public Opened {
+    using M = Model<Arch, Device, Precision>;
+
+public:
+    explicit OpenedModel(M model) : model_(std::move(model)) {}
+
+    const LoadingAccount& account() const override { return model_.account(); }
+    void feed(const Named& inputs) override { inputs_ = from_named<typename Arch::Inputs>(inputs); }
+    void call() override {
+        outputs_.reset();  // the last outputs go before new ones come
+        outputs_.emplace(model_(inputs_));
+    }
+    Named outputs() const override { return outputs_ ? named(*outputs_) : Named{}; }
+    void synchronize() override { Device::synchronize(model_.device().index()); }
+
+private:
+    M model_;
+    typename Arch::Inputs inputs_;
+    std::optional<typename Arch::Outputs> outputs_;
+};
+
+template <class Arch, class Device, class Precision>
+std::unique_ptr<Opened> open(const Origin& origin, checkpoint::TensorSource& source) {
+    using M = Model<Arch, Device, Precision>;
+    return std::make_unique<OpenedModel<Arch, Device, Precision>>(M::from(config_of<Arch>(origin), AnySource(source)));
+}
+
+template <class Loader>
+std::unique_ptr<Opened> load(const checkpoint::Checkpoint& checkpoint, const Build& build) {
+    return Loader::load(checkpoint, build);
+}
+
+/// All of devices x precisions x loaders that the devices can run.
+template <class Arch>
+std::vector<Cell> cells() {
+    namespace hana = boost::hana;
+    std::vector<Cell> all;
+    hana::for_each(hana::cartesian_product(hana::make_tuple(devices, precisions, loaders)), [&](auto point) {
+        using D = typename decltype(+hana::at_c<0>(point))::type;
+        using P = typename decltype(+hana::at_c<1>(point))::type;
+        using L = typename decltype(+hana::at_c<2>(point))::type;
+        if constexpr (runs_on<P, D>) {
+            all.push_back({D::name, P::name, L::name, &open<Arch, D, P>, &load<L>, placement<Arch, Exec<D, P>>});
+        }
+    });
+    return all;
+}
+
+template <class Arch, class Example>
+std::int64_t usual_tokens(const Origin& origin) {
+    return Example::tokens(config_of<Arch>(origin));
+}
+
+template <class Arch, class Example>
+Named checked_inputs(const Origin& origin, const Sizes& sizes) {
+    const auto config = config_of<Arch>(origin);
+    const typename Arch::Inputs inputs = Example::inputs(config, sizes);
+    static_cast<void>(Arch::prepare(config, inputs));
+    return named(inputs);
+}
+
+}  // namespace detail
+
+/// A head for the registry. `Example::tokens(config)` is its usual length of text, `Example::inputs(config, sizes)`
+/// makes its inputs for measuring.
+template <class Arch, class Example>
+Head head(std::string_view task) {
+    return {task, Arch::name, &detail::usual_tokens<Arch, Example>, &detail::checked_inputs<Arch, Example>,
+            detail::cells<Arch>()};
+}
+
+/// (batch, n) ids in [low, limit), pseudo-random and the same in every run.
+inline Tensor example_ids(std::int64_t batch, std::int64_t n, std::int64_t low, std::int64_t limit) {
+    Tensor ids = at::empty({batch, n}, at::kLong);
+    auto* id = ids.mutable_data_ptr<std::int64_t>();
+    std::uint64_t state = 1;
+    const auto span = static_cast<std::uint64_t>(std::max<std::int64_t>(limit - low, 1));
+    for (std::int64_t i = 0; i < ids.numel(); ++i) {
+        state = state * 6364136223846793005U + 1442695040888963407U;  // Knuth's MMIX
+        id[i] = (limit > low ? low : 0) + static_cast<std::int64_t>((state >> 33U) % span);
+    }
+    return ids;
+}
+
+}  // namespace silica::bench

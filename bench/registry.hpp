@@ -1,0 +1,119 @@
+#pragma once
+/// What the program can run, with the types forgotten: families, their heads, and for each head the grid of devices,
+/// precisions and loaders that was compiled. Start reading here; `grid.hpp` makes it from types.
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "silica/checkpoint/account.hpp"
+#include "silica/checkpoint/checkpoint.hpp"
+#include "silica/checkpoint/source.hpp"
+#include "silica/checkpoint/write_safetensors.hpp"
+#include "silica/device/concept.hpp"
+#include "silica/placement.hpp"
+
+namespace silica::bench {
+
+/// Tensors by field name: "input_ids", and "hidden_states.0" for the items of a list.
+using Named = checkpoint::NamedTensors;
+
+/// How large the inputs of a measurement are.
+struct Sizes {
+    std::int64_t batch = 1, tokens = 0;
+};
+
+/// Where a model comes from.
+struct Origin {
+    std::string name;                      ///< what outputs call it
+    std::filesystem::path directory = {};  ///< that holds config.json, and the weights if there are any; may be empty
+    std::string_view config = {};          ///< the text of config.json where there is no directory
+    bool weights = false;                  ///< false: random weights
+};
+
+/// A network with its weights on a device.
+class Opened {
+public:
+    Opened() = default;
+    Opened(const Opened&) = delete;
+    Opened& operator=(const Opened&) = delete;
+    virtual ~Opened() = default;
+
+    [[nodiscard]] virtual const LoadingAccount& account() const = 0;
+    /// Takes the inputs of the calls that follow. InputError for a field that the architecture does not have.
+    virtual void feed(const Named& inputs) = 0;
+    /// One forward pass. Its outputs stay on the device until the next.
+    virtual void call() = 0;
+    /// The outputs of the last call.
+    [[nodiscard]] virtual Named outputs() const = 0;
+    /// Waits until the device has done all it was given.
+    virtual void synchronize() = 0;
+};
+
+/// Builds a network from tensors.
+using Build = std::function<std::unique_ptr<Opened>(checkpoint::TensorSource&)>;
+
+/// One point of the grid: a network on a device in a precision, and a way to load it.
+struct Cell {
+    std::string_view device, precision, loader;
+    std::unique_ptr<Opened> (*open)(const Origin&, checkpoint::TensorSource&);
+    std::unique_ptr<Opened> (*load)(const checkpoint::Checkpoint&, const Build&);
+    std::span<const Placed> placement;  ///< where each op runs
+};
+
+/// A family's body with one head: what `--task` and `architectures` choose.
+struct Head {
+    std::string_view task, architecture;
+    /// The length of text that is usual for this configuration.
+    std::int64_t (*usual_tokens)(const Origin&);
+    /// Inputs for measuring, checked against the configuration. Pseudo-random: their values do not change the time.
+    Named (*inputs)(const Origin&, const Sizes&);
+    std::vector<Cell> cells;
+
+    /// The point of the grid of these names; null when it was not compiled.
+    [[nodiscard]] const Cell* cell(std::string_view device, std::string_view precision, std::string_view loader) const;
+};
+
+/// A published model: its name on the hub and its configuration, so that it can be measured without its files.
+struct Published {
+    std::string_view name, repo, config;
+};
+
+/// One model_type.
+struct Family {
+    std::string_view name;
+    std::vector<Published> models;  ///< the first is what `--model <family>` means, the last what --small-model means
+    std::vector<Head> heads;        ///< the first is the default
+    /// Whether a checkpoint whose config.json has no model_type is of this family.
+    bool (*recognises)(const checkpoint::Checkpoint&) = nullptr;
+};
+
+/// A device compiled into the program.
+struct Device {
+    std::string_view name, default_precision;
+    c10::DeviceType type;
+    Availability (*available)();
+    DeviceMemory (*memory)();
+    const char* (*simulated)();  ///< what simulates it; null when it is real
+
+    /// "cuda", "mps (simulated)": the name that every output prints.
+    [[nodiscard]] std::string label() const;
+};
+
+/// Families, devices and precisions of this program, in the order of its configuration.
+[[nodiscard]] const std::vector<Family>& families();
+[[nodiscard]] const std::vector<Device>& devices_compiled();
+[[nodiscard]] const std::vector<std::string_view>& precisions_compiled();
+[[nodiscard]] const std::vector<std::string_view>& loaders_compiled();
+
+/// The device of that name; null when it was not compiled.
+[[nodiscard]] const Device* find_device(std::string_view name);
+/// The family of that name; null when it was not compiled.
+[[nodiscard]] const Family* find_family(std::string_view name);
+
+}  // namespace silica::bench

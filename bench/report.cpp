@@ -1,0 +1,219 @@
+#include "report.hpp"
+
+#include <ATen/Parallel.h>
+
+#include "machine.hpp"
+#include "table.hpp"
+
+namespace silica::bench {
+namespace {
+
+using nlohmann::ordered_json;
+
+bool same_work(const Job& a, const Job& b) {
+    return a.subject == b.subject && a.head == b.head && a.sizes.batch == b.sizes.batch &&
+           a.sizes.tokens == b.sizes.tokens;
+}
+
+double items_per_s(const Row& row) {
+    return static_cast<double>(row.job.sizes.batch) * 1000.0 / row.measured->median_ms();
+}
+
+ordered_json fallbacks_json(const Measured& m) {
+    ordered_json list = ordered_json::array();
+    for (const auto& f : m.fallbacks) {
+        list.push_back({{"op", f.op},
+                        {"from", f.from},
+                        {"to", f.to},
+                        {"reason", describe(f.reason)},
+                        {"count", f.count},
+                        {"bytes", f.bytes},
+                        {"ms", rounded(f.ms, 3)},
+                        {"share", rounded(f.ms / m.total_ms(), 4)}});
+    }
+    return list;
+}
+
+/// 110106428 as "110.1M".
+std::string short_count(std::uint64_t n) {
+    const auto x = static_cast<double>(n);
+    if (n >= 1'000'000'000) return fixed(x / 1e9, 2) + "B";
+    if (n >= 1'000'000) return fixed(x / 1e6, 1) + "M";
+    if (n >= 1'000) return fixed(x / 1e3, 1) + "k";
+    return std::to_string(n);
+}
+
+/// Milliseconds with four significant digits or so.
+std::string ms_text(double ms) { return fixed(ms, ms < 10 ? 3 : ms < 100 ? 2 : 1); }
+
+std::string weights_of(const Row& row) { return row.job.subject->origin.weights ? "checkpoint" : "random"; }
+
+/// Why a row has no numbers, in a word or two.
+std::string absent(const Row& row) { return row.unavailable ? "not available" : "failed"; }
+
+void print_table(std::ostream& out, Output output, const std::vector<Row>& rows) {
+    Table table({{"model"},
+                 {"task"},
+                 {"params", true},
+                 {"weights"},
+                 {"hardware"},
+                 {"precision"},
+                 {"loader"},
+                 {"batch", true},
+                 {"tokens", true},
+                 {"load s", true},
+                 {"host MB", true},
+                 {"device MB", true},
+                 {"median ms", true},
+                 {"p90 ms", true},
+                 {"min ms", true},
+                 {"items/s", true},
+                 {"vs cpu", true},
+                 {"fallbacks"}});
+    bool random = false, simulated = false, process_peak = false;
+    std::string against, reasons;
+    for (const auto& row : rows) {
+        const auto& j = row.job;
+        std::vector<std::string> cells = {j.subject->origin.name, std::string(j.head->task)};
+        if (!row.measured) {
+            cells.insert(cells.end(), {"-", weights_of(row), j.device->label(), j.precision,
+                                       j.subject->origin.weights ? j.loader : "-", std::to_string(j.sizes.batch),
+                                       std::to_string(j.sizes.tokens), "-", "-", "-", "-", "-", "-", "-", "-",
+                                       absent(row) + (output == Output::csv ? ": " + row.reason : "")});
+            table.add(std::move(cells));
+            const auto line = j.device->label() + " " + absent(row) + ": " + row.reason + "\n";
+            if (reasons.find(line) == std::string::npos) reasons += line;
+            random = random || !j.subject->origin.weights;
+            continue;
+        }
+        const auto& m = *row.measured;
+        const auto faster = speedup(row, rows);
+        cells.insert(cells.end(), {short_count(m.parameters), weights_of(row), j.device->label(), j.precision,
+                                   j.subject->origin.weights ? j.loader : "-", std::to_string(j.sizes.batch),
+                                   std::to_string(j.sizes.tokens), fixed(m.load_s, 2), fixed(mebibytes(m.peak), 0),
+                                   m.device_peak ? fixed(mebibytes(*m.device_peak), 0) : "-", ms_text(m.median_ms()),
+                                   ms_text(m.p90_ms()), ms_text(m.min_ms()), fixed(items_per_s(row), 1),
+                                   faster ? fixed(faster->times, 2) + "x" : "-", fallback_text(m)});
+        table.add(std::move(cells));
+        random = random || !j.subject->origin.weights;
+        simulated = simulated || j.device->simulated() != nullptr;
+        process_peak = process_peak || !m.peak_of_row;
+        if (faster) against = faster->against;
+    }
+    table.print(out, output);
+    if (output == Output::csv) return;
+    const auto machine = machine_facts();
+    const auto versions = version_facts();
+    out << "\n"
+        << reasons << machine["chip"].get<std::string>() << ", " << at::get_num_threads() << " threads; silica "
+        << versions["silica"].get<std::string>() << " (" << versions["build_type"].get<std::string>() << "), LibTorch "
+        << versions["libtorch"].get<std::string>() << " (" << versions["libtorch_build"].get<std::string>()
+        << "); median of " << rows.front().job.iterations << " calls after " << rows.front().job.warmup << "\n";
+    if (random)
+        out << "weights random: the real configuration without its checkpoint; times are the model's, results mean "
+               "nothing\n";
+    if (simulated)
+        out << "simulated: a test device that computes on the CPU; its numbers say nothing about a real one\n";
+    if (process_peak) out << "host MB: the peak of the whole process so far, this system does not tell it per row\n";
+    if (!against.empty()) out << "vs cpu: against the " << against << " row\n";
+}
+
+}  // namespace
+
+std::optional<Speedup> speedup(const Row& row, const std::vector<Row>& rows) {
+    if (!row.measured || row.job.device->type == c10::DeviceType::CPU || row.job.device->simulated() != nullptr)
+        return std::nullopt;
+    const Row* base = nullptr;
+    for (const auto& other : rows) {
+        if (!other.measured || other.job.device->type != c10::DeviceType::CPU || !same_work(row.job, other.job))
+            continue;
+        if (base == nullptr || (base->job.precision != row.job.precision && other.job.precision == row.job.precision))
+            base = &other;
+    }
+    if (base == nullptr) return std::nullopt;
+    return Speedup{base->measured->median_ms() / row.measured->median_ms(), "cpu " + base->job.precision};
+}
+
+std::string fallback_text(const Measured& m) {
+    std::string text;
+    for (const auto& f : m.fallbacks) {
+        const double calls = static_cast<double>(m.samples_ms.size());
+        text += (text.empty() ? "" : "; ") + std::string(f.op) + " to " + std::string(f.to) + ", " +
+                fixed(static_cast<double>(f.count) / calls, f.count % m.samples_ms.size() == 0 ? 0 : 1) +
+                " per call, " + fixed(100 * f.ms / m.total_ms(), 1) + " %";
+    }
+    return text.empty() ? "none" : text;
+}
+
+ordered_json row_json(const Row& row, const std::vector<Row>& rows) {
+    const auto& j = row.job;
+    ordered_json out = {{"engine", "silica"},
+                        {"served", row.measured.has_value()},
+                        {"model", j.subject->origin.name},
+                        {"family", j.subject->family->name},
+                        {"task", j.head->task},
+                        {"device", j.device->name},
+                        {"hardware", j.device->label()},
+                        {"simulated", j.device->simulated() != nullptr},
+                        {"precision", j.precision},
+                        {"threads", at::get_num_threads()},
+                        {"batch_size", j.sizes.batch},
+                        {"prompt_tokens", j.sizes.tokens},
+                        {"layers", nullptr},
+                        {"weights", weights_of(row)},
+                        {"loader", j.subject->origin.weights ? ordered_json(j.loader) : ordered_json(nullptr)},
+                        {"iterations", j.iterations},
+                        {"warmup", j.warmup},
+                        {"versions", version_facts()}};
+    if (j.device->simulated() != nullptr) out["simulated_by"] = j.device->simulated();
+    if (!row.measured) {
+        out["available"] = !row.unavailable;
+        out["reason"] = row.reason;
+        return out;
+    }
+    const auto& m = *row.measured;
+    ordered_json inputs = ordered_json::object();
+    for (const auto& [name, shape] : m.inputs) inputs[name] = shape;
+    out["inputs"] = inputs;
+    out["parameters"] = m.parameters;
+    out["weights_mb"] = mebibytes(m.weight_bytes);
+    out["load_s"] = rounded(m.load_s, 3);
+    ordered_json samples = ordered_json::array();
+    for (const double ms : m.samples_ms) samples.push_back(rounded(ms, 3));
+    out["samples_ms"] = samples;
+    out["median_ms"] = rounded(m.median_ms(), 3);
+    out["min_ms"] = rounded(m.min_ms(), 3);
+    out["p90_ms"] = rounded(m.p90_ms(), 3);
+    out["items_per_s"] = rounded(items_per_s(row), 3);
+    out["baseline_rss_mb"] = mebibytes(m.baseline);
+    out["load_peak_rss_mb"] = mebibytes(m.load_peak);
+    out["peak_rss_mb"] = mebibytes(m.peak);
+    out["peak_rss_of"] = m.peak_of_row ? "row" : "process";
+    if (m.device_peak) out["peak_device_mb"] = mebibytes(*m.device_peak);
+    out["fallbacks"] = fallbacks_json(m);
+    const auto faster = speedup(row, rows);
+    out["speedup_vs_cpu"] = faster ? ordered_json(rounded(faster->times, 3)) : ordered_json(nullptr);
+    if (faster) out["speedup_against"] = faster->against;
+    out["notes"] = m.notes;
+    return out;
+}
+
+void print_report(std::ostream& out, Output output, const std::vector<Row>& rows) {
+    if (output == Output::json) {
+        ordered_json all = ordered_json::array();
+        for (const auto& row : rows) all.push_back(row_json(row, rows));
+        ordered_json document = rows.size() == 1 ? all[0] : ordered_json{{"engine", "silica"}, {"rows", all}};
+        document["machine"] = machine_facts();
+        out << document.dump(-1, ' ', false, ordered_json::error_handler_t::replace) << '\n';
+    } else if (output == Output::jsonl) {
+        for (const auto& row : rows) {
+            ordered_json document = row_json(row, rows);
+            document["machine"] = machine_facts();
+            out << document.dump(-1, ' ', false, ordered_json::error_handler_t::replace) << '\n';
+        }
+    } else {
+        print_table(out, output, rows);
+    }
+}
+
+}  // namespace silica::bench

@@ -1,0 +1,124 @@
+/// `silica support`: which op runs where, as the compiler placed it.
+
+#include <iostream>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "arguments.hpp"
+#include "commands.hpp"
+#include "table.hpp"
+
+namespace silica::bench {
+namespace {
+
+using nlohmann::ordered_json;
+
+/// The ops of a family's heads on one device, in the order of their first mention.
+std::vector<Placed> ops_on(const std::vector<const Head*>& heads, std::string_view device, std::string_view precision) {
+    std::vector<Placed> ops;
+    for (const auto* head : heads) {
+        const Cell* cell = head->cell(device, precision, loaders_compiled().front());
+        if (cell == nullptr) continue;
+        for (const auto& placed : cell->placement) {
+            if (std::ranges::find(ops, placed.op, &Placed::op) == ops.end()) ops.push_back(placed);
+        }
+    }
+    return ops;
+}
+
+std::string cell_text(const Placed& p) {
+    std::string text = p.device.empty()      ? "nowhere"
+                       : p.device == "parts" ? "parts"
+                       : p.native            ? "native"
+                                             : "hop to " + std::string(p.device);
+    return text + (p.may_decline ? ", may decline" : "");
+}
+
+/// The families, or the one head, that the user asked for.
+std::vector<std::pair<const Family*, std::vector<const Head*>>> chosen(const std::string& arch) {
+    std::vector<std::pair<const Family*, std::vector<const Head*>>> found;
+    std::vector<std::string_view> known;
+    for (const auto& family : families()) {
+        std::vector<const Head*> heads;
+        for (const auto& head : family.heads) {
+            if (arch.empty() || arch == family.name || arch == head.architecture) heads.push_back(&head);
+            known.push_back(head.architecture);
+        }
+        known.push_back(family.name);
+        if (!heads.empty()) found.emplace_back(&family, heads);
+    }
+    if (found.empty()) {
+        if (std::ranges::find(all_family_names(), arch) != all_family_names().end())
+            static_cast<void>(family_named(arch));
+        unknown_name("architecture", arch, known);
+    }
+    return found;
+}
+
+int support(const std::string& arch, const std::string& format) {
+    const Output output = output_named(format, {"table", "json", "csv", "md"});
+    ordered_json document = ordered_json::array();
+    std::vector<Table::Column> columns = {{"family"}, {"op"}};
+    for (const auto& d : devices_compiled()) columns.push_back({std::string(d.name)});
+    if (output == Output::md) {
+        std::cout << "# Which op runs where\n\nWritten by `silica support --output md` from the placement that the "
+                     "compiler made; "
+                     "each device in its default\nprecision, with the chain it carries.\n\n"
+                     "- native: the device's own kernel.\n- parts: a fused op whose parts run on the device.\n"
+                     "- hop to X: the arguments move to X, the result comes back.\n"
+                     "- may decline: the kernel takes only some sizes, types or strides; other calls go to the parts "
+                     "of the op, "
+                     "or\n  to the next device of the chain.\n";
+    }
+    Table all(columns);
+    for (const auto& [family, heads] : chosen(arch)) {
+        Table one(columns);
+        Table& table = output == Output::md ? one : all;
+        std::vector<std::vector<Placed>> placed;
+        for (const auto& d : devices_compiled()) placed.push_back(ops_on(heads, d.name, d.default_precision));
+        ordered_json ops = ordered_json::array();
+        for (const auto& op : placed.front()) {
+            std::vector<std::string> row = {std::string(family->name), std::string(op.op)};
+            ordered_json entry = {{"op", op.op}};
+            for (std::size_t i = 0; i < placed.size(); ++i) {
+                const auto found = std::ranges::find(placed[i], op.op, &Placed::op);
+                const bool there = found != placed[i].end();
+                row.push_back(there ? cell_text(*found) : "-");
+                if (there) {
+                    entry[std::string(devices_compiled()[i].name)] = {
+                        {"runs_on", found->device}, {"native", found->native}, {"may_decline", found->may_decline}};
+                }
+            }
+            table.add(std::move(row));
+            ops.push_back(std::move(entry));
+        }
+        ordered_json names = ordered_json::array();
+        for (const auto* head : heads) names.push_back(head->architecture);
+        document.push_back({{"family", family->name}, {"heads", names}, {"ops", ops}});
+        if (output == Output::md) {
+            std::cout << "\n## " << family->name << "\n\n";
+            one.print(std::cout, output);
+        }
+    }
+    if (output == Output::json) {
+        std::cout << ordered_json{{"engine", "silica"}, {"families", document}}.dump() << '\n';
+    } else if (output != Output::md) {
+        all.print(std::cout, output);
+    }
+    return Exit::done;
+}
+
+}  // namespace
+
+Action add_support(CLI::App& app) {
+    auto arch = std::make_shared<std::string>();
+    auto output = std::make_shared<std::string>("table");
+    auto* c = app.add_subcommand("support", "Which op runs on which device: native, in parts, or on another device");
+    c->add_option("architecture", *arch, "a family (bert) or a head (BertForMaskedLM). Default: all");
+    c->add_option("--output", *output, "table, json, csv, md. Default: table");
+    return [arch, output] { return support(*arch, *output); };
+}
+
+}  // namespace silica::bench

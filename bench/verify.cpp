@@ -1,0 +1,118 @@
+/// `silica verify`: does a checkpoint give the outputs of its reference file?
+
+#include <iostream>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "arguments.hpp"
+#include "commands.hpp"
+#include "errors.hpp"
+#include "load.hpp"
+#include "models.hpp"
+#include "progress.hpp"
+#include "reference.hpp"
+#include "silica/checkpoint/hub.hpp"
+#include "silica/core/quote.hpp"
+#include "verify_report.hpp"
+
+namespace silica::bench {
+namespace {
+
+struct Options {
+    Flag model, threads;
+    std::string directory, hardware = "cpu", precision = "float32", loader = "mapped", output = "table";
+};
+
+void verify_run(Run& run, const Subject& subject, const Head& head, const Reference& reference) {
+    const Cell& cell = cell_of(head, *run.device, run.precision, run.loader);
+    const Progress progress(subject.origin.name + " " + run.device->label() + " " + run.precision + " " + run.loader,
+                            1);
+    const auto [model, notes] = load(cell, subject.origin);
+    run.notes = notes;
+    model->feed(reference.inputs);
+    const FallbackScope scope;
+    model->call();
+    model->synchronize();
+    run.fallbacks = scope.report();
+    const Named got = model->outputs();
+    const auto named = [](const Named& list, const std::string& name) {
+        return std::ranges::find(list, name, [](const auto& item) { return item.first; });
+    };
+    for (const auto& [name, want] : reference.outputs) {
+        const auto found = named(got, name);
+        if (found == got.end()) {
+            std::string known;
+            for (const auto& item : got) known += (known.empty() ? "" : ", ") + item.first;
+            throw InputError(
+                "The reference holds outputs." + name + ", which " + std::string(head.architecture) +
+                    " does not give for this checkpoint.",
+                "its outputs here are " + known + "; write the reference with the class that config.json names.");
+        }
+        run.compared.push_back(
+            {name, want.sizes().vec(), compare(found->second, want, run.precision, reference.tolerance)});
+    }
+    for (const auto& [name, tensor] : got) {
+        if (named(reference.outputs, name) == reference.outputs.end()) run.not_compared.push_back(name);
+    }
+}
+
+int verify(const Options& o) {
+    const Output output = output_named(o.output, {"table", "json", "csv", "md"});
+    use_threads(o.threads);
+    const auto hardware = hardware_named(o.hardware);
+    const auto precisions = precisions_named(o.precision);
+    const auto loaders = loaders_named(o.loader);
+    const auto directory = checkpoint::resolve(o.directory, checkpoint::Need::directory);
+    const Subject subject = subject_in(directory, o.model);
+    const Head& head = head_for_checkpoint(subject);
+    static_cast<void>(checkpoint::locate_weights(directory));  // throws when there are none
+    const Reference reference = read_reference(directory);
+    if (reference.task != "forward") {
+        throw InputError("The reference is of task " + reference.task + ", which " + std::string(head.architecture) +
+                             " does not do.",
+                         "write a reference of task forward.");
+    }
+    std::vector<Run> runs;
+    bool passed = true, available = false;
+    for (const auto* device : hardware) {
+        const auto can = device->available();
+        available = available || can.usable;
+        for (const auto& precision : precisions) {
+            for (const auto& loader : loaders) {
+                Run& run = runs.emplace_back(Run{.device = device, .precision = precision, .loader = loader});
+                if (can)
+                    verify_run(run, subject, head, reference);
+                else
+                    run.unavailable = can.reason;
+                passed = passed && (!can || run.passed());
+            }
+        }
+    }
+    print_runs(std::cout, output, subject, head, runs, passed && available);
+    for (const auto* device : hardware) {
+        if (const auto can = device->available(); !can)
+            complain(device->label() + " is not available: " + can.reason + ".");
+    }
+    return !available ? Exit::no_hardware : passed ? Exit::done : Exit::comparison_failed;
+}
+
+}  // namespace
+
+Action add_verify(CLI::App& app) {
+    auto o = std::make_shared<Options>();
+    auto* c = app.add_subcommand("verify", "Compare a model's outputs with the reference.safetensors in its directory");
+    c->add_option("directory", o->directory, "checkpoint directory, or org/name in the hub cache")->required();
+    c->add_option("--model", o->model, "the family, where config.json has no model_type");
+    c->add_option("--hardware", o->hardware, "cpu, mps, cuda; a list. Default: cpu");
+    c->add_option("--precision", o->precision, "float32, float16, bfloat16, ...; a list. Default: float32");
+    c->add_option("--loader", o->loader, "mapped, cpu-first, streamed, auto; a list. Default: mapped");
+    c->add_option("--threads", o->threads, "threads of the CPU. Default: LibTorch's choice");
+    c->add_option("--output", o->output, "table, json, csv, md. Default: table");
+    c->footer(
+        "Exit codes: 0 all outputs pass, 1 a comparison failed, 2 bad input, 3 none of the named hardware is "
+        "available.");
+    return [o] { return verify(*o); };
+}
+
+}  // namespace silica::bench
