@@ -88,8 +88,10 @@ public:
         [[maybe_unused]] const auto turn = Device::lock();
         const at::NoGradGuard no_grad;
         const c10::OptionalDeviceGuard on(home_.is_cpu() ? std::nullopt : std::optional(home_));
-        std::uint64_t bytes = 0;
-        return network_(moved_to(std::move(prepared), home_, bytes));
+        return within_memory("for this call", "use a smaller batch, shorter inputs or a smaller precision.", [&] {
+            std::uint64_t bytes = 0;
+            return network_(moved_to(std::move(prepared), home_, bytes));
+        });
     }
 
     [[nodiscard]] const Config& config() const noexcept { return config_; }
@@ -107,15 +109,23 @@ private:
     static Network build(const Config& config, const Weights& weights) {
         [[maybe_unused]] const auto turn = Device::lock();
         const at::NoGradGuard no_grad;
-        try {
+        return within_memory("for the weights", "use a smaller precision or model, or the loader Streamed.", [&] {
             Network network(config, weights);
             Device::synchronize(weights.home().index());
             return network;
+        });
+    }
+
+    /// What `f` returns. Where LibTorch throws that memory is out, and no op recovered from it, a DeviceError.
+    template <class F>
+    static auto within_memory(const char* what, const char* remedy, F&& f) {
+        try {
+            return f();
         } catch (const c10::Error& e) {
             if (!Device::is_out_of_memory(e) && !device::Cpu::is_out_of_memory(e)) throw;
-            throw DeviceError(std::string(Device::name) + " has not enough memory for the weights: " +
+            throw DeviceError(std::string(Device::name) + " has not enough memory " + what + ": " +
                                   first_line(e.what_without_backtrace()),
-                              "use a smaller precision or model, or the loader Streamed.");
+                              remedy);
         }
     }
 

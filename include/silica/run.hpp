@@ -89,7 +89,7 @@ struct Dispatch {
             } catch (const c10::NotImplementedError&) {
                 failure = FallbackReason::not_implemented;
             } catch (const c10::Error& e) {
-                if (!Device::is_out_of_memory(e)) throw;
+                if (!is_full(e)) throw;
                 failure = FallbackReason::out_of_memory;
             }
             return recover(why, failure, args...);
@@ -107,15 +107,19 @@ private:
         }
     }
 
+    /// Out of memory on the candidate, or at home, where its result has to go.
+    static bool is_full(const c10::Error& e) { return Device::is_out_of_memory(e) || Home::is_out_of_memory(e); }
+
     /// The device's memory is full or the op is missing: one more try where that can help, then the next candidate.
     template <class... Args>
     static Result recover(FallbackReason why, FallbackReason failure, const Args&... args) {
         if (failure == FallbackReason::out_of_memory) {
             Device::empty_cache();
+            if constexpr (!stays) Home::empty_cache();
             try {
                 return invoke(why, args...);
             } catch (const c10::Error& e) {
-                if (!Device::is_out_of_memory(e)) throw;
+                if (!is_full(e)) throw;
             }
         }
         return next(failure, args...);
@@ -133,8 +137,8 @@ private:
                                   std::string(Device::name) + ": " + std::string(describe(why)) + ".",
                               why == FallbackReason::out_of_memory
                                   ? "use smaller inputs, a smaller precision, or a chain with another device after it."
-                                  : "use a chain with another device after it, such as Chain<device::" +
-                                        std::string(Device::name) + ", device::cpu>.");
+                                  : "use a chain with another device after it: Chain<..., device::Cpu>, or a device "
+                                    "policy by itself, which carries such a chain.");
         }
     }
 

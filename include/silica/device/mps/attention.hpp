@@ -22,11 +22,13 @@ struct Kernel<op::Attention, device::Mps> {
     }
 
     /// q, k and v contiguous: permuted ones give wrong results for head sizes from 64 on (pytorch#163597, #181133).
+    /// `limit` is the most that a score matrix may have; tests make it small.
     static Tensor run(const Tensor& q, const Tensor& k, const Tensor& v, const std::optional<Tensor>& mask, bool causal,
-                      double scale) {
+                      double scale, std::int64_t limit = max_score_bytes) {
         const Tensor qc = q.contiguous(), kc = k.contiguous(), vc = v.contiguous();
         std::optional<Tensor> explicit_mask = mask;
-        if (causal && masks_explicitly(q)) {
+        const auto rows = rows_per_chunk(qc, kc, limit);
+        if (causal && (masks_explicitly(q) || rows < q.size(-2))) {
             const auto bools = at::TensorOptions().dtype(at::kBool).device(q.device());
             explicit_mask = at::tril(at::ones({q.size(-2), k.size(-2)}, bools)).unsqueeze(0).unsqueeze(0);
             causal = false;
@@ -34,8 +36,7 @@ struct Kernel<op::Attention, device::Mps> {
         if (explicit_mask && expands_mask()) {
             explicit_mask = explicit_mask->expand({q.size(0), q.size(1), q.size(2), k.size(2)}).contiguous();
         }
-        const auto rows = rows_per_chunk(qc, kc);
-        if (rows >= q.size(-2) || causal) return device::aten::Attention::run(qc, kc, vc, explicit_mask, causal, scale);
+        if (rows >= q.size(-2)) return device::aten::Attention::run(qc, kc, vc, explicit_mask, causal, scale);
         std::vector<Tensor> parts;
         for (std::int64_t begin = 0; begin < q.size(-2); begin += rows) {
             const auto end = std::min(begin + rows, q.size(-2));
@@ -47,19 +48,18 @@ struct Kernel<op::Attention, device::Mps> {
         return at::cat(parts, -2);
     }
 
-    /// In half precision `is_causal` lets later tokens through, in LibTorch from 2.10 on (pytorch#195910); and a score
-    /// matrix that must be cut into chunks needs its mask written out.
+    /// In half precision `is_causal` lets later tokens through, in LibTorch from 2.10 on (pytorch#195910). (And a score
+    /// matrix that is cut into chunks needs its mask written out.)
     static bool masks_explicitly(const Tensor& q) {
-        return (!device::mps::libtorch_before(2, 10) && q.scalar_type() != at::kFloat) ||
-               q.size(0) * q.size(1) * q.size(2) * q.size(2) * 4 > max_score_bytes;
+        return !device::mps::libtorch_before(2, 10) && q.scalar_type() != at::kFloat;
     }
     /// A mask that broadcasts gives wrong results before LibTorch 2.13 (pytorch#184180).
     static constexpr bool expands_mask() { return device::mps::libtorch_before(2, 13); }
 
     /// How many queries keep the float32 score matrix (batch, heads, queries, keys) within one NDArray.
-    static std::int64_t rows_per_chunk(const Tensor& q, const Tensor& k) {
+    static std::int64_t rows_per_chunk(const Tensor& q, const Tensor& k, std::int64_t limit) {
         const std::int64_t row = std::max<std::int64_t>(1, q.size(0) * q.size(1) * k.size(2) * 4);
-        return std::max<std::int64_t>(1, max_score_bytes / row);
+        return std::max<std::int64_t>(1, limit / row);
     }
 };
 
