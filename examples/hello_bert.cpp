@@ -1,5 +1,9 @@
 /// The program of the README: hidden states of one sentence.
+///
+///     hello_bert DIRECTORY_OR_REPO
 #include <cstdio>
+
+#include <ATen/ops/tensor.h>
 
 #include "silica/arch/bert.hpp"
 #include "silica/device/cpu.hpp"
@@ -8,14 +12,18 @@
 
 using namespace silica;
 
-int main(int, char** argv) {
+int main(int argc, char** argv) try {
     using Bert = Model<arch::Bert, device::Cpu, precision::Fp32, loader::Mapped>;
-    const auto directory = checkpoint::resolve(argv[1]);       // a directory, or "org/name" in the hub cache
+    const auto directory = checkpoint::resolve(argc > 1 ? argv[1] : "");  // a directory, or "org/name" in the hub cache
     const auto tokenizer = text::Tokenizer::open(directory);
     const auto bert = Bert::open(directory.string());
 
-    const auto ids = tokenizer.encode("Paris is the capital of France.").ids;
-    const auto out = bert({.input_ids = at::tensor(ids).unsqueeze(0)});
+    const auto text = tokenizer.encode("Paris is the capital of France.");
+    const auto batch = [](const auto& row) { return at::tensor(row).unsqueeze(0); };
+    const auto out = bert({.input_ids = batch(text.ids), .attention_mask = batch(text.attention_mask)});
     std::printf("%lld tokens of %lld numbers\n", static_cast<long long>(out.last_hidden_state.size(1)),
                 static_cast<long long>(out.last_hidden_state.size(2)));
+} catch (const std::exception& e) {
+    std::fprintf(stderr, "hello_bert: %s\n", e.what());
+    return 2;
 }
