@@ -6,7 +6,9 @@
 #include <utf8proc.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace silica::text::unicode {
@@ -33,10 +35,16 @@ inline void order(std::u32string& text) {
             ++i;
             continue;
         }
-        std::size_t end = i + 1;
-        while (end < text.size() && combining_class(text[end]) != 0) ++end;
-        std::stable_sort(text.begin() + static_cast<std::ptrdiff_t>(i), text.begin() + static_cast<std::ptrdiff_t>(end),
-                         [](char32_t a, char32_t b) { return combining_class(a) < combining_class(b); });
+        // Class, then place: sorting these keeps the order of equals.
+        std::vector<std::pair<std::uint64_t, char32_t>> run;
+        std::size_t end = i;
+        for (; end < text.size(); ++end) {
+            const auto order = static_cast<std::uint64_t>(combining_class(text[end]));
+            if (order == 0) break;
+            run.emplace_back(order << 56 | end, text[end]);
+        }
+        std::sort(run.begin(), run.end());
+        for (std::size_t k = 0; k < run.size(); ++k) text[i + k] = run[k].second;
         i = end;
     }
 }

@@ -3,6 +3,7 @@
 
 #include <silica/input/text/json_place.hpp>
 #include <silica/input/text/pieces.hpp>
+#include <silica/input/text/utf8.hpp>
 
 #include <algorithm>
 #include <string>
