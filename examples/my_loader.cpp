@@ -4,6 +4,9 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <limits>
+
+#include <unistd.h>
 
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/randn.h>
@@ -46,7 +49,7 @@ static_assert(LoaderPolicy<Finite>);
 
 int main() {
     using namespace silica;
-    const auto directory = std::filesystem::temp_directory_path() / "silica_my_loader";
+    const auto directory = std::filesystem::temp_directory_path() / ("my_loader_" + std::to_string(::getpid()));
     std::filesystem::create_directories(directory);
     std::ofstream(directory / "config.json")
         << R"({"model_type": "bert", "num_hidden_layers": 0, "hidden_size": 8, "num_attention_heads": 2, "vocab_size": 10})";
