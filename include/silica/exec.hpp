@@ -10,9 +10,10 @@ namespace detail {
 
 template <class Precision, class Device>
 struct precision_not_on_device {
-    static_assert(runs_on<Precision, Device>,
-                  "this device cannot run this precision. Remedy: choose another precision policy, or precision::Default "
-                  "of the device.");
+    static_assert(
+        runs_on<Precision, Device>,
+        "this device cannot run this precision. Remedy: choose another precision policy, or precision::Default "
+        "of the device.");
     static constexpr bool ok = true;
 };
 

@@ -20,10 +20,14 @@ enum class FallbackReason {
 /// The reason in words.
 constexpr std::string_view describe(FallbackReason reason) {
     switch (reason) {
-        case FallbackReason::no_kernel: return "no kernel for this op";
-        case FallbackReason::declined: return "its kernel declines these arguments";
-        case FallbackReason::not_implemented: return "its LibTorch does not implement the op";
-        case FallbackReason::out_of_memory: return "out of memory";
+        case FallbackReason::no_kernel:
+            return "no kernel for this op";
+        case FallbackReason::declined:
+            return "its kernel declines these arguments";
+        case FallbackReason::not_implemented:
+            return "its LibTorch does not implement the op";
+        case FallbackReason::out_of_memory:
+            return "out of memory";
     }
     return "";
 }
@@ -84,8 +88,8 @@ namespace detail {
 inline void announce(const Fallback& f) {
     const auto why = describe(f.reason);
     std::fprintf(stderr, "silica: %.*s runs on %.*s instead of %.*s: %.*s (said once)\n", static_cast<int>(f.op.size()),
-                 f.op.data(), static_cast<int>(f.to.size()), f.to.data(), static_cast<int>(f.from.size()), f.from.data(),
-                 static_cast<int>(why.size()), why.data());
+                 f.op.data(), static_cast<int>(f.to.size()), f.to.data(), static_cast<int>(f.from.size()),
+                 f.from.data(), static_cast<int>(why.size()), why.data());
 }
 
 }  // namespace detail

@@ -40,9 +40,10 @@ struct OpenOptions {
 template <class Arch, class DeviceOrChain, class Precision = precision::Default<DeviceOrChain>,
           class Loader = loader::Mapped>
 class Model {
-    static_assert(Architecture<Arch>,
-                  "the first argument of Model is not an architecture. Remedy: the order is Model<Arch, Device, Precision, "
-                  "Loader>; see silica/arch/concept.hpp.");
+    static_assert(
+        Architecture<Arch>,
+        "the first argument of Model is not an architecture. Remedy: the order is Model<Arch, Device, Precision, "
+        "Loader>; see silica/arch/concept.hpp.");
     static_assert(LoaderPolicy<Loader> || std::derived_from<Loader, checkpoint::TensorSource>,
                   "the fourth argument of Model is not a loader. Remedy: the order is Model<Arch, Device, Precision, "
                   "Loader>; see silica/loader/concept.hpp.");
@@ -55,18 +56,21 @@ public:
     using Outputs = typename Arch::Outputs;
     using Network = typename Arch::template Network<Exec>;
 
-    /// Opens a directory, or "org/name" in the hub cache.
+    /// Opens a directory, a file of weights with its config.json beside it, or "org/name" in the hub cache.
     /// Throws DeviceError (no such device, no memory), ConfigError (config.json), CheckpointError (the weights).
     [[nodiscard]] static Model open(std::string_view directory_or_repo, OpenOptions options = {}) {
         const auto home = require_device(options);
-        const auto directory = checkpoint::resolve(directory_or_repo);
-        const auto config = checkpoint::read_config<Arch>(directory);
-        const auto files = checkpoint::Checkpoint::open(directory);
+        const auto place = checkpoint::resolve(directory_or_repo);
+        const bool is_file = std::filesystem::is_regular_file(place);
+        const auto config = checkpoint::read_config<Arch>(is_file ? place.parent_path() : place);
+        const auto files = checkpoint::Checkpoint::open(place);
         loader::degradation_note().clear();
         const auto start = std::chrono::steady_clock::now();
-        Model model = Loader::load(files, [&](checkpoint::TensorSource& source) { return Model(config, source, home); });
+        Model model =
+            Loader::load(files, [&](checkpoint::TensorSource& source) { return Model(config, source, home); });
         model.account_.loader = Loader::name;
-        if (auto& note = loader::degradation_note(); !note.empty()) model.account_.notes.push_back(std::exchange(note, {}));
+        if (auto& note = loader::degradation_note(); !note.empty())
+            model.account_.notes.push_back(std::exchange(note, {}));
         model.account_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
         return model;
     }
@@ -139,8 +143,8 @@ private:
         if (Device::type == c10::DeviceType::CPU) return c10::Device(Device::type);
         const auto count = c10::impl::VirtualGuardImpl(Device::type).deviceCount();
         if (options.index < 0 || options.index >= count) {
-            throw DeviceError("There is no " + std::string(Device::name) + " device " + std::to_string(options.index) + ", only " +
-                                  std::to_string(count) + ".",
+            throw DeviceError("There is no " + std::string(Device::name) + " device " + std::to_string(options.index) +
+                                  ", only " + std::to_string(count) + ".",
                               "choose an index from 0 to " + std::to_string(count - 1) + ".");
         }
         return {Device::type, options.index};

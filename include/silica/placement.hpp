@@ -64,30 +64,38 @@ constexpr auto candidates_among(Chain<Ds...>) {
 
 }  // namespace detail
 
-/// The devices of the chain that have a kernel for `Op` in this precision, in the chain's order: a `Chain`, maybe empty.
+/// The devices of the chain that have a kernel for `Op` in this precision, in the chain's order: a `Chain`, maybe
+/// empty.
 template <OpTag Op, class Exec>
-using candidates = typename decltype(detail::candidates_among<Op, typename Exec::precision>(typename Exec::chain{}))::type;
+using candidates =
+    typename decltype(detail::candidates_among<Op, typename Exec::precision>(typename Exec::chain{}))::type;
 
 namespace detail {
 
 /// True, or a compile error that names the op, the chain and the remedy.
 template <class Op, class Exec>
 consteval bool has_candidate() {
-    if constexpr (candidates<Op, Exec>::size > 0) return true;
-    else return sizeof(no_kernel<Op, typename Exec::chain, typename Exec::precision>) > 0;
+    if constexpr (candidates<Op, Exec>::size > 0)
+        return true;
+    else
+        return sizeof(no_kernel<Op, typename Exec::chain, typename Exec::precision>) > 0;
 }
 
 template <class Op, class Exec>
 consteval bool runs_at_home() {
-    if constexpr (candidates<Op, Exec>::size == 0) return false;
-    else return std::is_same_v<typename front<candidates<Op, Exec>>::type, typename Exec::home>;
+    if constexpr (candidates<Op, Exec>::size == 0)
+        return false;
+    else
+        return std::is_same_v<typename front<candidates<Op, Exec>>::type, typename Exec::home>;
 }
 
 /// A fused kernel serves only at home, and only where the weights are packed for home.
 template <class Op, class Exec>
 consteval bool fused_at_home() {
-    if constexpr (weighted<Op>) return runs_at_home<Op, Exec>() && runs_at_home<typename packed_by<Op>::type, Exec>();
-    else return runs_at_home<Op, Exec>();
+    if constexpr (weighted<Op>)
+        return runs_at_home<Op, Exec>() && runs_at_home<typename packed_by<Op>::type, Exec>();
+    else
+        return runs_at_home<Op, Exec>();
 }
 
 /// The ops that a call may reach: itself, and its parts where it is fused.
@@ -144,8 +152,8 @@ constexpr std::array<Placed, sizeof...(Ops)> table_of(OpList<Ops...>) {
 
 /// The table of a network's ops (and the parts of its fused ops): `placement<arch::Bert, Exec<device::Mps>>`.
 template <class Arch, class Exec>
-inline constexpr auto placement = detail::table_of<Exec>(
-    typename detail::with_parts<typename Arch::template Network<Exec>::Ops>::type{});
+inline constexpr auto placement =
+    detail::table_of<Exec>(typename detail::with_parts<typename Arch::template Network<Exec>::Ops>::type{});
 
 /// True when no op of the network leaves home.
 template <class Arch, class Exec>

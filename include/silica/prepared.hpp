@@ -29,8 +29,7 @@ public:
 
     /// `weight` and `bias` lie on `Device`, in the precision's storage type.
     Prepared(Tensor weight, std::optional<Tensor> bias)
-        : state_(std::make_shared<State>(
-              kernel_of<Op, Device, Precision>::pack(std::move(weight), std::move(bias)))) {}
+        : state_(std::make_shared<State>(kernel_of<Op, Device, Precision>::pack(std::move(weight), std::move(bias)))) {}
 
     /// From weights that another op keeps as well (tied embeddings): they stay plain, so that there is one copy.
     static Prepared shared(Tensor weight, std::optional<Tensor> bias) {

@@ -1,12 +1,12 @@
 #pragma once
 /// run<Op, Exec>(args...): the only place where a call meets a device.
 ///
-/// | step      | when                                                              | cost                                |
+/// | step      | when                                                              | cost |
 /// |-----------|-------------------------------------------------------------------|-------------------------------------|
-/// | 1 static  | the one candidate is the CPU at home and takes everything         | none: a direct call                 |
-/// | 2 hop     | the first candidate is another device                             | the arguments move there, the result back |
-/// | 3 decline | `Kernel::accepts(args...)` is false                               | one branch, then the next candidate |
-/// | 4 recover | NotImplementedError; out of memory again after `empty_cache()`    | nothing until it happens            |
+/// | 1 static  | the one candidate is the CPU at home and takes everything         | none: a direct call | | 2 hop |
+/// the first candidate is another device                             | the arguments move there, the result back | | 3
+/// decline | `Kernel::accepts(args...)` is false                               | one branch, then the next candidate |
+/// | 4 recover | NotImplementedError; out of memory again after `empty_cache()`    | nothing until it happens |
 
 #include <chrono>
 #include <exception>
@@ -28,15 +28,19 @@ namespace detail {
 /// What a kernel on `D` gets for an argument: its own packed weights for `Prepared`, everything else as it is.
 template <class D, class T>
 decltype(auto) given(const T& arg, [[maybe_unused]] c10::Device device) {
-    if constexpr (is_prepared<T>) return (arg.template on<D>(device));
-    else return (arg);
+    if constexpr (is_prepared<T>)
+        return (arg.template on<D>(device));
+    else
+        return (arg);
 }
 
 /// The same for the first candidate, whose weights are always there.
 template <class T>
 decltype(auto) given_first(const T& arg) {
-    if constexpr (is_prepared<T>) return (arg.first());
-    else return (arg);
+    if constexpr (is_prepared<T>)
+        return (arg.first());
+    else
+        return (arg);
 }
 
 /// The device of the first tensor among the arguments: the home of the call.
@@ -46,9 +50,14 @@ c10::Device home_device(c10::DeviceType type, const Args&... args) {
     [[maybe_unused]] const auto look = [&](const auto& arg) {
         using T = std::remove_cvref_t<decltype(arg)>;
         if (home) return;
-        if constexpr (is_prepared<T>) return;
-        else if constexpr (is_in_out<T>) home = arg.value.device();
-        else for_each_tensor(arg, [&](const Tensor& t) { if (!home) home = t.device(); });
+        if constexpr (is_prepared<T>)
+            return;
+        else if constexpr (is_in_out<T>)
+            home = arg.value.device();
+        else
+            for_each_tensor(arg, [&](const Tensor& t) {
+                if (!home) home = t.device();
+            });
     };
     (look(args), ...);
     return home.value_or(c10::Device(type));
@@ -100,8 +109,10 @@ private:
     template <class... Args>
     static Result invoke(FallbackReason why, const Args&... args) {
         if constexpr (stays) {
-            if constexpr (Index == 0) return K::run(given_first(args)...);
-            else return K::run(given<Device>(args, home_device(Home::type, args...))...);
+            if constexpr (Index == 0)
+                return K::run(given_first(args)...);
+            else
+                return K::run(given<Device>(args, home_device(Home::type, args...))...);
         } else {
             return hop(why, args...);
         }
@@ -168,16 +179,22 @@ private:
     /// A copy of an argument on the device it hops to; Prepared has its own copies.
     template <class T>
     static auto move_argument(const T& arg, c10::Device there, std::uint64_t& bytes) {
-        if constexpr (is_prepared<T>) return std::monostate{};
-        else if constexpr (is_in_out<T>) return moved_to(arg.value, there, bytes);
-        else return moved_to(arg, there, bytes);
+        if constexpr (is_prepared<T>)
+            return std::monostate{};
+        else if constexpr (is_in_out<T>)
+            return moved_to(arg.value, there, bytes);
+        else
+            return moved_to(arg, there, bytes);
     }
 
     template <class T, class M>
     static decltype(auto) as_argument(const T& arg, M& moved, [[maybe_unused]] c10::Device there) {
-        if constexpr (is_prepared<T>) return (arg.template on<Device>(there));
-        else if constexpr (is_in_out<T>) return InOut<M>{moved};
-        else return (moved);
+        if constexpr (is_prepared<T>)
+            return (arg.template on<Device>(there));
+        else if constexpr (is_in_out<T>)
+            return InOut<M>{moved};
+        else
+            return (moved);
     }
 
     template <class Moved, std::size_t... I, class... Args>

@@ -7,6 +7,7 @@
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/linear.h>
 #include <unistd.h>
+#include <boost/hana/adapt_struct.hpp>
 
 #include "silica/op/gelu.hpp"
 #include "silica/op/linear_activation.hpp"

@@ -20,14 +20,14 @@ namespace silica {
 /// - `names`: the spellings of its checkpoints.
 /// - `Network<Exec>`: built from (config, weights), called with inputs; `Network<Exec>::Ops` lists all ops it may call.
 template <class A>
-concept Architecture = Reflected<typename A::Config> && Reflected<typename A::Inputs> &&
-                       Reflected<typename A::Outputs> &&
-                       requires(const typename A::Config& config, const typename A::Inputs& inputs, const std::string& file) {
-                           { A::family } -> std::convertible_to<std::string_view>;
-                           { A::name } -> std::convertible_to<std::string_view>;
-                           A::check(config, file);
-                           { A::prepare(config, inputs) } -> std::same_as<typename A::Inputs>;
-                           { A::names() } -> std::convertible_to<checkpoint::NameRules>;
-                       };
+concept Architecture =
+    Reflected<typename A::Config> && Reflected<typename A::Inputs> && Reflected<typename A::Outputs> &&
+    requires(const typename A::Config& config, const typename A::Inputs& inputs, const std::string& file) {
+        { A::family } -> std::convertible_to<std::string_view>;
+        { A::name } -> std::convertible_to<std::string_view>;
+        A::check(config, file);
+        { A::prepare(config, inputs) } -> std::same_as<typename A::Inputs>;
+        { A::names() } -> std::convertible_to<checkpoint::NameRules>;
+    };
 
 }  // namespace silica

@@ -19,7 +19,8 @@ inline Json read_json_document(const std::filesystem::path& directory, std::stri
         const auto file = File::open(path);
         constexpr std::uint64_t longest = std::uint64_t{256} << 20;
         if (file->size() > longest) {
-            throw ConfigError(path.string() + " is " + bytes(file->size()) + " long, which is no configuration.", "download it again.");
+            throw ConfigError(path.string() + " is " + bytes(file->size()) + " long, which is no configuration.",
+                              "download it again.");
         }
         text = file->read_text(0, file->size());
     } catch (const CheckpointError& e) {

@@ -32,7 +32,9 @@ public:
         below.path_ += part;
         return below;
     }
-    [[nodiscard]] Weights operator/(std::int64_t number) const { return *this / std::string_view(std::to_string(number)); }
+    [[nodiscard]] Weights operator/(std::int64_t number) const {
+        return *this / std::string_view(std::to_string(number));
+    }
 
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
     [[nodiscard]] c10::Device home() const noexcept { return tree_->home; }
@@ -71,7 +73,7 @@ public:
 
     /// Whether two tensors are the same bytes of the same file: tied in the checkpoint itself.
     [[nodiscard]] bool same_bytes(std::string_view one, std::string_view other) const {
-        const auto &names = tree_->canonical.names;
+        const auto& names = tree_->canonical.names;
         const auto a = names.find(full(one)), b = names.find(full(other));
         return a != names.end() && b != names.end() && a->second->same_storage(*b->second);
     }
@@ -109,7 +111,11 @@ private:
 
     [[nodiscard]] checkpoint::TensorEntry find(const std::string& whole, const std::vector<std::int64_t>& shape) const {
         if (tree_->source.invents()) {
-            return {.name = whole, .dtype = at::kFloat, .shape = shape, .strides = checkpoint::row_major(shape), .dtype_name = "float32"};
+            return {.name = whole,
+                    .dtype = at::kFloat,
+                    .shape = shape,
+                    .strides = checkpoint::row_major(shape),
+                    .dtype_name = "float32"};
         }
         const auto& names = tree_->canonical.names;
         if (const auto found = names.find(whole); found != names.end()) return *found->second;
@@ -117,7 +123,8 @@ private:
         for (const auto& [name, entry] : names) known.push_back(name);
         const auto near = checkpoint::nearest(whole, known);
         throw CheckpointError(tree_->source.where() + " has no tensor " + checkpoint::quote(whole) + " of shape " +
-                                  checkpoint::tuple_text(shape) + (near.empty() ? "." : "; the nearest is " + checkpoint::quote(near) + "."),
+                                  checkpoint::tuple_text(shape) +
+                                  (near.empty() ? "." : "; the nearest is " + checkpoint::quote(near) + "."),
                               "use the architecture that config.json names, or download the weights again.");
     }
 

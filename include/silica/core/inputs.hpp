@@ -21,11 +21,12 @@ inline std::string shape_text(c10::IntArrayRef shape) {
 inline void require_tensor(std::string_view name, const Tensor& t, std::int64_t rank,
                            std::initializer_list<c10::ScalarType> types) {
     const std::string input = "Input " + std::string(name);
-    if (!t.defined()) throw InputError(input + " is missing.", "set it: a tensor of rank " + std::to_string(rank) + ".");
+    if (!t.defined())
+        throw InputError(input + " is missing.", "set it: a tensor of rank " + std::to_string(rank) + ".");
     if (t.dim() != rank) {
-        throw InputError(input + " has shape " + shape_text(t.sizes()) + ", rank " + std::to_string(rank) + " is wanted.",
-                         t.dim() + 1 == rank ? "add a batch dimension: " + std::string(name) + ".unsqueeze(0)."
-                                             : "reshape it.");
+        throw InputError(
+            input + " has shape " + shape_text(t.sizes()) + ", rank " + std::to_string(rank) + " is wanted.",
+            t.dim() + 1 == rank ? "add a batch dimension: " + std::string(name) + ".unsqueeze(0)." : "reshape it.");
     }
     std::string wanted;
     bool fits = false;
@@ -34,10 +35,12 @@ inline void require_tensor(std::string_view name, const Tensor& t, std::int64_t 
         wanted += (wanted.empty() ? "" : " or ") + std::string(c10::toString(type));
     }
     if (!fits) {
-        throw InputError(input + " is of type " + std::string(c10::toString(t.scalar_type())) + ", " + wanted + " is wanted.",
-                         "convert it with .to(...).");
+        throw InputError(
+            input + " is of type " + std::string(c10::toString(t.scalar_type())) + ", " + wanted + " is wanted.",
+            "convert it with .to(...).");
     }
-    if (t.numel() == 0) throw InputError(input + " is empty: " + shape_text(t.sizes()) + ".", "give at least one item.");
+    if (t.numel() == 0)
+        throw InputError(input + " is empty: " + shape_text(t.sizes()) + ".", "give at least one item.");
 }
 
 /// Throws InputError unless both have the same shape.

@@ -2,8 +2,8 @@
 /// JSON documents kept as values: configurations. Built on the reader that checkpoint headers use; small, since every
 /// program that opens a model compiles it.
 
-#include "silica/core/json_reader.hpp"
 #include <silica/core/error.hpp>
+#include "silica/core/json_reader.hpp"
 
 #include <cstdint>
 #include <limits>
@@ -96,7 +96,8 @@ inline Json json_number(std::string_view literal) {
         in.str(std::string(literal));
     }
     double value = 0;
-    if (!(in >> value) && value != 0) value = value < 0 ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
+    if (!(in >> value) && value != 0)
+        value = value < 0 ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
     return Json(value);
 }
 
@@ -116,13 +117,25 @@ inline Json json_value(JsonReader& in) {
             in.array([&] { items.push_back(json_value(in)); });
             return Json(std::move(items));
         }
-        case '"': return Json(in.string());
-        case 't': in.literal("true"); return Json(true);
-        case 'f': in.literal("false"); return Json(false);
-        case 'n': in.literal("null"); return {};
-        case 'N': in.literal("NaN"); return Json(std::numeric_limits<double>::quiet_NaN());
-        case 'I': in.literal("Infinity"); return Json(std::numeric_limits<double>::infinity());
-        default: break;
+        case '"':
+            return Json(in.string());
+        case 't':
+            in.literal("true");
+            return Json(true);
+        case 'f':
+            in.literal("false");
+            return Json(false);
+        case 'n':
+            in.literal("null");
+            return {};
+        case 'N':
+            in.literal("NaN");
+            return Json(std::numeric_limits<double>::quiet_NaN());
+        case 'I':
+            in.literal("Infinity");
+            return Json(std::numeric_limits<double>::infinity());
+        default:
+            break;
     }
     if (in.starts_with("-I")) {
         in.literal("-Infinity");

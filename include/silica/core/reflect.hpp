@@ -31,7 +31,8 @@ concept Reflected = boost::hana::Struct<std::remove_cvref_t<T>>::value;
 template <Reflected T, class F>
 void for_each_member(T&& object, F&& f) {
     boost::hana::for_each(boost::hana::accessors<std::remove_cvref_t<T>>(), [&](auto member) {
-        f(std::string_view(boost::hana::to<const char*>(boost::hana::first(member))), boost::hana::second(member)(object));
+        f(std::string_view(boost::hana::to<const char*>(boost::hana::first(member))),
+          boost::hana::second(member)(object));
     });
 }
 
@@ -70,7 +71,10 @@ void read_json(T& value, const Json& json, const std::string& path) {
             known += (known.empty() ? "" : ", ") + std::string(name);
         }
         throw ConfigError(path + " is " + json.brief() + ", which is not supported.", "known are " + known + ".");
-    } else if constexpr (requires { typename T::value_type; value.has_value(); }) {
+    } else if constexpr (requires {
+                             typename T::value_type;
+                             value.has_value();
+                         }) {
         if (json.is_null()) return value.reset();
         read_json(value.emplace(), json, path);
     } else if constexpr (requires { typename T::mapped_type; }) {
@@ -88,7 +92,8 @@ void read_json(T& value, const Json& json, const std::string& path) {
             }
             if (const Json* found = json.find(key)) {
                 // null stands for "the default" in configurations that transformers writes
-                if (!found->is_null() || requires { member.has_value(); }) read_json(member, *found, inside + std::string(key));
+                if (!found->is_null() || requires { member.has_value(); })
+                    read_json(member, *found, inside + std::string(key));
             }
         });
     } else {  // a vector
@@ -99,7 +104,8 @@ void read_json(T& value, const Json& json, const std::string& path) {
 }
 
 /// Throws ConfigError unless `value` is at least `least`: for sizes, which must not be zero or negative.
-inline void require_at_least(const std::string& file, std::string_view key, std::int64_t value, std::int64_t least = 1) {
+inline void require_at_least(const std::string& file, std::string_view key, std::int64_t value,
+                             std::int64_t least = 1) {
     if (value >= least) return;
     throw ConfigError(file + ": " + std::string(key) + " is " + std::to_string(value) + ", " + std::to_string(least) +
                           " or more is needed.",

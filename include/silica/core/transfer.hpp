@@ -23,9 +23,16 @@ void for_each_tensor(T& value, F&& f) {
     using Bare = std::remove_const_t<T>;
     if constexpr (std::is_same_v<Bare, Tensor>) {
         if (value.defined()) f(value);
-    } else if constexpr (requires { value.has_value(); *value; }) {
+    } else if constexpr (requires {
+                             value.has_value();
+                             *value;
+                         }) {
         if (value.has_value()) for_each_tensor(*value, f);
-    } else if constexpr (requires { value.begin(); value.end(); typename Bare::value_type; }) {
+    } else if constexpr (requires {
+                             value.begin();
+                             value.end();
+                             typename Bare::value_type;
+                         }) {
         if constexpr (!std::is_arithmetic_v<typename Bare::value_type>) {
             for (auto& item : value) for_each_tensor(item, f);
         }

@@ -59,16 +59,16 @@ struct NoLock {};
 /// and how to wait for it. Kernels are `Kernel<Op, Device>` specialisations beside it.
 template <class D>
 concept DevicePolicy = requires(const c10::Error& error, c10::DeviceIndex index) {
-    { D::name } -> std::convertible_to<std::string_view>;         // as in `--hardware`
-    { D::type } -> std::convertible_to<c10::DeviceType>;          // where its tensors lie
-    typename D::chain;                                            // Chain<D, ...>
-    typename D::default_precision;                                // used when a Model names none
-    { D::available() } -> std::same_as<Availability>;             // never throws
-    D::synchronize(index);                                        // waits until all submitted work is done
-    D::empty_cache();                                             // gives cached memory back
+    { D::name } -> std::convertible_to<std::string_view>;  // as in `--hardware`
+    { D::type } -> std::convertible_to<c10::DeviceType>;   // where its tensors lie
+    typename D::chain;                                     // Chain<D, ...>
+    typename D::default_precision;                         // used when a Model names none
+    { D::available() } -> std::same_as<Availability>;      // never throws
+    D::synchronize(index);                                 // waits until all submitted work is done
+    D::empty_cache();                                      // gives cached memory back
     { D::memory(index) } -> std::same_as<DeviceMemory>;
-    { D::is_out_of_memory(error) } -> std::same_as<bool>;         // is this how the device says "no memory"?
-    D::lock();                                                    // held for a whole call of a Model
+    { D::is_out_of_memory(error) } -> std::same_as<bool>;  // is this how the device says "no memory"?
+    D::lock();                                             // held for a whole call of a Model
 };
 
 namespace detail {

@@ -20,7 +20,8 @@ struct Mps {
 
     static Availability available() {
         if (!c10::impl::hasDeviceGuardImpl(type)) {
-            return {false, "this LibTorch is built without Metal (use the macOS arm64 build of torch on an Apple machine)"};
+            return {false,
+                    "this LibTorch is built without Metal (use the macOS arm64 build of torch on an Apple machine)"};
         }
         if (at::detail::getMPSHooks().hasMPS()) return {true};
         const auto found = mps::macos_version();

@@ -16,7 +16,9 @@ namespace silica {
 template <class L>
 concept LoaderPolicy = requires(const checkpoint::Checkpoint& c) {
     { L::name } -> std::convertible_to<std::string_view>;
-    { L::load(c, [](checkpoint::TensorSource&) { return 0; }) } -> std::same_as<int>;
+    {
+        L::load(c, [](checkpoint::TensorSource&) { return 0; })
+    } -> std::same_as<int>;
 };
 
 }  // namespace silica

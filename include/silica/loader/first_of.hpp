@@ -1,8 +1,12 @@
 #pragma once
 /// FirstOf: tries loaders in turn. Graceful degradation.
 
+#include <new>
 #include <string>
 
+#include <c10/util/Exception.h>
+
+#include "silica/core/error.hpp"
 #include "silica/loader/concept.hpp"
 
 namespace silica::loader {
@@ -15,18 +19,20 @@ inline std::string& degradation_note() {
 
 /// Tries `First`; when it runs out of memory or the device refuses, the next. Damaged files and wrong configurations
 /// are no reason to try again.
-template <class First, class... Rest>
+template <LoaderPolicy First, LoaderPolicy... Rest>
 struct FirstOf {
     static constexpr std::string_view name = "auto";
 
     template <class Build>
     static auto load(const checkpoint::Checkpoint& c, Build&& build) {
         if constexpr (sizeof...(Rest) == 0) {
-            return First::load(c, build);
+            auto built = First::load(c, build);
+            if (!degradation_note().empty()) degradation_note() += std::string(First::name) + " was used";
+            return built;
         } else {
             std::string reason;
             try {
-                return First::load(c, build);
+                return FirstOf<First>::load(c, build);
             } catch (const DeviceError& e) {
                 reason = e.problem();
             } catch (const c10::Error& e) {

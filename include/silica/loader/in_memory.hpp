@@ -11,8 +11,8 @@
 
 namespace silica::loader {
 
-/// Tensors by their names in a checkpoint: `Model::from(config, {{"bert.embeddings...", t}, ...})`. A tensor that is
-/// already on the device in the right type is used as it is, not copied.
+/// Tensors by their names in a checkpoint: `Model::from(config, loader::InMemory({{"bert.embeddings...", t}, ...}))`. A
+/// tensor that is already on the device in the right type is used as it is, not copied.
 class InMemory final : public checkpoint::TensorSource {
 public:
     static constexpr std::string_view name = "in-memory";
@@ -50,7 +50,8 @@ public:
     [[nodiscard]] std::string where() const override { return "random weights"; }
     [[nodiscard]] bool invents() const override { return true; }
     Tensor read(const checkpoint::TensorEntry& e, at::ScalarType dtype, c10::Device device) override {
-        if (e.shape.size() == 1 && e.name.ends_with("weight")) return placed(at::ones(e.shape, at::kFloat), dtype, device);
+        if (e.shape.size() == 1 && e.name.ends_with("weight"))
+            return placed(at::ones(e.shape, at::kFloat), dtype, device);
         if (!block_.defined()) block_ = at::randn({block}, at::kFloat) * 0.02;
         const Tensor t = at::empty(e.shape, at::kFloat);
         const Tensor flat = t.view({-1});

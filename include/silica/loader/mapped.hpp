@@ -40,7 +40,9 @@ private:
                 return placed(read_whole(checkpoint_, e), dtype, device);
             }
             mapping->prefetch(e.offset, e.nbytes);
-            const auto release = [mapping, offset = e.offset, nbytes = e.nbytes](void*) { mapping->release(offset, nbytes); };
+            const auto release = [mapping, offset = e.offset, nbytes = e.nbytes](void*) {
+                mapping->release(offset, nbytes);
+            };
             const Tensor in_file = at::from_blob(first, e.shape, e.strides, release, options);
             return placed(in_file, dtype, device);
         }

@@ -40,7 +40,8 @@ private:
             }
             const Tensor flat = out.view({-1});
             const auto item = static_cast<std::int64_t>(c10::elementSize(e.dtype));
-            const Tensor stage = allocate({std::min(flat.numel(), staging_bytes / item)}, e.dtype, c10::Device(c10::DeviceType::CPU));
+            const Tensor stage =
+                allocate({std::min(flat.numel(), staging_bytes / item)}, e.dtype, c10::Device(c10::DeviceType::CPU));
             for (std::int64_t done = 0; done < flat.numel(); done += stage.numel()) {
                 const auto n = std::min(stage.numel(), flat.numel() - done);
                 file.read(e.offset + static_cast<std::uint64_t>(done * item),

@@ -17,8 +17,8 @@ Tensor self_attention(const Tensor& query_key_value, std::int64_t heads, const s
     const auto batch = query_key_value.size(0), tokens = query_key_value.size(1);
     const auto d = query_key_value.size(2) / (3 * heads);
     const Tensor parts = query_key_value.view({batch, tokens, 3, heads, d}).permute({2, 0, 3, 1, 4});
-    const Tensor context = run<op::Attention, E>(parts.select(0, 0), parts.select(0, 1), parts.select(0, 2), mask, false,
-                                                 1.0 / std::sqrt(static_cast<double>(d)));
+    const Tensor context = run<op::Attention, E>(parts.select(0, 0), parts.select(0, 1), parts.select(0, 2), mask,
+                                                 false, 1.0 / std::sqrt(static_cast<double>(d)));
     return context.transpose(1, 2).reshape({batch, tokens, heads * d});
 }
 

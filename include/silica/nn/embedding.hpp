@@ -14,7 +14,8 @@ public:
     using Ops = OpList<op::Embedding>;
 
     /// `weight` (rows, d) at `w`.
-    Embedding(const Weights& w, std::int64_t rows, std::int64_t d) : Embedding(take<op::Embedding, E>(w, "weight", {rows, d})) {}
+    Embedding(const Weights& w, std::int64_t rows, std::int64_t d)
+        : Embedding(take<op::Embedding, E>(w, "weight", {rows, d})) {}
     explicit Embedding(Tensor table) : table_(std::move(table), std::nullopt) {}
 
     /// ids (...) -> (..., d).

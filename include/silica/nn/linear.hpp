@@ -62,7 +62,8 @@ private:
         for (std::size_t i = 0; i < parts.size(); ++i) {  // one after another: the peak is the whole and one part
             const auto row = static_cast<std::int64_t>(i) * out;
             weight.slice(0, row, row + out).copy_(take<op::Linear, E>(parts[i], "weight", {out, in}));
-            if (parts[i].has("bias")) bias->slice(0, row, row + out).copy_(take<op::Linear, E>(parts[i], "bias", {out}));
+            if (parts[i].has("bias"))
+                bias->slice(0, row, row + out).copy_(take<op::Linear, E>(parts[i], "bias", {out}));
         }
         return {weight, std::move(bias)};
     }

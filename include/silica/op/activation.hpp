@@ -10,20 +10,20 @@ namespace silica {
 
 /// Activations by what they compute; several names of config.json stand for one (see `activation_names`).
 enum class Activation {
-    linear,       ///< x
-    gelu,         ///< x Phi(x)
-    gelu_tanh,    ///< 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))
-    gelu_10,      ///< gelu(x) clipped to [-10, 10]
-    quick_gelu,   ///< x sigmoid(1.702 x)
-    relu,         ///< max(0, x)
-    relu2,        ///< max(0, x)^2
-    relu6,        ///< min(max(0, x), 6)
-    leaky_relu,   ///< x for x > 0, else 0.01 x
-    silu,         ///< x sigmoid(x)
-    sigmoid,      ///< 1 / (1 + exp(-x))
-    tanh,         ///< tanh(x)
-    mish,         ///< x tanh(log(1 + exp(x)))
-    laplace,      ///< 0.5 (1 + erf((x - mu) / (sigma sqrt 2))), mu = 0.707107, sigma = 0.282095
+    linear,      ///< x
+    gelu,        ///< x Phi(x)
+    gelu_tanh,   ///< 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))
+    gelu_10,     ///< gelu(x) clipped to [-10, 10]
+    quick_gelu,  ///< x sigmoid(1.702 x)
+    relu,        ///< max(0, x)
+    relu2,       ///< max(0, x)^2
+    relu6,       ///< min(max(0, x), 6)
+    leaky_relu,  ///< x for x > 0, else 0.01 x
+    silu,        ///< x sigmoid(x)
+    sigmoid,     ///< 1 / (1 + exp(-x))
+    tanh,        ///< tanh(x)
+    mish,        ///< x tanh(log(1 + exp(x)))
+    laplace,     ///< 0.5 (1 + erf((x - mu) / (sigma sqrt 2))), mu = 0.707107, sigma = 0.282095
 };
 
 /// Names as config.json spells them (transformers' ACT2FN).

@@ -44,8 +44,10 @@ public:
         auto longest = encoder_.config().max_position_embeddings;
         if (const auto n = tokenizer_.model_max_length()) longest = std::min(longest, *n);
         if (config_.max_tokens) longest = std::min(longest, *config_.max_tokens);
-        if (tokenizer_.padding()) pad_ = tokenizer_.padding()->id;
-        else if (const auto token = tokenizer_.special_token("pad_token")) pad_ = tokenizer_.token_to_id(*token).value_or(0);
+        if (tokenizer_.padding())
+            pad_ = tokenizer_.padding()->id;
+        else if (const auto token = tokenizer_.special_token("pad_token"))
+            pad_ = tokenizer_.token_to_id(*token).value_or(0);
         tokenizer_.set_padding(std::nullopt);
         text::Truncation cut = tokenizer_.truncation().value_or(text::Truncation{});
         cut.max_length = static_cast<std::size_t>(std::max<std::int64_t>(longest, 1));
@@ -71,7 +73,8 @@ public:
         for (std::size_t begin = 0; begin < order.size(); begin += step) {
             const std::span batch(order.data() + begin, std::min(step, order.size() - begin));
             const Tensor part = embed(encodings, batch, options);
-            if (!vectors.defined()) vectors = at::empty({static_cast<std::int64_t>(order.size()), part.size(1)}, part.options());
+            if (!vectors.defined())
+                vectors = at::empty({static_cast<std::int64_t>(order.size()), part.size(1)}, part.options());
             for (std::size_t i = 0; i < batch.size(); ++i) {
                 vectors[static_cast<std::int64_t>(batch[i])].copy_(part[static_cast<std::int64_t>(i)]);
             }
@@ -80,7 +83,8 @@ public:
         return vectors / at::linalg_vector_norm(vectors, 2, {1}, true).clamp_min(1e-12);
     }
 
-    [[nodiscard]] Tensor operator()(std::initializer_list<std::string> sentences, const EmbedOptions& options = {}) const {
+    [[nodiscard]] Tensor operator()(std::initializer_list<std::string> sentences,
+                                    const EmbedOptions& options = {}) const {
         return (*this)(std::span(sentences.begin(), sentences.size()), options);
     }
 

@@ -25,7 +25,8 @@ struct SentenceConfig {
         SentenceConfig config;
         if (exists(directory, "sentence_bert_config.json")) {
             const Json json = checkpoint::read_json_file(directory, "sentence_bert_config.json");
-            if (const Json* n = json.find("max_seq_length"); n != nullptr && n->is_integer()) config.max_tokens = n->integer();
+            if (const Json* n = json.find("max_seq_length"); n != nullptr && n->is_integer())
+                config.max_tokens = n->integer();
             if (is_true(json, "do_lower_case") && !lowers(directory)) {
                 refuse_config((directory / "sentence_bert_config.json").string(), "do_lower_case", "true",
                               "set it in tokenizer_config.json as well, where the tokenizer sees it.");
@@ -41,9 +42,13 @@ struct SentenceConfig {
             }
             const auto kind = type->string().substr(type->string().rfind('.') + 1);
             if (kind == "Transformer") continue;
-            if (kind == "Pooling") config.pooling = read_pooling(directory, path->string());
-            else if (kind == "Normalize") config.normalize = true;
-            else refuse_config((directory / "modules.json").string(), "type", type->string(), "supported are Transformer, Pooling and Normalize.");
+            if (kind == "Pooling")
+                config.pooling = read_pooling(directory, path->string());
+            else if (kind == "Normalize")
+                config.normalize = true;
+            else
+                refuse_config((directory / "modules.json").string(), "type", type->string(),
+                              "supported are Transformer, Pooling and Normalize.");
         }
         return config;
     }
@@ -72,7 +77,8 @@ private:
     /// The modes that are true, or the one that "pooling_mode" names.
     static std::vector<Pooling> read_pooling(const std::filesystem::path& directory, const std::string& path) {
         const std::filesystem::path below(path);
-        const bool inside = std::ranges::none_of(below, [](const auto& part) { return part == ".."; }) && below.is_relative();
+        const bool inside =
+            std::ranges::none_of(below, [](const auto& part) { return part == ".."; }) && below.is_relative();
         if (!inside) wrong(directory / "modules.json", "has a path that leaves the checkpoint: " + path);
         const auto name = (below / "config.json").generic_string();
         const Json json = checkpoint::read_json_file(directory, name);

@@ -92,7 +92,8 @@ public:
     Tensor operator()(const BertInputs& in) const {
         std::optional<Tensor> mask;
         if (in.attention_mask) mask = in.attention_mask->unsqueeze(1).unsqueeze(1);  // (batch, 1, 1, tokens)
-        return ranges::accumulate(layers, embeddings(in), [&](const Tensor& x, const auto& layer) { return layer(x, mask); });
+        return ranges::accumulate(layers, embeddings(in),
+                                  [&](const Tensor& x, const auto& layer) { return layer(x, mask); });
     }
 
     BertEmbeddings<E> embeddings;
@@ -105,7 +106,8 @@ class BertPooler {
 public:
     using Ops = typename nn::Linear<E>::Ops;
 
-    BertPooler(const BertConfig& c, const Weights& w) : dense(w / "dense", c.hidden_size, c.hidden_size) {}  // bert.pooler
+    BertPooler(const BertConfig& c, const Weights& w)
+        : dense(w / "dense", c.hidden_size, c.hidden_size) {}  // bert.pooler
     Tensor operator()(const Tensor& h) const { return dense(h.select(1, 0), Activation::tanh); }
 
 private:

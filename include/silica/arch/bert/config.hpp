@@ -33,9 +33,9 @@ struct BertConfig {
 };
 
 struct BertInputs {
-    Tensor input_ids;                            ///< (batch, tokens) int64
-    std::optional<Tensor> attention_mask = {};   ///< (batch, tokens) int64 or bool, 1 = attend; absent: all
-    std::optional<Tensor> token_type_ids = {};   ///< (batch, tokens) int64; absent: zeros
+    Tensor input_ids;                           ///< (batch, tokens) int64
+    std::optional<Tensor> attention_mask = {};  ///< (batch, tokens) int64 or bool, 1 = attend; absent: all
+    std::optional<Tensor> token_type_ids = {};  ///< (batch, tokens) int64; absent: zeros
 };
 
 /// What all heads of BERT share.
@@ -55,15 +55,18 @@ struct BertFamily {
         require_at_least(file, "the number of labels", c.labels());
         if (c.hidden_size % c.num_attention_heads != 0) {
             throw ConfigError(file + ": hidden_size " + std::to_string(c.hidden_size) +
-                                  " is not a multiple of num_attention_heads " + std::to_string(c.num_attention_heads) + ".",
+                                  " is not a multiple of num_attention_heads " + std::to_string(c.num_attention_heads) +
+                                  ".",
                               "correct one of the two.");
         }
         if (!(c.layer_norm_eps >= 0)) {
-            throw ConfigError(file + ": layer_norm_eps is " + std::to_string(c.layer_norm_eps) + ", 0 or more is needed.",
-                              "the usual value is 1e-12.");
+            throw ConfigError(
+                file + ": layer_norm_eps is " + std::to_string(c.layer_norm_eps) + ", 0 or more is needed.",
+                "the usual value is 1e-12.");
         }
         if (c.position_embedding_type != "absolute") {
-            refuse_config(file, "position_embedding_type", c.position_embedding_type, "use a checkpoint with absolute positions.");
+            refuse_config(file, "position_embedding_type", c.position_embedding_type,
+                          "use a checkpoint with absolute positions.");
         }
         if (c.is_decoder) refuse_config(file, "is_decoder", "true", "use BERT as an encoder, or a decoder family.");
         if (c.add_cross_attention) refuse_config(file, "add_cross_attention", "true", "use BERT as an encoder.");
@@ -72,8 +75,9 @@ struct BertFamily {
     static Inputs prepare(const Config& c, Inputs in) {
         require_tensor("input_ids", in.input_ids, 2, {c10::ScalarType::Long});
         if (in.input_ids.size(1) > c.max_position_embeddings) {
-            throw InputError("Input input_ids has " + std::to_string(in.input_ids.size(1)) + " tokens, the model has positions for " +
-                                 std::to_string(c.max_position_embeddings) + ".",
+            throw InputError("Input input_ids has " + std::to_string(in.input_ids.size(1)) +
+                                 " tokens, the model has positions for " + std::to_string(c.max_position_embeddings) +
+                                 ".",
                              "cut the text (truncation in the tokenizer) or split it.");
         }
         require_ids("input_ids", in.input_ids, c.vocab_size, "vocab_size");

@@ -19,15 +19,18 @@ struct Pool {
         const Tensor weight = mask.to(at::kFloat).unsqueeze(-1);  // (batch, tokens, 1)
         const auto sum = [](const Tensor& t) { return at::sum(t, 1); };
         switch (how) {
-            case Pooling::mean: return sum(x * weight) / sum(weight);
-            case Pooling::mean_sqrt_len: return sum(x * weight) / at::sqrt(sum(weight));
+            case Pooling::mean:
+                return sum(x * weight) / sum(weight);
+            case Pooling::mean_sqrt_len:
+                return sum(x * weight) / at::sqrt(sum(weight));
             case Pooling::weighted_mean: {
                 const Tensor w = weight * at::arange(1, x.size(1) + 1, weight.options()).view({1, -1, 1});
                 return sum(x * w) / sum(w);
             }
             case Pooling::max:
                 return at::amax(at::where(mask.unsqueeze(-1), x, -std::numeric_limits<float>::infinity()), 1);
-            case Pooling::cls: return at_token(x, at::argmax(mask.to(at::kFloat), 1));
+            case Pooling::cls:
+                return at_token(x, at::argmax(mask.to(at::kFloat), 1));
             case Pooling::last: {
                 const Tensor position = at::arange(1, x.size(1) + 1, weight.options()).unsqueeze(0);
                 return at_token(x, at::argmax(mask.to(at::kFloat) * position, 1));

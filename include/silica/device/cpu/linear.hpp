@@ -21,11 +21,14 @@ struct Kernel<op::Linear, device::Cpu> {
     };
 
     static Packed pack(Tensor weight, std::optional<Tensor> bias) {
-        if (!device::onednn::packs(weight.scalar_type()) || weight.numel() == 0) return keep(std::move(weight), std::move(bias));
+        if (!device::onednn::packs(weight.scalar_type()) || weight.numel() == 0)
+            return keep(std::move(weight), std::move(bias));
         return {device::onednn::pack(weight), std::move(bias), true};
     }
     /// For weights that another op reads as well.
-    static Packed keep(Tensor weight, std::optional<Tensor> bias) { return {std::move(weight), std::move(bias), false}; }
+    static Packed keep(Tensor weight, std::optional<Tensor> bias) {
+        return {std::move(weight), std::move(bias), false};
+    }
 
     static Tensor run(const Tensor& x, const Packed& w) {
         return w.blocked ? device::onednn::linear(x, w.weight, w.bias) : at::linear(x, w.weight, w.bias);

@@ -15,11 +15,16 @@ struct Kernel<op::LinearActivation, device::Cpu> {
         if (w.blocked) {
             namespace onednn = device::onednn;
             switch (act) {
-                case Activation::gelu: return onednn::linear(x, w.weight, w.bias, "gelu", "none");
-                case Activation::gelu_tanh: return onednn::linear(x, w.weight, w.bias, "gelu", "tanh");
-                case Activation::relu: return onednn::linear(x, w.weight, w.bias, "relu");
-                case Activation::silu: return onednn::linear(x, w.weight, w.bias, "swish");
-                default: break;
+                case Activation::gelu:
+                    return onednn::linear(x, w.weight, w.bias, "gelu", "none");
+                case Activation::gelu_tanh:
+                    return onednn::linear(x, w.weight, w.bias, "gelu", "tanh");
+                case Activation::relu:
+                    return onednn::linear(x, w.weight, w.bias, "relu");
+                case Activation::silu:
+                    return onednn::linear(x, w.weight, w.bias, "swish");
+                default:
+                    break;
             }
         }
         return device::aten::Activate::run(Linear::run(x, w), act);

@@ -2,8 +2,8 @@
 /// oneDNN's packed linear, where LibTorch carries it (Linux on x86-64).
 ///
 /// LibTorch has no public C++ function for it. Its kernels are exported all the same and are declared here weakly, with
-/// their types in their mangled names: a LibTorch without them, or with others, leaves null and the plain kernel is used.
-/// (The dispatcher reaches them too, but its headers cost every user 2.7 seconds of compile time.)
+/// their types in their mangled names: a LibTorch without them, or with others, leaves null and the plain kernel is
+/// used. (The dispatcher reaches them too, but its headers cost every user 2.7 seconds of compile time.)
 
 #include <cstdint>
 #include <optional>
@@ -15,6 +15,8 @@
 #include "silica/core/tensor.hpp"
 
 #if defined(__linux__) && defined(__x86_64__)
+#include <cpuid.h>
+
 namespace at::native {
 
 [[gnu::weak]] Tensor mkldnn_linear_pointwise(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias,
@@ -47,10 +49,12 @@ inline Tensor pack(const Tensor& weight) {
     return packed;
 }
 
-/// act(x W^T + b) for a packed W. `attr` and `algorithm` in oneDNN's words: "none", "relu", "gelu" with "none" or "tanh".
+/// act(x W^T + b) for a packed W. `attr` and `algorithm` in oneDNN's words: "none", "relu", "gelu" with "none" or
+/// "tanh".
 inline Tensor linear(const Tensor& x, const Tensor& packed, const std::optional<Tensor>& bias,
                      std::string_view attr = "none", std::optional<std::string_view> algorithm = std::nullopt) {
-    return at::native::mkldnn_linear_pointwise(x, packed, bias, attr, c10::List<std::optional<at::Scalar>>(), algorithm);
+    return at::native::mkldnn_linear_pointwise(x, packed, bias, attr, c10::List<std::optional<at::Scalar>>(),
+                                               algorithm);
 }
 
 /// x W^T + b + residual for a packed W.
@@ -60,6 +64,12 @@ inline Tensor linear_add(const Tensor& x, const Tensor& packed, const std::optio
 }
 
 namespace detail {
+
+/// Leaf 7 of cpuid, bit 23 of edx: without it packing float16 fails with a message on stderr.
+inline bool has_avx512_fp16() {
+    unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+    return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx >> 23U & 1U) != 0;
+}
 
 /// Whether this LibTorch and processor pack and multiply this type: found out by doing it once.
 inline bool works(c10::ScalarType dtype) {
@@ -81,12 +91,16 @@ inline bool works(c10::ScalarType dtype) {
 /// Whether weights of this type can be packed here.
 inline bool packs(c10::ScalarType dtype) {
     static const bool fp32 = detail::works(c10::ScalarType::Float), bf16 = detail::works(c10::ScalarType::BFloat16),
-                      fp16 = __builtin_cpu_supports("avx512fp16") && detail::works(c10::ScalarType::Half);
+                      fp16 = detail::has_avx512_fp16() && detail::works(c10::ScalarType::Half);
     switch (dtype) {
-        case c10::ScalarType::Float: return fp32;
-        case c10::ScalarType::BFloat16: return bf16;
-        case c10::ScalarType::Half: return fp16;
-        default: return false;
+        case c10::ScalarType::Float:
+            return fp32;
+        case c10::ScalarType::BFloat16:
+            return bf16;
+        case c10::ScalarType::Half:
+            return fp16;
+        default:
+            return false;
     }
 }
 

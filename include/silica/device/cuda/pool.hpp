@@ -1,8 +1,8 @@
 #pragma once
 /// Pooling on this device: ATen's.
 
-#include "silica/device/cuda.hpp"
 #include "silica/device/aten/pool.hpp"
+#include "silica/device/cuda.hpp"
 
 namespace silica {
 

@@ -16,7 +16,8 @@ struct Kernel<op::Attention, device::Mps> {
     /// One NDArray of MPSGraph holds 2^32 bytes; a larger one aborts the process on macOS 14 (pytorch#149261).
     static constexpr std::int64_t max_score_bytes = std::int64_t{1} << 32;
 
-    /// The kernels read v with the head size of q: wrong results where they differ before LibTorch 2.12 (pytorch#176843).
+    /// The kernels read v with the head size of q: wrong results where they differ before LibTorch 2.12
+    /// (pytorch#176843).
     static bool accepts(const Tensor& q, const Tensor&, const Tensor& v, const std::optional<Tensor>&, bool, double) {
         return !device::mps::libtorch_before(2, 12) || q.size(-1) == v.size(-1);
     }
@@ -42,8 +43,8 @@ struct Kernel<op::Attention, device::Mps> {
             const auto end = std::min(begin + rows, q.size(-2));
             auto part_mask = explicit_mask;
             if (part_mask && part_mask->size(-2) > 1) part_mask = part_mask->slice(-2, begin, end).contiguous();
-            parts.push_back(device::aten::Attention::run(qc.slice(-2, begin, end).contiguous(), kc, vc, part_mask,
-                                                         false, scale));
+            parts.push_back(
+                device::aten::Attention::run(qc.slice(-2, begin, end).contiguous(), kc, vc, part_mask, false, scale));
         }
         return at::cat(parts, -2);
     }

@@ -29,13 +29,15 @@ struct Kernel<op::Linear, device::Mps> {
         return at::linear(rows, w.weight, w.bias);
     }
 
-    /// Half precision without bias is not deterministic above two dimensions on M5: LibTorch before 2.13 (pytorch#180776).
+    /// Half precision without bias is not deterministic above two dimensions on M5: LibTorch before 2.13
+    /// (pytorch#180776).
     static bool flattens(const Tensor& x, const Packed& w) {
         return device::mps::libtorch_before(2, 13) && !w.bias && x.dim() > 2 && x.scalar_type() != at::kFloat;
     }
     /// The bias is lost for a single row on M1 with macOS 26: LibTorch before 2.14 (pytorch#188438).
     static bool adds_bias(const Tensor& x, const Packed& w) {
-        return device::mps::libtorch_before(2, 14) && w.bias && x.numel() == x.size(-1) && !device::mps::macos_before(26);
+        return device::mps::libtorch_before(2, 14) && w.bias && x.numel() == x.size(-1) &&
+               !device::mps::macos_before(26);
     }
 };
 

@@ -1,8 +1,8 @@
 #pragma once
 /// Pooling on this device: ATen's.
 
-#include "silica/device/mps.hpp"
 #include "silica/device/aten/pool.hpp"
+#include "silica/device/mps.hpp"
 
 namespace silica {
 
