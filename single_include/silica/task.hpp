@@ -1,0 +1,237 @@
+// Silica 0.1.0: input, model and decoding together. Written by amalgamate.py from include/; change it there.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "silica.hpp"
+#include "input.hpp"
+// ---- silica/task/embed.hpp
+#ifndef SILICA_SINGLE_TASK_EMBED_HPP
+#define SILICA_SINGLE_TASK_EMBED_HPP
+/// Sentences to vectors: tokenizer, encoder, pooling.
+
+#include <algorithm>
+#include <cstdint>
+#include <numeric>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <ATen/ops/linalg_vector_norm.h>
+
+// ---- silica/task/sentence_config.hpp
+#ifndef SILICA_SINGLE_TASK_SENTENCE_CONFIG_HPP
+#define SILICA_SINGLE_TASK_SENTENCE_CONFIG_HPP
+/// How a sentence-transformers checkpoint makes a vector of a text: modules.json, 1_Pooling/config.json and
+/// sentence_bert_config.json. Followed: https://www.sbert.net/docs/package_reference/sentence_transformer/models.html.
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace silica::task {
+
+/// What follows the network.
+struct SentenceConfig {
+    std::vector<Pooling> pooling = {Pooling::mean};  ///< several are joined side by side
+    bool normalize = false;                          ///< to length 1
+    std::optional<std::int64_t> max_tokens = {};     ///< longer texts are cut, special tokens included
+
+    /// Reads `directory`. Without modules.json it is mean pooling, as sentence-transformers does for plain checkpoints.
+    /// ConfigError for a module that is not supported.
+    static SentenceConfig read(const std::filesystem::path& directory) {
+        SentenceConfig config;
+        if (exists(directory, "sentence_bert_config.json")) {
+            const Json json = checkpoint::read_json_file(directory, "sentence_bert_config.json");
+            if (const Json* n = json.find("max_seq_length"); n != nullptr && n->is_integer())
+                config.max_tokens = n->integer();
+            if (is_true(json, "do_lower_case") && !lowers(directory)) {
+                refuse_config((directory / "sentence_bert_config.json").string(), "do_lower_case", "true",
+                              "set it in tokenizer_config.json as well, where the tokenizer sees it.");
+            }
+        }
+        if (!exists(directory, "modules.json")) return config;
+        const Json modules = checkpoint::read_json_document(directory, "modules.json");
+        if (!modules.is_array()) wrong(directory / "modules.json", "is not a list of modules");
+        for (const Json& module : modules.array()) {
+            const Json *type = module.find("type"), *path = module.find("path");
+            if (type == nullptr || !type->is_string() || path == nullptr || !path->is_string()) {
+                wrong(directory / "modules.json", "has a module without type and path");
+            }
+            const auto kind = type->string().substr(type->string().rfind('.') + 1);
+            if (kind == "Transformer") continue;
+            if (kind == "Pooling")
+                config.pooling = read_pooling(directory, path->string());
+            else if (kind == "Normalize")
+                config.normalize = true;
+            else
+                refuse_config((directory / "modules.json").string(), "type", type->string(),
+                              "supported are Transformer, Pooling and Normalize.");
+        }
+        return config;
+    }
+
+private:
+    static bool exists(const std::filesystem::path& directory, std::string_view name) {
+        std::error_code ignored;
+        return std::filesystem::exists(directory / name, ignored);
+    }
+
+    static bool is_true(const Json& json, std::string_view key) {
+        const Json* value = json.find(key);
+        return value != nullptr && value->is_bool() && value->boolean();
+    }
+
+    /// Whether the tokenizer lowers letters itself, so that doing it before changes nothing.
+    static bool lowers(const std::filesystem::path& directory) {
+        return exists(directory, "tokenizer_config.json") &&
+               is_true(checkpoint::read_json_file(directory, "tokenizer_config.json"), "do_lower_case");
+    }
+
+    [[noreturn]] static void wrong(const std::filesystem::path& file, const std::string& what) {
+        throw ConfigError(file.string() + " " + what + ".", "download the checkpoint again.");
+    }
+
+    /// The modes that are true, or the one that "pooling_mode" names.
+    static std::vector<Pooling> read_pooling(const std::filesystem::path& directory, const std::string& path) {
+        const std::filesystem::path below(path);
+        const bool inside =
+            std::ranges::none_of(below, [](const auto& part) { return part == ".."; }) && below.is_relative();
+        if (!inside) wrong(directory / "modules.json", "has a path that leaves the checkpoint: " + path);
+        const auto name = (below / "config.json").generic_string();
+        const Json json = checkpoint::read_json_file(directory, name);
+        const auto file = (directory / name).string();
+        std::vector<Pooling> modes;
+        for (const auto& [key, value] : json.object()) {
+            constexpr std::string_view prefix = "pooling_mode";
+            if (!key.starts_with(prefix)) continue;
+            if (key == prefix) {
+                read_json(modes, value, file + ": " + key);
+            } else if (value.is_bool() && value.boolean()) {
+                read_json(modes.emplace_back(), Json(key.substr(prefix.size() + 1)), file + ": " + key);
+            }
+        }
+        if (modes.empty()) wrong(file, "names no pooling mode");
+        return modes;
+    }
+};
+
+}  // namespace silica::task
+#endif  // SILICA_SINGLE_TASK_SENTENCE_CONFIG_HPP
+
+namespace silica::task {
+
+/// What a caller may choose when embedding; absent: as the checkpoint says.
+struct EmbedOptions {
+    std::int64_t batch_size = 32;
+    std::optional<Pooling> pooling = {};
+    std::optional<bool> normalize = {};
+};
+
+/// Turns sentences into vectors with an encoder such as `Model<arch::Bert, device::Mps>`:
+///
+///     auto embed = task::Embedder<Model<arch::Bert, device::Cpu>>::open("sentence-transformers/all-MiniLM-L6-v2");
+///     Tensor vectors = embed({"How do I sort a list?", "Sorting in Python"});   // (2, 384), float32, on the CPU
+template <class Encoder>
+class Embedder {
+public:
+    /// Opens a directory or "org/name" in the hub cache, as Model::open does, with its tokenizer and pooling.
+    [[nodiscard]] static Embedder open(std::string_view directory_or_repo, OpenOptions options = {}) {
+        const auto directory = checkpoint::resolve(directory_or_repo);
+        return {text::Tokenizer::open(directory), SentenceConfig::read(directory),
+                Encoder::open(directory.string(), options)};
+    }
+
+    Embedder(text::Tokenizer tokenizer, SentenceConfig config, Encoder encoder)
+        : tokenizer_(std::move(tokenizer)), config_(std::move(config)), encoder_(std::move(encoder)) {
+        auto longest = encoder_.config().max_position_embeddings;
+        if (const auto n = tokenizer_.model_max_length()) longest = std::min(longest, *n);
+        if (config_.max_tokens) longest = std::min(longest, *config_.max_tokens);
+        if (tokenizer_.padding())
+            pad_ = tokenizer_.padding()->id;
+        else if (const auto token = tokenizer_.special_token("pad_token"))
+            pad_ = tokenizer_.token_to_id(*token).value_or(0);
+        tokenizer_.set_padding(std::nullopt);
+        text::Truncation cut = tokenizer_.truncation().value_or(text::Truncation{});
+        cut.max_length = static_cast<std::size_t>(std::max<std::int64_t>(longest, 1));
+        cut.stride = 0;
+        tokenizer_.set_truncation(cut);
+    }
+
+    /// (sentences, d) float32 on the CPU, in the order given. Sentences of similar length run together.
+    /// InputError when there are none, or one is not UTF-8.
+    [[nodiscard]] Tensor operator()(std::span<const std::string> sentences, const EmbedOptions& options = {}) const {
+        if (sentences.empty()) throw InputError("There is no sentence to embed.", "give at least one.");
+        if (options.batch_size < 1) {
+            throw InputError("batch_size is " + std::to_string(options.batch_size) + ".", "1 or more is needed.");
+        }
+        std::vector<text::Encoding> encodings;
+        for (const auto& sentence : sentences) encodings.push_back(tokenizer_.encode(sentence));
+        std::vector<std::size_t> order(sentences.size());
+        std::iota(order.begin(), order.end(), std::size_t{0});
+        std::ranges::stable_sort(order, std::greater{}, [&](std::size_t i) { return encodings[i].size(); });
+
+        Tensor vectors;
+        const auto step = static_cast<std::size_t>(options.batch_size);
+        for (std::size_t begin = 0; begin < order.size(); begin += step) {
+            const std::span batch(order.data() + begin, std::min(step, order.size() - begin));
+            const Tensor part = embed(encodings, batch, options);
+            if (!vectors.defined())
+                vectors = at::empty({static_cast<std::int64_t>(order.size()), part.size(1)}, part.options());
+            for (std::size_t i = 0; i < batch.size(); ++i) {
+                vectors[static_cast<std::int64_t>(batch[i])].copy_(part[static_cast<std::int64_t>(i)]);
+            }
+        }
+        if (!options.normalize.value_or(config_.normalize)) return vectors;
+        return vectors / at::linalg_vector_norm(vectors, 2, {1}, true).clamp_min(1e-12);
+    }
+
+    [[nodiscard]] Tensor operator()(std::initializer_list<std::string> sentences,
+                                    const EmbedOptions& options = {}) const {
+        return (*this)(std::span(sentences.begin(), sentences.size()), options);
+    }
+
+    [[nodiscard]] const text::Tokenizer& tokenizer() const noexcept { return tokenizer_; }
+    [[nodiscard]] const Encoder& encoder() const noexcept { return encoder_; }
+
+private:
+    /// The vectors of the encodings that `batch` counts, padded on the right to the longest of them.
+    Tensor embed(const std::vector<text::Encoding>& encodings, std::span<const std::size_t> batch,
+                 const EmbedOptions& options) const {
+        const auto rows = static_cast<std::int64_t>(batch.size());
+        std::size_t longest = 1;
+        for (const auto i : batch) longest = std::max(longest, encodings[i].size());
+        const auto tokens = static_cast<std::int64_t>(longest);
+        const Tensor ids = at::full({rows, tokens}, pad_, at::kLong), types = at::zeros({rows, tokens}, at::kLong),
+                     mask = at::zeros({rows, tokens}, at::kLong);
+        for (std::int64_t row = 0; row < rows; ++row) {
+            const auto& e = encodings[batch[static_cast<std::size_t>(row)]];
+            const auto put = [&](const Tensor& into, const std::vector<std::int64_t>& values) {
+                std::ranges::copy(values, into.mutable_data_ptr<std::int64_t>() + row * tokens);
+            };
+            put(ids, e.ids);
+            put(types, e.type_ids);
+            put(mask, e.attention_mask);
+            if (e.size() == 0) mask[row][0] = 1;  // a tokenizer that adds nothing, and an empty text: the padding token
+        }
+        const at::NoGradGuard no_grad;
+        const auto out = encoder_({.input_ids = ids, .attention_mask = mask, .token_type_ids = types});
+        const Tensor home_mask = mask.to(at::kBool).to(encoder_.device());
+        std::vector<Tensor> parts;
+        const auto modes = options.pooling ? std::vector{*options.pooling} : config_.pooling;
+        for (const auto how : modes) {
+            parts.push_back(run<op::Pool, typename Encoder::Exec>(out.last_hidden_state, home_mask, how));
+        }
+        return at::cat(parts, 1).to(c10::Device(c10::DeviceType::CPU));
+    }
+
+    text::Tokenizer tokenizer_;
+    SentenceConfig config_;
+    Encoder encoder_;
+    std::int64_t pad_ = 0;
+};
+
+}  // namespace silica::task
+#endif  // SILICA_SINGLE_TASK_EMBED_HPP
