@@ -1,4 +1,4 @@
-// expect: OpTag
+// expect: constraint result_of
 // expect: Halve
 #include "silica/device/cpu.hpp"
 #include "silica/run.hpp"

@@ -1,5 +1,4 @@
 // expect: the fourth argument of Model is not a loader
-// expect: this is not a precision policy
 // expect: Model<Arch, Device, Precision, Loader>
 #include "silica/arch/bert.hpp"
 #include "silica/loader/streamed.hpp"
