@@ -35,7 +35,7 @@ InputError refusal(const CLI::App& app, const CLI::ParseError& error) {
     for (const auto* sub : app.get_subcommands()) command = sub;
     const std::string name = command == &app ? "silica" : "silica " + command->get_name();
     const std::string help = "see `" + name + " --help`.";
-    if (error.get_name() == "ExtrasError") {
+    if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
         std::vector<std::string> known;
         for (const auto* option : command->get_options()) known.push_back(option->get_name());
         for (const auto& extra : app.remaining(true)) {
@@ -48,6 +48,23 @@ InputError refusal(const CLI::App& app, const CLI::ParseError& error) {
     return {one_line(error.what()) + ".", help};
 }
 
+/// The first argument is a command or one of the options that stand alone; anything else is answered with the nearest.
+void check_first(const std::string& first, const std::vector<const CLI::App*>& commands) {
+    const bool option = first.starts_with('-');
+    std::vector<std::string> known;
+    if (option) known = {"--help", "-h", "--version"};
+    for (const auto* c : commands) {
+        if (!option) known.push_back(c->get_name());
+    }
+    if (std::ranges::find(known, first) != known.end()) return;
+    std::string list;
+    for (const auto& name : known) list += (list.empty() ? "" : ", ") + name;
+    const auto near = checkpoint::nearest(first, known);
+    throw InputError("There is no " + std::string(option ? "option " : "command ") + quote(first) +
+                         (option ? " before a command." : "."),
+                     (near.empty() ? "" : "did you mean " + near + "? ") + "Known are " + list + ".");
+}
+
 int parse_and_run(int argc, char** argv) {
     CLI::App app("silica: Hugging Face checkpoints on CPUs, Apple GPUs and NVIDIA GPUs", "silica");
     app.set_version_flag("--version", "silica " + std::string(version));
@@ -56,24 +73,13 @@ int parse_and_run(int argc, char** argv) {
     std::vector<Action> actions;
     for (const auto add : {add_bench, add_verify, add_devices, add_support, add_tokenize, add_embed})
         actions.push_back(add(app));
-    const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
+    const CLI::App& all = app;
+    const auto commands = all.get_subcommands([](const CLI::App*) { return true; });
     if (argc < 2) {
         std::cerr << app.help();
         return Exit::bad_input;
     }
-    if (const std::string first = argv[1]; !first.starts_with('-')) {
-        std::vector<std::string> names;
-        std::string list;
-        for (const auto* c : commands) {
-            names.push_back(c->get_name());
-            list += (list.empty() ? "" : ", ") + c->get_name();
-        }
-        if (std::ranges::find(names, first) == names.end()) {
-            const auto near = checkpoint::nearest(first, names);
-            throw InputError("There is no command " + quote(first) + ".",
-                             (near.empty() ? "" : "did you mean " + near + "? ") + "Known are " + list + ".");
-        }
-    }
+    check_first(argv[1], commands);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {

@@ -31,12 +31,12 @@ Subject published(const Family& family, const Published& model) {
     Subject subject{&family, {.name = std::string(model.name), .config = model.config}};
     for (const auto repo : {model.repo, model.name}) {
         try {
-            subject.origin.directory = checkpoint::resolve(repo);
-            if (!fs::is_directory(subject.origin.directory)) continue;
+            const auto snapshot = checkpoint::hub_snapshot({std::string(repo), {}});
+            if (!has_weights(snapshot) || !fs::exists(snapshot / "config.json")) continue;
+            subject.origin.directory = snapshot;
             subject.origin.weights = true;
             return subject;
-        } catch (const CheckpointError&) {  // not in the cache, or only a part of it
-            subject.origin.directory.clear();
+        } catch (const CheckpointError&) {  // not in the cache
         }
     }
     return subject;

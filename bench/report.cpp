@@ -71,7 +71,7 @@ void print_table(std::ostream& out, Output output, const std::vector<Row>& rows)
                  {"vs cpu", true},
                  {"fallbacks"}});
     bool random = false, simulated = false, process_peak = false;
-    std::string against, reasons;
+    std::string against, reasons, notes;
     for (const auto& row : rows) {
         const auto& j = row.job;
         std::vector<std::string> cells = {j.subject->origin.name, std::string(j.head->task)};
@@ -99,6 +99,8 @@ void print_table(std::ostream& out, Output output, const std::vector<Row>& rows)
         simulated = simulated || j.device->simulated() != nullptr;
         process_peak = process_peak || !m.peak_of_row;
         if (faster) against = faster->against;
+        for (const auto& text : m.notes)
+            notes += j.device->label() + " " + j.precision + " " + j.loader + ": " + text + "\n";
     }
     table.print(out, output);
     if (output == Output::csv) return;

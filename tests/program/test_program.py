@@ -32,7 +32,7 @@ class CommandLine(ProgramTest):
         self.refused("bench", "--modle", "bert", says=("'--modle'", "did you mean --model?"))
         self.refused("bench", "--model", "bret", says="did you mean bert?")
         self.refused("bench", "--model", "bert-tinny", says="did you mean bert-tiny?")
-        self.refused("bench", "--model", "bert", "--hardware", "cdua", says="did you mean cuda?")
+        self.refused("bench", "--model", "bert", "--hardware", "cudaa", says="did you mean cuda?")
         self.refused("bench", "--model", "bert", "--precision", "float23", says="did you mean float32?")
         self.refused("bench", "--model", "bert", "--precision", "bfloat61", says="did you mean bfloat16?")
         self.refused("bench", "--model", "bert", "--loader", "maped", says="did you mean mapped?")
