@@ -13,17 +13,18 @@
 
 namespace silica::bench {
 
-/// Renders each line {"messages", "add_generation_prompt"?, "tools"?} of `in` and writes {"text"}, or {"error"} where the
-/// template or the messages refuse, to `out`. InputError names a line that is no such object. Returns 0.
+/// Renders each line {"messages", "add_generation_prompt"?, "tools"?} of `in` and writes {"text"}, or {"error"} where
+/// the template or the messages refuse, to `out`. InputError names a line that is no such object. Returns 0.
 inline int template_jsonl(std::istream& in, std::ostream& out, const text::ChatTemplate& chat) {
     std::string line;
     for (std::size_t number = 1; std::getline(in, line); ++number) {
         if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
         const std::string place = "Line " + std::to_string(number) + " of the JSON lines";
         const auto refuse = [&place](const std::string& problem) {
-            throw InputError(place + " " + problem + ".",
-                             "Write each line as {\"messages\": [...]}, with \"add_generation_prompt\" (true or false) and "
-                             "\"tools\" (a list) where wanted.");
+            throw InputError(
+                place + " " + problem + ".",
+                "Write each line as {\"messages\": [...]}, with \"add_generation_prompt\" (true or false) and "
+                "\"tools\" (a list) where wanted.");
         };
         Json request;
         try {
@@ -40,8 +41,9 @@ inline int template_jsonl(std::istream& in, std::ostream& out, const text::ChatT
         }
         nlohmann::json answer;
         try {
-            answer["text"] = chat.render(*messages, {.add_generation_prompt = prompt && prompt->is_bool() && prompt->boolean(),
-                                                     .tools = request.find("tools")});
+            answer["text"] =
+                chat.render(*messages, {.add_generation_prompt = prompt && prompt->is_bool() && prompt->boolean(),
+                                        .tools = request.find("tools")});
         } catch (const InputError& e) {
             answer["error"] = e.what();
         }
