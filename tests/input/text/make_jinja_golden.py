@@ -3,6 +3,7 @@
 
 Run by hand: make_jinja_golden.py
 """
+import copy
 import datetime
 import json
 import os
@@ -24,7 +25,7 @@ def render(template, context):
     import jinja2
 
     try:
-        text = utils._compile_jinja_template(template).render(**context)
+        text = utils._compile_jinja_template(template).render(**copy.deepcopy(context))  # |indent changes a list
         text.encode()
         return {"text": text}
     except RecursionError:

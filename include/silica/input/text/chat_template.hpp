@@ -63,6 +63,9 @@ public:
         if (options.tools && !options.tools->is_null() && !options.tools->is_array()) {
             throw InputError("The tools are " + options.tools->brief() + ".", "Give a list of function schemas.");
         }
+        if (options.more && !options.more->is_object()) {
+            throw InputError("The template's variables are " + options.more->brief() + ".", "Give an object.");
+        }
         const bool tools = options.tools && !options.tools->is_null();
         return choose(tools).render(
             [&](jinja::Session& session) {

@@ -123,7 +123,8 @@ namespace detail {
         session.take(item.size());
         out += item;
     }
-    if (several ? used < value.list().items.size() : used == 0 && !value.is_dict() && !value.is_sequence()) {
+    if (several ? used < value.list().items.size()
+                : used == 0 && !value.is_dict() && !value.is_sequence() && !value.holds<const Range>()) {
         throw Problem("formats more values than it names");
     }
     return out;

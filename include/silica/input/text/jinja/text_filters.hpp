@@ -134,8 +134,10 @@ namespace silica::text::jinja::detail {
     if (name == "capitalize") return plain(capitalize);
     if (name == "title") return plain(filter_title);
     if (name == "escape" || name == "e") return plain(escaped);
-    if (name == "urlencode")
-        return v.is_text() ? plain(url_encoded) : throw Problem("encodes something else than a string");
+    if (name == "urlencode") {
+        if (!v.is_text() && iterable(v)) throw Problem("encodes a list for a URL, which Silica does not know");
+        return plain(url_encoded);
+    }
     if (name == "replace") {
         const Bound b(name, args, {"old", "new", "count"}, 2);
         Args inner{.at = {session.text(text_of(session, *b[0])), session.text(text_of(session, *b[1]))}};
