@@ -104,7 +104,10 @@ void check_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Ke
     CHECK(y.scalar_type() == P::compute);
     CHECK(y.device() == home);
     CHECK(test::differs(y, attention_equation(q, k, v, mask, causal, scale), test::tolerance<P>()) == "");
-    CHECK(fallbacks.report().empty());
+    // MPS before LibTorch 2.12 declines a v whose head size is not that of q: device/mps/attention.hpp.
+    const bool declined =
+        D::type == c10::DeviceType::MPS && device::mps::libtorch_before(2, 12) && q.size(-1) != v.size(-1);
+    CHECK(fallbacks.report().empty() != declined);
 }
 
 /// (batch, heads, tokens, d) as a network makes it: cut from (batch, tokens, heads * d), so that it is strided.
