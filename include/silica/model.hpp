@@ -1,17 +1,6 @@
 #pragma once
 /// Model<Arch, Device, Precision, Loader>: a network with its weights, ready to be called. Start reading here.
 
-#include <chrono>
-#include <filesystem>
-#include <map>
-#include <string>
-#include <string_view>
-#include <utility>
-
-#include <ATen/core/grad_mode.h>
-#include <c10/core/DeviceGuard.h>
-#include <c10/core/impl/VirtualGuardImpl.h>
-
 #include "silica/arch/concept.hpp"
 #include "silica/checkpoint/config.hpp"
 #include "silica/checkpoint/hub.hpp"
@@ -22,6 +11,17 @@
 #include "silica/loader/in_memory.hpp"
 #include "silica/loader/mapped.hpp"
 #include "silica/placement.hpp"
+
+#include <ATen/core/grad_mode.h>
+#include <c10/core/DeviceGuard.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
 
 namespace silica {
 

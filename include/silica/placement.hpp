@@ -1,9 +1,8 @@
 #pragma once
 /// Where each op of a network runs: known when the program is compiled.
 
-#include <array>
-#include <concepts>
-#include <string_view>
+#include "silica/exec.hpp"
+#include "silica/op/concept.hpp"
 
 #include <boost/hana/bool.hpp>
 #include <boost/hana/filter.hpp>
@@ -11,8 +10,9 @@
 #include <boost/hana/type.hpp>
 #include <boost/hana/unpack.hpp>
 
-#include "silica/exec.hpp"
-#include "silica/op/concept.hpp"
+#include <array>
+#include <concepts>
+#include <string_view>
 
 namespace silica {
 

@@ -1,13 +1,13 @@
 #pragma once
 /// Weights packed once, for the kernel that will use them.
 
+#include "silica/placement.hpp"
+
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <tuple>
 #include <utility>
-
-#include "silica/placement.hpp"
 
 namespace silica {
 

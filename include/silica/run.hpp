@@ -8,19 +8,19 @@
 /// decline | `Kernel::accepts(args...)` is false                               | one branch, then the next candidate |
 /// | 4 recover | NotImplementedError; out of memory again after `empty_cache()`    | nothing until it happens |
 
-#include <chrono>
-#include <exception>
-#include <string>
-#include <tuple>
-
-#include <ATen/core/Tensor.h>
-#include <c10/util/Exception.h>
-
 #include "silica/core/error.hpp"
 #include "silica/core/transfer.hpp"
 #include "silica/fallback.hpp"
 #include "silica/placement.hpp"
 #include "silica/prepared.hpp"
+
+#include <ATen/core/Tensor.h>
+#include <c10/util/Exception.h>
+
+#include <chrono>
+#include <exception>
+#include <string>
+#include <tuple>
 
 namespace silica {
 namespace detail {

@@ -3030,6 +3030,5515 @@ private:
 
 }  // namespace silica::text
 #endif  // SILICA_SINGLE_INPUT_TEXT_ADDED_TOKENS_HPP
+// ---- silica/input/text/chat_template.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_CHAT_TEMPLATE_HPP
+#define SILICA_SINGLE_INPUT_TEXT_CHAT_TEMPLATE_HPP
+/// The chat template of a checkpoint: messages to the prompt that the model was trained on, as
+/// transformers' apply_chat_template renders it.
+
+// ---- silica/core/json.hpp
+#ifndef SILICA_SINGLE_CORE_JSON_HPP
+#define SILICA_SINGLE_CORE_JSON_HPP
+/// JSON documents kept as values: configurations. Built on the reader that checkpoint headers use; small, since every
+/// program that opens a model compiles it.
+
+// ---- silica/core/json_reader.hpp
+#ifndef SILICA_SINGLE_CORE_JSON_READER_HPP
+#define SILICA_SINGLE_CORE_JSON_READER_HPP
+/// Reads JSON front to back without keeping it: the headers and indexes of checkpoints, which come from strangers and
+/// may be 100 MB. One pass, memory only for the string at hand, nesting bounded. (`core/json.hpp` keeps whole
+/// documents.)
+
+// ---- silica/core/quote.hpp
+#ifndef SILICA_SINGLE_CORE_QUOTE_HPP
+#define SILICA_SINGLE_CORE_QUOTE_HPP
+/// Names from files and users, made fit to print in an error.
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace silica {
+
+/// `name` in single quotes, fit to print: cut after 120 bytes, control bytes shown as '?'.
+[[nodiscard]] inline std::string quote(std::string_view name) {
+    constexpr std::size_t longest = 120;
+    std::string out = "'";
+    for (const char c : name.substr(0, longest)) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+    if (name.size() > longest) {
+        while (out.size() > 1 && (static_cast<unsigned char>(out.back()) & 0xc0U) == 0x80U) out.pop_back();
+        if (static_cast<unsigned char>(out.back()) >= 0xc0U) out.pop_back();
+        out += "...";
+    }
+    return out + "'";
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_QUOTE_HPP
+// ---- silica/core/utf8.hpp
+#ifndef SILICA_SINGLE_CORE_UTF8_HPP
+#define SILICA_SINGLE_CORE_UTF8_HPP
+/// UTF-8: checking it, writing it.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+namespace silica {
+
+/// The position of the first byte that is not well-formed UTF-8 (RFC 3629), or text.size().
+[[nodiscard]] inline std::size_t first_bad_utf8(std::string_view text) noexcept {
+    const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    std::size_t i = 0;
+    while (i < text.size()) {
+        if (text.size() - i >= 8) {  // eight ASCII bytes at a time
+            std::uint64_t word = 0;
+            std::memcpy(&word, text.data() + i, 8);
+            if ((word & 0x8080808080808080U) == 0) {
+                i += 8;
+                continue;
+            }
+        }
+        const unsigned lead = at(i);
+        if (lead < 0x80) {
+            ++i;
+            continue;
+        }
+        const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+        if (lead < 0xc2 || lead > 0xf4 || text.size() - i < length) return i;
+        const unsigned second = at(i + 1);
+        const unsigned low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;   // no overlong forms
+        const unsigned high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;  // no surrogates, nothing over 10FFFF
+        if (second < low || second > high) return i;
+        for (std::size_t k = 2; k < length; ++k)
+            if ((at(i + k) & 0xc0U) != 0x80U) return i;
+        i += length;
+    }
+    return i;
+}
+
+/// Appends the UTF-8 form of a code point (at most 0x10FFFF, no surrogate).
+inline void append_utf8(std::string& out, std::uint32_t code) {
+    const auto put = [&](std::uint32_t byte) { out += static_cast<char>(static_cast<unsigned char>(byte)); };
+    if (code < 0x80) return put(code);
+    if (code < 0x800) {
+        put(0xc0U | code >> 6U);
+    } else {
+        if (code < 0x10000) {
+            put(0xe0U | code >> 12U);
+        } else {
+            put(0xf0U | code >> 18U);
+            put(0x80U | (code >> 12U & 0x3fU));
+        }
+        put(0x80U | (code >> 6U & 0x3fU));
+    }
+    put(0x80U | (code & 0x3fU));
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_UTF8_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace silica {
+
+/// A cursor over JSON text. Every function reads one thing or throws a CheckpointError that says where and why.
+class JsonReader {
+public:
+    /// `source` names the text in errors ("model.safetensors: header"); `remedy` is their second half.
+    JsonReader(std::string_view text, std::string source, std::string remedy)
+        : text_(text), source_(std::move(source)), remedy_(std::move(remedy)) {
+        at_ = first_bad_utf8(text_);
+        if (at_ != text_.size()) fail("is not UTF-8");
+        at_ = 0;
+    }
+
+    /// Throws: the text, at this line and column, `problem` ("has no member 'dtype'").
+    [[noreturn]] void fail(std::string_view problem) const {
+        const auto before = text_.substr(0, std::min(at_, text_.size()));
+        const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+        const auto newline = before.rfind('\n');
+        const auto column = newline == std::string_view::npos ? before.size() + 1 : before.size() - newline;
+        throw CheckpointError(source_ + " (line " + std::to_string(line) + ", column " + std::to_string(column) + ") " +
+                                  std::string(problem) + ".",
+                              remedy_);
+    }
+
+    /// The next byte that is not white space, not consumed; 0 at the end.
+    [[nodiscard]] char peek() noexcept {
+        while (at_ < text_.size() &&
+               (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\r' || text_[at_] == '\t'))
+            ++at_;
+        return at_ < text_.size() ? text_[at_] : '\0';
+    }
+
+    /// Reads an object; `member(key)` must read the value that follows.
+    template <class Member>
+    void object(Member&& member) {
+        sequence('{', '}', "an object", [&] {
+            std::string key = string();
+            expect(':');
+            member(std::move(key));
+        });
+    }
+
+    /// Reads an array; `item()` must read one value.
+    template <class Item>
+    void array(Item&& item) {
+        sequence('[', ']', "an array", item);
+    }
+
+    /// Reads a string, with its escapes replaced.
+    [[nodiscard]] std::string string() {
+        if (peek() != '"') fail("should have a string here");
+        ++at_;
+        std::string out;
+        while (true) {
+            const auto end = std::find_if(text_.begin() + static_cast<std::ptrdiff_t>(at_), text_.end(), [](char c) {
+                return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20;
+            });
+            const auto stop = static_cast<std::size_t>(end - text_.begin());
+            out.append(text_, at_, stop - at_);
+            at_ = stop;
+            if (at_ == text_.size()) fail("ends inside a string");
+            if (text_[at_] == '"') break;
+            if (text_[at_] != '\\') fail("has a control character in a string");
+            escape(out);
+        }
+        ++at_;
+        return out;
+    }
+
+    /// Reads a whole number from 0 to 2^64 - 1; `what()` names it in errors.
+    template <class What>
+    [[nodiscard]] std::uint64_t number(What&& what) {
+        const char first = peek();
+        if (first < '0' || first > '9') fail(what() + " should be a whole number, 0 or more");
+        const std::size_t begin = at_;
+        std::uint64_t value = 0;
+        for (; at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_) {
+            const auto digit = static_cast<std::uint64_t>(text_[at_] - '0');
+            if (value > (std::numeric_limits<std::uint64_t>::max() - digit) / 10) fail(what() + " is 2^64 or more");
+            value = value * 10 + digit;
+        }
+        if (first == '0' && at_ - begin > 1) fail(what() + " has a leading zero");
+        if (at_ < text_.size() && (text_[at_] == '.' || text_[at_] == 'e' || text_[at_] == 'E'))
+            fail(what() + " should be a whole number");
+        return value;
+    }
+
+    /// Reads `null` if that comes next.
+    [[nodiscard]] bool null() {
+        if (peek() != 'n') return false;
+        literal("null");
+        return true;
+    }
+
+    /// Reads `word`: true, false, null, and what Python writes besides.
+    void literal(std::string_view word) {
+        if (text_.substr(at_, word.size()) != word) fail("is not valid JSON");
+        at_ += word.size();
+    }
+
+    /// Whether this comes next.
+    [[nodiscard]] bool starts_with(std::string_view word) const noexcept {
+        return text_.substr(at_, word.size()) == word;
+    }
+
+    /// Reads a number of any kind and returns its text.
+    [[nodiscard]] std::string_view number_literal() {
+        static_cast<void>(peek());
+        const std::size_t begin = at_;
+        const auto next = [this](std::string_view set) {
+            return at_ < text_.size() && set.find(text_[at_]) != std::string_view::npos && (++at_, true);
+        };
+        static_cast<void>(next("-"));
+        if (!next("0")) digits();
+        if (next(".")) digits();
+        if (next("eE")) {
+            static_cast<void>(next("+-"));
+            digits();
+        }
+        return text_.substr(begin, at_ - begin);
+    }
+
+    /// Reads any value and forgets it.
+    void skip() {
+        switch (peek()) {
+            case '{':
+                return object([this](const std::string&) { skip(); });
+            case '[':
+                return array([this] { skip(); });
+            case '"':
+                return static_cast<void>(string());
+            case 't':
+                return literal("true");
+            case 'f':
+                return literal("false");
+            case 'n':
+                return literal("null");
+            default:
+                static_cast<void>(number_literal());
+        }
+    }
+
+    /// Throws unless nothing but white space is left.
+    void end() {
+        if (peek() != '\0' || at_ != text_.size()) fail("has more text after the end of the JSON");
+    }
+
+private:
+    template <class Item>
+    void sequence(char open, char close, std::string_view what, Item&& item) {
+        constexpr int deepest = 64;
+        if (peek() != open) fail("should have " + std::string(what) + " here");
+        if (++depth_ > deepest) fail("is nested more than 64 deep");
+        ++at_;
+        if (peek() == close) {
+            ++at_;
+        } else {
+            while (true) {
+                item();
+                const char c = peek();
+                if (c != ',' && c != close) fail(at_ == text_.size() ? "ends too early" : "is not valid JSON");
+                ++at_;
+                if (c == close) break;
+            }
+        }
+        --depth_;
+    }
+
+    void expect(char c) {
+        if (peek() != c) fail(std::string("should have '") + c + "' here");
+        ++at_;
+    }
+
+    void digits() {
+        const std::size_t begin = at_;
+        while (at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9') ++at_;
+        if (at_ == begin) fail(at_ == text_.size() ? "ends too early" : "is not valid JSON");
+    }
+
+    unsigned hex4() {
+        unsigned value = 0;
+        for (int i = 0; i < 4; ++i, ++at_) {
+            const char c = at_ < text_.size() ? text_[at_] : '\0';
+            const char lower = static_cast<char>(c | 0x20);
+            if (c >= '0' && c <= '9')
+                value = value * 16 + static_cast<unsigned>(c - '0');
+            else if (lower >= 'a' && lower <= 'f')
+                value = value * 16 + static_cast<unsigned>(lower - 'a' + 10);
+            else
+                fail("has a bad \\u escape");
+        }
+        return value;
+    }
+
+    void escape(std::string& out) {
+        constexpr std::string_view letters = "\"\\/bfnrt", meanings = "\"\\/\b\f\n\r\t";
+        ++at_;
+        const char c = at_ < text_.size() ? text_[at_] : '\0';
+        ++at_;
+        if (const auto k = letters.find(c); c != '\0' && k != std::string_view::npos) {
+            out += meanings[k];
+            return;
+        }
+        if (c != 'u') fail("has a bad escape in a string");
+        std::uint32_t code = hex4();
+        if (code >= 0xd800 && code < 0xdc00 && text_.substr(std::min(at_, text_.size()), 2) == "\\u") {
+            at_ += 2;
+            const std::uint32_t low = hex4();
+            if (low < 0xdc00 || low > 0xdfff) fail("has half of a surrogate pair");
+            code = 0x10000 + ((code - 0xd800) << 10U) + (low - 0xdc00);
+        } else if (code >= 0xd800 && code < 0xe000) {
+            fail("has half of a surrogate pair");
+        }
+        append_utf8(out, code);
+    }
+
+    std::string_view text_;
+    std::string source_, remedy_;
+    std::size_t at_ = 0;
+    int depth_ = 0;
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_JSON_READER_HPP
+
+#include <cstdint>
+#include <limits>
+#include <locale>
+#include <set>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace silica {
+
+/// A parsed value. Objects keep the order of the file; a name that stands twice in one object is an error of parsing.
+class Json {
+public:
+    using Array = std::vector<Json>;
+    using Object = std::vector<std::pair<std::string, Json>>;
+
+    Json() = default;
+    template <class T>
+        requires(!std::is_same_v<std::remove_cvref_t<T>, Json>)
+    explicit Json(T value) : value_(std::move(value)) {}
+
+    /// Parses a whole text (RFC 8259, and the NaN and Infinity that Python writes). `source` names it in errors:
+    /// ConfigError with line and column.
+    [[nodiscard]] static Json parse(std::string_view text, const std::string& source);
+
+    [[nodiscard]] bool is_null() const { return holds<std::monostate>(); }
+    [[nodiscard]] bool is_bool() const { return holds<bool>(); }
+    [[nodiscard]] bool is_integer() const { return holds<std::int64_t>(); }
+    [[nodiscard]] bool is_number() const { return holds<std::int64_t>() || holds<double>(); }
+    [[nodiscard]] bool is_string() const { return holds<std::string>(); }
+    [[nodiscard]] bool is_array() const { return holds<Array>(); }
+    [[nodiscard]] bool is_object() const { return holds<Object>(); }
+
+    // Each of these is called only after the question above said yes.
+    [[nodiscard]] bool boolean() const { return std::get<bool>(value_); }
+    [[nodiscard]] std::int64_t integer() const { return std::get<std::int64_t>(value_); }
+    [[nodiscard]] double number() const {
+        return holds<double>() ? std::get<double>(value_) : static_cast<double>(integer());
+    }
+    [[nodiscard]] const std::string& string() const { return std::get<std::string>(value_); }
+    [[nodiscard]] const Array& array() const { return std::get<Array>(value_); }
+    [[nodiscard]] const Object& object() const { return std::get<Object>(value_); }
+
+    /// The value of a name; null when this is no object or has no such name.
+    [[nodiscard]] const Json* find(std::string_view name) const {
+        if (!is_object()) return nullptr;
+        for (const auto& [key, value] : object()) {
+            if (key == name) return &value;
+        }
+        return nullptr;
+    }
+
+    /// The value as short text for an error: `true`, `-3`, `"gelu"`, `a list`.
+    [[nodiscard]] std::string brief() const {
+        if (is_null()) return "null";
+        if (is_bool()) return boolean() ? "true" : "false";
+        if (is_integer()) return std::to_string(integer());
+        if (is_string()) return quote(string());
+        if (is_array()) return "a list";
+        if (is_object()) return "an object";
+        std::ostringstream text;
+        text.imbue(std::locale::classic());
+        text << number();
+        return text.str();
+    }
+
+private:
+    template <class T>
+    [[nodiscard]] bool holds() const {
+        return std::holds_alternative<T>(value_);
+    }
+    std::variant<std::monostate, bool, std::int64_t, double, std::string, Array, Object> value_;
+};
+
+namespace detail {
+
+/// The value of a JSON number: an integer where it is one and fits, else the nearest double.
+inline Json json_number(std::string_view literal) {
+    std::istringstream in{std::string(literal)};
+    in.imbue(std::locale::classic());
+    if (literal.find_first_of(".eE") == std::string_view::npos) {
+        std::int64_t whole = 0;
+        if (in >> whole) return Json(whole);
+        in.clear();
+        in.str(std::string(literal));
+    }
+    double value = 0;
+    if (!(in >> value) && value != 0)
+        value = value < 0 ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
+    return Json(value);
+}
+
+inline Json json_value(JsonReader& in) {
+    switch (in.peek()) {
+        case '{': {
+            Json::Object members;
+            std::set<std::string> seen;
+            in.object([&](std::string name) {
+                if (!seen.insert(name).second) in.fail("has the name " + quote(name) + " twice in one object");
+                members.emplace_back(std::move(name), json_value(in));
+            });
+            return Json(std::move(members));
+        }
+        case '[': {
+            Json::Array items;
+            in.array([&] { items.push_back(json_value(in)); });
+            return Json(std::move(items));
+        }
+        case '"':
+            return Json(in.string());
+        case 't':
+            in.literal("true");
+            return Json(true);
+        case 'f':
+            in.literal("false");
+            return Json(false);
+        case 'n':
+            in.literal("null");
+            return {};
+        case 'N':
+            in.literal("NaN");
+            return Json(std::numeric_limits<double>::quiet_NaN());
+        case 'I':
+            in.literal("Infinity");
+            return Json(std::numeric_limits<double>::infinity());
+        default:
+            break;
+    }
+    if (in.starts_with("-I")) {
+        in.literal("-Infinity");
+        return Json(-std::numeric_limits<double>::infinity());
+    }
+    return json_number(in.number_literal());
+}
+
+}  // namespace detail
+
+inline Json Json::parse(std::string_view text, const std::string& source) {
+    if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+    try {
+        JsonReader in(text, source, "Correct the file, or download it again.");
+        Json value = detail::json_value(in);
+        in.end();
+        return value;
+    } catch (const CheckpointError& e) {
+        throw ConfigError(e.problem(), e.remedy());
+    }
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_JSON_HPP
+// ---- silica/input/text/file.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_FILE_HPP
+#define SILICA_SINGLE_INPUT_TEXT_FILE_HPP
+/// Reading tokenizer files.
+
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace silica::text {
+
+/// Whether a regular file of this name is in the directory.
+[[nodiscard]] inline bool has_file(const std::filesystem::path& directory, const char* name) {
+    std::error_code ignored;
+    return std::filesystem::is_regular_file(directory / name, ignored);
+}
+
+/// The bytes of a file. ConfigError where it cannot be read or is larger than any tokenizer.
+[[nodiscard]] inline std::string read_file(const std::filesystem::path& path) {
+    constexpr std::uintmax_t largest = std::uintmax_t{1} << 29;
+    std::error_code error;
+    const auto size = std::filesystem::file_size(path, error);
+    if (!error && size > largest) {
+        throw ConfigError(path.string() + " has " + std::to_string(size) + " bytes, more than any tokenizer file.",
+                          "Take the file from the model's repository again.");
+    }
+    std::ifstream in(path, std::ios::binary);
+    std::string bytes(error ? 0 : static_cast<std::size_t>(size), '\0');
+    if (error || !in || !in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()))) {
+        throw ConfigError(path.string() + " cannot be read.", "Check that the file exists and that you may read it.");
+    }
+    return bytes;
+}
+
+/// Parses JSON. `name` is the file, for the error.
+[[nodiscard]] inline nlohmann::json parse_json(std::string_view text, const std::string& name) {
+    try {
+        return nlohmann::json::parse(text);
+    } catch (const nlohmann::json::exception& error) {
+        std::string what = error.what();
+        if (const auto colon = what.find("] "); colon != std::string::npos) what.erase(0, colon + 2);
+        // It quotes bytes of the file.
+        what = utf8::lossy(std::string_view(what).substr(0, 300));
+        throw ConfigError(name + " is not valid JSON (" + what + ").",
+                          "Take the file from the model's repository again.");
+    }
+}
+
+}  // namespace silica::text
+#endif  // SILICA_SINGLE_INPUT_TEXT_FILE_HPP
+// ---- silica/input/text/jinja/template.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_TEMPLATE_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_TEMPLATE_HPP
+/// A Jinja template: parsed once, rendered often.
+
+// ---- silica/input/text/jinja/interpreter.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_INTERPRETER_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_INTERPRETER_HPP
+/// Runs statements.
+
+// ---- silica/input/text/jinja/blocks.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_BLOCKS_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_BLOCKS_HPP
+/// What blocks share: scopes, captured output, assignment, and macros.
+
+// ---- silica/input/text/jinja/evaluator.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_EVALUATOR_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_EVALUATOR_HPP
+/// Computes expressions.
+
+// ---- silica/input/text/jinja/arithmetic.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_ARITHMETIC_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_ARITHMETIC_HPP
+/// Python's arithmetic: + - * / // % **. Integers have 64 bits; more is a Problem.
+
+// ---- silica/input/text/jinja/operators.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_OPERATORS_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_OPERATORS_HPP
+/// Python's operators on values: truth, equality, order, membership, length, iteration.
+
+// ---- silica/input/text/jinja/print.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_PRINT_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_PRINT_HPP
+/// Python's str() and repr() of values.
+
+// ---- silica/input/text/jinja/session.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_SESSION_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_SESSION_HPP
+/// What bounds one rendering: templates are untrusted, so steps, memory and nesting are counted.
+
+// ---- silica/input/text/jinja/value.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_VALUE_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_VALUE_HPP
+/// The values of a template: Python's, as far as templates can see them. Cheap to copy; all but namespaces, iterators
+/// and loops are immutable.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace silica::text::jinja {
+
+struct List;
+struct Dict;
+struct Range;
+struct Iterator;
+struct View;
+struct Namespace;
+struct Callable;
+struct Loop;
+
+/// Jinja's Undefined: prints as nothing, is false, and cannot be used otherwise. `problem` says what is missing.
+struct Undefined {
+    std::shared_ptr<const std::string> problem = {};
+};
+/// Python's None.
+struct None {};
+
+/// One value.
+class Value {
+public:
+    using Text = std::shared_ptr<const std::string>;
+
+    Value() = default;  ///< undefined
+    Value(Undefined v) : data_(std::move(v)) {}
+    Value(None v) : data_(v) {}
+    explicit Value(bool v) : data_(v) {}
+    explicit Value(std::int64_t v) : data_(v) {}
+    explicit Value(double v) : data_(v) {}
+    explicit Value(std::string v) : data_(std::make_shared<const std::string>(std::move(v))) {}
+    explicit Value(const char* v) : Value(std::string(v)) {}
+    template <class T>
+    explicit Value(std::shared_ptr<T> v) : data_(std::move(v)) {}
+
+    template <class T>
+    [[nodiscard]] bool is() const noexcept {
+        return std::holds_alternative<T>(data_);
+    }
+    /// Whether it holds a reference to a T.
+    template <class T>
+    [[nodiscard]] bool holds() const noexcept {
+        return is<std::shared_ptr<T>>();
+    }
+    template <class T>
+    [[nodiscard]] const std::shared_ptr<T>& ref() const {
+        return std::get<std::shared_ptr<T>>(data_);
+    }
+
+    [[nodiscard]] bool is_undefined() const noexcept { return is<Undefined>(); }
+    [[nodiscard]] bool is_none() const noexcept { return is<None>(); }
+    [[nodiscard]] bool is_bool() const noexcept { return is<bool>(); }
+    /// An int; True and False are no ints here (`is_whole` counts them as such).
+    [[nodiscard]] bool is_integer() const noexcept { return is<std::int64_t>(); }
+    [[nodiscard]] bool is_whole() const noexcept { return is_integer() || is_bool(); }
+    [[nodiscard]] bool is_real() const noexcept { return is<double>(); }
+    [[nodiscard]] bool is_number() const noexcept { return is_whole() || is_real(); }
+    [[nodiscard]] bool is_text() const noexcept { return is<Text>(); }
+    [[nodiscard]] bool is_sequence() const noexcept { return holds<const List>(); }
+    [[nodiscard]] bool is_dict() const noexcept { return holds<const Dict>(); }
+
+    // Each of these is called only after the question above said yes.
+    [[nodiscard]] bool boolean() const { return std::get<bool>(data_); }
+    [[nodiscard]] std::int64_t whole() const { return is_bool() ? boolean() : std::get<std::int64_t>(data_); }
+    [[nodiscard]] double number() const { return is_real() ? std::get<double>(data_) : static_cast<double>(whole()); }
+    [[nodiscard]] const std::string& text() const { return *std::get<Text>(data_); }
+    [[nodiscard]] const List& list() const { return *ref<const List>(); }
+    [[nodiscard]] const Dict& dict() const { return *ref<const Dict>(); }
+    [[nodiscard]] const Undefined& undefined() const { return std::get<Undefined>(data_); }
+
+private:
+    std::variant<Undefined, None, bool, std::int64_t, double, Text, std::shared_ptr<const List>,
+                 std::shared_ptr<const Dict>, std::shared_ptr<const Range>, std::shared_ptr<Iterator>,
+                 std::shared_ptr<const View>, std::shared_ptr<Namespace>, std::shared_ptr<const Callable>,
+                 std::shared_ptr<Loop>>
+        data_;
+};
+
+using Values = std::vector<Value>;
+
+/// A list or a tuple.
+struct List {
+    Values items = {};
+    bool is_tuple = false;
+    unsigned depth = 1;  ///< of nesting
+};
+/// A dict: pairs in order, keys differ.
+struct Dict {
+    std::vector<std::pair<Value, Value>> items = {};
+    unsigned depth = 1;
+};
+/// range(start, stop, step).
+struct Range {
+    std::int64_t start = 0, stop = 0, step = 1;
+    [[nodiscard]] std::int64_t size() const noexcept {
+        if (step > 0) return start < stop ? (stop - start - 1) / step + 1 : 0;
+        return start > stop ? (start - stop - 1) / -step + 1 : 0;
+    }
+};
+/// What map, select, reverse and their like return: passes once.
+struct Iterator {
+    Values items = {};
+    std::size_t next = 0;
+};
+/// dict.keys(), dict.values(), dict.items().
+struct View {
+    std::shared_ptr<const Dict> of;
+    std::string name;  ///< "keys", "values", "items"
+};
+/// namespace(...): its attributes can be set.
+struct Namespace {
+    Dict attributes = {};
+};
+
+/// The arguments of a call, a filter or a test.
+struct Args {
+    Values at = {};
+    std::vector<std::pair<std::string, Value>> named = {};
+};
+
+struct Statement;
+struct Scope;
+
+/// What can be called: a global function, a method with its object, or a macro with the scope it stands in.
+struct Callable {
+    std::string name;
+    Value self = {};
+    bool is_method = false;
+    const Statement* macro = nullptr;
+    std::shared_ptr<Scope> scope = {};
+};
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_VALUE_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <ctime>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace silica::text::jinja {
+
+/// Something a template does that cannot be done. The template's name and the line are added where it is caught.
+struct Problem : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+/// The text that a template passed to raise_exception.
+struct Raised : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+/// Local time; tests pass their own.
+using Clock = std::function<std::tm()>;
+
+/// One rendering: what it has spent, where it is, and the namespaces it made.
+class Session {
+public:
+    static constexpr std::size_t most_steps = 10'000'000;            ///< about a second
+    static constexpr std::size_t most_bytes = std::size_t{1} << 28;  ///< of all values ever made
+    static constexpr unsigned most_depth = 400;     ///< of calls, blocks and expressions inside each other
+    static constexpr unsigned deepest_value = 100;  ///< of lists in lists
+
+    explicit Session(Clock now) : clock(std::move(now)) {}
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+    ~Session() {
+        for (const auto& made : namespaces_) made->attributes.items.clear();  // they may hold each other
+    }
+
+    /// Counts work. Problem when there was too much.
+    void spend(std::size_t steps) {
+        if (steps > most_steps - steps_) {
+            throw Problem("takes more than " + std::to_string(most_steps) + " steps; it may loop for ever");
+        }
+        steps_ += steps;
+    }
+    /// Counts memory before it is taken.
+    void take(std::size_t bytes) {
+        if (bytes > most_bytes - bytes_) {
+            throw Problem("makes more than " + std::to_string(most_bytes >> 20) + " MB of text and lists");
+        }
+        bytes_ += bytes;
+        spend(bytes / 64);
+    }
+
+    /// A string value.
+    [[nodiscard]] Value text(std::string s) {
+        take(s.size() + 32);
+        return Value(std::move(s));
+    }
+    [[nodiscard]] Value list(Values items, bool is_tuple = false) {
+        take((items.size() + 2) * sizeof(Value));
+        unsigned deepest = 0;
+        for (const auto& item : items) deepest = std::max(deepest, depth_of(item));
+        return Value(std::shared_ptr<const List>(new List{std::move(items), is_tuple, deeper(deepest)}));
+    }
+    [[nodiscard]] Value tuple(Values items) { return list(std::move(items), true); }
+    [[nodiscard]] Value pair(Value a, Value b) { return tuple({std::move(a), std::move(b)}); }
+    [[nodiscard]] Value dict(Dict made) {
+        take((made.items.size() + 1) * 2 * sizeof(Value));
+        unsigned deepest = 0;
+        for (const auto& [key, value] : made.items) deepest = std::max(deepest, depth_of(value));
+        made.depth = deeper(deepest);
+        return Value(std::make_shared<const Dict>(std::move(made)));
+    }
+    [[nodiscard]] Value iterator(Values items) {
+        take((items.size() + 2) * sizeof(Value));
+        unsigned deepest = 0;
+        for (const auto& item : items) deepest = std::max(deepest, depth_of(item));
+        if (deepest > 0) static_cast<void>(deeper(deepest));
+        return Value(std::make_shared<Iterator>(Iterator{std::move(items), 0}));
+    }
+    [[nodiscard]] Value make_namespace(Dict attributes) {
+        take(128);
+        auto made = std::make_shared<Namespace>(Namespace{std::move(attributes)});
+        namespaces_.push_back(made);
+        return Value(std::move(made));
+    }
+    /// Undefined, with the reason for whoever uses it.
+    [[nodiscard]] Value missing(std::string problem) {
+        take(problem.size() + 32);
+        return Undefined{std::make_shared<const std::string>(std::move(problem))};
+    }
+
+    Clock clock;
+    unsigned line = 1, depth = 0;
+
+private:
+    [[nodiscard]] static unsigned depth_of(const Value& v) {
+        if (v.is_sequence()) return v.list().depth;
+        if (v.is_dict()) return v.dict().depth;
+        if (v.holds<const View>()) return v.ref<const View>()->of->depth + 1;
+        if (v.holds<Iterator>()) return 20;
+        if (v.holds<const Callable>()) return 1 + depth_of(v.ref<const Callable>()->self);
+        return 0;
+    }
+    [[nodiscard]] static unsigned deeper(unsigned below) {
+        if (below >= deepest_value) {
+            throw Problem("nests lists more than " + std::to_string(deepest_value) + " deep");
+        }
+        return below + 1;
+    }
+
+    std::size_t steps_ = 0, bytes_ = 0;
+    std::vector<std::shared_ptr<Namespace>> namespaces_;
+};
+
+/// Counts a level of nesting while it lives.
+class Level {
+public:
+    explicit Level(Session& session) : session_(session) {
+        if (session_.depth >= Session::most_depth) {
+            throw Problem("nests calls, blocks or expressions more than " + std::to_string(Session::most_depth) +
+                          " deep");
+        }
+        ++session_.depth;
+    }
+    Level(const Level&) = delete;
+    Level& operator=(const Level&) = delete;
+    ~Level() { --session_.depth; }
+
+private:
+    Session& session_;
+};
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_SESSION_HPP
+// ---- silica/input/text/jinja/strings.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_STRINGS_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_STRINGS_HPP
+/// Python's str: case, white space, code points.
+
+#include <utf8proc.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace silica::text::jinja {
+
+/// str.isspace of one character.
+[[nodiscard]] inline bool is_space(char32_t c) noexcept {
+    return unicode::detail::white_space(c) || (c >= 0x1C && c <= 0x1F);
+}
+
+/// The characters of valid UTF-8.
+[[nodiscard]] inline std::u32string characters(std::string_view text) {
+    std::u32string out;
+    for (std::size_t i = 0; i < text.size();) {
+        const auto c = utf8::decode(text.data() + i);
+        out.push_back(c.value);
+        i += c.length;
+    }
+    return out;
+}
+[[nodiscard]] inline std::string utf8_of(std::u32string_view text) {
+    std::string out;
+    for (const char32_t c : text) utf8::append(out, c);
+    return out;
+}
+
+/// The text without characters of `set` (white space where there is none) at its ends.
+[[nodiscard]] inline std::string_view strip(std::string_view text, bool left, bool right,
+                                            const std::optional<std::u32string>& set = std::nullopt) {
+    const auto gone = [&set](char32_t c) { return set ? set->find(c) != std::u32string::npos : is_space(c); };
+    while (left && !text.empty()) {
+        const auto c = utf8::decode(text.data());
+        if (!gone(c.value)) break;
+        text.remove_prefix(c.length);
+    }
+    while (right && !text.empty()) {
+        const auto c = utf8::decode_before(text, text.size());
+        if (!gone(c.value)) break;
+        text.remove_suffix(c.length);
+    }
+    return text;
+}
+
+namespace detail {
+
+[[nodiscard]] inline utf8proc_category_t category(char32_t c) {
+    return static_cast<utf8proc_category_t>(utf8proc_category(static_cast<utf8proc_int32_t>(c)));
+}
+[[nodiscard]] inline bool upper_case(char32_t c) {
+    const auto k = category(c);
+    return k == UTF8PROC_CATEGORY_LU || (c >= 0x2160 && c <= 0x216F) || (c >= 0x24B6 && c <= 0x24CF);
+}
+[[nodiscard]] inline bool lower_case(char32_t c) {
+    const auto k = category(c);
+    return k == UTF8PROC_CATEGORY_LL || c == 0xAA || c == 0xBA || (c >= 0x2170 && c <= 0x217F) ||
+           (c >= 0x24D0 && c <= 0x24E9) || (c >= 0x2B0 && c <= 0x2B8);
+}
+[[nodiscard]] inline bool cased(char32_t c) {
+    return upper_case(c) || lower_case(c) || category(c) == UTF8PROC_CATEGORY_LT;
+}
+[[nodiscard]] inline bool letter(char32_t c) { return unicode::Classes::get().is(c, unicode::is_letter); }
+
+/// Characters whose upper case is several characters.
+[[nodiscard]] inline std::u32string_view long_upper(char32_t c) {
+    switch (c) {
+        case 0xDF:
+            return U"SS";
+        case 0x149:
+            return U"\u02BCN";
+        case 0x1F0:
+            return U"J\u030C";
+        case 0x390:
+            return U"\u0399\u0308\u0301";
+        case 0x3B0:
+            return U"\u03A5\u0308\u0301";
+        case 0x587:
+            return U"\u0535\u0552";
+        case 0xFB00:
+            return U"FF";
+        case 0xFB01:
+            return U"FI";
+        case 0xFB02:
+            return U"FL";
+        case 0xFB03:
+            return U"FFI";
+        case 0xFB04:
+            return U"FFL";
+        case 0xFB05:
+        case 0xFB06:
+            return U"ST";
+        default:
+            return {};
+    }
+}
+inline void put_upper(std::u32string& out, char32_t c) {
+    if (const auto several = long_upper(c); !several.empty()) {
+        out.append(several);
+    } else {
+        out.push_back(static_cast<char32_t>(utf8proc_toupper(static_cast<utf8proc_int32_t>(c))));
+    }
+}
+inline void put_title(std::u32string& out, char32_t c) {
+    if (const auto several = long_upper(c); !several.empty()) {
+        out.push_back(several[0]);
+        for (std::size_t i = 1; i < several.size(); ++i) {
+            out.push_back(c == 0x390 || c == 0x3B0 || c == 0x149 || c == 0x1F0
+                              ? several[i]
+                              : static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(several[i]))));
+        }
+    } else {
+        out.push_back(static_cast<char32_t>(utf8proc_totitle(static_cast<utf8proc_int32_t>(c))));
+    }
+}
+/// The lower case of text[i]; a sigma that ends a word is another letter.
+inline void put_lower(std::u32string& out, std::u32string_view text, std::size_t i) {
+    const char32_t c = text[i];
+    if (c == 0x130) {
+        out.append(U"i\u0307");
+    } else if (c == 0x3A3) {
+        const auto ignored = [](char32_t k) {
+            const auto kind = category(k);
+            return kind == UTF8PROC_CATEGORY_MN || kind == UTF8PROC_CATEGORY_CF || kind == UTF8PROC_CATEGORY_LM ||
+                   kind == UTF8PROC_CATEGORY_SK || k == U'\'' || k == U'.' || k == U':' || k == 0x2019 || k == 0xB7;
+        };
+        std::size_t before = i, after = i + 1;
+        while (before > 0 && ignored(text[before - 1])) --before;
+        while (after < text.size() && ignored(text[after])) ++after;
+        const bool last = before > 0 && cased(text[before - 1]) && !(after < text.size() && cased(text[after]));
+        out.push_back(last ? 0x3C2 : 0x3C3);
+    } else {
+        out.push_back(unicode::detail::lower(c));
+    }
+}
+
+}  // namespace detail
+
+/// str.upper.
+[[nodiscard]] inline std::string upper(std::string_view text) {
+    std::u32string out;
+    for (const char32_t c : characters(text)) detail::put_upper(out, c);
+    return utf8_of(out);
+}
+/// str.lower.
+[[nodiscard]] inline std::string lower(std::string_view text) {
+    const auto all = characters(text);
+    std::u32string out;
+    for (std::size_t i = 0; i < all.size(); ++i) detail::put_lower(out, all, i);
+    return utf8_of(out);
+}
+/// str.capitalize.
+[[nodiscard]] inline std::string capitalize(std::string_view text) {
+    const auto all = characters(text);
+    std::u32string out;
+    if (!all.empty()) detail::put_title(out, all[0]);
+    for (std::size_t i = 1; i < all.size(); ++i) detail::put_lower(out, all, i);
+    return utf8_of(out);
+}
+/// str.title.
+[[nodiscard]] inline std::string title(std::string_view text) {
+    const auto all = characters(text);
+    std::u32string out;
+    bool inside = false;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        inside ? detail::put_lower(out, all, i) : detail::put_title(out, all[i]);
+        inside = detail::cased(all[i]);
+    }
+    return utf8_of(out);
+}
+
+/// Replaces the first `count` occurrences, all where it is negative.
+[[nodiscard]] inline std::string replace(std::string_view text, std::string_view old, std::string_view now,
+                                         std::int64_t count) {
+    std::string out;
+    std::size_t from = 0;
+    if (old.empty()) {
+        while (count != 0) {
+            out.append(now);
+            --count;
+            if (from >= text.size()) break;
+            const auto n = utf8::length(text[from]);
+            out.append(text.substr(from, n));
+            from += n;
+        }
+        return out.append(text.substr(std::min(from, text.size())));
+    }
+    for (; count != 0; --count) {
+        const auto found = text.find(old, from);
+        if (found == std::string_view::npos) break;
+        out.append(text.substr(from, found - from)).append(now);
+        from = found + old.size();
+    }
+    return out.append(text.substr(from));
+}
+
+/// str.splitlines.
+[[nodiscard]] inline std::vector<std::string> split_lines(std::string_view text, bool keep = false) {
+    std::vector<std::string> lines;
+    std::size_t start = 0;
+    for (std::size_t i = 0; i < text.size();) {
+        const auto c = utf8::decode(text.data() + i);
+        const std::size_t at = i;
+        i += c.length;
+        const bool ends = (c.value >= 10 && c.value <= 13) || (c.value >= 0x1C && c.value <= 0x1E) || c.value == 0x85 ||
+                          c.value == 0x2028 || c.value == 0x2029;
+        if (!ends) continue;
+        if (c.value == 13 && i < text.size() && text[i] == '\n') ++i;
+        lines.emplace_back(text.substr(start, (keep ? i : at) - start));
+        start = i;
+    }
+    if (start < text.size()) lines.emplace_back(text.substr(start));
+    return lines;
+}
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_STRINGS_HPP
+
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace silica::text::jinja {
+
+/// The name of a value's type in Python.
+[[nodiscard]] inline const char* type_name(const Value& v) {
+    if (v.is_undefined()) return "Undefined";
+    if (v.is_none()) return "NoneType";
+    if (v.is_bool()) return "bool";
+    if (v.is_integer()) return "int";
+    if (v.is_real()) return "float";
+    if (v.is_text()) return "str";
+    if (v.is_sequence()) return v.list().is_tuple ? "tuple" : "list";
+    if (v.is_dict()) return "dict";
+    if (v.holds<const Range>()) return "range";
+    if (v.holds<Iterator>()) return "generator";
+    if (v.holds<const View>()) return "dict view";
+    if (v.holds<Namespace>()) return "Namespace";
+    if (v.holds<Loop>()) return "LoopContext";
+    return "function";
+}
+
+/// repr of a float: the shortest digits that read back as the same number.
+[[nodiscard]] inline std::string real_text(double x) {
+    if (std::isnan(x)) return "nan";
+    if (std::isinf(x)) return x < 0 ? "-inf" : "inf";
+    char buffer[40];
+    const auto end = std::to_chars(buffer, buffer + sizeof buffer, x, std::chars_format::scientific).ptr;
+    std::string_view all(buffer, static_cast<std::size_t>(end - buffer));
+    std::string out;
+    if (all.front() == '-') {
+        out = "-";
+        all.remove_prefix(1);
+    }
+    const auto e = all.find('e');
+    std::string digits(all.substr(0, 1));
+    if (e > 1) digits += all.substr(2, e - 2);
+    int exponent = 0;
+    const auto* first = all.data() + e + (all[e + 1] == '+' ? 2 : 1);
+    std::from_chars(first, all.data() + all.size(), exponent);
+    const int count = static_cast<int>(digits.size());
+    if (exponent < -4 || exponent >= 16) {
+        out += digits.substr(0, 1);
+        if (count > 1) out += "." + digits.substr(1);
+        out += exponent < 0 ? "e-" : "e+";
+        const int size = std::abs(exponent);
+        return out + (size < 10 ? "0" : "") + std::to_string(size);
+    }
+    if (exponent < 0) return out + "0." + std::string(static_cast<std::size_t>(-exponent - 1), '0') + digits;
+    if (count <= exponent + 1)
+        return out + digits + std::string(static_cast<std::size_t>(exponent + 1 - count), '0') + ".0";
+    const auto point = static_cast<std::size_t>(exponent + 1);
+    return out + digits.substr(0, point) + "." + digits.substr(point);
+}
+
+/// repr of a str.
+[[nodiscard]] inline std::string python_quoted(std::string_view text) {
+    const bool twice = text.find('\'') != std::string_view::npos && text.find('"') == std::string_view::npos;
+    const char quote = twice ? '"' : '\'';
+    std::string out(1, quote);
+    const auto hex = [&out](char32_t c, int digits) {
+        for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4) out += "0123456789abcdef"[c >> shift & 15U];
+    };
+    for (const char32_t c : characters(text)) {
+        if (c == U'\\' || c == static_cast<char32_t>(quote)) {
+            out += '\\';
+            out += static_cast<char>(c);
+        } else if (c == U'\n' || c == U'\r' || c == U'\t') {
+            out += c == U'\n' ? "\\n" : c == U'\r' ? "\\r" : "\\t";
+        } else if (c >= 0x20 && c < 0x7F) {
+            out += static_cast<char>(c);
+        } else {
+            const auto kind = detail::category(c);
+            const bool printable = kind != UTF8PROC_CATEGORY_CC && kind != UTF8PROC_CATEGORY_CF &&
+                                   kind != UTF8PROC_CATEGORY_CS && kind != UTF8PROC_CATEGORY_CO &&
+                                   kind != UTF8PROC_CATEGORY_CN && kind != UTF8PROC_CATEGORY_ZL &&
+                                   kind != UTF8PROC_CATEGORY_ZP && kind != UTF8PROC_CATEGORY_ZS;
+            if (printable) {
+                utf8::append(out, c);
+            } else if (c < 0x100) {
+                out += "\\x", hex(c, 2);
+            } else if (c < 0x10000) {
+                out += "\\u", hex(c, 4);
+            } else {
+                out += "\\U", hex(c, 8);
+            }
+        }
+    }
+    return out + quote;
+}
+
+/// Appends repr(v).
+inline void put_repr(Session& session, std::string& out, const Value& v);
+
+namespace detail {
+
+template <class Items, class Put>
+void put_joined(Session& session, std::string& out, const Items& items, const char* open, const char* close,
+                Put&& put) {
+    const Level level(session);
+    out += open;
+    bool first = true;
+    for (const auto& item : items) {
+        if (!first) out += ", ";
+        first = false;
+        put(item);
+    }
+    out += close;
+}
+inline void put_dict(Session& session, std::string& out, const Dict& dict) {
+    put_joined(session, out, dict.items, "{", "}", [&](const auto& item) {
+        put_repr(session, out, item.first);
+        out += ": ";
+        put_repr(session, out, item.second);
+    });
+}
+
+}  // namespace detail
+
+inline void put_repr(Session& session, std::string& out, const Value& v) {
+    session.spend(1);
+    const std::size_t before = out.size();
+    if (v.is_undefined()) {
+        out += "Undefined";
+    } else if (v.is_none()) {
+        out += "None";
+    } else if (v.is_bool()) {
+        out += v.boolean() ? "True" : "False";
+    } else if (v.is_integer()) {
+        out += std::to_string(v.whole());
+    } else if (v.is_real()) {
+        out += real_text(v.number());
+    } else if (v.is_text()) {
+        out += python_quoted(v.text());
+    } else if (v.is_sequence()) {
+        const auto& list = v.list();
+        const char* close = !list.is_tuple ? "]" : list.items.size() == 1 ? ",)" : ")";
+        detail::put_joined(session, out, list.items, list.is_tuple ? "(" : "[", close,
+                           [&](const Value& item) { put_repr(session, out, item); });
+        return;
+    } else if (v.is_dict()) {
+        return detail::put_dict(session, out, v.dict());
+    } else if (v.holds<const Range>()) {
+        const auto& r = *v.ref<const Range>();
+        out += "range(" + std::to_string(r.start) + ", " + std::to_string(r.stop);
+        out += r.step == 1 ? ")" : ", " + std::to_string(r.step) + ")";
+    } else if (v.holds<const View>()) {
+        const auto& view = *v.ref<const View>();
+        out += "dict_" + view.name + "(";
+        detail::put_joined(session, out, view.of->items, "[", "]", [&](const auto& item) {
+            if (view.name != "items") return put_repr(session, out, view.name == "keys" ? item.first : item.second);
+            out += "(";
+            put_repr(session, out, item.first);
+            out += ", ";
+            put_repr(session, out, item.second);
+            out += ")";
+        });
+        out += ")";
+        return;
+    } else if (v.holds<Namespace>()) {
+        out += "<Namespace ";
+        detail::put_dict(session, out, v.ref<Namespace>()->attributes);
+        out += ">";
+        return;
+    } else if (v.holds<const Callable>() && v.ref<const Callable>()->macro) {
+        out += "<Macro " + python_quoted(v.ref<const Callable>()->name) + ">";
+    } else {
+        throw Problem(std::string("prints a ") + type_name(v) + ", which has no text of its own");
+    }
+    session.take(out.size() - before);
+}
+
+/// str(v).
+[[nodiscard]] inline std::string text_of(Session& session, const Value& v) {
+    if (v.is_text()) return v.text();
+    if (v.is_undefined()) return {};
+    std::string out;
+    put_repr(session, out, v);
+    return out;
+}
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_PRINT_HPP
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace silica::text::jinja {
+
+/// Problem when the value is undefined: nothing can be done with it.
+inline void require_defined(const Value& v) {
+    if (v.is_undefined()) throw Problem(v.undefined().problem ? *v.undefined().problem : "uses an undefined value");
+}
+/// Throws: this cannot be done with a value of this type.
+[[noreturn]] inline void wrong_type(const std::string& what, const Value& v) {
+    require_defined(v);
+    throw Problem(what + " a value of type " + type_name(v));
+}
+
+/// Python's truth of a value.
+[[nodiscard]] inline bool truth(const Value& v) {
+    if (v.is_undefined() || v.is_none()) return false;
+    if (v.is_whole()) return v.whole() != 0;
+    if (v.is_real()) return v.number() != 0;
+    if (v.is_text()) return !v.text().empty();
+    if (v.is_sequence()) return !v.list().items.empty();
+    if (v.is_dict()) return !v.dict().items.empty();
+    if (v.holds<const Range>()) return v.ref<const Range>()->size() != 0;
+    if (v.holds<const View>()) return !v.ref<const View>()->of->items.empty();
+    return true;
+}
+
+/// a == b.
+[[nodiscard]] inline bool equal(Session& session, const Value& a, const Value& b) {
+    session.spend(1);
+    if (a.is_number() && b.is_number()) {
+        return a.is_whole() && b.is_whole() ? a.whole() == b.whole()
+                                            : !(a.number() < b.number() || a.number() > b.number()) &&
+                                                  !std::isnan(a.number()) && !std::isnan(b.number());
+    }
+    if (a.is_text() && b.is_text()) {
+        session.spend(a.text().size() == b.text().size() ? a.text().size() / 64 : 0);
+        return a.text() == b.text();
+    }
+    if (a.is_none() || a.is_undefined()) return a.is_none() ? b.is_none() : b.is_undefined();
+    if (a.is_sequence() && b.is_sequence()) {
+        const auto &x = a.list(), &y = b.list();
+        if (x.is_tuple != y.is_tuple || x.items.size() != y.items.size()) return false;
+        const Level level(session);
+        for (std::size_t i = 0; i < x.items.size(); ++i) {
+            if (!equal(session, x.items[i], y.items[i])) return false;
+        }
+        return true;
+    }
+    if (a.is_dict() && b.is_dict()) {
+        const auto &x = a.dict().items, &y = b.dict().items;
+        if (x.size() != y.size()) return false;
+        const Level level(session);
+        for (const auto& [key, value] : x) {
+            bool found = false;
+            for (const auto& [other, its] : y) {
+                if (!equal(session, key, other)) continue;
+                if (!equal(session, value, its)) return false;
+                found = true;
+                break;
+            }
+            if (!found) return false;
+        }
+        return true;
+    }
+    if (a.holds<const Range>() && b.holds<const Range>()) {
+        const auto &x = *a.ref<const Range>(), &y = *b.ref<const Range>();
+        return x.size() == y.size() && (x.size() == 0 || (x.start == y.start && (x.size() == 1 || x.step == y.step)));
+    }
+    if (a.holds<Namespace>() && b.holds<Namespace>()) return a.ref<Namespace>() == b.ref<Namespace>();
+    if (a.holds<const Callable>() && b.holds<const Callable>()) {
+        const auto &x = *a.ref<const Callable>(), &y = *b.ref<const Callable>();
+        return &x == &y || (!x.macro && !y.macro && !x.is_method && !y.is_method && x.name == y.name);
+    }
+    return false;
+}
+
+/// a < b. Problem where Python knows no order.
+[[nodiscard]] inline bool less(Session& session, const Value& a, const Value& b) {
+    session.spend(1);
+    if (a.is_number() && b.is_number()) {
+        return a.is_whole() && b.is_whole() ? a.whole() < b.whole() : a.number() < b.number();
+    }
+    if (a.is_text() && b.is_text()) return a.text() < b.text();  // bytes of UTF-8 order as code points do
+    if (a.is_sequence() && b.is_sequence() && a.list().is_tuple == b.list().is_tuple) {
+        const auto &x = a.list().items, &y = b.list().items;
+        const Level level(session);
+        for (std::size_t i = 0; i < x.size() && i < y.size(); ++i) {
+            if (!equal(session, x[i], y[i])) return less(session, x[i], y[i]);
+        }
+        return x.size() < y.size();
+    }
+    require_defined(a);
+    require_defined(b);
+    throw Problem(std::string("orders a value of type ") + type_name(a) + " and one of type " + type_name(b));
+}
+[[nodiscard]] inline bool less_equal(Session& session, const Value& a, const Value& b) {
+    if (a.is_number() && b.is_number()) {
+        return a.is_whole() && b.is_whole() ? a.whole() <= b.whole() : a.number() <= b.number();
+    }
+    return !less(session, b, a);
+}
+
+/// Whether the value can be a key: what Python can hash.
+[[nodiscard]] inline bool hashable(const Value& v) {
+    if (v.is_dict() || v.holds<const View>()) return false;
+    if (!v.is_sequence()) return true;
+    if (!v.list().is_tuple) return false;
+    for (const auto& item : v.list().items) {
+        if (!hashable(item)) return false;
+    }
+    return true;
+}
+
+/// The value of a key; null where there is none.
+[[nodiscard]] inline const Value* find(Session& session, const Dict& dict, const Value& key) {
+    for (const auto& [name, value] : dict.items) {
+        if (key.is_text() ? name.is_text() && name.text() == key.text() : equal(session, name, key)) return &value;
+    }
+    session.spend(dict.items.size() / 8);
+    return nullptr;
+}
+[[nodiscard]] inline const Value* find(Session& session, const Dict& dict, std::string_view key) {
+    session.spend(dict.items.size() / 8);
+    for (const auto& [name, value] : dict.items) {
+        if (name.is_text() && name.text() == key) return &value;
+    }
+    return nullptr;
+}
+/// Sets the value of a key, which keeps its place.
+inline void assign(Session& session, Dict& dict, const Value& key, Value value) {
+    if (!hashable(key)) wrong_type("has as a key", key);
+    session.spend(dict.items.size() / 8);
+    for (auto& [name, held] : dict.items) {
+        if (equal(session, name, key)) {
+            held = std::move(value);
+            return;
+        }
+    }
+    session.take(2 * sizeof(Value));
+    dict.items.emplace_back(key, std::move(value));
+}
+
+/// len(v); nothing where Python has none.
+[[nodiscard]] inline std::optional<std::int64_t> length(const Value& v) {
+    std::size_t n = 0;
+    if (v.is_text()) {
+        n = utf8::count(v.text());
+    } else if (v.is_sequence()) {
+        n = v.list().items.size();
+    } else if (v.is_dict()) {
+        n = v.dict().items.size();
+    } else if (v.holds<const View>()) {
+        n = v.ref<const View>()->of->items.size();
+    } else if (v.holds<const Range>()) {
+        return v.ref<const Range>()->size();
+    } else if (!v.is_undefined()) {
+        return std::nullopt;
+    }
+    return static_cast<std::int64_t>(n);
+}
+
+/// Whether iter(v) works.
+[[nodiscard]] inline bool iterable(const Value& v) {
+    return length(v).has_value() || v.holds<Iterator>() || v.holds<Loop>();
+}
+
+/// All that iterating gives. An iterator is used up.
+[[nodiscard]] inline Values iterate(Session& session, const Value& v) {
+    Values out;
+    if (const auto n = length(v)) {
+        session.spend(static_cast<std::size_t>(*n));
+        session.take(static_cast<std::size_t>(*n) * sizeof(Value));
+        out.reserve(static_cast<std::size_t>(*n));
+    }
+    if (v.is_sequence()) {
+        out = v.list().items;
+    } else if (v.is_dict()) {
+        for (const auto& item : v.dict().items) out.push_back(item.first);
+    } else if (v.is_text()) {
+        const std::string& text = v.text();
+        session.take(utf8::count(text) * 48);
+        for (std::size_t i = 0; i < text.size();) {
+            const auto n = utf8::length(text[i]);
+            out.emplace_back(text.substr(i, n));
+            i += n;
+        }
+    } else if (v.holds<const Range>()) {
+        const auto& r = *v.ref<const Range>();
+        for (std::int64_t i = 0; i < r.size(); ++i) out.emplace_back(r.start + i * r.step);
+    } else if (v.holds<Iterator>()) {
+        auto& it = *v.ref<Iterator>();
+        session.take((it.items.size() - it.next) * sizeof(Value));
+        out.assign(it.items.begin() + static_cast<std::ptrdiff_t>(it.next), it.items.end());
+        it.next = it.items.size();
+    } else if (v.holds<const View>()) {
+        const auto& view = *v.ref<const View>();
+        for (const auto& [key, value] : view.of->items) {
+            out.push_back(view.name == "keys" ? key : view.name == "values" ? value : session.pair(key, value));
+        }
+    } else if (!v.is_undefined()) {
+        wrong_type("goes through", v);
+    }
+    return out;
+}
+
+/// item in v.
+[[nodiscard]] inline bool contains(Session& session, const Value& v, const Value& item) {
+    if (v.is_text()) {
+        if (!item.is_text()) wrong_type("looks in a string for", item);
+        session.spend(v.text().size() / 64);
+        return v.text().find(item.text()) != std::string::npos;
+    }
+    if (v.is_dict()) {
+        if (!hashable(item)) wrong_type("looks in a dict for", item);
+        return find(session, v.dict(), item) != nullptr;
+    }
+    if (v.is_sequence()) {
+        for (const auto& held : v.list().items) {
+            if (equal(session, held, item)) return true;
+        }
+        return false;
+    }
+    for (const auto& held : iterate(session, v)) {
+        if (equal(session, held, item)) return true;
+    }
+    return false;
+}
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_OPERATORS_HPP
+// ---- silica/input/text/jinja/percent_format.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_PERCENT_FORMAT_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_PERCENT_FORMAT_HPP
+/// Python's `"..." % values`: %s %r %d %i %f %x %% with width, precision and the flags - 0 +.
+
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+namespace silica::text::jinja {
+
+namespace detail {
+
+/// A number with `precision` digits after the point, as Python's %f.
+[[nodiscard]] inline std::string fixed(double x, int precision) {
+    if (std::isnan(x) || std::isinf(x)) return real_text(x);
+    std::string out(400 + static_cast<std::size_t>(precision), '\0');
+    const auto end = std::to_chars(out.data(), out.data() + out.size(), x, std::chars_format::fixed, precision).ptr;
+    out.resize(static_cast<std::size_t>(end - out.data()));
+    return out;
+}
+
+}  // namespace detail
+
+/// `format % value`; a tuple gives several values, a dict named ones.
+[[nodiscard]] inline std::string percent_format(Session& session, std::string_view format, const Value& value) {
+    std::string out;
+    std::size_t used = 0;
+    const bool several = value.is_sequence() && value.list().is_tuple;
+    const Value* named = nullptr;
+    const auto next = [&]() -> const Value& {
+        if (named) return *named;
+        if (several ? used >= value.list().items.size() : used > 0) throw Problem("formats fewer values than it names");
+        ++used;
+        return several ? value.list().items[used - 1] : value;
+    };
+    for (std::size_t i = 0; i < format.size(); ++i) {
+        if (format[i] != '%') {
+            out += format[i];
+            continue;
+        }
+        bool left = false, zero = false, plus = false;
+        std::size_t width = 0;
+        int precision = -1;
+        named = nullptr;
+        if (++i < format.size() && format[i] == '(') {
+            const auto end = format.find(')', i);
+            if (!value.is_dict() || end == std::string_view::npos) throw Problem("formats a name without a dict");
+            named = find(session, value.dict(), format.substr(i + 1, end - i - 1));
+            if (!named) throw Problem("formats a name that the dict does not have");
+            used = 1;
+            i = end + 1;
+        }
+        for (; i < format.size(); ++i) {
+            if (format[i] == '-')
+                left = true;
+            else if (format[i] == '0')
+                zero = true;
+            else if (format[i] == '+')
+                plus = true;
+            else
+                break;
+        }
+        const auto number = [&] {
+            std::size_t n = 0;
+            for (; i < format.size() && format[i] >= '0' && format[i] <= '9' && n < 10000; ++i) {
+                n = n * 10 + static_cast<std::size_t>(format[i] - '0');
+            }
+            if (n > 1000) throw Problem("formats to a width over 1000");
+            return n;
+        };
+        width = number();
+        if (i < format.size() && format[i] == '.') {
+            ++i;
+            precision = static_cast<int>(number());
+        }
+        if (i >= format.size()) throw Problem("has an incomplete format");
+        const char kind = format[i];
+        if (kind == '%') {
+            out += '%';
+            continue;
+        }
+        std::string item;
+        if (kind == 's' || kind == 'r') {
+            const Value& v = next();
+            if (kind == 's')
+                item = text_of(session, v);
+            else
+                put_repr(session, item, v);
+            if (precision >= 0) {
+                item = utf8_of(std::u32string_view(characters(item)).substr(0, static_cast<std::size_t>(precision)));
+            }
+            zero = false;
+        } else if (kind == 'd' || kind == 'i' || kind == 'f' || kind == 'x') {
+            const Value& v = next();
+            if (!v.is_number() || (kind == 'x' && !v.is_whole())) wrong_type("formats as a number", v);
+            if (kind == 'f')
+                item = detail::fixed(v.number(), precision < 0 ? 6 : precision);
+            else if (kind == 'x') {
+                char buffer[24];
+                const std::int64_t n = v.whole();
+                std::snprintf(buffer, sizeof buffer, "%llx", static_cast<unsigned long long>(n < 0 ? -n : n));
+                item = (n < 0 ? "-" : "") + std::string(buffer);
+            } else if (v.is_whole())
+                item = std::to_string(v.whole());
+            else if (std::abs(v.number()) < 9e18)
+                item = std::to_string(static_cast<std::int64_t>(v.number()));
+            else
+                throw Problem("formats a number that is too large");
+            if (plus && item.front() != '-') item.insert(0, 1, '+');
+        } else {
+            throw Problem(std::string("has the format %") + kind + ", which Silica does not know");
+        }
+        const std::size_t size = utf8::count(item), gap = width > size ? width - size : 0;
+        if (left)
+            item.append(gap, ' ');
+        else if (zero)
+            item.insert(item.front() == '-' || item.front() == '+' ? 1 : 0, gap, '0');
+        else
+            item.insert(0, gap, ' ');
+        session.take(item.size());
+        out += item;
+    }
+    if (several ? used < value.list().items.size()
+                : used == 0 && !value.is_dict() && !value.is_sequence() && !value.holds<const Range>()) {
+        throw Problem("formats more values than it names");
+    }
+    return out;
+}
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_PERCENT_FORMAT_HPP
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <string>
+
+namespace silica::text::jinja {
+
+namespace detail {
+
+using Int = std::int64_t;
+using IntLimits = std::numeric_limits<Int>;
+
+[[noreturn]] inline void too_large() { throw Problem("makes an integer of more than 64 bits"); }
+[[nodiscard]] inline Int add(Int a, Int b) {
+    if (b > 0 ? a > IntLimits::max() - b : a < IntLimits::min() - b) too_large();
+    return a + b;
+}
+[[nodiscard]] inline Int multiply(Int a, Int b) {
+    if (a == 0 || b == 0) return 0;
+    if (a == IntLimits::min() || b == IntLimits::min()) {
+        if (a != 1 && b != 1) too_large();
+        return IntLimits::min();
+    }
+    const Int x = a < 0 ? -a : a, y = b < 0 ? -b : b;
+    if (x > IntLimits::max() / y) too_large();
+    return a * b;
+}
+[[nodiscard]] inline Int floor_divide(Int a, Int b) {
+    if (a == IntLimits::min() && b == -1) too_large();
+    return a / b - (a % b != 0 && (a < 0) != (b < 0) ? 1 : 0);
+}
+[[nodiscard]] inline Int modulo(Int a, Int b) {
+    if (b == -1) return 0;
+    const Int r = a % b;
+    return r != 0 && (r < 0) != (b < 0) ? r + b : r;
+}
+[[nodiscard]] inline double modulo(double a, double b) {
+    const double r = std::fmod(a, b);
+    if (r == 0) return std::copysign(0.0, b);
+    return (r < 0) != (b < 0) ? r + b : r;
+}
+[[nodiscard]] inline double floor_divide(double a, double b) {
+    const double m = modulo(a, b), q = (a - m) / b;
+    if (q == 0) return std::copysign(0.0, a / b);
+    const double floor = std::floor(q);
+    return q - floor > 0.5 ? floor + 1 : floor;
+}
+[[nodiscard]] inline Value power(const Value& a, const Value& b) {
+    if (a.is_whole() && b.is_whole() && b.whole() >= 0) {
+        Int base = a.whole(), result = 1;
+        for (Int n = b.whole(); n > 0;) {
+            if (n % 2 == 1) result = multiply(result, base);
+            n /= 2;
+            if (base == 0 || base == 1) return Value(b.whole() == 0 ? Int{1} : base);
+            if (n > 0) base = multiply(base, base);
+        }
+        return Value(result);
+    }
+    const double x = a.number(), y = b.number();
+    if (x == 0 && y < 0) throw Problem("raises zero to a negative power");
+    const double result = std::pow(x, y);
+    if (std::isnan(result) && !std::isnan(x) && !std::isnan(y)) throw Problem("makes a complex number");
+    if (std::isinf(result) && !std::isinf(x) && !std::isinf(y)) throw Problem("makes a number that is too large");
+    return Value(result);
+}
+[[nodiscard]] inline Value repeat(Session& session, const Value& v, Int count) {
+    const auto n = static_cast<std::size_t>(count < 0 ? 0 : count);
+    const std::size_t size = v.is_text() ? v.text().size() : v.list().items.size() * sizeof(Value);
+    if (size != 0 && n > Session::most_bytes / size) session.take(Session::most_bytes + 1);
+    session.take(size * n);
+    if (v.is_text()) {
+        std::string out;
+        out.reserve(size * n);
+        for (std::size_t i = 0; size != 0 && i < n; ++i) out += v.text();
+        return session.text(std::move(out));
+    }
+    Values out;
+    for (std::size_t i = 0; size != 0 && i < n; ++i)
+        out.insert(out.end(), v.list().items.begin(), v.list().items.end());
+    return session.list(std::move(out), v.list().is_tuple);
+}
+[[nodiscard]] inline Value joined(Session& session, const Value& a, const Value& b) {
+    if (a.is_text()) {
+        session.take(a.text().size() + b.text().size());
+        return session.text(a.text() + b.text());
+    }
+    Values out = a.list().items;
+    out.insert(out.end(), b.list().items.begin(), b.list().items.end());
+    return session.list(std::move(out), a.list().is_tuple);
+}
+
+}  // namespace detail
+
+/// `a op b` for op one of + - * / // % **.
+[[nodiscard]] inline Value arithmetic(Session& session, const std::string& op, const Value& a, const Value& b) {
+    using namespace detail;
+    require_defined(a);
+    if (op == "%" && a.is_text()) return session.text(percent_format(session, a.text(), b));
+    require_defined(b);
+    if (op == "+" && a.is_text() && b.is_text()) return joined(session, a, b);
+    if (op == "+" && a.is_sequence() && b.is_sequence() && a.list().is_tuple == b.list().is_tuple) {
+        return joined(session, a, b);
+    }
+    const auto repeats = [](const Value& v) { return v.is_text() || v.is_sequence(); };
+    if (op == "*" && repeats(a) && b.is_whole()) return repeat(session, a, b.whole());
+    if (op == "*" && a.is_whole() && repeats(b)) return repeat(session, b, a.whole());
+    if (!a.is_number() || !b.is_number()) {
+        throw Problem(std::string("computes ") + type_name(a) + " " + op + " " + type_name(b));
+    }
+    if (op == "**") return power(a, b);
+    const bool whole = a.is_whole() && b.is_whole();
+    if ((op == "/" || op == "//" || op == "%") && b.number() == 0) throw Problem("divides by zero");
+    if (op == "/") return Value(a.number() / b.number());
+    if (whole) {
+        const Int x = a.whole(), y = b.whole();
+        if (op == "+") return Value(add(x, y));
+        if (op == "-") return Value(y == IntLimits::min() ? add(add(x, 1), IntLimits::max()) : add(x, -y));
+        if (op == "*") return Value(multiply(x, y));
+        return Value(op == "//" ? floor_divide(x, y) : modulo(x, y));
+    }
+    const double x = a.number(), y = b.number();
+    if (op == "+") return Value(x + y);
+    if (op == "-") return Value(x - y);
+    if (op == "*") return Value(x * y);
+    return Value(op == "//" ? floor_divide(x, y) : modulo(x, y));
+}
+
+/// -v, or +v.
+[[nodiscard]] inline Value signed_value(const Value& v, bool negative) {
+    if (!v.is_number()) wrong_type("takes the negative of", v);
+    if (v.is_real()) return Value(negative ? -v.number() : v.number());
+    if (!negative) return Value(v.whole());
+    if (v.whole() == detail::IntLimits::min()) detail::too_large();
+    return Value(-v.whole());
+}
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_ARITHMETIC_HPP
+// ---- silica/input/text/jinja/functions.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_FUNCTIONS_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_FUNCTIONS_HPP
+/// The global functions, and the methods of lists and dicts.
+
+// ---- silica/input/text/jinja/filters.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_FILTERS_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_FILTERS_HPP
+/// Filters: what follows a pipe.
+
+// ---- silica/input/text/jinja/list_filters.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_LIST_FILTERS_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_LIST_FILTERS_HPP
+/// Filters on lists and dicts.
+
+// ---- silica/input/text/jinja/sort_filters.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_SORT_FILTERS_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_SORT_FILTERS_HPP
+/// Filters that compare: sort, dictsort, min, max, unique.
+
+// ---- silica/input/text/jinja/arguments.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_ARGUMENTS_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_ARGUMENTS_HPP
+/// The arguments of filters, methods and functions, by the names they have in Python.
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica::text::jinja {
+
+/// Arguments in the order of their names. Those from `required` on may be absent.
+class Bound {
+public:
+    Bound(const std::string& what, const Args& args, std::initializer_list<std::string_view> names,
+          std::size_t required = 0)
+        : what_(what), held_(names.size(), nullptr) {
+        if (args.at.size() > names.size()) refuse("takes fewer arguments");
+        for (std::size_t i = 0; i < args.at.size(); ++i) held_[i] = &args.at[i];
+        for (const auto& [name, value] : args.named) {
+            std::size_t i = 0;
+            for (const auto known : names) {
+                if (known == name) break;
+                ++i;
+            }
+            if (i == names.size()) refuse("has no argument " + quote(name));
+            if (held_[i]) refuse("is given the argument " + quote(name) + " twice");
+            held_[i] = &value;
+        }
+        for (std::size_t i = 0; i < required; ++i) {
+            if (!held_[i]) refuse("needs more arguments");
+        }
+    }
+
+    /// The argument, or null.
+    [[nodiscard]] const Value* operator[](std::size_t i) const { return held_[i]; }
+    [[nodiscard]] bool absent(std::size_t i) const { return !held_[i] || held_[i]->is_none(); }
+    [[nodiscard]] const std::string& text(std::size_t i) const {
+        require_defined(*held_[i]);
+        if (!held_[i]->is_text()) refuse(std::string("takes no ") + type_name(*held_[i]) + " there");
+        return held_[i]->text();
+    }
+    [[nodiscard]] std::int64_t whole(std::size_t i, std::int64_t otherwise) const {
+        if (!held_[i]) return otherwise;
+        require_defined(*held_[i]);
+        if (!held_[i]->is_whole()) refuse(std::string("takes no ") + type_name(*held_[i]) + " there");
+        return held_[i]->whole();
+    }
+    [[nodiscard]] bool flag(std::size_t i, bool otherwise) const { return held_[i] ? truth(*held_[i]) : otherwise; }
+    [[noreturn]] void refuse(const std::string& why) const {
+        throw Problem("calls " + quote(what_) + ", which " + why);
+    }
+
+private:
+    std::string what_;
+    std::vector<const Value*> held_;
+};
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_ARGUMENTS_HPP
+// ---- silica/input/text/jinja/attributes.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_ATTRIBUTES_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_ATTRIBUTES_HPP
+/// value.name, value[key] and value[a:b:c], as Jinja's immutable sandbox looks them up.
+
+// ---- silica/input/text/jinja/loop.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_LOOP_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_LOOP_HPP
+/// `loop`: what a for loop knows about itself. Looks ahead only when it is asked, as Jinja does.
+
+#include <algorithm>
+#include <functional>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace silica::text::jinja {
+
+/// A for loop that runs.
+struct Loop {
+    std::function<bool(Value&)> pull = {};  ///< the next item; empty when the loop is over
+    std::int64_t index0 = -1;
+    std::optional<Value> ahead = {};
+    Value current = {}, before = {};
+    std::optional<std::int64_t> known_length = {};
+    std::optional<Values> changed = {};
+
+    /// Goes on to the next item.
+    [[nodiscard]] bool next() {
+        if (index0 >= 0) before = current;
+        if (ahead) {
+            current = *std::exchange(ahead, std::nullopt);
+        } else if (!pull || !pull(current)) {
+            return false;
+        }
+        ++index0;
+        return true;
+    }
+    /// Lets go of everything.
+    void finish() {
+        pull = {};
+        ahead.reset();
+        changed.reset();
+        current = before = Value();
+    }
+    [[nodiscard]] bool peek() {
+        if (ahead) return true;
+        Value item;
+        if (!pull || !pull(item)) return false;
+        ahead = std::move(item);
+        return true;
+    }
+    [[nodiscard]] std::int64_t length() {
+        if (!known_length) {
+            Values rest;
+            if (ahead) rest.push_back(*std::exchange(ahead, std::nullopt));
+            for (Value item; pull && pull(item);) rest.push_back(item);
+            known_length = index0 + 1 + static_cast<std::int64_t>(rest.size());
+            pull = [rest = std::move(rest), at = std::size_t{0}](Value& item) mutable {
+                if (at == rest.size()) return false;
+                item = rest[at++];
+                return true;
+            };
+        }
+        return *known_length;
+    }
+
+    [[nodiscard]] static bool has(std::string_view name) {
+        constexpr std::string_view names[] = {"index",  "index0", "revindex", "revindex0", "first",
+                                              "last",   "length", "previtem", "nextitem",  "depth",
+                                              "depth0", "cycle",  "changed"};
+        return std::find(std::begin(names), std::end(names), name) != std::end(names);
+    }
+    [[nodiscard]] Value attribute(Session& session, const Value& self, std::string_view name) {
+        if (name == "index") return Value(index0 + 1);
+        if (name == "index0") return Value(index0);
+        if (name == "revindex") return Value(length() - index0);
+        if (name == "revindex0") return Value(length() - index0 - 1);
+        if (name == "first") return Value(index0 == 0);
+        if (name == "last") return Value(!peek());
+        if (name == "length") return Value(length());
+        if (name == "depth") return Value(std::int64_t{1});
+        if (name == "depth0") return Value(std::int64_t{0});
+        if (name == "previtem") return index0 > 0 ? before : session.missing("uses the item before the first");
+        if (name == "nextitem") return peek() ? *ahead : session.missing("uses the item after the last");
+        return Value(
+            std::make_shared<const Callable>(Callable{.name = std::string(name), .self = self, .is_method = true}));
+    }
+    /// loop.cycle(...) and loop.changed(...).
+    [[nodiscard]] Value call(Session& session, std::string_view name, const Args& args) {
+        if (!args.named.empty()) throw Problem("calls a method of loop with a named argument");
+        if (name == "cycle") {
+            if (args.at.empty()) throw Problem("cycles through nothing");
+            return args.at[static_cast<std::size_t>(index0) % args.at.size()];
+        }
+        bool same = changed && changed->size() == args.at.size();
+        for (std::size_t i = 0; same && i < args.at.size(); ++i) same = equal(session, (*changed)[i], args.at[i]);
+        if (!same) changed = args.at;
+        return Value(!same);
+    }
+};
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_LOOP_HPP
+
+#include <algorithm>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace silica::text::jinja {
+
+namespace detail {
+
+/// Whether `name` is among the words of `list`.
+[[nodiscard]] inline bool listed(std::string_view list, std::string_view name) {
+    if (name.empty() || name.find(' ') != std::string_view::npos) return false;
+    for (std::size_t at = 0; (at = list.find(name, at)) != std::string_view::npos; ++at) {
+        const std::size_t end = at + name.size();
+        if ((at == 0 || list[at - 1] == ' ') && (end == list.size() || list[end] == ' ')) return true;
+    }
+    return false;
+}
+
+/// The names that Python's own attributes take before a key of the same name is looked up.
+[[nodiscard]] inline std::string_view python_names(const Value& v) {
+    if (v.is_text()) {
+        return "capitalize casefold center count encode endswith expandtabs find format format_map index isalnum "
+               "isalpha "
+               "isascii isdecimal isdigit isidentifier islower isnumeric isprintable isspace istitle isupper join "
+               "ljust "
+               "lower lstrip maketrans partition removeprefix removesuffix replace rfind rindex rjust rpartition "
+               "rsplit "
+               "rstrip split splitlines startswith strip swapcase title translate upper zfill";
+    }
+    if (v.is_dict()) return "clear copy fromkeys get items keys pop popitem setdefault update values";
+    if (v.is_sequence() && v.list().is_tuple) return "count index";
+    if (v.is_sequence()) return "append clear copy count extend index insert pop remove reverse sort";
+    return {};
+}
+[[nodiscard]] inline std::string_view mutating_names(const Value& v) {
+    if (v.is_dict()) return "clear pop popitem setdefault update";
+    if (v.is_sequence()) return "append clear pop reverse insert sort extend remove";
+    return {};
+}
+[[nodiscard]] inline std::string described(const Value& v) {
+    return v.is_none() ? "None" : quote(std::string(type_name(v)) + " object");
+}
+
+/// The attribute that Python's object has of this name.
+[[nodiscard]] inline std::optional<Value> own_attribute(Session& session, const Value& v, std::string_view name) {
+    if (v.holds<Namespace>()) {
+        const auto* found = find(session, v.ref<Namespace>()->attributes, name);
+        return found ? std::optional(*found) : std::nullopt;
+    }
+    if (v.holds<Loop>() && Loop::has(name)) return v.ref<Loop>()->attribute(session, v, name);
+    if (v.holds<const Callable>() && v.ref<const Callable>()->macro && name == "name") {
+        return session.text(v.ref<const Callable>()->name);
+    }
+    if (listed(mutating_names(v), name)) {
+        return session.missing("changes a " + std::string(type_name(v)) + " by " + quote(name) +
+                               ", which templates may not");
+    }
+    if (!listed(python_names(v), name)) return std::nullopt;
+    session.take(128);
+    return Value(std::make_shared<const Callable>(Callable{.name = std::string(name), .self = v, .is_method = true}));
+}
+
+/// What Python's obj[key] gives, where it gives something.
+[[nodiscard]] inline std::optional<Value> own_item(Session& session, const Value& v, const Value& key) {
+    const auto place = [&key](std::int64_t size) -> std::optional<std::size_t> {
+        if (!key.is_whole()) return std::nullopt;
+        const std::int64_t i = key.whole() < 0 ? key.whole() + size : key.whole();
+        return i >= 0 && i < size ? std::optional(static_cast<std::size_t>(i)) : std::nullopt;
+    };
+    if (v.is_dict()) {
+        const auto* found = hashable(key) ? find(session, v.dict(), key) : nullptr;
+        return found ? std::optional(*found) : std::nullopt;
+    }
+    if (v.is_sequence()) {
+        const auto i = place(static_cast<std::int64_t>(v.list().items.size()));
+        return i ? std::optional(v.list().items[*i]) : std::nullopt;
+    }
+    if (v.is_text()) {
+        session.spend(v.text().size() / 16);
+        const auto i = place(*length(v));
+        if (!i) return std::nullopt;
+        std::size_t at = 0;
+        for (std::size_t k = 0; k < *i; ++k) at += utf8::length(v.text()[at]);
+        return session.text(v.text().substr(at, utf8::length(v.text()[at])));
+    }
+    if (v.holds<const Range>()) {
+        const auto& r = *v.ref<const Range>();
+        const auto i = place(r.size());
+        return i ? std::optional(Value(r.start + static_cast<std::int64_t>(*i) * r.step)) : std::nullopt;
+    }
+    return std::nullopt;
+}
+
+}  // namespace detail
+
+/// value.name: an attribute, else a key.
+[[nodiscard]] inline Value attribute(Session& session, const Value& v, const std::string& name) {
+    require_defined(v);
+    if (auto own = detail::own_attribute(session, v, name)) return *std::move(own);
+    if (v.is_dict()) {
+        if (const auto* found = find(session, v.dict(), name)) return *found;
+    }
+    return session.missing("uses the attribute " + quote(name) + " of " + detail::described(v) +
+                           ", which is not there");
+}
+
+/// value[key]: a key or a place, else an attribute.
+[[nodiscard]] inline Value item(Session& session, const Value& v, const Value& key) {
+    require_defined(v);
+    if (auto own = detail::own_item(session, v, key)) return *std::move(own);
+    if (key.is_text()) {
+        if (auto own = detail::own_attribute(session, v, key.text())) return *std::move(own);
+    }
+    return session.missing("uses " + (key.is_text() ? quote(key.text()) : "an element") + " of " +
+                           detail::described(v) + ", which is not there");
+}
+
+/// value[start:stop:step]; an absent bound is None.
+[[nodiscard]] inline Value slice(Session& session, const Value& v, const Value& start, const Value& stop,
+                                 const Value& step) {
+    require_defined(v);
+    const auto bound = [](const Value& b) { return b.is_none() || b.is_whole(); };
+    if (!bound(start) || !bound(stop) || !bound(step) || !(v.is_text() || v.is_sequence() || v.holds<const Range>())) {
+        throw Problem("slices " + detail::described(v) + ", or by something else than integers");
+    }
+    const std::int64_t by = step.is_none() ? 1 : std::max(step.whole(), -std::numeric_limits<std::int64_t>::max());
+    if (by == 0) throw Problem("slices by steps of zero");
+    const std::int64_t size = *length(v), low = by > 0 ? 0 : -1, high = by > 0 ? size : size - 1;
+    const auto clamp = [&](const Value& b, std::int64_t otherwise) {
+        if (b.is_none()) return otherwise;
+        return std::clamp(b.whole() < 0 ? b.whole() + size : b.whole(), low, high);
+    };
+    const Range range{clamp(start, by > 0 ? low : high), clamp(stop, by > 0 ? high : low), by};
+    const std::int64_t count = range.size();
+    if (v.holds<const Range>()) {
+        const auto& r = *v.ref<const Range>();
+        const auto at = [&r](std::int64_t i) { return r.start + i * r.step; };
+        const std::int64_t wide = std::clamp<std::int64_t>(by, -size - 1, size + 1);
+        return Value(std::make_shared<const Range>(Range{at(range.start), at(range.stop), r.step * wide}));
+    }
+    session.spend(static_cast<std::size_t>(size) / 16 + static_cast<std::size_t>(count));
+    if (v.is_text()) {
+        const auto all = characters(v.text());
+        std::string out;
+        for (std::int64_t i = 0; i < count; ++i) utf8::append(out, all[static_cast<std::size_t>(range.start + i * by)]);
+        return session.text(std::move(out));
+    }
+    Values out;
+    for (std::int64_t i = 0; i < count; ++i) {
+        out.push_back(v.list().items[static_cast<std::size_t>(range.start + i * by)]);
+    }
+    return session.list(std::move(out), v.list().is_tuple);
+}
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_ATTRIBUTES_HPP
+// ---- silica/input/text/jinja/merge_sort.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_MERGE_SORT_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_MERGE_SORT_HPP
+/// A sort that no comparison can harm: values of templates may have no consistent order.
+
+#include <algorithm>
+#include <cstddef>
+#include <vector>
+
+namespace silica::text::jinja::detail {
+
+/// A stable merge sort; safe with any comparison, which may throw.
+template <class T, class Before>
+void stable_sort(std::vector<T>& items, const Before& before) {
+    if (items.size() < 2) return;
+    const auto middle = items.begin() + static_cast<std::ptrdiff_t>(items.size() / 2);
+    std::vector<T> left(items.begin(), middle), right(middle, items.end());
+    stable_sort(left, before);
+    stable_sort(right, before);
+    std::merge(left.begin(), left.end(), right.begin(), right.end(), items.begin(), before);
+}
+
+}  // namespace silica::text::jinja::detail
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_MERGE_SORT_HPP
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica::text::jinja::detail {
+
+/// "a.b.0" of a value, step by step.
+[[nodiscard]] inline Value path(Session& session, const Value& v, const Value& path, const Value* otherwise = nullptr) {
+    Value at = v;
+    if (path.is_whole()) return item(session, v, path);
+    if (!path.is_text()) wrong_type("looks up by", path);
+    for (std::size_t start = 0;;) {
+        const auto dot = path.text().find('.', start);
+        const std::string part = path.text().substr(start, dot == std::string::npos ? dot : dot - start);
+        const bool number =
+            !part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == std::string::npos;
+        at = item(session, at, number ? Value(static_cast<std::int64_t>(std::stoll(part))) : Value(part));
+        if (otherwise && at.is_undefined()) at = *otherwise;
+        if (dot == std::string::npos) return at;
+        start = dot + 1;
+    }
+}
+/// What a value is compared by: an attribute of it, in lower case where case does not matter.
+[[nodiscard]] inline Value sort_key(Session& session, const Value& v, const Value* attribute, bool case_sensitive) {
+    Value key = attribute && !attribute->is_none() ? path(session, v, *attribute) : v;
+    return key.is_text() && !case_sensitive ? session.text(lower(key.text())) : key;
+}
+[[nodiscard]] inline Value sort(Session& session, const Value& v, const Args& args) {
+    const Bound b("sort", args, {"reverse", "case_sensitive", "attribute"});
+    std::vector<std::pair<Values, Value>> keyed;
+    std::vector<Value> attributes;
+    if (b.absent(2)) {
+        attributes.push_back(None{});
+    } else if (b[2]->is_text()) {
+        std::string_view rest = b.text(2);
+        for (auto comma = rest.find(','); comma != std::string_view::npos; comma = rest.find(',')) {
+            attributes.emplace_back(std::string(rest.substr(0, comma)));
+            rest.remove_prefix(comma + 1);
+        }
+        attributes.emplace_back(std::string(rest));
+    } else {
+        attributes.push_back(*b[2]);
+    }
+    for (const auto& item : iterate(session, v)) {
+        Values keys;
+        for (const auto& a : attributes) keys.push_back(sort_key(session, item, &a, b.flag(1, false)));
+        keyed.emplace_back(std::move(keys), item);
+    }
+    const bool reverse = b.flag(0, false);
+    stable_sort(keyed, [&](const auto& x, const auto& y) {
+        const auto& [left, right] = reverse ? std::pair(&y.first, &x.first) : std::pair(&x.first, &y.first);
+        for (std::size_t i = 0; i < left->size(); ++i) {
+            if (!equal(session, (*left)[i], (*right)[i])) return less(session, (*left)[i], (*right)[i]);
+        }
+        return false;
+    });
+    Values out;
+    for (auto& item : keyed) out.push_back(std::move(item.second));
+    return session.list(std::move(out));
+}
+[[nodiscard]] inline Value extreme(Session& session, const std::string& name, const Value& v, const Args& args) {
+    const Bound b(name, args, {"case_sensitive", "attribute"});
+    const auto items = iterate(session, v);
+    if (items.empty()) return session.missing("takes the " + name + " of an empty list");
+    std::size_t best = 0;
+    Value held = sort_key(session, items[0], b[1], b.flag(0, false));
+    for (std::size_t i = 1; i < items.size(); ++i) {
+        Value key = sort_key(session, items[i], b[1], b.flag(0, false));
+        if (name == "min" ? less(session, key, held) : less(session, held, key)) {
+            best = i;
+            held = std::move(key);
+        }
+    }
+    return items[best];
+}
+[[nodiscard]] inline Value unique(Session& session, const Value& v, const Args& args) {
+    const Bound b("unique", args, {"case_sensitive", "attribute"});
+    Values out, seen;
+    for (const auto& item : iterate(session, v)) {
+        Value key = sort_key(session, item, b[1], b.flag(0, false));
+        if (!hashable(key)) wrong_type("finds the unique ones among", key);
+        const bool known =
+            std::any_of(seen.begin(), seen.end(), [&](const Value& k) { return equal(session, k, key); });
+        if (known) continue;
+        seen.push_back(std::move(key));
+        out.push_back(item);
+    }
+    return session.iterator(std::move(out));
+}
+[[nodiscard]] inline Value dict_sort(Session& session, const Value& v, const Args& args) {
+    const Bound b("dictsort", args, {"case_sensitive", "by", "reverse"});
+    const std::string by = b[1] ? b.text(1) : "key";
+    if (by != "key" && by != "value") b.refuse("sorts by key or by value");
+    if (!v.is_dict()) wrong_type("sorts as a dict", v);
+    auto items = v.dict().items;
+    const bool reverse = b.flag(2, false);
+    const auto key = [&](const auto& pair) {
+        return sort_key(session, by == "key" ? pair.first : pair.second, nullptr, b.flag(0, false));
+    };
+    stable_sort(items, [&](const auto& x, const auto& y) {
+        return reverse ? less(session, key(y), key(x)) : less(session, key(x), key(y));
+    });
+    Values out;
+    for (const auto& [name, value] : items) out.push_back(session.pair(name, value));
+    return session.list(std::move(out));
+}
+
+}  // namespace silica::text::jinja::detail
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_SORT_FILTERS_HPP
+// ---- silica/input/text/jinja/tests.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_TESTS_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_TESTS_HPP
+/// Tests: what follows `is`.
+
+// ---- silica/input/text/jinja/known.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_KNOWN_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_KNOWN_HPP
+/// The filters and tests there are, by name: others are refused when the template is read.
+
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+
+namespace silica::text::jinja {
+
+/// Whether there is a filter of this name.
+[[nodiscard]] inline bool known_filter(std::string_view name) {
+    constexpr std::string_view names[] = {
+        "abs",     "attr",   "batch", "capitalize", "count",      "d",         "default",  "dictsort",   "e",
+        "escape",  "first",  "float", "format",     "indent",     "int",       "items",    "join",       "last",
+        "length",  "list",   "lower", "map",        "max",        "min",       "reject",   "rejectattr", "replace",
+        "reverse", "round",  "safe",  "select",     "selectattr", "slice",     "sort",     "string",     "sum",
+        "title",   "tojson", "trim",  "unique",     "upper",      "urlencode", "wordcount"};
+    return std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
+
+/// Whether there is a test of this name.
+[[nodiscard]] inline bool known_test(std::string_view name) {
+    constexpr std::string_view names[] = {
+        "boolean", "callable", "defined",  "divisibleby", "eq",      "equalto", "even",      "false",
+        "filter",  "float",    "ge",       "greaterthan", "gt",      "in",      "integer",   "iterable",
+        "le",      "lessthan", "lower",    "lt",          "mapping", "ne",      "none",      "number",
+        "odd",     "sameas",   "sequence", "string",      "test",    "true",    "undefined", "upper"};
+    return std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_KNOWN_HPP
+// ---- silica/input/text/jinja/text_methods.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_TEXT_METHODS_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_TEXT_METHODS_HPP
+/// The methods of str that templates call.
+
+// ---- silica/input/text/jinja/text_parts.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_TEXT_PARTS_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_TEXT_PARTS_HPP
+/// Splitting, searching, padding, joining and formatting strings, as Python does.
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace silica::text::jinja {
+
+namespace detail {
+
+/// str.split and str.rsplit: at `separator`, or at white space where there is none; at most `most` times.
+[[nodiscard]] inline Value split(Session& session, std::string_view text, const std::string* separator,
+                                 std::int64_t most, bool from_right) {
+    Values out;
+    const auto put = [&](std::string_view part) { out.push_back(session.text(std::string(part))); };
+    const auto enough = [&] { return most >= 0 && static_cast<std::int64_t>(out.size()) >= most; };
+    if (separator && separator->empty()) throw Problem("splits a string at an empty string");
+    while (true) {
+        if (!separator) {
+            text = strip(text, !from_right, from_right);
+            if (text.empty()) break;
+            if (enough()) {
+                put(strip(text, from_right, !from_right));
+                break;
+            }
+            std::size_t end = from_right ? text.size() : 0;
+            while (from_right ? end > 0 : end < text.size()) {
+                const auto c = from_right ? utf8::decode_before(text, end) : utf8::decode(text.data() + end);
+                if (is_space(c.value)) break;
+                end = from_right ? end - c.length : end + c.length;
+            }
+            put(from_right ? text.substr(end) : text.substr(0, end));
+            text = from_right ? text.substr(0, end) : text.substr(end);
+            continue;
+        }
+        const auto found = enough()     ? std::string_view::npos
+                           : from_right ? text.rfind(*separator)
+                                        : text.find(*separator);
+        if (found == std::string_view::npos) {
+            put(text);
+            break;
+        }
+        put(from_right ? text.substr(found + separator->size()) : text.substr(0, found));
+        text = from_right ? text.substr(0, found) : text.substr(found + separator->size());
+    }
+    if (from_right) std::reverse(out.begin(), out.end());
+    return session.list(std::move(out));
+}
+
+/// The part of a string between two places of characters, as Python's slices; nothing where start is beyond the end.
+struct Window {
+    std::string_view text;
+    std::int64_t start;
+    bool valid;
+};
+[[nodiscard]] inline Window window(std::string_view text, const Bound& args, std::size_t first) {
+    const auto size = static_cast<std::int64_t>(utf8::count(text));
+    const auto place = [&](std::size_t i, std::int64_t otherwise) {
+        if (args.absent(i)) return otherwise;
+        const std::int64_t n = args.whole(i, 0);
+        return n < 0 ? std::max<std::int64_t>(n + size, 0) : n;
+    };
+    const std::int64_t start = place(first, 0), stop = std::min(place(first + 1, size), size);
+    if (start > stop) return {{}, start, false};
+    const auto offset = [&text](std::int64_t characters) {
+        std::size_t at = 0;
+        for (; characters > 0; --characters) at += utf8::length(text[at]);
+        return at;
+    };
+    const auto from = offset(start);
+    return {text.substr(from, offset(stop) - from), start, true};
+}
+/// str.find and its like: the place of a character, or -1.
+[[nodiscard]] inline std::int64_t place_of(std::string_view text, const Bound& args, bool last) {
+    const auto [part, start, valid] = window(text, args, 1);
+    if (!valid) return -1;
+    const auto found = last ? part.rfind(args.text(0)) : part.find(args.text(0));
+    return found == std::string_view::npos ? -1 : start + static_cast<std::int64_t>(utf8::count(part.substr(0, found)));
+}
+/// str.startswith and str.endswith, of a string or a tuple.
+[[nodiscard]] inline bool begins(std::string_view text, const Bound& args, bool ends) {
+    const auto found = window(text, args, 1);
+    const auto fits = [&found, ends](const Value& v) {
+        if (!v.is_text()) wrong_type("compares the start or end of a string with", v);
+        return found.valid && (ends ? found.text.ends_with(v.text()) : found.text.starts_with(v.text()));
+    };
+    if (!args[0]->is_sequence() || !args[0]->list().is_tuple) return fits(*args[0]);
+    return std::any_of(args[0]->list().items.begin(), args[0]->list().items.end(), fits);
+}
+/// Whether there are characters and all are of a kind.
+template <class Test>
+[[nodiscard]] bool all_characters(std::string_view text, Test&& test) {
+    const auto all = characters(text);
+    return !all.empty() && std::all_of(all.begin(), all.end(), test);
+}
+[[nodiscard]] inline bool digit(char32_t c) {
+    return category(c) == UTF8PROC_CATEGORY_ND || c == 0xB2 || c == 0xB3 || c == 0xB9 || c == 0x2070 ||
+           (c >= 0x2074 && c <= 0x2079) || (c >= 0x2080 && c <= 0x2089) || (c >= 0x2460 && c <= 0x2468);
+}
+/// str.isupper (`wanted` upper) and str.islower: something has case, and nothing has the other.
+[[nodiscard]] inline bool all_case(std::string_view text, bool wanted_upper) {
+    bool some = false;
+    for (const char32_t c : characters(text)) {
+        if (category(c) == UTF8PROC_CATEGORY_LT || (wanted_upper ? lower_case(c) : upper_case(c))) return false;
+        some = some || (wanted_upper ? upper_case(c) : lower_case(c));
+    }
+    return some;
+}
+[[nodiscard]] inline std::string padded(Session& session, const std::string& text, const Bound& args, int side) {
+    const std::int64_t size = static_cast<std::int64_t>(utf8::count(text)), width = args.whole(0, 0);
+    const std::string fill = args[1] ? args.text(1) : " ";
+    if (utf8::count(fill) != 1) throw Problem("fills a string with something else than one character");
+    if (width <= size) return text;
+    session.take(static_cast<std::size_t>(std::min(width, std::int64_t{1} << 40)) * fill.size());
+    const std::int64_t gap = width - size;
+    std::int64_t left = side < 0 ? 0 : gap;
+    if (side == 0) left = gap / 2 + (gap & width & 1);
+    std::string out;
+    for (std::int64_t i = 0; i < left; ++i) out += fill;
+    out += text;
+    for (std::int64_t i = left; i < gap; ++i) out += fill;
+    return out;
+}
+/// str.join, and the filter.
+[[nodiscard]] inline Value join(Session& session, const std::string& glue, const Values& parts, bool convert) {
+    std::string out;
+    bool first = true;
+    for (const auto& part : parts) {
+        if (!convert && !part.is_text()) wrong_type("joins", part);
+        const std::string text = text_of(session, part);
+        session.take(text.size() + glue.size());
+        if (!first) out += glue;
+        first = false;
+        out += text;
+    }
+    return session.text(std::move(out));
+}
+/// str.format with {}, {0} and {name}, without conversions.
+[[nodiscard]] inline std::string brace_format(Session& session, const std::string& text, const Args& args) {
+    std::string out;
+    std::size_t next = 0;
+    bool numbered = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '{' && text[i] != '}') {
+            out += text[i];
+        } else if (i + 1 < text.size() && text[i + 1] == text[i]) {
+            out += text[i++];
+        } else {
+            const auto end = text.find('}', i);
+            if (text[i] == '}' || end == std::string::npos) throw Problem("formats a string with a single brace");
+            const std::string name = text.substr(i + 1, end - i - 1);
+            const Value* value = nullptr;
+            if (name.find_first_not_of("0123456789") == std::string::npos && name.size() < 6) {
+                numbered = numbered || !name.empty();
+                const std::size_t at = name.empty() ? next++ : std::stoul(name);
+                if (numbered && next > 0) throw Problem("formats a string by {} and by numbers");
+                if (at < args.at.size()) value = &args.at[at];
+            } else if (name.find_first_of(".[!:{") != std::string::npos) {
+                throw Problem("formats a string by {" + name + "}, which Silica does not know");
+            } else {
+                for (const auto& [key, held] : args.named) value = key == name ? &held : value;
+            }
+            if (!value) throw Problem("formats a string with too few values");
+            const std::string piece = text_of(session, *value);
+            session.take(piece.size());
+            out += piece;
+            i = end;
+        }
+    }
+    return out;
+}
+
+}  // namespace detail
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_TEXT_PARTS_HPP
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace silica::text::jinja {
+
+/// text.name(args).
+[[nodiscard]] inline Value text_method(Session& session, const std::string& text, const std::string& name,
+                                       const Args& args) {
+    using namespace detail;
+    session.spend(text.size() / 16);
+    const auto set = [](const Bound& b) { return b.absent(0) ? std::nullopt : std::optional(characters(b.text(0))); };
+    const auto plain = [&](std::string (*change)(std::string_view)) {
+        static_cast<void>(Bound(name, args, {}));
+        return session.text(change(text));
+    };
+    const auto whether = [&](const std::function<bool(char32_t)>& test) {
+        static_cast<void>(Bound(name, args, {}));
+        return Value(all_characters(text, test));
+    };
+    if (name == "strip" || name == "lstrip" || name == "rstrip") {
+        const Bound b(name, args, {"chars"});
+        return session.text(std::string(strip(text, name != "rstrip", name != "lstrip", set(b))));
+    }
+    if (name == "split" || name == "rsplit") {
+        const Bound b(name, args, {"sep", "maxsplit"});
+        return split(session, text, b.absent(0) ? nullptr : &b.text(0), b.whole(1, -1), name == "rsplit");
+    }
+    if (name == "startswith" || name == "endswith") {
+        return Value(begins(text, Bound(name, args, {"prefix", "start", "end"}, 1), name == "endswith"));
+    }
+    if (name == "replace") {
+        const Bound b(name, args, {"old", "new", "count"}, 2);
+        const auto& now = b.text(1);
+        const std::size_t places = b.text(0).empty() ? text.size() + 1 : text.size() / b.text(0).size();
+        if (now.size() > 64 && places > 64)
+            session.take(std::min<std::size_t>(places * now.size(), Session::most_bytes));
+        return session.text(replace(text, b.text(0), now, b.whole(2, -1)));
+    }
+    if (name == "upper") return plain(upper);
+    if (name == "lower" || name == "casefold") return plain(lower);
+    if (name == "title") return plain(title);
+    if (name == "capitalize") return plain(capitalize);
+    if (name == "find" || name == "rfind" || name == "index" || name == "rindex") {
+        const auto found = place_of(text, Bound(name, args, {"sub", "start", "end"}, 1), name[0] == 'r');
+        if (found < 0 && name.ends_with("index")) throw Problem("looks by index for a string that is not there");
+        return Value(found);
+    }
+    if (name == "count") {
+        const Bound b(name, args, {"sub", "start", "end"}, 1);
+        const auto [part, start, valid] = window(text, b, 1);
+        if (!valid) return Value(std::int64_t{0});
+        if (b.text(0).empty()) return Value(static_cast<std::int64_t>(utf8::count(part)) + 1);
+        std::int64_t n = 0;
+        for (std::size_t at = 0; (at = part.find(b.text(0), at)) != std::string_view::npos; at += b.text(0).size()) ++n;
+        return Value(n);
+    }
+    if (name == "join") {
+        return join(session, text, iterate(session, *Bound(name, args, {"iterable"}, 1)[0]), false);
+    }
+    if (name == "splitlines") {
+        Values lines;
+        for (auto& line : split_lines(text, Bound(name, args, {"keepends"}).flag(0, false))) {
+            lines.push_back(session.text(std::move(line)));
+        }
+        return session.list(std::move(lines));
+    }
+    if (name == "partition" || name == "rpartition") {
+        const Bound b(name, args, {"sep"}, 1);
+        if (b.text(0).empty()) throw Problem("splits a string at an empty string");
+        const bool last = name[0] == 'r';
+        const auto found = last ? text.rfind(b.text(0)) : text.find(b.text(0));
+        if (found == std::string::npos) {
+            const Value none{std::string()};
+            return session.tuple(last ? Values{none, none, Value(text)} : Values{Value(text), none, none});
+        }
+        return session.tuple({session.text(text.substr(0, found)), Value(b.text(0)),
+                              session.text(text.substr(found + b.text(0).size()))});
+    }
+    if (name == "removeprefix" || name == "removesuffix") {
+        const Bound b(name, args, {"affix"}, 1);
+        const auto& affix = b.text(0);
+        if (name == "removeprefix") return session.text(text.starts_with(affix) ? text.substr(affix.size()) : text);
+        return session.text(text.ends_with(affix) ? text.substr(0, text.size() - affix.size()) : text);
+    }
+    if (name == "ljust" || name == "rjust" || name == "center") {
+        const Bound b(name, args, {"width", "fillchar"}, 1);
+        return session.text(padded(session, text, b, name == "ljust" ? -1 : name == "rjust" ? 1 : 0));
+    }
+    if (name == "zfill") {
+        const Bound b(name, args, {"width"}, 1);
+        const bool sign = !text.empty() && (text[0] == '-' || text[0] == '+');
+        Args inner{.at = {Value(b.whole(0, 0) - (sign ? 1 : 0)), Value("0")}};
+        return session.text((sign ? text.substr(0, 1) : "") +
+                            padded(session, sign ? text.substr(1) : text, Bound(name, inner, {"width", "fill"}), 1));
+    }
+    if (name == "format") return session.text(brace_format(session, text, args));
+    if (name == "isspace") return whether(is_space);
+    if (name == "isdecimal") return whether([](char32_t c) { return category(c) == UTF8PROC_CATEGORY_ND; });
+    if (name == "isdigit") return whether(digit);
+    if (name == "isnumeric") {
+        return whether([](char32_t c) { return unicode::Classes::get().is(c, unicode::is_numeric); });
+    }
+    if (name == "isalpha") return whether(letter);
+    if (name == "isalnum") {
+        return whether([](char32_t c) { return letter(c) || unicode::Classes::get().is(c, unicode::is_numeric); });
+    }
+    if (name == "isascii")
+        return Value(
+            std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; }));
+    if (name == "isupper" || name == "islower") return Value(all_case(text, name == "isupper"));
+    throw Problem("calls the string method " + quote(name) + ", which Silica does not know");
+}
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_TEXT_METHODS_HPP
+
+#include <string>
+
+namespace silica::text::jinja {
+
+/// `v is name(args)`.
+[[nodiscard]] inline bool apply_test(Session& session, const std::string& name, const Value& v, const Args& args) {
+    const auto alone = [&] { static_cast<void>(Bound(name, args, {})); };
+    const auto other = [&]() -> const Value& { return *Bound(name, args, {"other"}, 1)[0]; };
+    const auto remainder = [&](const Value& by) {
+        if (v.is_text()) wrong_type("divides", v);
+        return arithmetic(session, "%", v, by).number();
+    };
+    if (name == "eq" || name == "equalto" || name == "==") return equal(session, v, other());
+    if (name == "ne" || name == "!=") return !equal(session, v, other());
+    if (name == "lt" || name == "lessthan" || name == "<") return less(session, v, other());
+    if (name == "gt" || name == "greaterthan" || name == ">") return less(session, other(), v);
+    if (name == "le" || name == "<=") return less_equal(session, v, other());
+    if (name == "ge" || name == ">=") return less_equal(session, other(), v);
+    if (name == "in") return contains(session, other(), v);
+    if (name == "divisibleby") return remainder(other()) == 0;
+    if (name == "sameas") {
+        const Value& o = other();
+        if (v.is_none() || o.is_none()) return v.is_none() && o.is_none();
+        if (v.is_bool() || o.is_bool()) return v.is_bool() && o.is_bool() && v.boolean() == o.boolean();
+        if (v.is_sequence() && o.is_sequence()) return v.ref<const List>() == o.ref<const List>();
+        if (v.is_dict() && o.is_dict()) return v.ref<const Dict>() == o.ref<const Dict>();
+        if (v.is_integer() != o.is_integer() || v.is_real() != o.is_real()) return false;
+        return equal(session, v, o);
+    }
+    alone();
+    if (name == "defined") return !v.is_undefined();
+    if (name == "undefined") return v.is_undefined();
+    if (name == "none") return v.is_none();
+    if (name == "boolean") return v.is_bool();
+    if (name == "true") return v.is_bool() && v.boolean();
+    if (name == "false") return v.is_bool() && !v.boolean();
+    if (name == "integer") return v.is_integer();
+    if (name == "float") return v.is_real();
+    if (name == "number") return v.is_number();
+    if (name == "string") return v.is_text();
+    if (name == "mapping") return v.is_dict();
+    if (name == "sequence") return length(v).has_value() && !v.holds<const View>();
+    if (name == "iterable") return iterable(v);
+    if (name == "callable") return v.holds<const Callable>() || v.is_undefined();
+    if (name == "odd") return remainder(Value(std::int64_t{2})) == 1;
+    if (name == "even") return remainder(Value(std::int64_t{2})) == 0;
+    if (name == "lower") return detail::all_case(text_of(session, v), false);
+    if (name == "upper") return detail::all_case(text_of(session, v), true);
+    if (name == "filter") return v.is_text() && known_filter(v.text());
+    if (name == "test") return v.is_text() && known_test(v.text());
+    throw Problem("uses the test " + quote(name) + ", which Silica does not know");
+}
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_TESTS_HPP
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace silica::text::jinja {
+
+inline Value apply_filter(Session& session, const std::string& name, const Value& v, const Args& args);
+
+namespace detail {
+
+[[nodiscard]] inline Args without_first(const Args& args, std::size_t n) {
+    return {.at = Values(args.at.begin() + static_cast<std::ptrdiff_t>(n), args.at.end()), .named = args.named};
+}
+[[nodiscard]] inline const std::string& word(const Args& args, std::size_t i, const std::string& what) {
+    if (i >= args.at.size() || !args.at[i].is_text()) throw Problem(what + " is given no name");
+    return args.at[i].text();
+}
+
+[[nodiscard]] inline Value map(Session& session, const Value& v, const Args& args) {
+    Values out;
+    if (!truth(v)) return session.iterator({});
+    const bool by_path = args.at.empty() && !args.named.empty();
+    if (!by_path) {
+        const auto& filter = word(args, 0, "map");
+        if (!known_filter(filter)) throw Problem("maps by " + quote(filter) + ", which is no filter here");
+        const Args rest = without_first(args, 1);
+        for (const auto& item : iterate(session, v)) out.push_back(apply_filter(session, filter, item, rest));
+        return session.iterator(std::move(out));
+    }
+    const Bound b("map", args, {"attribute", "default"}, 1);
+    for (const auto& item : iterate(session, v))
+        out.push_back(path(session, item, *b[0], b.absent(1) ? nullptr : b[1]));
+    return session.iterator(std::move(out));
+}
+/// select, reject, selectattr, rejectattr.
+[[nodiscard]] inline Value select(Session& session, const std::string& name, const Value& v, const Args& args) {
+    const bool by_path = name.ends_with("attr"), wanted = name.starts_with("select");
+    if (!truth(v)) return session.iterator({});
+    const std::size_t first = by_path ? 1 : 0;
+    if (by_path && args.at.empty()) throw Problem(name + " is given no attribute");
+    const bool tests = args.at.size() > first;
+    const std::string test = tests ? word(args, first, name) : "";
+    const bool sign = test == "==" || test == "!=" || test == "<" || test == "<=" || test == ">" || test == ">=";
+    if (tests && !known_test(test) && !sign) throw Problem(name + " names " + quote(test) + ", which is no test here");
+    const Args rest = tests ? without_first(args, first + 1) : Args{};
+    Values out;
+    for (const auto& item : iterate(session, v)) {
+        const Value at = by_path ? path(session, item, args.at[0]) : item;
+        if ((tests ? apply_test(session, test, at, rest) : truth(at)) == wanted) out.push_back(item);
+    }
+    return session.iterator(std::move(out));
+}
+[[nodiscard]] inline Value batch(Session& session, const Value& v, const Args& args) {
+    const Bound b("batch", args, {"linecount", "fill_with"}, 1);
+    const std::int64_t size = b.whole(0, 1);
+    Values out, row;
+    for (const auto& item : iterate(session, v)) {
+        if (static_cast<std::int64_t>(row.size()) == size) out.push_back(session.list(std::exchange(row, {})));
+        row.push_back(item);
+    }
+    if (!row.empty()) {
+        if (!b.absent(1)) {
+            session.take(static_cast<std::size_t>(std::clamp<std::int64_t>(size, 0, 1 << 30)) * sizeof(Value));
+            while (static_cast<std::int64_t>(row.size()) < size) row.push_back(*b[1]);
+        }
+        out.push_back(session.list(std::move(row)));
+    }
+    return session.iterator(std::move(out));
+}
+[[nodiscard]] inline Value slices(Session& session, const Value& v, const Args& args) {
+    const Bound b("slice", args, {"slices", "fill_with"}, 1);
+    const std::int64_t count = b.whole(0, 1);
+    const auto items = iterate(session, v);
+    if (count == 0) throw Problem("slices a list into no parts");
+    if (count < 0) return session.iterator({});
+    session.spend(static_cast<std::size_t>(count));
+    const auto n = static_cast<std::size_t>(count), each = items.size() / n, more = items.size() % n;
+    Values out;
+    for (std::size_t i = 0, at = 0; i < n; ++i) {
+        const std::size_t end = at + each + (i < more ? 1 : 0);
+        Values part(items.begin() + static_cast<std::ptrdiff_t>(at), items.begin() + static_cast<std::ptrdiff_t>(end));
+        if (!b.absent(1) && i >= more) part.push_back(*b[1]);
+        out.push_back(session.list(std::move(part)));
+        at = end;
+    }
+    return session.iterator(std::move(out));
+}
+
+/// The filter, where it is one of these.
+[[nodiscard]] inline std::optional<Value> list_filter(Session& session, const std::string& name, const Value& v,
+                                                      const Args& args) {
+    if (name == "map") return map(session, v, args);
+    if (name == "select" || name == "reject" || name == "selectattr" || name == "rejectattr") {
+        return select(session, name, v, args);
+    }
+    if (name == "sort") return sort(session, v, args);
+    if (name == "min" || name == "max") return extreme(session, name, v, args);
+    if (name == "unique") return unique(session, v, args);
+    if (name == "dictsort") return dict_sort(session, v, args);
+    if (name == "batch") return batch(session, v, args);
+    if (name == "slice") return slices(session, v, args);
+    if (name == "join") {
+        const Bound b(name, args, {"d", "attribute"});
+        auto items = iterate(session, v);
+        for (auto& item : items) item = b.absent(1) ? item : path(session, item, *b[1]);
+        return join(session, b[0] ? text_of(session, *b[0]) : "", items, true);
+    }
+    if (name == "sum") {
+        const Bound b(name, args, {"attribute", "start"});
+        Value total = b[1] ? *b[1] : Value(std::int64_t{0});
+        if (total.is_text()) wrong_type("sums from", total);
+        for (const auto& item : iterate(session, v)) {
+            total = arithmetic(session, "+", total, b.absent(0) ? item : path(session, item, *b[0]));
+        }
+        return total;
+    }
+    if (name == "attr") {
+        const Bound b(name, args, {"name"}, 1);
+        require_defined(v);
+        auto own = own_attribute(session, v, b.text(0));
+        return own ? *std::move(own)
+                   : session.missing("uses the attribute " + quote(b.text(0)) + ", which is not there");
+    }
+    static_cast<void>(Bound(name, args, {}));
+    if (name == "list") return session.list(iterate(session, v));
+    if (name == "items") {
+        if (v.is_undefined()) return session.iterator({});
+        if (!v.is_dict()) wrong_type("takes the items of", v);
+        Values out;
+        for (const auto& [key, value] : v.dict().items) out.push_back(session.pair(key, value));
+        return session.iterator(std::move(out));
+    }
+    if (name == "first") {
+        if (v.holds<Iterator>()) {
+            auto& it = *v.ref<Iterator>();
+            return it.next < it.items.size() ? it.items[it.next++]
+                                             : session.missing("takes the first of an empty list");
+        }
+        const auto items = iterate(session, v);
+        return items.empty() ? session.missing("takes the first of an empty list") : items.front();
+    }
+    if (name == "last") {
+        if (v.holds<Iterator>()) wrong_type("takes the last of", v);
+        const auto items = iterate(session, v);
+        return items.empty() ? session.missing("takes the last of an empty list") : items.back();
+    }
+    if (name == "reverse") {
+        if (v.is_text()) {
+            auto all = characters(v.text());
+            std::reverse(all.begin(), all.end());
+            return session.text(utf8_of(all));
+        }
+        auto items = iterate(session, v);
+        std::reverse(items.begin(), items.end());
+        return session.iterator(std::move(items));
+    }
+    return std::nullopt;
+}
+
+}  // namespace detail
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_LIST_FILTERS_HPP
+// ---- silica/input/text/jinja/text_filters.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_TEXT_FILTERS_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_TEXT_FILTERS_HPP
+/// Filters on strings and numbers.
+
+// ---- silica/input/text/jinja/json.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_JSON_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_JSON_HPP
+/// Between JSON and values: json.dumps for the filter tojson, and Silica's documents as values.
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica::text::jinja {
+
+/// A document as Python's json.loads makes it.
+[[nodiscard]] inline Value from_json(Session& session, const Json& json) {
+    if (json.is_null()) return None{};
+    if (json.is_bool()) return Value(json.boolean());
+    if (json.is_integer()) return Value(json.integer());
+    if (json.is_number()) return Value(json.number());
+    if (json.is_string()) return session.text(json.string());
+    if (json.is_array()) {
+        Values items;
+        for (const auto& item : json.array()) items.push_back(from_json(session, item));
+        return session.list(std::move(items));
+    }
+    Dict dict;
+    for (const auto& [name, value] : json.object()) {
+        dict.items.emplace_back(session.text(name), from_json(session, value));
+    }
+    return session.dict(std::move(dict));
+}
+
+/// What json.dumps is told.
+struct JsonStyle {
+    bool ascii = false, sorted = false, indented = false;
+    std::string indent = {}, comma = ", ", colon = ": ";
+};
+
+namespace detail {
+
+inline void put_json_text(std::string& out, std::string_view text, bool ascii) {
+    const auto escape = [&out](char32_t unit) {
+        out += "\\u";
+        for (int shift = 12; shift >= 0; shift -= 4) out += "0123456789abcdef"[unit >> shift & 15U];
+    };
+    out += '"';
+    for (std::size_t i = 0; i < text.size();) {
+        const auto [c, n] = utf8::decode(text.data() + i);
+        constexpr std::string_view plain = "\"\\\n\r\t\f\b", names = "\"\\nrtfb";
+        if (const auto known = c < 0x80 ? plain.find(static_cast<char>(c)) : std::string_view::npos;
+            known != std::string_view::npos) {
+            out += '\\';
+            out += names[known];
+        } else if (c < 0x20 || (ascii && c > 0x7E && c < 0x10000)) {
+            escape(c);
+        } else if (ascii && c >= 0x10000) {
+            escape(0xD7C0 + (c >> 10U));
+            escape(0xDC00 + (c & 0x3FFU));
+        } else {
+            out.append(text.substr(i, n));
+        }
+        i += n;
+    }
+    out += '"';
+}
+[[nodiscard]] inline std::string json_real(double x) {
+    return std::isnan(x) ? "NaN" : std::isinf(x) ? (x < 0 ? "-Infinity" : "Infinity") : real_text(x);
+}
+[[nodiscard]] inline std::string json_key(const Value& key) {
+    if (key.is_text()) return key.text();
+    if (key.is_none()) return "null";
+    if (key.is_bool()) return key.boolean() ? "true" : "false";
+    if (key.is_integer()) return std::to_string(key.whole());
+    if (key.is_real()) return json_real(key.number());
+    wrong_type("writes JSON with the key", key);
+}
+
+}  // namespace detail
+
+/// Appends json.dumps(v).
+inline void put_json(Session& session, std::string& out, const Value& v, const JsonStyle& style, std::size_t deep = 0) {
+    session.spend(1);
+    const Level level(session);
+    const std::size_t before = out.size();
+    const auto line = [&](std::size_t depth) {
+        if (!style.indented) return;
+        session.take(depth * style.indent.size());
+        out += '\n';
+        for (std::size_t i = 0; i < depth; ++i) out += style.indent;
+    };
+    const auto members = [&](char open, char close, const auto& items, const auto& put) {
+        out += open;
+        bool first = true;
+        for (const auto& item : items) {
+            if (!first) out += style.comma;
+            first = false;
+            line(deep + 1);
+            put(item);
+        }
+        if (!first) line(deep);
+        out += close;
+    };
+    if (v.is_none()) {
+        out += "null";
+    } else if (v.is_bool()) {
+        out += v.boolean() ? "true" : "false";
+    } else if (v.is_integer()) {
+        out += std::to_string(v.whole());
+    } else if (v.is_real()) {
+        out += detail::json_real(v.number());
+    } else if (v.is_text()) {
+        detail::put_json_text(out, v.text(), style.ascii);
+    } else if (v.is_sequence()) {
+        return members('[', ']', v.list().items,
+                       [&](const Value& item) { put_json(session, out, item, style, deep + 1); });
+    } else if (v.is_dict()) {
+        auto items = v.dict().items;
+        session.take(items.size() * 2 * sizeof(Value));
+        if (style.sorted) {
+            detail::stable_sort(items, [&](const auto& a, const auto& b) { return less(session, a.first, b.first); });
+        }
+        return members('{', '}', items, [&](const auto& item) {
+            const std::size_t start = out.size();
+            detail::put_json_text(out, detail::json_key(item.first), style.ascii);
+            out += style.colon;
+            session.take(out.size() - start);
+            put_json(session, out, item.second, style, deep + 1);
+        });
+    } else {
+        wrong_type("writes as JSON", v);
+    }
+    session.take(out.size() - before);
+}
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_JSON_HPP
+// ---- silica/input/text/jinja/number_filters.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_NUMBER_FILTERS_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_NUMBER_FILTERS_HPP
+/// Filters that make numbers: int, float, round.
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <locale>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <string_view>
+
+namespace silica::text::jinja::detail {
+
+/// Python's float() of a string.
+[[nodiscard]] inline std::optional<double> read_real(std::string_view text) {
+    std::string s(strip(text, true, true));
+    const std::string low = lower(s);
+    const std::string_view bare = std::string_view(low).substr(low.starts_with('-') || low.starts_with('+') ? 1 : 0);
+    const double sign = low.starts_with('-') ? -1 : 1;
+    if (bare == "inf" || bare == "infinity") return sign * std::numeric_limits<double>::infinity();
+    if (bare == "nan") return std::numeric_limits<double>::quiet_NaN();
+    bool digits = false, before = false;
+    for (std::size_t i = 0; i < s.size(); ++i) {
+        const bool digit = s[i] >= '0' && s[i] <= '9';
+        digits = digits || digit;
+        if (s[i] == '_' && !(before && i + 1 < s.size() && s[i + 1] >= '0' && s[i + 1] <= '9')) return std::nullopt;
+        before = digit;
+    }
+    std::erase(s, '_');
+    if (!digits || s.find_first_not_of("0123456789+-.eE") != std::string::npos) return std::nullopt;
+    std::istringstream in(s);
+    in.imbue(std::locale::classic());
+    double value = 0;
+    in >> value;
+    const bool failed = in.fail(), whole = in.eof();
+    if (!whole || (failed && value == 0)) return std::nullopt;
+    return failed ? sign * std::numeric_limits<double>::infinity() : value;
+}
+/// Python's int() of a string in base 10.
+[[nodiscard]] inline std::optional<std::int64_t> read_whole(std::string_view text) {
+    std::string_view s = strip(text, true, true);
+    const bool negative = s.starts_with('-');
+    if (negative || s.starts_with('+')) s.remove_prefix(1);
+    if (s.empty()) return std::nullopt;
+    Int n = 0;
+    for (std::size_t i = 0; i < s.size(); ++i) {
+        if (s[i] == '_' && i > 0 && s[i - 1] != '_' && i + 1 < s.size()) continue;
+        if (s[i] < '0' || s[i] > '9') return std::nullopt;
+        n = add(multiply(n, 10), s[i] - '0');
+    }
+    return negative ? -n : n;
+}
+[[nodiscard]] inline std::optional<std::int64_t> whole_of(double x) {
+    if (std::isnan(x) || std::isinf(x)) return std::nullopt;
+    if (std::abs(x) >= 9.2e18) too_large();
+    return static_cast<std::int64_t>(x);
+}
+[[nodiscard]] inline Value to_whole(const Value& v, const Args& args) {
+    const Bound b("int", args, {"default", "base"});
+    if (b.whole(1, 10) != 10) b.refuse("knows base 10 only");
+    require_defined(v);
+    const auto otherwise = [&b] { return b[0] ? *b[0] : Value(std::int64_t{0}); };
+    std::optional<std::int64_t> n;
+    if (v.is_whole()) return Value(v.whole());
+    if (v.is_text()) {
+        n = read_whole(v.text());
+        if (!n) {
+            if (const auto x = read_real(v.text())) n = whole_of(*x);
+        }
+    } else if (v.is_real()) {
+        if (std::isinf(v.number())) throw Problem("makes an integer of infinity");
+        n = whole_of(v.number());
+    }
+    return n ? Value(*n) : otherwise();
+}
+[[nodiscard]] inline Value to_real(const Value& v, const Args& args) {
+    const Bound b("float", args, {"default"});
+    require_defined(v);
+    if (v.is_number()) return Value(v.number());
+    if (v.is_text()) {
+        if (const auto x = read_real(v.text())) return Value(*x);
+    }
+    return b[0] ? *b[0] : Value(0.0);
+}
+[[nodiscard]] inline Value round(const Value& v, const Args& args) {
+    const Bound c("round", args, {"precision", "method"});
+    const std::string method = c[1] ? c.text(1) : "common";
+    const std::int64_t precision = c.whole(0, 0);
+    if (!v.is_number()) wrong_type("rounds", v);
+    if (precision > 15 || precision < -15) c.refuse("knows 15 digits at most");
+    const double x = v.number(), scale = std::pow(10.0, static_cast<double>(precision));
+    if (method == "ceil" || method == "floor") {
+        if (std::isnan(x) || std::isinf(x)) throw Problem("rounds a number that is not finite");
+        const double scaled =
+            precision < 0 && v.is_whole() ? x / std::pow(10.0, static_cast<double>(-precision)) : x * scale;
+        return Value((method == "ceil" ? std::ceil(scaled) : std::floor(scaled)) / scale);
+    }
+    if (method != "common") c.refuse("knows the methods common, ceil and floor");
+    if (v.is_whole() && precision >= 0) return Value(v.whole());
+    if (std::isnan(x) || std::isinf(x)) return v;
+    if (v.is_whole()) {
+        Int unit = 1;
+        for (std::int64_t i = 0; i < -precision; ++i) unit *= 10;
+        const Int low = floor_divide(v.whole(), unit), rest = modulo(v.whole(), unit);
+        const bool up = rest * 2 > unit || (rest * 2 == unit && low % 2 != 0);
+        return Value(multiply(low + (up ? 1 : 0), unit));
+    }
+    if (precision < 0) return Value(std::nearbyint(x * scale) / scale);
+    return Value(*read_real(fixed(x, static_cast<int>(precision))));  // correctly rounded, as Python's
+}
+
+}  // namespace silica::text::jinja::detail
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_NUMBER_FILTERS_HPP
+
+#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace silica::text::jinja::detail {
+
+[[nodiscard]] inline Value indent(Session& session, const Value& v, const Args& args) {
+    const Bound b("indent", args, {"width", "first", "blank"});
+    std::string by;
+    if (b[0] && b[0]->is_text()) {
+        by = b.text(0);
+    } else {
+        const std::int64_t width = b.whole(0, 4);
+        session.take(static_cast<std::size_t>(std::clamp<std::int64_t>(width, 0, std::int64_t{1} << 40)));
+        by.assign(static_cast<std::size_t>(std::max<std::int64_t>(width, 0)), ' ');
+    }
+    if (!v.is_text()) wrong_type("indents", v);
+    std::string out;
+    if (b.flag(1, false)) out += by;
+    bool first = true;
+    for (const auto& line : split_lines(v.text() + "\n")) {
+        session.take(by.size() + line.size());
+        if (!first) out += '\n';
+        if (!first && (b.flag(2, false) || !line.empty())) out += by;
+        first = false;
+        out += line;
+    }
+    return session.text(std::move(out));
+}
+[[nodiscard]] inline Value to_json(Session& session, const Value& v, const Args& args) {
+    const Bound b("tojson", args, {"ensure_ascii", "indent", "separators", "sort_keys"});
+    JsonStyle style{.ascii = b.flag(0, false), .sorted = b.flag(3, false)};
+    if (!b.absent(1)) {
+        style.indented = true;
+        style.comma = ",";
+        if (b[1]->is_text()) {
+            style.indent = b.text(1);
+        } else {
+            style.indent.assign(static_cast<std::size_t>(std::clamp<std::int64_t>(b.whole(1, 0), 0, 1000)), ' ');
+        }
+    }
+    if (!b.absent(2)) {
+        const auto parts = iterate(session, *b[2]);
+        if (parts.size() != 2 || !parts[0].is_text() || !parts[1].is_text()) b.refuse("takes two separators");
+        style.comma = parts[0].text();
+        style.colon = parts[1].text();
+    }
+    std::string out;
+    put_json(session, out, v, style);
+    return session.text(std::move(out));
+}
+/// The filter title: words begin after white space, a dash or an opening bracket.
+[[nodiscard]] inline std::string filter_title(std::string_view text) {
+    std::string out;
+    std::u32string word;
+    const auto flush = [&] {
+        if (word.empty()) return;
+        out += upper(utf8_of(word.substr(0, 1))) + lower(utf8_of(word.substr(1)));
+        word.clear();
+    };
+    for (const char32_t c : characters(text)) {
+        if (is_space(c) || c == U'-' || c == U'(' || c == U'{' || c == U'[' || c == U'<') {
+            flush();
+            utf8::append(out, c);
+        } else {
+            word.push_back(c);
+        }
+    }
+    flush();
+    return out;
+}
+[[nodiscard]] inline std::string escaped(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        out += c == '&'    ? "&amp;"
+               : c == '<'  ? "&lt;"
+               : c == '>'  ? "&gt;"
+               : c == '"'  ? "&#34;"
+               : c == '\'' ? "&#39;"
+                           : std::string(1, c);
+    }
+    return out;
+}
+[[nodiscard]] inline std::string url_encoded(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                           std::string_view("_.-~/").find(c) != std::string_view::npos;
+        if (plain)
+            out += c;
+        else
+            (out += '%') += {"0123456789ABCDEF"[byte >> 4U], "0123456789ABCDEF"[byte & 15U]};
+    }
+    return out;
+}
+[[nodiscard]] inline std::int64_t word_count(std::string_view text) {
+    std::int64_t n = 0;
+    bool inside = false;
+    for (const char32_t c : characters(text)) {
+        const bool word = letter(c) || unicode::Classes::get().is(c, unicode::is_numeric) || c == U'_';
+        n += word && !inside ? 1 : 0;
+        inside = word;
+    }
+    return n;
+}
+
+/// The filter, where it is one of these.
+[[nodiscard]] inline std::optional<Value> text_filter(Session& session, const std::string& name, const Value& v,
+                                                      const Args& args) {
+    const auto plain = [&](std::string (*change)(std::string_view)) {
+        static_cast<void>(Bound(name, args, {}));
+        return session.text(change(text_of(session, v)));
+    };
+    if (name == "trim") {
+        const Bound b(name, args, {"chars"});
+        const auto set = b.absent(0) ? std::nullopt : std::optional(characters(b.text(0)));
+        return session.text(std::string(strip(text_of(session, v), true, true, set)));
+    }
+    if (name == "tojson") return to_json(session, v, args);
+    if (name == "string" || name == "safe") return v.is_text() ? v : session.text(text_of(session, v));
+    if (name == "upper") return plain(upper);
+    if (name == "lower") return plain(lower);
+    if (name == "capitalize") return plain(capitalize);
+    if (name == "title") return plain(filter_title);
+    if (name == "escape" || name == "e") return plain(escaped);
+    if (name == "urlencode") {
+        if (!v.is_text() && iterable(v)) throw Problem("encodes a list for a URL, which Silica does not know");
+        return plain(url_encoded);
+    }
+    if (name == "replace") {
+        const Bound b(name, args, {"old", "new", "count"}, 2);
+        Args inner{.at = {session.text(text_of(session, *b[0])), session.text(text_of(session, *b[1]))}};
+        inner.at.push_back(b.absent(2) ? Value(std::int64_t{-1}) : *b[2]);
+        return text_method(session, text_of(session, v), "replace", inner);
+    }
+    if (name == "indent") return indent(session, v, args);
+    if (name == "wordcount") return Value(word_count(text_of(session, v)));
+    if (name == "int") return to_whole(v, args);
+    if (name == "float") return to_real(v, args);
+    if (name == "round") return round(v, args);
+    if (name == "abs") {
+        if (!v.is_number()) wrong_type("takes the absolute value of", v);
+        return v.is_real() ? Value(std::abs(v.number())) : signed_value(v, v.whole() < 0);
+    }
+    if (name == "format") {
+        if (args.named.empty())
+            return session.text(percent_format(session, text_of(session, v), session.tuple(args.at)));
+        if (!args.at.empty()) throw Problem("formats by places and by names");
+        Dict named;
+        for (const auto& [key, value] : args.named) named.items.emplace_back(session.text(key), value);
+        return session.text(percent_format(session, text_of(session, v), session.dict(std::move(named))));
+    }
+    return std::nullopt;
+}
+
+}  // namespace silica::text::jinja::detail
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_TEXT_FILTERS_HPP
+
+#include <string>
+#include <utility>
+
+namespace silica::text::jinja {
+
+/// `v | name(args)`.
+[[nodiscard]] inline Value apply_filter(Session& session, const std::string& name, const Value& v, const Args& args) {
+    session.spend(1);
+    if (name == "default" || name == "d") {
+        const Bound b(name, args, {"default_value", "boolean"});
+        if (!v.is_undefined() && !(b.flag(1, false) && !truth(v))) return v;
+        return b[0] ? *b[0] : session.text({});
+    }
+    if (name == "length" || name == "count") {
+        const auto n = length(v);
+        if (!n) wrong_type("takes the length of", v);
+        return Value(*n);
+    }
+    if (auto made = detail::text_filter(session, name, v, args)) return *std::move(made);
+    if (auto made = detail::list_filter(session, name, v, args)) return *std::move(made);
+    throw Problem("uses the filter " + quote(name) + ", which Silica does not know");
+}
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_FILTERS_HPP
+
+#include <algorithm>
+#include <cstdint>
+#include <ctime>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace silica::text::jinja {
+
+/// Whether templates have a function of this name without defining it.
+[[nodiscard]] inline bool known_function(std::string_view name) {
+    return detail::listed("range dict namespace raise_exception strftime_now", name);
+}
+
+namespace detail {
+
+[[nodiscard]] inline Value range(const Args& args) {
+    const Bound b("range", args.named.empty() ? args : throw Problem("calls range with a named argument"),
+                  {"start", "stop", "step"}, 1);
+    Range made{0, b.whole(0, 0), b.whole(2, 1)};
+    if (b[1]) made.start = b.whole(0, 0), made.stop = b.whole(1, 0);
+    if (made.step == 0) throw Problem("makes a range with steps of zero");
+    constexpr std::int64_t far = std::int64_t{1} << 40, most = 100000;  // Jinja's sandbox has the same limit
+    for (const std::int64_t n : {made.start, made.stop, made.step}) {
+        if (n > far || n < -far) throw Problem("makes a range of numbers that are too large");
+    }
+    if (made.size() > most) throw Problem("makes a range of more than " + std::to_string(most) + " numbers");
+    return Value(std::make_shared<const Range>(made));
+}
+/// dict(...): of a dict or of pairs, and of names.
+[[nodiscard]] inline Dict dict(Session& session, const Args& args) {
+    Dict made;
+    if (args.at.size() > 1) throw Problem("makes a dict of several values");
+    if (!args.at.empty() && args.at[0].is_dict()) {
+        made = args.at[0].dict();
+    } else if (!args.at.empty()) {
+        for (const auto& item : iterate(session, args.at[0])) {
+            const auto pair = iterate(session, item);
+            if (pair.size() != 2) throw Problem("makes a dict of something else than pairs");
+            assign(session, made, pair[0], pair[1]);
+        }
+    }
+    for (const auto& [name, value] : args.named) assign(session, made, session.text(name), value);
+    return made;
+}
+inline void require_public(const Value& name) {
+    if (name.is_text() && name.text().starts_with('_')) {
+        throw Problem("sets the attribute " + quote(name.text()) + " of a namespace; names may not begin with '_'");
+    }
+}
+[[nodiscard]] inline Value strftime_now(Session& session, const Args& args) {
+    const Bound b("strftime_now", args, {"format"}, 1);
+    const std::string format = b.text(0) + " ";  // so that the result is never empty
+    if (format.size() > 1000) b.refuse("takes 1,000 bytes at most");
+    const std::tm now = session.clock();
+    std::string out(512, '\0');
+    for (;;) {
+        const std::size_t size = std::strftime(out.data(), out.size(), format.c_str(), &now);
+        if (size != 0) {
+            out.resize(size - 1);
+            return session.text(std::move(out));
+        }
+        if (out.size() > 1000000) b.refuse("makes a text that is too long");
+        out.resize(out.size() * 4);
+    }
+}
+
+}  // namespace detail
+
+/// name(args) of a global function.
+[[nodiscard]] inline Value call_function(Session& session, const std::string& name, const Args& args) {
+    if (name == "range") return detail::range(args);
+    if (name == "dict") return session.dict(detail::dict(session, args));
+    if (name == "strftime_now") return detail::strftime_now(session, args);
+    if (name == "namespace") {
+        auto attributes = detail::dict(session, args);
+        for (const auto& [key, ignored] : attributes.items) detail::require_public(key);
+        return session.make_namespace(std::move(attributes));
+    }
+    if (name == "raise_exception") throw Raised(text_of(session, *Bound(name, args, {"message"}, 1)[0]));
+    throw Problem("calls " + quote(name) + ", which Silica does not know");
+}
+
+/// self.name(args).
+[[nodiscard]] inline Value call_method(Session& session, const Value& self, const std::string& name, const Args& args) {
+    session.spend(1);
+    if (self.is_text()) return text_method(session, self.text(), name, args);
+    if (self.holds<Loop>()) return self.ref<Loop>()->call(session, name, args);
+    if (self.is_dict()) {
+        if (name == "get") {
+            const Bound b(name, args, {"key", "default"}, 1);
+            if (!hashable(*b[0])) wrong_type("looks in a dict for", *b[0]);
+            const auto* found = find(session, self.dict(), *b[0]);
+            return found ? *found : b[1] ? *b[1] : Value(None{});
+        }
+        if (name == "keys" || name == "values" || name == "items") {
+            static_cast<void>(Bound(name, args, {}));
+            return Value(std::make_shared<const View>(View{self.ref<const Dict>(), name}));
+        }
+        if (name == "copy") return self;
+    }
+    if (self.is_sequence()) {
+        if (name == "copy") return session.list(self.list().items);
+        if (name == "count" || name == "index") {
+            const Bound b(name, args, {"value"}, 1);
+            const auto& items = self.list().items;
+            std::int64_t n = 0;
+            for (std::size_t i = 0; i < items.size(); ++i) {
+                if (!equal(session, items[i], *b[0])) continue;
+                if (name == "index") return Value(static_cast<std::int64_t>(i));
+                ++n;
+            }
+            if (name == "index") throw Problem("looks by index for an element that is not there");
+            return Value(n);
+        }
+    }
+    throw Problem("calls the method " + quote(name) + " of a " + type_name(self) + ", which Silica does not know");
+}
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_FUNCTIONS_HPP
+// ---- silica/input/text/jinja/scope.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_SCOPE_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_SCOPE_HPP
+/// The variables of a block, within those of the block around it.
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace silica::text::jinja {
+
+/// A scope. Few names each, so a list serves.
+struct Scope {
+    std::vector<std::pair<std::string, Value>> names = {};
+    std::shared_ptr<Scope> parent = {};
+
+    /// The variable of a name here or around; null where there is none.
+    [[nodiscard]] const Value* find(Session& session, const std::string& name) const {
+        for (const Scope* at = this; at; at = at->parent.get()) {
+            session.spend(at->names.size() / 16);
+            for (const auto& [known, value] : at->names) {
+                if (known == name) return &value;
+            }
+        }
+        return nullptr;
+    }
+    /// Sets a variable of this scope.
+    void set(Session& session, const std::string& name, Value value) {
+        for (auto& [known, held] : names) {
+            if (known == name) {
+                held = std::move(value);
+                return;
+            }
+        }
+        session.take(sizeof(Value) + 64 + name.size());
+        names.emplace_back(name, std::move(value));
+    }
+};
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_SCOPE_HPP
+// ---- silica/input/text/jinja/syntax.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_SYNTAX_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_SYNTAX_HPP
+/// The syntax tree of a template.
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace silica::text::jinja {
+
+struct Expression;
+using ExpressionPtr = std::unique_ptr<Expression>;
+
+/// What stands between the parentheses of a call, a filter or a test.
+struct Arguments {
+    std::vector<ExpressionPtr> at = {};
+    std::vector<std::pair<std::string, ExpressionPtr>> named = {};
+    ExpressionPtr all = {}, all_named = {};  ///< *args, **kwargs
+};
+
+/// An expression. Which members it uses depends on its kind.
+struct Expression {
+    enum class Kind {
+        constant,    ///< value
+        name,        ///< name
+        list,        ///< items
+        tuple,       ///< items
+        dict,        ///< items: key, value, key, value
+        attribute,   ///< items[0] . name
+        item,        ///< items[0] [ items[1] ]
+        slice,       ///< items[0] [ items[1] : items[2] : items[3] ]; absent ones are null
+        call,        ///< items[0] ( arguments )
+        filter,      ///< items[0] | name ( arguments ); in blocks items[0] is null
+        test,        ///< items[0] is name ( arguments )
+        negation,    ///< not items[0]
+        sign,        ///< - or +, in name, of items[0]
+        both,        ///< items[0] and items[1]
+        either,      ///< items[0] or items[1]
+        arithmetic,  ///< items[0] name items[1]
+        comparison,  ///< items[0] operators[0] items[1] operators[1] items[2] ...
+        concat,      ///< items[0] ~ items[1] ~ ...
+        choice,      ///< items[0] if items[1] else items[2], which may be null
+        set_member,  ///< name . member, as a target
+    };
+    Kind kind;
+    unsigned line;
+    std::string name = {}, member = {};
+    Value value = {};
+    std::vector<ExpressionPtr> items = {};
+    std::vector<std::string> operators = {};
+    Arguments arguments = {};
+    unsigned depth = 1;  ///< of nesting
+
+    Expression(Kind what, unsigned at) : kind(what), line(at) {}
+    void add(ExpressionPtr item) {
+        if (item) depth = std::max(depth, item->depth + 1);
+        items.push_back(std::move(item));
+    }
+    void set_arguments(Arguments made) {
+        const auto see = [this](const ExpressionPtr& e) { depth = e ? std::max(depth, e->depth + 1) : depth; };
+        for (const auto& e : made.at) see(e);
+        for (const auto& e : made.named) see(e.second);
+        see(made.all), see(made.all_named);
+        arguments = std::move(made);
+    }
+};
+
+struct Statement;
+using Body = std::vector<Statement>;
+
+/// A condition and what it guards.
+struct Branch {
+    ExpressionPtr condition;  ///< null for else
+    Body body;
+};
+
+/// A statement. Which members it uses depends on its kind.
+struct Statement {
+    enum class Kind {
+        text,        ///< text
+        output,      ///< value
+        set,         ///< target = value
+        set_block,   ///< target = body, through the filters in value
+        choice,      ///< branches
+        loop,        ///< for target in value if condition: body, otherwise: orelse
+        macro,       ///< macro name(parameters): body
+        call_block,  ///< call(parameters) value: body
+        with,        ///< with parameters: body
+        filter,      ///< body through the filters in value
+        scope,       ///< body ({% generation %})
+        leave,       ///< break
+        again,       ///< continue
+    };
+    Kind kind;
+    unsigned line;
+    std::string text = {}, name = {};
+    ExpressionPtr target = {}, value = {}, condition = {};
+    std::vector<std::pair<ExpressionPtr, ExpressionPtr>> parameters = {};  ///< target, default or null
+    std::vector<Branch> branches = {};
+    Body body = {}, orelse = {};
+    bool uses_varargs = false, uses_kwargs = false, uses_caller = false;  ///< the names occur in a macro
+
+    Statement(Kind what, unsigned at) : kind(what), line(at) {}
+};
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_SYNTAX_HPP
+
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace silica::text::jinja {
+
+/// Expressions in a scope. How a macro runs is left to the statements' interpreter.
+class Evaluator {
+public:
+    Evaluator(Session& session, const Dict& context) : session_(session), context_(context) {}
+    Evaluator(const Evaluator&) = delete;
+    Evaluator& operator=(const Evaluator&) = delete;
+    virtual ~Evaluator() = default;
+
+protected:
+    using Ex = Expression::Kind;
+
+    [[nodiscard]] virtual Value call_macro(const Callable& macro, Args args) = 0;
+
+    [[nodiscard]] Value eval(const Expression& e) {
+        const Level level(session_);
+        session_.spend(1);
+        session_.line = e.line;
+        switch (e.kind) {
+            case Ex::constant:
+                return e.value;
+            case Ex::name:
+                return name(e.name);
+            case Ex::list:
+                return session_.list(all(e));
+            case Ex::tuple:
+                return session_.tuple(all(e));
+            case Ex::dict:
+                return dict(e);
+            case Ex::attribute:
+                return attribute(session_, eval(*e.items[0]), e.name);
+            case Ex::item:
+                return item(e);
+            case Ex::slice:
+                return slice(e);
+            case Ex::call:
+                return call(eval(*e.items[0]), arguments(e.arguments), e.line);
+            case Ex::filter:
+                return filter(e, eval(*e.items[0]));
+            case Ex::test:
+                return test(e);
+            case Ex::negation:
+                return Value(!truth(eval(*e.items[0])));
+            case Ex::sign:
+                return signed_value(eval(*e.items[0]), e.name == "-");
+            case Ex::both: {
+                Value left = eval(*e.items[0]);
+                return truth(left) ? eval(*e.items[1]) : left;
+            }
+            case Ex::either: {
+                Value left = eval(*e.items[0]);
+                return truth(left) ? left : eval(*e.items[1]);
+            }
+            case Ex::arithmetic:
+                return arithmetic(e);
+            case Ex::comparison:
+                return comparison(e);
+            case Ex::concat:
+                return concat(e);
+            case Ex::choice:
+                if (truth(eval(*e.items[1]))) return eval(*e.items[0]);
+                return e.items[2] ? eval(*e.items[2])
+                                  : session_.missing("uses a choice without else that was not taken");
+            case Ex::set_member:
+                break;
+        }
+        throw Problem("has an expression of an unknown kind");
+    }
+    [[nodiscard]] Args arguments(const Arguments& from) {
+        Args made;
+        for (const auto& e : from.at) made.at.push_back(eval(*e));
+        for (const auto& [name, e] : from.named) made.named.emplace_back(name, eval(*e));
+        if (from.all) {
+            for (auto& item : iterate(session_, eval(*from.all))) made.at.push_back(std::move(item));
+        }
+        if (from.all_named) {
+            const Value more = eval(*from.all_named);
+            if (!more.is_dict()) wrong_type("passes as named arguments", more);
+            for (const auto& [key, value] : more.dict().items) {
+                if (!key.is_text()) wrong_type("names an argument by", key);
+                for (const auto& given : made.named) {
+                    if (given.first == key.text()) throw Problem("gives the argument " + quote(key.text()) + " twice");
+                }
+                made.named.emplace_back(key.text(), value);
+            }
+        }
+        session_.take((made.at.size() + made.named.size()) * sizeof(Value));
+        return made;
+    }
+    [[nodiscard]] Value call(const Value& callee, Args args, unsigned line) {
+        session_.line = line;
+        if (!callee.holds<const Callable>()) wrong_type("calls", callee);
+        const auto& what = *callee.ref<const Callable>();
+        if (what.macro) return call_macro(what, std::move(args));
+        return what.is_method ? call_method(session_, what.self, what.name, args)
+                              : call_function(session_, what.name, args);
+    }
+    /// A filter, its value given.
+    [[nodiscard]] Value filter(const Expression& e, const Value& value) {
+        const Args args = arguments(e.arguments);
+        session_.line = e.line;
+        return apply_filter(session_, e.name, value, args);
+    }
+    /// The filters of a block, innermost first.
+    [[nodiscard]] Value filters(const Expression* e, Value value) {
+        if (!e) return value;
+        return filter(*e, filters(e->items[0].get(), std::move(value)));
+    }
+
+    Session& session_;
+    const Dict& context_;
+    std::shared_ptr<Scope> scope_ = std::make_shared<Scope>();
+
+private:
+    [[nodiscard]] Value name(const std::string& name) {
+        if (const auto* found = scope_->find(session_, name)) return *found;
+        if (const auto* found = find(session_, context_, name)) return *found;
+        if (known_function(name)) return Value(std::make_shared<const Callable>(Callable{.name = name}));
+        if (detail::listed("cycler joiner lipsum self", name)) {
+            throw Problem("uses " + quote(name) + ", which Silica does not know");
+        }
+        return session_.missing("uses " + quote(name) + ", which is undefined");
+    }
+    [[nodiscard]] Values all(const Expression& e) {
+        Values out;
+        out.reserve(e.items.size());
+        for (const auto& item : e.items) out.push_back(eval(*item));
+        return out;
+    }
+    [[nodiscard]] Value dict(const Expression& e) {
+        Dict made;
+        for (std::size_t i = 0; i < e.items.size(); i += 2) {
+            const Value key = eval(*e.items[i]);
+            assign(session_, made, key, eval(*e.items[i + 1]));
+        }
+        return session_.dict(std::move(made));
+    }
+    [[nodiscard]] Value item(const Expression& e) {
+        const Value of = eval(*e.items[0]);
+        return jinja::item(session_, of, eval(*e.items[1]));
+    }
+    [[nodiscard]] Value slice(const Expression& e) {
+        const Value of = eval(*e.items[0]);
+        Values bounds;
+        for (std::size_t i = 1; i < 4; ++i) bounds.push_back(e.items[i] ? eval(*e.items[i]) : Value(None{}));
+        return jinja::slice(session_, of, bounds[0], bounds[1], bounds[2]);
+    }
+    [[nodiscard]] Value test(const Expression& e) {
+        const Value of = eval(*e.items[0]);
+        const Args args = arguments(e.arguments);
+        session_.line = e.line;
+        return Value(apply_test(session_, e.name, of, args));
+    }
+    [[nodiscard]] Value arithmetic(const Expression& e) {
+        const Value left = eval(*e.items[0]);
+        const Value right = eval(*e.items[1]);
+        session_.line = e.line;
+        return jinja::arithmetic(session_, e.name, left, right);
+    }
+    [[nodiscard]] Value comparison(const Expression& e) {
+        Value left = eval(*e.items[0]);
+        for (std::size_t i = 0; i < e.operators.size(); ++i) {
+            Value right = eval(*e.items[i + 1]);
+            session_.line = e.line;
+            if (!compare(e.operators[i], left, right)) return Value(false);
+            left = std::move(right);
+        }
+        return Value(true);
+    }
+    [[nodiscard]] bool compare(const std::string& op, const Value& a, const Value& b) {
+        if (op == "==") return equal(session_, a, b);
+        if (op == "!=") return !equal(session_, a, b);
+        if (op == "<") return less(session_, a, b);
+        if (op == ">") return less(session_, b, a);
+        if (op == "<=") return less_equal(session_, a, b);
+        if (op == ">=") return less_equal(session_, b, a);
+        return contains(session_, b, a) == (op == "in");
+    }
+    [[nodiscard]] Value concat(const Expression& e) {
+        std::string out;
+        for (const auto& part : e.items) {
+            const std::string text = text_of(session_, eval(*part));
+            session_.take(text.size());
+            out += text;
+        }
+        return session_.text(std::move(out));
+    }
+};
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_EVALUATOR_HPP
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace silica::text::jinja {
+
+/// Scopes and output around the statements that the interpreter runs.
+class Blocks : protected Evaluator {
+public:
+    Blocks(Session& session, const Dict& context) : Evaluator(session, context) {}
+    Blocks(const Blocks&) = delete;
+    Blocks& operator=(const Blocks&) = delete;
+    ~Blocks() override {
+        for (const auto& scope : captured_) scope->names.clear();  // macros and their scopes hold each other
+    }
+
+protected:
+    /// Runs the statements of a macro, which write to `out_`.
+    virtual void run_macro(const Body& body) = 0;
+
+    /// A scope while it lives.
+    class Entered {
+    public:
+        Entered(Blocks& in, std::shared_ptr<Scope> parent) : in_(in), before_(in.scope_) {
+            in.session_.take(96);
+            in.scope_ = std::make_shared<Scope>(Scope{.parent = std::move(parent)});
+        }
+        explicit Entered(Blocks& in) : Entered(in, in.scope_) {}
+        Entered(const Entered&) = delete;
+        Entered& operator=(const Entered&) = delete;
+        ~Entered() { in_.scope_ = std::move(before_); }
+
+    private:
+        Blocks& in_;
+        std::shared_ptr<Scope> before_;
+    };
+    /// Output goes into a string of its own while it lives.
+    class Captured {
+    public:
+        explicit Captured(Blocks& in) : in_(in), before_(in.out_) { in.out_ = &text; }
+        Captured(const Captured&) = delete;
+        Captured& operator=(const Captured&) = delete;
+        ~Captured() { in_.out_ = before_; }
+        std::string text;
+
+    private:
+        Blocks& in_;
+        std::string* before_;
+    };
+
+    void write(const std::string& text) {
+        session_.take(text.size());
+        *out_ += text;
+    }
+
+    void assign(const Expression& target, Value value) {
+        if (target.kind == Ex::name) return scope_->set(session_, target.name, std::move(value));
+        if (target.kind == Ex::set_member) {
+            const auto* of = scope_->find(session_, target.name);
+            if (!of) of = find(session_, context_, target.name);
+            if (!of || !of->holds<Namespace>()) {
+                throw Problem("sets the attribute " + quote(target.member) + " of " + quote(target.name) +
+                              ", which is no namespace");
+            }
+            const Value name(target.member);
+            detail::require_public(name);
+            const auto held = of->ref<Namespace>();
+            return jinja::assign(session_, held->attributes, name, std::move(value));
+        }
+        const auto parts = iterate(session_, value);
+        if (parts.size() != target.items.size()) {
+            throw Problem("assigns " + std::to_string(parts.size()) + " values to " +
+                          std::to_string(target.items.size()) + " names");
+        }
+        for (std::size_t i = 0; i < parts.size(); ++i) assign(*target.items[i], parts[i]);
+    }
+    [[nodiscard]] Value macro(const Statement& s) {
+        captured_.push_back(scope_);
+        session_.take(192);
+        return Value(std::make_shared<const Callable>(Callable{.name = s.name, .macro = &s, .scope = scope_}));
+    }
+    /// The named argument, taken out; nothing where there is none.
+    [[nodiscard]] static std::optional<Value> take(Args& args, const std::string& name) {
+        const auto found =
+            std::find_if(args.named.begin(), args.named.end(), [&](const auto& n) { return n.first == name; });
+        if (found == args.named.end()) return std::nullopt;
+        Value value = found->second;
+        args.named.erase(found);
+        return value;
+    }
+    [[nodiscard]] Value call_macro(const Callable& what, Args args) override {
+        const Statement& s = *what.macro;
+        const auto name = [&] { return "calls the macro " + quote(what.name); };
+        const Level level(session_);
+        Captured captured(*this);
+        const Entered entered(*this, what.scope);
+        bool caller = false;
+        std::vector<std::optional<Value>> given;
+        for (std::size_t i = 0; i < s.parameters.size(); ++i) {
+            const std::string& parameter = s.parameters[i].first->name;
+            caller = caller || parameter == "caller";
+            given.push_back(i < args.at.size() ? std::optional(args.at[i]) : take(args, parameter));
+        }
+        for (std::size_t i = 0; i < s.parameters.size(); ++i) {
+            const auto& [parameter, otherwise] = s.parameters[i];
+            Value value = given[i]    ? *given[i]
+                          : otherwise ? eval(*otherwise)
+                                      : session_.missing("uses the parameter " + quote(parameter->name) +
+                                                         " of the macro " + quote(what.name) + ", which was not given");
+            scope_->set(session_, parameter->name, std::move(value));
+        }
+        if (s.uses_caller && !caller) {
+            auto held = take(args, "caller");
+            scope_->set(session_, "caller", held ? *held : session_.missing("uses caller without a call block"));
+        }
+        if (s.uses_kwargs) {
+            Dict rest;
+            for (auto& [key, value] : args.named) rest.items.emplace_back(session_.text(key), std::move(value));
+            scope_->set(session_, "kwargs", session_.dict(std::move(rest)));
+        } else if (!args.named.empty()) {
+            throw Problem(name() + ", which has no parameter " + quote(args.named.front().first));
+        }
+        const std::size_t taken = std::min(args.at.size(), s.parameters.size());
+        if (s.uses_varargs) {
+            scope_->set(session_, "varargs",
+                        session_.tuple(Values(args.at.begin() + static_cast<std::ptrdiff_t>(taken), args.at.end())));
+        } else if (args.at.size() > taken) {
+            throw Problem(name() + " with more than " + std::to_string(taken) + " arguments");
+        }
+        run_macro(s.body);
+        return session_.text(std::move(captured.text));
+    }
+
+    std::string* out_ = nullptr;
+
+private:
+    std::vector<std::shared_ptr<Scope>> captured_;
+};
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_BLOCKS_HPP
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace silica::text::jinja {
+
+/// One rendering of a template's statements.
+class Interpreter : private Blocks {
+public:
+    Interpreter(Session& session, const Dict& context) : Blocks(session, context) {}
+    Interpreter(const Interpreter&) = delete;
+    Interpreter& operator=(const Interpreter&) = delete;
+    [[nodiscard]] std::string run(const Body& body) {
+        std::string out;
+        out_ = &out;
+        static_cast<void>(exec(body));
+        return out;
+    }
+
+private:
+    using St = Statement::Kind;
+    enum class Flow { on, leave, again };
+
+    [[nodiscard]] Flow exec(const Body& body) {
+        for (const auto& s : body) {
+            if (const Flow flow = exec(s); flow != Flow::on) return flow;
+        }
+        return Flow::on;
+    }
+    [[nodiscard]] Flow exec(const Statement& s) {
+        const Level level(session_);
+        session_.spend(1);
+        session_.line = s.line;
+        switch (s.kind) {
+            case St::text:
+                write(s.text);
+                break;
+            case St::output:
+                write(text_of(session_, eval(*s.value)));
+                break;
+            case St::set:
+                assign(*s.target, eval(*s.value));
+                break;
+            case St::set_block:
+                return set_block(s);
+            case St::choice:
+                return choice(s);
+            case St::loop:
+                return loop(s);
+            case St::macro:
+                scope_->set(session_, s.name, macro(s));
+                break;
+            case St::call_block:
+                call_block(s);
+                break;
+            case St::with:
+                return with(s);
+            case St::filter:
+                return filter_block(s);
+            case St::scope: {
+                const Entered entered(*this);
+                return exec(s.body);
+            }
+            case St::leave:
+                return Flow::leave;
+            case St::again:
+                return Flow::again;
+        }
+        return Flow::on;
+    }
+    [[nodiscard]] Flow set_block(const Statement& s) {
+        Captured captured(*this);
+        {
+            const Entered entered(*this);
+            if (const Flow flow = exec(s.body); flow != Flow::on) return flow;
+        }
+        session_.line = s.line;
+        assign(*s.target, filters(s.value.get(), session_.text(std::move(captured.text))));
+        return Flow::on;
+    }
+    [[nodiscard]] Flow filter_block(const Statement& s) {
+        Value made;
+        {
+            Captured captured(*this);
+            const Entered entered(*this);
+            if (const Flow flow = exec(s.body); flow != Flow::on) return flow;
+            made = filters(s.value.get(), session_.text(std::move(captured.text)));
+        }
+        write(text_of(session_, made));
+        return Flow::on;
+    }
+    [[nodiscard]] Flow choice(const Statement& s) {
+        for (const auto& branch : s.branches) {
+            if (!branch.condition || truth(eval(*branch.condition))) return exec(branch.body);
+        }
+        return Flow::on;
+    }
+    [[nodiscard]] Flow with(const Statement& s) {
+        Values values;
+        for (const auto& [target, value] : s.parameters) values.push_back(eval(*value));
+        const Entered entered(*this);
+        for (std::size_t i = 0; i < values.size(); ++i) assign(*s.parameters[i].first, std::move(values[i]));
+        return exec(s.body);
+    }
+
+    /// The items of a loop, one by one, those that its condition lets through.
+    [[nodiscard]] std::function<bool(Value&)> items(const Statement& s) {
+        const Value from = eval(*s.value);
+        std::function<bool(Value&)> next;
+        if (from.holds<Iterator>()) {
+            next = [it = from.ref<Iterator>()](Value& item) {
+                if (it->next >= it->items.size()) return false;
+                item = it->items[it->next++];
+                return true;
+            };
+        } else {
+            next = [all = iterate(session_, from), at = std::size_t{0}](Value& item) mutable {
+                if (at >= all.size()) return false;
+                item = all[at++];
+                return true;
+            };
+        }
+        if (!s.condition) return next;
+        return [this, &s, next = std::move(next), around = scope_](Value& item) mutable {
+            while (next(item)) {
+                const Entered entered(*this, around);
+                assign(*s.target, item);
+                if (truth(eval(*s.condition))) return true;
+            }
+            return false;
+        };
+    }
+    [[nodiscard]] Flow loop(const Statement& s) {
+        const auto state = std::make_shared<Loop>();
+        state->pull = items(s);
+        struct Finish {
+            Loop& loop;
+            ~Finish() { loop.finish(); }
+        } const finish{*state};
+        bool completed = false;  // as in Jinja, a body left by continue or break does not count for else
+        while (state->next()) {
+            session_.spend(1);
+            const Entered entered(*this);
+            scope_->set(session_, "loop", Value(state));
+            assign(*s.target, state->current);
+            const Flow flow = exec(s.body);
+            if (flow == Flow::leave) break;
+            completed = completed || flow == Flow::on;
+        }
+        if (completed || s.orelse.empty()) return Flow::on;
+        const Entered entered(*this);
+        return exec(s.orelse);
+    }
+
+    void call_block(const Statement& s) {
+        const Value callee = eval(*s.value->items[0]);
+        Args args = arguments(s.value->arguments);
+        args.named.emplace_back("caller", macro(s));
+        write(text_of(session_, call(callee, std::move(args), s.line)));
+    }
+    void run_macro(const Body& body) override { static_cast<void>(exec(body)); }
+};
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_INTERPRETER_HPP
+// ---- silica/input/text/jinja/parser.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_PARSER_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_PARSER_HPP
+/// Reads a whole template into statements.
+
+// ---- silica/input/text/jinja/expression_parser.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_EXPRESSION_PARSER_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_EXPRESSION_PARSER_HPP
+/// Reads expressions, with Jinja's precedence.
+
+// ---- silica/input/text/jinja/operand_parser.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_OPERAND_PARSER_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_OPERAND_PARSER_HPP
+/// Reads what operators stand between: literals, names, parentheses, and what follows them directly.
+
+// ---- silica/input/text/jinja/token_cursor.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_TOKEN_CURSOR_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_TOKEN_CURSOR_HPP
+/// A place in the tokens of a template, and what may stand there.
+
+// ---- silica/input/text/jinja/lexer.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_LEXER_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_LEXER_HPP
+/// Cuts a template into text and tokens as Jinja does with trim_blocks and lstrip_blocks.
+
+// ---- silica/input/text/jinja/string_literal.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_STRING_LITERAL_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_STRING_LITERAL_HPP
+/// String literals of expressions: Python's escapes, as Jinja decodes them.
+
+#include <string>
+#include <string_view>
+
+namespace silica::text::jinja {
+
+namespace detail {
+
+/// The code point of `digits` hexadecimal digits at text[at]; Problem where there are fewer.
+[[nodiscard]] inline char32_t hex_escape(std::string_view text, std::size_t at, std::size_t digits) {
+    char32_t c = 0;
+    for (std::size_t i = at; i < at + digits; ++i) {
+        const char d = i < text.size() ? text[i] : '\0';
+        const int value = d >= '0' && d <= '9'   ? d - '0'
+                          : d >= 'a' && d <= 'f' ? d - 'a' + 10
+                          : d >= 'A' && d <= 'F' ? d - 'A' + 10
+                                                 : -1;
+        if (value < 0 || c > 0xFFFFFF) throw Problem("has an incomplete escape in a string");
+        c = c * 16 + static_cast<char32_t>(value);
+    }
+    if (c > 0x10FFFF || (c >= 0xD800 && c < 0xE000)) throw Problem("has an escape that is no character in a string");
+    return c;
+}
+
+/// Jinja turns a character beyond ASCII into an escape first, so that a backslash before it escapes a backslash.
+inline void put_escaped_backslash(std::string& out, char32_t c) {
+    const int digits = c < 0x100 ? 2 : c < 0x10000 ? 4 : 8;
+    out += digits == 2 ? "\\x" : digits == 4 ? "\\u" : "\\U";
+    for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4) out += "0123456789abcdef"[c >> shift & 15U];
+}
+
+}  // namespace detail
+
+/// The value of what stands between the quotes.
+[[nodiscard]] inline std::string unescaped(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '\\' || i + 1 >= text.size()) {
+            out += text[i];
+            continue;
+        }
+        const char c = text[++i];
+        constexpr std::string_view names = "abfnrtv\\'\"", values = "\a\b\f\n\r\t\v\\'\"";
+        if (const auto known = names.find(c); known != std::string_view::npos) {
+            out += values[known];
+        } else if (c == '\n') {
+            continue;
+        } else if (c >= '0' && c <= '7') {
+            char32_t value = 0;
+            std::size_t end = i;
+            while (end < i + 3 && end < text.size() && text[end] >= '0' && text[end] <= '7') {
+                value = value * 8 + static_cast<char32_t>(text[end++] - '0');
+            }
+            utf8::append(out, value);
+            i = end - 1;
+        } else if (c == 'x' || c == 'u' || c == 'U') {
+            const std::size_t digits = c == 'x' ? 2 : c == 'u' ? 4 : 8;
+            utf8::append(out, detail::hex_escape(text, i + 1, digits));
+            i += digits;
+        } else if (c == 'N') {
+            throw Problem("names a character by \\N in a string, which Silica does not know");
+        } else if (static_cast<unsigned char>(c) >= 0x80) {
+            const auto decoded = utf8::decode(text.data() + i);
+            detail::put_escaped_backslash(out, decoded.value);
+            i += decoded.length - 1;
+        } else {
+            out += '\\';
+            out += c;
+        }
+    }
+    return out;
+}
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_STRING_LITERAL_HPP
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica::text::jinja {
+
+/// A token. `text` is a name, an operator, a number as written, the value of a string, or literal text.
+struct Token {
+    enum class Kind { text, output_begin, output_end, block_begin, block_end, name, string, integer, real, op, end };
+    Kind kind;
+    std::string text;
+    unsigned line;
+};
+
+/// Reads tokens from front to back. Problem on anything that is no Jinja. The source is valid UTF-8.
+class Lexer {
+public:
+    explicit Lexer(std::string_view source) : source_(newlines(source)) {}
+
+    [[nodiscard]] std::vector<Token> run() {
+        while (at_ < source_.size()) text();
+        put(Token::Kind::end, {});
+        return std::move(tokens_);
+    }
+    /// Where it stands: for the error.
+    [[nodiscard]] unsigned line() const noexcept { return line_; }
+
+private:
+    using Kind = Token::Kind;
+    static constexpr auto npos = std::string_view::npos;
+
+    /// One kind of newline; none at the end.
+    [[nodiscard]] static std::string newlines(std::string_view source) {
+        std::string out;
+        for (std::size_t i = 0; i < source.size(); ++i) {
+            out += source[i] == '\r' ? '\n' : source[i];
+            if (source[i] == '\r' && i + 1 < source.size() && source[i + 1] == '\n') ++i;
+        }
+        if (!out.empty() && out.back() == '\n') out.pop_back();
+        return out;
+    }
+    [[nodiscard]] std::string_view rest(std::size_t at) const { return std::string_view(source_).substr(at); }
+    [[nodiscard]] bool sees(std::string_view what) const { return rest(at_).starts_with(what); }
+    [[nodiscard]] std::size_t after_space(std::size_t at) const {
+        return source_.size() - strip(rest(at), true, false).size();
+    }
+    void put(Kind kind, std::string text) { tokens_.push_back({kind, std::move(text), line_}); }
+    void go_to(std::size_t end) {
+        const auto from = source_.begin() + static_cast<std::ptrdiff_t>(at_);
+        line_ += static_cast<unsigned>(std::count(from, source_.begin() + static_cast<std::ptrdiff_t>(end), '\n'));
+        if (end > at_) line_starting_ = source_[end - 1] == '\n';
+        at_ = end;
+    }
+    /// Literal text up to a tag at `end`, whose sign is '-', '+' or 0; white space before a block goes.
+    void literal(std::size_t end, char sign, bool output) {
+        auto data = rest(at_).substr(0, end - at_);
+        const auto line = line_;
+        if (sign == '-') {
+            data = strip(data, false, true);
+        } else if (sign != '+' && !output) {
+            const auto newline = data.rfind('\n');
+            const std::size_t start = newline == npos ? 0 : newline + 1;
+            if ((start > 0 || line_starting_) && strip(data.substr(start), true, false).empty()) {
+                data = data.substr(0, start);
+            }
+        }
+        if (!data.empty()) tokens_.push_back({Kind::text, std::string(data), line});
+        go_to(end);
+    }
+    [[nodiscard]] char sign_at(std::size_t at) const {
+        return at < source_.size() && (source_[at] == '-' || source_[at] == '+') ? source_[at] : '\0';
+    }
+    /// Where the tag that closes with "%}" or "#}" at `close` ends, with the newline or white space that goes with it.
+    [[nodiscard]] std::size_t tag_end(std::size_t close, std::size_t start) const {
+        const char sign = close > start ? source_[close - 1] : '\0';
+        if (sign == '-') return after_space(close + 2);
+        return close + (sign != '+' && close + 2 < source_.size() && source_[close + 2] == '\n' ? 3 : 2);
+    }
+
+    /// Text and the tag that follows it.
+    void text() {
+        std::size_t tag = at_;
+        while ((tag = source_.find('{', tag)) != npos &&
+               (tag + 1 >= source_.size() || std::string_view("{%#").find(source_[tag + 1]) == npos)) {
+            ++tag;
+        }
+        if (tag == npos) return literal(source_.size(), '+', true);
+        const char sign = sign_at(tag + 2);
+        const std::size_t inside = tag + (sign ? 3 : 2);
+        literal(tag, sign, source_[tag + 1] == '{');
+        if (source_[tag + 1] == '#') {
+            const auto close = source_.find("#}", inside);
+            if (close == npos) throw Problem("has a comment without its end");
+            return go_to(tag_end(close, inside));
+        }
+        if (source_[tag + 1] == '%') {
+            if (const auto end = keyword(inside, "raw"); end != npos && source_[end - 3] != '+') {
+                const bool strips = source_[end - 3] == '-';
+                return raw(strips ? after_space(end) : end);
+            }
+        }
+        go_to(inside);
+        put(source_[tag + 1] == '{' ? Kind::output_begin : Kind::block_begin, {});
+        source_[tag + 1] == '{' ? expression(Kind::output_end, "}}") : expression(Kind::block_end, "%}");
+    }
+    /// The end of `word` and "%}" at `at`, or npos.
+    [[nodiscard]] std::size_t keyword(std::size_t at, std::string_view word) const {
+        at = after_space(at);
+        if (!rest(at).starts_with(word)) return npos;
+        at = after_space(at + word.size());
+        if (sign_at(at)) ++at;
+        return rest(at).starts_with("%}") ? at + 2 : npos;
+    }
+    void raw(std::size_t start) {
+        go_to(start);
+        for (std::size_t tag = at_; (tag = source_.find("{%", tag)) != npos; ++tag) {
+            const char sign = sign_at(tag + 2);
+            const std::size_t inside = tag + (sign ? 3 : 2), end = keyword(inside, "endraw");
+            if (end == npos) continue;
+            literal(tag, sign, false);
+            return go_to(tag_end(end - 2, inside));
+        }
+        throw Problem("has a raw block without its end");
+    }
+
+    void expression(Kind end_kind, std::string_view end) {
+        std::string open;
+        while (at_ < source_.size()) {
+            if (open.empty()) {
+                const bool signed_end = sees(std::string("-").append(end)) ||
+                                        (end_kind == Kind::block_end && sees(std::string("+").append(end)));
+                if (signed_end || sees(end)) {
+                    put(end_kind, {});
+                    const std::size_t close = at_ + (signed_end ? 1 : 0);
+                    if (end_kind == Kind::block_end) return go_to(tag_end(close, at_));
+                    return go_to(signed_end ? after_space(close + 2) : close + 2);
+                }
+            }
+            token(open);
+        }
+        throw Problem("ends inside a tag");
+    }
+    void token(std::string& open) {
+        if (const auto space = after_space(at_); space != at_) return go_to(space);
+        const char c = source_[at_];
+        if (c >= '0' && c <= '9') return number();
+        if (unicode::Classes::get().is(utf8::decode(source_.data() + at_).value, unicode::is_word)) {
+            std::size_t end = at_;
+            while (end < source_.size()) {
+                const auto next = utf8::decode(source_.data() + end);
+                if (!unicode::Classes::get().is(next.value, unicode::is_word)) break;
+                end += next.length;
+            }
+            put(Kind::name, source_.substr(at_, end - at_));
+            return go_to(end);
+        }
+        if (c == '\'' || c == '"') {
+            std::size_t end = at_ + 1;
+            while (end < source_.size() && source_[end] != c) end += source_[end] == '\\' ? 2 : 1;
+            if (end >= source_.size()) throw Problem("has a string without its end");
+            put(Kind::string, unescaped(rest(at_ + 1).substr(0, end - at_ - 1)));
+            return go_to(end + 1);
+        }
+        for (const std::string_view two : {"//", "**", "==", "!=", ">=", "<="}) {
+            if (!sees(two)) continue;
+            put(Kind::op, std::string(two));
+            return go_to(at_ + 2);
+        }
+        if (std::string_view("+-/*%~[](){}><=.:|,;").find(c) == npos) {
+            throw Problem("has an unexpected character in a tag");
+        }
+        if (c == '(' || c == '[' || c == '{') open += c;
+        if (c == ')' || c == ']' || c == '}') {
+            const char wanted = c == ')' ? '(' : c == ']' ? '[' : '{';
+            if (open.empty() || open.back() != wanted) throw Problem(std::string("has an unexpected '") + c + "'");
+            open.pop_back();
+        }
+        put(Kind::op, std::string(1, c));
+        go_to(at_ + 1);
+    }
+    void number() {
+        const auto digits = [this](std::size_t at) {
+            const auto digit = [this](std::size_t i) {
+                return i < source_.size() && source_[i] >= '0' && source_[i] <= '9';
+            };
+            while (digit(at) || (at < source_.size() && source_[at] == '_' && digit(at + 1))) ++at;
+            return at;
+        };
+        std::size_t end = digits(at_);
+        const bool member = at_ > 0 && source_[at_ - 1] == '.';
+        bool real = false;
+        if (!member && end < source_.size()) {
+            if (source_[end] == '.' && digits(end + 1) > end + 1 && source_[end + 1] != '_') {
+                end = digits(end + 1);
+                real = true;
+            }
+            if (end < source_.size() && (source_[end] == 'e' || source_[end] == 'E')) {
+                const std::size_t power = end + 1 + (sign_at(end + 1) ? 1 : 0);
+                if (digits(power) > power) {
+                    end = digits(power);
+                    real = true;
+                }
+            }
+        }
+        std::string text = source_.substr(at_, end - at_);
+        std::erase(text, '_');
+        if (!real && text.size() > 1 && text[0] == '0' && text.find_first_not_of('0') != npos) {
+            throw Problem("has a number that begins with 0");
+        }
+        if (!real && text == "0" && end < source_.size() && std::string_view("xXoObB").find(source_[end]) != npos) {
+            throw Problem("has a number that is not decimal, which Silica does not know");
+        }
+        put(real ? Kind::real : Kind::integer, std::move(text));
+        go_to(end);
+    }
+
+    std::string source_;
+    std::size_t at_ = 0;
+    unsigned line_ = 1;
+    bool line_starting_ = true;
+    std::vector<Token> tokens_;
+};
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_LEXER_HPP
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica::text::jinja {
+
+/// Goes through tokens. Throws Problem; `line()` says where.
+class TokenCursor {
+public:
+    [[nodiscard]] unsigned line() const { return now().line; }
+
+protected:
+    using Kind = Token::Kind;
+    static constexpr unsigned deepest = 100;  ///< parentheses, blocks
+
+    explicit TokenCursor(std::vector<Token> tokens) : tokens_(std::move(tokens)) {}
+
+    [[nodiscard]] const Token& now() const { return tokens_[at_]; }
+    [[nodiscard]] const Token& next() const { return tokens_[std::min(at_ + 1, tokens_.size() - 1)]; }
+    void advance() { at_ += at_ + 1 < tokens_.size(); }
+    [[nodiscard]] bool at_op(std::string_view text) const { return now().kind == Kind::op && now().text == text; }
+    [[nodiscard]] bool at_name(std::string_view text) const { return now().kind == Kind::name && now().text == text; }
+    bool take_op(std::string_view text) {
+        const bool found = at_op(text);
+        if (found) advance();
+        return found;
+    }
+    bool take_name(std::string_view text) {
+        const bool found = at_name(text);
+        if (found) advance();
+        return found;
+    }
+    [[noreturn]] void unexpected(const std::string& wanted) const {
+        const auto& t = now();
+        const std::string got = t.kind == Kind::end                                       ? "the end of the template"
+                                : t.kind == Kind::block_end || t.kind == Kind::output_end ? "the end of the tag"
+                                : t.kind == Kind::text || t.kind == Kind::output_begin || t.kind == Kind::block_begin
+                                    ? "text"
+                                    : quote(t.text);
+        throw Problem("has " + got + " where " + wanted + " belongs");
+    }
+    void expect_op(std::string_view text) {
+        if (!take_op(text)) unexpected(quote(text));
+    }
+    std::string expect_name(const std::string& wanted) {
+        if (now().kind != Kind::name) unexpected(wanted);
+        std::string name = now().text;
+        advance();
+        return name;
+    }
+
+    /// Counts nesting while it lives.
+    class Nested {
+    public:
+        explicit Nested(TokenCursor& parser) : parser_(parser) {
+            if (++parser_.nesting_ > deepest) {
+                --parser_.nesting_;
+                throw Problem("nests more than " + std::to_string(deepest) + " deep");
+            }
+        }
+        Nested(const Nested&) = delete;
+        Nested& operator=(const Nested&) = delete;
+        ~Nested() { --parser_.nesting_; }
+
+    private:
+        TokenCursor& parser_;
+    };
+
+private:
+    std::vector<Token> tokens_;
+    std::size_t at_ = 0;
+    unsigned nesting_ = 0;
+};
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_TOKEN_CURSOR_HPP
+
+#include <cstdint>
+#include <limits>
+#include <locale>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica::text::jinja {
+
+/// The part of the parser that knows operands.
+class OperandParser : public TokenCursor {
+protected:
+    using Ex = Expression::Kind;
+    static constexpr unsigned longest = 200;  ///< operators in a row
+
+    explicit OperandParser(std::vector<Token> tokens) : TokenCursor(std::move(tokens)) {}
+    OperandParser(const OperandParser&) = delete;
+    OperandParser& operator=(const OperandParser&) = delete;
+    virtual ~OperandParser() = default;
+
+    /// An expression with any operators; without `x if y else z`.
+    [[nodiscard]] virtual ExpressionPtr expression() = 0;
+    [[nodiscard]] virtual ExpressionPtr either() = 0;
+
+    /// a, b, ... as a tuple, or one expression. `choice` allows `x if y else z`.
+    [[nodiscard]] ExpressionPtr tuple(bool choice = true, bool parenthesised = false) {
+        const unsigned line = now().line;
+        auto made = make(Ex::tuple, line);
+        bool commas = false;
+        while (!tuple_ends()) {
+            made->add(choice ? expression() : either());
+            if (!take_op(",")) break;
+            commas = true;
+        }
+        if (!commas) {
+            if (!made->items.empty()) return std::move(made->items[0]);
+            if (!parenthesised) unexpected("an expression");
+        }
+        return made;
+    }
+    /// name(...) after a pipe, again and again.
+    [[nodiscard]] ExpressionPtr filters(ExpressionPtr value, bool inline_first = false) {
+        while (inline_first || take_op("|")) {
+            inline_first = false;
+            auto made = make(Ex::filter, now().line);
+            made->name = expect_name("the name of a filter");
+            if (!known_filter(made->name)) {
+                throw Problem("uses the filter " + quote(made->name) + ", which Silica does not know");
+            }
+            made->add(std::move(value));
+            if (at_op("(")) made->set_arguments(arguments());
+            value = checked(std::move(made));
+        }
+        return value;
+    }
+    [[nodiscard]] ExpressionPtr primary() {
+        const Token& t = now();
+        auto made = make(Ex::constant, t.line);
+        const auto constant = [&](Value value) {
+            made->value = std::move(value);
+            advance();
+            return std::move(made);
+        };
+        switch (t.kind) {
+            case Kind::name:
+                if (t.text == "true" || t.text == "True") return constant(Value(true));
+                if (t.text == "false" || t.text == "False") return constant(Value(false));
+                if (t.text == "none" || t.text == "None") return constant(None{});
+                made->kind = Ex::name;
+                made->name = t.text;
+                saw(t.text);
+                advance();
+                return made;
+            case Kind::string: {
+                std::string text;
+                for (; now().kind == Kind::string; advance()) text += now().text;
+                made->value = Value(std::move(text));
+                return made;
+            }
+            case Kind::integer:
+                return constant(Value(whole(t.text)));
+            case Kind::real: {
+                std::istringstream in(t.text);
+                in.imbue(std::locale::classic());
+                double value = 0;
+                if (!(in >> value) && value != 0) value = std::numeric_limits<double>::infinity();
+                return constant(Value(value));
+            }
+            default:
+                break;
+        }
+        const Nested nested(*this);
+        if (take_op("(")) {
+            made = tuple(true, true);
+            expect_op(")");
+        } else if (take_op("[")) {
+            made->kind = Ex::list;
+            while (!at_op("]")) {
+                if (!made->items.empty()) expect_op(",");
+                if (at_op("]")) break;
+                made->add(expression());
+            }
+            expect_op("]");
+        } else if (take_op("{")) {
+            made->kind = Ex::dict;
+            while (!at_op("}")) {
+                if (!made->items.empty()) expect_op(",");
+                if (at_op("}")) break;
+                made->add(expression());
+                expect_op(":");
+                made->add(expression());
+            }
+            expect_op("}");
+        } else {
+            unexpected("an expression");
+        }
+        return made;
+    }
+    /// .name, [item] and (arguments), again and again.
+    [[nodiscard]] ExpressionPtr postfix(ExpressionPtr value) {
+        for (;;) {
+            const unsigned line = now().line;
+            if (take_op(".")) {
+                const bool number = now().kind == Kind::integer;
+                auto made = make(number ? Ex::item : Ex::attribute, line);
+                made->add(std::move(value));
+                if (number) {
+                    made->add(primary());
+                } else {
+                    made->name = expect_name("the name of an attribute");
+                }
+                value = checked(std::move(made));
+            } else if (take_op("[")) {
+                value = checked(subscript(std::move(value), line));
+            } else if (at_op("(")) {
+                auto made = make(Ex::call, line);
+                made->add(std::move(value));
+                made->set_arguments(arguments());
+                value = checked(std::move(made));
+            } else {
+                return value;
+            }
+        }
+    }
+    [[nodiscard]] Arguments arguments() {
+        Arguments made;
+        expect_op("(");
+        while (!at_op(")")) {
+            if (!made.at.empty() || !made.named.empty() || made.all || made.all_named) {
+                expect_op(",");
+                if (at_op(")")) break;
+            }
+            const bool stars = made.all || made.all_named;
+            if (take_op("*")) {
+                if (stars) unexpected("an argument");
+                made.all = expression();
+            } else if (take_op("**")) {
+                if (made.all_named) unexpected("an argument");
+                made.all_named = expression();
+            } else if (now().kind == Kind::name && next().kind == Kind::op && next().text == "=") {
+                if (made.all_named) unexpected("an argument");
+                std::string name = now().text;
+                for (const auto& [other, ignored] : made.named) {
+                    if (other == name) throw Problem("gives the argument " + quote(name) + " twice");
+                }
+                advance(), advance();
+                made.named.emplace_back(std::move(name), expression());
+            } else {
+                if (stars || !made.named.empty()) unexpected("a named argument");
+                made.at.push_back(expression());
+            }
+        }
+        expect_op(")");
+        return made;
+    }
+
+    [[nodiscard]] static ExpressionPtr make(Ex kind, unsigned line) { return std::make_unique<Expression>(kind, line); }
+
+    [[nodiscard]] static ExpressionPtr checked(ExpressionPtr made) {
+        if (made->depth > longest) {
+            throw Problem("has an expression of more than " + std::to_string(longest) + " operators in a row");
+        }
+        return made;
+    }
+    /// Which of a macro's special names occurred since they were last cleared.
+    bool saw_varargs_ = false, saw_kwargs_ = false, saw_caller_ = false;
+
+private:
+    void saw(std::string_view name) {
+        saw_varargs_ = saw_varargs_ || name == "varargs";
+        saw_kwargs_ = saw_kwargs_ || name == "kwargs";
+        saw_caller_ = saw_caller_ || name == "caller";
+    }
+    [[nodiscard]] bool tuple_ends() const {
+        return now().kind == Kind::block_end || now().kind == Kind::output_end || at_op(")") || at_name("recursive");
+    }
+    [[nodiscard]] static std::int64_t whole(const std::string& digits) {
+        std::int64_t n = 0;
+        for (const char c : digits) {
+            if (n > (std::numeric_limits<std::int64_t>::max() - (c - '0')) / 10) {
+                throw Problem("has a number of more than 64 bits");
+            }
+            n = n * 10 + (c - '0');
+        }
+        return n;
+    }
+    [[nodiscard]] ExpressionPtr subscript(ExpressionPtr value, unsigned line) {
+        auto made = make(Ex::item, line);
+        made->add(std::move(value));
+        if (!at_op(":")) made->add(expression());
+        if (at_op(":")) {
+            made->kind = Ex::slice;
+            if (made->items.size() == 1) made->add(nullptr);
+            for (int i = 0; i < 2; ++i) made->add(take_op(":") && !at_op(":") && !at_op("]") ? expression() : nullptr);
+        }
+        if (at_op(",")) throw Problem("has several subscripts, which Silica does not know");
+        expect_op("]");
+        return made;
+    }
+};
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_OPERAND_PARSER_HPP
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica::text::jinja {
+
+/// The part of the parser that knows operators, from the loosest to the tightest.
+class ExpressionParser : public OperandParser {
+protected:
+    explicit ExpressionParser(std::vector<Token> tokens) : OperandParser(std::move(tokens)) {}
+
+    [[nodiscard]] ExpressionPtr expression() override {
+        const Nested nested(*this);
+        auto left = either();
+        while (at_name("if")) {
+            auto made = make(Ex::choice, now().line);
+            advance();
+            made->add(std::move(left));
+            made->add(either());
+            made->add(take_name("else") ? expression() : nullptr);
+            left = checked(std::move(made));
+        }
+        return left;
+    }
+    [[nodiscard]] static ExpressionPtr two(Ex kind, unsigned line, ExpressionPtr a, ExpressionPtr b) {
+        auto made = make(kind, line);
+        made->add(std::move(a));
+        made->add(std::move(b));
+        return checked(std::move(made));
+    }
+    [[nodiscard]] ExpressionPtr either() override {
+        auto left = both();
+        for (unsigned line = now().line; take_name("or"); line = now().line) {
+            left = two(Ex::either, line, std::move(left), both());
+        }
+        return left;
+    }
+    [[nodiscard]] ExpressionPtr both() {
+        auto left = negation();
+        for (unsigned line = now().line; take_name("and"); line = now().line) {
+            left = two(Ex::both, line, std::move(left), negation());
+        }
+        return left;
+    }
+    [[nodiscard]] ExpressionPtr negation() {
+        if (!at_name("not")) return comparison();
+        const Nested nested(*this);
+        auto made = make(Ex::negation, now().line);
+        advance();
+        made->add(negation());
+        return checked(std::move(made));
+    }
+    [[nodiscard]] ExpressionPtr comparison() {
+        auto made = make(Ex::comparison, now().line);
+        made->add(sum());
+        for (;;) {
+            std::string op;
+            for (const std::string_view known : {"==", "!=", "<", "<=", ">", ">="}) {
+                if (at_op(known)) op = known;
+            }
+            if (!op.empty() || at_name("in")) {
+                if (op.empty()) op = "in";
+                advance();
+            } else if (at_name("not") && next().kind == Kind::name && next().text == "in") {
+                op = "not in";
+                advance(), advance();
+            } else {
+                break;
+            }
+            made->operators.push_back(std::move(op));
+            made->add(sum());
+        }
+        if (made->operators.empty()) return std::move(made->items[0]);
+        return checked(std::move(made));
+    }
+    [[nodiscard]] ExpressionPtr chain(std::initializer_list<std::string_view> ops,
+                                      ExpressionPtr (ExpressionParser::*operand)()) {
+        auto left = (this->*operand)();
+        for (;;) {
+            std::string op;
+            for (const auto known : ops) {
+                if (at_op(known)) op = known;
+            }
+            if (op.empty()) return left;
+            const unsigned line = now().line;
+            advance();
+            left = two(Ex::arithmetic, line, std::move(left), (this->*operand)());
+            left->name = std::move(op);
+        }
+    }
+    [[nodiscard]] ExpressionPtr sum() { return chain({"+", "-"}, &ExpressionParser::concat); }
+    [[nodiscard]] ExpressionPtr concat() {
+        auto made = make(Ex::concat, now().line);
+        made->add(product());
+        while (take_op("~")) made->add(product());
+        return made->items.size() == 1 ? std::move(made->items[0]) : checked(std::move(made));
+    }
+    [[nodiscard]] ExpressionPtr product() { return chain({"*", "/", "//", "%"}, &ExpressionParser::power); }
+    [[nodiscard]] ExpressionPtr power() { return chain({"**"}, &ExpressionParser::filtered); }
+    [[nodiscard]] ExpressionPtr filtered() { return unary(true); }
+    [[nodiscard]] ExpressionPtr unary(bool with_filters) {
+        ExpressionPtr made;
+        if (at_op("-") || at_op("+")) {
+            const Nested nested(*this);
+            made = make(Ex::sign, now().line);
+            made->name = now().text;
+            advance();
+            made->add(unary(false));
+        } else {
+            made = primary();
+        }
+        made = postfix(std::move(made));
+        return with_filters ? filters_and_tests(std::move(made)) : std::move(made);
+    }
+    [[nodiscard]] ExpressionPtr filters_and_tests(ExpressionPtr value) {
+        for (;;) {
+            if (at_op("|")) {
+                value = filters(std::move(value));
+            } else if (at_name("is")) {
+                value = test(std::move(value));
+            } else if (at_op("(")) {
+                auto made = make(Ex::call, now().line);
+                made->add(std::move(value));
+                made->set_arguments(arguments());
+                value = checked(std::move(made));
+            } else {
+                return value;
+            }
+        }
+    }
+    [[nodiscard]] ExpressionPtr test(ExpressionPtr value) {
+        auto made = make(Ex::test, now().line);
+        advance();
+        const bool negated = take_name("not");
+        made->name = expect_name("the name of a test");
+        if (!known_test(made->name)) {
+            throw Problem("uses the test " + quote(made->name) + ", which Silica does not know");
+        }
+        made->add(std::move(value));
+        const auto& t = now();
+        if (at_op("(")) {
+            made->set_arguments(arguments());
+        } else if ((t.kind == Kind::name && t.text != "else" && t.text != "or" && t.text != "and") ||
+                   t.kind == Kind::string || t.kind == Kind::integer || t.kind == Kind::real || at_op("[") ||
+                   at_op("{")) {
+            if (t.text == "is" && t.kind == Kind::name) throw Problem("chains tests with 'is'");
+            Arguments one;
+            one.at.push_back(postfix(primary()));
+            made->set_arguments(std::move(one));
+        }
+        made = checked(std::move(made));
+        if (!negated) return made;
+        auto outer = make(Ex::negation, made->line);
+        outer->add(std::move(made));
+        return checked(std::move(outer));
+    }
+};
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_EXPRESSION_PARSER_HPP
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica::text::jinja {
+
+/// Statements, by the tags that open them. What Silica does not know is refused by name.
+class Parser : public ExpressionParser {
+public:
+    explicit Parser(std::vector<Token> tokens) : ExpressionParser(std::move(tokens)) {}
+
+    [[nodiscard]] Body run() { return body({}); }
+
+private:
+    using St = Statement::Kind;
+    using Ends = std::vector<std::string_view>;
+
+    /// Statements up to a tag named in `ends`, whose name is then the token at hand.
+    [[nodiscard]] Body body(const Ends& ends) {
+        const Nested nested(*this);
+        Body made;
+        for (;;) {
+            const auto& t = now();
+            if (t.kind == Kind::end) {
+                if (ends.empty()) return made;
+                throw Problem("ends without " + quote(ends.back()));
+            }
+            if (t.kind == Kind::text) {
+                made.emplace_back(St::text, t.line).text = t.text;
+                advance();
+            } else if (t.kind == Kind::output_begin) {
+                auto& out = made.emplace_back(St::output, t.line);
+                advance();
+                out.value = tuple();
+                if (now().kind != Kind::output_end) unexpected("'}}'");
+                advance();
+            } else {
+                advance();
+                for (const auto end : ends) {
+                    if (at_name(end)) return made;
+                }
+                made.push_back(statement());
+                close();
+            }
+        }
+    }
+    void close() {
+        if (now().kind != Kind::block_end) unexpected("'%}'");
+        advance();
+    }
+    /// The body after a tag, and its end tag up to "%}".
+    [[nodiscard]] Body block(std::string_view end) {
+        close();
+        auto made = body({end});
+        advance();
+        return made;
+    }
+
+    [[nodiscard]] Statement statement() {
+        const unsigned line = now().line;
+        const std::string tag = expect_name("the name of a tag");
+        if (tag == "if") return choice(line);
+        if (tag == "for") return loop(line);
+        if (tag == "set") return set(line);
+        if (tag == "macro") return macro(line);
+        if (tag == "call") return call_block(line);
+        if (tag == "with") return with(line);
+        if (tag == "filter") {
+            Statement made(St::filter, line);
+            made.value = filters(nullptr, true);
+            made.body = block("endfilter");
+            return made;
+        }
+        if (tag == "generation") {
+            Statement made(St::scope, line);
+            made.body = callable_body("endgeneration");
+            return made;
+        }
+        if (tag == "break" || tag == "continue") {
+            if (loops_ == 0) throw Problem("has " + quote(tag) + " outside a loop");
+            return Statement(tag == "break" ? St::leave : St::again, line);
+        }
+        for (const std::string_view known :
+             {"block", "extends", "include", "import", "from", "print", "do", "autoescape", "trans", "debug"}) {
+            if (tag == known) throw Problem("uses the tag " + quote(tag) + ", which chat templates do without here");
+        }
+        throw Problem("uses the tag " + quote(tag) + ", which Silica does not know or which does not belong there");
+    }
+
+    [[nodiscard]] Statement choice(unsigned line) {
+        Statement made(St::choice, line);
+        for (;;) {
+            auto condition = tuple(false);
+            close();
+            made.branches.push_back({std::move(condition), body({"elif", "else", "endif"})});
+            if (!take_name("elif")) break;
+        }
+        if (take_name("else")) {
+            close();
+            made.branches.push_back({nullptr, body({"endif"})});
+        }
+        advance();
+        return made;
+    }
+    [[nodiscard]] Statement loop(unsigned line) {
+        Statement made(St::loop, line);
+        made.target = target(false);
+        forbid_loop(*made.target);
+        if (!take_name("in")) unexpected("'in'");
+        made.value = tuple(false);
+        if (take_name("if")) made.condition = expression();
+        if (at_name("recursive")) throw Problem("has a recursive loop, which Silica does not know");
+        close();
+        ++loops_;
+        made.body = body({"else", "endfor"});
+        --loops_;
+        if (take_name("else")) {
+            close();
+            made.orelse = body({"endfor"});
+        }
+        advance();
+        return made;
+    }
+    static void forbid_loop(const Expression& target) {
+        if (target.kind == Ex::name && target.name == "loop") throw Problem("goes through a list by the name 'loop'");
+        for (const auto& item : target.items) forbid_loop(*item);
+    }
+    [[nodiscard]] Statement set(unsigned line) {
+        Statement made(St::set, line);
+        made.target = target(true);
+        if (take_op("=")) {
+            made.value = tuple();
+            return made;
+        }
+        made.kind = St::set_block;
+        made.value = filters(nullptr);
+        made.body = block("endset");
+        return made;
+    }
+    /// A name, namespace.name, or several between commas.
+    [[nodiscard]] ExpressionPtr target(bool members) {
+        auto made = make(Ex::tuple, now().line);
+        bool commas = false;
+        while (!at_name("in") && !at_op("=") && now().kind != Kind::block_end) {
+            made->add(target_part(members));
+            if (!take_op(",")) break;
+            commas = true;
+        }
+        if (made->items.empty()) unexpected("a name");
+        return commas ? std::move(made) : std::move(made->items[0]);
+    }
+    [[nodiscard]] ExpressionPtr target_part(bool members) {
+        auto part = primary();
+        if (members && part->kind == Ex::name && take_op(".")) {
+            part->kind = Ex::set_member;
+            part->member = expect_name("the name of an attribute");
+        }
+        require_target(*part, true);
+        return part;
+    }
+    static void require_target(const Expression& part, bool outermost) {
+        if (part.kind == Ex::tuple) {
+            for (const auto& item : part.items) require_target(*item, false);
+        } else if (part.kind != Ex::name && !(outermost && part.kind == Ex::set_member)) {
+            throw Problem("assigns to something that is no name");
+        }
+    }
+
+    /// What a macro or a call block holds: no loop outside it can be left from inside.
+    [[nodiscard]] Body callable_body(std::string_view end) {
+        const unsigned loops = std::exchange(loops_, 0);
+        auto made = block(end);
+        loops_ = loops;
+        return made;
+    }
+    void parameters(Statement& made) {
+        expect_op("(");
+        while (!at_op(")")) {
+            if (!made.parameters.empty()) expect_op(",");
+            auto name = make(Ex::name, now().line);
+            name->name = expect_name("the name of a parameter");
+            for (const auto& [other, ignored] : made.parameters) {
+                if (other->name == name->name) throw Problem("has the parameter " + quote(name->name) + " twice");
+            }
+            ExpressionPtr value;
+            if (take_op("=")) {
+                value = expression();
+            } else if (!made.parameters.empty() && made.parameters.back().second) {
+                throw Problem("has a parameter without a default after one that has one");
+            }
+            made.parameters.emplace_back(std::move(name), std::move(value));
+        }
+        expect_op(")");
+    }
+    /// Parameters and body, by `read`; notes which special names occur.
+    template <class Read>
+    void callable(Statement& made, Read&& read) {
+        const bool varargs = std::exchange(saw_varargs_, false), kwargs = std::exchange(saw_kwargs_, false),
+                   caller = std::exchange(saw_caller_, false);
+        read();
+        made.uses_varargs = saw_varargs_;
+        made.uses_kwargs = saw_kwargs_;
+        made.uses_caller = saw_caller_;
+        saw_varargs_ = saw_varargs_ || varargs;
+        saw_kwargs_ = saw_kwargs_ || kwargs;
+        saw_caller_ = saw_caller_ || caller;
+    }
+    [[nodiscard]] Statement macro(unsigned line) {
+        Statement made(St::macro, line);
+        made.name = expect_name("the name of a macro");
+        callable(made, [&] {
+            parameters(made);
+            made.body = callable_body("endmacro");
+        });
+        return made;
+    }
+    [[nodiscard]] Statement call_block(unsigned line) {
+        Statement made(St::call_block, line);
+        made.name = "caller";
+        if (at_op("(")) parameters(made);
+        made.value = expression();
+        if (made.value->kind != Ex::call) throw Problem("has a call block that calls nothing");
+        callable(made, [&] { made.body = callable_body("endcall"); });
+        return made;
+    }
+    [[nodiscard]] Statement with(unsigned line) {
+        Statement made(St::with, line);
+        while (now().kind != Kind::block_end) {
+            if (!made.parameters.empty()) expect_op(",");
+            auto name = target_part(false);
+            expect_op("=");
+            auto value = expression();
+            made.parameters.emplace_back(std::move(name), std::move(value));
+        }
+        made.body = block("endwith");
+        return made;
+    }
+
+    unsigned loops_ = 0;
+};
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_PARSER_HPP
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace silica::text::jinja {
+
+/// The time of this machine, in its zone.
+[[nodiscard]] inline std::tm local_time() {
+    const std::time_t now = std::time(nullptr);
+    std::tm made{};
+    localtime_r(&now, &made);
+    return made;
+}
+
+/// A template as transformers sets Jinja up for chats: trim_blocks, lstrip_blocks, the immutable sandbox, break and
+/// continue, {% generation %}, raise_exception, strftime_now. Rendering is const: threads may share a template.
+class Template {
+public:
+    /// Parses. ConfigError names `name` and the line where the text is no Jinja or goes beyond what Silica knows.
+    Template(std::string_view source, std::string name) : name_(std::move(name)) {
+        constexpr std::size_t longest = std::size_t{1} << 22;
+        if (source.size() > longest) refuse("has more than 4 MB", 1);
+        if (utf8::first_invalid(source) != std::string_view::npos) refuse("is not UTF-8", 1);
+        Lexer lexer(source);
+        std::vector<Token> tokens;
+        try {
+            tokens = lexer.run();
+        } catch (const Problem& problem) {
+            refuse(problem.what(), lexer.line());
+        }
+        Parser parser(std::move(tokens));
+        try {
+            body_ = std::make_shared<const Body>(parser.run());
+        } catch (const Problem& problem) {
+            refuse(problem.what(), parser.line());
+        }
+    }
+
+    /// The text for these variables; `variables` makes them in the session. InputError: what raise_exception says, or
+    /// what went wrong, with the line.
+    template <class Variables>
+        requires std::is_invocable_r_v<Dict, Variables, Session&>
+    [[nodiscard]] std::string render(Variables&& variables, Clock clock = local_time) const {
+        Session session(std::move(clock));
+        try {
+            const Dict context = variables(session);
+            return Interpreter(session, context).run(*body_);
+        } catch (const Raised& raised) {
+            throw InputError(raised.what(), "");
+        } catch (const Problem& problem) {
+            throw InputError(
+                name_ + ", line " + std::to_string(session.line) + ": the template " + problem.what() + ".",
+                "Give messages of the form that the template wants, or another template.");
+        }
+    }
+
+private:
+    [[noreturn]] void refuse(const std::string& problem, unsigned line) const {
+        throw ConfigError(name_ + ", line " + std::to_string(line) + ": the template " + problem + ".",
+                          "Correct the template, or write the prompt without it.");
+    }
+
+    std::string name_;
+    std::shared_ptr<const Body> body_;
+};
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_TEMPLATE_HPP
+// ---- silica/input/text/tokenizer_config.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_TOKENIZER_CONFIG_HPP
+#define SILICA_SINGLE_INPUT_TEXT_TOKENIZER_CONFIG_HPP
+/// tokenizer_config.json, special_tokens_map.json, added_tokens.json: what stands beside the vocabulary.
+
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace silica::text {
+
+/// What tokenizer_config.json says. Everything is optional in it.
+struct TokenizerConfig {
+    nlohmann::json json = nlohmann::json::object();
+    std::string file = "tokenizer_config.json";
+    std::optional<std::int64_t> model_max_length = {};      ///< tokens the model was made for, where the file sets it
+    std::map<std::string, AddedToken> special_tokens = {};  ///< by role: "cls_token", "eos_token", ...
+    std::vector<AddedToken> added_tokens = {};              ///< "added_tokens_decoder", by id, and extra special tokens
+    std::vector<AddedToken> extra = {};                     ///< additional special tokens
+    std::set<std::string> without = {};                     ///< roles that are null
+    std::string tokenizer_class = {}, model_type = {};      ///< model_type is config.json's
+
+    /// The roles in the order in which missing special tokens are given ids.
+    static constexpr const char* roles[] = {"bos_token", "eos_token", "unk_token", "sep_token",
+                                            "pad_token", "cls_token", "mask_token"};
+
+    /// Reads the files of a directory; defaults where there are none.
+    [[nodiscard]] static TokenizerConfig open(const std::filesystem::path& directory) {
+        TokenizerConfig made;
+        for (const char* name : {"special_tokens_map.json", "tokenizer_config.json"}) {
+            if (!has_file(directory, name)) continue;
+            made.json = parse_json(read_file(directory / name), name);
+            made.file = name;
+            made.read_tokens();
+        }
+        if (made.file != "tokenizer_config.json") made.json = nlohmann::json::object();
+        made.read_rest();
+        if (has_file(directory, "config.json")) {
+            const auto config = parse_json(read_file(directory / "config.json"), "config.json");
+            const auto type = config.is_object() ? config.find("model_type") : config.end();
+            if (type != config.end() && type->is_string()) made.model_type = type->get<std::string>();
+        }
+        return made;
+    }
+
+    /// The tokenizer's class without "Tokenizer" and "Fast" ("Llama", "T5", "CLIP"); where no class is named, that of
+    /// the family in config.json; else empty.
+    [[nodiscard]] std::string family() const {
+        std::string name = tokenizer_class;
+        for (const std::string ending : {"Fast", "Tokenizer"}) {
+            if (name.size() >= ending.size() && name.compare(name.size() - ending.size(), ending.size(), ending) == 0) {
+                name.erase(name.size() - ending.size());
+            }
+        }
+        if (!name.empty() && name != "PreTrained") return name;
+        constexpr std::pair<const char*, const char*> families[] = {
+            {"gpt2", "GPT2"},    {"qwen2", "Qwen2"},     {"whisper", "Whisper"}, {"clip", "CLIP"},   {"xclip", "CLIP"},
+            {"clap", "Roberta"}, {"roberta", "Roberta"}, {"llama", "Llama"},     {"llava", "Llama"}, {"t5", "T5"}};
+        for (const auto& [type, family] : families) {
+            if (model_type == type) return family;
+        }
+        return {};
+    }
+
+    /// Gives roles that the files do not mention their usual token.
+    void default_tokens(const std::vector<std::pair<std::string, std::string>>& tokens) {
+        for (const auto& [role, token] : tokens) {
+            if (without.count(role) == 0) {
+                special_tokens.try_emplace(role, AddedToken{.content = token, .normalized = false, .special = true});
+            }
+        }
+    }
+
+    [[nodiscard]] JsonPlace place() const { return {json, file}; }
+
+    /// The token of a role, or the fallback.
+    [[nodiscard]] std::string token_or(const std::string& role, std::string fallback) const {
+        const auto found = special_tokens.find(role);
+        return found == special_tokens.end() ? fallback : found->second.content;
+    }
+
+    /// A token written as a string or as an object with options.
+    [[nodiscard]] static AddedToken read_token(const JsonPlace& place, bool special) {
+        AddedToken made{.content = {}, .normalized = !special, .special = special};
+        if (place.is_string()) {
+            made.content = place.string();
+            return made;
+        }
+        made.content = place.at("content").string();
+        made.single_word = place.boolean_or("single_word", false);
+        made.lstrip = place.boolean_or("lstrip", false);
+        made.rstrip = place.boolean_or("rstrip", false);
+        made.special = place.boolean_or("special", special);
+        made.normalized = place.boolean_or("normalized", !made.special);
+        return made;
+    }
+
+private:
+    void read_tokens() {
+        const auto top = place();
+        if (!top.is_object()) top.fail("is no JSON object");
+        for (const char* role : roles) {
+            if (const auto token = top.find(role)) {
+                special_tokens[role] = read_token(*token, true);
+                without.erase(role);
+            } else if (json.contains(role)) {
+                special_tokens.erase(role);
+                without.insert(role);
+            }
+        }
+    }
+    void read_rest() {
+        const auto top = place();
+        if (const auto length = top.find("model_max_length"); length && length->raw().is_number()) {
+            // "No limit" is written as 1e30.
+            if (const double n = length->number(); n >= 1 && n < 1e15) model_max_length = static_cast<std::int64_t>(n);
+        }
+        tokenizer_class = top.string_or("tokenizer_class", "");
+        if (const auto decoder = top.find("added_tokens_decoder")) {
+            if (!decoder->is_object()) decoder->fail("is no object of ids and tokens");
+            std::map<std::int64_t, AddedToken> by_id;
+            for (const auto& [id, ignored] : decoder->raw().items()) {
+                if (id.empty() || id.size() > 9 || id.find_first_not_of("0123456789") != std::string::npos) {
+                    decoder->fail("has a key that is no id");
+                }
+                by_id[std::stoll(id)] = read_token(decoder->at(id), false);
+            }
+            for (auto& [id, token] : by_id) added_tokens.push_back(std::move(token));
+        }
+        for (const char* key : {"additional_special_tokens", "extra_special_tokens"}) {
+            const auto list = top.find(key);
+            if (!list || !list->is_array()) continue;
+            for (std::size_t i = 0; i < list->size(); ++i) extra.push_back(read_token(list->at(i), true));
+        }
+    }
+};
+
+}  // namespace silica::text
+#endif  // SILICA_SINGLE_INPUT_TEXT_TOKENIZER_CONFIG_HPP
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace silica::text {
+
+/// What a template is told beside the messages.
+struct ChatOptions {
+    bool add_generation_prompt = false;      ///< ends with what opens the answer
+    const Json* tools = nullptr;             ///< a list of function schemas
+    const Json* more = nullptr;              ///< an object of further variables ("enable_thinking", ...)
+    jinja::Clock clock = jinja::local_time;  ///< for strftime_now
+};
+
+/// The templates of a checkpoint ("default", and more by name), parsed.
+class ChatTemplate {
+public:
+    /// The template of a directory: chat_template.jinja and additional_chat_templates/*.jinja, else chat_template.json,
+    /// else "chat_template" of tokenizer_config.json. ConfigError where there is none, or where it is damaged.
+    [[nodiscard]] static ChatTemplate open(const std::filesystem::path& directory) {
+        ChatTemplate made;
+        made.read_jinja(directory);
+        for (const char* name : {"chat_template.json", "tokenizer_config.json"}) {
+            if (made.templates_.empty() && has_file(directory, name)) made.read_json(directory, name);
+        }
+        if (made.templates_.empty()) {
+            throw ConfigError(
+                directory.string() + " has no chat template.",
+                "Use a checkpoint made for chats, add its chat_template.jinja, or give a prompt instead of "
+                "messages.");
+        }
+        const auto config = TokenizerConfig::open(directory);
+        for (const auto& [role, token] : config.special_tokens) made.tokens_.emplace_back(role, token.content);
+        return made;
+    }
+    /// A template that is at hand, with the special tokens it may name ("bos_token", ...).
+    [[nodiscard]] static ChatTemplate from_text(const std::string& source,
+                                                std::vector<std::pair<std::string, std::string>> tokens = {}) {
+        ChatTemplate made;
+        made.add("default", source, "The chat template");
+        made.tokens_ = std::move(tokens);
+        return made;
+    }
+
+    /// The prompt for `messages`, a list of objects like {"role": "user", "content": "..."}. InputError: what the
+    /// template's raise_exception says, or what is wrong.
+    [[nodiscard]] std::string render(const Json& messages, const ChatOptions& options = {}) const {
+        check(messages);
+        if (options.tools && !options.tools->is_null() && !options.tools->is_array()) {
+            throw InputError("The tools are " + options.tools->brief() + ".", "Give a list of function schemas.");
+        }
+        if (options.more && !options.more->is_object()) {
+            throw InputError("The template's variables are " + options.more->brief() + ".", "Give an object.");
+        }
+        const bool tools = options.tools && !options.tools->is_null();
+        return choose(tools).render(
+            [&](jinja::Session& session) {
+                jinja::Dict made;
+                const auto set = [&](const std::string& name, jinja::Value value) {
+                    jinja::assign(session, made, session.text(name), std::move(value));
+                };
+                for (const auto& [role, token] : tokens_) set(role, session.text(token));
+                if (options.more) {
+                    for (const auto& [name, value] : options.more->object())
+                        set(name, jinja::from_json(session, value));
+                }
+                set("messages", plain(session, messages));
+                set("tools", tools ? jinja::from_json(session, *options.tools) : jinja::Value(jinja::None{}));
+                set("documents", jinja::None{});
+                set("add_generation_prompt", jinja::Value(options.add_generation_prompt));
+                return made;
+            },
+            options.clock);
+    }
+
+    /// The names of the templates.
+    [[nodiscard]] std::vector<std::string> names() const {
+        std::vector<std::string> made;
+        for (const auto& entry : templates_) made.push_back(entry.first);
+        return made;
+    }
+
+private:
+    ChatTemplate() = default;
+
+    void add(const std::string& name, const std::string& source, const std::string& file) {
+        templates_.insert_or_assign(name, jinja::Template(source, file));
+    }
+    void read_jinja(const std::filesystem::path& directory) {
+        if (has_file(directory, "chat_template.jinja")) {
+            add("default", read_file(directory / "chat_template.jinja"), "chat_template.jinja");
+        }
+        std::error_code ignored;
+        const std::filesystem::path more = directory / "additional_chat_templates";
+        for (std::filesystem::directory_iterator at(more, ignored), end; !ignored && at != end; at.increment(ignored)) {
+            const auto& path = at->path();
+            if (path.extension() != ".jinja" || !at->is_regular_file(ignored)) continue;
+            add(path.stem().string(), read_file(path), "additional_chat_templates/" + path.filename().string());
+        }
+    }
+    void read_json(const std::filesystem::path& directory, const char* name) {
+        const auto json = parse_json(read_file(directory / name), name);
+        const JsonPlace top(json, name);
+        const auto found = top.is_object() ? top.find("chat_template") : std::nullopt;
+        if (!found) return;
+        const std::string file = std::string(name) + ": chat_template";
+        if (found->is_string()) return add("default", found->string(), file);
+        if (!found->is_array()) found->fail("is neither a string nor a list of named templates");
+        for (std::size_t i = 0; i < found->size(); ++i) {
+            const auto entry = found->at(i);
+            if (!entry.is_object()) entry.fail("is no object");
+            add(entry.at("name").string(), entry.at("template").string(), file + "[" + std::to_string(i) + "]");
+        }
+    }
+
+    [[nodiscard]] const jinja::Template& choose(bool tools) const {
+        auto found = templates_.end();
+        if (tools) found = templates_.find("tool_use");
+        if (found == templates_.end()) found = templates_.find("default");
+        if (found != templates_.end()) return found->second;
+        throw ConfigError("The checkpoint has several chat templates and none is called default.",
+                          "Copy the one to use to chat_template.jinja.");
+    }
+    static void check(const Json& messages) {
+        const char* remedy = "Give a list of messages like {\"role\": \"user\", \"content\": \"...\"}.";
+        if (!messages.is_array()) throw InputError("The messages are " + messages.brief() + ", not a list.", remedy);
+        if (messages.array().empty()) throw InputError("There are no messages.", remedy);
+        for (const auto& message : messages.array()) {
+            if (!message.is_object()) throw InputError("A message is " + message.brief() + ", not an object.", remedy);
+        }
+    }
+    /// As transformers prepares messages: without what is null, and with reasoning by each of its names.
+    [[nodiscard]] static jinja::Value plain(jinja::Session& session, const Json& messages) {
+        jinja::Values out;
+        for (const auto& message : messages.array()) {
+            const Json* reasoning = nullptr;
+            for (const char* name : {"reasoning_content", "thinking", "reasoning"}) {
+                const auto* found = message.find(name);
+                if (!reasoning && found && !found->is_null()) reasoning = found;
+            }
+            jinja::Dict made;
+            if (reasoning)
+                jinja::assign(session, made, session.text("thinking"), jinja::from_json(session, *reasoning));
+            for (const auto& [name, value] : message.object()) {
+                if (!value.is_null())
+                    jinja::assign(session, made, session.text(name), jinja::from_json(session, value));
+            }
+            if (reasoning) {
+                jinja::assign(session, made, session.text("reasoning_content"), jinja::from_json(session, *reasoning));
+            }
+            out.push_back(session.dict(std::move(made)));
+        }
+        return session.list(std::move(out));
+    }
+
+    std::map<std::string, jinja::Template> templates_;
+    std::vector<std::pair<std::string, std::string>> tokens_;
+};
+
+}  // namespace silica::text
+#endif  // SILICA_SINGLE_INPUT_TEXT_CHAT_TEMPLATE_HPP
 // ---- silica/input/text/decoder.hpp
 #ifndef SILICA_SINGLE_INPUT_TEXT_DECODER_HPP
 #define SILICA_SINGLE_INPUT_TEXT_DECODER_HPP
@@ -3402,60 +8911,6 @@ inline Decoder Decoder::read(const JsonPlace& place, int depth) {
 
 }  // namespace silica::text
 #endif  // SILICA_SINGLE_INPUT_TEXT_DECODER_HPP
-// ---- silica/input/text/file.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_FILE_HPP
-#define SILICA_SINGLE_INPUT_TEXT_FILE_HPP
-/// Reading tokenizer files.
-
-#include <nlohmann/json.hpp>
-
-#include <filesystem>
-#include <fstream>
-#include <string>
-#include <string_view>
-#include <system_error>
-
-namespace silica::text {
-
-/// Whether a regular file of this name is in the directory.
-[[nodiscard]] inline bool has_file(const std::filesystem::path& directory, const char* name) {
-    std::error_code ignored;
-    return std::filesystem::is_regular_file(directory / name, ignored);
-}
-
-/// The bytes of a file. ConfigError where it cannot be read or is larger than any tokenizer.
-[[nodiscard]] inline std::string read_file(const std::filesystem::path& path) {
-    constexpr std::uintmax_t largest = std::uintmax_t{1} << 29;
-    std::error_code error;
-    const auto size = std::filesystem::file_size(path, error);
-    if (!error && size > largest) {
-        throw ConfigError(path.string() + " has " + std::to_string(size) + " bytes, more than any tokenizer file.",
-                          "Take the file from the model's repository again.");
-    }
-    std::ifstream in(path, std::ios::binary);
-    std::string bytes(error ? 0 : static_cast<std::size_t>(size), '\0');
-    if (error || !in || !in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()))) {
-        throw ConfigError(path.string() + " cannot be read.", "Check that the file exists and that you may read it.");
-    }
-    return bytes;
-}
-
-/// Parses JSON. `name` is the file, for the error.
-[[nodiscard]] inline nlohmann::json parse_json(std::string_view text, const std::string& name) {
-    try {
-        return nlohmann::json::parse(text);
-    } catch (const nlohmann::json::exception& error) {
-        std::string what = error.what();
-        if (const auto colon = what.find("] "); colon != std::string::npos) what.erase(0, colon + 2);
-        // It quotes bytes of the file.
-        what = utf8::lossy(std::string_view(what).substr(0, 300));
-        throw ConfigError(name + " is not valid JSON (" + what + ").",
-                          "Take the file from the model's repository again.");
-    }
-}
-
-}  // namespace silica::text
-#endif  // SILICA_SINGLE_INPUT_TEXT_FILE_HPP
 // ---- silica/input/text/from_merges.hpp
 #ifndef SILICA_SINGLE_INPUT_TEXT_FROM_MERGES_HPP
 #define SILICA_SINGLE_INPUT_TEXT_FROM_MERGES_HPP
@@ -4009,151 +9464,6 @@ inline PreTokenizer PreTokenizer::read(const JsonPlace& place, int depth) {
 
 }  // namespace silica::text
 #endif  // SILICA_SINGLE_INPUT_TEXT_PRE_TOKENIZER_HPP
-// ---- silica/input/text/tokenizer_config.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_TOKENIZER_CONFIG_HPP
-#define SILICA_SINGLE_INPUT_TEXT_TOKENIZER_CONFIG_HPP
-/// tokenizer_config.json, special_tokens_map.json, added_tokens.json: what stands beside the vocabulary.
-
-#include <algorithm>
-#include <cstdint>
-#include <filesystem>
-#include <map>
-#include <optional>
-#include <set>
-#include <string>
-#include <utility>
-#include <vector>
-
-namespace silica::text {
-
-/// What tokenizer_config.json says. Everything is optional in it.
-struct TokenizerConfig {
-    nlohmann::json json = nlohmann::json::object();
-    std::string file = "tokenizer_config.json";
-    std::optional<std::int64_t> model_max_length = {};      ///< tokens the model was made for, where the file sets it
-    std::map<std::string, AddedToken> special_tokens = {};  ///< by role: "cls_token", "eos_token", ...
-    std::vector<AddedToken> added_tokens = {};              ///< "added_tokens_decoder", by id, and extra special tokens
-    std::vector<AddedToken> extra = {};                     ///< additional special tokens
-    std::set<std::string> without = {};                     ///< roles that are null
-    std::string tokenizer_class = {}, model_type = {};      ///< model_type is config.json's
-
-    /// The roles in the order in which missing special tokens are given ids.
-    static constexpr const char* roles[] = {"bos_token", "eos_token", "unk_token", "sep_token",
-                                            "pad_token", "cls_token", "mask_token"};
-
-    /// Reads the files of a directory; defaults where there are none.
-    [[nodiscard]] static TokenizerConfig open(const std::filesystem::path& directory) {
-        TokenizerConfig made;
-        for (const char* name : {"special_tokens_map.json", "tokenizer_config.json"}) {
-            if (!has_file(directory, name)) continue;
-            made.json = parse_json(read_file(directory / name), name);
-            made.file = name;
-            made.read_tokens();
-        }
-        if (made.file != "tokenizer_config.json") made.json = nlohmann::json::object();
-        made.read_rest();
-        if (has_file(directory, "config.json")) {
-            const auto config = parse_json(read_file(directory / "config.json"), "config.json");
-            const auto type = config.is_object() ? config.find("model_type") : config.end();
-            if (type != config.end() && type->is_string()) made.model_type = type->get<std::string>();
-        }
-        return made;
-    }
-
-    /// The tokenizer's class without "Tokenizer" and "Fast" ("Llama", "T5", "CLIP"); where no class is named, that of
-    /// the family in config.json; else empty.
-    [[nodiscard]] std::string family() const {
-        std::string name = tokenizer_class;
-        for (const std::string ending : {"Fast", "Tokenizer"}) {
-            if (name.size() >= ending.size() && name.compare(name.size() - ending.size(), ending.size(), ending) == 0) {
-                name.erase(name.size() - ending.size());
-            }
-        }
-        if (!name.empty() && name != "PreTrained") return name;
-        constexpr std::pair<const char*, const char*> families[] = {
-            {"gpt2", "GPT2"},    {"qwen2", "Qwen2"},     {"whisper", "Whisper"}, {"clip", "CLIP"},   {"xclip", "CLIP"},
-            {"clap", "Roberta"}, {"roberta", "Roberta"}, {"llama", "Llama"},     {"llava", "Llama"}, {"t5", "T5"}};
-        for (const auto& [type, family] : families) {
-            if (model_type == type) return family;
-        }
-        return {};
-    }
-
-    /// Gives roles that the files do not mention their usual token.
-    void default_tokens(const std::vector<std::pair<std::string, std::string>>& tokens) {
-        for (const auto& [role, token] : tokens) {
-            if (without.count(role) == 0) {
-                special_tokens.try_emplace(role, AddedToken{.content = token, .normalized = false, .special = true});
-            }
-        }
-    }
-
-    [[nodiscard]] JsonPlace place() const { return {json, file}; }
-
-    /// The token of a role, or the fallback.
-    [[nodiscard]] std::string token_or(const std::string& role, std::string fallback) const {
-        const auto found = special_tokens.find(role);
-        return found == special_tokens.end() ? fallback : found->second.content;
-    }
-
-    /// A token written as a string or as an object with options.
-    [[nodiscard]] static AddedToken read_token(const JsonPlace& place, bool special) {
-        AddedToken made{.content = {}, .normalized = !special, .special = special};
-        if (place.is_string()) {
-            made.content = place.string();
-            return made;
-        }
-        made.content = place.at("content").string();
-        made.single_word = place.boolean_or("single_word", false);
-        made.lstrip = place.boolean_or("lstrip", false);
-        made.rstrip = place.boolean_or("rstrip", false);
-        made.special = place.boolean_or("special", special);
-        made.normalized = place.boolean_or("normalized", !made.special);
-        return made;
-    }
-
-private:
-    void read_tokens() {
-        const auto top = place();
-        if (!top.is_object()) top.fail("is no JSON object");
-        for (const char* role : roles) {
-            if (const auto token = top.find(role)) {
-                special_tokens[role] = read_token(*token, true);
-                without.erase(role);
-            } else if (json.contains(role)) {
-                special_tokens.erase(role);
-                without.insert(role);
-            }
-        }
-    }
-    void read_rest() {
-        const auto top = place();
-        if (const auto length = top.find("model_max_length"); length && length->raw().is_number()) {
-            // "No limit" is written as 1e30.
-            if (const double n = length->number(); n >= 1 && n < 1e15) model_max_length = static_cast<std::int64_t>(n);
-        }
-        tokenizer_class = top.string_or("tokenizer_class", "");
-        if (const auto decoder = top.find("added_tokens_decoder")) {
-            if (!decoder->is_object()) decoder->fail("is no object of ids and tokens");
-            std::map<std::int64_t, AddedToken> by_id;
-            for (const auto& [id, ignored] : decoder->raw().items()) {
-                if (id.empty() || id.size() > 9 || id.find_first_not_of("0123456789") != std::string::npos) {
-                    decoder->fail("has a key that is no id");
-                }
-                by_id[std::stoll(id)] = read_token(decoder->at(id), false);
-            }
-            for (auto& [id, token] : by_id) added_tokens.push_back(std::move(token));
-        }
-        for (const char* key : {"additional_special_tokens", "extra_special_tokens"}) {
-            const auto list = top.find(key);
-            if (!list || !list->is_array()) continue;
-            for (std::size_t i = 0; i < list->size(); ++i) extra.push_back(read_token(list->at(i), true));
-        }
-    }
-};
-
-}  // namespace silica::text
-#endif  // SILICA_SINGLE_INPUT_TEXT_TOKENIZER_CONFIG_HPP
 // ---- silica/input/text/truncation.hpp
 #ifndef SILICA_SINGLE_INPUT_TEXT_TRUNCATION_HPP
 #define SILICA_SINGLE_INPUT_TEXT_TRUNCATION_HPP

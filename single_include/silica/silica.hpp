@@ -13,23 +13,10 @@
 #define SILICA_SINGLE_ARCH_BERT_BODY_HPP
 /// BERT's encoder: embeddings, post-norm layers, pooler.
 
-#include <vector>
-
-#include <range/v3/numeric/accumulate.hpp>
-#include <range/v3/range/conversion.hpp>
-#include <range/v3/view/iota.hpp>
-#include <range/v3/view/transform.hpp>
-
 // ---- silica/arch/bert/config.hpp
 #ifndef SILICA_SINGLE_ARCH_BERT_CONFIG_HPP
 #define SILICA_SINGLE_ARCH_BERT_CONFIG_HPP
 /// BERT's configuration, inputs and the spellings of its checkpoints.
-
-#include <map>
-#include <optional>
-#include <string>
-
-#include <boost/hana/adapt_struct.hpp>
 
 // ---- silica/checkpoint/names.hpp
 #ifndef SILICA_SINGLE_CHECKPOINT_NAMES_HPP
@@ -552,10 +539,6 @@ private:
 #define SILICA_SINGLE_CORE_INPUTS_HPP
 /// Checks of input tensors, on the host, before anything reaches a device.
 
-#include <initializer_list>
-#include <string>
-#include <string_view>
-
 // ---- silica/core/tensor.hpp
 #ifndef SILICA_SINGLE_CORE_TENSOR_HPP
 #define SILICA_SINGLE_CORE_TENSOR_HPP
@@ -581,6 +564,10 @@ using at::Tensor;
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_CORE_TENSOR_HPP
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
 
 namespace silica {
 
@@ -653,23 +640,6 @@ inline std::optional<Tensor> bool_mask(const Tensor& mask) {
 #ifndef SILICA_SINGLE_CORE_REFLECT_HPP
 #define SILICA_SINGLE_CORE_REFLECT_HPP
 /// Structs as lists of named members: how configurations are read from JSON.
-
-#include <array>
-#include <cstdint>
-#include <map>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <type_traits>
-#include <utility>
-#include <vector>
-
-#include <boost/hana/accessors.hpp>
-#include <boost/hana/concept/struct.hpp>
-#include <boost/hana/core/to.hpp>
-#include <boost/hana/first.hpp>
-#include <boost/hana/for_each.hpp>
-#include <boost/hana/second.hpp>
 
 // ---- silica/core/json.hpp
 #ifndef SILICA_SINGLE_CORE_JSON_HPP
@@ -1138,6 +1108,23 @@ inline Json Json::parse(std::string_view text, const std::string& source) {
 }  // namespace silica
 #endif  // SILICA_SINGLE_CORE_JSON_HPP
 
+#include <boost/hana/accessors.hpp>
+#include <boost/hana/concept/struct.hpp>
+#include <boost/hana/core/to.hpp>
+#include <boost/hana/first.hpp>
+#include <boost/hana/for_each.hpp>
+#include <boost/hana/second.hpp>
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
 namespace silica {
 
 /// A struct that Hana was told about with BOOST_HANA_ADAPT_STRUCT.
@@ -1242,18 +1229,11 @@ inline void require_at_least(const std::string& file, std::string_view key, std:
 #define SILICA_SINGLE_OP_ACTIVATION_HPP
 /// The activation functions that configurations name, elementwise.
 
-#include <array>
-#include <utility>
-
 // ---- silica/op/concept.hpp
 #ifndef SILICA_SINGLE_OP_CONCEPT_HPP
 #define SILICA_SINGLE_OP_CONCEPT_HPP
 /// What an op tag states, and how kernels attach to it. Smallest examples: op/gelu.hpp (plain), op/linear.hpp (with
 /// weights), op/linear_add.hpp (fused).
-
-#include <concepts>
-#include <string_view>
-#include <type_traits>
 
 // ---- silica/core/types.hpp
 #ifndef SILICA_SINGLE_CORE_TYPES_HPP
@@ -1283,10 +1263,10 @@ struct type_tag {
 #define SILICA_SINGLE_PRECISION_CONCEPT_HPP
 /// What a precision policy states, and how a device says that it cannot run one. Smallest example: precision/fp32.hpp.
 
+#include <c10/core/ScalarType.h>
+
 #include <concepts>
 #include <string_view>
-
-#include <c10/core/ScalarType.h>
 
 namespace silica {
 
@@ -1317,6 +1297,10 @@ using Default = typename DeviceOrChain::default_precision;
 }  // namespace precision
 }  // namespace silica
 #endif  // SILICA_SINGLE_PRECISION_CONCEPT_HPP
+
+#include <concepts>
+#include <string_view>
+#include <type_traits>
 
 namespace silica {
 
@@ -1466,6 +1450,9 @@ using kernel_of = typename detail::kernel<Op, Device, Precision>::type;
 }  // namespace silica
 #endif  // SILICA_SINGLE_OP_CONCEPT_HPP
 
+#include <array>
+#include <utility>
+
 namespace silica {
 
 /// Activations by what they compute; several names of config.json stand for one (see `activation_names`).
@@ -1525,6 +1512,12 @@ static_assert(OpTag<Activate>);
 }  // namespace op
 }  // namespace silica
 #endif  // SILICA_SINGLE_OP_ACTIVATION_HPP
+
+#include <boost/hana/adapt_struct.hpp>
+
+#include <map>
+#include <optional>
+#include <string>
 
 namespace silica::arch {
 
@@ -1628,14 +1621,6 @@ BOOST_HANA_ADAPT_STRUCT(silica::arch::BertInputs, input_ids, attention_mask, tok
 #ifndef SILICA_SINGLE_CHECKPOINT_WEIGHTS_HPP
 #define SILICA_SINGLE_CHECKPOINT_WEIGHTS_HPP
 /// Weights: a place in a checkpoint. `w / "encoder" / "layer" / 3` is a place below it.
-
-#include <algorithm>
-#include <memory>
-#include <set>
-#include <string>
-#include <string_view>
-#include <type_traits>
-#include <vector>
 
 // ---- silica/checkpoint/account.hpp
 #ifndef SILICA_SINGLE_CHECKPOINT_ACCOUNT_HPP
@@ -1752,6 +1737,14 @@ public:
 
 }  // namespace silica::checkpoint
 #endif  // SILICA_SINGLE_CHECKPOINT_SOURCE_HPP
+
+#include <algorithm>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
 
 namespace silica {
 
@@ -1877,8 +1870,6 @@ private:
 #define SILICA_SINGLE_NN_ATTENTION_HPP
 /// Multi-head attention around op::Attention: how heads are cut from and joined to (batch, tokens, hidden).
 
-#include <cmath>
-
 // ---- silica/op/attention.hpp
 #ifndef SILICA_SINGLE_OP_ATTENTION_HPP
 #define SILICA_SINGLE_OP_ATTENTION_HPP
@@ -1912,29 +1903,21 @@ static_assert(OpTag<Attention>);
 /// decline | `Kernel::accepts(args...)` is false                               | one branch, then the next candidate |
 /// | 4 recover | NotImplementedError; out of memory again after `empty_cache()`    | nothing until it happens |
 
-#include <chrono>
-#include <exception>
-#include <string>
-#include <tuple>
-
-#include <ATen/core/Tensor.h>
-#include <c10/util/Exception.h>
-
 // ---- silica/core/transfer.hpp
 #ifndef SILICA_SINGLE_CORE_TRANSFER_HPP
 #define SILICA_SINGLE_CORE_TRANSFER_HPP
 /// Moves values that contain tensors to a device, whatever shape the value has.
+
+#include <boost/hana/accessors.hpp>
+#include <boost/hana/concept/struct.hpp>
+#include <boost/hana/for_each.hpp>
+#include <boost/hana/second.hpp>
 
 #include <cstdint>
 #include <optional>
 #include <tuple>
 #include <type_traits>
 #include <vector>
-
-#include <boost/hana/accessors.hpp>
-#include <boost/hana/concept/struct.hpp>
-#include <boost/hana/for_each.hpp>
-#include <boost/hana/second.hpp>
 
 namespace silica {
 
@@ -2085,16 +2068,6 @@ inline void announce(const Fallback& f) {
 #define SILICA_SINGLE_PLACEMENT_HPP
 /// Where each op of a network runs: known when the program is compiled.
 
-#include <array>
-#include <concepts>
-#include <string_view>
-
-#include <boost/hana/bool.hpp>
-#include <boost/hana/filter.hpp>
-#include <boost/hana/tuple.hpp>
-#include <boost/hana/type.hpp>
-#include <boost/hana/unpack.hpp>
-
 // ---- silica/exec.hpp
 #ifndef SILICA_SINGLE_EXEC_HPP
 #define SILICA_SINGLE_EXEC_HPP
@@ -2106,13 +2079,13 @@ inline void announce(const Fallback& f) {
 /// What a device policy states, and the chain of devices a call may fall back along. Smallest example:
 /// examples/my_device.cpp; the shipped ones are device/cpu.hpp, device/mps.hpp and device/cuda.hpp.
 
+#include <c10/core/Device.h>
+#include <c10/util/Exception.h>
+
 #include <concepts>
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include <c10/core/Device.h>
-#include <c10/util/Exception.h>
 
 namespace silica {
 
@@ -2238,6 +2211,16 @@ struct Exec {
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_EXEC_HPP
+
+#include <boost/hana/bool.hpp>
+#include <boost/hana/filter.hpp>
+#include <boost/hana/tuple.hpp>
+#include <boost/hana/type.hpp>
+#include <boost/hana/unpack.hpp>
+
+#include <array>
+#include <concepts>
+#include <string_view>
 
 namespace silica {
 
@@ -2490,6 +2473,14 @@ inline constexpr bool is_prepared<Prepared<Op, Exec>> = true;
 }  // namespace silica
 #endif  // SILICA_SINGLE_PREPARED_HPP
 
+#include <ATen/core/Tensor.h>
+#include <c10/util/Exception.h>
+
+#include <chrono>
+#include <exception>
+#include <string>
+#include <tuple>
+
 namespace silica {
 namespace detail {
 
@@ -2718,6 +2709,8 @@ inline result_of<Op> run(const Args&... args) {
 }  // namespace silica
 #endif  // SILICA_SINGLE_RUN_HPP
 
+#include <cmath>
+
 namespace silica::nn {
 
 using AttentionOps = OpList<op::Attention>;
@@ -2881,10 +2874,6 @@ private:
 #define SILICA_SINGLE_NN_LINEAR_HPP
 /// A matrix of weights with its bias: one place in the checkpoint or several, joined by rows.
 
-#include <algorithm>
-#include <optional>
-#include <vector>
-
 // ---- silica/core/allocate.hpp
 #ifndef SILICA_SINGLE_CORE_ALLOCATE_HPP
 #define SILICA_SINGLE_CORE_ALLOCATE_HPP
@@ -2999,6 +2988,10 @@ static_assert(OpTag<LinearAdd>);
 }  // namespace silica::op
 #endif  // SILICA_SINGLE_OP_LINEAR_ADD_HPP
 
+#include <algorithm>
+#include <optional>
+#include <vector>
+
 namespace silica::nn {
 
 /// y = x W^T + b. Joining places (query, key and value; gate and up) makes one larger product of several.
@@ -3059,6 +3052,13 @@ private:
 
 }  // namespace silica::nn
 #endif  // SILICA_SINGLE_NN_LINEAR_HPP
+
+#include <range/v3/numeric/accumulate.hpp>
+#include <range/v3/range/conversion.hpp>
+#include <range/v3/view/iota.hpp>
+#include <range/v3/view/transform.hpp>
+
+#include <vector>
 
 namespace silica::arch {
 
@@ -3393,21 +3393,20 @@ struct Origin {
 }  // namespace silica::checkpoint
 #endif  // SILICA_SINGLE_CHECKPOINT_ORIGIN_HPP
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <fcntl.h>
 #include <filesystem>
 #include <limits>
 #include <memory>
 #include <span>
 #include <string>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <system_error>
+#include <unistd.h>
 #include <utility>
 
 namespace silica::checkpoint {
@@ -5302,18 +5301,17 @@ namespace silica::checkpoint {
 #define SILICA_SINGLE_CHECKPOINT_WRITE_SAFETENSORS_HPP
 /// Writes safetensors files: for tests, tools and reference outputs.
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <fcntl.h>
 #include <filesystem>
 #include <map>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -5446,6 +5444,56 @@ inline void write_safetensors(const std::filesystem::path& path, NamedTensors te
 
 }  // namespace silica::checkpoint
 #endif  // SILICA_SINGLE_CHECKPOINT_WRITE_SAFETENSORS_HPP
+// ---- silica/core/host_alias.hpp
+#ifndef SILICA_SINGLE_CORE_HOST_ALIAS_HPP
+#define SILICA_SINGLE_CORE_HOST_ALIAS_HPP
+/// Memory of a device tensor as the host may write it, where the device shares its memory with the host.
+
+#include <ATen/detail/MPSHooksInterface.h>
+#include <ATen/mps/MPSAllocatorInterface.h>
+#include <c10/core/Storage.h>
+
+#if __has_include(<torch/headeronly/version.h>)
+#include <torch/headeronly/version.h>
+#else
+#include <torch/version.h>
+#endif
+
+namespace silica {
+
+/// A host address of a tensor's first byte; false where there is none. Valid while it lives.
+struct HostAlias {
+    void* data = nullptr;
+    c10::Storage keep = {};
+    bool mps = false;
+
+    explicit operator bool() const noexcept { return data != nullptr; }
+    /// To be called between writing and the device's first use.
+    void flush() const {
+        if (mps) at::detail::getMPSHooks().deviceSynchronize();
+    }
+};
+
+/// The tensor's own memory on the CPU; on MPS the shared buffer behind it (LibTorch 2.13 and newer, where every buffer
+/// is shared), once the device has finished with it. `t` is contiguous and starts its storage.
+inline HostAlias host_alias(const Tensor& t) {
+    if (t.device().is_cpu()) return {t.mutable_data_ptr()};
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 13)
+    if (t.device().is_mps()) {
+        const auto& hooks = at::detail::getMPSHooks();
+        const auto* allocator = dynamic_cast<at::mps::IMPSAllocator*>(hooks.getMPSDeviceAllocator());
+        if (allocator == nullptr) return {};
+        hooks.deviceSynchronize();  // a recycled buffer may still be in use
+        c10::Storage host = allocator->getHostAliasStorage(t.storage());
+        void* data = host.mutable_data();
+        return {data, std::move(host), true};
+    }
+#endif
+    return {};
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_HOST_ALIAS_HPP
 // ---- silica/core/memory.hpp
 #ifndef SILICA_SINGLE_CORE_MEMORY_HPP
 #define SILICA_SINGLE_CORE_MEMORY_HPP
@@ -5514,8 +5562,6 @@ inline ProcessMemory process_memory() {
 #define SILICA_SINGLE_DEVICE_ATEN_ACTIVATE_HPP
 /// The activation functions in ATen's terms, for every device whose LibTorch has them.
 
-#include <cmath>
-
 #include <ATen/ops/clamp.h>
 #include <ATen/ops/erf.h>
 #include <ATen/ops/gelu.h>
@@ -5525,6 +5571,8 @@ inline ProcessMemory process_memory() {
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/silu.h>
 #include <ATen/ops/tanh.h>
+
+#include <cmath>
 
 namespace silica::device::aten {
 
@@ -5642,14 +5690,6 @@ struct Linear {
 #define SILICA_SINGLE_DEVICE_ATEN_POOL_HPP
 /// Pooling in ATen's terms, summed in float32.
 
-#include <limits>
-
-#include <ATen/ops/amax.h>
-#include <ATen/ops/argmax.h>
-#include <ATen/ops/gather.h>
-#include <ATen/ops/sqrt.h>
-#include <ATen/ops/sum.h>
-
 // ---- silica/op/pool.hpp
 #ifndef SILICA_SINGLE_OP_POOL_HPP
 #define SILICA_SINGLE_OP_POOL_HPP
@@ -5700,6 +5740,14 @@ static_assert(OpTag<Pool>);
 }  // namespace silica
 #endif  // SILICA_SINGLE_OP_POOL_HPP
 
+#include <ATen/ops/amax.h>
+#include <ATen/ops/argmax.h>
+#include <ATen/ops/gather.h>
+#include <ATen/ops/sqrt.h>
+#include <ATen/ops/sum.h>
+
+#include <limits>
+
 namespace silica::device::aten {
 
 struct Pool {
@@ -5741,11 +5789,6 @@ private:
 #ifndef SILICA_SINGLE_DEVICE_CPU_HPP
 #define SILICA_SINGLE_DEVICE_CPU_HPP
 /// The CPU: the device every chain ends on.
-
-#include <new>
-#include <string>
-
-#include <c10/core/CPUAllocator.h>
 
 // ---- silica/precision/bf16.hpp
 #ifndef SILICA_SINGLE_PRECISION_BF16_HPP
@@ -5798,6 +5841,11 @@ static_assert(PrecisionPolicy<Fp32>);
 
 }  // namespace silica::precision
 #endif  // SILICA_SINGLE_PRECISION_FP32_HPP
+
+#include <c10/core/CPUAllocator.h>
+
+#include <new>
+#include <string>
 
 namespace silica::device {
 
@@ -5895,8 +5943,6 @@ struct Kernel<op::LayerNorm, device::Cpu> : device::aten::LayerNorm {};
 #define SILICA_SINGLE_DEVICE_CPU_LINEAR_HPP
 /// Linear on the CPU: oneDNN on packed weights where this LibTorch and processor have it, else ATen on plain ones.
 
-#include <ATen/ops/linear.h>
-
 // ---- silica/device/cpu/onednn.hpp
 #ifndef SILICA_SINGLE_DEVICE_CPU_ONEDNN_HPP
 #define SILICA_SINGLE_DEVICE_CPU_ONEDNN_HPP
@@ -5904,14 +5950,14 @@ struct Kernel<op::LayerNorm, device::Cpu> : device::aten::LayerNorm {};
 ///
 /// LibTorch has no public C++ function for it. Its kernels are exported all the same and are declared here weakly, with
 /// their types in their mangled names: a LibTorch without them, or with others, leaves null and the plain kernel is
-/// used. (The dispatcher reaches them too, but its headers cost every user 2.7 seconds of compile time.)
+/// used. (The dispatcher reaches them too, but its headers cost every user a second of compile time.)
+
+#include <ATen/core/List.h>
+#include <c10/core/ScalarType.h>
 
 #include <cstdint>
 #include <optional>
 #include <string_view>
-
-#include <ATen/core/List.h>
-#include <c10/core/ScalarType.h>
 
 #if defined(__linux__) && defined(__x86_64__)
 #include <cpuid.h>
@@ -6018,6 +6064,8 @@ inline Tensor linear_add(const Tensor& x, const Tensor&, const std::optional<Ten
 }  // namespace silica::device::onednn
 #endif  // SILICA_SINGLE_DEVICE_CPU_ONEDNN_HPP
 
+#include <ATen/ops/linear.h>
+
 namespace silica {
 
 template <>
@@ -6118,10 +6166,10 @@ struct Kernel<op::Pool, device::Cpu> : device::aten::Pool {};
 #define SILICA_SINGLE_DEVICE_CUDA_HPP
 /// NVIDIA GPUs, reached through LibTorch's device-neutral interfaces: no header here needs the CUDA toolkit.
 
-#include <string>
-
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
+
+#include <string>
 
 namespace silica::device {
 
@@ -6264,14 +6312,10 @@ struct Kernel<op::Pool, device::Cuda> : device::aten::Pool {};
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_CUDA_POOL_HPP
 #endif  // SILICA_SINGLE_DEVICE_CUDA_HPP
-// ---- silica/device/host_alias.hpp
-#ifndef SILICA_SINGLE_DEVICE_HOST_ALIAS_HPP
-#define SILICA_SINGLE_DEVICE_HOST_ALIAS_HPP
-/// Memory of a device tensor as the host may write it, where the device shares its memory with the host.
-
-#include <ATen/detail/MPSHooksInterface.h>
-#include <ATen/mps/MPSAllocatorInterface.h>
-#include <c10/core/Storage.h>
+// ---- silica/device/mps.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_HPP
+#define SILICA_SINGLE_DEVICE_MPS_HPP
+/// Apple GPUs through LibTorch's Metal backend.
 
 // ---- silica/device/mps/version.hpp
 #ifndef SILICA_SINGLE_DEVICE_MPS_VERSION_HPP
@@ -6322,51 +6366,11 @@ inline bool older(const std::string& version, long major) { return std::strtol(v
 }  // namespace silica::device::mps
 #endif  // SILICA_SINGLE_DEVICE_MPS_VERSION_HPP
 
-namespace silica::device {
-
-/// A host address of a tensor's first byte; false where there is none. Valid while it lives.
-struct HostAlias {
-    void* data = nullptr;
-    c10::Storage keep = {};
-    bool mps = false;
-
-    explicit operator bool() const noexcept { return data != nullptr; }
-    /// To be called between writing and the device's first use.
-    void flush() const {
-        if (mps) at::detail::getMPSHooks().deviceSynchronize();
-    }
-};
-
-/// The tensor's own memory on the CPU; on MPS the shared buffer behind it (LibTorch 2.13 and newer, where every buffer
-/// is shared), once the device has finished with it. `t` is contiguous and starts its storage.
-inline HostAlias host_alias(const Tensor& t) {
-    if (t.device().is_cpu()) return {t.mutable_data_ptr()};
-#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 13)
-    if (t.device().is_mps()) {
-        const auto& hooks = at::detail::getMPSHooks();
-        const auto* allocator = dynamic_cast<at::mps::IMPSAllocator*>(hooks.getMPSDeviceAllocator());
-        if (allocator == nullptr) return {};
-        hooks.deviceSynchronize();  // a recycled buffer may still be in use
-        c10::Storage host = allocator->getHostAliasStorage(t.storage());
-        void* data = host.mutable_data();
-        return {data, std::move(host), true};
-    }
-#endif
-    return {};
-}
-
-}  // namespace silica::device
-#endif  // SILICA_SINGLE_DEVICE_HOST_ALIAS_HPP
-// ---- silica/device/mps.hpp
-#ifndef SILICA_SINGLE_DEVICE_MPS_HPP
-#define SILICA_SINGLE_DEVICE_MPS_HPP
-/// Apple GPUs through LibTorch's Metal backend.
+#include <ATen/detail/MPSHooksInterface.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <mutex>
 #include <string>
-
-#include <ATen/detail/MPSHooksInterface.h>
-#include <c10/core/impl/VirtualGuardImpl.h>
 
 namespace silica::device {
 
@@ -6442,10 +6446,10 @@ struct Kernel<op::Activate, device::Mps> {
 #define SILICA_SINGLE_DEVICE_MPS_ATTENTION_HPP
 /// Attention on MPS, around the faults of `scaled_dot_product_attention` there.
 
+#include <ATen/ops/tril.h>
+
 #include <algorithm>
 #include <vector>
-
-#include <ATen/ops/tril.h>
 
 namespace silica {
 
@@ -6665,8 +6669,6 @@ concept LoaderPolicy = requires(const checkpoint::Checkpoint& c) {
 #define SILICA_SINGLE_LOADER_CPU_FIRST_HPP
 /// CpuFirst: everything into host memory, then to the device. The program's `--alternative-loading`.
 
-#include <unordered_map>
-
 // ---- silica/loader/source.hpp
 #ifndef SILICA_SINGLE_LOADER_SOURCE_HPP
 #define SILICA_SINGLE_LOADER_SOURCE_HPP
@@ -6711,6 +6713,8 @@ inline Tensor placed(const Tensor& t, at::ScalarType dtype, c10::Device device) 
 }  // namespace silica::loader
 #endif  // SILICA_SINGLE_LOADER_SOURCE_HPP
 
+#include <unordered_map>
+
 namespace silica::loader {
 
 /// Reads all tensors before the first is used, so the files may change afterwards, then converts on the CPU and
@@ -6753,10 +6757,10 @@ static_assert(LoaderPolicy<CpuFirst>);
 #define SILICA_SINGLE_LOADER_FIRST_OF_HPP
 /// FirstOf: tries loaders in turn. Graceful degradation.
 
+#include <c10/util/Exception.h>
+
 #include <new>
 #include <string>
-
-#include <c10/util/Exception.h>
 
 namespace silica::loader {
 
@@ -6802,10 +6806,10 @@ struct FirstOf {
 #define SILICA_SINGLE_LOADER_IN_MEMORY_HPP
 /// InMemory: tensors that the caller holds, and weights made up for measuring.
 
+#include <ATen/ops/randn.h>
+
 #include <map>
 #include <string>
-
-#include <ATen/ops/randn.h>
 
 namespace silica::loader {
 
@@ -6873,11 +6877,11 @@ private:
 #define SILICA_SINGLE_LOADER_MAPPED_HPP
 /// Mapped: the files are mapped into memory. The default.
 
+#include <ATen/ops/from_blob.h>
+
 #include <cstdint>
 #include <memory>
 #include <vector>
-
-#include <ATen/ops/from_blob.h>
 
 namespace silica::loader {
 
@@ -6956,7 +6960,7 @@ private:
             if (e.nbytes == 0) return out;
             const auto& file = checkpoint_.file_of(e);
             if (dtype == e.dtype) {
-                if (const auto host = device::host_alias(out)) {
+                if (const auto host = host_alias(out)) {
                     file.read(e.offset, {static_cast<std::byte*>(host.data), static_cast<std::size_t>(e.nbytes)});
                     host.flush();
                     return out;
@@ -6985,16 +6989,16 @@ static_assert(LoaderPolicy<Streamed>);
 #define SILICA_SINGLE_MODEL_HPP
 /// Model<Arch, Device, Precision, Loader>: a network with its weights, ready to be called. Start reading here.
 
+#include <ATen/core/grad_mode.h>
+#include <c10/core/DeviceGuard.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+
 #include <chrono>
 #include <filesystem>
 #include <map>
 #include <string>
 #include <string_view>
 #include <utility>
-
-#include <ATen/core/grad_mode.h>
-#include <c10/core/DeviceGuard.h>
-#include <c10/core/impl/VirtualGuardImpl.h>
 
 namespace silica {
 

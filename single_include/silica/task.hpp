@@ -9,16 +9,6 @@
 #define SILICA_SINGLE_TASK_EMBED_HPP
 /// Sentences to vectors: tokenizer, encoder, pooling.
 
-#include <algorithm>
-#include <cstdint>
-#include <numeric>
-#include <span>
-#include <string>
-#include <string_view>
-#include <vector>
-
-#include <ATen/ops/linalg_vector_norm.h>
-
 // ---- silica/task/sentence_config.hpp
 #ifndef SILICA_SINGLE_TASK_SENTENCE_CONFIG_HPP
 #define SILICA_SINGLE_TASK_SENTENCE_CONFIG_HPP
@@ -120,6 +110,16 @@ private:
 
 }  // namespace silica::task
 #endif  // SILICA_SINGLE_TASK_SENTENCE_CONFIG_HPP
+
+#include <ATen/ops/linalg_vector_norm.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <numeric>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace silica::task {
 

@@ -1,14 +1,14 @@
 #pragma once
 /// What an architecture states. Smallest example: arch::Bert in arch/bert.hpp.
 
-#include <concepts>
-#include <string>
-#include <string_view>
-
 #include "silica/checkpoint/names.hpp"
 #include "silica/checkpoint/weights.hpp"
 #include "silica/core/reflect.hpp"
 #include "silica/op/concept.hpp"
+
+#include <concepts>
+#include <string>
+#include <string_view>
 
 namespace silica {
 

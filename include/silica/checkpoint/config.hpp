@@ -1,13 +1,13 @@
 #pragma once
 /// Reads config.json.
 
-#include <filesystem>
-#include <string>
-#include <string_view>
-
 #include "silica/checkpoint/file.hpp"
 #include "silica/core/json.hpp"
 #include "silica/core/reflect.hpp"
+
+#include <filesystem>
+#include <string>
+#include <string_view>
 
 namespace silica::checkpoint {
 

@@ -1,10 +1,10 @@
 #pragma once
 /// A loader's view of a checkpoint: what tensors there are, and the one way to get one.
 
-#include <string>
-
 #include "silica/checkpoint/entry.hpp"
 #include "silica/core/tensor.hpp"
+
+#include <string>
 
 namespace silica::checkpoint {
 

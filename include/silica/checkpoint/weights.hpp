@@ -1,6 +1,12 @@
 #pragma once
 /// Weights: a place in a checkpoint. `w / "encoder" / "layer" / 3` is a place below it.
 
+#include "silica/checkpoint/account.hpp"
+#include "silica/checkpoint/names.hpp"
+#include "silica/checkpoint/nearest.hpp"
+#include "silica/checkpoint/source.hpp"
+#include "silica/checkpoint/text.hpp"
+
 #include <algorithm>
 #include <memory>
 #include <set>
@@ -8,12 +14,6 @@
 #include <string_view>
 #include <type_traits>
 #include <vector>
-
-#include "silica/checkpoint/account.hpp"
-#include "silica/checkpoint/names.hpp"
-#include "silica/checkpoint/nearest.hpp"
-#include "silica/checkpoint/source.hpp"
-#include "silica/checkpoint/text.hpp"
 
 namespace silica {
 

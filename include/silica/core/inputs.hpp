@@ -1,12 +1,12 @@
 #pragma once
 /// Checks of input tensors, on the host, before anything reaches a device.
 
+#include "silica/core/error.hpp"
+#include "silica/core/tensor.hpp"
+
 #include <initializer_list>
 #include <string>
 #include <string_view>
-
-#include "silica/core/error.hpp"
-#include "silica/core/tensor.hpp"
 
 namespace silica {
 

@@ -2,8 +2,8 @@
 /// JSON documents kept as values: configurations. Built on the reader that checkpoint headers use; small, since every
 /// program that opens a model compiles it.
 
-#include <silica/core/error.hpp>
 #include "silica/core/json_reader.hpp"
+#include <silica/core/error.hpp>
 
 #include <cstdint>
 #include <limits>

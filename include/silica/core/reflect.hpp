@@ -1,6 +1,16 @@
 #pragma once
 /// Structs as lists of named members: how configurations are read from JSON.
 
+#include "silica/core/error.hpp"
+#include "silica/core/json.hpp"
+
+#include <boost/hana/accessors.hpp>
+#include <boost/hana/concept/struct.hpp>
+#include <boost/hana/core/to.hpp>
+#include <boost/hana/first.hpp>
+#include <boost/hana/for_each.hpp>
+#include <boost/hana/second.hpp>
+
 #include <array>
 #include <cstdint>
 #include <map>
@@ -10,16 +20,6 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
-
-#include <boost/hana/accessors.hpp>
-#include <boost/hana/concept/struct.hpp>
-#include <boost/hana/core/to.hpp>
-#include <boost/hana/first.hpp>
-#include <boost/hana/for_each.hpp>
-#include <boost/hana/second.hpp>
-
-#include "silica/core/error.hpp"
-#include "silica/core/json.hpp"
 
 namespace silica {
 

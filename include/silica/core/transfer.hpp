@@ -1,18 +1,18 @@
 #pragma once
 /// Moves values that contain tensors to a device, whatever shape the value has.
 
-#include <cstdint>
-#include <optional>
-#include <tuple>
-#include <type_traits>
-#include <vector>
+#include "silica/core/tensor.hpp"
 
 #include <boost/hana/accessors.hpp>
 #include <boost/hana/concept/struct.hpp>
 #include <boost/hana/for_each.hpp>
 #include <boost/hana/second.hpp>
 
-#include "silica/core/tensor.hpp"
+#include <cstdint>
+#include <optional>
+#include <tuple>
+#include <type_traits>
+#include <vector>
 
 namespace silica {
 

@@ -2,15 +2,15 @@
 /// What a device policy states, and the chain of devices a call may fall back along. Smallest example:
 /// examples/my_device.cpp; the shipped ones are device/cpu.hpp, device/mps.hpp and device/cuda.hpp.
 
-#include <concepts>
-#include <cstdint>
-#include <string>
-#include <string_view>
+#include "silica/precision/concept.hpp"
 
 #include <c10/core/Device.h>
 #include <c10/util/Exception.h>
 
-#include "silica/precision/concept.hpp"
+#include <concepts>
+#include <cstdint>
+#include <string>
+#include <string_view>
 
 namespace silica {
 

@@ -1,16 +1,16 @@
 #pragma once
 /// The CPU: the device every chain ends on.
 
-#include <new>
-#include <string>
-
-#include <c10/core/CPUAllocator.h>
-
 #include "silica/core/memory.hpp"
 #include "silica/device/concept.hpp"
 #include "silica/precision/bf16.hpp"
 #include "silica/precision/fp16.hpp"
 #include "silica/precision/fp32.hpp"
+
+#include <c10/core/CPUAllocator.h>
+
+#include <new>
+#include <string>
 
 namespace silica::device {
 

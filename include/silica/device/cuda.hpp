@@ -1,12 +1,12 @@
 #pragma once
 /// NVIDIA GPUs, reached through LibTorch's device-neutral interfaces: no header here needs the CUDA toolkit.
 
-#include <string>
+#include "silica/device/cpu.hpp"
 
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
-#include "silica/device/cpu.hpp"
+#include <string>
 
 namespace silica::device {
 

@@ -1,14 +1,14 @@
 #pragma once
 /// Apple GPUs through LibTorch's Metal backend.
 
-#include <mutex>
-#include <string>
+#include "silica/device/cpu.hpp"
+#include "silica/device/mps/version.hpp"
 
 #include <ATen/detail/MPSHooksInterface.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
-#include "silica/device/cpu.hpp"
-#include "silica/device/mps/version.hpp"
+#include <mutex>
+#include <string>
 
 namespace silica::device {
 

@@ -1,12 +1,12 @@
 #pragma once
 /// What a loader policy states. Smallest examples: loader/cpu_first.hpp, examples/my_loader in docs/add-a-loader.md.
 
+#include "silica/checkpoint/checkpoint.hpp"
+#include "silica/checkpoint/source.hpp"
+
 #include <concepts>
 #include <memory>
 #include <string_view>
-
-#include "silica/checkpoint/checkpoint.hpp"
-#include "silica/checkpoint/source.hpp"
 
 namespace silica {
 

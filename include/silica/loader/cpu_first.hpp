@@ -1,10 +1,10 @@
 #pragma once
 /// CpuFirst: everything into host memory, then to the device. The program's `--alternative-loading`.
 
-#include <unordered_map>
-
 #include "silica/loader/concept.hpp"
 #include "silica/loader/source.hpp"
+
+#include <unordered_map>
 
 namespace silica::loader {
 

@@ -1,13 +1,13 @@
 #pragma once
 /// FirstOf: tries loaders in turn. Graceful degradation.
 
-#include <new>
-#include <string>
+#include "silica/core/error.hpp"
+#include "silica/loader/concept.hpp"
 
 #include <c10/util/Exception.h>
 
-#include "silica/core/error.hpp"
-#include "silica/loader/concept.hpp"
+#include <new>
+#include <string>
 
 namespace silica::loader {
 

@@ -1,13 +1,13 @@
 #pragma once
 /// InMemory: tensors that the caller holds, and weights made up for measuring.
 
-#include <map>
-#include <string>
+#include "silica/core/error.hpp"
+#include "silica/loader/source.hpp"
 
 #include <ATen/ops/randn.h>
 
-#include "silica/core/error.hpp"
-#include "silica/loader/source.hpp"
+#include <map>
+#include <string>
 
 namespace silica::loader {
 

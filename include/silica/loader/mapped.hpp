@@ -1,14 +1,14 @@
 #pragma once
 /// Mapped: the files are mapped into memory. The default.
 
-#include <cstdint>
-#include <memory>
-#include <vector>
+#include "silica/loader/concept.hpp"
+#include "silica/loader/source.hpp"
 
 #include <ATen/ops/from_blob.h>
 
-#include "silica/loader/concept.hpp"
-#include "silica/loader/source.hpp"
+#include <cstdint>
+#include <memory>
+#include <vector>
 
 namespace silica::loader {
 

@@ -1,12 +1,12 @@
 #pragma once
 /// What the loaders of files have in common.
 
-#include <string>
-#include <vector>
-
 #include "silica/checkpoint/checkpoint.hpp"
 #include "silica/checkpoint/source.hpp"
 #include "silica/core/allocate.hpp"
+
+#include <string>
+#include <vector>
 
 namespace silica::loader {
 

@@ -1,11 +1,11 @@
 #pragma once
 /// Streamed: tensor by tensor through a bounded buffer. The program's `--memory-efficient`.
 
-#include <algorithm>
-
-#include "silica/device/host_alias.hpp"
+#include "silica/core/host_alias.hpp"
 #include "silica/loader/concept.hpp"
 #include "silica/loader/source.hpp"
+
+#include <algorithm>
 
 namespace silica::loader {
 
@@ -32,7 +32,7 @@ private:
             if (e.nbytes == 0) return out;
             const auto& file = checkpoint_.file_of(e);
             if (dtype == e.dtype) {
-                if (const auto host = device::host_alias(out)) {
+                if (const auto host = host_alias(out)) {
                     file.read(e.offset, {static_cast<std::byte*>(host.data), static_cast<std::size_t>(e.nbytes)});
                     host.flush();
                     return out;

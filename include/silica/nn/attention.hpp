@@ -1,10 +1,10 @@
 #pragma once
 /// Multi-head attention around op::Attention: how heads are cut from and joined to (batch, tokens, hidden).
 
-#include <cmath>
-
 #include "silica/op/attention.hpp"
 #include "silica/run.hpp"
+
+#include <cmath>
 
 namespace silica::nn {
 

@@ -1,10 +1,6 @@
 #pragma once
 /// A matrix of weights with its bias: one place in the checkpoint or several, joined by rows.
 
-#include <algorithm>
-#include <optional>
-#include <vector>
-
 #include "silica/checkpoint/weights.hpp"
 #include "silica/core/allocate.hpp"
 #include "silica/nn/place.hpp"
@@ -12,6 +8,10 @@
 #include "silica/op/linear_activation.hpp"
 #include "silica/op/linear_add.hpp"
 #include "silica/run.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <vector>
 
 namespace silica::nn {
 

@@ -1,10 +1,10 @@
 #pragma once
 /// The activation functions that configurations name, elementwise.
 
+#include "silica/op/concept.hpp"
+
 #include <array>
 #include <utility>
-
-#include "silica/op/concept.hpp"
 
 namespace silica {
 

@@ -1,9 +1,9 @@
 #pragma once
 /// softmax(scale q k^T + mask) v. Vaswani et al. 2017, equation 1.
 
-#include <optional>
-
 #include "silica/op/concept.hpp"
+
+#include <optional>
 
 namespace silica::op {
 

@@ -2,13 +2,13 @@
 /// What an op tag states, and how kernels attach to it. Smallest examples: op/gelu.hpp (plain), op/linear.hpp (with
 /// weights), op/linear_add.hpp (fused).
 
-#include <concepts>
-#include <string_view>
-#include <type_traits>
-
 #include "silica/core/tensor.hpp"
 #include "silica/core/types.hpp"
 #include "silica/precision/concept.hpp"
+
+#include <concepts>
+#include <string_view>
+#include <type_traits>
 
 namespace silica {
 

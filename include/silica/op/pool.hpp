@@ -1,10 +1,10 @@
 #pragma once
 /// One vector for a sequence: Reimers and Gurevych 2019, section 3 (mean, first token, max), and its relatives.
 
+#include "silica/op/concept.hpp"
+
 #include <array>
 #include <utility>
-
-#include "silica/op/concept.hpp"
 
 namespace silica {
 

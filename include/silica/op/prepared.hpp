@@ -1,9 +1,9 @@
 #pragma once
 /// Weights before a kernel has packed them.
 
-#include <optional>
-
 #include "silica/core/tensor.hpp"
+
+#include <optional>
 
 namespace silica::op {
 

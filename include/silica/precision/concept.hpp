@@ -1,10 +1,10 @@
 #pragma once
 /// What a precision policy states, and how a device says that it cannot run one. Smallest example: precision/fp32.hpp.
 
+#include <c10/core/ScalarType.h>
+
 #include <concepts>
 #include <string_view>
-
-#include <c10/core/ScalarType.h>
 
 namespace silica {
 

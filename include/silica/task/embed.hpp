@@ -1,6 +1,13 @@
 #pragma once
 /// Sentences to vectors: tokenizer, encoder, pooling.
 
+#include "silica/input/text/tokenizer.hpp"
+#include "silica/model.hpp"
+#include "silica/run.hpp"
+#include "silica/task/sentence_config.hpp"
+
+#include <ATen/ops/linalg_vector_norm.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <numeric>
@@ -8,13 +15,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <ATen/ops/linalg_vector_norm.h>
-
-#include "silica/input/text/tokenizer.hpp"
-#include "silica/model.hpp"
-#include "silica/run.hpp"
-#include "silica/task/sentence_config.hpp"
 
 namespace silica::task {
 

@@ -2,14 +2,14 @@
 /// How a sentence-transformers checkpoint makes a vector of a text: modules.json, 1_Pooling/config.json and
 /// sentence_bert_config.json. Followed: https://www.sbert.net/docs/package_reference/sentence_transformer/models.html.
 
+#include "silica/checkpoint/config.hpp"
+#include "silica/op/pool.hpp"
+
 #include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "silica/checkpoint/config.hpp"
-#include "silica/op/pool.hpp"
 
 namespace silica::task {
 

@@ -1,19 +1,19 @@
 #pragma once
 /// BERT's encoder: embeddings, post-norm layers, pooler.
 
-#include <vector>
-
-#include <range/v3/numeric/accumulate.hpp>
-#include <range/v3/range/conversion.hpp>
-#include <range/v3/view/iota.hpp>
-#include <range/v3/view/transform.hpp>
-
 #include "silica/arch/bert/config.hpp"
 #include "silica/checkpoint/weights.hpp"
 #include "silica/nn/attention.hpp"
 #include "silica/nn/embedding.hpp"
 #include "silica/nn/layer_norm.hpp"
 #include "silica/nn/linear.hpp"
+
+#include <range/v3/numeric/accumulate.hpp>
+#include <range/v3/range/conversion.hpp>
+#include <range/v3/view/iota.hpp>
+#include <range/v3/view/transform.hpp>
+
+#include <vector>
 
 namespace silica::arch {
 

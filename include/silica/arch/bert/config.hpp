@@ -1,16 +1,16 @@
 #pragma once
 /// BERT's configuration, inputs and the spellings of its checkpoints.
 
-#include <map>
-#include <optional>
-#include <string>
-
-#include <boost/hana/adapt_struct.hpp>
-
 #include "silica/checkpoint/names.hpp"
 #include "silica/core/inputs.hpp"
 #include "silica/core/reflect.hpp"
 #include "silica/op/activation.hpp"
+
+#include <boost/hana/adapt_struct.hpp>
+
+#include <map>
+#include <optional>
+#include <string>
 
 namespace silica::arch {
 

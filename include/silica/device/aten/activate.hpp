@@ -1,7 +1,7 @@
 #pragma once
 /// The activation functions in ATen's terms, for every device whose LibTorch has them.
 
-#include <cmath>
+#include "silica/op/activation.hpp"
 
 #include <ATen/ops/clamp.h>
 #include <ATen/ops/erf.h>
@@ -13,7 +13,7 @@
 #include <ATen/ops/silu.h>
 #include <ATen/ops/tanh.h>
 
-#include "silica/op/activation.hpp"
+#include <cmath>
 
 namespace silica::device::aten {
 

@@ -1,9 +1,9 @@
 #pragma once
 /// Attention by ATen's scaled_dot_product_attention, which picks a fused kernel where it has one.
 
-#include <ATen/ops/scaled_dot_product_attention.h>
-
 #include "silica/op/attention.hpp"
+
+#include <ATen/ops/scaled_dot_product_attention.h>
 
 namespace silica::device::aten {
 

@@ -1,9 +1,9 @@
 #pragma once
 /// Rows of a table that is kept as it is.
 
-#include <ATen/ops/embedding.h>
-
 #include "silica/op/embedding.hpp"
+
+#include <ATen/ops/embedding.h>
 
 namespace silica::device::aten {
 

@@ -1,9 +1,9 @@
 #pragma once
 /// Layer norm by ATen: statistics in float32 whatever the type of x.
 
-#include <ATen/ops/layer_norm.h>
-
 #include "silica/op/layer_norm.hpp"
+
+#include <ATen/ops/layer_norm.h>
 
 namespace silica::device::aten {
 

@@ -1,9 +1,9 @@
 #pragma once
 /// Linear by ATen on weights that are kept as they are.
 
-#include <ATen/ops/linear.h>
-
 #include "silica/op/linear.hpp"
+
+#include <ATen/ops/linear.h>
 
 namespace silica::device::aten {
 

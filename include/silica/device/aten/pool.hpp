@@ -1,7 +1,7 @@
 #pragma once
 /// Pooling in ATen's terms, summed in float32.
 
-#include <limits>
+#include "silica/op/pool.hpp"
 
 #include <ATen/ops/amax.h>
 #include <ATen/ops/argmax.h>
@@ -9,7 +9,7 @@
 #include <ATen/ops/sqrt.h>
 #include <ATen/ops/sum.h>
 
-#include "silica/op/pool.hpp"
+#include <limits>
 
 namespace silica::device::aten {
 

@@ -1,10 +1,10 @@
 #pragma once
 /// Exact gelu on the CPU: ATen's, vectorised and threaded.
 
-#include <ATen/ops/gelu.h>
-
 #include "silica/device/cpu.hpp"
 #include "silica/op/gelu.hpp"
+
+#include <ATen/ops/gelu.h>
 
 namespace silica {
 

@@ -1,11 +1,11 @@
 #pragma once
 /// Linear on the CPU: oneDNN on packed weights where this LibTorch and processor have it, else ATen on plain ones.
 
-#include <ATen/ops/linear.h>
-
 #include "silica/device/cpu.hpp"
 #include "silica/device/cpu/onednn.hpp"
 #include "silica/op/linear.hpp"
+
+#include <ATen/ops/linear.h>
 
 namespace silica {
 

@@ -3,16 +3,16 @@
 ///
 /// LibTorch has no public C++ function for it. Its kernels are exported all the same and are declared here weakly, with
 /// their types in their mangled names: a LibTorch without them, or with others, leaves null and the plain kernel is
-/// used. (The dispatcher reaches them too, but its headers cost every user 2.7 seconds of compile time.)
+/// used. (The dispatcher reaches them too, but its headers cost every user a second of compile time.)
 
-#include <cstdint>
-#include <optional>
-#include <string_view>
+#include "silica/core/tensor.hpp"
 
 #include <ATen/core/List.h>
 #include <c10/core/ScalarType.h>
 
-#include "silica/core/tensor.hpp"
+#include <cstdint>
+#include <optional>
+#include <string_view>
 
 #if defined(__linux__) && defined(__x86_64__)
 #include <cpuid.h>

@@ -1,10 +1,10 @@
 #pragma once
 /// Exact gelu on CUDA: ATen's.
 
-#include <ATen/ops/gelu.h>
-
 #include "silica/device/cuda.hpp"
 #include "silica/op/gelu.hpp"
+
+#include <ATen/ops/gelu.h>
 
 namespace silica {
 

@@ -1,13 +1,13 @@
 #pragma once
 /// Attention on MPS, around the faults of `scaled_dot_product_attention` there.
 
-#include <algorithm>
-#include <vector>
+#include "silica/device/aten/attention.hpp"
+#include "silica/device/mps.hpp"
 
 #include <ATen/ops/tril.h>
 
-#include "silica/device/aten/attention.hpp"
-#include "silica/device/mps.hpp"
+#include <algorithm>
+#include <vector>
 
 namespace silica {
 

@@ -1,10 +1,10 @@
 #pragma once
 /// Exact gelu on MPS. Contiguous input: MPSGraph kernels ignore strides (the largest class of silent MPS errors).
 
-#include <ATen/ops/gelu.h>
-
 #include "silica/device/mps.hpp"
 #include "silica/op/gelu.hpp"
+
+#include <ATen/ops/gelu.h>
 
 namespace silica {
 

@@ -1,10 +1,10 @@
 #pragma once
 /// Linear on MPS, around three faults of `at::linear` there.
 
-#include <ATen/ops/linear.h>
-
 #include "silica/device/mps.hpp"
 #include "silica/op/linear.hpp"
+
+#include <ATen/ops/linear.h>
 
 namespace silica {
 

@@ -1,14 +1,19 @@
 #pragma once
 /// Memory of a device tensor as the host may write it, where the device shares its memory with the host.
 
+#include "silica/core/tensor.hpp"
+
 #include <ATen/detail/MPSHooksInterface.h>
 #include <ATen/mps/MPSAllocatorInterface.h>
 #include <c10/core/Storage.h>
 
-#include "silica/core/tensor.hpp"
-#include "silica/device/mps/version.hpp"
+#if __has_include(<torch/headeronly/version.h>)
+#include <torch/headeronly/version.h>
+#else
+#include <torch/version.h>
+#endif
 
-namespace silica::device {
+namespace silica {
 
 /// A host address of a tensor's first byte; false where there is none. Valid while it lives.
 struct HostAlias {
@@ -41,4 +46,4 @@ inline HostAlias host_alias(const Tensor& t) {
     return {};
 }
 
-}  // namespace silica::device
+}  // namespace silica
