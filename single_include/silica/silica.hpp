@@ -5943,6 +5943,11 @@ struct Kernel<op::LayerNorm, device::Cpu> : device::aten::LayerNorm {};
 #define SILICA_SINGLE_DEVICE_CPU_LINEAR_HPP
 /// Linear on the CPU: oneDNN on packed weights where this LibTorch and processor have it, else ATen on plain ones.
 
+// ---- silica/device/cpu/packed_linear.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_PACKED_LINEAR_HPP
+#define SILICA_SINGLE_DEVICE_CPU_PACKED_LINEAR_HPP
+/// The weights of Linear on the CPU, and the product with them: what the kernels of linear and its fused forms share.
+
 // ---- silica/device/cpu/onednn.hpp
 #ifndef SILICA_SINGLE_DEVICE_CPU_ONEDNN_HPP
 #define SILICA_SINGLE_DEVICE_CPU_ONEDNN_HPP
@@ -6066,22 +6071,38 @@ inline Tensor linear_add(const Tensor& x, const Tensor&, const std::optional<Ten
 
 #include <ATen/ops/linear.h>
 
+#include <optional>
+#include <utility>
+
+namespace silica::device::cpu {
+
+/// W (out, in), plain or in oneDNN's blocks.
+struct PackedLinear {
+    Tensor weight;
+    std::optional<Tensor> bias;
+    bool blocked = false;
+
+    [[nodiscard]] op::Plain unpack() const { return {blocked ? weight.to_dense() : weight, bias}; }
+
+    /// x W^T + b.
+    [[nodiscard]] Tensor operator()(const Tensor& x) const {
+        return blocked ? onednn::linear(x, weight, bias) : at::linear(x, weight, bias);
+    }
+};
+
+}  // namespace silica::device::cpu
+#endif  // SILICA_SINGLE_DEVICE_CPU_PACKED_LINEAR_HPP
+
 namespace silica {
 
 template <>
 struct Kernel<op::Linear, device::Cpu> {
-    /// W (out, in), plain or in oneDNN's blocks.
-    struct Packed {
-        Tensor weight;
-        std::optional<Tensor> bias;
-        bool blocked = false;
-
-        [[nodiscard]] op::Plain unpack() const { return {blocked ? weight.to_dense() : weight, bias}; }
-    };
+    using Packed = device::cpu::PackedLinear;
 
     static Packed pack(Tensor weight, std::optional<Tensor> bias) {
-        if (!device::onednn::packs(weight.scalar_type()) || weight.numel() == 0)
+        if (!device::onednn::packs(weight.scalar_type()) || weight.numel() == 0) {
             return keep(std::move(weight), std::move(bias));
+        }
         return {device::onednn::pack(weight), std::move(bias), true};
     }
     /// For weights that another op reads as well.
@@ -6089,9 +6110,7 @@ struct Kernel<op::Linear, device::Cpu> {
         return {std::move(weight), std::move(bias), false};
     }
 
-    static Tensor run(const Tensor& x, const Packed& w) {
-        return w.blocked ? device::onednn::linear(x, w.weight, w.bias) : at::linear(x, w.weight, w.bias);
-    }
+    static Tensor run(const Tensor& x, const Packed& w) { return w(x); }
 };
 
 }  // namespace silica
@@ -6105,9 +6124,7 @@ namespace silica {
 
 template <>
 struct Kernel<op::LinearActivation, device::Cpu> {
-    using Linear = Kernel<op::Linear, device::Cpu>;
-
-    static Tensor run(const Tensor& x, const Linear::Packed& w, Activation act) {
+    static Tensor run(const Tensor& x, const device::cpu::PackedLinear& w, Activation act) {
         if (w.blocked) {
             namespace onednn = device::onednn;
             switch (act) {
@@ -6123,7 +6140,7 @@ struct Kernel<op::LinearActivation, device::Cpu> {
                     break;
             }
         }
-        return device::aten::Activate::run(Linear::run(x, w), act);
+        return device::aten::Activate::run(w(x), act);
     }
 };
 
@@ -6138,11 +6155,9 @@ namespace silica {
 
 template <>
 struct Kernel<op::LinearAdd, device::Cpu> {
-    using Linear = Kernel<op::Linear, device::Cpu>;
-
-    static Tensor run(const Tensor& x, const Linear::Packed& w, const Tensor& residual) {
+    static Tensor run(const Tensor& x, const device::cpu::PackedLinear& w, const Tensor& residual) {
         if (w.blocked) return device::onednn::linear_add(x, w.weight, w.bias, residual);
-        return Linear::run(x, w) + residual;
+        return w(x) + residual;
     }
 };
 

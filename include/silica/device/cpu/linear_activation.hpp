@@ -2,16 +2,15 @@
 /// Linear and activation on the CPU: oneDNN applies the activation to each block of y while it is in cache.
 
 #include "silica/device/aten/activate.hpp"
-#include "silica/device/cpu/linear.hpp"
+#include "silica/device/cpu.hpp"
+#include "silica/device/cpu/packed_linear.hpp"
 #include "silica/op/linear_activation.hpp"
 
 namespace silica {
 
 template <>
 struct Kernel<op::LinearActivation, device::Cpu> {
-    using Linear = Kernel<op::Linear, device::Cpu>;
-
-    static Tensor run(const Tensor& x, const Linear::Packed& w, Activation act) {
+    static Tensor run(const Tensor& x, const device::cpu::PackedLinear& w, Activation act) {
         if (w.blocked) {
             namespace onednn = device::onednn;
             switch (act) {
@@ -27,7 +26,7 @@ struct Kernel<op::LinearActivation, device::Cpu> {
                     break;
             }
         }
-        return device::aten::Activate::run(Linear::run(x, w), act);
+        return device::aten::Activate::run(w(x), act);
     }
 };
 

@@ -1,18 +1,17 @@
 #pragma once
 /// Linear and residual sum on the CPU: oneDNN adds each block of y while it is in cache.
 
-#include "silica/device/cpu/linear.hpp"
+#include "silica/device/cpu.hpp"
+#include "silica/device/cpu/packed_linear.hpp"
 #include "silica/op/linear_add.hpp"
 
 namespace silica {
 
 template <>
 struct Kernel<op::LinearAdd, device::Cpu> {
-    using Linear = Kernel<op::Linear, device::Cpu>;
-
-    static Tensor run(const Tensor& x, const Linear::Packed& w, const Tensor& residual) {
+    static Tensor run(const Tensor& x, const device::cpu::PackedLinear& w, const Tensor& residual) {
         if (w.blocked) return device::onednn::linear_add(x, w.weight, w.bias, residual);
-        return Linear::run(x, w) + residual;
+        return w(x) + residual;
     }
 };
 
