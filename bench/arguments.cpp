@@ -5,7 +5,6 @@
 
 #include <ATen/Parallel.h>
 
-#include "grid.hpp"
 #include "silica/checkpoint/nearest.hpp"
 #include "silica/core/error.hpp"
 #include "silica/core/quote.hpp"
@@ -167,8 +166,9 @@ const std::vector<std::string_view>& all_family_names() {
 
 const Family& family_named(std::string_view name) {
     if (const auto* family = find_family(name)) return *family;
-    const std::vector<std::string_view> compiled(family_names.begin(), family_names.end());
-    const bool written = std::ranges::find(known_family_names, name) != known_family_names.end();
+    std::vector<std::string_view> compiled;
+    for (const auto& f : families()) compiled.push_back(f.name);
+    const bool written = std::ranges::find(families_written(), name) != families_written().end();
     if (!written && std::ranges::find(all_family_names(), name) == all_family_names().end()) {
         unknown_name("family", name, all_family_names());
     }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cli.hpp"
 #include "registry.hpp"
 
 namespace silica::bench {
@@ -32,9 +33,6 @@ enum class Output { table, json, jsonl, csv, md };
 /// `text` as an Output, one of `allowed`.
 [[nodiscard]] Output output_named(std::string_view text, std::initializer_list<std::string_view> allowed = {
                                                              "table", "json", "jsonl", "csv", "md"});
-
-/// A flag that may be absent.
-using Flag = std::optional<std::string>;
 
 /// Sets LibTorch's threads, where the flag is given.
 void use_threads(const Flag& threads);

@@ -3,14 +3,16 @@
 #include <iostream>
 #include <memory>
 
-#include <CLI/CLI.hpp>
+#include <ATen/core/Tensor.h>
 
 #include "arguments.hpp"
+#include "cli.hpp"
 #include "commands.hpp"
 #include "errors.hpp"
 #include "models.hpp"
 #include "progress.hpp"
 #include "report.hpp"
+#include "silica/core/error.hpp"
 
 namespace silica::bench {
 namespace {
@@ -126,23 +128,23 @@ int bench(const Options& o) {
 
 Action add_bench(CLI::App& app) {
     auto o = std::make_shared<Options>();
-    auto* c = app.add_subcommand("bench", "Measure how fast models run, in every combination of what is named");
-    c->add_option("--model", o->model, "family, published model, org/name in the hub cache, directory; a list; or all");
-    c->add_option("--hardware", o->hardware, "cpu, mps, cuda; a list. Default: all that can be used here");
-    c->add_option("--precision", o->precision, "float32, float16, bfloat16, ...; a list. Default: the device's own");
-    c->add_option("--loader", o->loader, "mapped, cpu-first, streamed, auto; a list. Default: mapped");
-    c->add_flag("--memory-efficient", o->memory_efficient, "the same as --loader streamed");
-    c->add_flag("--alternative-loading", o->alternative_loading, "the same as --loader cpu-first");
-    c->add_option("--batch-size", o->batch, "a list of numbers. Default: 1");
-    c->add_option("--prompt-tokens", o->tokens, "length of text inputs; a list. Default: what is usual for the model");
-    c->add_option("--task", o->task, "which head, for example embed or mlm. Default: the family's first");
-    c->add_flag("--small-model", o->small, "a family's small model instead of its usual one");
-    c->add_option("--checkpoint", o->checkpoint, "directory or repository that holds the weights of the model");
-    c->add_option("--iterations", o->iterations, "measured calls. Default: 10");
-    c->add_option("--warmup", o->warmup, "calls before those. Default: 3");
-    c->add_option("--threads", o->threads, "threads of the CPU. Default: LibTorch's choice");
-    c->add_option("--output", o->output, "table, json, jsonl, csv, md. Default: table");
-    c->footer(
+    Command c(app, "bench", "Measure how fast models run, in every combination of what is named");
+    c.option("--model", o->model, "family, published model, org/name in the hub cache, directory; a list; or all");
+    c.option("--hardware", o->hardware, "cpu, mps, cuda; a list. Default: all that can be used here");
+    c.option("--precision", o->precision, "float32, float16, bfloat16, ...; a list. Default: the device's own");
+    c.option("--loader", o->loader, "mapped, cpu-first, streamed, auto; a list. Default: mapped");
+    c.flag("--memory-efficient", o->memory_efficient, "the same as --loader streamed");
+    c.flag("--alternative-loading", o->alternative_loading, "the same as --loader cpu-first");
+    c.option("--batch-size", o->batch, "a list of numbers. Default: 1");
+    c.option("--prompt-tokens", o->tokens, "length of text inputs; a list. Default: what is usual for the model");
+    c.option("--task", o->task, "which head, for example embed or mlm. Default: the family's first");
+    c.flag("--small-model", o->small, "a family's small model instead of its usual one");
+    c.option("--checkpoint", o->checkpoint, "directory or repository that holds the weights of the model");
+    c.option("--iterations", o->iterations, "measured calls. Default: 10");
+    c.option("--warmup", o->warmup, "calls before those. Default: 3");
+    c.option("--threads", o->threads, "threads of the CPU. Default: LibTorch's choice");
+    c.option("--output", o->output, "table, json, jsonl, csv, md. Default: table");
+    c.footer(
         "Without weights on this machine they are random, and every output says so. Inputs are pseudo-random, on the\n"
         "host; a call checks and moves them. Exit codes: 0 done, 2 bad input, 3 none of the named hardware is "
         "available.");

@@ -3,12 +3,12 @@
 #include <iostream>
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <ATen/Parallel.h>
 
 #include "arguments.hpp"
+#include "cli.hpp"
 #include "commands.hpp"
 #include "machine.hpp"
 #include "table.hpp"
@@ -89,8 +89,8 @@ int list_devices(const std::string& format) {
 
 Action add_devices(CLI::App& app) {
     auto output = std::make_shared<std::string>("table");
-    auto* c = app.add_subcommand("devices", "What this machine has, and for each device why it can or cannot be used");
-    c->add_option("--output", *output, "table, json, csv, md. Default: table");
+    Command c(app, "devices", "What this machine has, and for each device why it can or cannot be used");
+    c.option("--output", *output, "table, json, csv, md. Default: table");
     return [output] { return list_devices(*output); };
 }
 

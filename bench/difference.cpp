@@ -6,10 +6,13 @@
 #include <limits>
 #include <utility>
 
-#include "silica/core/inputs.hpp"
+#include "silica/checkpoint/text.hpp"
 
 namespace silica::bench {
 namespace {
+
+using at::Tensor;
+using checkpoint::tuple_text;
 
 /// Largest ||got - want|| / ||want|| in a precision.
 constexpr std::pair<std::string_view, double> limits[] = {
@@ -36,7 +39,7 @@ void each_pair(const Tensor& got, const Tensor& want, c10::ScalarType type, auto
 Difference compare(const Tensor& got, const Tensor& want, std::string_view precision, Tolerance tolerance) {
     Difference d;
     if (got.sizes() != want.sizes()) {
-        d.problem = "shape " + shape_text(got.sizes()) + ", the reference has " + shape_text(want.sizes());
+        d.problem = "shape " + tuple_text(got.sizes().vec()) + ", the reference has " + tuple_text(want.sizes().vec());
         return d;
     }
     if (exact(got) != exact(want) || got.is_complex() || want.is_complex()) {

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "silica/core/tensor.hpp"
+#include <ATen/core/Tensor.h>
 
 namespace silica::bench {
 
@@ -30,7 +30,7 @@ struct Difference {
 /// Compares on the CPU, in float64. Integers and booleans: every element is equal. float32: |got - want| <= atol + rtol
 /// |want| for every element. Other precisions: ||got - want|| / ||want|| is at most the limit of the precision. NaN
 /// fits NaN only, an infinity only the same one.
-[[nodiscard]] Difference compare(const Tensor& got, const Tensor& want, std::string_view precision,
+[[nodiscard]] Difference compare(const at::Tensor& got, const at::Tensor& want, std::string_view precision,
                                  Tolerance tolerance);
 
 }  // namespace silica::bench

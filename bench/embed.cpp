@@ -5,10 +5,10 @@
 #include <iostream>
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "arguments.hpp"
+#include "cli.hpp"
 #include "commands.hpp"
 #include "errors.hpp"
 #include "lines.hpp"
@@ -137,16 +137,16 @@ int embed(const Options& o) {
 
 Action add_embed(CLI::App& app) {
     auto o = std::make_shared<Options>();
-    auto* c = app.add_subcommand("embed", "Sentences to vectors, one line of JSON for each");
-    c->add_option("directory", o->directory, "checkpoint directory, or org/name in the hub cache")->required();
-    c->add_option("text", o->texts, "sentences; after -- where one begins with a dash");
-    c->add_option("--jsonl", o->jsonl, "a file of lines {\"text\"}; - for standard input");
-    c->add_option("--hardware", o->hardware, "cpu, mps, cuda. Default: cpu");
-    c->add_option("--precision", o->precision, "float32, float16, bfloat16, ... Default: the device's own");
-    c->add_option("--loader", o->loader, "mapped, cpu-first, streamed, auto. Default: mapped");
-    c->add_option("--batch-size", o->batch, "sentences that run together. Default: 32");
-    c->add_option("--threads", o->threads, "threads of the CPU. Default: LibTorch's choice");
-    c->footer(
+    Command c(app, "embed", "Sentences to vectors, one line of JSON for each");
+    c.argument("directory", o->directory, true, "checkpoint directory, or org/name in the hub cache");
+    c.arguments("text", o->texts, "sentences; after -- where one begins with a dash");
+    c.option("--jsonl", o->jsonl, "a file of lines {\"text\"}; - for standard input");
+    c.option("--hardware", o->hardware, "cpu, mps, cuda. Default: cpu");
+    c.option("--precision", o->precision, "float32, float16, bfloat16, ... Default: the device's own");
+    c.option("--loader", o->loader, "mapped, cpu-first, streamed, auto. Default: mapped");
+    c.option("--batch-size", o->batch, "sentences that run together. Default: 32");
+    c.option("--threads", o->threads, "threads of the CPU. Default: LibTorch's choice");
+    c.footer(
         "Pooling and normalisation are those of the checkpoint (modules.json). Output lines: {\"embedding\": [...]}.");
     return [o] { return embed(*o); };
 }

@@ -7,6 +7,7 @@
 #include "registry.hpp"
 #include "silica/core/error.hpp"
 #include "silica/core/reflect.hpp"
+#include "silica/core/tensor.hpp"
 
 namespace silica::bench {
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "silica/checkpoint/checkpoint.hpp"
 #include "silica/core/error.hpp"
 #include "silica/loader/first_of.hpp"
 #include "silica/loader/in_memory.hpp"

@@ -19,7 +19,7 @@
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 
-#include "grid.hpp"
+#include "registry.hpp"
 #include "silica/core/memory.hpp"
 #include "silica/device/mps/version.hpp"
 #include "silica/device/simulated.hpp"
@@ -87,11 +87,12 @@ nlohmann::ordered_json machine_facts() {
 }
 
 nlohmann::ordered_json version_facts() {
-    return {{"silica", version},
+    const auto build = build_facts();
+    return {{"silica", build.version},
             {"libtorch", TORCH_VERSION},
             {"libtorch_build", libtorch_build()},
-            {"compiler", compiler},
-            {"build_type", build_type}};
+            {"compiler", build.compiler},
+            {"build_type", build.build_type}};
 }
 
 CudaFacts cuda_facts() {

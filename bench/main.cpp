@@ -12,7 +12,7 @@
 
 #include "commands.hpp"
 #include "errors.hpp"
-#include "grid.hpp"
+#include "registry.hpp"
 #include "silica/checkpoint/nearest.hpp"
 #include "silica/core/error.hpp"
 #include "silica/core/quote.hpp"
@@ -67,7 +67,7 @@ void check_first(const std::string& first, const std::vector<const CLI::App*>& c
 
 int parse_and_run(int argc, char** argv) {
     CLI::App app("silica: Hugging Face checkpoints on CPUs, Apple GPUs and NVIDIA GPUs", "silica");
-    app.set_version_flag("--version", "silica " + std::string(version));
+    app.set_version_flag("--version", "silica " + std::string(build_facts().version));
     app.require_subcommand(1);
     app.footer("Exit codes: 0 done, 1 a comparison failed, 2 bad input, 3 none of the named hardware is available.");
     std::vector<Action> actions;

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <numeric>
 
+#include <ATen/core/Tensor.h>
+
 #include "load.hpp"
 #include "machine.hpp"
 #include "progress.hpp"

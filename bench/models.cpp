@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "arguments.hpp"
+#include "silica/checkpoint/checkpoint.hpp"
 #include "silica/checkpoint/config.hpp"
 #include "silica/checkpoint/hub.hpp"
 #include "silica/checkpoint/nearest.hpp"

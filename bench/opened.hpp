@@ -76,6 +76,13 @@ std::unique_ptr<Opened> open(const Origin& origin, checkpoint::TensorSource& sou
     return std::make_unique<OpenedModel<Arch, Device, Precision>>(M::from(config_of<Arch>(origin), AnySource(source)));
 }
 
+template <class Arch, class E>
+std::vector<OpPlace> places() {
+    std::vector<OpPlace> list;
+    for (const auto& p : placement<Arch, E>) list.push_back({p.op, p.device, p.native, p.may_decline});
+    return list;
+}
+
 template <class Loader>
 std::unique_ptr<Opened> load(const checkpoint::Checkpoint& checkpoint, const Build& build) {
     return Loader::load(checkpoint, build);
@@ -91,7 +98,7 @@ std::vector<Cell> cells() {
         using P = typename decltype(+hana::at_c<1>(point))::type;
         using L = typename decltype(+hana::at_c<2>(point))::type;
         if constexpr (runs_on<P, D>) {
-            all.push_back({D::name, P::name, L::name, &open<Arch, D, P>, &load<L>, placement<Arch, Exec<D, P>>});
+            all.push_back({D::name, P::name, L::name, &open<Arch, D, P>, &load<L>, &places<Arch, Exec<D, P>>});
         }
     });
     return all;

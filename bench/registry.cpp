@@ -66,6 +66,13 @@ const std::vector<std::string_view>& loaders_compiled() {
     return names;
 }
 
+const std::vector<std::string_view>& families_written() {
+    static const std::vector<std::string_view> names(known_family_names.begin(), known_family_names.end());
+    return names;
+}
+
+BuildFacts build_facts() { return {version, build_type, compiler}; }
+
 const Device* find_device(std::string_view name) { return find_named(devices_compiled(), name); }
 const Family* find_family(std::string_view name) { return find_named(families(), name); }
 

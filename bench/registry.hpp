@@ -6,22 +6,27 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "silica/checkpoint/account.hpp"
-#include "silica/checkpoint/checkpoint.hpp"
-#include "silica/checkpoint/source.hpp"
-#include "silica/checkpoint/write_safetensors.hpp"
 #include "silica/device/concept.hpp"
-#include "silica/placement.hpp"
+
+// Most of the program names tensors without looking into them; ATen would double its time to compile.
+namespace at {
+class Tensor;
+}
+namespace silica::checkpoint {
+class Checkpoint;
+class TensorSource;
+}  // namespace silica::checkpoint
 
 namespace silica::bench {
 
 /// Tensors by field name: "input_ids", and "hidden_states.0" for the items of a list.
-using Named = checkpoint::NamedTensors;
+using Named = std::vector<std::pair<std::string, at::Tensor>>;
 
 /// How large the inputs of a measurement are.
 struct Sizes {
@@ -58,12 +63,18 @@ public:
 /// Builds a network from tensors.
 using Build = std::function<std::unique_ptr<Opened>(checkpoint::TensorSource&)>;
 
+/// Where one op of a network runs: silica::Placed, without its headers.
+struct OpPlace {
+    std::string_view op, device;
+    bool native, may_decline;
+};
+
 /// One point of the grid: a network on a device in a precision, and a way to load it.
 struct Cell {
     std::string_view device, precision, loader;
     std::unique_ptr<Opened> (*open)(const Origin&, checkpoint::TensorSource&);
     std::unique_ptr<Opened> (*load)(const checkpoint::Checkpoint&, const Build&);
-    std::span<const Placed> placement;  ///< where each op runs
+    std::vector<OpPlace> (*placement)();  ///< where each op runs
 };
 
 /// A family's body with one head: what `--task` and `architectures` choose.
@@ -110,6 +121,15 @@ struct Device {
 [[nodiscard]] const std::vector<Device>& devices_compiled();
 [[nodiscard]] const std::vector<std::string_view>& precisions_compiled();
 [[nodiscard]] const std::vector<std::string_view>& loaders_compiled();
+
+/// The families whose source this version has, compiled or not.
+[[nodiscard]] const std::vector<std::string_view>& families_written();
+
+/// The version of Silica, CMake's build type, and the compiler with its version.
+struct BuildFacts {
+    std::string_view version, build_type, compiler;
+};
+[[nodiscard]] BuildFacts build_facts();
 
 /// The device of that name; null when it was not compiled.
 [[nodiscard]] const Device* find_device(std::string_view name);

@@ -3,10 +3,10 @@
 #include <iostream>
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "arguments.hpp"
+#include "cli.hpp"
 #include "commands.hpp"
 #include "table.hpp"
 
@@ -16,19 +16,20 @@ namespace {
 using nlohmann::ordered_json;
 
 /// The ops of a family's heads on one device, in the order of their first mention.
-std::vector<Placed> ops_on(const std::vector<const Head*>& heads, std::string_view device, std::string_view precision) {
-    std::vector<Placed> ops;
+std::vector<OpPlace> ops_on(const std::vector<const Head*>& heads, std::string_view device,
+                            std::string_view precision) {
+    std::vector<OpPlace> ops;
     for (const auto* head : heads) {
         const Cell* cell = head->cell(device, precision, loaders_compiled().front());
         if (cell == nullptr) continue;
-        for (const auto& placed : cell->placement) {
-            if (std::ranges::find(ops, placed.op, &Placed::op) == ops.end()) ops.push_back(placed);
+        for (const auto& placed : cell->placement()) {
+            if (std::ranges::find(ops, placed.op, &OpPlace::op) == ops.end()) ops.push_back(placed);
         }
     }
     return ops;
 }
 
-std::string cell_text(const Placed& p) {
+std::string cell_text(const OpPlace& p) {
     std::string text = p.device.empty()      ? "nowhere"
                        : p.device == "parts" ? "parts"
                        : p.native            ? "native"
@@ -76,14 +77,14 @@ int support(const std::string& arch, const std::string& format) {
     for (const auto& [family, heads] : chosen(arch)) {
         Table one(columns);
         Table& table = output == Output::md ? one : all;
-        std::vector<std::vector<Placed>> placed;
+        std::vector<std::vector<OpPlace>> placed;
         for (const auto& d : devices_compiled()) placed.push_back(ops_on(heads, d.name, d.default_precision));
         ordered_json ops = ordered_json::array();
         for (const auto& op : placed.front()) {
             std::vector<std::string> row = {std::string(family->name), std::string(op.op)};
             ordered_json entry = {{"op", op.op}};
             for (std::size_t i = 0; i < placed.size(); ++i) {
-                const auto found = std::ranges::find(placed[i], op.op, &Placed::op);
+                const auto found = std::ranges::find(placed[i], op.op, &OpPlace::op);
                 const bool there = found != placed[i].end();
                 row.push_back(there ? cell_text(*found) : "-");
                 if (there) {
@@ -115,9 +116,9 @@ int support(const std::string& arch, const std::string& format) {
 Action add_support(CLI::App& app) {
     auto arch = std::make_shared<std::string>();
     auto output = std::make_shared<std::string>("table");
-    auto* c = app.add_subcommand("support", "Which op runs on which device: native, in parts, or on another device");
-    c->add_option("architecture", *arch, "a family (bert) or a head (BertForMaskedLM). Default: all");
-    c->add_option("--output", *output, "table, json, csv, md. Default: table");
+    Command c(app, "support", "Which op runs on which device: native, in parts, or on another device");
+    c.argument("architecture", *arch, false, "a family (bert) or a head (BertForMaskedLM). Default: all");
+    c.option("--output", *output, "table, json, csv, md. Default: table");
     return [arch, output] { return support(*arch, *output); };
 }
 

@@ -5,8 +5,7 @@
 #include <iostream>
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
+#include "cli.hpp"
 #include "commands.hpp"
 #include "lines.hpp"
 #include "silica/checkpoint/hub.hpp"
@@ -30,12 +29,12 @@ int tokenize(const Options& o) {
 
 Action add_tokenize(CLI::App& app) {
     auto o = std::make_shared<Options>();
-    auto* c = app.add_subcommand("tokenize", "Text to token ids and back, one line of JSON for each text");
-    c->add_option("directory", o->directory, "checkpoint directory, or org/name in the hub cache")->required();
-    c->add_option("text", o->texts, "texts; after -- where one begins with a dash");
-    c->add_option("--jsonl", o->jsonl,
-                  "a file of lines {\"text\", \"pair\"?, \"add_special_tokens\"?}; - for standard input");
-    c->footer("Output lines: {\"ids\", \"type_ids\", \"tokens\", \"decoded\", \"decoded_skip_special\"}.");
+    Command c(app, "tokenize", "Text to token ids and back, one line of JSON for each text");
+    c.argument("directory", o->directory, true, "checkpoint directory, or org/name in the hub cache");
+    c.arguments("text", o->texts, "texts; after -- where one begins with a dash");
+    c.option("--jsonl", o->jsonl,
+             "a file of lines {\"text\", \"pair\"?, \"add_special_tokens\"?}; - for standard input");
+    c.footer("Output lines: {\"ids\", \"type_ids\", \"tokens\", \"decoded\", \"decoded_skip_special\"}.");
     return [o] { return tokenize(*o); };
 }
 

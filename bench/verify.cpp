@@ -3,9 +3,8 @@
 #include <iostream>
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
 #include "arguments.hpp"
+#include "cli.hpp"
 #include "commands.hpp"
 #include "errors.hpp"
 #include "load.hpp"
@@ -101,15 +100,15 @@ int verify(const Options& o) {
 
 Action add_verify(CLI::App& app) {
     auto o = std::make_shared<Options>();
-    auto* c = app.add_subcommand("verify", "Compare a model's outputs with the reference.safetensors in its directory");
-    c->add_option("directory", o->directory, "checkpoint directory, or org/name in the hub cache")->required();
-    c->add_option("--model", o->model, "the family, where config.json has no model_type");
-    c->add_option("--hardware", o->hardware, "cpu, mps, cuda; a list. Default: cpu");
-    c->add_option("--precision", o->precision, "float32, float16, bfloat16, ...; a list. Default: float32");
-    c->add_option("--loader", o->loader, "mapped, cpu-first, streamed, auto; a list. Default: mapped");
-    c->add_option("--threads", o->threads, "threads of the CPU. Default: LibTorch's choice");
-    c->add_option("--output", o->output, "table, json, csv, md. Default: table");
-    c->footer(
+    Command c(app, "verify", "Compare a model's outputs with the reference.safetensors in its directory");
+    c.argument("directory", o->directory, true, "checkpoint directory, or org/name in the hub cache");
+    c.option("--model", o->model, "the family, where config.json has no model_type");
+    c.option("--hardware", o->hardware, "cpu, mps, cuda; a list. Default: cpu");
+    c.option("--precision", o->precision, "float32, float16, bfloat16, ...; a list. Default: float32");
+    c.option("--loader", o->loader, "mapped, cpu-first, streamed, auto; a list. Default: mapped");
+    c.option("--threads", o->threads, "threads of the CPU. Default: LibTorch's choice");
+    c.option("--output", o->output, "table, json, csv, md. Default: table");
+    c.footer(
         "Exit codes: 0 all outputs pass, 1 a comparison failed, 2 bad input, 3 none of the named hardware is "
         "available.");
     return [o] { return verify(*o); };

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "machine.hpp"
-#include "silica/core/inputs.hpp"
+#include "silica/checkpoint/text.hpp"
 #include "table.hpp"
 
 namespace silica::bench {
@@ -113,7 +113,7 @@ void print_runs(std::ostream& out, Output output, const Subject& subject, const 
         for (const auto& c : run.compared) {
             const auto& d = c.difference;
             const bool numbers = d.problem.empty();
-            table.add({run.device->label(), run.precision, run.loader, c.output, shape_text(c.shape),
+            table.add({run.device->label(), run.precision, run.loader, c.output, checkpoint::tuple_text(c.shape),
                        numbers ? scientific(d.largest) : "-", numbers ? scientific(d.mean) : "-",
                        numbers ? scientific(d.relative) : "-", verdict(d)});
             if (const auto rule = run.precision + ": " + d.rule + "\n";

@@ -88,14 +88,40 @@ public:
     /// Runs the network. Inputs may lie on any device; outputs stay on the model's.
     /// Throws InputError for wrong inputs, before anything reaches the device.
     [[nodiscard]] Outputs operator()(const Inputs& inputs) const {
-        Inputs prepared = Arch::prepare(config_, inputs);
-        [[maybe_unused]] const auto turn = Device::lock();
-        const at::NoGradGuard no_grad;
-        const c10::OptionalDeviceGuard on(home_.is_cpu() ? std::nullopt : std::optional(home_));
-        return within_memory("for this call", "use a smaller batch, shorter inputs or a smaller precision.", [&] {
-            std::uint64_t bytes = 0;
-            return network_(moved_to(std::move(prepared), home_, bytes));
-        });
+        return on_device([&](Inputs prepared) { return network_(prepared); }, Arch::prepare(config_, inputs));
+    }
+
+    /// Empty caches for generating `batch` rows of up to `capacity` tokens. The state belongs to one caller at a time.
+    [[nodiscard]] auto make_state(std::int64_t batch, std::int64_t capacity) const
+        requires Generative<Network, Inputs>
+    {
+        if (batch < 1 || capacity < 1) {
+            throw InputError("A state for " + std::to_string(batch) + " rows of " + std::to_string(capacity) +
+                                 " tokens cannot be made.",
+                             "1 or more of both is needed.");
+        }
+        return on_device([&] { return network_.make_state(batch, capacity); });
+    }
+
+    /// Takes a prompt, or its next piece: logits of the token that follows, (batch, vocabulary), on the device.
+    /// Throws InputError for wrong inputs, and where the state has no room.
+    [[nodiscard]] Tensor prefill(const Inputs& inputs, auto& state) const
+        requires Generative<Network, Inputs>
+    {
+        return on_device([&](Inputs prepared) { return network_.prefill(prepared, state); },
+                         Arch::prepare(config_, inputs));
+    }
+
+    /// Takes one token per row, ids (batch) int64 on the device, which are not checked: logits of the next.
+    /// Throws InputError where the state has no room.
+    [[nodiscard]] Tensor step(const Tensor& ids, auto& state) const
+        requires Generative<Network, Inputs>
+    {
+        if (state.length() >= state.capacity()) {
+            throw InputError("The state holds " + std::to_string(state.length()) + " tokens and has no room for more.",
+                             "make a state of a larger capacity.");
+        }
+        return on_device([&] { return network_.step(ids, state); });
     }
 
     [[nodiscard]] const Config& config() const noexcept { return config_; }
@@ -117,6 +143,18 @@ private:
             Network network(config, weights);
             Device::synchronize(weights.home().index());
             return network;
+        });
+    }
+
+    /// What `f` returns with its arguments moved to the device, without gradients, in this thread's turn.
+    template <class F, class... Args>
+    auto on_device(F&& f, Args... args) const {
+        [[maybe_unused]] const auto turn = Device::lock();
+        const at::NoGradGuard no_grad;
+        const c10::OptionalDeviceGuard on(home_.is_cpu() ? std::nullopt : std::optional(home_));
+        return within_memory("for this call", "use a smaller batch, shorter inputs or a smaller precision.", [&] {
+            [[maybe_unused]] std::uint64_t bytes = 0;
+            return f(moved_to(std::move(args), home_, bytes)...);
         });
     }
 

@@ -4841,7 +4841,7 @@ using IntLimits = std::numeric_limits<Int>;
 // ---- silica/input/text/jinja/list_filters.hpp
 #ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_LIST_FILTERS_HPP
 #define SILICA_SINGLE_INPUT_TEXT_JINJA_LIST_FILTERS_HPP
-/// Filters on lists and dicts.
+/// Filters on lists and dicts; `map`, which calls other filters, is in filters.hpp.
 
 // ---- silica/input/text/jinja/sort_filters.hpp
 #ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_SORT_FILTERS_HPP
@@ -5726,8 +5726,6 @@ namespace silica::text::jinja {
 
 namespace silica::text::jinja {
 
-inline Value apply_filter(Session& session, const std::string& name, const Value& v, const Args& args);
-
 namespace detail {
 
 [[nodiscard]] inline Args without_first(const Args& args, std::size_t n) {
@@ -5738,22 +5736,6 @@ namespace detail {
     return args.at[i].text();
 }
 
-[[nodiscard]] inline Value map(Session& session, const Value& v, const Args& args) {
-    Values out;
-    if (!truth(v)) return session.iterator({});
-    const bool by_path = args.at.empty() && !args.named.empty();
-    if (!by_path) {
-        const auto& filter = word(args, 0, "map");
-        if (!known_filter(filter)) throw Problem("maps by " + quote(filter) + ", which is no filter here");
-        const Args rest = without_first(args, 1);
-        for (const auto& item : iterate(session, v)) out.push_back(apply_filter(session, filter, item, rest));
-        return session.iterator(std::move(out));
-    }
-    const Bound b("map", args, {"attribute", "default"}, 1);
-    for (const auto& item : iterate(session, v))
-        out.push_back(path(session, item, *b[0], b.absent(1) ? nullptr : b[1]));
-    return session.iterator(std::move(out));
-}
 /// select, reject, selectattr, rejectattr.
 [[nodiscard]] inline Value select(Session& session, const std::string& name, const Value& v, const Args& args) {
     const bool by_path = name.ends_with("attr"), wanted = name.starts_with("select");
@@ -5811,7 +5793,6 @@ namespace detail {
 /// The filter, where it is one of these.
 [[nodiscard]] inline std::optional<Value> list_filter(Session& session, const std::string& name, const Value& v,
                                                       const Args& args) {
-    if (name == "map") return map(session, v, args);
     if (name == "select" || name == "reject" || name == "selectattr" || name == "rejectattr") {
         return select(session, name, v, args);
     }
@@ -6307,8 +6288,31 @@ namespace silica::text::jinja::detail {
 
 namespace silica::text::jinja {
 
+[[nodiscard]] inline Value apply_filter(Session& session, const std::string& name, const Value& v, const Args& args);
+
+namespace detail {
+
+[[nodiscard]] inline Value map(Session& session, const Value& v, const Args& args) {
+    Values out;
+    if (!truth(v)) return session.iterator({});
+    const bool by_path = args.at.empty() && !args.named.empty();
+    if (!by_path) {
+        const auto& filter = word(args, 0, "map");
+        if (!known_filter(filter)) throw Problem("maps by " + quote(filter) + ", which is no filter here");
+        const Args rest = without_first(args, 1);
+        for (const auto& item : iterate(session, v)) out.push_back(apply_filter(session, filter, item, rest));
+        return session.iterator(std::move(out));
+    }
+    const Bound b("map", args, {"attribute", "default"}, 1);
+    for (const auto& item : iterate(session, v))
+        out.push_back(path(session, item, *b[0], b.absent(1) ? nullptr : b[1]));
+    return session.iterator(std::move(out));
+}
+
+}  // namespace detail
+
 /// `v | name(args)`.
-[[nodiscard]] inline Value apply_filter(Session& session, const std::string& name, const Value& v, const Args& args) {
+inline Value apply_filter(Session& session, const std::string& name, const Value& v, const Args& args) {
     session.spend(1);
     if (name == "default" || name == "d") {
         const Bound b(name, args, {"default_value", "boolean"});
@@ -6320,6 +6324,7 @@ namespace silica::text::jinja {
         if (!n) wrong_type("takes the length of", v);
         return Value(*n);
     }
+    if (name == "map") return detail::map(session, v, args);
     if (auto made = detail::text_filter(session, name, v, args)) return *std::move(made);
     if (auto made = detail::list_filter(session, name, v, args)) return *std::move(made);
     throw Problem("uses the filter " + quote(name) + ", which Silica does not know");

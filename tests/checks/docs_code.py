@@ -94,7 +94,7 @@ def check(root):
     pages = [p for p in [root / "README.md", *sorted((root / "docs").glob("*.md"))] if p.exists()]
     program = "\n".join(p.read_text() for p in sorted((root / "bench").glob("*.cpp"))) if (root / "bench").is_dir() else ""
     script = (root / "run").read_text() if (root / "run").exists() else ""
-    commands = set(re.findall(r'add_subcommand\("([a-z_]+)"', program))
+    commands = set(re.findall(r'Command c\(app, "([a-z_]+)"', program))
     options = set(re.findall(r"--[a-z-]+", program + script)) | {"--help", "--version"}
     targets = set(re.findall(r"^    ([a-z]+)\)$", script, re.M)) | {"--help"}
     for page in pages:
@@ -166,7 +166,7 @@ GOOD = {
     "docs/a.md": "## Two words\n\n```\n./run bench --model x\nfind_package(silica 0.1 REQUIRED)\n```\n",
     "docs/errors.md": "| message | |\n|---|---|\n| `<file> is {bad|worse} for <n> bytes.` | x |\n",
     "examples/a.cpp": "namespace x {\n    int f() {\n\n        return 1;\n    }\n}\n",
-    "bench/a.cpp": 'app.add_subcommand("bench", "x"); add_option("--model", m);',
+    "bench/a.cpp": 'Command c(app, "bench", "x"); c.option("--model", m);',
     "include/a.hpp": 'throw E(file + " is " + (n ? "bad" : "worse") + " for " + n +\n    " byt"\n    "es.");',
     "run": "case $1 in\n    test)\n        true\n        ;;\nesac\n",
 }

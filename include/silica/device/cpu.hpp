@@ -40,7 +40,9 @@ static_assert(DevicePolicy<Cpu>);
 }  // namespace silica::device
 
 #include "silica/device/cpu/activate.hpp"
+#include "silica/device/cpu/argmax.hpp"
 #include "silica/device/cpu/attention.hpp"
+#include "silica/device/cpu/decode_attention.hpp"
 #include "silica/device/cpu/embedding.hpp"
 #include "silica/device/cpu/gelu.hpp"
 #include "silica/device/cpu/layer_norm.hpp"
@@ -48,3 +50,6 @@ static_assert(DevicePolicy<Cpu>);
 #include "silica/device/cpu/linear_activation.hpp"
 #include "silica/device/cpu/linear_add.hpp"
 #include "silica/device/cpu/pool.hpp"
+#include "silica/device/cpu/rms_norm.hpp"
+#include "silica/device/cpu/rotary.hpp"
+#include "silica/device/cpu/store_kv.hpp"

@@ -61,9 +61,14 @@ static_assert(DevicePolicy<Cuda>);
 }  // namespace silica::device
 
 #include "silica/device/cuda/activate.hpp"
+#include "silica/device/cuda/argmax.hpp"
 #include "silica/device/cuda/attention.hpp"
+#include "silica/device/cuda/decode_attention.hpp"
 #include "silica/device/cuda/embedding.hpp"
 #include "silica/device/cuda/gelu.hpp"
 #include "silica/device/cuda/layer_norm.hpp"
 #include "silica/device/cuda/linear.hpp"
 #include "silica/device/cuda/pool.hpp"
+#include "silica/device/cuda/rms_norm.hpp"
+#include "silica/device/cuda/rotary.hpp"
+#include "silica/device/cuda/store_kv.hpp"

@@ -66,9 +66,14 @@ inline constexpr bool runs_on<Precision, device::Mps> = false;
 }  // namespace silica
 
 #include "silica/device/mps/activate.hpp"
+#include "silica/device/mps/argmax.hpp"
 #include "silica/device/mps/attention.hpp"
+#include "silica/device/mps/decode_attention.hpp"
 #include "silica/device/mps/embedding.hpp"
 #include "silica/device/mps/gelu.hpp"
 #include "silica/device/mps/layer_norm.hpp"
 #include "silica/device/mps/linear.hpp"
 #include "silica/device/mps/pool.hpp"
+#include "silica/device/mps/rms_norm.hpp"
+#include "silica/device/mps/rotary.hpp"
+#include "silica/device/mps/store_kv.hpp"

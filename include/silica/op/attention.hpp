@@ -7,7 +7,8 @@
 
 namespace silica::op {
 
-/// q (batch, heads, queries, d), k and v (batch, heads, keys, d) -> (batch, heads, queries, d).
+/// q (batch, heads, queries, d), k and v (batch, kv_heads, keys, d), heads a multiple of kv_heads: each key head serves
+/// as many query heads in turn (Ainslie et al. 2023) -> (batch, heads, queries, d).
 /// mask: broadcasts to (batch, heads, queries, keys); bool, true = attend, or added to the scores.
 /// causal: query i attends to keys 0..i; then there is no mask.
 struct Attention {

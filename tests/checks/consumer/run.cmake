@@ -21,7 +21,7 @@ else()
 endif()
 # A file of settings, because lists do not survive a command line.
 file(WRITE ${WORK}/settings.cmake "
-set(CMAKE_BUILD_TYPE Debug CACHE STRING \"\")
+set(CMAKE_CXX_FLAGS -O0 CACHE STRING \"\")
 set(CMAKE_CXX_COMPILER \"${CXX}\" CACHE STRING \"\")
 set(CMAKE_CXX_COMPILER_LAUNCHER \"${LAUNCHER}\" CACHE STRING \"\")
 set(CMAKE_PREFIX_PATH \"${PREFIX}\" CACHE STRING \"\")

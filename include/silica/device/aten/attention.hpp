@@ -10,7 +10,8 @@ namespace silica::device::aten {
 struct Attention {
     static Tensor run(const Tensor& q, const Tensor& k, const Tensor& v, const std::optional<Tensor>& mask, bool causal,
                       double scale) {
-        return at::scaled_dot_product_attention(q, k, v, mask, /*dropout_p=*/0.0, causal, scale);
+        return at::scaled_dot_product_attention(q, k, v, mask, /*dropout_p=*/0.0, causal, scale,
+                                                /*enable_gqa=*/q.size(1) != k.size(1));
     }
 };
 

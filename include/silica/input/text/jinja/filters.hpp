@@ -9,8 +9,31 @@
 
 namespace silica::text::jinja {
 
+[[nodiscard]] inline Value apply_filter(Session& session, const std::string& name, const Value& v, const Args& args);
+
+namespace detail {
+
+[[nodiscard]] inline Value map(Session& session, const Value& v, const Args& args) {
+    Values out;
+    if (!truth(v)) return session.iterator({});
+    const bool by_path = args.at.empty() && !args.named.empty();
+    if (!by_path) {
+        const auto& filter = word(args, 0, "map");
+        if (!known_filter(filter)) throw Problem("maps by " + quote(filter) + ", which is no filter here");
+        const Args rest = without_first(args, 1);
+        for (const auto& item : iterate(session, v)) out.push_back(apply_filter(session, filter, item, rest));
+        return session.iterator(std::move(out));
+    }
+    const Bound b("map", args, {"attribute", "default"}, 1);
+    for (const auto& item : iterate(session, v))
+        out.push_back(path(session, item, *b[0], b.absent(1) ? nullptr : b[1]));
+    return session.iterator(std::move(out));
+}
+
+}  // namespace detail
+
 /// `v | name(args)`.
-[[nodiscard]] inline Value apply_filter(Session& session, const std::string& name, const Value& v, const Args& args) {
+inline Value apply_filter(Session& session, const std::string& name, const Value& v, const Args& args) {
     session.spend(1);
     if (name == "default" || name == "d") {
         const Bound b(name, args, {"default_value", "boolean"});
@@ -22,6 +45,7 @@ namespace silica::text::jinja {
         if (!n) wrong_type("takes the length of", v);
         return Value(*n);
     }
+    if (name == "map") return detail::map(session, v, args);
     if (auto made = detail::text_filter(session, name, v, args)) return *std::move(made);
     if (auto made = detail::list_filter(session, name, v, args)) return *std::move(made);
     throw Problem("uses the filter " + quote(name) + ", which Silica does not know");

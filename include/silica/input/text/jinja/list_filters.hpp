@@ -1,5 +1,5 @@
 #pragma once
-/// Filters on lists and dicts.
+/// Filters on lists and dicts; `map`, which calls other filters, is in filters.hpp.
 
 #include <silica/input/text/jinja/sort_filters.hpp>
 #include <silica/input/text/jinja/tests.hpp>
@@ -12,8 +12,6 @@
 
 namespace silica::text::jinja {
 
-inline Value apply_filter(Session& session, const std::string& name, const Value& v, const Args& args);
-
 namespace detail {
 
 [[nodiscard]] inline Args without_first(const Args& args, std::size_t n) {
@@ -24,22 +22,6 @@ namespace detail {
     return args.at[i].text();
 }
 
-[[nodiscard]] inline Value map(Session& session, const Value& v, const Args& args) {
-    Values out;
-    if (!truth(v)) return session.iterator({});
-    const bool by_path = args.at.empty() && !args.named.empty();
-    if (!by_path) {
-        const auto& filter = word(args, 0, "map");
-        if (!known_filter(filter)) throw Problem("maps by " + quote(filter) + ", which is no filter here");
-        const Args rest = without_first(args, 1);
-        for (const auto& item : iterate(session, v)) out.push_back(apply_filter(session, filter, item, rest));
-        return session.iterator(std::move(out));
-    }
-    const Bound b("map", args, {"attribute", "default"}, 1);
-    for (const auto& item : iterate(session, v))
-        out.push_back(path(session, item, *b[0], b.absent(1) ? nullptr : b[1]));
-    return session.iterator(std::move(out));
-}
 /// select, reject, selectattr, rejectattr.
 [[nodiscard]] inline Value select(Session& session, const std::string& name, const Value& v, const Args& args) {
     const bool by_path = name.ends_with("attr"), wanted = name.starts_with("select");
@@ -97,7 +79,6 @@ namespace detail {
 /// The filter, where it is one of these.
 [[nodiscard]] inline std::optional<Value> list_filter(Session& session, const std::string& name, const Value& v,
                                                       const Args& args) {
-    if (name == "map") return map(session, v, args);
     if (name == "select" || name == "reject" || name == "selectattr" || name == "rejectattr") {
         return select(session, name, v, args);
     }

@@ -1,0 +1,21 @@
+#include "cli.hpp"
+
+#include <CLI/CLI.hpp>
+
+namespace silica::bench {
+
+Command::Command(CLI::App& app, const char* name, const char* description)
+    : app_(app.add_subcommand(name, description)) {}
+
+void Command::option(const char* name, std::string& value, const char* help) { app_->add_option(name, value, help); }
+void Command::option(const char* name, Flag& value, const char* help) { app_->add_option(name, value, help); }
+void Command::flag(const char* name, bool& value, const char* help) { app_->add_flag(name, value, help); }
+void Command::argument(const char* name, std::string& value, bool required, const char* help) {
+    app_->add_option(name, value, help)->required(required);
+}
+void Command::arguments(const char* name, std::vector<std::string>& values, const char* help) {
+    app_->add_option(name, values, help);
+}
+void Command::footer(const char* text) { app_->footer(text); }
+
+}  // namespace silica::bench

@@ -1,0 +1,15 @@
+#pragma once
+/// The index of the largest value of each row: greedy decoding.
+
+#include "silica/op/concept.hpp"
+
+namespace silica::op {
+
+/// x (rows, n) -> (rows) int64, the first index where several are largest.
+struct Argmax {
+    static constexpr std::string_view name = "argmax";
+    using signature = Tensor(const Tensor& x);
+};
+static_assert(OpTag<Argmax>);
+
+}  // namespace silica::op

@@ -1,0 +1,15 @@
+#pragma once
+/// y = x / sqrt(mean(x^2) + eps) * w over the last dimension. Zhang and Sennrich 2019, equation 4.
+
+#include "silica/op/concept.hpp"
+
+namespace silica::op {
+
+/// x (..., d), w (d) -> (..., d). The quotient is computed in float32 and rounded to the type of x before it meets w.
+struct RmsNorm {
+    static constexpr std::string_view name = "rms_norm";
+    using signature = Tensor(const Tensor& x, const Tensor& weight, double eps);
+};
+static_assert(OpTag<RmsNorm>);
+
+}  // namespace silica::op
