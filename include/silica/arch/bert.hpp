@@ -4,7 +4,7 @@
 
 #include "silica/arch/bert/body.hpp"
 #include "silica/arch/concept.hpp"
-#include "silica/nn/activate.hpp"
+#include "silica/nn/vocabulary_projection.hpp"
 
 namespace silica::arch {
 
@@ -64,18 +64,12 @@ struct BertForMaskedLM : BertFamily {
         Outputs operator()(const Inputs& in) const { return {decoder(norm(transform(body(in), act)))}; }
 
     private:
-        /// Tied to the word vectors, unless the file holds a matrix that differs from them, or tying is turned off.
         nn::Linear<E> make_decoder(const Config& c, const Weights& w) const {
             const Weights own = w / "cls.predictions.decoder";
-            const Tensor bias =
-                nn::take<op::Linear, E>(own.has("bias") ? own : w / "cls.predictions", "bias", {c.vocab_size});
-            const Tensor words = body.embeddings.word_embeddings.weight();
-            if (!own.has("weight") && c.tie_word_embeddings) return {words, bias};
-            if (w.same_bytes("bert.embeddings.word_embeddings.weight", "cls.predictions.decoder.weight"))
-                return {words, bias};
-            Tensor weight = nn::take<op::Linear, E>(own, "weight", {c.vocab_size, c.hidden_size});
-            if (c.tie_word_embeddings && words.device() == weight.device() && words.equal(weight)) return {words, bias};
-            return nn::Linear<E>::packed(std::move(weight), bias);
+            return nn::vocabulary_projection(
+                own, w, "bert.embeddings.word_embeddings.weight", body.embeddings.word_embeddings, c.tie_word_embeddings,
+                c.vocab_size, c.hidden_size,
+                nn::take<op::Linear, E>(own.has("bias") ? own : w / "cls.predictions", "bias", {c.vocab_size}));
         }
 
         BertBody<E> body;

@@ -1,12 +1,21 @@
 #pragma once
-/// Linear on CUDA: cuBLASLt with the bias in its epilogue, through ATen.
+/// Linear on CUDA: an own kernel for few rows, else cuBLASLt with the bias in its epilogue, through ATen.
 
 #include "silica/device/aten/linear.hpp"
 #include "silica/device/cuda.hpp"
+#include "silica/device/cuda/gemv.hpp"
 
 namespace silica {
 
 template <>
-struct Kernel<op::Linear, device::Cuda> : device::aten::Linear {};
+struct Kernel<op::Linear, device::Cuda> {
+    using Packed = op::Plain;
+    static Packed pack(Tensor weight, std::optional<Tensor> bias) { return {std::move(weight), std::move(bias)}; }
+
+    static Tensor run(const Tensor& x, const Packed& w) {
+        if (device::cuda::takes_gemv(x, w)) return device::cuda::gemv(x, w, device::cuda::Epilogue::none);
+        return device::aten::Linear::run(x, w);
+    }
+};
 
 }  // namespace silica

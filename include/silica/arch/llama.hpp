@@ -1,0 +1,66 @@
+#pragma once
+/// LLaMA: a decoder with rotary positions, RMS norms and a gated feed-forward layer. Touvron et al. 2023,
+/// https://arxiv.org/abs/2302.13971. Followed: transformers, models/llama/modeling_llama.py.
+
+#include "silica/arch/concept.hpp"
+#include "silica/nn/causal_lm.hpp"
+
+namespace silica::arch {
+
+/// Keys and defaults of config.json.
+struct LlamaConfig {
+    std::int64_t vocab_size = 32000, hidden_size = 4096, intermediate_size = 11008, num_hidden_layers = 32,
+                 num_attention_heads = 32, max_position_embeddings = 2048;
+    std::optional<std::int64_t> num_key_value_heads = {}, head_dim = {}, original_max_position_embeddings = {};
+    Activation hidden_act = Activation::silu;
+    double rms_norm_eps = 1e-6;
+    bool tie_word_embeddings = false, attention_bias = false, mlp_bias = false;
+    std::optional<double> rope_theta = {};
+    std::optional<nn::RopeParameters> rope_scaling = {}, rope_parameters = {};
+
+    [[nodiscard]] nn::DecoderShape shape(const std::string& file) const {
+        const auto d = nn::head_size(file, head_dim, hidden_size, num_attention_heads);
+        return nn::checked(
+            {vocab_size, hidden_size, intermediate_size, num_hidden_layers, num_attention_heads,
+             num_key_value_heads.value_or(num_attention_heads), d, max_position_embeddings, rms_norm_eps, hidden_act,
+             nn::rope_of(file, rope_parameters, rope_scaling, rope_theta, original_max_position_embeddings,
+                         max_position_embeddings, d),
+             std::vector<std::optional<std::int64_t>>(static_cast<std::size_t>(std::max<std::int64_t>(num_hidden_layers, 0))),
+             attention_bias, attention_bias, mlp_bias},
+            file);
+    }
+};
+
+/// What all heads of LLaMA share.
+struct LlamaFamily : nn::DecoderFamily<LlamaConfig> {
+    static constexpr std::string_view family = "llama";
+};
+
+/// LLaMA without a head; opens a checkpoint of any head.
+struct Llama : LlamaFamily {
+    static constexpr std::string_view name = "LlamaModel";
+    using Outputs = nn::DecoderOutputs;
+    template <class E>
+    using Network = nn::DecoderNetwork<E, Config>;
+};
+
+/// LLaMA that writes text.
+struct LlamaForCausalLM : LlamaFamily {
+    static constexpr std::string_view name = "LlamaForCausalLM";
+    using Outputs = nn::CausalLmOutputs;
+    template <class E>
+    using Network = nn::CausalLmNetwork<E, Config>;
+};
+
+}  // namespace silica::arch
+
+BOOST_HANA_ADAPT_STRUCT(silica::arch::LlamaConfig, vocab_size, hidden_size, intermediate_size, num_hidden_layers,
+                        num_attention_heads, max_position_embeddings, num_key_value_heads, head_dim,
+                        original_max_position_embeddings, hidden_act, rms_norm_eps, tie_word_embeddings, attention_bias,
+                        mlp_bias, rope_theta, rope_scaling, rope_parameters);
+
+namespace silica {
+
+static_assert(Architecture<arch::Llama> && Architecture<arch::LlamaForCausalLM>);
+
+}  // namespace silica

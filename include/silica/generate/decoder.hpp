@@ -1,0 +1,61 @@
+#pragma once
+/// A model that writes text, with its types forgotten: what the loops of generation drive. `ModelDecoder` makes one of
+/// a Model, so that a loop is compiled once for all models, devices and precisions.
+
+#include "silica/core/tensor.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace silica::generate {
+
+/// What generation starts from.
+struct Prompt {
+    Tensor input_ids;  ///< (batch, tokens) int64: prompts padded on the left, or an encoder's texts padded on the right
+    std::optional<Tensor> attention_mask = {};     ///< (batch, tokens) int64 or bool, 1 = a token; absent: all are
+    std::optional<Tensor> decoder_input_ids = {};  ///< (batch, tokens) int64, encoder-decoder only; absent: the start
+};
+
+/// What a loop has to know about a model.
+struct DecoderFacts {
+    std::string architecture;                      ///< "LlamaForCausalLM"
+    bool encoder_decoder = false;                  ///< the prompt goes through an encoder, the text starts apart from it
+    std::optional<std::int64_t> context = {};      ///< most positions of the decoder, where they are limited
+    std::optional<std::int64_t> vocab_size = {};   ///< tokens that can be fed
+    std::optional<std::int64_t> bos_token_id = {}, eos_token_id = {}, pad_token_id = {},
+        decoder_start_token_id = {};  ///< defaults of the family, for checkpoints that state none
+};
+
+/// One caller's decoding: the model and a state. Logits are (rows, vocabulary) on the device, of the next token.
+class Decoder {
+public:
+    Decoder() = default;
+    Decoder(const Decoder&) = delete;
+    Decoder& operator=(const Decoder&) = delete;
+    virtual ~Decoder() = default;
+
+    [[nodiscard]] virtual const DecoderFacts& facts() const = 0;
+    /// Forgets what was taken; room for `rows` rows of up to `capacity` tokens.
+    virtual void start(std::int64_t rows, std::int64_t capacity) = 0;
+    /// Takes a prompt or its next piece -> logits. InputError for ids out of range.
+    [[nodiscard]] virtual Tensor prefill(const Prompt& prompt) = 0;
+    /// Takes one token per row, ids (rows) int64 on the device -> logits.
+    [[nodiscard]] virtual Tensor step(const Tensor& ids) = 0;
+    /// The same -> the most likely next tokens (rows), which stay on the device.
+    [[nodiscard]] virtual Tensor greedy_step(const Tensor& ids) = 0;
+    /// Logits -> the most likely tokens (rows) int64, on the device.
+    [[nodiscard]] virtual Tensor most_likely(const Tensor& logits) = 0;
+    /// Row i becomes what row `rows[i]` was; rows (rows) int64 on any device.
+    virtual void reorder(const Tensor& rows) = 0;
+
+    [[nodiscard]] virtual std::int64_t length() const = 0;
+    [[nodiscard]] virtual std::int64_t capacity() const = 0;
+    /// Bytes of the state's tensors (caches, encoder outputs); 0 where the state does not say.
+    [[nodiscard]] virtual std::uint64_t state_bytes() const = 0;
+    [[nodiscard]] virtual c10::Device device() const = 0;
+    /// Waits until the device has done all it was given.
+    virtual void synchronize() = 0;
+};
+
+}  // namespace silica::generate

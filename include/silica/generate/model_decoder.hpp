@@ -1,0 +1,114 @@
+#pragma once
+/// A Model as a Decoder.
+
+#include "silica/generate/decoder.hpp"
+#include "silica/generate/step.hpp"
+#include "silica/model.hpp"
+
+#include <optional>
+#include <string>
+
+namespace silica::generate {
+
+/// Whether a Model writes text: its network is Generative.
+template <class Model>
+inline constexpr bool writes_text = Generative<typename Model::Network, typename Model::Inputs>;
+
+namespace detail {
+
+/// What an architecture and its configuration say. An Arch may state `encoder_decoder` and `context(config)`; a Config
+/// may have vocab_size and ids of special tokens.
+template <class Arch>
+DecoderFacts facts_of(const typename Arch::Config& config) {
+    DecoderFacts facts;
+    facts.architecture = Arch::name;
+    if constexpr (requires { Arch::encoder_decoder; }) facts.encoder_decoder = Arch::encoder_decoder;
+    if constexpr (requires { Arch::context(config); }) facts.context = Arch::context(config);
+    if constexpr (requires { config.vocab_size; }) facts.vocab_size = config.vocab_size;
+    const auto take = [](std::optional<std::int64_t>& to, const auto& from) {
+        if constexpr (requires { std::optional<std::int64_t>(from); })
+            to = from;
+        else if (!from.empty())  // a list
+            to = from.front();
+    };
+    if constexpr (requires { config.bos_token_id; }) take(facts.bos_token_id, config.bos_token_id);
+    if constexpr (requires { config.eos_token_id; }) take(facts.eos_token_id, config.eos_token_id);
+    if constexpr (requires { config.pad_token_id; }) take(facts.pad_token_id, config.pad_token_id);
+    if constexpr (requires { config.decoder_start_token_id; })
+        take(facts.decoder_start_token_id, config.decoder_start_token_id);
+    return facts;
+}
+
+/// The architecture of a Model.
+template <class M>
+struct arch_of;
+template <class Arch, class D, class P, class L>
+struct arch_of<Model<Arch, D, P, L>> {
+    using type = Arch;
+};
+
+}  // namespace detail
+
+/// A state of a Model `M` and the steps on it. The model outlives it.
+template <class M>
+class ModelDecoder final : public Decoder {
+    using Arch = typename detail::arch_of<M>::type;
+    static_assert(writes_text<M>, "this architecture does not write text. Remedy: its Network needs make_state, "
+                                  "prefill and step; see Generative in silica/arch/concept.hpp.");
+
+public:
+    explicit ModelDecoder(const M& model, StepOptions options = {})
+        : model_(&model), facts_(detail::facts_of<Arch>(model.config())), options_(options) {}
+
+    const DecoderFacts& facts() const override { return facts_; }
+
+    void start(std::int64_t rows, std::int64_t capacity) override {
+        step_.reset();
+        state_.reset();  // the old caches go before new ones come
+        state_.emplace(model_->make_state(rows, capacity));
+        step_.emplace(*model_, *state_, options_);
+    }
+
+    Tensor prefill(const Prompt& prompt) override {
+        typename M::Inputs inputs;
+        inputs.input_ids = prompt.input_ids;
+        inputs.attention_mask = prompt.attention_mask;
+        if constexpr (requires { inputs.decoder_input_ids = prompt.decoder_input_ids; })
+            inputs.decoder_input_ids = prompt.decoder_input_ids;
+        return model_->prefill(inputs, state());
+    }
+
+    Tensor step(const Tensor& ids) override { return stepper()(ids); }
+    Tensor greedy_step(const Tensor& ids) override { return stepper().greedy(ids); }
+    Tensor most_likely(const Tensor& logits) override { return stepper().most_likely(logits); }
+    void reorder(const Tensor& rows) override { stepper().reorder(rows); }
+
+    std::int64_t length() const override { return state_ ? state_->length() : 0; }
+    std::int64_t capacity() const override { return state_ ? state_->capacity() : 0; }
+    std::uint64_t state_bytes() const override {
+        if constexpr (requires { state_->bytes(); }) return state_ ? state_->bytes() : 0;
+        return 0;
+    }
+    c10::Device device() const override { return model_->device(); }
+    void synchronize() override { M::Device::synchronize(model_->device().index()); }
+
+private:
+    using State = typename M::Network::State;
+
+    State& state() {
+        if (!state_) throw InputError("The decoder was not started.", "call start(rows, capacity) first.");
+        return *state_;
+    }
+    Step<M>& stepper() {
+        static_cast<void>(state());
+        return *step_;
+    }
+
+    const M* model_;
+    DecoderFacts facts_;
+    StepOptions options_;
+    std::optional<State> state_;
+    std::optional<Step<M>> step_;
+};
+
+}  // namespace silica::generate

@@ -1,0 +1,166 @@
+#pragma once
+/// A decoder with rotary positions, RMS norms, grouped queries and a gated feed-forward layer: what LLaMA, Qwen2 and
+/// Mistral share. Touvron et al. 2023, section 2.2; Ainslie et al. 2023; Jiang et al. 2023 for the sliding window.
+
+#include "silica/core/error.hpp"
+#include "silica/nn/decoder_layer.hpp"
+#include "silica/nn/embedding.hpp"
+
+#include <range/v3/range/conversion.hpp>
+#include <range/v3/view/iota.hpp>
+#include <range/v3/view/transform.hpp>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+namespace silica::nn {
+
+/// Embedding, layers, last norm: from ids to hidden states, at once or token by token.
+template <class E>
+class Decoder {
+public:
+    using Ops = union_of<typename Embedding<E>::Ops, typename DecoderLayer<E>::Ops, typename RmsNorm<E>::Ops>;
+
+    Decoder(const DecoderShape& c, const Weights& w, const Weights& words)  // model
+        : embed_tokens(words, c.vocab_size, c.hidden_size),
+          layers(ranges::views::iota(std::int64_t{0}, c.num_hidden_layers) |
+                 ranges::views::transform([&](auto n) { return DecoderLayer<E>(c, w / "layers" / n); }) |
+                 ranges::to<std::vector>()),
+          norm(w / "norm", c.hidden_size, c.rms_norm_eps),
+          rope(c.rope, c.head_dim, c.max_position_embeddings),
+          shape(c),
+          home(w.home()) {}
+
+    /// x (batch, tokens, hidden), `attend` (batch, tokens) bool or absent -> (batch, tokens, hidden). Positions count
+    /// from the first token, whatever the mask.
+    Tensor operator()(Tensor x, const std::optional<Tensor>& attend) const {
+        const auto tokens = x.size(1);
+        const auto table = rope.table(tokens, tokens);
+        const Angles angles{table.cos.to(x.options()).unsqueeze(0), table.sin.to(x.options()).unsqueeze(0)};
+        const auto full = causal_mask(0, tokens, std::nullopt, attend, x.device());
+        const auto sliding = causal_mask(0, tokens, window(), attend, x.device());
+        for (std::size_t n = 0; n < layers.size(); ++n) {
+            x = layers[n](x, angles, shape.windows[n] ? sliding : full);
+        }
+        return norm(x);
+    }
+
+    [[nodiscard]] DecoderState make_state(std::int64_t batch, std::int64_t capacity) const {
+        return {batch, capacity, shape.num_key_value_heads, shape.head_dim, shape.windows, rope,
+                at::TensorOptions().dtype(E::precision::compute).device(home)};
+    }
+
+    /// A piece of a prompt, x (batch, tokens, hidden), `attend` (batch, tokens) bool or absent -> the hidden state of its
+    /// last token (batch, hidden). Positions count the tokens that are attended to.
+    Tensor prefill(Tensor x, const std::optional<Tensor>& attend, DecoderState& state) const {
+        const auto tokens = x.size(1), length = state.length();
+        check_room(x.size(0), tokens, state);
+        const auto [positions, longest] = positions_of(attend, x.size(0), tokens, state);
+        state.use_angles(longest);
+        const Angles angles{state.cos.index_select(0, positions.view({-1})).view({x.size(0), tokens, -1}),
+                            state.sin.index_select(0, positions.view({-1})).view({x.size(0), tokens, -1})};
+        const auto full = mask_of(state.full, length, tokens, std::nullopt, attend, x.device());
+        const auto sliding = state.sliding ? mask_of(*state.sliding, length, tokens, window(), attend, x.device()) : full;
+        const PrefillView view{length, tokens, angles, full, sliding};
+        for (std::size_t n = 0; n < layers.size(); ++n) {
+            const auto& slots = state.slots(n);
+            x = layers[n].prefill(x, view, &slots == &state.full ? full : sliding, state.caches[n], slots);
+        }
+        state.for_each_kind([&](KvSlots& slots) { slots.stored(length, tokens, attend); });
+        state.advance(tokens);
+        return norm(x.select(1, tokens - 1));
+    }
+
+    /// One token per row, x (batch, hidden) -> (batch, hidden).
+    Tensor step(Tensor x, DecoderState& state) const {
+        if (!state.replays()) state.use_angles(state.longest() + 1);
+        const auto batch = x.size(0);
+        const Angles angles{state.cos.index_select(0, state.positions).view({batch, 1, -1}),
+                            state.sin.index_select(0, state.positions).view({batch, 1, -1})};
+        state.for_each_kind([](KvSlots& slots) { slots.begin_step(); });
+        x = x.unsqueeze(1);
+        for (std::size_t n = 0; n < layers.size(); ++n) {
+            x = layers[n].step(x, angles, state.caches[n], state.slots(n));
+        }
+        state.for_each_kind([](KvSlots& slots) { slots.end_step(); });
+        state.positions.copy_(state.positions + 1);
+        state.advance(1);
+        return norm(x.squeeze(1));
+    }
+
+    Embedding<E> embed_tokens;
+
+private:
+    struct Positions {
+        Tensor of_tokens;      ///< (batch, tokens) int64 on the device
+        std::int64_t longest;  ///< tokens attended to in the longest row so far
+    };
+
+    [[nodiscard]] std::optional<std::int64_t> window() const {
+        for (const auto& w : shape.windows) {
+            if (w) return w;
+        }
+        return std::nullopt;
+    }
+
+    static void check_room(std::int64_t batch, std::int64_t tokens, const DecoderState& state) {
+        if (batch != state.batch()) {
+            throw InputError("The inputs have " + std::to_string(batch) + " rows, the state was made for " +
+                                 std::to_string(state.batch()) + ".",
+                             "make a state for as many rows.");
+        }
+        if (state.length() + tokens > state.capacity()) {
+            throw InputError("The prompt needs " + std::to_string(state.length() + tokens) +
+                                 " places, the state has " + std::to_string(state.capacity()) + ".",
+                             "make a state of a larger capacity, or shorten the prompt.");
+        }
+    }
+
+    /// Each token's position: how many tokens before it are attended to. Leaves the next token's in the state.
+    static Positions positions_of(const std::optional<Tensor>& attend, std::int64_t batch, std::int64_t tokens,
+                                  DecoderState& state) {
+        if (!attend) {
+            const Tensor positions =
+                state.positions.unsqueeze(1) + at::arange(tokens, state.positions.options()).unsqueeze(0);
+            state.positions.copy_(state.positions + tokens);
+            return {positions, (state.length() == 0 ? 0 : state.longest()) + tokens};
+        }
+        const c10::Device host(c10::DeviceType::CPU);
+        const Tensor seen = attend->to(host).contiguous();
+        const Tensor next = state.positions.to(host).clone(), positions = at::zeros({batch, tokens}, next.options());
+        auto *p = positions.mutable_data_ptr<std::int64_t>(), *n = next.mutable_data_ptr<std::int64_t>();
+        std::int64_t longest = 0;
+        for (std::int64_t row = 0; row < batch; ++row) {
+            for (std::int64_t i = 0; i < tokens; ++i) {
+                if (!seen.const_data_ptr<bool>()[row * tokens + i]) continue;
+                p[row * tokens + i] = n[row]++;
+            }
+            longest = std::max(longest, n[row]);
+        }
+        state.positions.copy_(next);
+        return {positions.to(state.positions.device()), longest};
+    }
+
+    /// The mask of a piece of a prompt over what a kind of cache still holds, and the piece.
+    static CausalMask mask_of(const KvSlots& slots, std::int64_t length, std::int64_t tokens,
+                              std::optional<std::int64_t> window, const std::optional<Tensor>& attend,
+                              c10::Device device) {
+        const auto before = std::min(length, slots.capacity());
+        std::optional<Tensor> all = attend;
+        if (const auto old = slots.attend(); before > 0 && (old || attend)) {
+            const Tensor rows = slots.attend_in_order(length);
+            const Tensor fresh = attend ? *attend : at::ones({rows.size(0), tokens}, rows.options());
+            all = at::cat({rows, fresh}, 1);
+        }
+        return causal_mask(before, tokens, window, all, device);
+    }
+
+    std::vector<DecoderLayer<E>> layers;
+    RmsNorm<E> norm;
+    Rope rope;
+    DecoderShape shape;
+    c10::Device home;
+};
+
+}  // namespace silica::nn
