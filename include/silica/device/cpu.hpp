@@ -42,6 +42,7 @@ static_assert(DevicePolicy<Cpu>);
 #include "silica/device/cpu/activate.hpp"
 #include "silica/device/cpu/argmax.hpp"
 #include "silica/device/cpu/attention.hpp"
+#include "silica/device/cpu/clamp.hpp"
 #include "silica/device/cpu/decode_attention.hpp"
 #include "silica/device/cpu/embedding.hpp"
 #include "silica/device/cpu/gelu.hpp"

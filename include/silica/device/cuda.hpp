@@ -63,6 +63,7 @@ static_assert(DevicePolicy<Cuda>);
 #include "silica/device/cuda/activate.hpp"
 #include "silica/device/cuda/argmax.hpp"
 #include "silica/device/cuda/attention.hpp"
+#include "silica/device/cuda/clamp.hpp"
 #include "silica/device/cuda/decode_attention.hpp"
 #include "silica/device/cuda/embedding.hpp"
 #include "silica/device/cuda/gelu.hpp"

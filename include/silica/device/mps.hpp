@@ -68,6 +68,7 @@ inline constexpr bool runs_on<Precision, device::Mps> = false;
 #include "silica/device/mps/activate.hpp"
 #include "silica/device/mps/argmax.hpp"
 #include "silica/device/mps/attention.hpp"
+#include "silica/device/mps/clamp.hpp"
 #include "silica/device/mps/decode_attention.hpp"
 #include "silica/device/mps/embedding.hpp"
 #include "silica/device/mps/gelu.hpp"
