@@ -16,6 +16,7 @@
 #include "loaders.hpp"
 #include "registry.hpp"
 #include "silica/checkpoint/config.hpp"
+#include "silica/generate/model_decoder.hpp"
 #include "silica/model.hpp"
 
 namespace silica::bench {
@@ -63,9 +64,16 @@ public:
     }
     Named outputs() const override { return outputs_ ? named(*outputs_) : Named{}; }
     void synchronize() override { Device::synchronize(model_.device().index()); }
+    generate::Decoder* decoder() override {
+        if constexpr (generate::writes_text<M>) {
+            if (!decoder_) decoder_ = std::make_unique<generate::ModelDecoder<M>>(model_);
+        }
+        return decoder_.get();
+    }
 
 private:
     M model_;
+    std::unique_ptr<generate::Decoder> decoder_;
     typename Arch::Inputs inputs_;
     std::optional<typename Arch::Outputs> outputs_;
 };

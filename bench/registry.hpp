@@ -22,6 +22,9 @@ namespace silica::checkpoint {
 class Checkpoint;
 class TensorSource;
 }  // namespace silica::checkpoint
+namespace silica::generate {
+class Decoder;
+}
 
 namespace silica::bench {
 
@@ -58,6 +61,8 @@ public:
     [[nodiscard]] virtual Named outputs() const = 0;
     /// Waits until the device has done all it was given.
     virtual void synchronize() = 0;
+    /// How it writes text: prefill, steps, caches (silica/generate/decoder.hpp). Null for a model that does not.
+    [[nodiscard]] virtual generate::Decoder* decoder() = 0;
 };
 
 /// Builds a network from tensors.
