@@ -28,43 +28,6 @@ constexpr auto loaders = hana::tuple_t<loader::Mapped, loader::CpuFirst, loader:
 constexpr auto grid =
     hana::cartesian_product(hana::make_tuple(hana::tuple_t<Cpu, Mps, device::Cuda>, test::precisions, loaders));
 
-/// ||got - want|| / ||want|| that `silica verify` allows in a half precision.
-template <class P>
-constexpr double verified = std::is_same_v<P, Fp16> ? 5e-3 : 4e-2;
-
-/// Judges outputs as `silica verify` does, against values in float32.
-template <class P, class Outputs>
-void check(const Reference& reference, const Outputs& out, c10::Device home) {
-    reference.compare(out, [&](std::string_view field, const Tensor& got, const Tensor& want) {
-        CAPTURE(field);
-        REQUIRE(got.defined() == want.defined());
-        if (!got.defined()) return;
-        CHECK(got.device() == home);
-        CHECK(got.scalar_type() == P::compute);
-        if constexpr (std::is_same_v<P, Fp32>) {
-            CHECK(test::differs(got, want, reference.number("atol"), reference.number("rtol")) == "");
-        } else {
-            REQUIRE(got.sizes() == want.sizes());
-            CHECK(test::relative_error(got, want) <= verified<P>);
-        }
-    });
-}
-
-/// In a half precision: as far from float32 as transformers is in that precision, or closer; twice, since that is one
-/// sample of a few roundings.
-template <class P, class Outputs>
-void check_beside_transformers(const Reference& exact, const std::filesystem::path& file, const Outputs& out) {
-    if (!std::filesystem::exists(file)) return;
-    const Reference theirs(file);
-    exact.compare(out, [&](std::string_view field, const Tensor& got, const Tensor& want) {
-        if (!got.defined()) return;
-        CAPTURE(field);
-        const Tensor their = theirs.tensors.at("outputs." + std::string(field));
-        CHECK(their.scalar_type() == P::compute);
-        CHECK(test::relative_error(got, want) <= 2 * test::relative_error(their, want));
-    });
-}
-
 bool in_a_half_precision(const std::filesystem::path& reference) {
     return reference.stem() == "reference-float16" || reference.stem() == "reference-bfloat16";
 }
@@ -90,10 +53,10 @@ void run_case(const std::string& name) {
                 const Reference reference(file);
                 const FallbackScope fallbacks;
                 const auto out = model(reference.template inputs<typename Arch::Inputs>());
-                check<P>(reference, out, test::place<D>());
+                test::check<P>(reference, out, test::place<D>());
                 CHECK(fallbacks.report().empty());
                 if (file.stem() == "reference") {
-                    check_beside_transformers<P>(
+                    test::check_beside_transformers<P>(
                         reference, directory / ("reference-" + std::string(P::name) + ".safetensors"), out);
                 }
             }
@@ -106,7 +69,7 @@ template <class Arch>
 void check_directory(const std::filesystem::path& directory, const std::filesystem::path& reference_file) {
     const Reference reference(reference_file);
     const auto model = Model<Arch, Cpu>::open(directory.string());
-    check<Fp32>(reference, model(reference.inputs<typename Arch::Inputs>()), c10::Device("cpu"));
+    test::check<Fp32>(reference, model(reference.inputs<typename Arch::Inputs>()), c10::Device("cpu"));
 }
 
 using Tensors = std::map<std::string, Tensor>;
@@ -154,10 +117,10 @@ TEST_CASE("Every activation name of BERT configurations computes what transforme
         const auto inputs = reference.inputs<arch::BertInputs>();
         const auto on_cpu = Model<Arch, Cpu>::open(directory.path().string());
         CHECK(on_cpu.config().hidden_act == act);
-        check<Fp32>(reference, on_cpu(inputs), c10::Device("cpu"));
+        test::check<Fp32>(reference, on_cpu(inputs), c10::Device("cpu"));
         if (!test::present<Mps>()) continue;
-        check<Fp32>(reference, Model<Arch, Mps, Fp32>::open(directory.path().string())(inputs), test::place<Mps>());
-        check<Fp16>(reference, Model<Arch, Mps, Fp16>::open(directory.path().string())(inputs), test::place<Mps>());
+        test::check<Fp32>(reference, Model<Arch, Mps, Fp32>::open(directory.path().string())(inputs), test::place<Mps>());
+        test::check<Fp16>(reference, Model<Arch, Mps, Fp16>::open(directory.path().string())(inputs), test::place<Mps>());
     }
 }
 
@@ -174,7 +137,7 @@ TEST_CASE("Tensors in memory make the same model as the file that holds them") {
                     Model<arch::BertForMaskedLM, D, P>::from(config, loader::InMemory(test::tensors_of(golden)));
                 CHECK(model.account().loader == "in-memory");
                 const Reference reference(golden / "reference.safetensors");
-                check<P>(reference, model(reference.inputs<arch::BertInputs>()), test::place<D>());
+                test::check<P>(reference, model(reference.inputs<arch::BertInputs>()), test::place<D>());
             });
         });
 }
@@ -331,7 +294,7 @@ TEST_CASE("A sharded checkpoint is the same model with every loader") {
         using L = typename decltype(l)::type;
         CAPTURE(std::string(L::name));
         const auto model = Model<arch::BertForMaskedLM, Cpu, Fp32, L>::open((directory / "lm").string());
-        check<Fp32>(reference, model(reference.inputs<arch::BertInputs>()), c10::Device("cpu"));
+        test::check<Fp32>(reference, model(reference.inputs<arch::BertInputs>()), c10::Device("cpu"));
     });
 }
 
@@ -347,7 +310,7 @@ TEST_CASE("Inputs may lie on the device, be strided, or be a boolean mask") {
         there.input_ids = inputs.input_ids.to(test::place<D>());
         there.attention_mask = inputs.attention_mask->to(at::kBool);
         there.token_type_ids = inputs.token_type_ids->t().contiguous().t();
-        check<Fp32>(reference, model(there), test::place<D>());
+        test::check<Fp32>(reference, model(there), test::place<D>());
         CHECK_FALSE(model(there).last_hidden_state.requires_grad());
     });
 }

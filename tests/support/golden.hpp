@@ -129,4 +129,41 @@ inline void write_sharded(const std::filesystem::path& directory, const std::str
     write_file(directory / "model.safetensors.index.json", "{\"metadata\": {}, \"weight_map\": {" + map + "}}");
 }
 
+/// ||got - want|| / ||want|| that `silica verify` allows in a half precision.
+template <class P>
+inline constexpr double verified = std::is_same_v<P, precision::Fp16> ? 5e-3 : 4e-2;
+
+/// Judges outputs as `silica verify` does, against values in float32.
+template <class P, class Outputs>
+void check(const Reference& reference, const Outputs& out, c10::Device home) {
+    reference.compare(out, [&](std::string_view field, const Tensor& got, const Tensor& want) {
+        CAPTURE(field);
+        REQUIRE(got.defined() == want.defined());
+        if (!got.defined()) return;
+        CHECK(got.device() == home);
+        CHECK(got.scalar_type() == P::compute);
+        if constexpr (std::is_same_v<P, precision::Fp32>) {
+            CHECK(differs(got, want, reference.number("atol"), reference.number("rtol")) == "");
+        } else {
+            REQUIRE(got.sizes() == want.sizes());
+            CHECK(relative_error(got, want) <= verified<P>);
+        }
+    });
+}
+
+/// In a half precision: as far from float32 as transformers is in that precision, or closer; twice, since that is one
+/// sample of a few roundings.
+template <class P, class Outputs>
+void check_beside_transformers(const Reference& exact, const std::filesystem::path& file, const Outputs& out) {
+    if (!std::filesystem::exists(file)) return;
+    const Reference theirs(file);
+    exact.compare(out, [&](std::string_view field, const Tensor& got, const Tensor& want) {
+        if (!got.defined()) return;
+        CAPTURE(field);
+        const Tensor their = theirs.tensors.at("outputs." + std::string(field));
+        CHECK(their.scalar_type() == P::compute);
+        CHECK(relative_error(got, want) <= 2 * relative_error(their, want));
+    });
+}
+
 }  // namespace silica::test
