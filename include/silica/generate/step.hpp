@@ -1,6 +1,7 @@
 #pragma once
 /// One step of decoding: a token per row in, what follows it out.
 
+#include "silica/generate/graph_step.hpp"
 #include "silica/model.hpp"
 #include "silica/op/argmax.hpp"
 #include "silica/run.hpp"
@@ -23,10 +24,20 @@ public:
         : model_(&model), state_(&state), options_(options) {}
 
     /// ids (batch) int64 on the device -> logits (batch, vocabulary). InputError where the state has no room.
-    [[nodiscard]] Tensor operator()(const Tensor& ids) { return model_->step(ids, *state_); }
+    [[nodiscard]] Tensor operator()(const Tensor& ids) {
+        if constexpr (capturable<Model>) {
+            if (captures()) return captured(ids).logits;
+        }
+        return model_->step(ids, *state_);
+    }
 
     /// The same -> the most likely next tokens (batch) int64, on the device.
-    [[nodiscard]] Tensor greedy(const Tensor& ids) { return most_likely((*this)(ids)); }
+    [[nodiscard]] Tensor greedy(const Tensor& ids) {
+        if constexpr (capturable<Model>) {
+            if (captures()) return captured(ids).next;
+        }
+        return most_likely(model_->step(ids, *state_));
+    }
 
     /// Logits (batch, vocabulary) on the device -> the first index of the largest of each row, (batch) int64.
     [[nodiscard]] Tensor most_likely(const Tensor& logits) const {
@@ -41,6 +52,34 @@ public:
     [[nodiscard]] const StepOptions& options() const noexcept { return options_; }
 
 private:
+    /// What a recorded step leaves on the device, in the same tensors each time.
+    struct Captured {
+        Tensor ids, logits, next;
+        CapturedStep step = {};
+        std::int64_t length = -1;  ///< of the state after the last step
+    };
+
+    [[nodiscard]] bool captures() const {
+        return options_.capture && device::cuda::Graph::available() && state_->replays() &&
+               state_->length() < state_->capacity();
+    }
+
+    const Captured& captured(const Tensor& ids) {
+        auto& c = captured_;
+        if (state_->length() != c.length) c.step.forget();  // a prompt came between: masks may have come with it
+        on_device([&] {
+            if (!c.ids.defined()) c.ids = at::empty(ids.sizes(), ids.options().device(model_->device()));
+            c.ids.copy_(ids);
+            const bool ran = c.step(model_->device(), [&] {
+                c.logits = model_->step(c.ids, *state_);
+                c.next = most_likely(c.logits);
+            });
+            if (!ran) state_->advance(1);
+        });
+        c.length = state_->length();
+        return c;
+    }
+
     /// What `f` returns, without gradients, on the model's device, in this thread's turn.
     template <class F>
     auto on_device(F&& f) const {
@@ -54,6 +93,7 @@ private:
     const Model* model_;
     State* state_;
     StepOptions options_;
+    Captured captured_ = {};
 };
 
 }  // namespace silica::generate

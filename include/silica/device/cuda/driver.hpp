@@ -5,8 +5,10 @@
 /// to it and to the driver. The declarations here follow cuda.h and nvrtc.h, whose C interfaces are stable.
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <type_traits>
 
 #if __has_include(<dlfcn.h>)
 #include <dlfcn.h>

@@ -32,7 +32,7 @@ struct Kernel<op::Gated, device::Cuda> {
         namespace cuda = device::cuda;
         const auto n = x.size(-1) / 2;
         const auto type = x.scalar_type();
-        if (!cuda::has_nvrtc() || x.numel() == 0 || (type != at::kFloat && type != at::kHalf && type != at::kBFloat16)) {
+        if (!cuda::has_nvrtc() || x.numel() == 0 || !cuda::takes_type(type)) {
             return device::aten::Activate::run(x.narrow(-1, 0, n), act) * x.narrow(-1, n, n);
         }
         auto sizes = x.sizes().vec();

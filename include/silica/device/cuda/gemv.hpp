@@ -91,8 +91,6 @@ gemv(const T* __restrict__ x, const T* __restrict__ w, const T* __restrict__ bia
 
 struct Gemv;
 
-inline bool aligned(const Tensor& t) { return reinterpret_cast<std::uintptr_t>(t.data_ptr()) % 16 == 0; }
-
 }  // namespace detail
 
 /// Rows of x up to which reading W is what costs.
@@ -104,10 +102,10 @@ inline bool takes_gemv(const Tensor& x, const op::Plain& w) {
     const auto bytes = k * static_cast<std::int64_t>(x.element_size());
     return k > 0 && x.numel() > 0 && x.numel() / k <= gemv_rows && bytes % 16 == 0 && w.weight.size(0) > 0 &&
            w.weight.scalar_type() == x.scalar_type() && w.weight.is_contiguous() &&
-           (x.scalar_type() == at::kFloat || x.scalar_type() == at::kHalf || x.scalar_type() == at::kBFloat16) &&
+           takes_type(x.scalar_type()) &&
            (!w.bias || (w.bias->scalar_type() == x.scalar_type() && w.bias->is_contiguous())) &&
            w.weight.size(0) < (std::int64_t{1} << 30) && k < (std::int64_t{1} << 30) && has_nvrtc() &&
-           detail::aligned(w.weight);
+           aligned(w.weight);
 }
 
 /// x (..., k), w (n, k) or, gated, (2 n, k) -> (..., n). `takes_gemv` has said yes; residual is (..., n), for `add`.
@@ -118,7 +116,7 @@ inline Tensor gemv(const Tensor& x, const op::Plain& w, Epilogue epilogue, Activ
     sizes.back() = n;
     const Tensor y = at::empty(sizes, x.options());
     Tensor in = x.contiguous(), r = residual.defined() ? residual.contiguous() : residual;
-    if (!detail::aligned(in)) in = in.clone();
+    if (!aligned(in)) in = in.clone();
     // As many warps as keep memory busy: about 16 for each multiprocessor, as long as each has a load for every lane.
     const auto chunks = k * static_cast<std::int64_t>(x.element_size()) / 16;
     std::int64_t split = 1;

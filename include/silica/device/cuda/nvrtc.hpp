@@ -7,6 +7,7 @@
 
 #include <c10/core/impl/VirtualGuardImpl.h>
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -17,15 +18,18 @@
 
 namespace silica::device::cuda {
 
-/// Whether own kernels can run here; where not, ATen's serve.
-inline bool has_nvrtc() { return Driver::get().usable; }
+/// Whether Silica's own kernels may serve; set to false to have LibTorch's alone, for comparison.
+inline std::atomic<bool> own_kernels{true};
 
-/// A kernel's text and what it is compiled with. `values` become macros of the source.
+/// Whether own kernels can run here; where not, ATen's serve.
+inline bool has_nvrtc() { return own_kernels.load(std::memory_order_relaxed) && Driver::get().usable; }
+
+/// A kernel's text and what it is compiled with: the text may use `T` and the constants `values`.
 struct KernelSource {
     std::string_view name;  ///< of the `extern "C"` function
     std::string_view text;
     std::vector<std::pair<std::string_view, std::int64_t>> values = {};
-    at::ScalarType type = at::kFloat;  ///< becomes `T`
+    at::ScalarType type = at::kFloat;  ///< T
 };
 
 /// A compiled kernel on one GPU.
@@ -52,8 +56,15 @@ inline void check(Driver::Status status, std::string_view what) {
                       "look at the GPU with nvidia-smi; run with CUDA_LAUNCH_BLOCKING=1 to find the kernel.");
 }
 
-inline std::string type_name(at::ScalarType type) {
-    return type == at::kHalf ? "f16" : type == at::kBFloat16 ? "bf16" : "float";
+/// The whole text: types and constants first.
+inline std::string text_of(const KernelSource& source) {
+    std::string text =
+        "typedef long long i64;\nstruct bf16 { unsigned short bits; };\nstruct f16 { unsigned short bits; };\ntypedef ";
+    text += source.type == at::kHalf ? "f16" : source.type == at::kBFloat16 ? "bf16" : "float";
+    text += " T;\n";
+    for (const auto& [name, value] : source.values)
+        text += "constexpr int " + std::string(name) + " = " + std::to_string(value) + ";\n";
+    return text.append(source.text);
 }
 
 /// The machine code of `source` for compute capability `capability` (90 for 9.0), or PTX where NVRTC is older than the
@@ -70,12 +81,10 @@ inline std::string compile(const KernelSource& source, int capability) {
     const bool exact = best == capability || best == 0;
     std::vector<std::string> options{"--gpu-architecture=" + std::string(exact ? "sm_" : "compute_") +
                                          std::to_string(exact ? capability : best),
-                                     "--std=c++17", "-DT=" + type_name(source.type)};
-    for (const auto& [name, value] : source.values)
-        options.push_back("-D" + std::string(name) + "=" + std::to_string(value));
+                                     "--std=c++17"};
     std::vector<const char*> words;
     for (const auto& o : options) words.push_back(o.c_str());
-    const std::string text(source.text), name(source.name);
+    const std::string text = text_of(source), name(source.name);
     void* program = nullptr;
     auto status = d.create_program(&program, text.c_str(), (name + ".cu").c_str(), 0, nullptr, nullptr);
     if (status == 0) status = d.compile_program(program, static_cast<int>(words.size()), words.data());
@@ -140,6 +149,12 @@ inline int multiprocessors(c10::DeviceIndex device) {
 
 /// The address of a tensor's values, null for an absent one, as kernels take it.
 inline void* address(const Tensor& t) { return t.defined() ? t.data_ptr() : nullptr; }
+
+/// Whether kernels can load 16 bytes at once from the start of `t`.
+inline bool aligned(const Tensor& t) { return reinterpret_cast<std::uintptr_t>(t.data_ptr()) % 16 == 0; }
+
+/// The types that own kernels are compiled for.
+inline bool takes_type(at::ScalarType type) { return type == at::kFloat || type == at::kHalf || type == at::kBFloat16; }
 
 /// Launches a kernel on the current stream of `device`. The types of `args` are exactly those of its parameters.
 template <class... Args>

@@ -35,9 +35,18 @@ rms_norm(const T* __restrict__ x, const T* __restrict__ w, T* __restrict__ y, in
     sum = 0;
     for (int i = 0; i < 8; ++i) sum += parts[i];
     const float scale = 1 / sqrtf(sum / n + (float)eps);
-    for (int i = threadIdx.x * STEP; i < n; i += 256 * STEP)
-        for (int j = 0; j < STEP; ++j)
-            out[i + j] = from_float<T>(to_float(from_float<T>(to_float(row[i + j]) * scale)) * to_float(w[i + j]));
+    for (int i = threadIdx.x * STEP; i < n; i += 256 * STEP) {
+        if (WIDE) {
+            float v[VEC], u[VEC];
+            unpack(*(const uint4*)(row + i), v);
+            unpack(*(const uint4*)(w + i), u);
+            alignas(16) T rounded[VEC];
+            for (int j = 0; j < VEC; ++j) rounded[j] = from_float<T>(to_float(from_float<T>(v[j] * scale)) * u[j]);
+            *(uint4*)(out + i) = *(const uint4*)rounded;
+        } else {
+            out[i] = from_float<T>(to_float(from_float<T>(to_float(row[i]) * scale)) * to_float(w[i]));
+        }
+    }
 }
 )cuda";
 
@@ -52,12 +61,12 @@ struct Kernel<op::RmsNorm, device::Cuda> {
         const auto n = x.size(-1);
         const auto type = x.scalar_type();
         if (!cuda::has_nvrtc() || x.numel() == 0 || n >= 1 << 30 || weight.scalar_type() != type ||
-            (type != at::kFloat && type != at::kHalf && type != at::kBFloat16)) {
+            !cuda::takes_type(type)) {
             return device::aten::RmsNorm::run(x, weight, eps);
         }
         const Tensor in = x.contiguous(), w = weight.contiguous(), y = at::empty(x.sizes(), x.options());
         const bool wide = n * static_cast<std::int64_t>(x.element_size()) % 16 == 0 &&
-                          reinterpret_cast<std::uintptr_t>(in.data_ptr()) % 16 == 0;
+                          cuda::aligned(in) && cuda::aligned(w);
         static const std::string text = std::string(cuda::prelude) + std::string(cuda::detail::rms_norm_text);
         const auto& f = cuda::function<cuda::detail::RmsNorm>(
             x.device().index(), static_cast<std::uint64_t>(type) | (wide ? 256u : 0u),

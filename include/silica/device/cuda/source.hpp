@@ -8,10 +8,6 @@ namespace silica::device::cuda {
 /// `T` is float, f16 or bf16; arithmetic is float32. A kernel calls `wait_for_previous` before it touches what an
 /// earlier kernel wrote: it may have been started before that one's end.
 inline constexpr std::string_view prelude = R"cuda(
-typedef long long i64;
-struct bf16 { unsigned short bits; };
-struct f16 { unsigned short bits; };
-
 __device__ __forceinline__ float to_float(float x) { return x; }
 __device__ __forceinline__ float to_float(bf16 x) { return __uint_as_float((unsigned)x.bits << 16); }
 __device__ __forceinline__ float to_float(f16 x) {
@@ -84,10 +80,10 @@ __device__ __forceinline__ float warp_sum(float x) {
 }
 
 // The order of silica::Activation.
-template <int ACT>
+template <int WHICH>
 __device__ __forceinline__ float activate(float x) {
-    const float gelu = ACT == 1 || ACT == 3 ? 0.5f * x * (1 + erff(x * 0.70710678118654752f)) : 0;
-    switch (ACT) {
+    const float gelu = WHICH == 1 || WHICH == 3 ? 0.5f * x * (1 + erff(x * 0.70710678118654752f)) : 0;
+    switch (WHICH) {
         case 1: return gelu;
         case 2: return 0.5f * x * (1 + tanhf(0.79788456080286536f * (x + 0.044715f * x * x * x)));
         case 3: return fminf(fmaxf(gelu, -10), 10);
