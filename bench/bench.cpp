@@ -18,7 +18,7 @@ namespace silica::bench {
 namespace {
 
 struct Options {
-    Flag model, hardware, precision, loader, checkpoint, task, tokens, threads;
+    Flag model, hardware, precision, loader, checkpoint, task, tokens, new_tokens, threads;
     std::string batch = "1", iterations = "10", warmup = "3", output = "table";
     bool memory_efficient = false, alternative_loading = false, small = false;
 };
@@ -38,8 +38,8 @@ std::vector<std::string> chosen_loaders(const Options& o) {
 /// The lists of the command line, checked before anything is looked for or loaded.
 struct Axes {
     std::vector<const Device*> hardware;
-    std::vector<std::string> precisions, loaders;  ///< no precision: each device's own
-    std::vector<std::int64_t> batches, tokens;     ///< no tokens: each family's usual number
+    std::vector<std::string> precisions, loaders;           ///< no precision: each device's own
+    std::vector<std::int64_t> batches, tokens, new_tokens;  ///< no tokens: each family's usual number
     std::int64_t iterations, warmup;
 
     explicit Axes(const Options& o)
@@ -48,6 +48,8 @@ struct Axes {
           loaders(chosen_loaders(o)),
           batches(whole_numbers("--batch-size", o.batch, 1, 65536)),
           tokens(o.tokens ? whole_numbers("--prompt-tokens", *o.tokens, 1, 1 << 20) : std::vector<std::int64_t>{}),
+          new_tokens(o.new_tokens ? whole_numbers("--new-tokens", *o.new_tokens, 1, 1 << 20)
+                                  : std::vector<std::int64_t>{}),
           iterations(whole_number("--iterations", o.iterations, 1, 1'000'000)),
           warmup(whole_number("--warmup", o.warmup, 0, 1'000'000)) {}
 };
@@ -68,8 +70,12 @@ std::vector<Job> plan(const Axes& axes, const std::vector<Subject>& subjects, co
         const Head& head = head_for_task(*subject.family, task);
         for (const auto batch : axes.batches) {
             for (const auto n : axes.tokens.empty() ? std::vector{head.usual_tokens(subject.origin)} : axes.tokens) {
-                static_cast<void>(head.inputs(subject.origin, {batch, n}));
-                for (const auto* device : axes.hardware) add(subject, head, *device, {batch, n});
+                const bool generates = head.usual_new_tokens > 0 && !axes.new_tokens.empty();
+                for (const auto more : generates ? axes.new_tokens : std::vector{head.usual_new_tokens}) {
+                    const Sizes sizes{batch, n, more};
+                    static_cast<void>(head.inputs(subject.origin, sizes));
+                    for (const auto* device : axes.hardware) add(subject, head, *device, sizes);
+                }
             }
         }
     }
@@ -137,6 +143,8 @@ Action add_bench(CLI::App& app) {
     c.flag("--alternative-loading", o->alternative_loading, "the same as --loader cpu-first");
     c.option("--batch-size", o->batch, "a list of numbers. Default: 1");
     c.option("--prompt-tokens", o->tokens, "length of text inputs; a list. Default: what is usual for the model");
+    c.option("--new-tokens", o->new_tokens,
+             "how many tokens a task that generates makes; a list. Default: what is usual");
     c.option("--task", o->task, "which head, for example embed or mlm. Default: the family's first");
     c.flag("--small-model", o->small, "a family's small model instead of its usual one");
     c.option("--checkpoint", o->checkpoint, "directory or repository that holds the weights of the model");

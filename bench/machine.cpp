@@ -1,10 +1,14 @@
 #include "machine.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <fstream>
+#include <map>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include <dlfcn.h>
 #include <sys/utsname.h>
@@ -15,9 +19,14 @@
 #include <malloc.h>
 #endif
 
+#include <ATen/Parallel.h>
 #include <ATen/Version.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/ones.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 
 #include "registry.hpp"
 #include "silica/core/memory.hpp"
@@ -150,6 +159,60 @@ void trim_heap() {
 #if defined(__GLIBC__)
     malloc_trim(0);
 #endif
+}
+
+namespace {
+
+/// The sum of some words. Four chains, so that the memory is waited for and not the additions.
+std::uint64_t sum(const std::uint64_t* words, std::size_t n) {
+    std::uint64_t a = 0, b = 0, c = 0, d = 0;
+    for (std::size_t i = 0; i + 32 <= n; i += 32) {
+        for (std::size_t j = 0; j < 8; ++j) {
+            a += words[i + j], b += words[i + 8 + j], c += words[i + 16 + j], d += words[i + 24 + j];
+        }
+    }
+    return a + b + c + d;
+}
+
+/// Every thread of LibTorch reads its part of the tensor once.
+void read_on_host(const at::Tensor& t) {
+    const auto threads = static_cast<std::size_t>(at::get_num_threads());
+    const auto* words = static_cast<const std::uint64_t*>(t.const_data_ptr());
+    const std::size_t each = t.nbytes() / 8 / threads;
+    std::vector<std::uint64_t> sums(threads);
+    std::vector<std::thread> readers;
+    for (std::size_t i = 0; i < threads; ++i)
+        readers.emplace_back([&sums, words, each, i] { sums[i] = sum(words + i * each, each); });
+    for (auto& reader : readers) reader.join();
+    static volatile std::uint64_t kept = 0;  // the sums are used, so the reads are not left out
+    for (const auto s : sums) kept = kept + s;
+}
+
+}  // namespace
+
+double memory_bandwidth(c10::DeviceType device) {
+    static std::map<c10::DeviceType, double> known;
+    if (const auto found = known.find(device); found != known.end()) return found->second;
+    double best = 0;
+    try {
+        const bool host = device == c10::DeviceType::CPU;
+        const at::Tensor t = at::ones({std::int64_t{1} << 28}, at::TensorOptions().dtype(at::kFloat).device(device));
+        const at::Tensor to = host ? at::Tensor() : at::empty_like(t);
+        for (int pass = 0; pass < 6; ++pass) {
+            const auto start = std::chrono::steady_clock::now();
+            if (host) {
+                read_on_host(t);
+            } else {  // a copy reads and writes
+                to.copy_(t);
+                c10::impl::VirtualGuardImpl(device).synchronizeDevice(t.device().index());
+            }
+            const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+            best = std::max(best, static_cast<double>(t.nbytes()) * (host ? 1 : 2) / took.count());
+        }
+    } catch (const c10::Error&) {  // no memory for it
+        best = 0;
+    }
+    return known[device] = best;
 }
 
 void reset_device_peak(std::string_view device) {

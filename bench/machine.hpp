@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include <c10/core/DeviceType.h>
 #include <nlohmann/json.hpp>
 
 namespace silica::bench {
@@ -37,6 +38,10 @@ bool reset_host_peak();
 
 /// Gives free memory of the heap back to the system, where it can.
 void trim_heap();
+
+/// Bytes per second that the threads of the host read from its memory, or that a device reads from its own: the best of
+/// some passes over a gigabyte, measured once per process. 0 where there is no room for that.
+[[nodiscard]] double memory_bandwidth(c10::DeviceType device);
 
 /// Sets a device's peak back, where LibTorch can ("cuda").
 void reset_device_peak(std::string_view device);

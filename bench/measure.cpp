@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <numeric>
 
 #include <ATen/core/Tensor.h>
@@ -9,7 +10,9 @@
 #include "load.hpp"
 #include "machine.hpp"
 #include "progress.hpp"
+#include "silica/core/error.hpp"
 #include "silica/core/memory.hpp"
+#include "silica/generate/decoder.hpp"
 
 namespace silica::bench {
 namespace {
@@ -21,13 +24,102 @@ std::vector<double> sorted(std::vector<double> values) {
     return values;
 }
 
-}  // namespace
-
-double Measured::median_ms() const {
-    const auto v = sorted(samples_ms);
+double median(std::vector<double> values) {
+    const auto v = sorted(std::move(values));
     const auto n = v.size();
     return n % 2 == 1 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
 }
+
+double ms_since(Clock::time_point start) {
+    return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+/// The prompt among the inputs of a head.
+generate::Prompt prompt_of(const Named& inputs) {
+    generate::Prompt prompt;
+    for (const auto& [name, tensor] : inputs) {
+        if (name == "input_ids") prompt.input_ids = tensor;
+        if (name == "attention_mask") prompt.attention_mask = tensor;
+        if (name == "decoder_input_ids") prompt.decoder_input_ids = tensor;
+    }
+    return prompt;
+}
+
+/// One repetition; the tokens of each step are kept, so that nothing is left out.
+Generated generate_once(generate::Decoder& decoder, const generate::Prompt& prompt, const Sizes& sizes,
+                        std::vector<at::Tensor>& tokens) {
+    const auto taken = decoder.facts().encoder_decoder ? 1 : sizes.tokens;
+    decoder.start(sizes.batch, taken + sizes.new_tokens);
+    decoder.synchronize();
+    tokens.clear();
+    Generated g;
+    const auto start = Clock::now();
+    tokens.push_back(decoder.most_likely(decoder.prefill(prompt)));
+    decoder.synchronize();
+    g.prefill_ms = ms_since(start);
+    const auto begin = Clock::now();
+    for (std::int64_t i = 1; i < sizes.new_tokens; ++i) tokens.push_back(decoder.greedy_step(tokens.back()).clone());
+    decoder.synchronize();
+    g.decode_ms = ms_since(begin);
+    return g;
+}
+
+/// Calls of a task that is one forward pass.
+void measure_calls(Measured& m, const Job& job, Opened& model, const Named& inputs, Progress& progress) {
+    model.feed(inputs);
+    const FallbackScope quiet;  // what falls back while warming up is not announced
+    for (std::int64_t i = 0; i < job.warmup; ++i) {
+        progress.at(static_cast<std::size_t>(i), "warming up");
+        model.call();
+    }
+    model.synchronize();
+    const FallbackScope scope;
+    for (std::int64_t i = 0; i < job.iterations; ++i) {
+        progress.at(static_cast<std::size_t>(job.warmup + i), "measuring");
+        const auto begin = Clock::now();
+        model.call();
+        model.synchronize();
+        m.samples_ms.push_back(ms_since(begin));
+    }
+    m.fallbacks = scope.report();
+}
+
+/// Repetitions of a task that generates.
+void measure_generation(Measured& m, const Job& job, Opened& model, const Named& inputs, Progress& progress) {
+    generate::Decoder* decoder = model.decoder();
+    if (decoder == nullptr) throw InputError("This model does not generate.", "choose another --task.");
+    const auto prompt = prompt_of(inputs);
+    std::vector<at::Tensor> tokens;
+    const FallbackScope quiet;
+    for (std::int64_t i = 0; i < job.warmup; ++i) {
+        progress.at(static_cast<std::size_t>(i), "warming up");
+        static_cast<void>(generate_once(*decoder, prompt, job.sizes, tokens));
+    }
+    const FallbackScope scope;
+    for (std::int64_t i = 0; i < job.iterations; ++i) {
+        progress.at(static_cast<std::size_t>(job.warmup + i), "measuring");
+        m.generated.push_back(generate_once(*decoder, prompt, job.sizes, tokens));
+        m.samples_ms.push_back(m.generated.back().prefill_ms + m.generated.back().decode_ms);
+    }
+    m.fallbacks = scope.report();
+    for (std::size_t i = 0; i < std::min<std::size_t>(tokens.size(), 8); ++i)
+        m.tokens_head.push_back(tokens[i].to(at::kCPU)[0].item<std::int64_t>());
+    m.cache_bytes = decoder->state_bytes();
+    const double filled = (static_cast<double>(decoder->length()) - static_cast<double>(job.sizes.new_tokens) / 2) /
+                          static_cast<double>(decoder->capacity());
+    const double per_parameter = static_cast<double>(m.weight_bytes) / static_cast<double>(m.parameters);
+    m.step_bytes =
+        static_cast<std::uint64_t>(static_cast<double>(job.head->step_parameters(job.subject->origin)) * per_parameter +
+                                   static_cast<double>(m.cache_bytes) * filled);
+    if (job.device->simulated() == nullptr && job.sizes.new_tokens > 1) {
+        progress.at(static_cast<std::size_t>(job.warmup + job.iterations), "measuring the memory's bandwidth");
+        m.bandwidth = memory_bandwidth(job.device->type);
+    }
+}
+
+}  // namespace
+
+double Measured::median_ms() const { return median(samples_ms); }
 
 double Measured::p90_ms() const {
     const auto v = sorted(samples_ms);
@@ -36,6 +128,39 @@ double Measured::p90_ms() const {
 
 double Measured::min_ms() const { return *std::ranges::min_element(samples_ms); }
 double Measured::total_ms() const { return std::accumulate(samples_ms.begin(), samples_ms.end(), 0.0); }
+
+double Measured::prefill_ms() const {
+    std::vector<double> all;
+    for (const auto& g : generated) all.push_back(g.prefill_ms);
+    return median(std::move(all));
+}
+
+double Measured::prefill_tokens_per_s(const Sizes& sizes) const {
+    return static_cast<double>(sizes.batch * sizes.tokens) * 1000.0 / prefill_ms();
+}
+
+std::vector<double> Measured::decode_rates(const Sizes& sizes) const {
+    std::vector<double> rates;
+    if (sizes.new_tokens < 2) return rates;
+    for (const auto& g : generated)
+        rates.push_back(static_cast<double>(sizes.batch * (sizes.new_tokens - 1)) * 1000.0 / g.decode_ms);
+    return rates;
+}
+
+double Measured::decode_tokens_per_s(const Sizes& sizes) const { return median(decode_rates(sizes)); }
+
+std::optional<double> Measured::bandwidth_share(const Sizes& sizes) const {
+    if (!(bandwidth > 0) || sizes.new_tokens < 2) return std::nullopt;
+    return static_cast<double>(step_bytes) * decode_tokens_per_s(sizes) / static_cast<double>(sizes.batch) / bandwidth;
+}
+
+MeanSd mean_sd(const std::vector<double>& values) {
+    const auto n = static_cast<double>(values.size());
+    const double mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
+    double squares = 0;
+    for (const double v : values) squares += (v - mean) * (v - mean);
+    return {mean, values.size() > 1 ? std::sqrt(squares / (n - 1)) : 0.0};
+}
 
 Measured measure(const Job& job) {
     const auto& origin = job.subject->origin;
@@ -61,22 +186,10 @@ Measured measure(const Job& job) {
     m.parameters = model->account().parameters;
     m.weight_bytes = model->account().bytes;
 
-    model->feed(inputs);
-    const FallbackScope quiet;  // what falls back while warming up is not announced
-    for (std::int64_t i = 0; i < job.warmup; ++i) {
-        progress.at(static_cast<std::size_t>(i), "warming up");
-        model->call();
-    }
-    model->synchronize();
-    const FallbackScope scope;
-    for (std::int64_t i = 0; i < job.iterations; ++i) {
-        progress.at(static_cast<std::size_t>(job.warmup + i), "measuring");
-        const auto begin = Clock::now();
-        model->call();
-        model->synchronize();
-        m.samples_ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
-    }
-    m.fallbacks = scope.report();
+    if (job.sizes.new_tokens > 0)
+        measure_generation(m, job, *model, inputs, progress);
+    else
+        measure_calls(m, job, *model, inputs, progress);
     m.peak = host_peak();
     if (job.device->type != c10::DeviceType::CPU) m.device_peak = job.device->memory().peak;
     return m;

@@ -22,6 +22,11 @@ struct Job {
     std::int64_t iterations = 10, warmup = 3;
 };
 
+/// One repetition of generating: greedy, without looking for an end.
+struct Generated {
+    double prefill_ms = 0, decode_ms = 0;  ///< to the first token; of all the others together
+};
+
 /// What was measured. Nothing in it is set for a row that was not run.
 struct Measured {
     std::vector<std::string> notes = {};
@@ -33,14 +38,34 @@ struct Measured {
     std::optional<std::uint64_t> device_peak = {};
     double load_s = 0;
     std::vector<double> samples_ms = {};
-    std::vector<Fallback> fallbacks = {};  ///< over all samples
+    std::vector<Generated> generated = {};  ///< of a task that generates, one for each of samples_ms
+    std::uint64_t cache_bytes = 0;          ///< of the caches, filled or not
+    std::uint64_t step_bytes = 0;           ///< that a step reads on average: weights, and keys and values so far
+    double bandwidth = 0;                   ///< of the device's memory, bytes per second, measured; 0 where it was not
+    std::vector<std::int64_t> tokens_head = {};  ///< the first tokens that the first row was given
+    std::vector<Fallback> fallbacks = {};        ///< over all samples
     std::vector<std::pair<std::string, std::vector<std::int64_t>>> inputs = {};
 
     [[nodiscard]] double median_ms() const;
     [[nodiscard]] double p90_ms() const;
     [[nodiscard]] double min_ms() const;
     [[nodiscard]] double total_ms() const;
+
+    /// Medians of a task that generates; `sizes` are the job's.
+    [[nodiscard]] double prefill_ms() const;
+    [[nodiscard]] double prefill_tokens_per_s(const Sizes& sizes) const;
+    [[nodiscard]] double decode_tokens_per_s(const Sizes& sizes) const;
+    /// Of each repetition; empty where there is but one new token.
+    [[nodiscard]] std::vector<double> decode_rates(const Sizes& sizes) const;
+    /// What part of the memory's bandwidth the steps reach; nothing where it was not measured.
+    [[nodiscard]] std::optional<double> bandwidth_share(const Sizes& sizes) const;
 };
+
+/// The mean of some values, and how far they are from it (the sample's standard deviation; 0 for one value).
+struct MeanSd {
+    double mean = 0, sd = 0;
+};
+[[nodiscard]] MeanSd mean_sd(const std::vector<double>& values);
 
 /// A job and its result: measured, or a reason why not.
 struct Row {

@@ -118,6 +118,11 @@ std::int64_t usual_tokens(const Origin& origin) {
 }
 
 template <class Arch, class Example>
+std::uint64_t step_parameters(const Origin& origin) {
+    return Example::step_parameters(config_of<Arch>(origin));
+}
+
+template <class Arch, class Example>
 Named checked_inputs(const Origin& origin, const Sizes& sizes) {
     const auto config = config_of<Arch>(origin);
     const typename Arch::Inputs inputs = Example::inputs(config, sizes);
@@ -127,12 +132,22 @@ Named checked_inputs(const Origin& origin, const Sizes& sizes) {
 
 }  // namespace detail
 
-/// A head for the registry. `Example::tokens(config)` is its usual length of text, `Example::inputs(config, sizes)`
-/// makes its inputs for measuring.
+/// A head that is one forward pass, for the registry. `Example::tokens(config)` is its usual length of text,
+/// `Example::inputs(config, sizes)` makes its inputs for measuring.
 template <class Arch, class Example>
 Head head(std::string_view task) {
     return {task, Arch::name, &detail::usual_tokens<Arch, Example>, &detail::checked_inputs<Arch, Example>,
             detail::cells<Arch>()};
+}
+
+/// A head that generates: prefill and `new_tokens` - 1 steps. `Example::step_parameters(config)` says how many
+/// parameters a step reads.
+template <class Arch, class Example>
+Head generating_head(std::string_view task, std::int64_t new_tokens) {
+    Head made = head<Arch, Example>(task);
+    made.usual_new_tokens = new_tokens;
+    made.step_parameters = &detail::step_parameters<Arch, Example>;
+    return made;
 }
 
 /// (batch, n) ids in [low, limit), pseudo-random and the same in every run.

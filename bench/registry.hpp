@@ -34,6 +34,7 @@ using Named = std::vector<std::pair<std::string, at::Tensor>>;
 /// How large the inputs of a measurement are.
 struct Sizes {
     std::int64_t batch = 1, tokens = 0;
+    std::int64_t new_tokens = 0;  ///< to generate; 0 for a task that does not
 };
 
 /// Where a model comes from.
@@ -90,6 +91,10 @@ struct Head {
     /// Inputs for measuring, checked against the configuration. Pseudo-random: their values do not change the time.
     Named (*inputs)(const Origin&, const Sizes&);
     std::vector<Cell> cells;
+    /// How many tokens are usual to generate; 0 for a task that is one forward pass.
+    std::int64_t usual_new_tokens = 0;
+    /// Parameters that one step of generation reads; null where `usual_new_tokens` is 0.
+    std::uint64_t (*step_parameters)(const Origin&) = nullptr;
 
     /// The point of the grid of these names; null when it was not compiled.
     [[nodiscard]] const Cell* cell(std::string_view device, std::string_view precision, std::string_view loader) const;

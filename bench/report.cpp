@@ -1,5 +1,9 @@
 #include "report.hpp"
 
+#include <algorithm>
+#include <initializer_list>
+#include <utility>
+
 #include <ATen/Parallel.h>
 
 #include "machine.hpp"
@@ -12,7 +16,7 @@ using nlohmann::ordered_json;
 
 bool same_work(const Job& a, const Job& b) {
     return a.subject == b.subject && a.head == b.head && a.sizes.batch == b.sizes.batch &&
-           a.sizes.tokens == b.sizes.tokens;
+           a.sizes.tokens == b.sizes.tokens && a.sizes.new_tokens == b.sizes.new_tokens;
 }
 
 double items_per_s(const Row& row) {
@@ -34,6 +38,36 @@ ordered_json fallbacks_json(const Measured& m) {
     return list;
 }
 
+/// The fields that peer.py gives for generation, and ours.
+void add_generation(ordered_json& out, const Row& row) {
+    const auto& m = *row.measured;
+    const auto& sizes = row.job.sizes;
+    const auto rates = m.decode_rates(sizes);
+    ordered_json samples = ordered_json::array();
+    for (std::size_t i = 0; i < m.generated.size(); ++i) {
+        samples.push_back(
+            {{"prefill_ms", rounded(m.generated[i].prefill_ms, 3)},
+             {"decode_tokens_per_s", rates.empty() ? ordered_json(nullptr) : ordered_json(rounded(rates[i], 3))}});
+    }
+    out["new_tokens"] = sizes.new_tokens;
+    out["samples"] = samples;
+    out["prefill_ms"] = rounded(m.prefill_ms(), 3);
+    out["prefill_tokens_per_s"] = rounded(m.prefill_tokens_per_s(sizes), 3);
+    if (!rates.empty()) {
+        const auto [mean, sd] = mean_sd(rates);
+        out["decode_tokens_per_s"] = rounded(m.decode_tokens_per_s(sizes), 3);
+        out["decode_tokens_per_s_mean"] = rounded(mean, 3);
+        out["decode_tokens_per_s_sd"] = rounded(sd, 3);
+    }
+    out["tokens_head"] = m.tokens_head;
+    out["cache_mb"] = mebibytes(m.cache_bytes);
+    out["step_bytes"] = m.step_bytes;
+    if (const auto share = m.bandwidth_share(sizes)) {
+        out["memory_bandwidth_gb_per_s"] = rounded(m.bandwidth / 1e9, 2);
+        out["bandwidth_share"] = rounded(*share, 4);
+    }
+}
+
 /// 110106428 as "110.1M".
 std::string short_count(std::uint64_t n) {
     const auto x = static_cast<double>(n);
@@ -51,66 +85,123 @@ std::string weights_of(const Row& row) { return row.job.subject->origin.weights 
 /// Why a row has no numbers, in a word or two.
 std::string absent(const Row& row) { return row.unavailable ? "not available" : "failed"; }
 
+/// What both kinds of table begin with.
+std::vector<Table::Column> columns(std::initializer_list<Table::Column> own) {
+    std::vector<Table::Column> all = {{"model"},        {"task"},         {"params", true},  {"weights"},
+                                      {"hardware"},     {"precision"},    {"loader"},        {"batch", true},
+                                      {"tokens", true}, {"load s", true}, {"host MB", true}, {"device MB", true}};
+    all.insert(all.end(), own);
+    all.push_back({"vs cpu", true});
+    all.push_back({"fallbacks"});
+    return all;
+}
+
+std::vector<std::string> first_cells(const Row& row) {
+    const auto& j = row.job;
+    const Measured* m = row.measured ? &*row.measured : nullptr;
+    return {j.subject->origin.name,
+            std::string(j.head->task),
+            m != nullptr ? short_count(m->parameters) : "-",
+            weights_of(row),
+            j.device->label(),
+            j.precision,
+            j.subject->origin.weights ? j.loader : "-",
+            std::to_string(j.sizes.batch),
+            std::to_string(j.sizes.tokens),
+            m != nullptr ? fixed(m->load_s, 2) : "-",
+            m != nullptr ? fixed(mebibytes(m->peak), 0) : "-",
+            m != nullptr && m->device_peak ? fixed(mebibytes(*m->device_peak), 0) : "-"};
+}
+
+/// The cells of a task that is one forward pass.
+std::vector<std::string> call_cells(const Row& row) {
+    const auto& m = *row.measured;
+    return {ms_text(m.median_ms()), ms_text(m.p90_ms()), ms_text(m.min_ms()), fixed(items_per_s(row), 1)};
+}
+
+/// The cells of a task that generates.
+std::vector<std::string> generation_cells(const Row& row) {
+    const auto& m = *row.measured;
+    const auto& sizes = row.job.sizes;
+    std::string decode = "-";
+    if (sizes.new_tokens > 1) {
+        const auto [mean, sd] = mean_sd(m.decode_rates(sizes));
+        decode = fixed(mean, 1) + " +- " + fixed(sd, 1);
+    }
+    const auto share = m.bandwidth_share(sizes);
+    return {std::to_string(sizes.new_tokens),        ms_text(m.prefill_ms()),
+            fixed(m.prefill_tokens_per_s(sizes), 1), decode,
+            fixed(mebibytes(m.cache_bytes), 1),      share ? fixed(100 * *share, 0) + " %" : "-"};
+}
+
+/// The rows of one kind, as a table with `own` columns between those that all have; nothing where there are none.
+void print_rows(std::ostream& out, Output output, const std::vector<Row>& rows, bool generation,
+                std::initializer_list<Table::Column> own) {
+    Table table(columns(own));
+    for (const auto& row : rows) {
+        if ((row.job.sizes.new_tokens > 0) != generation) continue;
+        auto cells = first_cells(row);
+        if (row.measured) {
+            const auto more = generation ? generation_cells(row) : call_cells(row);
+            cells.insert(cells.end(), more.begin(), more.end());
+            const auto faster = speedup(row, rows);
+            cells.push_back(faster ? fixed(faster->times, 2) + "x" : "-");
+            cells.push_back(fallback_text(*row.measured));
+        } else {
+            if (generation) cells.push_back(std::to_string(row.job.sizes.new_tokens));
+            cells.resize(cells.size() + own.size() + 1 - (generation ? 1 : 0), "-");
+            cells.push_back(absent(row) + (output == Output::csv ? ": " + row.reason : ""));
+        }
+        table.add(std::move(cells));
+    }
+    if (!table.empty()) table.print(out, output);
+}
+
 void print_table(std::ostream& out, Output output, const std::vector<Row>& rows) {
-    Table table({{"model"},
-                 {"task"},
-                 {"params", true},
-                 {"weights"},
-                 {"hardware"},
-                 {"precision"},
-                 {"loader"},
-                 {"batch", true},
-                 {"tokens", true},
-                 {"load s", true},
-                 {"host MB", true},
-                 {"device MB", true},
-                 {"median ms", true},
-                 {"p90 ms", true},
-                 {"min ms", true},
-                 {"items/s", true},
-                 {"vs cpu", true},
-                 {"fallbacks"}});
-    bool random = false, simulated = false, process_peak = false;
-    std::string against, reasons, notes;
+    bool random = false, simulated = false, process_peak = false, calls = false, generation = false;
+    double bandwidth = 0;
+    std::string against, remarks;
     for (const auto& row : rows) {
         const auto& j = row.job;
-        std::vector<std::string> cells = {j.subject->origin.name, std::string(j.head->task)};
+        const auto remark = [&](const std::string& line) {
+            if (remarks.find(line) == std::string::npos) remarks += line;
+        };
+        (j.sizes.new_tokens > 0 ? generation : calls) = true;
+        random = random || !j.subject->origin.weights;
         if (!row.measured) {
-            cells.insert(cells.end(), {"-", weights_of(row), j.device->label(), j.precision,
-                                       j.subject->origin.weights ? j.loader : "-", std::to_string(j.sizes.batch),
-                                       std::to_string(j.sizes.tokens), "-", "-", "-", "-", "-", "-", "-", "-",
-                                       absent(row) + (output == Output::csv ? ": " + row.reason : "")});
-            table.add(std::move(cells));
-            const auto line = j.device->label() + " " + absent(row) + ": " + row.reason + "\n";
-            if (reasons.find(line) == std::string::npos) reasons += line;
-            random = random || !j.subject->origin.weights;
+            remark(j.device->label() + " " + absent(row) + ": " + row.reason + "\n");
             continue;
         }
-        const auto& m = *row.measured;
-        const auto faster = speedup(row, rows);
-        cells.insert(cells.end(), {short_count(m.parameters), weights_of(row), j.device->label(), j.precision,
-                                   j.subject->origin.weights ? j.loader : "-", std::to_string(j.sizes.batch),
-                                   std::to_string(j.sizes.tokens), fixed(m.load_s, 2), fixed(mebibytes(m.peak), 0),
-                                   m.device_peak ? fixed(mebibytes(*m.device_peak), 0) : "-", ms_text(m.median_ms()),
-                                   ms_text(m.p90_ms()), ms_text(m.min_ms()), fixed(items_per_s(row), 1),
-                                   faster ? fixed(faster->times, 2) + "x" : "-", fallback_text(m)});
-        table.add(std::move(cells));
-        random = random || !j.subject->origin.weights;
         simulated = simulated || j.device->simulated() != nullptr;
-        process_peak = process_peak || !m.peak_of_row;
-        if (faster) against = faster->against;
-        for (const auto& text : m.notes)
-            notes += j.device->label() + " " + j.precision + " " + j.loader + ": " + text + "\n";
+        process_peak = process_peak || !row.measured->peak_of_row;
+        if (j.device->type == c10::DeviceType::CPU) bandwidth = std::max(bandwidth, row.measured->bandwidth);
+        if (const auto faster = speedup(row, rows)) against = faster->against;
+        for (const auto& text : row.measured->notes)
+            remark(j.device->label() + " " + j.precision + " " + j.loader + ": " + text + "\n");
     }
-    table.print(out, output);
+    print_rows(out, output, rows, false, {{"median ms", true}, {"p90 ms", true}, {"min ms", true}, {"items/s", true}});
+    if (calls && generation) out << "\n";
+    print_rows(out, output, rows, true,
+               {{"new", true},
+                {"first token ms", true},
+                {"prefill t/s", true},
+                {"decode t/s", true},
+                {"cache MB", true},
+                {"bandwidth", true}});
     if (output == Output::csv) return;
     const auto machine = machine_facts();
     const auto versions = version_facts();
     out << "\n"
-        << reasons << machine["chip"].get<std::string>() << ", " << at::get_num_threads() << " threads; silica "
+        << remarks << machine["chip"].get<std::string>() << ", " << at::get_num_threads() << " threads; silica "
         << versions["silica"].get<std::string>() << " (" << versions["build_type"].get<std::string>() << "), LibTorch "
         << versions["libtorch"].get<std::string>() << " (" << versions["libtorch_build"].get<std::string>()
         << "); median of " << rows.front().job.iterations << " calls after " << rows.front().job.warmup << "\n";
+    if (generation) {
+        out << "decode t/s: mean and standard deviation over the calls, greedy, no end looked for; bandwidth: what the "
+               "steps read of\nwhat the memory can give";
+        if (bandwidth > 0) out << ", which is " << fixed(bandwidth / 1e9, 1) << " GB/s on the host, measured";
+        out << "\n";
+    }
     if (random)
         out << "weights random: the real configuration without its checkpoint; times are the model's, results mean "
                "nothing\n";
@@ -187,6 +278,7 @@ ordered_json row_json(const Row& row, const std::vector<Row>& rows) {
     out["min_ms"] = rounded(m.min_ms(), 3);
     out["p90_ms"] = rounded(m.p90_ms(), 3);
     out["items_per_s"] = rounded(items_per_s(row), 3);
+    if (j.sizes.new_tokens > 0) add_generation(out, row);
     out["baseline_rss_mb"] = mebibytes(m.baseline);
     out["load_peak_rss_mb"] = mebibytes(m.load_peak);
     out["peak_rss_mb"] = mebibytes(m.peak);

@@ -84,8 +84,8 @@ void forward_case(const std::string& family, const std::string& name) {
     });
 }
 
-/// Greedy continuation: (batch, prompt + new) as transformers' generate() returns it, with the prompt taken in pieces of
-/// `chunk` tokens.
+/// Greedy continuation: (batch, prompt + new) as transformers' generate() returns it, with the prompt taken in pieces
+/// of `chunk` tokens.
 template <class M>
 Tensor continuation(const M& model, const nn::DecoderInputs& in, std::int64_t n, std::int64_t chunk) {
     const auto tokens = in.input_ids.size(1);
@@ -166,8 +166,8 @@ TEST_CASE("Qwen2 equals transformers, tied, with windows in some layers") {
     forward_case<arch::Qwen2ForCausalLM>("qwen2", "sliding");
 }
 
-TEMPLATE_LIST_TEST_CASE("Greedy continuations equal transformers', from a whole prompt, from pieces, from a row alone", "",
-                        test::Devices) {
+TEMPLATE_LIST_TEST_CASE("Greedy continuations equal transformers', from a whole prompt, from pieces, from a row alone",
+                        "", test::Devices) {
     generate_case<arch::LlamaForCausalLM, TestType>("llama", "base");
     generate_case<arch::LlamaForCausalLM, TestType>("llama", "biases_tied");
     generate_case<arch::LlamaForCausalLM, TestType>("llama", "ropes", /*chunks=*/false);  // some depend on the length

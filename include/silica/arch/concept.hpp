@@ -33,8 +33,10 @@ concept Architecture =
 /// A network that writes text token by token. Its `State` (caches, positions) is made once, has tensors of fixed shape,
 /// and belongs to one caller; the network itself stays const.
 /// - `make_state(batch, capacity)`: empty, for `batch` rows of up to `capacity` tokens of the decoder;
-/// - `prefill(inputs, state)`: takes a prompt, or the next piece of one -> logits of the next token (batch, vocabulary);
-/// - `step(ids, state)`: takes one token per row, ids (batch) int64 on the device -> the same. Reads nothing on the host;
+/// - `prefill(inputs, state)`: takes a prompt, or the next piece of one -> logits of the next token (batch,
+/// vocabulary);
+/// - `step(ids, state)`: takes one token per row, ids (batch) int64 on the device -> the same. Reads nothing on the
+/// host;
 /// - `State::length()`: tokens taken so far, padding included; `State::capacity()`; `State::reorder(rows)`: row i
 ///   becomes what row `rows[i]` was, rows (batch) int64 on the device.
 template <class N, class Inputs>

@@ -12,6 +12,8 @@ struct LlamaConfig {
     std::int64_t vocab_size = 32000, hidden_size = 4096, intermediate_size = 11008, num_hidden_layers = 32,
                  num_attention_heads = 32, max_position_embeddings = 2048;
     std::optional<std::int64_t> num_key_value_heads = {}, head_dim = {}, original_max_position_embeddings = {};
+    std::optional<std::int64_t> bos_token_id = 1, pad_token_id = {};
+    std::vector<std::int64_t> eos_token_id = {2};
     Activation hidden_act = Activation::silu;
     double rms_norm_eps = 1e-6;
     bool tie_word_embeddings = false, attention_bias = false, mlp_bias = false;
@@ -25,7 +27,8 @@ struct LlamaConfig {
              num_key_value_heads.value_or(num_attention_heads), d, max_position_embeddings, rms_norm_eps, hidden_act,
              nn::rope_of(file, rope_parameters, rope_scaling, rope_theta, original_max_position_embeddings,
                          max_position_embeddings, d),
-             std::vector<std::optional<std::int64_t>>(static_cast<std::size_t>(std::max<std::int64_t>(num_hidden_layers, 0))),
+             std::vector<std::optional<std::int64_t>>(
+                 static_cast<std::size_t>(std::max<std::int64_t>(num_hidden_layers, 0))),
              attention_bias, attention_bias, mlp_bias},
             file);
     }
@@ -56,8 +59,9 @@ struct LlamaForCausalLM : LlamaFamily {
 
 BOOST_HANA_ADAPT_STRUCT(silica::arch::LlamaConfig, vocab_size, hidden_size, intermediate_size, num_hidden_layers,
                         num_attention_heads, max_position_embeddings, num_key_value_heads, head_dim,
-                        original_max_position_embeddings, hidden_act, rms_norm_eps, tie_word_embeddings, attention_bias,
-                        mlp_bias, rope_theta, rope_scaling, rope_parameters);
+                        original_max_position_embeddings, bos_token_id, pad_token_id, eos_token_id, hidden_act,
+                        rms_norm_eps, tie_word_embeddings, attention_bias, mlp_bias, rope_theta, rope_scaling,
+                        rope_parameters);
 
 namespace silica {
 

@@ -12,6 +12,8 @@ struct MistralConfig {
     std::int64_t vocab_size = 32000, hidden_size = 4096, intermediate_size = 14336, num_hidden_layers = 32,
                  num_attention_heads = 32, max_position_embeddings = 131072;
     std::optional<std::int64_t> num_key_value_heads = 8, head_dim = {}, sliding_window = 4096;
+    std::optional<std::int64_t> bos_token_id = 1, pad_token_id = {};
+    std::vector<std::int64_t> eos_token_id = {2};
     Activation hidden_act = Activation::silu;
     double rms_norm_eps = 1e-6;
     bool tie_word_embeddings = false;
@@ -54,7 +56,8 @@ struct MistralForCausalLM : MistralFamily {
 
 BOOST_HANA_ADAPT_STRUCT(silica::arch::MistralConfig, vocab_size, hidden_size, intermediate_size, num_hidden_layers,
                         num_attention_heads, max_position_embeddings, num_key_value_heads, head_dim, sliding_window,
-                        hidden_act, rms_norm_eps, tie_word_embeddings, rope_theta, rope_scaling, rope_parameters);
+                        bos_token_id, pad_token_id, eos_token_id, hidden_act, rms_norm_eps, tie_word_embeddings,
+                        rope_theta, rope_scaling, rope_parameters);
 
 namespace silica {
 

@@ -1,6 +1,6 @@
 #pragma once
-/// Qwen2: LLaMA's decoder with biases on queries, keys and values, and a sliding window in some layers. Yang et al. 2024,
-/// https://arxiv.org/abs/2407.10671. Followed: transformers, models/qwen2/modeling_qwen2.py.
+/// Qwen2: LLaMA's decoder with biases on queries, keys and values, and a sliding window in some layers. Yang et al.
+/// 2024, https://arxiv.org/abs/2407.10671. Followed: transformers, models/qwen2/modeling_qwen2.py.
 
 #include "silica/arch/concept.hpp"
 #include "silica/nn/causal_lm.hpp"
@@ -12,6 +12,8 @@ struct Qwen2Config {
     std::int64_t vocab_size = 151936, hidden_size = 4096, intermediate_size = 22016, num_hidden_layers = 32,
                  num_attention_heads = 32, max_position_embeddings = 32768, max_window_layers = 28;
     std::optional<std::int64_t> num_key_value_heads = 32, head_dim = {}, sliding_window = 4096;
+    std::optional<std::int64_t> bos_token_id = {}, pad_token_id = {};
+    std::vector<std::int64_t> eos_token_id = {};
     Activation hidden_act = Activation::silu;
     double rms_norm_eps = 1e-6;
     bool tie_word_embeddings = false, use_sliding_window = false;
@@ -87,8 +89,9 @@ struct Qwen2ForCausalLM : Qwen2Family {
 
 BOOST_HANA_ADAPT_STRUCT(silica::arch::Qwen2Config, vocab_size, hidden_size, intermediate_size, num_hidden_layers,
                         num_attention_heads, max_position_embeddings, max_window_layers, num_key_value_heads, head_dim,
-                        sliding_window, hidden_act, rms_norm_eps, tie_word_embeddings, use_sliding_window, rope_theta,
-                        rope_scaling, rope_parameters, layer_types);
+                        sliding_window, bos_token_id, pad_token_id, eos_token_id, hidden_act, rms_norm_eps,
+                        tie_word_embeddings, use_sliding_window, rope_theta, rope_scaling, rope_parameters,
+                        layer_types);
 
 namespace silica {
 

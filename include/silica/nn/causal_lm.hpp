@@ -108,7 +108,8 @@ public:
 
     /// Where the file leaves the word vectors out, they are the matrix they are tied to.
     static Weights words(const Weights& w) {
-        return w.has("model.embed_tokens.weight") || !w.has("lm_head.weight") ? w / "model.embed_tokens" : w / "lm_head";
+        return w.has("model.embed_tokens.weight") || !w.has("lm_head.weight") ? w / "model.embed_tokens"
+                                                                              : w / "lm_head";
     }
 
 private:

@@ -47,12 +47,17 @@ public:
     }
 
     [[nodiscard]] DecoderState make_state(std::int64_t batch, std::int64_t capacity) const {
-        return {batch, capacity, shape.num_key_value_heads, shape.head_dim, shape.windows, rope,
+        return {batch,
+                capacity,
+                shape.num_key_value_heads,
+                shape.head_dim,
+                shape.windows,
+                rope,
                 at::TensorOptions().dtype(E::precision::compute).device(home)};
     }
 
-    /// A piece of a prompt, x (batch, tokens, hidden), `attend` (batch, tokens) bool or absent -> the hidden state of its
-    /// last token (batch, hidden). Positions count the tokens that are attended to.
+    /// A piece of a prompt, x (batch, tokens, hidden), `attend` (batch, tokens) bool or absent -> the hidden state of
+    /// its last token (batch, hidden). Positions count the tokens that are attended to.
     Tensor prefill(Tensor x, const std::optional<Tensor>& attend, DecoderState& state) const {
         const auto tokens = x.size(1), length = state.length();
         check_room(x.size(0), tokens, state);
@@ -61,7 +66,8 @@ public:
         const Angles angles{state.cos.index_select(0, positions.view({-1})).view({x.size(0), tokens, -1}),
                             state.sin.index_select(0, positions.view({-1})).view({x.size(0), tokens, -1})};
         const auto full = mask_of(state.full, length, tokens, std::nullopt, attend, x.device());
-        const auto sliding = state.sliding ? mask_of(*state.sliding, length, tokens, window(), attend, x.device()) : full;
+        const auto sliding =
+            state.sliding ? mask_of(*state.sliding, length, tokens, window(), attend, x.device()) : full;
         const PrefillView view{length, tokens, angles, full, sliding};
         for (std::size_t n = 0; n < layers.size(); ++n) {
             const auto& slots = state.slots(n);
@@ -111,8 +117,8 @@ private:
                              "make a state for as many rows.");
         }
         if (state.length() + tokens > state.capacity()) {
-            throw InputError("The prompt needs " + std::to_string(state.length() + tokens) +
-                                 " places, the state has " + std::to_string(state.capacity()) + ".",
+            throw InputError("The prompt needs " + std::to_string(state.length() + tokens) + " places, the state has " +
+                                 std::to_string(state.capacity()) + ".",
                              "make a state of a larger capacity, or shorten the prompt.");
         }
     }

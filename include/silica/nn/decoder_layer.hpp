@@ -22,7 +22,7 @@ struct DecoderShape {
     double rms_norm_eps;
     Activation hidden_act;
     RopeParameters rope;
-    std::vector<std::optional<std::int64_t>> windows;   ///< of each layer; absent: attends to all
+    std::vector<std::optional<std::int64_t>> windows;  ///< of each layer; absent: attends to all
     bool qkv_bias = false, o_bias = false, mlp_bias = false;
 };
 
@@ -33,7 +33,7 @@ struct Angles {
 
 /// What a layer needs to know of the prompt piece it gets.
 struct PrefillView {
-    std::int64_t length, tokens;             ///< before this piece, and in it
+    std::int64_t length, tokens;  ///< before this piece, and in it
     const Angles& angles;
     const CausalMask &full_mask, &sliding_mask;
 };
@@ -83,9 +83,8 @@ public:
     Tensor step(const Tensor& x, const Tensor& h, const Angles& angles, KvCache& cache, const KvSlots& slots) const {
         const Tensor q = run<op::RotaryStore, E>(query_key_value(h), angles.cos, angles.sin, InOut<Tensor>{cache.keys},
                                                  InOut<Tensor>{cache.values}, slots.next());
-        return output.add(joined(run<op::DecodeAttention, E>(q, cache.keys, cache.values, slots.filled(),
-                                                             slots.attend(), scale)),
-                          x);
+        return output.add(
+            joined(run<op::DecodeAttention, E>(q, cache.keys, cache.values, slots.filled(), slots.attend(), scale)), x);
     }
 
 private:
@@ -95,8 +94,7 @@ private:
 
     /// (batch, tokens, hidden) -> (batch, heads, tokens, d) each.
     Heads turned(const Tensor& h, const Angles& angles) const {
-        const Tensor by_head =
-            query_key_value(h).view({h.size(0), h.size(1), heads + 2 * kv_heads, d}).transpose(1, 2);
+        const Tensor by_head = query_key_value(h).view({h.size(0), h.size(1), heads + 2 * kv_heads, d}).transpose(1, 2);
         return {run<op::Rotary, E>(by_head.narrow(1, 0, heads), angles.cos, angles.sin),
                 run<op::Rotary, E>(by_head.narrow(1, heads, kv_heads), angles.cos, angles.sin),
                 by_head.narrow(1, heads + kv_heads, kv_heads)};

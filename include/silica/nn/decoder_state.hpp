@@ -9,7 +9,8 @@
 
 namespace silica::nn {
 
-/// Caches, positions and angles of `batch` rows. Everything on the device has a fixed shape and place. What the host counts
+/// Caches, positions and angles of `batch` rows. Everything on the device has a fixed shape and place. What the host
+/// counts
 /// (`length`) advances apart from it, so that a graph can replay the device's part.
 class DecoderState {
 public:
@@ -34,8 +35,8 @@ public:
     [[nodiscard]] std::int64_t capacity() const noexcept { return full.capacity(); }
     [[nodiscard]] std::int64_t batch() const { return positions.size(0); }
     /// Bytes of all caches.
-    [[nodiscard]] std::int64_t cache_bytes() const {
-        std::int64_t sum = 0;
+    [[nodiscard]] std::uint64_t bytes() const {
+        std::uint64_t sum = 0;
         for (const auto& cache : caches) sum += cache.bytes();
         return sum;
     }
@@ -51,9 +52,7 @@ public:
     }
 
     /// The slots of layer `n`.
-    [[nodiscard]] KvSlots& slots(std::size_t n) {
-        return caches[n].keys.size(2) < capacity() ? *sliding : full;
-    }
+    [[nodiscard]] KvSlots& slots(std::size_t n) { return caches[n].keys.size(2) < capacity() ? *sliding : full; }
 
     /// Calls `f(slots)` for each kind of cache there is.
     template <class F>
@@ -77,10 +76,10 @@ public:
     void advance(std::int64_t tokens) { length_ += tokens; }
 
     std::vector<KvCache> caches;
-    KvSlots full;                     ///< of the caches that keep every token
-    std::optional<KvSlots> sliding;   ///< of those that keep a window
-    Tensor positions;                 ///< (batch) int64: of the next token of each row
-    Tensor cos, sin;                  ///< (capacity, d / 2)
+    KvSlots full;                    ///< of the caches that keep every token
+    std::optional<KvSlots> sliding;  ///< of those that keep a window
+    Tensor positions;                ///< (batch) int64: of the next token of each row
+    Tensor cos, sin;                 ///< (capacity, d / 2)
 
 private:
     Rope rope_;

@@ -15,18 +15,19 @@ struct KvCache {
     Tensor keys, values;
 
     KvCache(std::int64_t batch, std::int64_t heads, std::int64_t capacity, std::int64_t d, at::TensorOptions options)
-        : keys(at::zeros({batch, heads, capacity, d}, options)), values(at::zeros({batch, heads, capacity, d}, options)) {}
+        : keys(at::zeros({batch, heads, capacity, d}, options)),
+          values(at::zeros({batch, heads, capacity, d}, options)) {}
 
     /// Row i becomes what row `rows[i]` was.
     void reorder(const Tensor& rows) {
         keys.copy_(keys.index_select(0, rows));
         values.copy_(values.index_select(0, rows));
     }
-    [[nodiscard]] std::int64_t bytes() const { return static_cast<std::int64_t>(keys.nbytes() + values.nbytes()); }
+    [[nodiscard]] std::uint64_t bytes() const { return keys.nbytes() + values.nbytes(); }
 };
 
-/// Which slot of a cache holds which token. A cache that is smaller than the text is a ring: token t is in slot t modulo
-/// its capacity, and so it holds the last `capacity` tokens, all that a sliding window of that size sees.
+/// Which slot of a cache holds which token. A cache that is smaller than the text is a ring: token t is in slot t
+/// modulo its capacity, and so it holds the last `capacity` tokens, all that a sliding window of that size sees.
 class KvSlots {
 public:
     KvSlots(std::int64_t batch, std::int64_t capacity, c10::Device device)
@@ -41,9 +42,7 @@ public:
     [[nodiscard]] const Tensor& next() const noexcept { return next_; }
     [[nodiscard]] const Tensor& filled() const noexcept { return filled_; }
     /// (batch, 1, 1, capacity) bool: which slots may be attended to; absent while all may.
-    [[nodiscard]] std::optional<Tensor> attend() const {
-        return masked_ ? std::optional(attend_) : std::nullopt;
-    }
+    [[nodiscard]] std::optional<Tensor> attend() const { return masked_ ? std::optional(attend_) : std::nullopt; }
 
     /// The slots of `tokens` new tokens after `length` old ones, (tokens) int64; `tokens` <= capacity.
     [[nodiscard]] Tensor of_new(std::int64_t length, std::int64_t tokens) const {
@@ -66,8 +65,8 @@ public:
     void stored(std::int64_t length, std::int64_t tokens, const std::optional<Tensor>& mask) {
         const auto kept = std::min(tokens, capacity_);
         if (mask || masked_) {
-            const Tensor fresh = mask ? mask->narrow(1, tokens - kept, kept)
-                                      : at::ones({attend_.size(0), kept}, attend_.options());
+            const Tensor fresh =
+                mask ? mask->narrow(1, tokens - kept, kept) : at::ones({attend_.size(0), kept}, attend_.options());
             attend_.index_copy_(3, of_new(length + tokens - kept, kept), fresh.unsqueeze(1).unsqueeze(1));
             masked_ = true;
         }

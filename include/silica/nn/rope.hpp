@@ -62,7 +62,8 @@ private:
                 Tensor f = powers(*p_.rope_theta);
                 const auto& factors = key(length) == 1 ? p_.long_factor : p_.short_factor;
                 auto* at = f.mutable_data_ptr<float>();
-                for (std::size_t i = 0; i < factors.size(); ++i) at[i] = 1.0F / (static_cast<float>(factors[i]) * at[i]);
+                for (std::size_t i = 0; i < factors.size(); ++i)
+                    at[i] = 1.0F / (static_cast<float>(factors[i]) * at[i]);
                 return f;
             }
             case RopeType::plain:
@@ -114,8 +115,8 @@ private:
         for (std::int64_t i = 0; i < f.numel(); ++i) {
             const float wave = static_cast<float>(2 * std::numbers::pi) / at[i];
             const float stretched = wave > longest ? at[i] / factor : at[i];
-            const float smooth = (static_cast<float>(original) / wave - static_cast<float>(low)) /
-                                 static_cast<float>(high - low);
+            const float smooth =
+                (static_cast<float>(original) / wave - static_cast<float>(low)) / static_cast<float>(high - low);
             const bool between = !(wave < shortest) && !(wave > longest);
             at[i] = between ? (1 - smooth) * stretched / factor + smooth * stretched : stretched;
         }
@@ -124,7 +125,9 @@ private:
 
     /// What cos and sin are multiplied by: above 1 where a scaling makes attention flatter.
     [[nodiscard]] double attention_scale() const {
-        const auto flattening = [](double factor, double m) { return factor <= 1 ? 1.0 : 0.1 * m * std::log(factor) + 1; };
+        const auto flattening = [](double factor, double m) {
+            return factor <= 1 ? 1.0 : 0.1 * m * std::log(factor) + 1;
+        };
         if (p_.type() == RopeType::yarn) {
             if (p_.attention_factor) return *p_.attention_factor;
             const double m = p_.mscale.value_or(0), all = p_.mscale_all_dim.value_or(0);

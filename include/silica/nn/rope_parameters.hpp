@@ -85,7 +85,8 @@ inline RopeParameters rope_of(const std::string& file, const std::optional<RopeP
             break;
         case RopeType::yarn:
             if (!r.factor) {
-                r.factor = static_cast<double>(max_positions) / static_cast<double>(*r.original_max_position_embeddings);
+                r.factor =
+                    static_cast<double>(max_positions) / static_cast<double>(*r.original_max_position_embeddings);
             }
             need(r.factor, "factor");
             if (*r.rope_theta == 1.0) refuse("rope_theta 1 gives every pair one frequency, which yarn cannot scale.");
@@ -100,8 +101,8 @@ inline RopeParameters rope_of(const std::string& file, const std::optional<RopeP
             const auto pairs = static_cast<std::size_t>(d / 2);
             const auto check = [&](const std::vector<double>& factors, const std::string& name) {
                 if (factors.size() == pairs) return;
-                refuse(name + " has " + std::to_string(factors.size()) + " numbers, head_dim / 2 = " +
-                       std::to_string(pairs) + " are needed.");
+                refuse(name + " has " + std::to_string(factors.size()) +
+                       " numbers, head_dim / 2 = " + std::to_string(pairs) + " are needed.");
             };
             check(r.short_factor, "short_factor");
             check(r.long_factor, "long_factor");

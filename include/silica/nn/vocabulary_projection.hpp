@@ -6,9 +6,9 @@
 
 namespace silica::nn {
 
-/// The projection at `own`, (vocabulary, d). Tied to `words`, which the file has as `words_name`, where `tie` is set and
-/// the file leaves the matrix out or repeats the word vectors there; a matrix that differs from them stays apart. Where
-/// the file shares the bytes of the two they are one, whatever `tie` says.
+/// The projection at `own`, (vocabulary, d). Tied to `words`, which the file has as `words_name`, where `tie` is set
+/// and the file leaves the matrix out or repeats the word vectors there; a matrix that differs from them stays apart.
+/// Where the file shares the bytes of the two they are one, whatever `tie` says.
 template <class E>
 Linear<E> vocabulary_projection(const Weights& own, const Weights& root, std::string_view words_name,
                                 const Embedding<E>& words, bool tie, std::int64_t vocabulary, std::int64_t d,
