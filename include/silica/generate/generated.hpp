@@ -1,0 +1,60 @@
+#pragma once
+/// What generation is told beside a prompt and a configuration, and what it gives.
+
+#include "silica/core/tensor.hpp"
+#include "silica/generate/scores.hpp"
+#include "silica/generate/text_stream.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace silica::generate {
+
+/// Why a row ended.
+enum class Finish {
+    eos,          ///< an end token, which is the last of its tokens
+    stop_string,  ///< its text holds a stop string
+    length,       ///< max_new_tokens, max_length, or the context is full
+    time,         ///< max_time
+    cancelled     ///< the callback said so
+};
+
+/// A token that was written.
+struct Token {
+    std::int64_t row = 0;       ///< of the batch
+    std::int64_t index = 0;     ///< how many this row wrote before
+    std::int64_t id = 0;
+    std::string_view text = {};            ///< text that became final with it; whole characters, often empty
+    std::optional<Finish> finish = {};     ///< of the last token of a row
+};
+
+/// What the caller adds. All of it may be absent.
+struct Hooks {
+    /// Called for each token, row after row; false ends the call. With beams: once they are chosen.
+    std::function<bool(const Token&)> on_token = {};
+    /// For text in the callback and for stop strings.
+    TextOf text = {};
+    /// More processors, before those of sampling.
+    std::vector<Processor> processors = {};
+};
+
+/// The texts of a call; rows are (batch x num_return_sequences), those of one prompt together.
+struct Generated {
+    Tensor sequences;  ///< (rows, tokens) int64 on the CPU, as transformers' generate gives them: the prompt or the
+                       ///< decoder's start, new tokens, padding
+    std::vector<std::vector<std::int64_t>> tokens;  ///< of each row the new ones, its end token included
+    std::vector<std::string> texts = {};            ///< their text, where hooks say how; without the stop string
+    std::vector<Finish> finish;
+    std::vector<float> scores = {};  ///< of beams: log p / length^length_penalty
+
+    std::int64_t prompt_tokens = 0;  ///< taken before the first new one, padding apart
+    std::int64_t new_tokens = 0;     ///< of all rows
+    double prefill_seconds = 0;      ///< until the first logits
+    double decode_seconds = 0;       ///< from there to the end
+};
+
+}  // namespace silica::generate

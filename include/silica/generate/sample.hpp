@@ -1,0 +1,103 @@
+#pragma once
+/// One text per row: the most likely token each time, or a sample. Followed: transformers 5.23, generation/utils.py,
+/// _sample.
+
+#include "silica/generate/decoder.hpp"
+#include "silica/generate/plan.hpp"
+#include "silica/generate/processors.hpp"
+#include "silica/generate/progress.hpp"
+#include "silica/generate/random.hpp"
+
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace silica::generate {
+
+/// The scores of each row on the host, float32, to be changed in place. Their memory is kept from step to step.
+class HostScores {
+public:
+    /// Copies logits (rows, vocabulary) of any type and device.
+    void copy(const Tensor& logits) {
+        if (!host_.defined() || host_.sizes() != logits.sizes())
+            host_ = at::empty(logits.sizes(), at::TensorOptions().dtype(c10::ScalarType::Float));
+        host_.copy_(logits);
+    }
+    [[nodiscard]] Scores row(std::size_t r) {
+        const auto n = host_.size(1);
+        return {host_.mutable_data_ptr<float>() + static_cast<std::int64_t>(r) * n, static_cast<std::size_t>(n)};
+    }
+
+private:
+    Tensor host_;
+};
+
+/// InputError that says that a row's scores are no numbers.
+[[noreturn]] inline void no_numbers(std::size_t row) {
+    throw InputError("The scores of row " + std::to_string(row) + " are not numbers, or forbid every token.",
+                     "use a wider precision (bfloat16, float32), or forbid less.");
+}
+
+/// A token drawn with the probabilities softmax(scores), added up in double in the order of the vocabulary.
+[[nodiscard]] inline std::int64_t draw(std::span<const float> scores, const Random& random, std::size_t row) {
+    const auto most = static_cast<double>(*std::ranges::max_element(scores));
+    std::vector<std::pair<std::size_t, double>> sums;
+    double sum = 0;
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+        if (scores[i] == forbidden) continue;
+        sum += std::exp(static_cast<double>(scores[i]) - most);
+        sums.emplace_back(i, sum);
+    }
+    if (!(sum > 0) || !std::isfinite(sum)) no_numbers(row);
+    const double at = random.uniform() * sum;
+    const auto found = std::ranges::upper_bound(sums, at, {}, &std::pair<std::size_t, double>::second);
+    return static_cast<std::int64_t>((found == sums.end() ? sums.back() : *found).first);
+}
+
+/// Writes until every row ended. Without processors the most likely tokens stay on the device and are only looked at.
+inline Generated sample(Decoder& decoder, Plan plan, const Hooks& hooks) {
+    const Clock clock;
+    Processors processors(plan.config, plan.start, plan.max_length, hooks.processors);
+    Progress progress(plan, hooks, clock);
+    const bool sampled = plan.config.do_sample.value_or(false), on_device = processors.empty() && !sampled;
+    const auto seed = plan.config.seed.value_or(0);
+    const auto rows = static_cast<std::size_t>(plan.rows);
+
+    Tensor logits = prefill(decoder, plan), ids;
+    if (on_device) ids = decoder.most_likely(logits);
+    HostScores scores;
+    Tensor chosen = at::empty({plan.rows}, c10::ScalarType::Long);
+    double prefilled = 0;
+    for (std::uint32_t place = 0;; ++place) {
+        if (on_device) {
+            chosen = detail::on_host(ids);
+        } else {
+            scores.copy(logits);
+            for (std::size_t r = 0; r < rows; ++r) {
+                if (progress.ended(r)) continue;
+                const Scores row = scores.row(r);
+                processors(row, plan.row(r));
+                auto* id = chosen.mutable_data_ptr<std::int64_t>() + r;
+                *id = sampled ? draw(row, Random(seed, static_cast<std::uint32_t>(r), place), r) : most_likely(row);
+                if (std::isnan(row[static_cast<std::size_t>(*id)])) no_numbers(r);
+            }
+        }
+        if (place == 0) prefilled = clock.seconds();
+        for (std::size_t r = 0; r < rows; ++r) {
+            if (!progress.ended(r)) progress.take(r, chosen.const_data_ptr<std::int64_t>()[r]);
+        }
+        if (progress.done()) break;
+        // A row that ended goes on in the state with whatever token: rows do not see each other.
+        if (on_device)
+            ids = decoder.greedy_step(ids);
+        else
+            logits = decoder.step(chosen.to(decoder.device()));
+    }
+    Generated out = std::move(progress).result();
+    out.prefill_seconds = prefilled;
+    out.decode_seconds = clock.seconds() - prefilled;
+    return out;
+}
+
+}  // namespace silica::generate

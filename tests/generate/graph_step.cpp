@@ -1,0 +1,57 @@
+// A recorded step gives what the same step gives as it is: on a GPU the graph is compared with it, elsewhere both are
+// the same code.
+#include "silica/arch/llama.hpp"
+#include "silica/arch/qwen2.hpp"
+#include "silica/generate/model_decoder.hpp"
+#include "silica/loader/mapped.hpp"
+#include "support/catch.hpp"
+#include "support/golden.hpp"
+
+using namespace silica;
+using generate::ModelDecoder;
+
+static_assert(generate::capturable<Model<arch::LlamaForCausalLM, device::Cuda>>);
+static_assert(!generate::capturable<Model<arch::LlamaForCausalLM, device::Cpu>>);
+
+namespace {
+
+template <class Model>
+void compare(const Model& model) {
+    ModelDecoder<Model> recorded(model, {.capture = true}), plain(model, {.capture = false});
+    const auto both = [&](auto f) {
+        const Tensor a = f(recorded), b = f(plain);
+        CHECK(test::differs(a, b, 0) == "");
+        CHECK(recorded.length() == plain.length());
+        return b.clone();
+    };
+    for (const std::int64_t rows : {1, 2, 5}) {
+        CAPTURE(rows);
+        both([&](auto& d) {
+            d.start(rows, 24);
+            return d.prefill({test::random_ids({rows, 5}, 90, 1)});
+        });
+        Tensor next = both([&](auto& d) { return d.greedy_step(test::random_ids({rows}, 90, 2).to(d.device())); });
+        for (int i = 0; i < 5; ++i) next = both([&](auto& d) { return d.greedy_step(next); });
+        const Tensor mask = at::cat({at::zeros({rows, 1}, at::kLong), at::ones({rows, 2}, at::kLong)}, 1);
+        both([&](auto& d) { return d.prefill({test::random_ids({rows, 3}, 90, 3), mask}); });  // from here on masked
+        for (int i = 0; i < 3; ++i)
+            both([&](auto& d) { return d.step(test::random_ids({rows}, 90, 4).to(d.device())); });
+        both([&](auto& d) {
+            d.reorder(at::zeros({rows}, at::kLong));
+            return d.greedy_step(next);
+        });
+        for (int i = 0; i < 6; ++i) next = both([&](auto& d) { return d.greedy_step(next); });
+        CHECK(recorded.length() == recorded.capacity());
+        CHECK_THROWS_AS(recorded.greedy_step(next), InputError);
+        CHECK_THROWS_AS(plain.greedy_step(next), InputError);
+    }
+}
+
+}  // namespace
+
+TEMPLATE_LIST_TEST_CASE("Recorded steps equal steps", "", test::Devices) {
+    if (!test::present<TestType>()) return;
+    using precision::Fp32;
+    compare(Model<arch::LlamaForCausalLM, TestType, Fp32>::open(test::golden("llama", "base").string()));
+    compare(Model<arch::Qwen2ForCausalLM, TestType, Fp32>::open(test::golden("qwen2", "base").string()));
+}
