@@ -26,7 +26,7 @@ struct T5Config {
     std::optional<bool> is_gated_act = {}, tie_word_embeddings = {}, scale_decoder_outputs = {};
     bool is_decoder = false;
     std::optional<std::int64_t> decoder_start_token_id = {}, pad_token_id = 0;
-    std::optional<std::vector<std::int64_t>> eos_token_id = std::vector<std::int64_t>{1};
+    std::vector<std::int64_t> eos_token_id = {1};
 
     [[nodiscard]] std::int64_t decoder_layers() const { return num_decoder_layers.value_or(num_layers); }
 
@@ -86,9 +86,9 @@ struct T5Family {
                           "the usual value is 128; " + std::to_string(farthest) + " is the most.");
         }
         if (!(c.layer_norm_epsilon >= 0)) {
-            throw ConfigError(file + ": layer_norm_epsilon is " + std::to_string(c.layer_norm_epsilon) +
-                                  ", 0 or more is needed.",
-                              "the usual value is 1e-6.");
+            throw ConfigError(
+                file + ": layer_norm_epsilon is " + std::to_string(c.layer_norm_epsilon) + ", 0 or more is needed.",
+                "the usual value is 1e-6.");
         }
         if (!c.activation()) {
             refuse_config(file, "feed_forward_proj", "'" + c.feed_forward_proj + "'",

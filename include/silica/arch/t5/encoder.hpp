@@ -86,8 +86,7 @@ public:
         Tensor mask = position_bias(0, ids.size(1), ids.size(1));
         if (attention_mask) mask = t5_masked<E>(mask, attention_mask->unsqueeze(1).unsqueeze(1));
         const Tensor x = embed_tokens(ids).to(T5Residual<E>::precision::compute);
-        return norm(
-            ranges::accumulate(blocks, x, [&](const Tensor& h, const auto& block) { return block(h, mask); }));
+        return norm(ranges::accumulate(blocks, x, [&](const Tensor& h, const auto& block) { return block(h, mask); }));
     }
 
 private:

@@ -17,8 +17,8 @@ namespace silica::arch {
 /// The precision of the sums over the layers. In float16 these leave its range, so they, the norms and the last product
 /// of each feed-forward layer are in float32, as in transformers.
 template <class E>
-using T5Residual = std::conditional_t<E::precision::compute == c10::ScalarType::Half,
-                                      typename E::template with<precision::Fp32>, E>;
+using T5Residual =
+    std::conditional_t<E::precision::compute == c10::ScalarType::Half, typename E::template with<precision::Fp32>, E>;
 template <class E>
 inline constexpr bool t5_widens = !std::is_same_v<T5Residual<E>, E>;
 
@@ -104,9 +104,9 @@ public:
         const Tensor qkv = query_key_value(norm(x));
         run<op::StoreKv, E>(InOut<Tensor>{cache.keys}, InOut<Tensor>{cache.values}, part(qkv, 1), part(qkv, 2),
                             slots.next());
-        return output(
-            run<op::DecodeAttention, E>(part(qkv, 0), cache.keys, cache.values, slots.filled(), std::optional(mask), 1.0),
-            x);
+        return output(run<op::DecodeAttention, E>(part(qkv, 0), cache.keys, cache.values, slots.filled(),
+                                                  std::optional(mask), 1.0),
+                      x);
     }
 
 private:
@@ -145,7 +145,8 @@ public:
     }
 
     /// The same for one token; `filled` (1) int64 on the device: the encoder's tokens.
-    Tensor step(const Tensor& x, const T5KeysValues& kv, const Tensor& filled, const std::optional<Tensor>& mask) const {
+    Tensor step(const Tensor& x, const T5KeysValues& kv, const Tensor& filled,
+                const std::optional<Tensor>& mask) const {
         const Tensor q = t5_part(query(norm(x)), 1, 0, heads);
         return output(run<op::DecodeAttention, E>(q, kv.keys, kv.values, filled, mask, 1.0), x);
     }

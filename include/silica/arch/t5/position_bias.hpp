@@ -11,9 +11,10 @@
 
 namespace silica::arch {
 
-/// The bucket of `relative` = position of the key - position of the query. Half of the buckets are for single distances,
-/// the others grow with the logarithm up to `max_distance`; all beyond fall in the last. In both directions, keys after
-/// the query have buckets of their own; else they count as distance 0. In float32, as transformers computes it.
+/// The bucket of `relative` = position of the key - position of the query. Half of the buckets are for single
+/// distances, the others grow with the logarithm up to `max_distance`; all beyond fall in the last. In both directions,
+/// keys after the query have buckets of their own; else they count as distance 0. In float32, as transformers computes
+/// it.
 inline std::int64_t t5_bucket(std::int64_t relative, bool both_directions, std::int64_t buckets,
                               std::int64_t max_distance) {
     if (both_directions) buckets /= 2;
