@@ -1,5 +1,5 @@
 #pragma once
-/// Linear on the CPU: oneDNN on packed weights where this LibTorch and processor have it, else ATen on plain ones.
+/// Linear on the CPU: our own product on weights as they lie, oneDNN's on packed float32 ones.
 
 #include "silica/device/cpu.hpp"
 #include "silica/device/cpu/packed_linear.hpp"
@@ -12,8 +12,9 @@ struct Kernel<op::Linear, device::Cpu> {
     using Packed = device::cpu::PackedLinear;
 
     static Packed pack(Tensor weight, std::optional<Tensor> bias) {
-        if (!device::onednn::packs(weight.scalar_type()) || weight.numel() == 0) {
-            return keep(std::move(weight), std::move(bias));
+        if (weight.scalar_type() != c10::ScalarType::Float || !device::onednn::packs(weight.scalar_type()) ||
+            weight.numel() == 0) {
+            return keep(weight.contiguous(), std::move(bias));
         }
         return {device::onednn::pack(weight), std::move(bias), true};
     }

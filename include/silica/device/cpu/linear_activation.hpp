@@ -1,7 +1,6 @@
 #pragma once
-/// Linear and activation on the CPU: oneDNN applies the activation to each block of y while it is in cache.
+/// Linear and activation on the CPU, in one pass over y.
 
-#include "silica/device/aten/activate.hpp"
 #include "silica/device/cpu.hpp"
 #include "silica/device/cpu/packed_linear.hpp"
 #include "silica/op/linear_activation.hpp"
@@ -26,6 +25,7 @@ struct Kernel<op::LinearActivation, device::Cpu> {
                     break;
             }
         }
+        if (const Tensor y = w.product(x, {.act = act}); y.defined()) return y;
         return device::aten::Activate::run(w(x), act);
     }
 };

@@ -1,0 +1,214 @@
+#pragma once
+/// Rows of a matrix times a few vectors: the product of a decode step, bound by reading the matrix.
+
+#include "silica/device/cpu/isa/target.hpp"
+#include "silica/device/cpu/isa/vector.hpp"
+
+#include <c10/util/BFloat16.h>
+
+#include <utility>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace silica::device::cpu::isa {
+
+/// y[i ldy + n] = sum over k of x[i ldx + k] w[n ldw + k], for n < rows and i < vectors; sums in float32.
+template <class T>
+struct DotsArguments {
+    const T* w;
+    std::int64_t ldw, rows;
+    const T* x;
+    std::int64_t ldx, vectors;
+    std::int64_t k;
+    float* y;
+    std::int64_t ldy;
+};
+
+namespace detail {
+
+template <int N>
+using Indices = std::make_integer_sequence<int, N>;
+
+/// What one step reads: 2 W values of a row of 16-bit bfloats as two vectors, else W values as one.
+template <class T, int W>
+struct Piece {
+    static constexpr int vectors = std::is_same_v<T, c10::BFloat16> ? 2 : 1;
+    static constexpr int length = W * vectors;
+    Floats<W> v[vectors];
+
+    [[gnu::always_inline]] void load(const T* p) {
+        if constexpr (vectors == 2) {  // the even and the odd ones, in an order that both factors share
+            typename Lanes<W>::U u;
+            __builtin_memcpy(&u, p, sizeof u);
+            bits(v[0], u << 16);
+            bits(v[1], u & 0xffff0000U);
+        } else {
+            isa::load<W>(v[0], p);
+        }
+    }
+    [[gnu::always_inline]] void add_product(Floats<W>& sum, const Piece& x) const {
+        sum += v[0] * x.v[0];
+        if constexpr (vectors == 2) sum += v[1] * x.v[1];
+    }
+};
+
+template <class T, int W, int... V>
+[[gnu::always_inline]] inline void dot_step(Floats<W>* sums, const T* w, const Piece<T, W>* x,
+                                            std::integer_sequence<int, V...>) {
+    Piece<T, W> row;
+    row.load(w);
+    (row.add_product(sums[V], x[V]), ...);
+}
+template <class T, int W, int V, int... R>
+[[gnu::always_inline]] inline void dot_steps(Floats<W>* sums, const T* w, std::int64_t ldw, const Piece<T, W>* x,
+                                             std::integer_sequence<int, R...>) {
+    (dot_step<T, W>(sums + R * V, w + R * ldw, x, Indices<V>{}), ...);
+}
+template <class T, int W, int... V>
+[[gnu::always_inline]] inline void load_pieces(Piece<T, W>* x, const T* p, std::int64_t ldx,
+                                               std::integer_sequence<int, V...>) {
+    (x[V].load(p + V * ldx), ...);
+}
+template <int W, int... I>
+[[gnu::always_inline]] inline void clear(Floats<W>* v, std::integer_sequence<int, I...>) {
+    ((v[I] = Floats<W>{}), ...);
+}
+template <int W, int V, int... I>
+[[gnu::always_inline]] inline void write_sums(float* y, std::int64_t ldy, const Floats<W>* v,
+                                              std::integer_sequence<int, I...>) {
+    ((y[(I % V) * ldy + I / V] = sum<W>(v[I])), ...);
+}
+
+/// R rows of w times V vectors.
+template <class T, int W, int R, int V>
+[[gnu::always_inline]] inline void dots(const T* w, std::int64_t ldw, const T* x, std::int64_t ldx, std::int64_t k,
+                                        float* y, std::int64_t ldy) {
+    using P = Piece<T, W>;
+    Floats<W> sums[R * V];
+    clear<W>(sums, Indices<R * V>{});
+    std::int64_t i = 0;
+    for (; i + P::length <= k; i += P::length) {
+        P pieces[V];
+        load_pieces<T, W>(pieces, x + i, ldx, Indices<V>{});
+        dot_steps<T, W, V>(sums, w + i, ldw, pieces, Indices<R>{});
+    }
+    write_sums<W, V>(y, ldy, sums, Indices<R * V>{});
+    for (; i < k; ++i) {
+        for (int r = 0; r < R; ++r)
+            for (int v = 0; v < V; ++v)
+                y[v * ldy + r] += static_cast<float>(w[r * ldw + i]) * static_cast<float>(x[v * ldx + i]);
+    }
+}
+
+/// All rows meet all vectors: four of each at a time, while the rows are in the first cache.
+template <class Kernel, class T>
+[[gnu::always_inline]] inline void all_dots(const DotsArguments<T>& a) {
+    for (std::int64_t n = 0, rows = 0; n < a.rows; n += rows) {
+        rows = n + 4 <= a.rows ? 4 : 1;
+        for (std::int64_t v = 0, vectors = 0; v < a.vectors; v += vectors) {
+            vectors = rows == 4 && v + 4 <= a.vectors ? 4 : 1;
+            const T *w = a.w + n * a.ldw, *x = a.x + v * a.ldx;
+            float* y = a.y + v * a.ldy + n;
+            if (vectors == 4)
+                Kernel::template block<4, 4>(w, a.ldw, x, a.ldx, a.k, y, a.ldy);
+            else if (rows == 4)
+                Kernel::template block<4, 1>(w, a.ldw, x, a.ldx, a.k, y, a.ldy);
+            else
+                Kernel::template block<1, 1>(w, a.ldw, x, a.ldx, a.k, y, a.ldy);
+        }
+    }
+}
+
+}  // namespace detail
+
+/// The loop in plain vectors.
+struct Dots {
+    template <int W, class T>
+    [[gnu::always_inline]] static void run(const DotsArguments<T>* a) {
+        detail::all_dots<Of<T, W>>(*a);
+    }
+
+private:
+    template <class T, int W>
+    struct Of {
+        template <int R, int V>
+        [[gnu::always_inline]] static void block(const T* w, std::int64_t ldw, const T* x, std::int64_t ldx,
+                                                 std::int64_t k, float* y, std::int64_t ldy) {
+            detail::dots<T, W, R, V>(w, ldw, x, ldx, k, y, ldy);
+        }
+    };
+};
+
+#if defined(__x86_64__)
+
+namespace detail::bf16 {
+
+// Products of pairs of bfloats, vdpbf16ps. An intrinsic wants its target on every function around it.
+#define SILICA_AVX512_BF16 [[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma")]]
+
+/// sum += the products of the pairs in a and b.
+SILICA_AVX512_BF16 [[gnu::always_inline]] inline void add_product(Floats<16>& sum, __m512i a, __m512i b) {
+    sum = (Floats<16>)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
+}
+template <int... V>
+SILICA_AVX512_BF16 [[gnu::always_inline]] inline void row(Floats<16>* sums, __m512i w, const __m512i* x,
+                                                          std::integer_sequence<int, V...>) {
+    (add_product(sums[V], w, x[V]), ...);
+}
+template <int V, int... R>
+SILICA_AVX512_BF16 [[gnu::always_inline]] inline void rows(Floats<16>* sums, const c10::BFloat16* w, std::int64_t ldw,
+                                                           const __m512i* x, std::integer_sequence<int, R...>) {
+    (row(sums + R * V, _mm512_loadu_si512(w + R * ldw), x, Indices<V>{}), ...);
+}
+template <int V, int... R>
+SILICA_AVX512_BF16 [[gnu::always_inline]] inline void rows(Floats<16>* sums, const c10::BFloat16* w, std::int64_t ldw,
+                                                           const __m512i* x, __mmask32 some,
+                                                           std::integer_sequence<int, R...>) {
+    (row(sums + R * V, _mm512_maskz_loadu_epi16(some, w + R * ldw), x, Indices<V>{}), ...);
+}
+template <int... V>
+SILICA_AVX512_BF16 [[gnu::always_inline]] inline void vectors(__m512i* x, const c10::BFloat16* p, std::int64_t ldx,
+                                                              __mmask32 some, std::integer_sequence<int, V...>) {
+    ((x[V] = _mm512_maskz_loadu_epi16(some, p + V * ldx)), ...);
+}
+
+struct Kernel {
+    template <int R, int V>
+    SILICA_AVX512_BF16 static void block(const c10::BFloat16* w, std::int64_t ldw, const c10::BFloat16* x,
+                                         std::int64_t ldx, std::int64_t k, float* y, std::int64_t ldy) {
+        Floats<16> sums[R * V];
+        __m512i pieces[V];
+        clear<16>(sums, Indices<R * V>{});
+        std::int64_t i = 0;
+        for (; i + 32 <= k; i += 32) {
+            vectors(pieces, x + i, ldx, ~__mmask32{0}, Indices<V>{});
+            rows<V>(sums, w + i, ldw, pieces, Indices<R>{});
+        }
+        if (i < k) {
+            const auto some = static_cast<__mmask32>((std::uint32_t{1} << (k - i)) - 1);
+            vectors(pieces, x + i, ldx, some, Indices<V>{});
+            rows<V>(sums, w + i, ldw, pieces, some, Indices<R>{});
+        }
+        write_sums<16, V>(y, ldy, sums, Indices<R * V>{});
+    }
+};
+
+#undef SILICA_AVX512_BF16
+
+}  // namespace detail::bf16
+
+#endif
+
+/// The product on instruction set `set`, which this processor must have.
+template <class T>
+void dots(Isa set, const DotsArguments<T>& a) {
+#if defined(__x86_64__)
+    if constexpr (std::is_same_v<T, c10::BFloat16>)
+        if (set == Isa::avx512_bf16) return detail::all_dots<detail::bf16::Kernel>(a);
+#endif
+    on<Dots>(set, &a);
+}
+
+}  // namespace silica::device::cpu::isa

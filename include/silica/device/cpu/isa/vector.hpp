@@ -1,0 +1,170 @@
+#pragma once
+/// Vectors of floats for loops that are compiled for several instruction sets: see isa/target.hpp.
+///
+/// The vector types of g++ and clang: `+ - * /` and comparisons work on lanes. They travel by reference, since how they
+/// are passed by value depends on the instruction set.
+
+#include <c10/util/BFloat16.h>
+#include <c10/util/Half.h>
+
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+namespace silica::device::cpu::isa {
+
+/// The vectors of `W` lanes: floats `F`, signed and unsigned integers `I` and `U` of 32 bits, `H` of 16 bits.
+template <int W>
+struct Lanes;
+template <>
+struct Lanes<4> {
+    typedef float F __attribute__((vector_size(16)));
+    typedef std::int32_t I __attribute__((vector_size(16)));
+    typedef std::uint32_t U __attribute__((vector_size(16)));
+    typedef std::uint16_t H __attribute__((vector_size(8)));
+};
+template <>
+struct Lanes<8> {
+    typedef float F __attribute__((vector_size(32)));
+    typedef std::int32_t I __attribute__((vector_size(32)));
+    typedef std::uint32_t U __attribute__((vector_size(32)));
+    typedef std::uint16_t H __attribute__((vector_size(16)));
+};
+template <>
+struct Lanes<16> {
+    typedef float F __attribute__((vector_size(64)));
+    typedef std::int32_t I __attribute__((vector_size(64)));
+    typedef std::uint32_t U __attribute__((vector_size(64)));
+    typedef std::uint16_t H __attribute__((vector_size(32)));
+};
+
+template <int W>
+using Floats = typename Lanes<W>::F;
+
+/// The bits of `from` as another type of the same size.
+template <class To, class From>
+[[gnu::always_inline]] inline void bits(To& to, const From& from) {
+    static_assert(sizeof(To) == sizeof(From));
+    __builtin_memcpy(&to, &from, sizeof(To));
+}
+
+/// All lanes s.
+template <int W>
+[[gnu::always_inline]] inline void fill(Floats<W>& v, float s) {
+    v = s - Floats<W>{};
+}
+
+/// W values at p, of any alignment, as floats.
+template <int W, class T>
+[[gnu::always_inline]] inline void load(Floats<W>& v, const T* p) {
+    using L = Lanes<W>;
+    if constexpr (std::is_same_v<T, float>) {
+        __builtin_memcpy(&v, p, sizeof v);
+    } else {
+        typename L::H h;
+        __builtin_memcpy(&h, p, sizeof h);
+        typename L::U u = __builtin_convertvector(h, typename L::U);
+        if constexpr (std::is_same_v<T, c10::BFloat16>) {
+            u <<= 16;
+            bits(v, u);
+        } else {
+            static_assert(std::is_same_v<T, c10::Half>);
+            // The exponent is moved by a product, which is right for denormals too; infinity and NaN are set apart.
+            typename L::U magnitude = (u & 0x7fffU) << 13;
+            Floats<W> m;
+            bits(m, magnitude);
+            m *= 0x1p112F;
+            bits(magnitude, m);
+            const typename L::I special = (u & 0x7c00U) == 0x7c00U;
+            typename L::U mask;
+            bits(mask, special);
+            magnitude |= mask & 0x7f800000U;
+            magnitude |= (u & 0x8000U) << 16;
+            bits(v, magnitude);
+        }
+    }
+}
+
+/// W floats to p, rounded to nearest, ties to even.
+template <int W, class T>
+[[gnu::always_inline]] inline void store(T* p, const Floats<W>& v) {
+    using L = Lanes<W>;
+    if constexpr (std::is_same_v<T, float>) {
+        __builtin_memcpy(p, &v, sizeof v);
+    } else {
+        typename L::U u, mask;
+        bits(u, v);
+        if constexpr (std::is_same_v<T, c10::BFloat16>) {
+            const typename L::I nan = v != v;
+            bits(mask, nan);
+            u = (((u + 0x7fffU + ((u >> 16) & 1U)) >> 16) & ~mask) | (mask & 0x7fc0U);
+        } else {
+            static_assert(std::is_same_v<T, c10::Half>);
+            const typename L::U sign = (u >> 16) & 0x8000U;
+            u &= 0x7fffffffU;
+            // Numbers below the least normal one: a sum places their bits, and rounds.
+            Floats<W> small;
+            bits(small, u);
+            small += 0.5F;
+            typename L::U denormal;
+            bits(denormal, small);
+            denormal -= 0x3f000000U;
+            const typename L::U normal = (u - (112U << 23) + 0xfffU + ((u >> 13) & 1U)) >> 13;
+            const typename L::I is_denormal = u < (113U << 23), is_large = u >= (143U << 23), is_nan = u > 0x7f800000U;
+            bits(mask, is_denormal);
+            typename L::U h = (denormal & mask) | (normal & ~mask);
+            bits(mask, is_large);
+            h = (h & ~mask) | (mask & 0x7c00U);
+            bits(mask, is_nan);
+            u = h | (mask & 0x200U) | sign;
+        }
+        const typename L::H h = __builtin_convertvector(u, typename L::H);
+        __builtin_memcpy(p, &h, sizeof h);
+    }
+}
+
+/// The first n < W values at p, then zeros.
+template <int W, class T>
+[[gnu::always_inline]] inline void load_some(Floats<W>& v, const T* p, std::int64_t n) {
+    alignas(64) unsigned char block[W * sizeof(T)] = {};
+    for (std::int64_t i = 0; i < n * static_cast<std::int64_t>(sizeof(T)); ++i)
+        block[i] = reinterpret_cast<const unsigned char*>(p)[i];
+    load<W>(v, reinterpret_cast<const T*>(block));
+}
+
+/// The first n < W lanes to p.
+template <int W, class T>
+[[gnu::always_inline]] inline void store_some(T* p, const Floats<W>& v, std::int64_t n) {
+    alignas(64) unsigned char block[W * sizeof(T)];
+    store<W>(reinterpret_cast<T*>(block), v);
+    for (std::int64_t i = 0; i < n * static_cast<std::int64_t>(sizeof(T)); ++i)
+        reinterpret_cast<unsigned char*>(p)[i] = block[i];
+}
+
+/// mask ? a : b, lane by lane.
+template <int W>
+[[gnu::always_inline]] inline void select(Floats<W>& v, const typename Lanes<W>::I& mask, const Floats<W>& a,
+                                          const Floats<W>& b) {
+    typename Lanes<W>::I x, y;
+    bits(x, a);
+    bits(y, b);
+    x = (x & mask) | (y & ~mask);
+    bits(v, x);
+}
+
+/// The sum of the lanes.
+template <int W>
+[[gnu::always_inline]] inline float sum(const Floats<W>& v) {
+    if constexpr (W == 4) {
+        float s[4];
+        __builtin_memcpy(s, &v, sizeof v);
+        return (s[0] + s[2]) + (s[1] + s[3]);
+    } else {
+        Floats<W / 2> half[2];
+        __builtin_memcpy(half, &v, sizeof v);
+        half[0] += half[1];
+        return sum<W / 2>(half[0]);
+    }
+}
+
+}  // namespace silica::device::cpu::isa

@@ -1,0 +1,196 @@
+// The CPU's own products, with each instruction set that this machine has, against float64.
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "silica/device/cpu/product.hpp"
+#include "support/catch.hpp"
+#include "support/devices.hpp"
+
+using namespace silica;
+using device::cpu::isa::Isa;
+
+namespace {
+
+/// The instruction sets this processor has. The first is plain C++: what the others must equal.
+std::vector<Isa> sets() {
+    std::vector<Isa> all;
+    for (const Isa set : {Isa::baseline, Isa::avx2, Isa::avx512, Isa::avx512_bf16})
+        if (set <= device::cpu::isa::best()) all.push_back(set);
+    return all;
+}
+
+template <class T>
+void fill(std::vector<T>& v, unsigned seed) {
+    for (T& e : v) {
+        seed = seed * 1664525U + 1013904223U;
+        e = static_cast<T>(static_cast<float>(static_cast<int>(seed >> 8U) % 2001 - 1000) / 1000.0F);
+    }
+}
+
+/// Half a unit in the last place, relative.
+template <class T>
+constexpr double rounding = std::is_same_v<T, float> ? 6e-8 : std::is_same_v<T, c10::Half> ? 4.9e-4 : 3.91e-3;
+
+template <class T>
+std::vector<double> doubles(const std::vector<T>& v) {
+    std::vector<double> d(v.size());
+    for (std::size_t i = 0; i < v.size(); ++i) d[i] = static_cast<double>(static_cast<float>(v[i]));
+    return d;
+}
+
+double activated(double x, Activation act) {
+    switch (act) {
+        case Activation::gelu:
+            return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
+        case Activation::silu:
+            return x / (1 + std::exp(-x));
+        default:
+            return x;
+    }
+}
+
+/// One product of every part and its equation. `gap` is what lies between rows of x.
+template <class T>
+void check(Isa set, std::int64_t m, std::int64_t k, std::int64_t n, bool gated, bool parts, std::int64_t gap) {
+    CAPTURE(static_cast<int>(set), m, k, n, gated, parts, gap);
+    const auto size = [](std::int64_t a) { return static_cast<std::size_t>(a); };
+    std::vector<T> w(size(2 * n * k)), x(size(m * (k + gap))), b(size(2 * n)), r(size(m * n));
+    fill(w, 1), fill(x, 2), fill(b, 3), fill(r, 4);
+    const T mark = static_cast<T>(-7.0F);
+    std::vector<T> y(size(m * n + 16), mark);
+    const Activation act = gated ? Activation::silu : parts ? Activation::gelu : Activation::linear;
+    device::cpu::multiply<T>(set, {.x = x.data(),
+                                   .ldx = k + gap,
+                                   .m = m,
+                                   .w = w.data(),
+                                   .k = k,
+                                   .n = n,
+                                   .gated = gated,
+                                   .bias = parts ? b.data() : nullptr,
+                                   .residual = parts ? r.data() : nullptr,
+                                   .act = act,
+                                   .y = y.data()});
+    std::int64_t wrong = 0;
+    double worst = 0;
+    const std::vector<double> dw = doubles(w), dx = doubles(x), db = doubles(b), dr = doubles(r), dy = doubles(y);
+    for (std::int64_t i = 0; i < m; ++i) {
+        for (std::int64_t j = 0; j < n; ++j) {
+            double dot[2] = {}, size_of = 1;
+            for (std::int64_t part = 0; part < (gated ? 2 : 1); ++part) {
+                const double *row = dw.data() + (part * n + j) * k, *of_x = dx.data() + i * (k + gap);
+                for (std::int64_t c = 0; c < k; ++c) {
+                    dot[part] += row[c] * of_x[c];
+                    size_of += std::abs(row[c] * of_x[c]);
+                }
+                if (parts) dot[part] += db[size(part * n + j)];
+            }
+            double want = activated(dot[0], act) * (gated ? dot[1] : 1);
+            if (parts) want += dr[size(i * n + j)];
+            const double by = std::abs(dy[size(i * n + j)] - want);
+            const double limit =
+                rounding<T> * std::abs(want) + 6e-7 * size_of * (gated ? 1 + std::abs(dot[0]) + std::abs(dot[1]) : 1);
+            if (!(by <= limit)) ++wrong, worst = std::max(worst, by);
+        }
+    }
+    CHECK(wrong == 0);
+    CHECK(worst == 0);
+    bool beyond = false;
+    for (std::size_t i = size(m * n); i < y.size(); ++i) beyond = beyond || static_cast<float>(y[i]) != -7.0F;
+    CHECK_FALSE(beyond);  // nothing after the last element is written
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("A product is its equation on every instruction set, for awkward sizes and strided rows", "", float,
+                   c10::BFloat16, c10::Half) {
+    at::set_num_threads(2);
+    for (const Isa set : sets()) {
+        for (const std::int64_t m : {1, 2, 3, 4, 7, 9, 17, 70}) {
+            if (!device::cpu::computes<TestType>(set, m)) continue;
+            for (const std::int64_t k : {1, 7, 33, 131}) {
+                for (const std::int64_t n : {1, 17, 97}) {
+                    check<TestType>(set, m, k, n, false, false, 0);
+                    check<TestType>(set, m, k, n, false, true, 1);
+                    check<TestType>(set, m, k, n, true, false, 3);
+                    check<TestType>(set, m, k, n, true, true, 0);
+                }
+            }
+        }
+    }
+}
+
+TEMPLATE_TEST_CASE("A product is its equation where it is cut into several blocks, with 1 to 5 threads", "", float,
+                   c10::BFloat16, c10::Half) {
+    for (const int threads : {1, 2, 5}) {
+        at::set_num_threads(threads);
+        for (const Isa set : sets()) {
+            check<TestType>(set, 1, 1031, 500, false, true, 0);
+            check<TestType>(set, 4, 515, 301, true, true, 0);
+            if (!device::cpu::computes<TestType>(set, 9)) continue;
+            check<TestType>(set, 12, 1031, 500, false, true, 0);
+            check<TestType>(set, 65, 515, 301, true, true, 5);
+            check<TestType>(set, 530, 33, 50, false, true, 0);
+        }
+    }
+    at::set_num_threads(2);
+}
+
+TEMPLATE_TEST_CASE("Infinities, NaN and numbers that overflow come through a product", "", float, c10::BFloat16,
+                   c10::Half) {
+    const float infinity = std::numeric_limits<float>::infinity();
+    for (const Isa set : sets()) {
+        for (const std::int64_t m : {1, 20}) {
+            if (!device::cpu::computes<TestType>(set, m)) continue;
+            CAPTURE(static_cast<int>(set), m);
+            std::vector<TestType> w(40, TestType(1.0F)), x(static_cast<std::size_t>(m * 10), TestType(1.0F)),
+                y(static_cast<std::size_t>(m * 4));
+            w[0] = TestType(infinity);
+            w[10] = TestType(std::numeric_limits<float>::quiet_NaN());
+            w[20] = TestType(-infinity);
+            device::cpu::multiply<TestType>(
+                set, {.x = x.data(), .ldx = 10, .m = m, .w = w.data(), .k = 10, .n = 4, .y = y.data()});
+            CHECK(static_cast<float>(y[0]) == infinity);
+            CHECK(std::isnan(static_cast<float>(y[1])));
+            CHECK(static_cast<float>(y[2]) == -infinity);
+            CHECK(static_cast<float>(y[3]) == 10.0F);
+        }
+    }
+}
+
+TEST_CASE("Conversions to and from 16 bits are exact, and round to nearest even") {
+    namespace isa = device::cpu::isa;
+    std::int64_t wrong = 0;
+    for (std::uint32_t i = 0; i < 65536; i += 4) {
+        c10::Half half[4];
+        c10::BFloat16 bfloat[4];
+        for (std::uint32_t j = 0; j < 4; ++j)
+            half[j] = c10::Half(static_cast<std::uint16_t>(i + j), c10::Half::from_bits()),
+            bfloat[j] = c10::BFloat16(static_cast<std::uint16_t>(i + j), c10::BFloat16::from_bits());
+        isa::Floats<4> v, u;
+        isa::load<4>(v, half);
+        isa::load<4>(u, bfloat);
+        for (int j = 0; j < 4; ++j) {
+            const float h = half[j], b = bfloat[j];
+            if (!(v[j] == h || (std::isnan(v[j]) && std::isnan(h)))) ++wrong;
+            if (!(u[j] == b || (std::isnan(u[j]) && std::isnan(b)))) ++wrong;
+        }
+    }
+    CHECK(wrong == 0);
+    for (std::uint64_t i = 0; i < (std::uint64_t{1} << 32U); i += 4093) {
+        const auto u = static_cast<std::uint32_t>(i);
+        float f = 0;
+        std::memcpy(&f, &u, sizeof f);
+        const isa::Floats<4> v = {f, f, f, f};
+        c10::Half half[4];
+        c10::BFloat16 bfloat[4];
+        isa::store<4>(half, v);
+        isa::store<4>(bfloat, v);
+        if (std::isnan(f)) {
+            if (!std::isnan(static_cast<float>(half[0])) || !std::isnan(static_cast<float>(bfloat[0]))) ++wrong;
+        } else if (half[3].x != c10::Half(f).x || bfloat[3].x != c10::BFloat16(f).x) {
+            ++wrong;
+        }
+    }
+    CHECK(wrong == 0);
+}
