@@ -1,7 +1,6 @@
 // What BERT does when things go wrong, and what it must not do: ops outside of its list, hops, waits, crashes.
 #include <atomic>
 #include <mutex>
-#include <set>
 #include <thread>
 
 #include "silica/arch/bert.hpp"
@@ -12,47 +11,13 @@
 #include "silica/model.hpp"
 #include "support/catch.hpp"
 #include "support/golden.hpp"
-
-namespace silica::test {
-
-/// The names of the ops that ran on a traced device.
-inline std::set<std::string> traced;
-
-/// The CPU under another name, which writes down each op it runs. `Fused`: with the CPU's fused kernels, or without.
-template <bool Fused>
-struct Traced {
-    static constexpr std::string_view name = "traced";
-    static constexpr c10::DeviceType type = c10::DeviceType::CPU;
-    using chain = Chain<Traced>;
-    using default_precision = precision::Fp32;
-    static Availability available() { return {true}; }
-    static void synchronize(c10::DeviceIndex = -1) {}
-    static void empty_cache() {}
-    static DeviceMemory memory(c10::DeviceIndex = -1) { return {}; }
-    static bool is_out_of_memory(const c10::Error&) { return false; }
-    static NoLock lock() { return {}; }
-};
-static_assert(DevicePolicy<Traced<true>>);
-
-}  // namespace silica::test
-
-namespace silica {
-
-template <class Op, bool Fused>
-    requires(Complete<Kernel<Op, device::Cpu>> && (Fused || !detail::is_fused<Op>))
-struct Kernel<Op, test::Traced<Fused>> : Kernel<Op, device::Cpu> {
-    template <class... Args>
-    static auto run(const Args&... args) {
-        test::traced.emplace(Op::name);
-        return Kernel<Op, device::Cpu>::run(args...);
-    }
-};
-
-}  // namespace silica
+#include "support/refuses.hpp"
+#include "support/traced.hpp"
 
 using namespace silica;
 using device::Cpu, device::Mps;
 using precision::Fp32;
+using test::contains, test::refuses;
 
 namespace {
 
@@ -77,49 +42,14 @@ std::string wrong(const std::filesystem::path& directory, const Outputs& out) {
     return text;
 }
 
-bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
-
-/// `f` must throw an `Exception` whose text has all `words` and a remedy.
-template <class Exception, class F>
-void refuses(F f, std::initializer_list<std::string_view> words) {
-    try {
-        f();
-    } catch (const Exception& e) {
-        const std::string text = e.what();
-        CAPTURE(text);
-        CHECK_FALSE(e.remedy().empty());
-        CHECK(contains(text, "Remedy: "));
-        for (const auto word : words) {
-            CAPTURE(std::string(word));
-            CHECK(contains(text, word));
-        }
-        return;
-    }
-    FAIL("nothing was thrown");
-}
-
-/// The names in `Ops`, with the parts of fused ops.
-template <class Ops>
-struct names_of;
-template <class... Ops>
-struct names_of<OpList<Ops...>> {
-    static std::set<std::string> get() { return {std::string(Ops::name)...}; }
-};
-
 template <class Arch, bool Fused>
 void check_ops(const std::filesystem::path& directory) {
-    using D = test::Traced<Fused>;
-    using Listed = typename detail::with_parts<typename Arch::template Network<Exec<D>>::Ops>::type;
-    const auto listed = names_of<Listed>::get();
     test::traced.clear();
-    const auto model = Model<Arch, D>::open(directory.string());
+    const auto model = Model<Arch, test::Traced<Fused>>::open(directory.string());
     CHECK(wrong(directory, model(main_inputs(directory))) == "");
     CHECK(test::traced.contains(Fused ? "linear_activation" : "linear"));
     CHECK(test::traced.contains("attention"));
-    for (const auto& op : test::traced) {
-        CAPTURE(Arch::name, op);
-        CHECK(listed.contains(op));
-    }
+    CHECK(test::unlisted<Arch, Fused>() == "");
 }
 
 }  // namespace
@@ -170,25 +100,43 @@ TEST_CASE("Wrong inputs are refused with their name and a remedy, on every devic
         refused([](In& in) { in.input_ids = in.input_ids.to(at::kFloat); }, {"input_ids", "Float", "Long"});
         refused([](In& in) { in.input_ids = in.input_ids.slice(0, 0, 0); }, {"input_ids", "empty", "(0, 12)"});
         refused([](In& in) { in.input_ids = in.input_ids.slice(1, 0, 0); }, {"input_ids", "empty", "(4, 0)"});
-        refused([](In& in) { in.input_ids = at::full({4, 12}, -1, at::kLong); },
-                {"input_ids", "-1", "0 to 99", "vocab_size"});
+        refused(
+            [](In& in) {
+                in.input_ids = at::full({4, 12}, -1, at::kLong);
+            },
+            {"input_ids", "-1", "0 to 99", "vocab_size"});
         refused([](In& in) { in.input_ids = at::full({4, 12}, 100, at::kLong); }, {"input_ids", "100", "0 to 99"});
-        refused([](In& in) { in.input_ids = at::full({4, 12}, std::numeric_limits<std::int64_t>::min(), at::kLong); },
-                {"input_ids"});
+        refused(
+            [](In& in) {
+                in.input_ids = at::full({4, 12}, std::numeric_limits<std::int64_t>::min(), at::kLong);
+            },
+            {"input_ids"});
         refused([](In& in) { in = {.input_ids = at::zeros({1, 25}, at::kLong)}; }, {"input_ids", "25 tokens", "24"});
-        refused([](In& in) { in.attention_mask = at::ones({4, 11}, at::kLong); },
-                {"attention_mask", "(4, 11)", "(4, 12)"});
-        refused([](In& in) { in.attention_mask = at::ones({4, 12}, at::kFloat); },
-                {"attention_mask", "Float", "Long or Bool"});
+        refused(
+            [](In& in) {
+                in.attention_mask = at::ones({4, 11}, at::kLong);
+            },
+            {"attention_mask", "(4, 11)", "(4, 12)"});
+        refused(
+            [](In& in) {
+                in.attention_mask = at::ones({4, 12}, at::kFloat);
+            },
+            {"attention_mask", "Float", "Long or Bool"});
         refused([](In& in) { in.attention_mask = at::ones({4, 1, 1, 12}, at::kLong); }, {"attention_mask", "rank 2"});
         refused([](In& in) { in.attention_mask = Tensor(); }, {"attention_mask", "missing"});
-        refused([](In& in) { in.token_type_ids = at::full({4, 12}, 2, at::kLong); },
-                {"token_type_ids", "0 to 1", "type_vocab_size"});
+        refused(
+            [](In& in) {
+                in.token_type_ids = at::full({4, 12}, 2, at::kLong);
+            },
+            {"token_type_ids", "0 to 1", "type_vocab_size"});
         refused([](In& in) { in.token_type_ids = at::full({4, 12}, -1, at::kLong); }, {"token_type_ids", "-1"});
         refused([](In& in) { in.token_type_ids = at::zeros({1, 12}, at::kLong); }, {"token_type_ids", "(1, 12)"});
         refused([](In& in) { in.token_type_ids = at::zeros({4, 12}, at::kInt); }, {"token_type_ids", "Int"});
-        refused([](In& in) { in.input_ids = at::full({4, 12}, 100, at::kLong).to(test::place<D>()); },
-                {"input_ids", "100"});
+        refused(
+            [](In& in) {
+                in.input_ids = at::full({4, 12}, 100, at::kLong).to(test::place<D>());
+            },
+            {"input_ids", "100"});
         CHECK(wrong(base, model(good)) == "");  // and nothing was spoilt
     };
     check(type_tag<Cpu>());

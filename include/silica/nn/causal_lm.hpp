@@ -84,6 +84,7 @@ inline DecoderShape checked(DecoderShape s, const std::string& file) {
 /// hidden_size / num_attention_heads, unless the configuration says `head_dim`.
 inline std::int64_t head_size(const std::string& file, std::optional<std::int64_t> head_dim, std::int64_t hidden,
                               std::int64_t heads) {
+    require_at_least(file, "hidden_size", hidden);
     require_at_least(file, "num_attention_heads", heads);
     if (head_dim) return *head_dim;
     if (hidden % heads != 0) {
