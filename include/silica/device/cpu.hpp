@@ -55,4 +55,5 @@ static_assert(DevicePolicy<Cpu>);
 #include "silica/device/cpu/pool.hpp"
 #include "silica/device/cpu/rms_norm.hpp"
 #include "silica/device/cpu/rotary.hpp"
+#include "silica/device/cpu/rotary_store.hpp"
 #include "silica/device/cpu/store_kv.hpp"

@@ -123,6 +123,16 @@ template <int W, class T>
     }
 }
 
+/// v rounded to what T can hold.
+template <class T, int W>
+[[gnu::always_inline]] inline void round_to(Floats<W>& v) {
+    if constexpr (!std::is_same_v<T, float>) {
+        T block[W];
+        store<W>(block, v);
+        load<W>(v, block);
+    }
+}
+
 /// The first n < W values at p, then zeros.
 template <int W, class T>
 [[gnu::always_inline]] inline void load_some(Floats<W>& v, const T* p, std::int64_t n) {
