@@ -44,13 +44,22 @@ public:
         return {batch, capacity, config, position_bias(distances), options};
     }
 
-    /// Keys and values of the encoder's output (batch, tokens, d_model), once for all that follows.
-    void attend_to(const Tensor& encoded, const std::optional<Tensor>& attention_mask, T5State& state) const {
-        if (encoded.size(0) != state.batch()) {
-            throw InputError("The inputs have " + std::to_string(encoded.size(0)) + " rows, the state was made for " +
+    /// InputError where the state has no room for `tokens` more of `batch` rows.
+    static void check_room(std::int64_t batch, std::int64_t tokens, const T5State& state) {
+        if (batch != state.batch()) {
+            throw InputError("The inputs have " + std::to_string(batch) + " rows, the state was made for " +
                                  std::to_string(state.batch()) + ".",
                              "make a state for as many rows.");
         }
+        if (state.length() + tokens > state.capacity()) {
+            throw InputError("The decoder's tokens need " + std::to_string(state.length() + tokens) +
+                                 " places, the state has " + std::to_string(state.capacity()) + ".",
+                             "make a state of a larger capacity, or give fewer decoder_input_ids.");
+        }
+    }
+
+    /// Keys and values of the encoder's output (batch, tokens, d_model), once for all that follows.
+    void attend_to(const Tensor& encoded, const std::optional<Tensor>& attention_mask, T5State& state) const {
         state.encoder.clear();
         for (const auto& block : blocks) state.encoder.push_back(block.cross_attention.keys_values(encoded));
         state.encoder_filled = at::full({1}, encoded.size(1), encoded.options().dtype(c10::ScalarType::Long));
@@ -64,12 +73,6 @@ public:
     /// The next tokens of a text, ids and mask (batch, tokens) -> (batch, tokens, d_model).
     Tensor operator()(const Tensor& ids, const std::optional<Tensor>& attention_mask, T5State& state) const {
         const auto before = state.length(), tokens = ids.size(1), length = before + tokens;
-        if (ids.size(0) != state.batch() || length > state.capacity()) {
-            throw InputError("The state has room for " + std::to_string(state.batch()) + " rows of " +
-                                 std::to_string(state.capacity()) + " tokens; " + std::to_string(ids.size(0)) + " of " +
-                                 std::to_string(length) + " are too many.",
-                             "make a state of another size.");
-        }
         const Tensor slots = state.slots.of_new(before, tokens);
         state.slots.stored(before, tokens, attention_mask);
         Tensor attend = position_bias.relative(before, tokens, length) <= 0;  // to no one who comes later
@@ -86,6 +89,7 @@ public:
 
     /// One token per row, ids (batch) -> (batch, 1, d_model).
     Tensor step(const Tensor& ids, T5State& state) const {
+        if (state.encoder.empty()) throw InputError("The state has no text of the encoder.", "call prefill first.");
         state.slots.begin_step();
         Tensor mask = state.step_bias();
         if (const auto kept = state.slots.attend()) mask = t5_masked<E>(mask, *kept);
@@ -140,6 +144,7 @@ public:
 
     /// The same into a state: the encoder runs before the first piece only.
     Hidden operator()(const T5Inputs& in, T5State& state) const {
+        T5Decoder<E>::check_room(in.decoder_input_ids->size(0), in.decoder_input_ids->size(1), state);
         Hidden h;
         if (state.length() == 0) {
             h.encoder = encoder(in.input_ids, in.attention_mask);
