@@ -4,6 +4,7 @@
 #include <ATen/ops/tensor.h>
 
 #include "silica/op/activation.hpp"
+#include "silica/op/clamp.hpp"
 #include "silica/op/embedding.hpp"
 #include "silica/op/gelu.hpp"
 #include "silica/op/layer_norm.hpp"
@@ -110,6 +111,26 @@ TEMPLATE_LIST_TEST_CASE("Every activation is its formula, for contiguous and str
             CHECK(y.scalar_type() == P::compute);
             CHECK(test::differs(y, want, test::tolerance<P>()) == "");
             CHECK(test::differs(run<op::Activate, E>(in.t(), act), want.t(), test::tolerance<P>()) == "");
+        }
+        CHECK(fallbacks.report().empty());
+    });
+}
+
+TEMPLATE_LIST_TEST_CASE("clamp(x) = min(max(x, low), high), of infinities too", "", test::Devices) {
+    if (!test::present<TestType>()) return;
+    in_every_precision([]<class P>() {
+        using E = Exec<TestType, P>;
+        constexpr double infinity = std::numeric_limits<double>::infinity();
+        const Tensor x = at::tensor({-infinity, -65000.0, -1.5, 0.0, 2.0, 65000.0, infinity, std::nan("")}, at::kDouble)
+                             .to(P::compute)
+                             .view({2, 4});
+        const Tensor there = x.to(test::place<TestType>());
+        const FallbackScope fallbacks;
+        for (const double most : {64504.0, 1.0}) {
+            const Tensor want = x.to(at::kDouble).clamp(-most, most), y = run<op::Clamp, E>(there, -most, most);
+            CHECK(y.scalar_type() == P::compute);
+            CHECK(test::differs(y, want, test::tolerance<P>()) == "");
+            CHECK(test::differs(run<op::Clamp, E>(there.t(), -most, most), want.t(), test::tolerance<P>()) == "");
         }
         CHECK(fallbacks.report().empty());
     });
