@@ -17,7 +17,7 @@ TEMPLATE_LIST_TEST_CASE("a decoder takes a prompt whole or in pieces, then token
     CHECK_FALSE(d.facts().encoder_decoder);
     CHECK(d.facts().context == 64);
     CHECK(d.facts().vocab_size == 24);
-    CHECK(d.facts().eos_token_id == 2);
+    CHECK(d.facts().eos_token_id == std::vector<std::int64_t>{2});
     CHECK(d.device() == test::place<TestType>());
     CHECK(d.length() == 0);
     const Tensor ids = test::random_ids({2, 7}, 24, 3);

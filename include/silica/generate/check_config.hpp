@@ -100,7 +100,7 @@ inline void check(const GenerationConfig& c, const DecoderFacts& facts) {
         throw InputError("num_return_sequences is " + std::to_string(n) + ", num_beams " + std::to_string(beams) + ".",
                          "ask for as many texts as there are beams, or fewer.");
     }
-    if (c.exponential_decay_length_penalty && !c.eos_token_id)
+    if (c.exponential_decay_length_penalty && (!c.eos_token_id || c.eos_token_id->empty()))
         throw InputError("exponential_decay_length_penalty needs an end token.", "set eos_token_id.");
 
     R::ids("eos_token_id", c.eos_token_id, facts.vocab_size);

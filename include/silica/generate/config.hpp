@@ -67,7 +67,7 @@ struct GenerationConfig {
     std::optional<bool> remove_invalid_values = {};                             ///< NaN to 0, infinities to the largest
     std::optional<bool> renormalize_logits = {};                                ///< log-softmax at the end
     std::optional<std::int64_t> bos_token_id = {};                              ///< what an empty prompt starts with
-    std::optional<std::vector<std::int64_t>> eos_token_id = {};                 ///< one or several
+    std::optional<std::vector<std::int64_t>> eos_token_id = {};                 ///< one or several; {}: none
     std::optional<std::int64_t> pad_token_id = {};                              ///< the first eos
     std::optional<std::int64_t> decoder_start_token_id = {};                    ///< bos
     std::optional<std::int64_t> prefill_chunk_size = {};                        ///< 2048; 0: prompts whole

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace silica::generate {
 
@@ -23,8 +24,8 @@ struct DecoderFacts {
     bool encoder_decoder = false;                  ///< the prompt goes through an encoder, the text starts apart from it
     std::optional<std::int64_t> context = {};      ///< most positions of the decoder, where they are limited
     std::optional<std::int64_t> vocab_size = {};   ///< tokens that can be fed
-    std::optional<std::int64_t> bos_token_id = {}, eos_token_id = {}, pad_token_id = {},
-        decoder_start_token_id = {};  ///< defaults of the family, for checkpoints that state none
+    std::vector<std::int64_t> eos_token_id = {};   ///< of config.json or the family, as the next three
+    std::optional<std::int64_t> bos_token_id = {}, pad_token_id = {}, decoder_start_token_id = {};
 };
 
 /// One caller's decoding: the model and a state. Logits are (rows, vocabulary) on the device, of the next token.

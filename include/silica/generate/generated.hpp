@@ -23,6 +23,12 @@ enum class Finish {
     cancelled     ///< the callback said so
 };
 
+/// "eos", "stop_string", ...
+[[nodiscard]] constexpr std::string_view name_of(Finish finish) {
+    constexpr std::string_view names[] = {"eos", "stop_string", "length", "time", "cancelled"};
+    return names[static_cast<std::size_t>(finish)];
+}
+
 /// A token that was written.
 struct Token {
     std::int64_t row = 0;       ///< of the batch

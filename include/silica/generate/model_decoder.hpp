@@ -25,17 +25,16 @@ DecoderFacts facts_of(const typename Arch::Config& config) {
     if constexpr (requires { Arch::encoder_decoder; }) facts.encoder_decoder = Arch::encoder_decoder;
     if constexpr (requires { Arch::context(config); }) facts.context = Arch::context(config);
     if constexpr (requires { config.vocab_size; }) facts.vocab_size = config.vocab_size;
-    const auto take = [](std::optional<std::int64_t>& to, const auto& from) {
-        if constexpr (requires { std::optional<std::int64_t>(from); })
-            to = from;
-        else if (!from.empty())  // a list
-            to = from.front();
-    };
-    if constexpr (requires { config.bos_token_id; }) take(facts.bos_token_id, config.bos_token_id);
-    if constexpr (requires { config.eos_token_id; }) take(facts.eos_token_id, config.eos_token_id);
-    if constexpr (requires { config.pad_token_id; }) take(facts.pad_token_id, config.pad_token_id);
+    if constexpr (requires { config.bos_token_id; }) facts.bos_token_id = config.bos_token_id;
+    if constexpr (requires { config.pad_token_id; }) facts.pad_token_id = config.pad_token_id;
     if constexpr (requires { config.decoder_start_token_id; })
-        take(facts.decoder_start_token_id, config.decoder_start_token_id);
+        facts.decoder_start_token_id = config.decoder_start_token_id;
+    if constexpr (requires { facts.eos_token_id = config.eos_token_id; })
+        facts.eos_token_id = config.eos_token_id;
+    else if constexpr (requires { facts.eos_token_id = {*config.eos_token_id}; }) {
+        if (config.eos_token_id) facts.eos_token_id = {*config.eos_token_id};
+    } else if constexpr (requires { facts.eos_token_id = {config.eos_token_id}; })
+        facts.eos_token_id = {config.eos_token_id};
     return facts;
 }
 

@@ -119,7 +119,7 @@ inline std::size_t length_limit(const GenerationConfig& c, const DecoderFacts& f
 /// A call as a plan. InputError for whatever is wrong with it.
 [[nodiscard]] inline Plan plan(const DecoderFacts& facts, const Prompt& prompt, GenerationConfig c) {
     if (!c.bos_token_id) c.bos_token_id = facts.bos_token_id;
-    if (!c.eos_token_id && facts.eos_token_id) c.eos_token_id = {*facts.eos_token_id};
+    if (!c.eos_token_id && !facts.eos_token_id.empty()) c.eos_token_id = facts.eos_token_id;
     if (!c.pad_token_id) c.pad_token_id = facts.pad_token_id;
     if (!c.decoder_start_token_id) c.decoder_start_token_id = facts.decoder_start_token_id;
     check(c, facts);

@@ -11,6 +11,7 @@
 #include "silica/generate/processors/warpers.hpp"
 #include "silica/generate/scores.hpp"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -66,7 +67,7 @@ private:
 
     /// Beams keep a token more than there are ends, so that one of them goes on.
     void add_warpers(const GenerationConfig& c, std::int64_t ends) {
-        const std::int64_t keep = c.num_beams.value_or(1) > 1 ? (c.eos_token_id ? ends + 1 : 2) : 1;
+        const std::int64_t keep = c.num_beams.value_or(1) > 1 ? std::max<std::int64_t>(ends, 1) + 1 : 1;
         if (differs(c.temperature, 1)) add(temperature(*c.temperature));
         if (c.top_h) add(top_h(*c.top_h));
         if (const auto k = c.top_k.value_or(50); k != 0) add(top_k(k, keep));

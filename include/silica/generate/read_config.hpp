@@ -61,8 +61,11 @@ inline GenerationConfig from_json(const Json& json, const std::string& file) {
 /// not implemented and asks for something (num_beam_groups, penalty_alpha, ...).
 [[nodiscard]] inline GenerationConfig read_generation_config(const std::filesystem::path& directory) {
     std::error_code ignored;
-    if (const auto file = directory / "generation_config.json"; std::filesystem::exists(file, ignored))
-        return detail::from_json(checkpoint::read_json_file(directory, "generation_config.json"), file.string());
+    if (const auto file = directory / "generation_config.json"; std::filesystem::exists(file, ignored)) {
+        auto config = detail::from_json(checkpoint::read_json_file(directory, "generation_config.json"), file.string());
+        if (!config.eos_token_id) config.eos_token_id.emplace();  // none, whatever config.json says
+        return config;
+    }
     const auto file = directory / "config.json";
     if (!std::filesystem::exists(file, ignored)) return {};
     const Json json = checkpoint::read_json_file(directory, "config.json");

@@ -65,8 +65,9 @@ private:
             tokens_.pop_back();
         }
         constexpr std::string_view replacement = "\xEF\xBF\xBD";
-        if (all.ends_with(replacement)) n = std::min(n, all.size() - replacement.size());
-        return n;
+        auto end = all.size();
+        while (std::string_view(all).substr(0, end).ends_with(replacement)) end -= replacement.size();
+        return std::min(n, end);
     }
 
     /// Where all is final, tokens far back are not decoded again; some stay, since a text's first token is decoded apart.

@@ -70,8 +70,8 @@ inline Processor eta_cutoff(double eta, std::int64_t keep) {
 
 /// Of the 100 most likely the first whose terms of the entropy make up `share` of it. Baghaei Potraghloo et al. 2025,
 /// https://arxiv.org/abs/2509.02510. Followed: TopHLogitsWarper.
-inline Processor top_h(double share) {
-    return [share](Scores scores, const Row&) {
+inline Processor top_h(double top) {
+    return [share = static_cast<float>(top)](Scores scores, const Row&) {
         const auto n = std::min<std::size_t>(100, scores.size());
         std::vector<std::size_t> order(scores.size());
         std::iota(order.begin(), order.end(), std::size_t{0});
@@ -80,11 +80,12 @@ inline Processor top_h(double share) {
         std::vector<float> log_p;
         for (std::size_t i = 0; i < n; ++i) log_p.push_back(scores[order[i]]);
         log_softmax(log_p);
-        const auto limit = static_cast<float>(static_cast<double>(entropy(log_p)) * share);
+        const float limit = entropy(log_p) * share;
         double sum = 0;
         std::vector<std::pair<std::size_t, float>> kept;
         for (std::size_t i = 0; i < n; ++i) {
-            sum -= static_cast<double>(log_p[i] * std::exp(log_p[i]));  // NaN from the first that cannot be: none after it
+            const float p = std::exp(log_p[i]);
+            sum -= static_cast<double>(p * std::log(p));  // NaN where p is 0: none after it
             if (i == 0 || static_cast<float>(sum) <= limit) kept.emplace_back(order[i], scores[order[i]]);
         }
         std::ranges::fill(scores, forbidden);
