@@ -180,7 +180,7 @@ TEST_CASE("A checkpoint in half precision loads into every precision") {
                 if constexpr (std::is_same_v<P, Fp32>)
                     CHECK(test::differs(got, want.last_hidden_state, 1e-5) == "");
                 else
-                    CHECK(test::relative_error(got, want.last_hidden_state) <= verified<P>);
+                    CHECK(test::relative_error(got, want.last_hidden_state) <= test::verified<P>);
             });
         });
     }

@@ -134,8 +134,12 @@ template <class P>
 inline constexpr double verified = std::is_same_v<P, precision::Fp16> ? 5e-3 : 4e-2;
 
 /// Judges outputs as `silica verify` does, against values in float32.
+///
+/// The values were computed on a CPU. CUDA sums in another order: transformers itself is up to 1.4e-5 off there, beside
+/// 1e-5 (H100, LibTorch 2.11, TF32 off: one of the 4800 logits of bert/masked_lm_untied), so CUDA has twice as much.
 template <class P, class Outputs>
 void check(const Reference& reference, const Outputs& out, c10::Device home) {
+    const double slack = home.is_cuda() ? 2 : 1;
     reference.compare(out, [&](std::string_view field, const Tensor& got, const Tensor& want) {
         CAPTURE(field);
         REQUIRE(got.defined() == want.defined());
@@ -143,7 +147,7 @@ void check(const Reference& reference, const Outputs& out, c10::Device home) {
         CHECK(got.device() == home);
         CHECK(got.scalar_type() == P::compute);
         if constexpr (std::is_same_v<P, precision::Fp32>) {
-            CHECK(differs(got, want, reference.number("atol"), reference.number("rtol")) == "");
+            CHECK(differs(got, want, slack * reference.number("atol"), slack * reference.number("rtol")) == "");
         } else {
             REQUIRE(got.sizes() == want.sizes());
             CHECK(relative_error(got, want) <= verified<P>);
