@@ -112,9 +112,9 @@ TEST_CASE("each row of a batch is what it is alone", "[generate]") {
     generate::ModelDecoder decoder(model);
     const Tensor ids = at::tensor({0, 0, 7, 9, 0, 1, 2, 3, 5, 6, 8, 11}, at::kLong).view({3, 4});
     const Tensor mask = at::tensor({0, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1}, at::kLong).view({3, 4});
-    for (const auto& config : {GenerationConfig{.max_new_tokens = 20},
-                               GenerationConfig{.max_new_tokens = 20, .repetition_penalty = 1.5},
-                               GenerationConfig{.max_new_tokens = 20, .num_beams = 3}}) {
+    for (const auto& config :
+         {GenerationConfig{.max_new_tokens = 20}, GenerationConfig{.max_new_tokens = 20, .repetition_penalty = 1.5},
+          GenerationConfig{.max_new_tokens = 20, .num_beams = 3}}) {
         const auto batch = complete(decoder, {ids, mask}, config);
         CHECK(batch.prompt_tokens == 9);
         for (std::int64_t r = 0; r < 3; ++r) {
@@ -126,7 +126,8 @@ TEST_CASE("each row of a batch is what it is alone", "[generate]") {
     }
 }
 
-TEMPLATE_LIST_TEST_CASE("the callback is told every token, its text, and how a row ended", "[generate]", test::Devices) {
+TEMPLATE_LIST_TEST_CASE("the callback is told every token, its text, and how a row ended", "[generate]",
+                        test::Devices) {
     if (!test::present<TestType>()) return;
     const auto model = test::toy<TestType>({.eos_token_id = 4});
     generate::ModelDecoder decoder(model);
@@ -244,7 +245,8 @@ TEST_CASE("wrong prompts and parameters are said, with what to do", "[generate]"
     says({ids}, {.frequency_penalty = INFINITY}, "frequency_penalty is inf");
     says({ids}, {.presence_penalty = NAN}, "presence_penalty is nan");
     says({ids}, {.no_repeat_ngram_size = -1}, "no_repeat_ngram_size is -1");
-    says({ids}, {.do_sample = true, .temperature = 0.0}, "temperature is 0. Remedy: a number over 0 is needed; for the");
+    says({ids}, {.do_sample = true, .temperature = 0.0},
+         "temperature is 0. Remedy: a number over 0 is needed; for the");
     says({ids}, {.do_sample = true, .temperature = -1.0}, "temperature is -1");
     says({ids}, {.do_sample = true, .top_k = -1}, "top_k is -1");
     says({ids}, {.do_sample = true, .top_p = 1.5}, "top_p is 1.5");
@@ -266,7 +268,8 @@ TEST_CASE("wrong prompts and parameters are said, with what to do", "[generate]"
     says({ids}, {.exponential_decay_length_penalty = generate::LengthDecay{1, 1.5}}, "needs an end token");
     std::vector<std::int64_t> all;
     for (std::int64_t i = 0; i < 24; ++i) all.push_back(i);
-    says({ids}, {.do_sample = true, .suppress_tokens = all}, "The scores of row 0 are not numbers, or forbid every token");
+    says({ids}, {.do_sample = true, .suppress_tokens = all},
+         "The scores of row 0 are not numbers, or forbid every token");
     // Sampling keys matter with do_sample only: many checkpoints state a temperature of 0 beside do_sample false.
     CHECK_NOTHROW(complete(decoder, {ids}, {.do_sample = false, .temperature = 0.0}));
 }

@@ -20,7 +20,8 @@ GenerationConfig read(const std::string& text, const std::string& name = "genera
 }  // namespace
 
 TEST_CASE("every key of generation_config.json is read", "[generate]") {
-    const auto c = read(R"({"max_length": 100, "max_new_tokens": 7, "min_length": 2, "min_new_tokens": 3, "max_time": 1.5,
+    const auto c =
+        read(R"({"max_length": 100, "max_new_tokens": 7, "min_length": 2, "min_new_tokens": 3, "max_time": 1.5,
         "stop_strings": ["a", "b"], "do_sample": true, "num_beams": 4, "early_stopping": "never", "length_penalty": 2,
         "num_return_sequences": 2, "temperature": 0.5, "top_k": 5, "top_p": 0.9, "min_p": 0.1, "top_h": 0.4,
         "typical_p": 0.8, "epsilon_cutoff": 0.01, "eta_cutoff": 0.02, "repetition_penalty": 1.1,

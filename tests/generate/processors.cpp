@@ -47,7 +47,8 @@ std::vector<float> processed(const GenerationConfig& c, std::vector<float> score
 }  // namespace
 
 TEST_CASE("processors do to awkward scores what transformers' do", "[generate]") {
-    const Json golden = checkpoint::read_json_document(std::string(SILICA_TESTS_DIR) + "/golden/generate", "processors.json");
+    const Json golden =
+        checkpoint::read_json_document(std::string(SILICA_TESTS_DIR) + "/golden/generate", "processors.json");
     std::vector<std::vector<std::int64_t>> ids;
     read_json(ids, *golden.find("ids"), "ids");
     std::size_t checked = 0;
@@ -78,7 +79,8 @@ TEST_CASE("processors do to awkward scores what transformers' do", "[generate]")
             std::vector<double> want;
             if (const Json* sums = c.find("sums")) {
                 read_json(want, sums->array()[r], "sums");
-                const double count = static_cast<double>(got.size()), sum = std::accumulate(got.begin(), got.end(), 0.0);
+                const double count = static_cast<double>(got.size()),
+                             sum = std::accumulate(got.begin(), got.end(), 0.0);
                 const double squares = std::inner_product(got.begin(), got.end(), got.begin(), 0.0);
                 got = {count, sum, squares};
             } else {
@@ -111,8 +113,14 @@ TEST_CASE("the repetition penalty leaves padding out, and meets a token once", "
 
 TEST_CASE("processors that are off are not there", "[generate]") {
     CHECK(Processors(GenerationConfig{}, 5, 25).empty());
-    CHECK(Processors({.min_length = 5, .temperature = 0.1, .top_k = 3, .top_p = 0.5, .repetition_penalty = 1.0,
-                      .frequency_penalty = 0.0, .no_repeat_ngram_size = 0, .eos_token_id = {{3}}},
+    CHECK(Processors({.min_length = 5,
+                      .temperature = 0.1,
+                      .top_k = 3,
+                      .top_p = 0.5,
+                      .repetition_penalty = 1.0,
+                      .frequency_penalty = 0.0,
+                      .no_repeat_ngram_size = 0,
+                      .eos_token_id = {{3}}},
                      5, 25)
               .empty());
     CHECK_FALSE(Processors({.do_sample = true}, 5, 25).empty());

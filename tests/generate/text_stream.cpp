@@ -40,7 +40,9 @@ TEST_CASE("a character comes with its last byte", "[generate]") {
     // The half of a character at the end is U+FFFD, where the text ends with it.
     CHECK(stream.push(0xF0).empty());
     CHECK(stream.pending() == "\xEF\xBF\xBD");
-    CHECK(stream.push('b') == "\xEF\xBF\xBD" "b");
+    CHECK(stream.push('b') ==
+          "\xEF\xBF\xBD"
+          "b");
 }
 
 TEST_CASE("long texts are not decoded again and again", "[generate]") {

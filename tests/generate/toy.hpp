@@ -1,6 +1,6 @@
 #pragma once
-/// A network so small that its text can be foreseen: the logits depend on the last two tokens and on how many there were.
-/// tests/golden/make_generate.py has the same one in Python, for transformers' generate.
+/// A network so small that its text can be foreseen: the logits depend on the last two tokens and on how many there
+/// were. tests/golden/make_generate.py has the same one in Python, for transformers' generate.
 
 #include <optional>
 #include <string>

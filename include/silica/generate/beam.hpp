@@ -1,6 +1,6 @@
 #pragma once
-/// Beam search, and sampling with beams. Followed: transformers 5.23, generation/utils.py, _beam_search and the functions
-/// above it; scores are float32 as there.
+/// Beam search, and sampling with beams. Followed: transformers 5.23, generation/utils.py, _beam_search and the
+/// functions above it; scores are float32 as there.
 
 #include "silica/generate/decoder.hpp"
 #include "silica/generate/plan.hpp"
@@ -24,14 +24,16 @@ inline constexpr float out_of_the_question = -1e9F;
 /// A text that is followed, or was finished.
 struct Beam {
     std::vector<std::int64_t> ids;
-    float score = 0;        ///< log p; of a finished one divided by length^penalty
-    std::size_t from = 0;   ///< the beam that it continues
+    float score = 0;       ///< log p; of a finished one divided by length^penalty
+    std::size_t from = 0;  ///< the beam that it continues
     bool finished = false;
 };
 
 /// The indices of the `k` largest, largest first, of equals the first.
 inline std::vector<std::size_t> largest(std::span<const float> values, std::size_t k) {
-    const auto before = [&](std::size_t a, std::size_t b) { return values[a] > values[b] || (values[a] == values[b] && a < b); };
+    const auto before = [&](std::size_t a, std::size_t b) {
+        return values[a] > values[b] || (values[a] == values[b] && a < b);
+    };
     std::vector<std::size_t> heap;  // the last of them on top
     for (std::size_t i = 0; i < values.size(); ++i) {
         if (heap.size() == k) {
@@ -120,7 +122,8 @@ private:
         const auto reach = static_cast<double>((to_the_end ? max_length_ : length) - start_);
         const float best = running.front().score / static_cast<float>(std::pow(reach, penalty_));
         const float worst = std::ranges::min(done, {}, &Beam::score).score;
-        return std::ranges::any_of(done, [&](const Beam& b) { return best > (b.finished ? worst : out_of_the_question); });
+        return std::ranges::any_of(done,
+                                   [&](const Beam& b) { return best > (b.finished ? worst : out_of_the_question); });
     }
 
     /// Without replacement, with the probabilities softmax(scores): the largest of score + Gumbel noise (Kool et al.
@@ -129,7 +132,8 @@ private:
         std::vector<float> noisy(scores.begin(), scores.end());
         for (std::size_t i = 0; i < noisy.size(); ++i) {
             if (noisy[i] != forbidden)
-                noisy[i] = static_cast<float>(static_cast<double>(noisy[i]) + random.gumbel(static_cast<std::uint32_t>(i)));
+                noisy[i] =
+                    static_cast<float>(static_cast<double>(noisy[i]) + random.gumbel(static_cast<std::uint32_t>(i)));
         }
         return largest(noisy, keep_);
     }
@@ -209,16 +213,17 @@ inline Generated beam_search(Decoder& decoder, Plan plan, const Hooks& hooks) {
                 processors(row, plan.row(r));
                 for (float& s : row) s += all[b].running[i].score;
             }
-            const Random random(plan.config.seed.value_or(0), static_cast<std::uint32_t>(b),
-                                place);
+            const Random random(plan.config.seed.value_or(0), static_cast<std::uint32_t>(b), place);
             all[b].step({scores.row(b * n).data(), n * vocab}, vocab, hits,
                         plan.config.do_sample.value_or(false) ? &random : nullptr);
         }
-        const bool full = plan.config.early_stopping == EarlyStopping::yes && std::ranges::all_of(all, &detail::Beams::full);
+        const bool full =
+            plan.config.early_stopping == EarlyStopping::yes && std::ranges::all_of(all, &detail::Beams::full);
         if (std::ranges::none_of(all, &detail::Beams::improvable) || full ||
             std::ranges::all_of(all, &detail::Beams::all_hit))
             break;
-        Tensor from = at::empty({plan.rows}, c10::ScalarType::Long), ids = at::empty({plan.rows}, c10::ScalarType::Long);
+        Tensor from = at::empty({plan.rows}, c10::ScalarType::Long),
+               ids = at::empty({plan.rows}, c10::ScalarType::Long);
         for (std::size_t r = 0; r < batch * n; ++r) {
             const auto& beam = all[r / n].running[r % n];
             from.mutable_data_ptr<std::int64_t>()[r] = static_cast<std::int64_t>(r / n * n + beam.from);

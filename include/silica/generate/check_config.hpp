@@ -27,16 +27,21 @@ struct Ranges {
         throw InputError(std::string(key) + " is " + text.str() + ".", remedy);
     }
     static void at_least(std::string_view key, const std::optional<std::int64_t>& value, std::int64_t least) {
-        require(key, value, [&](auto v) { return v >= least; }, least == 0 ? "0 or more is needed." : "1 or more is needed.");
+        require(
+            key, value, [&](auto v) { return v >= least; },
+            least == 0 ? "0 or more is needed." : "1 or more is needed.");
     }
     static void positive(std::string_view key, const std::optional<double>& value, const char* remedy) {
-        require(key, value, [](double v) { return v > 0 && std::isfinite(v); }, remedy);
+        require(
+            key, value, [](double v) { return v > 0 && std::isfinite(v); }, remedy);
     }
     static void share(std::string_view key, const std::optional<double>& value) {
-        require(key, value, [](double v) { return v >= 0 && v <= 1; }, "a number from 0 to 1 is needed.");
+        require(
+            key, value, [](double v) { return v >= 0 && v <= 1; }, "a number from 0 to 1 is needed.");
     }
     static void finite(std::string_view key, const std::optional<double>& value) {
-        require(key, value, [](double v) { return std::isfinite(v); }, "a finite number is needed.");
+        require(
+            key, value, [](double v) { return std::isfinite(v); }, "a finite number is needed.");
     }
     /// InputError for ids that the vocabulary does not have; without a vocabulary, for negative ones.
     static void ids(std::string_view key, const std::optional<std::vector<std::int64_t>>& ids,
@@ -85,13 +90,17 @@ inline void check(const GenerationConfig& c, const DecoderFacts& facts) {
         R::at_least("top_k", c.top_k, 0);
         R::share("top_p", c.top_p);
         R::share("min_p", c.min_p);
-        R::require("top_h", c.top_h, [](double v) { return v > 0 && v <= 1; }, "a number over 0, at most 1, is needed.");
-        R::require("typical_p", c.typical_p, [](double v) { return v > 0 && v <= 1; },
-                   "a number over 0, at most 1, is needed.");
-        R::require("epsilon_cutoff", c.epsilon_cutoff, [](double v) { return v >= 0 && v < 1; },
-                   "a number from 0 to below 1 is needed.");
-        R::require("eta_cutoff", c.eta_cutoff, [](double v) { return v >= 0 && v < 1; },
-                   "a number from 0 to below 1 is needed.");
+        R::require(
+            "top_h", c.top_h, [](double v) { return v > 0 && v <= 1; }, "a number over 0, at most 1, is needed.");
+        R::require(
+            "typical_p", c.typical_p, [](double v) { return v > 0 && v <= 1; },
+            "a number over 0, at most 1, is needed.");
+        R::require(
+            "epsilon_cutoff", c.epsilon_cutoff, [](double v) { return v >= 0 && v < 1; },
+            "a number from 0 to below 1 is needed.");
+        R::require(
+            "eta_cutoff", c.eta_cutoff, [](double v) { return v >= 0 && v < 1; },
+            "a number from 0 to below 1 is needed.");
     }
     if (const auto n = c.num_return_sequences.value_or(1); n > 1 && !sample && beams == 1) {
         throw InputError("num_return_sequences is " + std::to_string(n) + ", but the most likely text is one.",

@@ -31,11 +31,11 @@ enum class Finish {
 
 /// A token that was written.
 struct Token {
-    std::int64_t row = 0;       ///< of the batch
-    std::int64_t index = 0;     ///< how many this row wrote before
+    std::int64_t row = 0;    ///< of the batch
+    std::int64_t index = 0;  ///< how many this row wrote before
     std::int64_t id = 0;
-    std::string_view text = {};            ///< text that became final with it; whole characters, often empty
-    std::optional<Finish> finish = {};     ///< of the last token of a row
+    std::string_view text = {};         ///< text that became final with it; whole characters, often empty
+    std::optional<Finish> finish = {};  ///< of the last token of a row
 };
 
 /// What the caller adds. All of it may be absent.

@@ -52,8 +52,9 @@ struct arch_of<Model<Arch, D, P, L>> {
 template <class M>
 class ModelDecoder final : public Decoder {
     using Arch = typename detail::arch_of<M>::type;
-    static_assert(writes_text<M>, "this architecture does not write text. Remedy: its Network needs make_state, "
-                                  "prefill and step; see Generative in silica/arch/concept.hpp.");
+    static_assert(writes_text<M>,
+                  "this architecture does not write text. Remedy: its Network needs make_state, "
+                  "prefill and step; see Generative in silica/arch/concept.hpp.");
 
 public:
     explicit ModelDecoder(const M& model, StepOptions options = {})

@@ -23,12 +23,12 @@ struct Plan {
     GenerationConfig config;  ///< with the family's special tokens where it had none
     Prompt prompt;            ///< on the CPU, a row for each text that is followed
     std::int64_t batch = 0, rows = 0;
-    std::size_t start = 0, max_length = 0;            ///< tokens of a row before the first new one, and at the end
-    std::vector<std::vector<std::int64_t>> history;   ///< (rows) tokens of the decoder so far, padding included
-    std::vector<std::size_t> padding;                 ///< (rows) of these, padding
-    std::vector<std::vector<std::int64_t>> encoder;   ///< (rows) the encoder's text; of a decoder alone, its prompt
-    std::vector<std::int64_t> ends;                   ///< end tokens
-    std::int64_t pad = 0;                             ///< what rows that ended are filled with
+    std::size_t start = 0, max_length = 0;           ///< tokens of a row before the first new one, and at the end
+    std::vector<std::vector<std::int64_t>> history;  ///< (rows) tokens of the decoder so far, padding included
+    std::vector<std::size_t> padding;                ///< (rows) of these, padding
+    std::vector<std::vector<std::int64_t>> encoder;  ///< (rows) the encoder's text; of a decoder alone, its prompt
+    std::vector<std::int64_t> ends;                  ///< end tokens
+    std::int64_t pad = 0;                            ///< what rows that ended are filled with
     std::int64_t prompt_tokens = 0;
 
     [[nodiscard]] Row row(std::size_t i) const { return {history[i], start, padding[i], encoder[i]}; }
@@ -40,7 +40,8 @@ inline std::vector<std::vector<std::int64_t>> rows_of(const Tensor& ids) {
     const Tensor host = ids.contiguous();
     const auto* id = host.const_data_ptr<std::int64_t>();
     std::vector<std::vector<std::int64_t>> rows;
-    for (std::int64_t r = 0; r < host.size(0); ++r) rows.emplace_back(id + r * host.size(1), id + (r + 1) * host.size(1));
+    for (std::int64_t r = 0; r < host.size(0); ++r)
+        rows.emplace_back(id + r * host.size(1), id + (r + 1) * host.size(1));
     return rows;
 }
 

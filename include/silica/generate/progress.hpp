@@ -90,7 +90,8 @@ public:
         const auto width = static_cast<std::int64_t>(tokens);
         Tensor all = at::full({static_cast<std::int64_t>(rows.size()), width}, fill, c10::ScalarType::Long);
         auto* id = all.mutable_data_ptr<std::int64_t>();
-        for (std::size_t r = 0; r < rows.size(); ++r) std::ranges::copy(rows[r], id + static_cast<std::int64_t>(r) * width);
+        for (std::size_t r = 0; r < rows.size(); ++r)
+            std::ranges::copy(rows[r], id + static_cast<std::int64_t>(r) * width);
         return all;
     }
 

@@ -47,7 +47,8 @@ inline void log_softmax(Scores scores) {
     if (scores.empty()) return;
     const float most = *std::ranges::max_element(scores);
     double sum = 0;
-    for (const float v : scores) sum += v == forbidden && most != forbidden ? 0.0 : static_cast<double>(std::exp(v - most));
+    for (const float v : scores)
+        sum += v == forbidden && most != forbidden ? 0.0 : static_cast<double>(std::exp(v - most));
     const auto log_sum = static_cast<float>(std::log(sum));
     for (float& v : scores) v = v - most - log_sum;
 }

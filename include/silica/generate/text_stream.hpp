@@ -70,7 +70,8 @@ private:
         return std::min(n, end);
     }
 
-    /// Where all is final, tokens far back are not decoded again; some stay, since a text's first token is decoded apart.
+    /// Where all is final, tokens far back are not decoded again; some stay, since a text's first token is decoded
+    /// apart.
     void forget(const std::string& all) {
         constexpr std::size_t few = 8;
         if (tokens_.size() < seam_ + few || all.empty()) return;
@@ -133,8 +134,8 @@ private:
     std::string held_;
 };
 
-/// Whether the text of `tokens` holds a stop string that its last token completes: for texts that are not followed token
-/// by token.
+/// Whether the text of `tokens` holds a stop string that its last token completes: for texts that are not followed
+/// token by token.
 [[nodiscard]] inline bool completes(const TextOf& text, const std::vector<std::string>& stops,
                                     std::span<const std::int64_t> tokens) {
     if (stops.empty() || tokens.empty()) return false;

@@ -75,8 +75,9 @@ inline Processor top_h(double top) {
         const auto n = std::min<std::size_t>(100, scores.size());
         std::vector<std::size_t> order(scores.size());
         std::iota(order.begin(), order.end(), std::size_t{0});
-        std::ranges::partial_sort(order, order.begin() + static_cast<std::ptrdiff_t>(n),
-                                  [&](auto a, auto b) { return scores[a] > scores[b] || (scores[a] == scores[b] && a < b); });
+        std::ranges::partial_sort(order, order.begin() + static_cast<std::ptrdiff_t>(n), [&](auto a, auto b) {
+            return scores[a] > scores[b] || (scores[a] == scores[b] && a < b);
+        });
         std::vector<float> log_p;
         for (std::size_t i = 0; i < n; ++i) log_p.push_back(scores[order[i]]);
         log_softmax(log_p);

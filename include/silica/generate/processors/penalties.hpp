@@ -48,8 +48,8 @@ inline Processor encoder_repetition_penalty(double penalty) {
     };
 }
 
-/// Takes `frequency` for each time that a token was written, and `presence` where it was written at all; the prompt does
-/// not count. Followed: OpenAI's parameters of these names, as vLLM applies them.
+/// Takes `frequency` for each time that a token was written, and `presence` where it was written at all; the prompt
+/// does not count. Followed: OpenAI's parameters of these names, as vLLM applies them.
 inline Processor frequency_penalty(double frequency, double presence) {
     return [f = static_cast<float>(frequency), p = static_cast<float>(presence)](Scores scores, const Row& row) {
         std::unordered_map<std::int64_t, int> times;

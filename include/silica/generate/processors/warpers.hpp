@@ -34,14 +34,16 @@ inline Processor top_k(std::int64_t k, std::int64_t keep) {
 /// The fewest of the most likely whose probabilities make up `p`; of equals the later ones. Holtzman et al. 2019,
 /// https://arxiv.org/abs/1904.09751. Followed: TopPLogitsWarper. What surely goes is not sorted.
 inline Processor top_p(double p, std::int64_t keep) {
-    return [limit = static_cast<float>(1 - p), keep = static_cast<std::size_t>(keep), order = std::vector<std::int64_t>()](
-               Scores scores, const Row&) mutable {
+    return [limit = static_cast<float>(1 - p), keep = static_cast<std::size_t>(keep),
+            order = std::vector<std::int64_t>()](Scores scores, const Row&) mutable {
         const auto probability = softmax(scores);
         const auto rises = [&](std::int64_t a, std::int64_t b) {
             const float x = scores[static_cast<std::size_t>(a)], y = scores[static_cast<std::size_t>(b)];
             return x < y || (x == y && a < b);
         };
-        const auto mass = [&](std::int64_t id) { return static_cast<double>(probability[static_cast<std::size_t>(id)]); };
+        const auto mass = [&](std::int64_t id) {
+            return static_cast<double>(probability[static_cast<std::size_t>(id)]);
+        };
         order.resize(scores.size());
         std::iota(order.begin(), order.end(), std::int64_t{0});
         // The tail is split off where it is certain to go: what it makes up together is not over the limit.
@@ -50,7 +52,8 @@ inline Processor top_p(double p, std::int64_t keep) {
         for (std::size_t n = 256; n < order.size(); n *= 8) {
             const auto split = order.end() - static_cast<std::ptrdiff_t>(n);
             std::nth_element(order.begin(), split, order.end(), rises);
-            const double below = std::accumulate(order.begin(), split, 0.0, [&](double s, auto id) { return s + mass(id); });
+            const double below =
+                std::accumulate(order.begin(), split, 0.0, [&](double s, auto id) { return s + mass(id); });
             if (static_cast<float>(below) > limit) continue;
             tail = below;
             top = split;
