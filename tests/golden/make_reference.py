@@ -2,13 +2,14 @@
 """Writes DIR/reference.safetensors: inputs and what transformers makes of them, for `silica verify DIR`.
 
     make_reference.py DIR [--class NAME] [--batch 4] [--tokens 24] [--seed 0] [--atol 1e-4] [--rtol 1e-4]
+    make_reference.py DIR --generate NEW_TOKENS      what generate() writes, greedy, prompts padded on the left
 
 Needs torch, transformers and safetensors; run by hand. The class is the one that `architectures` in config.json names,
 BertModel for the old BERT files that name none. Inputs are awkward on purpose: rows of different lengths, padded on the
 right and on the left, down to one token.
 
 The format: tensors `inputs.<field>` and `outputs.<field>` (`.<i>` for the items of a list), and the text metadata
-`format: silica-reference-1`, `task: forward`, `atol`, `rtol`.
+`format: silica-reference-1`, `task: forward`, `atol`, `rtol`; or `task: generate` and `max_new_tokens`.
 """
 import argparse
 import json
@@ -70,8 +71,16 @@ def wav2vec2(args, c):
     return {"input_values": values * mask, "attention_mask": mask}
 
 
-INPUTS = {"bert": bert, "llama": decoder, "qwen2": decoder, "t5": t5, "vit": image, "deit": image, "clip": clip,
+INPUTS = {"bert": bert, "llama": decoder, "mistral": decoder,
+          "qwen2": decoder, "t5": t5, "vit": image, "deit": image, "clip": clip,
           "whisper": whisper, "wav2vec2": wav2vec2}
+
+
+def left_padded(inputs):
+    """The same texts, each with its padding before it; what generate() is given."""
+    ids, mask = inputs["input_ids"], inputs["attention_mask"]
+    order = mask.argsort(dim=1, stable=True)
+    return {"input_ids": ids.gather(1, order), "attention_mask": mask.gather(1, order)}
 
 
 def flat(outputs):
@@ -93,6 +102,7 @@ def main():
     ap.add_argument("--seed", type=int, default=0)
     ap.add_argument("--atol", default="1e-4")
     ap.add_argument("--rtol", default="1e-4")
+    ap.add_argument("--generate", type=int, metavar="NEW_TOKENS")
     args = ap.parse_args()
     raw = json.loads((args.directory / "config.json").read_text())
     family = raw.get("model_type", "bert")
@@ -103,11 +113,17 @@ def main():
     model = cls.from_pretrained(args.directory, config=config, dtype=torch.float32).eval()
     torch.manual_seed(args.seed)
     inputs = INPUTS[family](args, config)
+    metadata = {"format": "silica-reference-1", "task": "forward", "atol": args.atol, "rtol": args.rtol}
     with torch.no_grad():
-        outputs = dict(flat(model(**inputs)))
+        if args.generate:
+            inputs = left_padded(inputs)
+            outputs = {"sequences": model.generate(**inputs, max_new_tokens=args.generate, do_sample=False)}
+            metadata |= {"task": "generate", "max_new_tokens": str(args.generate)}
+        else:
+            outputs = dict(flat(model(**inputs)))
     tensors = {f"inputs.{k}": v for k, v in inputs.items()} | {f"outputs.{k}": v for k, v in outputs.items()}
     save_file({k: v.contiguous().clone() for k, v in tensors.items()}, args.directory / "reference.safetensors",
-              {"format": "silica-reference-1", "task": "forward", "atol": args.atol, "rtol": args.rtol})
+              metadata)
     print(args.directory / "reference.safetensors", {k: tuple(v.shape) for k, v in tensors.items()})
 
 
