@@ -284,17 +284,23 @@ TEMPLATE_LIST_TEST_CASE("attention that is causal: query i sees the keys 0 to i"
     });
 }
 
-TEST_CASE("The CPU's fused kernels are used where LibTorch has oneDNN") {
+TEST_CASE("On the CPU weights stay as they are, and LibTorch's linear is not asked") {
     using K = Kernel<op::Linear, device::Cpu>;
-    const auto packed = K::pack(test::random({4, 8}, 1), std::nullopt);
-    CHECK(packed.blocked == device::onednn::packs(at::kFloat));
-    CHECK_FALSE(K::keep(test::random({4, 8}, 1), std::nullopt).blocked);
-    CHECK_FALSE(K::pack(at::empty({0, 8}), std::nullopt).blocked);
-    if (!device::onednn::packs(at::kFloat))
-        return test::skip("oneDNN's packed linear: this LibTorch or processor has none");
-    const test::OpInputs plain("aten::linear");
-    static_cast<void>(K::run(test::random({3, 8}, 2), packed));
-    CHECK(plain.calls().empty());
+    for (const at::ScalarType dtype : {at::kFloat, at::kHalf, at::kBFloat16}) {
+        const Tensor w = test::random({40, 24}, 1, dtype);
+        const auto packed = K::pack(w, std::nullopt);
+        CHECK(packed.unpack().weight.is_same(w));
+        const test::OpInputs plain("aten::linear");
+        for (const std::int64_t rows : {1, 8, 9, 100}) {
+            if (rows > 8 && device::cpu::isa::best() == device::cpu::isa::Isa::baseline) continue;
+            const Tensor x = test::random({rows, 24}, 2, dtype), r = test::random({rows, 40}, 3, dtype);
+            static_cast<void>(K::run(x, packed));
+            static_cast<void>(Kernel<op::LinearAdd, device::Cpu>::run(x, packed, r));
+            static_cast<void>(Kernel<op::LinearActivation, device::Cpu>::run(x, packed, Activation::gelu));
+            static_cast<void>(Kernel<op::LinearGated, device::Cpu>::run(x, packed, Activation::silu));
+        }
+        CHECK(plain.calls().empty());
+    }
 }
 
 // What each MPS kernel does beyond the plain ATen call. Looked at from LibTorch's side: what its ops were handed.

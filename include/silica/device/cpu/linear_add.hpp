@@ -1,5 +1,5 @@
 #pragma once
-/// Linear and residual sum on the CPU, in one pass over y.
+/// Linear and residual sum on the CPU: y meets the residual before it is rounded and written.
 
 #include "silica/device/cpu.hpp"
 #include "silica/device/cpu/packed_linear.hpp"
@@ -10,7 +10,6 @@ namespace silica {
 template <>
 struct Kernel<op::LinearAdd, device::Cpu> {
     static Tensor run(const Tensor& x, const device::cpu::PackedLinear& w, const Tensor& residual) {
-        if (w.blocked) return device::onednn::linear_add(x, w.weight, w.bias, residual);
         if (const Tensor y = w.product(x, {.residual = &residual}); y.defined()) return y;
         return w(x) + residual;
     }

@@ -1,8 +1,6 @@
 #pragma once
 /// The weights of Linear on the CPU, and the product with them: what the kernels of linear and its fused forms share.
 
-#include "silica/device/aten/activate.hpp"
-#include "silica/device/cpu/onednn.hpp"
 #include "silica/device/cpu/product.hpp"
 #include "silica/op/prepared.hpp"
 
@@ -21,24 +19,22 @@ struct After {
     const Tensor* residual = nullptr;  ///< added last; (..., out)
 };
 
-/// W (out, in), plain or in oneDNN's blocks.
+/// W (out, in), contiguous: as it lies in the file where it was mapped, and one copy where two ops share it.
 struct PackedLinear {
     Tensor weight;
     std::optional<Tensor> bias;
-    bool blocked = false;
 
-    [[nodiscard]] op::Plain unpack() const { return {blocked ? weight.to_dense() : weight, bias}; }
+    [[nodiscard]] op::Plain unpack() const { return {weight, bias}; }
 
     /// x W^T + b.
     [[nodiscard]] Tensor operator()(const Tensor& x) const {
-        if (blocked) return onednn::linear(x, weight, bias);
         const Tensor y = product(x, {});
         return y.defined() ? y : at::linear(x, weight, bias);
     }
 
     /// The product by our own kernels; undefined where they do not serve this type, layout or number of rows.
     [[nodiscard]] Tensor product(const Tensor& x, const After& after) const {
-        if (blocked || x.scalar_type() != weight.scalar_type() || x.dim() == 0 || !isa::has(after.act)) return {};
+        if (x.scalar_type() != weight.scalar_type() || x.dim() == 0 || !isa::has(after.act)) return {};
         switch (x.scalar_type()) {
             case c10::ScalarType::Float:
                 return product<float>(x, after);

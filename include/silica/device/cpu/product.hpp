@@ -67,24 +67,28 @@ void product_of_few(isa::Isa set, const Product<T>& p) {
     });
 }
 
-/// The product of many rows: x in panels, transposed; W in blocks that stay in the second cache.
+/// The product of many rows: x in panels, transposed; W in blocks that stay in the second cache while panels pass.
 template <class T>
 class ProductOfMany {
 public:
     ProductOfMany(isa::Isa set, const Product<T>& p)
         : set_(set),
           tiling_(isa::tiling<T>(set)),
+          in_place_(tiling_.pairs || std::is_same_v<T, float>),
           p_(p),
-          units_(tiling_.pairs ? (p.k + 1) / 2 : p.k),
-          lanes_(2 * tiling_.lanes),
-          most_columns_(p.gated ? most_rows / 2 : most_rows) {}
+          parts_(p.gated ? 2 : 1),
+          values_(tiling_.pairs ? 2 : 1),
+          units_((p.k + values_ - 1) / values_),
+          lanes_(tiling_.vectors * tiling_.lanes) {}
 
     void run() const {
         for (std::int64_t m = 0; m < p_.m; m += most_vectors) rows(m, std::min(p_.m, m + most_vectors));
     }
 
 private:
-    static constexpr std::int64_t most_rows = 96, most_units = 512, most_vectors = 512;
+    /// Rows of W (and U) in a block, its units, rows of x at a time; columns are handed out by `step`, which the rows of
+    /// every tile divide.
+    static constexpr std::int64_t most_rows = 96, most_units = 512, most_vectors = 512, step = 24;
 
     /// Rows [first, last) of y.
     void rows(std::int64_t first, std::int64_t last) const {
@@ -92,10 +96,10 @@ private:
         auto* x = scratch<0>(static_cast<std::size_t>(panels * lanes_ * units_));
         pack(x, first, last, panels);
 
-        const std::int64_t threads = at::get_num_threads(), tile = tiling_.rows;
-        const std::int64_t parts = std::clamp<std::int64_t>(p_.n / 48, 1, p_.n >= 768 * threads ? 4 * threads : threads);
-        const std::int64_t width = ((p_.n + parts - 1) / parts + tile - 1) / tile * tile;
-        const std::int64_t across = (p_.n + width - 1) / width;
+        // Columns are cut into several times as many parts as there are threads, and rows too when columns are few.
+        const std::int64_t threads = at::get_num_threads(), steps = (p_.n + step - 1) / step;
+        const std::int64_t cuts = std::min(steps, p_.n >= 768 * threads ? 4 * threads : threads);
+        const std::int64_t width = (steps + cuts - 1) / cuts * step, across = (p_.n + width - 1) / width;
         const std::int64_t down = std::clamp<std::int64_t>(threads / across, 1, panels);
         const std::int64_t height = (panels + down - 1) / down;
         std::atomic<std::int64_t> next{0};
@@ -103,26 +107,31 @@ private:
             for (std::int64_t task = next.fetch_add(1); task < across * down; task = next.fetch_add(1)) {
                 const std::int64_t n = task % across * width, q = task / across * height;
                 if (q >= panels) continue;
-                block(x + q * lanes_ * units_, first + q * lanes_, std::min(last, first + (q + height) * lanes_), n,
-                      std::min(p_.n, n + width));
+                part(x + q * lanes_ * units_, first + q * lanes_, std::min(last, first + (q + height) * lanes_), n,
+                     std::min(p_.n, n + width));
             }
         });
     }
 
+    /// Vectors of the panel that starts with row `first` of y.
+    [[nodiscard]] std::int64_t vectors(std::int64_t first, std::int64_t last) const {
+        return std::min(tiling_.vectors, (last - first + tiling_.lanes - 1) / tiling_.lanes);
+    }
+
     /// Rows [first, last) of x, in panels: for each panel its units, of each unit all rows.
     void pack(float* x, std::int64_t first, std::int64_t last, std::int64_t panels) const {
-        const std::int64_t piece = 256, pieces = (units_ + piece - 1) / piece, values = tiling_.pairs ? 2 : 1;
+        const std::int64_t piece = 64, pieces = (units_ + piece - 1) / piece;
         parallel_for(0, panels * pieces, 4, [&](std::int64_t begin, std::int64_t end) {
             for (std::int64_t i = begin; i < end; ++i) {
-                const std::int64_t panel = i / pieces, unit = i % pieces * piece, k = unit * values;
-                const std::int64_t row = first + panel * lanes_;
+                const std::int64_t panel = i / pieces, unit = i % pieces * piece, k = unit * values_;
+                const std::int64_t row = first + panel * lanes_, width = vectors(row, last) * tiling_.lanes;
                 const isa::TransposeArguments<T> a{p_.x + row * p_.ldx + k,
                                                    p_.ldx,
-                                                   std::min(lanes_, last - row),
-                                                   std::min(piece * values, p_.k - k),
-                                                   x + panel * lanes_ * units_ + unit * lanes_,
-                                                   lanes_,
-                                                   lanes_};
+                                                   std::min(width, last - row),
+                                                   std::min(piece * values_, p_.k - k),
+                                                   x + panel * lanes_ * units_ + unit * width,
+                                                   width,
+                                                   width};
                 if (tiling_.pairs)
                     isa::on<isa::Transpose<true>>(set_, &a);
                 else
@@ -132,64 +141,102 @@ private:
     }
 
     /// Rows [first, last) of y, from the panels x on, and columns [begin, end).
-    void block(const float* x, std::int64_t first, std::int64_t last, std::int64_t begin, std::int64_t end) const {
-        const std::int64_t panels = (last - first + lanes_ - 1) / lanes_, ldw = most_units + 16;
-        auto* const w = scratch<1>(static_cast<std::size_t>(most_rows * ldw));
-        auto* const c = scratch<2>(static_cast<std::size_t>(panels * most_rows * lanes_));
-        for (std::int64_t n = begin; n < end; n += most_columns_) {
-            const std::int64_t columns = std::min(most_columns_, end - n);
-            const std::int64_t padded = (columns + tiling_.rows - 1) / tiling_.rows * tiling_.rows;
-            const std::int64_t tiles = padded / tiling_.rows * (p_.gated ? 2 : 1);
+    void part(const float* x, std::int64_t first, std::int64_t last, std::int64_t begin, std::int64_t end) const {
+        const std::int64_t panels = (last - first + lanes_ - 1) / lanes_, most_columns = most_rows / parts_;
+        Block block;
+        block.c = scratch<2>(static_cast<std::size_t>(panels * most_rows * lanes_));
+        if (!in_place_) block.wide = scratch<1>(static_cast<std::size_t>(most_rows * most_units));
+        for (block.n = begin; block.n < end; block.n += most_columns) {
+            block.columns = std::min(most_columns, end - block.n);
+            block.padded = (block.columns + step - 1) / step * step;
             for (std::int64_t u = 0; u < units_; u += most_units) {
                 const std::int64_t units = std::min(most_units, units_ - u);
+                find(block, u, units);
                 const bool more = u + units < units_;
-                copy_weights(w, ldw, n, columns, padded, u, units);
-                Ahead ahead(*this, more ? n : n + columns, more ? u + units : 0, end, panels * tiles);
-                for (std::int64_t panel = 0; panel < panels; ++panel) {
-                    for (std::int64_t t = 0; t < tiles; ++t) {
-                        const auto [address, lines] = ahead.next();
-                        isa::tile(set_, tiling_.pairs,
-                                  {reinterpret_cast<const std::uint32_t*>(x + (panel * units_ + u) * lanes_),
-                                   reinterpret_cast<const std::uint32_t*>(w + t * tiling_.rows * ldw), ldw, units, 2,
-                                   c + (panel * most_rows + t * tiling_.rows) * lanes_, lanes_, u == 0, address,
-                                   lines});
-                    }
-                }
+                Ahead ahead(*this, more ? block.n : block.n + most_columns, more ? u + units : 0, end,
+                            panels * parts_ * ((block.columns + 5) / 6));
+                for (std::int64_t panel = 0; panel < panels; ++panel)
+                    tiles(block, x, panel, vectors(first + panel * lanes_, last), u, units, ahead);
             }
             for (std::int64_t panel = 0; panel < panels; ++panel)
-                finish(c + panel * most_rows * lanes_, first + panel * lanes_, last, n, columns, padded);
+                finish(block, panel, first + panel * lanes_, last);
         }
     }
 
-    /// Units [u, u + units) of the rows of W for columns [n, n + columns) of y, then those of U.
-    void copy_weights(float* w, std::int64_t ldw, std::int64_t n, std::int64_t columns, std::int64_t padded,
-                      std::int64_t u, std::int64_t units) const {
-        const std::int64_t k = tiling_.pairs ? 2 * u : u, count = std::min(tiling_.pairs ? 2 * units : units, p_.k - k);
-        for (std::int64_t part = 0; part < (p_.gated ? 2 : 1); ++part) {
-            for (std::int64_t r = 0; r < columns; ++r) {
-                const T* from = p_.w + (part * p_.n + n + r) * p_.k + k;
-                float* to = w + (part * padded + r) * ldw;
-                if (tiling_.pairs) {
-                    if (count % 2 != 0) to[units - 1] = 0;
-                    std::memcpy(to, from, static_cast<std::size_t>(count) * sizeof(T));
+    /// Columns [n, n + columns) of y in the making.
+    struct Block {
+        std::int64_t n = 0, columns = 0, padded = 0;
+        std::array<const char*, most_rows> w{};  ///< the rows of W, `padded` of them, then those of U
+        std::array<std::uint32_t, most_rows> odd{};
+        float *c = nullptr, *wide = nullptr;
+    };
+
+    /// Sets the rows of W, widened where they have to be. Rows beyond the last are that one again.
+    void find(Block& block, std::int64_t u, std::int64_t units) const {
+        for (std::int64_t part = 0; part < parts_; ++part) {
+            for (std::int64_t r = 0; r < block.padded; ++r) {
+                const std::int64_t column = std::min(r, block.columns - 1), i = part * block.padded + r;
+                const T* row = p_.w + (part * p_.n + block.n + column) * p_.k;
+                auto& w = block.w[static_cast<std::size_t>(i)];
+                if (in_place_) {
+                    w = reinterpret_cast<const char*>(row + u * values_);
                 } else {
-                    const isa::WidenArguments<T> a{from, count, to};
-                    isa::on<isa::Widen>(set_, &a);
+                    float* wide = block.wide + i * most_units;
+                    w = reinterpret_cast<const char*>(wide);
+                    const isa::WidenArguments<T> a{row + u, units, wide};
+                    if (r < block.columns) isa::on<isa::Widen>(set_, &a);
+                }
+                if (p_.k % values_ != 0 && u + units == units_) {  // the last unit is half a pair
+                    auto& odd = block.odd[static_cast<std::size_t>(i)];
+                    odd = 0;
+                    std::memcpy(&odd, row + p_.k - 1, sizeof(T));
                 }
             }
         }
     }
 
-    /// From the sums of one panel, [column][row], to y.
-    void finish(const float* c, std::int64_t first, std::int64_t last, std::int64_t n, std::int64_t columns,
-                std::int64_t padded) const {
+    class Ahead;
+
+    /// A panel of x and units [u, u + units), all rows of the block.
+    void tiles(const Block& block, const float* x, std::int64_t panel, std::int64_t vectors, std::int64_t u,
+               std::int64_t units, Ahead& ahead) const {
+        const std::int64_t width = vectors * tiling_.lanes, rows = tiling_.rows(vectors);
+        const bool odd = p_.k % values_ != 0 && u + units == units_;
+        const auto* const from = reinterpret_cast<const std::uint32_t*>(x) + panel * lanes_ * units_ + u * width;
+        for (std::int64_t part = 0; part < parts_; ++part) {
+            for (std::int64_t r = 0; r < block.columns; r += rows) {
+                const std::int64_t i = part * block.padded + r;
+                const auto [address, lines] = ahead.next();
+                isa::TileArguments a{from,   block.w.data() + i,
+                                     0,      odd ? units - 1 : units,
+                                     vectors, block.c + panel * most_rows * lanes_ + i * width,
+                                     u == 0, address,
+                                     lines};
+                isa::tile(set_, tiling_.pairs, a);
+                if (odd) {
+                    std::array<const char*, 8> last{};
+                    for (std::int64_t j = 0; j < rows; ++j)
+                        last[static_cast<std::size_t>(j)] =
+                            reinterpret_cast<const char*>(block.odd.data() + i + j);
+                    a.x = from + (units - 1) * width;
+                    a.w = last.data();
+                    a.units = 1, a.first = false, a.lines = 0;
+                    isa::tile(set_, tiling_.pairs, a);
+                }
+            }
+        }
+    }
+
+    /// From the sums of one panel, [row of W][row of x], to y.
+    void finish(const Block& block, std::int64_t panel, std::int64_t first, std::int64_t last) const {
         constexpr std::int64_t room = most_rows + 16;
-        alignas(64) float sums[32 * room];
-        const std::int64_t rows = std::min(lanes_, last - first), all = p_.gated ? 2 * padded : padded;
-        const isa::TransposeArguments<float> a{c, lanes_, all, rows, sums, room, (all + 3) / 4 * 4};
+        alignas(64) float sums[64 * room];
+        const std::int64_t rows = std::min(lanes_, last - first), width = vectors(first, last) * tiling_.lanes,
+                           all = parts_ * block.padded;
+        const isa::TransposeArguments<float> a{block.c + panel * most_rows * lanes_, width, all, rows, sums, room, all};
         isa::on<isa::Transpose<false>>(set_, &a);
         for (std::int64_t i = 0; i < rows; ++i)
-            p_.finish(set_, first + i, n, columns, sums + i * room, sums + i * room + padded);
+            p_.finish(set_, first + i, block.n, block.columns, sums + i * room, sums + i * room + block.padded);
     }
 
     /// The weights that come next, fetched into the cache bit by bit while the present ones are at work.
@@ -199,13 +246,13 @@ private:
             : steps_(steps) {
             if (n >= end) return;
             const Product<T>& p = of.p_;
-            const std::int64_t values = of.tiling_.pairs ? 2 : 1, k = u * values;
+            const std::int64_t k = u * of.values_;
             row_ = reinterpret_cast<const char*>(p.w + n * p.k + k);
             stride_ = p.k * static_cast<std::int64_t>(sizeof(T));
-            jump_ = (p.n - std::min(of.most_columns_, end - n)) * stride_;
-            rows_ = std::min(of.most_columns_, end - n);
-            all_ = rows_ * (p.gated ? 2 : 1);
-            lines_ = (std::min(most_units * values, p.k - k) * static_cast<std::int64_t>(sizeof(T)) + 63) / 64;
+            rows_ = std::min(most_rows / of.parts_, end - n);
+            jump_ = (p.n - rows_) * stride_;
+            all_ = rows_ * of.parts_;
+            lines_ = (std::min(most_units * of.values_, p.k - k) * static_cast<std::int64_t>(sizeof(T)) + 63) / 64;
         }
 
         /// Address and number of lines for one step.
@@ -223,8 +270,9 @@ private:
 
     isa::Isa set_;
     isa::Tiling tiling_;
+    bool in_place_;
     const Product<T>& p_;
-    std::int64_t units_, lanes_, most_columns_;
+    std::int64_t parts_, values_, units_, lanes_;
 };
 
 }  // namespace detail
@@ -232,7 +280,7 @@ private:
 /// Whether the product is computed here: many rows on a processor without AVX2 are better left to LibTorch.
 template <class T>
 bool computes(isa::Isa set, std::int64_t m) {
-    return m <= detail::few_rows || isa::tiling<T>(set).rows > 0;
+    return m <= detail::few_rows || isa::tiling<T>(set).vectors > 0;
 }
 
 /// Computes the product with instruction set `set`.

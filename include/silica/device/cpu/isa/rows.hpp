@@ -59,31 +59,38 @@ struct Transpose {
     [[gnu::always_inline]] static void run(const TransposeArguments<T>* a) {
         constexpr std::int64_t values = pairs ? 2 : 1;
         const std::int64_t units = (a->length + values - 1) / values;
-        for (std::int64_t r = 0; r < a->lanes; r += 4) {
-            const std::int64_t there = std::min<std::int64_t>(4, a->rows - r);
-            for (std::int64_t u = 0; u < units; u += 4) {
-                Floats<4> v[4] = {};
-                const T* p = a->x + r * a->ldx + u * values;
-                const std::int64_t left = a->length - u * values;
-                if (there == 4) {
-                    detail::four_units<pairs>(v[0], p, left);
-                    detail::four_units<pairs>(v[1], p + a->ldx, left);
-                    detail::four_units<pairs>(v[2], p + 2 * a->ldx, left);
-                    detail::four_units<pairs>(v[3], p + 3 * a->ldx, left);
-                } else {
-                    for (std::int64_t i = 0; i < there; ++i) detail::four_units<pairs>(v[i], p + i * a->ldx, left);
-                }
-                detail::transpose(v);
-                float* out = a->out + u * a->ldo + r;
-                if (units - u >= 4) {
-                    store<4>(out, v[0]);
-                    store<4>(out + a->ldo, v[1]);
-                    store<4>(out + 2 * a->ldo, v[2]);
-                    store<4>(out + 3 * a->ldo, v[3]);
-                } else {
-                    for (std::int64_t i = 0; i < units - u; ++i) store<4>(out + i * a->ldo, v[i]);
-                }
-            }
+        for (std::int64_t r = 0; r < a->lanes; r += 16) {  // what is written is a line of cache at a time
+            const std::int64_t end = std::min(r + 16, a->lanes);
+            for (std::int64_t u = 0; u < units; u += 4)
+                for (std::int64_t q = r; q < end; q += 4) square(*a, q, u, a->length - u * values, units - u);
+        }
+    }
+
+private:
+    /// Four rows by four units.
+    template <class T>
+    [[gnu::always_inline]] static void square(const TransposeArguments<T>& a, std::int64_t r, std::int64_t u,
+                                              std::int64_t values, std::int64_t units) {
+        Floats<4> v[4] = {};
+        const T* p = a.x + r * a.ldx + u * (pairs ? 2 : 1);
+        const std::int64_t there = std::min<std::int64_t>(4, a.rows - r);
+        if (there == 4) {
+            detail::four_units<pairs>(v[0], p, values);
+            detail::four_units<pairs>(v[1], p + a.ldx, values);
+            detail::four_units<pairs>(v[2], p + 2 * a.ldx, values);
+            detail::four_units<pairs>(v[3], p + 3 * a.ldx, values);
+        } else {
+            for (std::int64_t i = 0; i < there; ++i) detail::four_units<pairs>(v[i], p + i * a.ldx, values);
+        }
+        detail::transpose(v);
+        float* out = a.out + u * a.ldo + r;
+        if (units >= 4) {
+            store<4>(out, v[0]);
+            store<4>(out + a.ldo, v[1]);
+            store<4>(out + 2 * a.ldo, v[2]);
+            store<4>(out + 3 * a.ldo, v[3]);
+        } else {
+            for (std::int64_t i = 0; i < units; ++i) store<4>(out + i * a.ldo, v[i]);
         }
     }
 };

@@ -1,8 +1,8 @@
 #pragma once
 /// The inner loop of a product with many rows of x: a tile of rows of w times a panel of rows of x.
 ///
-/// The weights stay as the checkpoint has them. A few rows at a time are copied (and widened to float32 where the
-/// processor cannot multiply their type) to where they stay in cache, and meet all of x, which was transposed once.
+/// The weights are read where they lie (or widened to float32 first, where the processor cannot multiply their type);
+/// x was transposed once, so that a vector holds the same unit of several rows.
 
 #include "silica/device/cpu/isa/dots.hpp"
 
@@ -10,35 +10,41 @@ namespace silica::device::cpu::isa {
 
 /// How a product is cut on an instruction set.
 struct Tiling {
-    std::int64_t rows;   ///< of w in a tile
-    std::int64_t lanes;  ///< rows of x in a vector; a panel has one or two vectors
-    bool pairs;          ///< whether a unit of 32 bits is two bfloats, else a float
+    std::int64_t lanes;    ///< rows of x in a vector
+    std::int64_t vectors;  ///< vectors in a full panel; 0 where this product is left to LibTorch
+    bool pairs;            ///< whether a unit of 32 bits is two bfloats, else a float
+
+    /// Rows of w in a tile that meets this many vectors: what fits the registers, and less than the ways of a cache,
+    /// since rows are often a power of two apart.
+    [[nodiscard]] constexpr std::int64_t rows(std::int64_t of_vectors) const {
+        return lanes == 16 && of_vectors < 4 ? 8 : 6;
+    }
 };
 
-/// Of weights of type T; rows = 0 where this product is left to LibTorch.
+/// For weights of type T.
 template <class T>
 constexpr Tiling tiling(Isa set) {
     switch (set) {
         case Isa::avx512_bf16:
-            return {12, 16, std::is_same_v<T, c10::BFloat16>};
+            return {16, 4, std::is_same_v<T, c10::BFloat16>};
         case Isa::avx512:
-            return {12, 16, false};
+            return {16, 4, false};
         case Isa::avx2:
-            return {6, 8, false};
+            return {8, 2, false};
         case Isa::baseline:
             break;
     }
-    return {0, 4, false};
+    return {4, 0, false};
 }
 
-/// c[r][m] (+)= sum over u of w[r][u] x[u][m], where x has `vectors` vectors of lanes for each unit u.
-/// On the way, `lines` lines of cache from `ahead` on are fetched.
+/// c[r][m] (+)= sum over u of w[r][u] x[u][m], where x has `vectors` vectors of lanes for each unit u, c as many for each
+/// row. On the way, `lines` lines of cache from `ahead` on are fetched.
 struct TileArguments {
     const std::uint32_t* x;
-    const std::uint32_t* w;
-    std::int64_t ldw, units, vectors;
+    const char* const* w;  ///< the rows
+    std::int64_t skip;     ///< units of each row that come before the first one
+    std::int64_t units, vectors;
     float* c;
-    std::int64_t ldc;
     bool first;  ///< whether c is written, else added to
     const char* ahead;
     std::int64_t lines;
@@ -46,37 +52,21 @@ struct TileArguments {
 
 namespace detail {
 
-template <int W, int... C>
-[[gnu::always_inline]] inline void tile_row(Floats<W>* sums, const Floats<W>* x, const std::uint32_t* w,
-                                            std::integer_sequence<int, C...>) {
-    float f;
-    __builtin_memcpy(&f, w, sizeof f);
-    ((sums[C] += x[C] * f), ...);
+template <int W, class V, int... C>
+[[gnu::always_inline]] inline void units_of(V* v, const std::uint32_t* x, std::integer_sequence<int, C...>) {
+    ((v[C] = (V)*reinterpret_cast<const typename Lanes<W>::UAnywhere*>(x + C * W)), ...);
 }
-template <int W, int C, int... R>
-[[gnu::always_inline]] inline void tile_step(Floats<W>* sums, const std::uint32_t* x, const std::uint32_t* const* w,
-                                             std::int64_t ldw, std::integer_sequence<int, R...>) {
-    Floats<W> v[C];
-    __builtin_memcpy(v, x, sizeof v);
-    (tile_row<W>(sums + R * C, v, w[R / 3] + (R % 3) * ldw, Indices<C>{}), ...);
+template <int... R>
+[[gnu::always_inline]] inline void rows_of(const char** w, const TileArguments& a, std::integer_sequence<int, R...>) {
+    ((w[R] = a.w[R] + 4 * a.skip), ...);
 }
 template <int W, int... I>
-[[gnu::always_inline]] inline void read_vectors(Floats<W>* v, const float* p, std::integer_sequence<int, I...>) {
-    (load<W>(v[I], p + I * W), ...);
+[[gnu::always_inline]] inline void read_tile(Floats<W>* v, const float* c, std::integer_sequence<int, I...>) {
+    (load<W>(v[I], c + I * W), ...);
 }
 template <int W, int... I>
-[[gnu::always_inline]] inline void write_vectors(float* p, const Floats<W>* v, std::integer_sequence<int, I...>) {
-    (store<W>(p + I * W, v[I]), ...);
-}
-template <int W, int C, int... R>
-[[gnu::always_inline]] inline void read_tile(Floats<W>* v, const float* c, std::int64_t ldc,
-                                             std::integer_sequence<int, R...>) {
-    (read_vectors<W>(v + R * C, c + R * ldc, Indices<C>{}), ...);
-}
-template <int W, int C, int... R>
-[[gnu::always_inline]] inline void write_tile(float* c, std::int64_t ldc, const Floats<W>* v,
-                                              std::integer_sequence<int, R...>) {
-    (write_vectors<W>(c + R * ldc, v + R * C, Indices<C>{}), ...);
+[[gnu::always_inline]] inline void write_tile(float* c, const Floats<W>* v, std::integer_sequence<int, I...>) {
+    (store<W>(c + I * W, v[I]), ...);
 }
 [[gnu::always_inline]] inline void fetch(const char*& ahead, std::int64_t& lines) {
     if (lines <= 0) return;
@@ -85,33 +75,44 @@ template <int W, int C, int... R>
     --lines;
 }
 
-template <int W, int C, int R>
-[[gnu::always_inline]] inline void advance(Floats<W>* sums, const std::uint32_t*& x, const std::uint32_t** w,
-                                           std::int64_t ldw) {
-    tile_step<W, C>(sums, x, w, ldw, Indices<R>{});
+template <int W, int... C>
+[[gnu::always_inline]] inline void tile_row(Floats<W>* sums, const Floats<W>* x, const char* w,
+                                            std::integer_sequence<int, C...>) {
+    float f;
+    __builtin_memcpy(&f, w, sizeof f);
+    ((sums[C] += x[C] * f), ...);
+}
+template <int W, int C, int... R>
+[[gnu::always_inline]] inline void tile_step(Floats<W>* sums, const std::uint32_t*& x, const char* const* w,
+                                             std::int64_t u, std::integer_sequence<int, R...>) {
+    Floats<W> v[C];
+    units_of<W>(v, x, Indices<C>{});
+    (tile_row<W>(sums + R * C, v, w[R] + 4 * u, Indices<C>{}), ...);
     x += C * W;
-    ++w[0], ++w[1], ++w[2], ++w[3];
 }
 
 template <int W, int R, int C>
 [[gnu::always_inline]] inline void tile(const TileArguments& a) {
+    constexpr Indices<R> rows{};
+    constexpr Indices<R * C> all{};
     Floats<W> sums[R * C];
     if (a.first)
-        clear<W>(sums, Indices<R * C>{});
+        clear<W>(sums, all);
     else
-        read_tile<W, C>(sums, a.c, a.ldc, Indices<R>{});
-    const std::uint32_t *x = a.x, *w[] = {a.w, a.w + 3 * a.ldw, a.w + 6 * a.ldw, a.w + 9 * a.ldw};
-    const char* ahead = a.ahead;
+        read_tile<W>(sums, a.c, all);
+    const std::uint32_t* x = a.x;
+    const char *w[R], *ahead = a.ahead;
+    rows_of(w, a, rows);
     std::int64_t lines = a.lines, u = 0;
     for (; u + 4 <= a.units; u += 4) {
-        advance<W, C, R>(sums, x, w, a.ldw);
-        advance<W, C, R>(sums, x, w, a.ldw);
-        advance<W, C, R>(sums, x, w, a.ldw);
-        advance<W, C, R>(sums, x, w, a.ldw);
+        tile_step<W, C>(sums, x, w, u, rows);
+        tile_step<W, C>(sums, x, w, u + 1, rows);
+        tile_step<W, C>(sums, x, w, u + 2, rows);
+        tile_step<W, C>(sums, x, w, u + 3, rows);
         fetch(ahead, lines);
     }
-    for (; u < a.units; ++u) advance<W, C, R>(sums, x, w, a.ldw);
-    write_tile<W, C>(a.c, a.ldc, sums, Indices<R>{});
+    for (; u < a.units; ++u) tile_step<W, C>(sums, x, w, u, rows);
+    write_tile<W>(a.c, sums, all);
 }
 
 }  // namespace detail
@@ -120,11 +121,15 @@ template <int W, int R, int C>
 struct Tile {
     template <int W>
     [[gnu::always_inline]] static void run(const TileArguments* a) {
-        constexpr int rows = W == 16 ? 12 : 6;
-        if (a->vectors == 2)
-            detail::tile<W, rows, 2>(*a);
-        else
-            detail::tile<W, rows, 1>(*a);
+        if constexpr (W == 16) {
+            if (a->vectors == 4) return detail::tile<W, 6, 4>(*a);
+            if (a->vectors == 3) return detail::tile<W, 8, 3>(*a);
+            if (a->vectors == 2) return detail::tile<W, 8, 2>(*a);
+            detail::tile<W, 8, 1>(*a);
+        } else {
+            if (a->vectors == 2) return detail::tile<W, 6, 2>(*a);
+            detail::tile<W, 6, 1>(*a);
+        }
     }
 };
 
@@ -135,8 +140,7 @@ namespace detail::bf16 {
 #define SILICA_AVX512_BF16 [[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma")]]
 
 template <int... C>
-SILICA_AVX512_BF16 [[gnu::always_inline]] inline void tile_row(Floats<16>* sums, const __m512i* x,
-                                                               const std::uint32_t* w,
+SILICA_AVX512_BF16 [[gnu::always_inline]] inline void tile_row(Floats<16>* sums, const __m512i* x, const char* w,
                                                                std::integer_sequence<int, C...>) {
     int pair = 0;
     __builtin_memcpy(&pair, w, sizeof pair);
@@ -144,35 +148,36 @@ SILICA_AVX512_BF16 [[gnu::always_inline]] inline void tile_row(Floats<16>* sums,
     (add_product(sums[C], x[C], pairs), ...);
 }
 template <int C, int... R>
-SILICA_AVX512_BF16 [[gnu::always_inline]] inline void advance(Floats<16>* sums, const std::uint32_t*& x,
-                                                              const std::uint32_t** w, std::int64_t ldw,
-                                                              std::integer_sequence<int, R...>) {
+SILICA_AVX512_BF16 [[gnu::always_inline]] inline void tile_step(Floats<16>* sums, const std::uint32_t*& x,
+                                                                const char* const* w, std::int64_t u,
+                                                                std::integer_sequence<int, R...>) {
     __m512i v[C];
-    __builtin_memcpy(v, x, sizeof v);
-    (tile_row(sums + R * C, v, w[R / 3] + (R % 3) * ldw, Indices<C>{}), ...);
+    units_of<16>(v, x, Indices<C>{});
+    (tile_row(sums + R * C, v, w[R] + 4 * u, Indices<C>{}), ...);
     x += C * 16;
-    ++w[0], ++w[1], ++w[2], ++w[3];
 }
-template <int C>
+template <int R, int C>
 SILICA_AVX512_BF16 void tile(const TileArguments& a) {
-    constexpr Indices<12> rows{};
-    Floats<16> sums[12 * C];
+    constexpr Indices<R> rows{};
+    constexpr Indices<R * C> all{};
+    Floats<16> sums[R * C];
     if (a.first)
-        clear<16>(sums, Indices<12 * C>{});
+        clear<16>(sums, all);
     else
-        read_tile<16, C>(sums, a.c, a.ldc, rows);
-    const std::uint32_t *x = a.x, *w[] = {a.w, a.w + 3 * a.ldw, a.w + 6 * a.ldw, a.w + 9 * a.ldw};
-    const char* ahead = a.ahead;
+        read_tile<16>(sums, a.c, all);
+    const std::uint32_t* x = a.x;
+    const char *w[R], *ahead = a.ahead;
+    rows_of(w, a, rows);
     std::int64_t lines = a.lines, u = 0;
     for (; u + 4 <= a.units; u += 4) {
-        advance<C>(sums, x, w, a.ldw, rows);
-        advance<C>(sums, x, w, a.ldw, rows);
-        advance<C>(sums, x, w, a.ldw, rows);
-        advance<C>(sums, x, w, a.ldw, rows);
+        tile_step<C>(sums, x, w, u, rows);
+        tile_step<C>(sums, x, w, u + 1, rows);
+        tile_step<C>(sums, x, w, u + 2, rows);
+        tile_step<C>(sums, x, w, u + 3, rows);
         fetch(ahead, lines);
     }
-    for (; u < a.units; ++u) advance<C>(sums, x, w, a.ldw, rows);
-    write_tile<16, C>(a.c, a.ldc, sums, rows);
+    for (; u < a.units; ++u) tile_step<C>(sums, x, w, u, rows);
+    write_tile<16>(a.c, sums, all);
 }
 
 #undef SILICA_AVX512_BF16
@@ -184,7 +189,18 @@ SILICA_AVX512_BF16 void tile(const TileArguments& a) {
 /// The tile on instruction set `set`, of units as `tiling` has them.
 inline void tile(Isa set, [[maybe_unused]] bool pairs, const TileArguments& a) {
 #if defined(__x86_64__)
-    if (pairs) return a.vectors == 2 ? detail::bf16::tile<2>(a) : detail::bf16::tile<1>(a);
+    if (pairs) {
+        switch (a.vectors) {
+            case 4:
+                return detail::bf16::tile<6, 4>(a);
+            case 3:
+                return detail::bf16::tile<8, 3>(a);
+            case 2:
+                return detail::bf16::tile<8, 2>(a);
+            default:
+                return detail::bf16::tile<8, 1>(a);
+        }
+    }
 #endif
     on<Tile>(set, &a);
 }

@@ -13,7 +13,8 @@
 
 namespace silica::device::cpu::isa {
 
-/// The vectors of `W` lanes: floats `F`, signed and unsigned integers `I` and `U` of 32 bits, `H` of 16 bits.
+/// The vectors of `W` lanes: floats `F`, signed and unsigned integers `I` and `U` of 32 bits, `H` of 16 bits; and the
+/// same at any address. (memcpy would do, but it is cut into pieces for the instruction set of the program.)
 template <int W>
 struct Lanes;
 template <>
@@ -22,6 +23,9 @@ struct Lanes<4> {
     typedef std::int32_t I __attribute__((vector_size(16)));
     typedef std::uint32_t U __attribute__((vector_size(16)));
     typedef std::uint16_t H __attribute__((vector_size(8)));
+    typedef float FloatsAnywhere __attribute__((vector_size(16), aligned(1), may_alias));
+    typedef std::uint32_t UAnywhere __attribute__((vector_size(16), aligned(1), may_alias));
+    typedef std::uint16_t HAnywhere __attribute__((vector_size(8), aligned(1), may_alias));
 };
 template <>
 struct Lanes<8> {
@@ -29,6 +33,9 @@ struct Lanes<8> {
     typedef std::int32_t I __attribute__((vector_size(32)));
     typedef std::uint32_t U __attribute__((vector_size(32)));
     typedef std::uint16_t H __attribute__((vector_size(16)));
+    typedef float FloatsAnywhere __attribute__((vector_size(32), aligned(1), may_alias));
+    typedef std::uint32_t UAnywhere __attribute__((vector_size(32), aligned(1), may_alias));
+    typedef std::uint16_t HAnywhere __attribute__((vector_size(16), aligned(1), may_alias));
 };
 template <>
 struct Lanes<16> {
@@ -36,16 +43,19 @@ struct Lanes<16> {
     typedef std::int32_t I __attribute__((vector_size(64)));
     typedef std::uint32_t U __attribute__((vector_size(64)));
     typedef std::uint16_t H __attribute__((vector_size(32)));
+    typedef float FloatsAnywhere __attribute__((vector_size(64), aligned(1), may_alias));
+    typedef std::uint32_t UAnywhere __attribute__((vector_size(64), aligned(1), may_alias));
+    typedef std::uint16_t HAnywhere __attribute__((vector_size(32), aligned(1), may_alias));
 };
 
 template <int W>
 using Floats = typename Lanes<W>::F;
 
-/// The bits of `from` as another type of the same size.
+/// The bits of a vector as another one of the same size.
 template <class To, class From>
 [[gnu::always_inline]] inline void bits(To& to, const From& from) {
     static_assert(sizeof(To) == sizeof(From));
-    __builtin_memcpy(&to, &from, sizeof(To));
+    to = (To)from;
 }
 
 /// All lanes s.
@@ -59,10 +69,9 @@ template <int W, class T>
 [[gnu::always_inline]] inline void load(Floats<W>& v, const T* p) {
     using L = Lanes<W>;
     if constexpr (std::is_same_v<T, float>) {
-        __builtin_memcpy(&v, p, sizeof v);
+        v = (Floats<W>)*reinterpret_cast<const typename L::FloatsAnywhere*>(p);
     } else {
-        typename L::H h;
-        __builtin_memcpy(&h, p, sizeof h);
+        const auto h = (typename L::H)*reinterpret_cast<const typename L::HAnywhere*>(p);
         typename L::U u = __builtin_convertvector(h, typename L::U);
         if constexpr (std::is_same_v<T, c10::BFloat16>) {
             u <<= 16;
@@ -90,7 +99,7 @@ template <int W, class T>
 [[gnu::always_inline]] inline void store(T* p, const Floats<W>& v) {
     using L = Lanes<W>;
     if constexpr (std::is_same_v<T, float>) {
-        __builtin_memcpy(p, &v, sizeof v);
+        *reinterpret_cast<typename L::FloatsAnywhere*>(p) = v;
     } else {
         typename L::U u, mask;
         bits(u, v);
@@ -118,8 +127,7 @@ template <int W, class T>
             bits(mask, is_nan);
             u = h | (mask & 0x200U) | sign;
         }
-        const typename L::H h = __builtin_convertvector(u, typename L::H);
-        __builtin_memcpy(p, &h, sizeof h);
+        *reinterpret_cast<typename L::HAnywhere*>(p) = __builtin_convertvector(u, typename L::H);
     }
 }
 
