@@ -7,7 +7,9 @@ so that the tests need neither.
 - toy.json: texts of a network whose logits depend on the last two tokens and on how many there were (tests/generate/
   toy.hpp has the same one), for every way of generating;
 - processors.json: scores of awkward kinds (ties, -inf, none likely, one certain) before and after the processors;
-- <family>/<case>/: tiny random checkpoints with `reference*.safetensors` of task `generate`.
+- <family>/: tiny random checkpoints with tokenizers; `reference*.safetensors` of task `generate` (metadata
+  `max_new_tokens`, and `generation_config`: what else generate() was told, as JSON), and texts.json: prompts and chats
+  with the texts that follow.
 """
 import copy
 import json
@@ -16,9 +18,14 @@ import sys
 import warnings
 
 import numpy
+import tokenizers
 import torch
 import transformers
-from transformers import GenerationConfig, GenerationMixin, PreTrainedConfig, PreTrainedModel
+from safetensors.torch import save_file
+from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import (GenerationConfig, GenerationMixin, LlamaConfig, LlamaForCausalLM, PreTrainedConfig,
+                          PreTrainedModel, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM, T5Config,
+                          T5ForConditionalGeneration)
 from transformers.modeling_outputs import CausalLMOutput
 
 HERE = pathlib.Path(__file__).resolve().parent / "generate"
@@ -214,6 +221,132 @@ def write_processors():
     save("processors.json", dict(ids=ids.tolist(), prompt=6, scores=scores, cases=out))
 
 
+TEXT = ["The cat sat on the mat and the dog ran to the other house.", "Wie geht es dir? Grüße aus Köln, naïve façade.",
+        "你好，世界。これは試験です。", "🙂 emoji 😀 here", "the theatre thereafter, that is what they think about", "x = f(y) + 10\n"]
+CHAT = ("{{ bos_token }}{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] | trim }}{{ eos_token }}{% endfor %}"
+        "{% if add_generation_prompt %}<|assistant|>{% endif %}")
+SIZES = dict(hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+             max_position_embeddings=128)
+
+
+def byte_level():
+    """Bytes as tokens, so that what a random network writes is full of half characters."""
+    t = tokenizers.Tokenizer(models.BPE())
+    t.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    t.decoder = decoders.ByteLevel()
+    special = ["<s>", "</s>", "<pad>", "<|system|>", "<|user|>", "<|assistant|>"]
+    t.train_from_iterator(TEXT, trainers.BpeTrainer(vocab_size=330, special_tokens=special, show_progress=False,
+                                                    initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
+    t.post_processor = processors.TemplateProcessing(single="<s> $A", pair="<s> $A $B", special_tokens=[("<s>", 0)])
+    return PreTrainedTokenizerFast(tokenizer_object=t, bos_token="<s>", eos_token="</s>", pad_token="<pad>",
+                                   padding_side="left", chat_template=CHAT)
+
+
+def pieces():
+    """As T5's: SentencePiece's unigrams, an end token after each text."""
+    t = tokenizers.Tokenizer(models.Unigram())
+    t.normalizer = normalizers.NFKC()
+    t.pre_tokenizer = pre_tokenizers.Metaspace()
+    t.decoder = decoders.Metaspace()
+    t.train_from_iterator(TEXT, trainers.UnigramTrainer(vocab_size=160, special_tokens=["<pad>", "</s>", "<unk>"],
+                                                        unk_token="<unk>", show_progress=False))
+    t.post_processor = processors.TemplateProcessing(single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 1)])
+    return PreTrainedTokenizerFast(tokenizer_object=t, eos_token="</s>", pad_token="<pad>", unk_token="<unk>")
+
+
+def randomise(model):
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            scale = 1 if "embed" in name or "shared" in name else 0.9 / p.shape[-1] ** 0.5
+            if name.endswith(".q.weight"):
+                scale /= model.config.d_kv ** 0.5
+            p.copy_(1 + 0.2 * torch.randn_like(p) if "norm" in name else torch.randn_like(p) * scale)
+
+
+REFERENCES = {
+    "": {},
+    "ends": dict(ends_every=3),
+    "min_new_tokens": dict(ends_every=3, min_new_tokens=6),
+    "processors": dict(repetition_penalty=1.4, no_repeat_ngram_size=2, bad_words_ids=[[20], [50, 51]],
+                       suppress_tokens=[30, 31, 32]),
+    "beams": dict(num_beams=4, num_return_sequences=3, ends_every=7),
+    "beams_early": dict(num_beams=3, early_stopping=True, length_penalty=2.0, ends_every=5),
+    "beams_never": dict(num_beams=2, early_stopping="never", length_penalty=-1.0, ends_every=4,
+                        repetition_penalty=1.2),
+}
+PROMPTS = ["The cat", "Grüße, 世界! the other", "x"]
+CHATS = [[{"role": "user", "content": "Where is the cat? "}],
+         [{"role": "system", "content": "think"}, {"role": "user", "content": "你好"}, {"role": "assistant", "content": "hi"},
+          {"role": "user", "content": "and the dog?"}]]
+
+
+def write_model(name, model, tokenizer, **generation):
+    directory = HERE / name
+    directory.mkdir(parents=True, exist_ok=True)
+    for old in directory.iterdir():
+        old.unlink()
+    torch.manual_seed(sum(map(ord, name)))
+    model = model.eval()
+    if model.config.is_encoder_decoder:  # T5 1.1
+        model.config.tie_word_embeddings = False
+        model.lm_head.weight = torch.nn.Parameter(torch.empty_like(model.shared.weight))
+    randomise(model)
+    model.generation_config = GenerationConfig(**generation)
+    model.save_pretrained(directory)
+    if tokenizer:
+        tokenizer.save_pretrained(directory)
+        inputs = dict(tokenizer(PROMPTS, padding=True, return_tensors="pt"))
+    else:
+        ids = torch.randint(3, model.config.vocab_size, (3, 7))
+        mask = torch.tensor([[0] * 3 + [1] * 4, [1] * 7, [0] * 5 + [1] * 2])
+        inputs = dict(input_ids=ids * mask, attention_mask=mask)
+    inputs.pop("token_type_ids", None)
+    for case, config in REFERENCES.items():
+        config = dict(config)
+        if every := config.pop("ends_every", None):
+            config["eos_token_id"] = [1] + list(range(40 if model.config.vocab_size > 100 else 5, model.config.vocab_size, every))
+        with torch.no_grad():
+            out = model.generate(**inputs, max_new_tokens=12, do_sample=False, **config)
+        tensors = {f"inputs.{k}": v for k, v in inputs.items()} | {"outputs.sequences": out}
+        save_file({k: v.contiguous().clone() for k, v in tensors.items()},
+                  directory / f"reference{'-' if case else ''}{case}.safetensors",
+                  {"format": "silica-reference-1", "task": "generate", "max_new_tokens": "12", "atol": "0", "rtol": "0",
+                   "architecture": type(model).__name__} | ({"generation_config": json.dumps(config)} if config else {}))
+    if not tokenizer:
+        return
+
+    def text(ids, mask=None, **config):
+        ids = torch.tensor([ids]) if isinstance(ids, list) else ids
+        with torch.no_grad():
+            out = model.generate(ids, attention_mask=torch.ones_like(ids) if mask is None else mask, **config)
+        start = 1 if model.config.is_encoder_decoder else ids.shape[1]
+        return [tokenizer.decode(row[start:], skip_special_tokens=True) for row in out]
+
+    texts = []
+    for config in (dict(max_new_tokens=30), dict(max_new_tokens=30, repetition_penalty=1.5),
+                   dict(max_new_tokens=15, num_beams=3)):
+        texts.append(dict(prompts=PROMPTS, config=config, texts=text(inputs["input_ids"], inputs["attention_mask"], **config)))
+        texts += [dict(prompts=[p], config=config, texts=text(tokenizer(p).input_ids, **config)) for p in PROMPTS]
+        for chat in CHATS if tokenizer.chat_template else []:
+            ids = tokenizer.apply_chat_template(chat, add_generation_prompt=True)
+            ids = ids["input_ids"] if not isinstance(ids, list) else ids
+            texts.append(dict(messages=chat, config=config, texts=text(ids, **config)))
+    save(f"{name}/texts.json", texts)
+
+
+def write_models():
+    llama, t5 = byte_level(), pieces()
+    ends = dict(bos_token_id=0, eos_token_id=1, pad_token_id=2)
+    write_model("llama", LlamaForCausalLM(LlamaConfig(vocab_size=len(llama), **SIZES, **ends)), llama,
+                **ends)
+    write_model("qwen2", Qwen2ForCausalLM(Qwen2Config(vocab_size=64, **SIZES)), None,
+                eos_token_id=[1, 2], pad_token_id=0, repetition_penalty=1.1)
+    write_model("t5", T5ForConditionalGeneration(T5Config(
+        vocab_size=len(t5), d_model=16, d_kv=6, d_ff=20, num_layers=3, num_decoder_layers=2, num_heads=2,
+        relative_attention_num_buckets=8, relative_attention_max_distance=12, feed_forward_proj="gated-gelu", tie_word_embeddings=False)), t5,
+        decoder_start_token_id=0, eos_token_id=1, pad_token_id=0)
+
+
 def short(t):
     return [[None if v == -float("inf") else float(str(numpy.float32(v))) for v in row] for row in t.tolist()]
 
@@ -229,7 +362,7 @@ def save(name, value):
 def main():
     warnings.simplefilter("ignore")
     transformers.logging.set_verbosity_error()
-    parts = {"toy": write_toy, "processors": write_processors}
+    parts = {"toy": write_toy, "processors": write_processors, "models": write_models}
     for part in sys.argv[1:] or parts:
         parts[part]()
 
