@@ -4,6 +4,7 @@
 
 #include "silica/device/aten/decode_attention.hpp"
 #include "silica/device/cuda.hpp"
+#include "silica/device/cuda/attention.hpp"
 #include "silica/device/cuda/decode_attention_text.hpp"
 #include "silica/device/cuda/nvrtc.hpp"
 #include "silica/device/cuda/source.hpp"
@@ -18,7 +19,8 @@ struct Kernel<op::DecodeAttention, device::Cuda> {
                       const std::optional<Tensor>& mask, double scale) {
         namespace cuda = device::cuda;
         if (!takes(q, keys, values, mask)) {
-            return device::aten::DecodeAttention::run(q, keys, values, filled, mask, scale);
+            return Kernel<op::Attention, device::Cuda>::run(
+                q, keys, values, device::aten::DecodeAttention::mask_of(keys, filled, mask), false, scale);
         }
         const auto batch = q.size(0), heads = q.size(1), d = q.size(3), kv_heads = keys.size(1);
         const auto capacity = keys.size(2), group = heads / kv_heads;

@@ -31,12 +31,6 @@ gemv(const T* __restrict__ x, const T* __restrict__ w, const T* __restrict__ bia
     for (int m = 0; m < MATS; ++m) at[m] = (const uint4*)w + ((i64)m * n + row) * chunks;
 
     let_next_start();
-    if (lane % 8 == 0) {  // a cache line holds eight loads
-        #pragma unroll
-        for (int d = 0; d < DEPTH; ++d)
-            for (int m = 0; m < MATS; ++m)
-                if (first + d * step < chunks) prefetch(at[m] + first + d * step);
-    }
     wait_for_previous();
 
     const uint4* xs = (const uint4*)x;
@@ -117,11 +111,11 @@ inline Tensor gemv(const Tensor& x, const op::Plain& w, Epilogue epilogue, Activ
     const Tensor y = at::empty(sizes, x.options());
     Tensor in = x.contiguous(), r = residual.defined() ? residual.contiguous() : residual;
     if (!aligned(in)) in = in.clone();
-    // As many warps as keep memory busy: about 16 for each multiprocessor, as long as each has a load for every lane.
+    // Few outputs need several warps each to keep memory busy; many are enough by themselves (tried on an H100).
     const auto chunks = k * static_cast<std::int64_t>(x.element_size()) / 16;
-    std::int64_t split = 1;
-    while (split < 4 && n * split < std::int64_t{16} * 132 && chunks >= 32 * 2 * split) split *= 2;
-    constexpr std::int64_t warps = 8;
+    const bool few = n < 1024 || (epilogue == Epilogue::gated && chunks >= 256);
+    const std::int64_t split = n >= 16384 || chunks < 64 ? 1 : few ? 4 : 2;
+    constexpr std::int64_t warps = 4;
     const std::uint64_t key = static_cast<std::uint64_t>(x.scalar_type()) | static_cast<std::uint64_t>(rows) << 8 |
                               static_cast<std::uint64_t>(split) << 12 | static_cast<std::uint64_t>(epilogue) << 16 |
                               static_cast<std::uint64_t>(act) << 20 | (w.bias ? std::uint64_t{1} << 28 : 0);

@@ -61,7 +61,6 @@ __device__ __forceinline__ uint4 stream(const uint4* p) {
 #endif
     return v;
 }
-__device__ __forceinline__ void prefetch(const void* p) { asm volatile("prefetch.global.L2 [%0];" ::"l"(p)); }
 
 __device__ __forceinline__ void wait_for_previous() {
 #if __CUDA_ARCH__ >= 900
