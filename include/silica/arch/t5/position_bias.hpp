@@ -44,8 +44,9 @@ public:
 
     /// For relative positions (n) int64 on the device -> (heads, n).
     Tensor operator()(const Tensor& relative) const {
-        const Tensor near = at::where(relative < -farthest_, -farthest_, relative);
-        return by_distance_.index_select(1, at::where(near > last_, last_, near) + farthest_);
+        const auto ids = relative.options();
+        const Tensor near = at::where(relative < -farthest_, at::full({}, -farthest_, ids), relative);
+        return by_distance_.index_select(1, at::where(near > last_, at::full({}, last_, ids), near) + farthest_);
     }
 
     /// For `queries` positions from `first` on and the keys 0 to `keys` - 1 -> (1, heads, queries, keys).
@@ -72,7 +73,7 @@ Tensor t5_masked(const Tensor& bias, const Tensor& attend) {
     constexpr double least = type == c10::ScalarType::Half       ? -65504.0
                              : type == c10::ScalarType::BFloat16 ? -0x1.FEp127
                                                                  : -0x1.FFFFFEp127;
-    return at::where(attend, bias, least);
+    return at::where(attend, bias, at::full({}, least, bias.options()));
 }
 
 }  // namespace silica::arch
