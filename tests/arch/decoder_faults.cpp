@@ -188,12 +188,25 @@ TEST_CASE("What a configuration leaves out has transformers' defaults") {
     CHECK(*llama.shape("").rope.rope_theta == 10000.0);
     CHECK_FALSE(llama.tie_word_embeddings);
     CHECK(llama.eos_token_id == std::vector<std::int64_t>{2});
+    CHECK(LlamaForCausalLM::context(llama) == 2048);
     const auto mistral = checkpoint::read_config<MistralForCausalLM>(directory.path());
     CHECK(mistral.sliding_window == 4096);
     CHECK(mistral.shape("").num_key_value_heads == 8);
     const auto qwen2 = checkpoint::read_config<Qwen2ForCausalLM>(directory.path());
     CHECK_FALSE(qwen2.shape("").windows.back().has_value());
     CHECK(qwen2.eos_token_id.empty());
+}
+
+TEST_CASE("How long a text may be follows from how positions are scaled") {
+    const auto context = [](const std::string& rope) {
+        const test::Directory directory;
+        test::write_file(directory / "config.json", R"({"max_position_embeddings": 100, "rope_scaling": )" + rope + "}");
+        return LlamaForCausalLM::context(checkpoint::read_config<LlamaForCausalLM>(directory.path()));
+    };
+    CHECK(context("null") == 100);
+    CHECK(context(R"({"type": "linear", "factor": 4})") == 400);
+    CHECK(context(R"({"type": "yarn", "factor": 4, "original_max_position_embeddings": 25})") == 100);
+    CHECK_FALSE(context(R"({"type": "dynamic", "factor": 4})").has_value());
 }
 
 TEST_CASE("Checkpoints in other spellings, tied in both directions, with and without what is not read") {

@@ -9,6 +9,7 @@
 
 #include <boost/hana/adapt_struct.hpp>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 
@@ -33,8 +34,13 @@ struct DecoderFamily {
 
     static void check(const Config& c, const std::string& file) { static_cast<void>(c.shape(file)); }
 
-    /// The most positions the model was made for.
-    static std::optional<std::int64_t> context(const Config& c) { return c.max_position_embeddings; }
+    /// The most positions the model was made for; none where its frequencies follow the length of the text.
+    static std::optional<std::int64_t> context(const Config& c) {
+        const auto shape = c.shape("the configuration");
+        if (shape.rope.type() == RopeType::dynamic) return std::nullopt;
+        const double factor = shape.rope.type() == RopeType::linear ? std::max(*shape.rope.factor, 1.0) : 1.0;
+        return static_cast<std::int64_t>(static_cast<double>(c.max_position_embeddings) * factor);
+    }
 
     static Inputs prepare(const Config& c, Inputs in) {
         require_tensor("input_ids", in.input_ids, 2, {c10::ScalarType::Long});
