@@ -9,6 +9,9 @@ Command::Command(CLI::App& app, const char* name, const char* description)
 
 void Command::option(const char* name, std::string& value, const char* help) { app_->add_option(name, value, help); }
 void Command::option(const char* name, Flag& value, const char* help) { app_->add_option(name, value, help); }
+void Command::option(const char* name, std::vector<std::string>& values, const char* help) {
+    app_->add_option(name, values, help)->allow_extra_args(false);
+}
 void Command::flag(const char* name, bool& value, const char* help) { app_->add_flag(name, value, help); }
 void Command::argument(const char* name, std::string& value, bool required, const char* help) {
     app_->add_option(name, value, help)->required(required);

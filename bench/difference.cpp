@@ -89,4 +89,29 @@ Difference compare(const Tensor& got, const Tensor& want, std::string_view preci
     return d;
 }
 
+Difference compare_texts(const Tensor& got, const Tensor& want, std::int64_t start, std::string_view precision) {
+    Difference d;
+    if (got.dim() != 2 || want.dim() != 2 || got.size(0) != want.size(0) || precision == "float32") {
+        d = compare(got, want, precision, {});
+    } else {
+        d.rule = "not judged";
+        d.judged = false;
+        d.passed = true;
+        d.elements = want.numel();
+    }
+    if (got.dim() != 2 || want.dim() != 2 || got.size(0) != want.size(0)) return d;
+    const auto type = c10::ScalarType::Long;
+    const Tensor g = got.to(type).contiguous(), w = want.to(type).contiguous();
+    const auto first = std::min(start, std::min(g.size(1), w.size(1)));
+    std::int64_t equal = 0;
+    for (std::int64_t r = 0; r < w.size(0); ++r) {
+        const auto* a = g.const_data_ptr<std::int64_t>() + r * g.size(1);
+        const auto* b = w.const_data_ptr<std::int64_t>() + r * w.size(1);
+        equal += std::mismatch(a + first, a + g.size(1), b + first, b + w.size(1)).first - (a + first);
+    }
+    const auto all = w.size(0) * (w.size(1) - first);
+    d.leading = all == 0 ? 1.0 : static_cast<double>(equal) / static_cast<double>(all);
+    return d;
+}
+
 }  // namespace silica::bench

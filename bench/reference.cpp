@@ -60,6 +60,13 @@ Reference read_reference(const std::filesystem::path& directory) {
     if (reference.task != "forward" && reference.task != "generate") {
         throw InputError(path + " has task " + quote(reference.task) + ", forward or generate is wanted.", rewrite);
     }
+    if (reference.task == "generate") {
+        const auto optional = [&](const char* key) {
+            return checkpoint.metadata().contains(key) ? metadata(checkpoint, path, key) : std::string();
+        };
+        reference.max_new_tokens = optional("max_new_tokens");
+        reference.generation_config = optional("generation_config");
+    }
     reference.tolerance = {tolerance(checkpoint, path, "atol"), tolerance(checkpoint, path, "rtol")};
     for (const auto& entry : checkpoint.entries()) {
         const bool input = entry.name.starts_with("inputs."), output = entry.name.starts_with("outputs.");

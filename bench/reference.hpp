@@ -14,6 +14,7 @@ struct Reference {
     std::string task;  ///< "forward" or "generate"
     Tolerance tolerance;
     Named inputs, outputs;
+    std::string max_new_tokens = {}, generation_config = {};  ///< of task generate: a number, and JSON; may be empty
 };
 
 /// Reads `directory / "reference.safetensors"`. CheckpointError or InputError when it is missing, damaged, of another

@@ -1,5 +1,6 @@
 /// `silica verify`: does a checkpoint give the outputs of its reference file?
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
@@ -7,12 +8,15 @@
 #include "cli.hpp"
 #include "commands.hpp"
 #include "errors.hpp"
+#include "generate_flags.hpp"
 #include "load.hpp"
 #include "models.hpp"
 #include "progress.hpp"
 #include "reference.hpp"
 #include "silica/checkpoint/hub.hpp"
 #include "silica/core/quote.hpp"
+#include "silica/generate/complete.hpp"
+#include "silica/generate/read_config.hpp"
 #include "verify_report.hpp"
 
 namespace silica::bench {
@@ -23,12 +27,55 @@ struct Options {
     std::string directory, hardware = "cpu", precision = "float32", loader = "mapped", output = "table";
 };
 
+/// How transformers' generate was called for the reference.
+generate::GenerationConfig config_of(const Reference& reference, const std::filesystem::path& directory) {
+    generate::GenerationConfig c;
+    if (!reference.generation_config.empty())
+        c = generation_keys(json_argument("generation_config", reference.generation_config), "generation_config");
+    c.max_new_tokens =
+        whole_number("The metadata max_new_tokens of the reference", reference.max_new_tokens, 1, 1 << 30);
+    if (!c.do_sample) c.do_sample = false;
+    return generate::merged(std::move(c), generate::read_generation_config(directory));
+}
+
+generate::Prompt prompt_of(const Named& inputs) {
+    generate::Prompt prompt;
+    for (const auto& [name, tensor] : inputs) {
+        if (name == "input_ids")
+            prompt.input_ids = tensor;
+        else if (name == "attention_mask")
+            prompt.attention_mask = tensor;
+        else if (name == "decoder_input_ids")
+            prompt.decoder_input_ids = tensor;
+        else
+            throw InputError("The reference holds inputs." + name + ", which no text is generated from.",
+                             "texts start from input_ids, attention_mask and decoder_input_ids.");
+    }
+    return prompt;
+}
+
+/// A reference of task generate: outputs.sequences as transformers' generate returns them.
+void verify_text(Run& run, Opened& model, const Subject& subject, const Reference& reference) {
+    const FallbackScope scope;
+    const auto out = generate::complete(*model.decoder(), prompt_of(reference.inputs),
+                                        config_of(reference, subject.origin.directory));
+    run.fallbacks = scope.report();
+    for (const auto& [name, want] : reference.outputs) {
+        if (name != "sequences")
+            throw InputError("The reference holds outputs." + name + ", which task generate does not give.",
+                             "its output is sequences.");
+        run.compared.push_back(
+            {name, want.sizes().vec(), compare_texts(out.sequences, want, out.start, run.precision)});
+    }
+}
+
 void verify_run(Run& run, const Subject& subject, const Head& head, const Reference& reference) {
     const Cell& cell = cell_of(head, *run.device, run.precision, run.loader);
     const Progress progress(subject.origin.name + " " + run.device->label() + " " + run.precision + " " + run.loader,
                             1);
     const auto [model, notes] = load(cell, subject.origin);
     run.notes = notes;
+    if (reference.task == "generate") return verify_text(run, *model, subject, reference);
     model->feed(reference.inputs);
     const FallbackScope scope;
     model->call();
@@ -67,9 +114,8 @@ int verify(const Options& o) {
     const Head& head = head_for_checkpoint(subject);
     static_cast<void>(checkpoint::locate_weights(directory));  // throws when there are none
     const Reference reference = read_reference(directory);
-    if (reference.task != "forward") {
-        throw InputError("The reference is of task " + reference.task + ", which " + std::string(head.architecture) +
-                             " does not do.",
+    if (reference.task == "generate" && head.task != "generate") {
+        throw InputError("The reference is of task generate, which " + std::string(head.architecture) + " does not do.",
                          "write a reference of task forward.");
     }
     std::vector<Run> runs;

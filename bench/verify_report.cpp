@@ -15,7 +15,14 @@ namespace {
 
 using nlohmann::ordered_json;
 
+std::string percent(double share) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.1f %%", 100 * share);
+    return text;
+}
+
 std::string verdict(const Difference& d) {
+    if (!d.judged) return "not judged: " + percent(d.leading.value_or(0)) + " of tokens before the first that differs";
     if (d.passed) return "pass";
     if (!d.problem.empty()) return "FAIL: " + d.problem;
     std::string why;
@@ -49,7 +56,10 @@ ordered_json run_json(const Run& run) {
     for (const auto& c : run.compared) {
         const auto& d = c.difference;
         ordered_json one = {{"name", c.output}, {"shape", c.shape}, {"passed", d.passed}};
-        if (!d.problem.empty()) {
+        if (d.leading) one["equal_leading_tokens"] = *d.leading;
+        if (!d.judged) {
+            one["judged"] = false;
+        } else if (!d.problem.empty()) {
             one["problem"] = d.problem;
         } else {
             one["largest_difference"] = number_or_text(d.largest);
@@ -112,7 +122,7 @@ void print_runs(std::ostream& out, Output output, const Subject& subject, const 
         }
         for (const auto& c : run.compared) {
             const auto& d = c.difference;
-            const bool numbers = d.problem.empty();
+            const bool numbers = d.problem.empty() && d.judged;
             table.add({run.device->label(), run.precision, run.loader, c.output, checkpoint::tuple_text(c.shape),
                        numbers ? scientific(d.largest) : "-", numbers ? scientific(d.mean) : "-",
                        numbers ? scientific(d.relative) : "-", verdict(d)});

@@ -57,6 +57,7 @@ struct Generated {
     std::vector<Finish> finish;
     std::vector<float> scores = {};  ///< of beams: log p / length^length_penalty
 
+    std::int64_t start = 0;          ///< tokens of a row of `sequences` before the first new one
     std::int64_t prompt_tokens = 0;  ///< taken before the first new one, padding apart
     std::int64_t new_tokens = 0;     ///< of all rows
     double prefill_seconds = 0;      ///< until the first logits

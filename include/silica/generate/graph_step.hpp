@@ -25,8 +25,10 @@ inline constexpr bool all_native = [] {
 template <class Model>
 inline constexpr bool capturable = [] {
     using State = typename Model::Network::State;
-    if constexpr (Model::Device::type == c10::DeviceType::CUDA &&
-                  requires(State& s) { { s.replays() } -> std::convertible_to<bool>; s.advance(1); })
+    if constexpr (Model::Device::type == c10::DeviceType::CUDA && requires(State& s) {
+                      { s.replays() } -> std::convertible_to<bool>;
+                      s.advance(1);
+                  })
         return detail::all_native<typename Model::Exec, typename Model::Network::Ops>;
     else
         return false;

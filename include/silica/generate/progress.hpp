@@ -80,6 +80,7 @@ public:
         }
         out.texts = std::move(texts_);
         out.sequences = sequences(plan_.history, longest, plan_.pad);
+        out.start = static_cast<std::int64_t>(plan_.start);
         out.prompt_tokens = plan_.prompt_tokens;
         out.new_tokens = new_tokens_;
         return out;

@@ -1,0 +1,233 @@
+/// `silica generate`: prompts and chats to text.
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+#include <iterator>
+#include <memory>
+
+#include <unistd.h>
+#include <nlohmann/json.hpp>
+
+#include "arguments.hpp"
+#include "cli.hpp"
+#include "commands.hpp"
+#include "errors.hpp"
+#include "generate_flags.hpp"
+#include "lines.hpp"
+#include "load.hpp"
+#include "silica/checkpoint/hub.hpp"
+#include "silica/checkpoint/locate.hpp"
+#include "silica/task/writer.hpp"
+
+namespace silica::bench {
+namespace {
+
+struct Options {
+    GenerateFlags flags;
+    Flag prompt, chat, precision, threads;
+    std::string directory, jsonl, hardware = "cpu", loader = "mapped";
+};
+
+/// A model with its tokenizer, ready to write.
+struct Session {
+    task::Writer writer;
+    Loaded loaded;
+    generate::GenerationConfig config;
+
+    [[nodiscard]] generate::Decoder& decoder() const { return *loaded.model->decoder(); }
+};
+
+Session open(const Options& o, const Device& device) {
+    auto config = o.flags.parsed();
+    const std::string precision = precisions_named(o.precision.value_or(std::string(device.default_precision))).front();
+    const std::string loader = loaders_named(o.loader).front();
+    const auto directory = checkpoint::resolve(o.directory, checkpoint::Need::directory);
+    const Subject subject = subject_in(directory);
+    const Head& head = head_for_checkpoint(subject);
+    const auto writes_none = [&head] {
+        throw InputError(std::string(head.architecture) + " does not write text.",
+                         "open a checkpoint whose config.json names a language model, such as LlamaForCausalLM.");
+    };
+    if (head.task != "generate") writes_none();
+    static_cast<void>(checkpoint::locate_weights(directory));  // throws when there are none
+    auto writer = task::Writer::open(directory);
+    auto loaded = load(cell_of(head, device, precision, loader), subject.origin);
+    if (loaded.model->decoder() == nullptr) writes_none();
+    return {std::move(writer), std::move(loaded), std::move(config)};
+}
+
+volatile std::sig_atomic_t interrupted = 0;
+
+/// Text on standard output as it comes, until the user interrupts.
+bool print_piece(const generate::Token& token) {
+    std::cout << token.text << std::flush;
+    return interrupted == 0;
+}
+
+/// How fast it was, on stderr.
+void print_speed(const generate::Generated& out) {
+    const auto rate = [](std::int64_t n, double seconds) {
+        return seconds > 0 ? static_cast<double>(n) / seconds : 0.0;
+    };
+    const auto later = out.new_tokens - static_cast<std::int64_t>(out.tokens.size());  // the first come with the prompt
+    std::fprintf(stderr, "prompt: %lld tokens, %.1f tokens/s; text: %lld tokens, %.1f tokens/s\n",
+                 static_cast<long long>(out.prompt_tokens), rate(out.prompt_tokens, out.prefill_seconds),
+                 static_cast<long long>(out.new_tokens), rate(later, out.decode_seconds));
+}
+
+/// The messages of {"messages": [...], "tools": [...]}, or a list of messages.
+struct Chat {
+    explicit Chat(const Json& json) {
+        const Json* found = json.is_array() ? &json : json.find("messages");
+        if (found == nullptr)
+            throw InputError("The chat is " + json.brief() + " without messages.",
+                             "give a list like [{\"role\": \"user\", \"content\": \"...\"}].");
+        messages = *found;
+        if (const Json* t = json.find("tools")) tools = *t;
+    }
+    Json messages, tools;
+};
+
+/// One answer, as it comes.
+int answer(const Session& s, const Options& o) {
+    generate::Generated out;
+    if (o.chat) {
+        const Chat chat(json_argument("--chat", *o.chat));
+        out = s.writer.chat(s.decoder(), chat.messages, s.config, print_piece, &chat.tools);
+    } else {
+        std::string prompt;
+        if (o.prompt)
+            prompt = *o.prompt;
+        else
+            prompt.assign(std::istreambuf_iterator<char>(std::cin), {});
+        out = s.writer(s.decoder(), std::span(&prompt, 1), s.config, print_piece);
+    }
+    std::cout << std::endl;
+    print_speed(out);
+    return Exit::done;
+}
+
+/// A JSON line for each line {"prompt"} or {"messages", "tools"?}, with "config"? of its own.
+int answer_lines(const Session& s, std::istream& in) {
+    std::string line;
+    for (std::size_t number = 1; std::getline(in, line); ++number) {
+        if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+        const std::string place = "Line " + std::to_string(number) + " of the JSON lines";
+        const auto refuse = [&](const std::string& problem) {
+            throw InputError(place + " " + problem + ".",
+                             "write each line as {\"prompt\": \"...\"} or {\"messages\": [...]}, with \"config\" (an "
+                             "object of keys of generation_config.json) where wanted.");
+        };
+        Json request;
+        try {
+            request = Json::parse(line, place);
+        } catch (const ConfigError& e) {
+            throw InputError(e.problem(), "write each line as one JSON object.");
+        }
+        const Json *prompt = request.find("prompt"), *messages = request.find("messages"),
+                   *own = request.find("config");
+        if ((prompt == nullptr) == (messages == nullptr)) refuse("has not one of \"prompt\" and \"messages\"");
+        if (prompt != nullptr && !prompt->is_string()) refuse("has a \"prompt\" that is not a string");
+        auto config = s.config;
+        if (own != nullptr) config = generate::merged(generation_keys(*own, place + ": config"), config);
+        nlohmann::json answer;
+        try {
+            const auto out = prompt != nullptr
+                                 ? s.writer(s.decoder(), std::span(&prompt->string(), 1), config)
+                                 : s.writer.chat(s.decoder(), *messages, config, {}, request.find("tools"));
+            nlohmann::json list = nlohmann::json::array();
+            for (std::size_t r = 0; r < out.tokens.size(); ++r)
+                list.push_back({{"text", out.texts[r]}, {"tokens", out.tokens[r]}, {"finish", name_of(out.finish[r])}});
+            answer = list.size() == 1 ? list[0] : nlohmann::json{{"texts", list}};
+            answer["prompt_tokens"] = out.prompt_tokens;
+        } catch (const InputError& e) {
+            answer["error"] = e.what();
+        }
+        std::cout << answer.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << std::endl;
+    }
+    return Exit::done;
+}
+
+Json message(const char* role, const std::string& content) {
+    return Json(Json::Object{{"role", Json(std::string(role))}, {"content", Json(content)}});
+}
+
+/// Turn by turn from a terminal. Control-C ends an answer, and the program where there is none.
+int converse(const Session& s) {
+    struct sigaction action = {};
+    action.sa_handler = [](int) { interrupted = 1; };
+    sigaction(SIGINT, &action, nullptr);  // without SA_RESTART: waiting for a line ends, too
+    std::fprintf(
+        stderr, "%s. /clear forgets what was said, /exit or control-D ends.\n",
+        s.writer.has_template() ? "A chat with the checkpoint's template" : "No chat template: each line is a prompt");
+    Json::Array messages;
+    std::string line;
+    while (true) {
+        std::fputs("> ", stderr);
+        if (!std::getline(std::cin, line) || line == "/exit") break;
+        if (line == "/clear") messages.clear();
+        if (line == "/clear" || line.find_first_not_of(" \t\r") == std::string::npos) continue;
+        interrupted = 0;
+        const std::string problem = sentence_of([&] {
+            messages.push_back(message("user", line));
+            const auto out = s.writer.has_template()
+                                 ? s.writer.chat(s.decoder(), Json(messages), s.config, print_piece)
+                                 : s.writer(s.decoder(), std::span(&line, 1), s.config, print_piece);
+            std::cout << std::endl;
+            print_speed(out);
+            messages.push_back(message("assistant", out.texts.front()));
+        });
+        if (!problem.empty()) {
+            messages.pop_back();  // the question
+            complain(problem);
+        }
+    }
+    std::fputc('\n', stderr);
+    return Exit::done;
+}
+
+int generate_command(const Options& o) {
+    const int ways = static_cast<int>(o.prompt.has_value()) + static_cast<int>(o.chat.has_value()) +
+                     static_cast<int>(!o.jsonl.empty());
+    if (ways > 1) throw InputError("Several of --prompt, --chat and --jsonl are given.", "give one of them.");
+    use_threads(o.threads);
+    const auto hardware = hardware_named(o.hardware);
+    if (hardware.size() != 1) throw InputError("--hardware names several devices.", "generate uses one.");
+    if (const auto can = hardware[0]->available(); !can) {
+        complain(hardware[0]->label() + " is not available: " + can.reason + ".");
+        return Exit::no_hardware;
+    }
+    const Session session = open(o, *hardware[0]);
+    if (!o.jsonl.empty()) return with_lines({}, o.jsonl, [&](std::istream& in) { return answer_lines(session, in); });
+    if (ways == 0 && isatty(STDIN_FILENO) == 1) return converse(session);
+    return answer(session, o);
+}
+
+}  // namespace
+
+Action add_generate(CLI::App& app) {
+    auto o = std::make_shared<Options>();
+    Command c(app, "generate", "Write text: continue a prompt, answer a chat, or talk with you");
+    c.argument("directory", o->directory, true, "checkpoint directory, or org/name in the hub cache");
+    c.option("--prompt", o->prompt, "the text to continue, or the encoder's text (T5)");
+    c.option("--chat", o->chat, "messages, as JSON or a file of it: [{\"role\": \"user\", \"content\": \"...\"}]");
+    c.option("--jsonl", o->jsonl, "a file of lines {\"prompt\"} or {\"messages\"}; - for standard input");
+    o->flags.add_to(c);
+    c.option("--hardware", o->hardware, "cpu, mps, cuda. Default: cpu");
+    c.option("--precision", o->precision, "float32, float16, bfloat16, ... Default: the device's own");
+    c.option("--loader", o->loader, "mapped, cpu-first, streamed, auto. Default: mapped");
+    c.option("--threads", o->threads, "threads of the CPU. Default: LibTorch's choice");
+    c.footer(
+        "Without --prompt, --chat and --jsonl it talks with you where standard input is a terminal, and continues "
+        "what\n"
+        "comes from standard input where it is not. generation_config.json is honoured; flags go before it. Text comes "
+        "on\n"
+        "standard output, the speed on stderr. Lines of --jsonl may have a \"config\"; output lines: {\"text\", "
+        "\"tokens\",\n"
+        "\"finish\", \"prompt_tokens\"} or {\"error\"}.");
+    return [o] { return generate_command(*o); };
+}
+
+}  // namespace silica::bench
