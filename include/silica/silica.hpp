@@ -1,5 +1,5 @@
 #pragma once
-/// Everything but input/ and task/: the families, the devices, the precisions, the loaders.
+/// Everything but input/ and task/: the families, the devices, the precisions, the loaders, generation.
 
 #include "silica/arch/bert.hpp"
 #include "silica/arch/llama.hpp"
@@ -9,6 +9,8 @@
 #include "silica/device/cpu.hpp"
 #include "silica/device/cuda.hpp"
 #include "silica/device/mps.hpp"
+#include "silica/generate/complete.hpp"
+#include "silica/generate/read_config.hpp"
 #include "silica/loader/cpu_first.hpp"
 #include "silica/loader/first_of.hpp"
 #include "silica/loader/in_memory.hpp"
