@@ -251,9 +251,15 @@ TEST_CASE("Mapped gives the pages of the file back as soon as a weight is packed
         CHECK(resident(file) <= mib / 4);
         const Tensor b = source.read(*c.find("b"), at::kFloat, c10::Device("cpu"));
         static_cast<void>(b.sum().item<float>());
+        {
+            const auto packed =
+                Kernel<op::Linear, Cpu>::pack(source.read(*c.find("a"), at::kFloat, c10::Device("cpu")), {});
+            CHECK(packed.panels == (device::cpu::panel_width(device::cpu::isa::best()) > 0));
+            if (packed.panels) CHECK(resident(file) <= 4 * mib + mib / 4);  // b's, and nothing of a's
+        }
         const Tensor w = source.read(*c.find("a"), at::kFloat, c10::Device("cpu"));
-        const auto packed = Kernel<op::Linear, Cpu>::pack(w, {});
-        CHECK(packed.weight.const_data_ptr() == w.const_data_ptr());  // the file itself serves as the weights
+        const auto kept = Kernel<op::Linear, Cpu>::keep(w, {});
+        CHECK(kept.weight.const_data_ptr() == w.const_data_ptr());  // the file itself serves as the weights
         return 0;
     });
 }

@@ -3,7 +3,7 @@
 #include <limits>
 #include <vector>
 
-#include "silica/device/cpu/product.hpp"
+#include "silica/device/cpu/panels.hpp"
 #include "support/catch.hpp"
 #include "support/devices.hpp"
 
@@ -134,6 +134,68 @@ TEMPLATE_TEST_CASE("A product is its equation where it is cut into several block
         }
     }
     at::set_num_threads(2);
+}
+
+TEST_CASE("A product on panels is the product on the weights that were packed, and these come back") {
+    for (const int threads : {1, 2, 5}) {
+        at::set_num_threads(threads);
+        for (const Isa set : sets()) {
+            if (device::cpu::panel_width(set) == 0) continue;
+            for (const std::int64_t m : {1, 2, 3, 5, 7, 12, 65, 260}) {
+                for (const std::int64_t k : {1, 33, 600}) {
+                    for (const std::int64_t n : {1, 64, 150, 192}) {
+                        for (const bool gated : {false, true}) {
+                            if (!device::cpu::fits_panels(set, n, gated)) continue;
+                            CAPTURE(threads, static_cast<int>(set), m, k, n, gated);
+                            const Tensor w = test::random({gated ? 2 * n : n, k}, 1), x = test::random({m, k + 3}, 2);
+                            const Tensor b = test::random({2 * n}, 3), r = test::random({m, n}, 4);
+                            const Tensor packed = device::cpu::pack_panels(set, w), y = at::zeros({m, n});
+                            CHECK(test::differs(device::cpu::unpack_panels(packed, w.size(0)), w, 0) == "");
+                            device::cpu::multiply_panels(set, {.x = x.const_data_ptr<float>(),
+                                                               .ldx = k + 3,
+                                                               .m = m,
+                                                               .w = packed.const_data_ptr<float>(),
+                                                               .k = k,
+                                                               .n = n,
+                                                               .gated = gated,
+                                                               .bias = b.const_data_ptr<float>(),
+                                                               .residual = r.const_data_ptr<float>(),
+                                                               .act = Activation::relu,
+                                                               .y = y.mutable_data_ptr<float>()});
+                            const Tensor sums = x.narrow(1, 0, k).to(at::kDouble).matmul(w.to(at::kDouble).t()) +
+                                                b.narrow(0, 0, w.size(0)).to(at::kDouble);
+                            Tensor want = sums.narrow(1, 0, n).clamp_min(0);
+                            if (gated) want = want * sums.narrow(1, n, n);
+                            const double size = std::sqrt(static_cast<double>(k)) * (gated ? 4 * std::sqrt(k) : 1);
+                            CHECK(test::differs(y, want + r.to(at::kDouble), 4e-6 * size, 1e-6) == "");
+                        }
+                    }
+                }
+            }
+        }
+    }
+    at::set_num_threads(2);
+}
+
+TEST_CASE("Linear packs float32 in panels where they are full, and keeps all else as it is") {
+    using K = Kernel<op::Linear, device::Cpu>;
+    const std::int64_t width = device::cpu::panel_width(device::cpu::isa::best());
+    const Tensor full = test::random({4 * std::max<std::int64_t>(width, 1), 8}, 1);
+    CHECK(K::pack(full, std::nullopt).panels == (width > 0));
+    CHECK_FALSE(K::keep(full, std::nullopt).panels);
+    CHECK_FALSE(K::pack(full.to(at::kBFloat16), std::nullopt).panels);
+    CHECK_FALSE(K::pack(test::random({1, 8}, 1), std::nullopt).panels);
+    CHECK_FALSE(K::pack(at::empty({0, 8}), std::nullopt).panels);
+    const Tensor odd = test::random({10 * std::max<std::int64_t>(width, 1) - 3, 8}, 1), x = test::random({20, 8}, 2);
+    const auto packed = K::pack(odd.t().contiguous().t(), std::nullopt);
+    CHECK(test::differs(packed.unpack().weight, odd, 0) == "");
+    CHECK(test::differs(K::run(x, packed), x.to(at::kDouble).matmul(odd.to(at::kDouble).t()), 1e-5) == "");
+    // a gate whose halves do not begin with panels of their own
+    const Tensor y = Kernel<op::LinearGated, device::Cpu>::run(x, K::pack(full.narrow(0, 0, full.size(0) - 2), {}),
+                                                               Activation::relu);
+    const Tensor sums = x.to(at::kDouble).matmul(full.narrow(0, 0, full.size(0) - 2).to(at::kDouble).t());
+    const std::int64_t n = sums.size(1) / 2;
+    CHECK(test::differs(y, sums.narrow(1, 0, n).clamp_min(0) * sums.narrow(1, n, n), 1e-4) == "");
 }
 
 TEMPLATE_TEST_CASE("Infinities, NaN and numbers that overflow come through a product", "", float, c10::BFloat16,

@@ -1,5 +1,5 @@
 #pragma once
-/// Linear on the CPU: our own product, on weights as they lie.
+/// Linear on the CPU: our own product, on weights as they lie or, of float32, packed in panels.
 
 #include "silica/device/cpu.hpp"
 #include "silica/device/cpu/packed_linear.hpp"
@@ -12,6 +12,16 @@ struct Kernel<op::Linear, device::Cpu> {
     using Packed = device::cpu::PackedLinear;
 
     static Packed pack(const Tensor& weight, std::optional<Tensor> bias) {
+        namespace cpu = device::cpu;
+        const std::int64_t n = weight.size(0), width = cpu::panel_width(cpu::isa::best());
+        // A panel that is filled up with more than an eighth of zeros is not worth it.
+        const bool panels = weight.scalar_type() == c10::ScalarType::Float && weight.numel() > 0 && width > 0 &&
+                            (n + width - 1) / width * width - n <= n / 8;
+        if (!panels) return keep(weight, std::move(bias));
+        return {cpu::pack_panels(cpu::isa::best(), weight.contiguous()), std::move(bias), n, true};
+    }
+    /// For weights that another op reads as well.
+    static Packed keep(const Tensor& weight, std::optional<Tensor> bias) {
         return {weight.contiguous(), std::move(bias)};
     }
 

@@ -28,16 +28,19 @@ struct Product {
     Activation act = Activation::linear;
     T* y = nullptr;
 
-    /// Columns [first, first + count) of row i of y from the sums of the products.
-    void finish(isa::Isa set, std::int64_t i, std::int64_t first, std::int64_t count, const float* sums,
-                const float* up) const {
+    /// Columns [column, column + columns) of rows [row, row + rows) of y, from the sums of the products.
+    void finish(isa::Isa set, std::int64_t row, std::int64_t rows, std::int64_t column, std::int64_t columns,
+                const float* sums, const float* up, std::int64_t lds) const {
         const isa::FinishArguments<T> a{sums,
                                         gated ? up : nullptr,
-                                        bias ? bias + first : nullptr,
-                                        bias ? bias + n + first : nullptr,
-                                        residual ? residual + i * n + first : nullptr,
-                                        y + i * n + first,
-                                        count,
+                                        lds,
+                                        bias ? bias + column : nullptr,
+                                        bias ? bias + n + column : nullptr,
+                                        residual ? residual + row * n + column : nullptr,
+                                        y + row * n + column,
+                                        n,
+                                        rows,
+                                        columns,
                                         act};
         isa::on<isa::Finish>(set, &a);
     }
@@ -61,8 +64,7 @@ void product_of_few(isa::Isa set, const Product<T>& p) {
             for (std::int64_t part = 0; part < (p.gated ? 2 : 1); ++part)
                 isa::dots<T>(set, {p.w + (part * p.n + n) * p.k, p.k, count, p.x, p.ldx, p.m, p.k,
                                    sums[static_cast<std::size_t>(part)].data(), columns});
-            for (std::int64_t i = 0; i < p.m; ++i)
-                p.finish(set, i, n, count, sums[0].data() + i * columns, sums[1].data() + i * columns);
+            p.finish(set, 0, p.m, n, count, sums[0].data(), sums[1].data(), columns);
         }
     });
 }
@@ -88,7 +90,7 @@ public:
 private:
     /// Rows of W (and U) in a block, its units, rows of x at a time; columns are handed out by `step`, which the rows of
     /// every tile divide.
-    static constexpr std::int64_t most_rows = 96, most_units = 512, most_vectors = 512, step = 24;
+    static constexpr std::int64_t most_rows = 96, most_units = 512, most_vectors = 256, step = 24;
 
     /// Rows [first, last) of y.
     void rows(std::int64_t first, std::int64_t last) const {
@@ -132,10 +134,7 @@ private:
                                                    x + panel * lanes_ * units_ + unit * width,
                                                    width,
                                                    width};
-                if (tiling_.pairs)
-                    isa::on<isa::Transpose<true>>(set_, &a);
-                else
-                    isa::on<isa::Transpose<false>>(set_, &a);
+                isa::transpose(set_, tiling_.pairs, a);
             }
         });
     }
@@ -155,11 +154,11 @@ private:
                 const bool more = u + units < units_;
                 Ahead ahead(*this, more ? block.n : block.n + most_columns, more ? u + units : 0, end,
                             panels * parts_ * ((block.columns + 5) / 6));
-                for (std::int64_t panel = 0; panel < panels; ++panel)
+                for (std::int64_t panel = 0; panel < panels; ++panel) {
                     tiles(block, x, panel, vectors(first + panel * lanes_, last), u, units, ahead);
+                    if (!more) finish(block, panel, first + panel * lanes_, last);
+                }
             }
-            for (std::int64_t panel = 0; panel < panels; ++panel)
-                finish(block, panel, first + panel * lanes_, last);
         }
     }
 
@@ -207,11 +206,16 @@ private:
             for (std::int64_t r = 0; r < block.columns; r += rows) {
                 const std::int64_t i = part * block.padded + r;
                 const auto [address, lines] = ahead.next();
-                isa::TileArguments a{from,   block.w.data() + i,
-                                     0,      odd ? units - 1 : units,
-                                     vectors, block.c + panel * most_rows * lanes_ + i * width,
-                                     u == 0, address,
-                                     lines};
+                isa::TileArguments a{.x = from,
+                                     .w = block.w.data() + i,
+                                     .rows = rows,
+                                     .skip = 0,
+                                     .units = odd ? units - 1 : units,
+                                     .vectors = vectors,
+                                     .c = block.c + panel * most_rows * lanes_ + i * width,
+                                     .first = u == 0,
+                                     .ahead = address,
+                                     .lines = lines};
                 isa::tile(set_, tiling_.pairs, a);
                 if (odd) {
                     std::array<const char*, 8> last{};
@@ -235,8 +239,7 @@ private:
                            all = parts_ * block.padded;
         const isa::TransposeArguments<float> a{block.c + panel * most_rows * lanes_, width, all, rows, sums, room, all};
         isa::on<isa::Transpose<false>>(set_, &a);
-        for (std::int64_t i = 0; i < rows; ++i)
-            p_.finish(set_, first + i, block.n, block.columns, sums + i * room, sums + i * room + block.padded);
+        p_.finish(set_, first, rows, block.n, block.columns, sums, sums + block.padded, room);
     }
 
     /// The weights that come next, fetched into the cache bit by bit while the present ones are at work.

@@ -41,7 +41,8 @@ constexpr Tiling tiling(Isa set) {
 /// row. On the way, `lines` lines of cache from `ahead` on are fetched.
 struct TileArguments {
     const std::uint32_t* x;
-    const char* const* w;  ///< the rows
+    const char* const* w;  ///< the rows, `Tiling::rows` of them (with full panels of floats also 1, 2 or 4)
+    std::int64_t rows;
     std::int64_t skip;     ///< units of each row that come before the first one
     std::int64_t units, vectors;
     float* c;
@@ -106,8 +107,11 @@ template <int W, int R, int C>
     std::int64_t lines = a.lines, u = 0;
     for (; u + 4 <= a.units; u += 4) {
         tile_step<W, C>(sums, x, w, u, rows);
+        fetch(ahead, lines);
         tile_step<W, C>(sums, x, w, u + 1, rows);
+        fetch(ahead, lines);
         tile_step<W, C>(sums, x, w, u + 2, rows);
+        fetch(ahead, lines);
         tile_step<W, C>(sums, x, w, u + 3, rows);
         fetch(ahead, lines);
     }
@@ -121,15 +125,18 @@ template <int W, int R, int C>
 struct Tile {
     template <int W>
     [[gnu::always_inline]] static void run(const TileArguments* a) {
+        constexpr int full = W == 16 ? 4 : 2;
+        if (a->vectors == full) {
+            if (a->rows == 6) return detail::tile<W, 6, full>(*a);
+            if (a->rows == 4) return detail::tile<W, 4, full>(*a);
+            if (a->rows == 2) return detail::tile<W, 2, full>(*a);
+            return detail::tile<W, 1, full>(*a);
+        }
         if constexpr (W == 16) {
-            if (a->vectors == 4) return detail::tile<W, 6, 4>(*a);
             if (a->vectors == 3) return detail::tile<W, 8, 3>(*a);
             if (a->vectors == 2) return detail::tile<W, 8, 2>(*a);
-            detail::tile<W, 8, 1>(*a);
-        } else {
-            if (a->vectors == 2) return detail::tile<W, 6, 2>(*a);
-            detail::tile<W, 6, 1>(*a);
         }
+        detail::tile<W, W == 16 ? 8 : 6, 1>(*a);
     }
 };
 
@@ -144,7 +151,10 @@ SILICA_AVX512_BF16 [[gnu::always_inline]] inline void tile_row(Floats<16>* sums,
                                                                std::integer_sequence<int, C...>) {
     int pair = 0;
     __builtin_memcpy(&pair, w, sizeof pair);
-    const __m512i pairs = _mm512_set1_epi32(pair);
+    __m512i pairs = _mm512_set1_epi32(pair);
+#if defined(__clang__) && __clang_major__ < 18
+    asm("" : "+v"(pairs));  // VectorCombine of clang 16 crashes on a broadcast that is taken for bfloats
+#endif
     (add_product(sums[C], x[C], pairs), ...);
 }
 template <int C, int... R>
