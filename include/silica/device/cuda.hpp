@@ -75,6 +75,8 @@ static_assert(DevicePolicy<Cuda>);
 #include "silica/device/cuda/linear_gated.hpp"
 #include "silica/device/cuda/pool.hpp"
 #include "silica/device/cuda/rms_norm.hpp"
+#include "silica/device/cuda/rms_norm_linear.hpp"
+#include "silica/device/cuda/rms_norm_linear_gated.hpp"
 #include "silica/device/cuda/rotary.hpp"
 #include "silica/device/cuda/rotary_store.hpp"
 #include "silica/device/cuda/store_kv.hpp"

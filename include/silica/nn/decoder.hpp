@@ -90,7 +90,7 @@ public:
             x = layers[n].step(x, angles, state.caches[n], state.slots(n));
         }
         state.for_each_kind([](KvSlots& slots) { slots.end_step(); });
-        state.positions.copy_(state.positions + 1);
+        state.positions += 1;
         state.advance(1);
         return norm(x.squeeze(1));
     }

@@ -79,10 +79,11 @@ public:
         return output.add(context, x);
     }
 
-    /// The same for one token per row.
-    Tensor step(const Tensor& x, const Tensor& h, const Angles& angles, KvCache& cache, const KvSlots& slots) const {
-        const Tensor q = run<op::RotaryStore, E>(query_key_value(h), angles.cos, angles.sin, InOut<Tensor>{cache.keys},
-                                                 InOut<Tensor>{cache.values}, slots.next());
+    /// The same for one token per row, before its norm.
+    Tensor step(const Tensor& x, const RmsNorm<E>& norm, const Angles& angles, KvCache& cache,
+                const KvSlots& slots) const {
+        const Tensor q = run<op::RotaryStore, E>(query_key_value.of_normed(x, norm), angles.cos, angles.sin,
+                                                 InOut<Tensor>{cache.keys}, InOut<Tensor>{cache.values}, slots.next());
         return output.add(
             joined(run<op::DecodeAttention, E>(q, cache.keys, cache.values, slots.filled(), slots.attend(), scale)), x);
     }
@@ -113,7 +114,7 @@ private:
 template <class E>
 class DecoderLayer {
 public:
-    using Ops = union_of<typename DecoderAttention<E>::Ops, typename RmsNorm<E>::Ops, typename Linear<E>::GatedOps>;
+    using Ops = union_of<typename DecoderAttention<E>::Ops, typename RmsNorm<E>::Ops, typename Linear<E>::NormedOps>;
 
     DecoderLayer(const DecoderShape& c, const Weights& w)  // model.layers.N
         : attention_norm(w / "input_layernorm", c.hidden_size, c.rms_norm_eps),
@@ -133,7 +134,8 @@ public:
         return feed_forward(attention.prefill(x, attention_norm(x), view, mask, cache, slots));
     }
     Tensor step(const Tensor& x, const Angles& angles, KvCache& cache, const KvSlots& slots) const {
-        return feed_forward(attention.step(x, attention_norm(x), angles, cache, slots));
+        const Tensor h = attention.step(x, attention_norm, angles, cache, slots);
+        return down.add(gate_up.gated_of_normed(h, mlp_norm, act), h);
     }
 
 private:

@@ -76,10 +76,13 @@ public:
 
     /// A step, in two halves: the new token counts as filled before attention, the next slot is another after it.
     void begin_step() {
-        filled_.copy_(at::where(filled_ < capacity_, filled_ + 1, filled_));
+        filled_ += filled_ < capacity_;
         if (masked_) attend_.copy_(attend_ | (all_ == next_));
     }
-    void end_step() { next_.copy_(at::where(next_ + 1 < capacity_, next_ + 1, at::zeros({1}, next_.options()))); }
+    void end_step() {
+        next_ += 1;
+        next_ *= next_ < capacity_;
+    }
 
     void reorder(const Tensor& rows) {
         if (masked_) attend_.copy_(attend_.index_select(0, rows));

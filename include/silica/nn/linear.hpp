@@ -8,6 +8,8 @@
 #include "silica/op/linear_activation.hpp"
 #include "silica/op/linear_add.hpp"
 #include "silica/op/linear_gated.hpp"
+#include "silica/op/rms_norm_linear.hpp"
+#include "silica/op/rms_norm_linear_gated.hpp"
 #include "silica/run.hpp"
 
 #include <optional>
@@ -21,6 +23,7 @@ class Linear {
 public:
     using Ops = OpList<op::Linear, op::LinearActivation, op::LinearAdd>;
     using GatedOps = union_of<Ops, OpList<op::LinearGated>>;
+    using NormedOps = union_of<GatedOps, OpList<op::RmsNormLinear, op::RmsNormLinearGated>>;
 
     /// A place that gives `out` rows of a matrix. `bias`: whether the layer has one; absent: if the checkpoint has it.
     struct Part {
@@ -55,6 +58,14 @@ public:
     Tensor add(const Tensor& x, const Tensor& residual) const { return run<op::LinearAdd, E>(x, weight_, residual); }
     /// act(x G^T + b) * (x U^T + c), the weights being those of G joined to those of U.
     Tensor gated(const Tensor& x, Activation act) const { return run<op::LinearGated, E>(x, weight_, act); }
+    /// norm(x) W^T + b, `norm` being an RmsNorm.
+    Tensor of_normed(const Tensor& x, const auto& norm) const {
+        return run<op::RmsNormLinear, E>(x, norm.weight(), norm.eps(), weight_);
+    }
+    /// gated(norm(x), act).
+    Tensor gated_of_normed(const Tensor& x, const auto& norm, Activation act) const {
+        return run<op::RmsNormLinearGated, E>(x, norm.weight(), norm.eps(), weight_, act);
+    }
 
 private:
     explicit Linear(Prepared<op::Linear, E> weight) : weight_(std::move(weight)) {}

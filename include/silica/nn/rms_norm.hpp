@@ -18,6 +18,9 @@ public:
 
     Tensor operator()(const Tensor& x) const { return run<op::RmsNorm, E>(x, weight_, eps_); }
 
+    [[nodiscard]] const Tensor& weight() const noexcept { return weight_; }
+    [[nodiscard]] double eps() const noexcept { return eps_; }
+
 private:
     Tensor weight_;
     double eps_;

@@ -29,7 +29,7 @@ struct Found { i64 at; float value; };
 
 // Block x of a row looks at `share` of its n values.
 extern "C" __global__ void __launch_bounds__(512)
-argmax(const T* __restrict__ x, i64* __restrict__ y, Found* __restrict__ found, i64 n, i64 share) {
+argmax(const T* x, i64* y, Found* found, i64 n, i64 share) {
     __shared__ Found warps[16];
     let_next_start();
     wait_for_previous();
@@ -74,7 +74,7 @@ argmax(const T* __restrict__ x, i64* __restrict__ y, Found* __restrict__ found, 
 }
 
 extern "C" __global__ void __launch_bounds__(32)
-join_argmax(const Found* __restrict__ found, i64* __restrict__ y, int parts) {
+join_argmax(const Found* found, i64* y, int parts) {
     let_next_start();
     wait_for_previous();
     float best = -__int_as_float(0x7f800000);

@@ -25,10 +25,10 @@ struct Kernel<op::DecodeAttention, device::Cuda> {
         const auto batch = q.size(0), heads = q.size(1), d = q.size(3), kv_heads = keys.size(1);
         const auto capacity = keys.size(2), group = heads / kv_heads;
         const auto type = q.scalar_type();
-        // Heads that share keys read them together where the cache is long; a block has at least 256 slots.
+        // Heads that share keys read them together where the cache is long; a block has at least 512 slots.
         const std::int64_t together = capacity <= 4096 ? 1 : group % 4 == 0 ? 4 : group % 2 == 0 ? 2 : 1;
         const auto blocks = batch * heads / together;
-        const auto split = std::clamp<std::int64_t>(std::min((capacity + 255) / 256, 264 / blocks), 1, 64);
+        const auto split = std::clamp<std::int64_t>(std::min((capacity + 511) / 512, 264 / blocks), 1, 64);
 
         const Tensor in = q.contiguous(), out = at::empty(q.sizes(), q.options());
         Tensor parts;
@@ -68,7 +68,7 @@ struct Kernel<op::DecodeAttention, device::Cuda> {
         if (split > 1) {
             const auto& joined = cuda::function<cuda::detail::DecodeAttention>(
                 device.index(), key | std::uint64_t{1} << 33, [&] { return source("join_parts"); });
-            cuda::launch(joined, {{static_cast<unsigned>(batch * heads), 1, 1}, 64}, device, cuda::address(parts),
+            cuda::launch(joined, {{static_cast<unsigned>(batch * heads), 1, 1}, 128}, device, cuda::address(parts),
                          cuda::address(out), static_cast<int>(split));
         }
         return out;

@@ -18,9 +18,9 @@ constexpr float NONE = -1e30f;                    // stands for minus infinity: 
 constexpr float LOG2E = 1.4426950408889634f;
 
 extern "C" __global__ void __launch_bounds__(256)
-decode_attention(const T* __restrict__ q, const T* __restrict__ keys, const T* __restrict__ values,
-                 const i64* __restrict__ filled, const void* __restrict__ mask, T* __restrict__ out,
-                 float* __restrict__ parts, int heads, int group, float scale, i64 key_batch, i64 key_head,
+decode_attention(const T* q, const T* keys, const T* values,
+                 const i64* filled, const void* mask, T* out,
+                 float* parts, int heads, int group, float scale, i64 key_batch, i64 key_head,
                  i64 key_slot, i64 value_batch, i64 value_head, i64 value_slot, i64 mask_batch, i64 mask_head,
                  i64 mask_slot) {
     let_next_start();
@@ -158,17 +158,30 @@ decode_attention(const T* __restrict__ q, const T* __restrict__ keys, const T* _
     }
 }
 
-extern "C" __global__ void __launch_bounds__(64)
-join_parts(const float* __restrict__ parts, T* __restrict__ out, int split) {
+extern "C" __global__ void __launch_bounds__(128) join_parts(const float* parts, T* out, int split) {
+    __shared__ float tops[64], totals[64], weights[64];  // of at most 64 parts
     let_next_start();
     wait_for_previous();
     const float* part = parts + (i64)blockIdx.x * split * (D + 2);
+    float total = 0;
+    if (threadIdx.x < split) {
+        tops[threadIdx.x] = part[threadIdx.x * (D + 2) + D];
+        total = part[threadIdx.x * (D + 2) + D + 1];
+    }
+    __syncthreads();
     float best = NONE, joined = 0;
-    for (int s = 0; s < split; ++s) best = fmaxf(best, part[s * (D + 2) + D]);
-    for (int s = 0; s < split; ++s) joined += part[s * (D + 2) + D + 1] * exp2f(part[s * (D + 2) + D] - best);
-    for (int i = threadIdx.x; i < D; i += 64) {
+    for (int s = 0; s < split; ++s) best = fmaxf(best, tops[s]);
+    if (threadIdx.x < split) {
+        const float weight = exp2f(tops[threadIdx.x] - best);
+        weights[threadIdx.x] = weight;
+        totals[threadIdx.x] = total * weight;
+    }
+    __syncthreads();
+    for (int s = 0; s < split; ++s) joined += totals[s];
+    for (int i = threadIdx.x; i < D; i += 128) {
         float x = 0;
-        for (int s = 0; s < split; ++s) x += part[s * (D + 2) + i] * exp2f(part[s * (D + 2) + D] - best);
+        #pragma unroll 8
+        for (int s = 0; s < split; ++s) x += part[s * (D + 2) + i] * weights[s];
         out[(i64)blockIdx.x * D + i] = from_float<T>(joined == 0 ? 0 : x / joined);
     }
 }

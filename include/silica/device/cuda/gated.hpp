@@ -11,7 +11,7 @@ namespace silica {
 namespace device::cuda::detail {
 
 inline constexpr std::string_view gated_text = R"cuda(
-extern "C" __global__ void __launch_bounds__(256) gated(const T* __restrict__ x, T* __restrict__ y, i64 rows, i64 n) {
+extern "C" __global__ void __launch_bounds__(256) gated(const T* x, T* y, i64 rows, i64 n) {
     let_next_start();
     wait_for_previous();
     const i64 step = (i64)gridDim.x * blockDim.x;

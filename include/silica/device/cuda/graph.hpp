@@ -3,7 +3,7 @@
 /// device-neutral graphs (2.13 on); before that through at::cuda::CUDAGraph, whose header needs the CUDA toolkit, by
 /// the names that libtorch_cuda exports.
 
-#include "silica/core/error.hpp"
+#include "silica/device/cuda/nvrtc.hpp"
 
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/Stream.h>
@@ -110,16 +110,20 @@ public:
 
 #endif
 
-/// Records what `f` does on `device` without doing it. On a throw the recording is given up.
+/// Records what `f` does on `device` without doing it. `f` does not write the weights of products (they are read ahead).
+/// On a throw the recording is given up.
 template <class F>
 void record(Graph& graph, c10::Device device, F&& f) {
     const c10::impl::VirtualGuardImpl guard(c10::DeviceType::CUDA);
     const auto before = guard.exchangeStream(guard.getStreamFromGlobalPool(device, /*isHighPriority=*/false));
     try {
         graph.begin();
+        recording = true;
         try {
             f();
+            recording = false;
         } catch (...) {
+            recording = false;
             try {
                 graph.end();
             } catch (const std::exception&) {  // the first error says more

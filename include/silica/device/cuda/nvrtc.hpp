@@ -21,6 +21,9 @@ namespace silica::device::cuda {
 /// Whether Silica's own kernels may serve; set to false to have LibTorch's alone, for comparison.
 inline std::atomic<bool> own_kernels{true};
 
+/// True on a thread while it records a graph (graph.hpp).
+inline thread_local bool recording = false;
+
 /// Whether own kernels can run here; where not, ATen's serve.
 inline bool has_nvrtc() { return own_kernels.load(std::memory_order_relaxed) && Driver::get().usable; }
 

@@ -11,7 +11,7 @@ namespace device::cuda::detail {
 
 inline constexpr std::string_view rms_norm_text = R"cuda(
 extern "C" __global__ void __launch_bounds__(256)
-rms_norm(const T* __restrict__ x, const T* __restrict__ w, T* __restrict__ y, int n, double eps) {
+rms_norm(const T* x, const T* __restrict__ w, T* y, int n, double eps) {
     constexpr int STEP = WIDE ? VEC : 1;
     __shared__ float parts[8];
     let_next_start();

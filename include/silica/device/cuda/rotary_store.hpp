@@ -14,8 +14,8 @@ namespace device::cuda::detail {
 inline constexpr std::string_view rotary_store_text = R"cuda(
 // A block for each head of qkv and each row of the batch.
 extern "C" __global__ void __launch_bounds__(128)
-rotary_store(const T* __restrict__ qkv, const T* __restrict__ cosine, const T* __restrict__ sine, T* __restrict__ q,
-             T* __restrict__ keys, T* __restrict__ values, const i64* __restrict__ slot, int heads, int kv_heads, int d,
+rotary_store(const T* qkv, const T* cosine, const T* sine, T* q,
+             T* keys, T* values, const i64* slot, int heads, int kv_heads, int d,
              i64 angle_stride, i64 key_batch, i64 key_head, i64 key_slot, i64 value_batch, i64 value_head,
              i64 value_slot) {
     let_next_start();

@@ -6,7 +6,8 @@
 namespace silica::device::cuda {
 
 /// `T` is float, f16 or bf16; arithmetic is float32. A kernel calls `wait_for_previous` before it touches what an
-/// earlier kernel wrote: it may have been started before that one's end.
+/// earlier kernel wrote: it may have been started before that one's end. Such data
+/// is not __restrict__, or it would be loaded as read-only, past what the wait makes visible.
 inline constexpr std::string_view prelude = R"cuda(
 __device__ __forceinline__ float to_float(float x) { return x; }
 __device__ __forceinline__ float to_float(bf16 x) { return __uint_as_float((unsigned)x.bits << 16); }
@@ -50,11 +51,11 @@ __device__ __forceinline__ void unpack(const uint4& v, float (&to)[VEC], const H
 }
 __device__ __forceinline__ void unpack(const uint4& v, float (&to)[VEC]) { unpack(v, to, (const T*)0); }
 
-// Weights are read once: past the first cache.
+// Weights are read once: past the first cache. Not as read-only data (.nc): such loads the compiler moves behind a wait.
 __device__ __forceinline__ uint4 stream(const uint4* p) {
     uint4 v;
 #if __CUDA_ARCH__ >= 800
-    asm volatile("ld.global.nc.L1::no_allocate.L2::256B.v4.u32 {%0, %1, %2, %3}, [%4];"
+    asm volatile("ld.global.L1::no_allocate.L2::256B.v4.u32 {%0, %1, %2, %3}, [%4];"
                  : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "l"(p));
 #else
     v = __ldcs(p);
