@@ -164,5 +164,8 @@ TEST_CASE("the k-th largest and the largest are those of a sorted list", "[gener
         for (const std::size_t k : {1, 2, 6, 50, 2048, 2049, 8999, 100000})
             CHECK(generate::kth_largest(scores, k) == sorted[std::min(k, n) - 1]);
         CHECK(generate::most_likely(scores) == std::ranges::find(scores, sorted[0]) - scores.begin());
+        CHECK(generate::largest(scores) == sorted[0]);
+        scores[n / 2] = NAN;
+        CHECK(generate::most_likely(scores) == -1);
     }
 }

@@ -41,18 +41,21 @@ private:
 
 /// A token drawn with the probabilities softmax(scores), added up in double in the order of the vocabulary.
 [[nodiscard]] inline std::int64_t draw(std::span<const float> scores, const Random& random, std::size_t row) {
-    const auto most = static_cast<double>(*std::ranges::max_element(scores));
-    std::vector<std::pair<std::size_t, double>> sums;
+    const float most = largest(scores);
+    std::vector<std::pair<std::size_t, float>> likely;  // exp(score - most) of what can be
     double sum = 0;
     for (std::size_t i = 0; i < scores.size(); ++i) {
         if (scores[i] == forbidden) continue;
-        sum += std::exp(static_cast<double>(scores[i]) - most);
-        sums.emplace_back(i, sum);
+        likely.emplace_back(i, std::exp(scores[i] - most));
+        sum += static_cast<double>(likely.back().second);
     }
     if (!(sum > 0) || !std::isfinite(sum)) no_numbers(row);
-    const double at = random.uniform() * sum;
-    const auto found = std::ranges::upper_bound(sums, at, {}, &std::pair<std::size_t, double>::second);
-    return static_cast<std::int64_t>((found == sums.end() ? sums.back() : *found).first);
+    double left = random.uniform() * sum;
+    for (const auto& [i, weight] : likely) {
+        left -= static_cast<double>(weight);
+        if (left < 0) return static_cast<std::int64_t>(i);
+    }
+    return most_likely(scores);  // lost in rounding
 }
 
 /// Writes until every row ended. Without processors the most likely tokens stay on the device and are only looked at.
@@ -80,7 +83,7 @@ inline Generated sample(Decoder& decoder, Plan plan, const Hooks& hooks) {
                 processors(row, plan.row(r));
                 auto* id = chosen.mutable_data_ptr<std::int64_t>() + r;
                 *id = sampled ? draw(row, Random(seed, static_cast<std::uint32_t>(r), place), r) : most_likely(row);
-                if (std::isnan(row[static_cast<std::size_t>(*id)])) no_numbers(r);
+                if (*id < 0) no_numbers(r);
             }
         }
         if (place == 0) prefilled = clock.seconds();

@@ -27,11 +27,33 @@ struct Row {
 /// Changes the scores of a row.
 using Processor = std::function<void(Scores, const Row&)>;
 
+/// The largest score; NaN where one is. Several at once, which max_element is too careful for.
+[[nodiscard]] inline float largest(std::span<const float> scores) {
+    constexpr std::size_t lanes = 16;
+    float most[lanes];
+    unsigned nan[lanes] = {};
+    std::fill_n(most, lanes, forbidden);
+    std::size_t i = 0;
+    for (; i + lanes <= scores.size(); i += lanes) {
+        for (std::size_t k = 0; k < lanes; ++k) {
+            const float v = scores[i + k];
+            most[k] = v > most[k] ? v : most[k];
+            nan[k] |= v != v ? 1U : 0U;
+        }
+    }
+    for (; i < scores.size(); ++i) {
+        most[0] = scores[i] > most[0] ? scores[i] : most[0];
+        nan[0] |= scores[i] != scores[i] ? 1U : 0U;
+    }
+    if (std::ranges::any_of(nan, [](unsigned n) { return n != 0; })) return std::numeric_limits<float>::quiet_NaN();
+    return *std::ranges::max_element(most);
+}
+
 /// exp(s - max) over their sum, in float32 as torch computes it; the sum is kept in double.
 [[nodiscard]] inline std::vector<float> softmax(std::span<const float> scores) {
     std::vector<float> p(scores.begin(), scores.end());
     if (p.empty()) return p;
-    const float most = *std::ranges::max_element(p);
+    const float most = largest(p);
     double sum = 0;
     for (float& v : p) {
         v = v == forbidden && most != forbidden ? 0.0F : std::exp(v - most);
@@ -45,7 +67,7 @@ using Processor = std::function<void(Scores, const Row&)>;
 /// s - max - log(sum of exp(s - max)), in place.
 inline void log_softmax(Scores scores) {
     if (scores.empty()) return;
-    const float most = *std::ranges::max_element(scores);
+    const float most = largest(scores);
     double sum = 0;
     for (const float v : scores)
         sum += v == forbidden && most != forbidden ? 0.0 : static_cast<double>(std::exp(v - most));
@@ -72,9 +94,10 @@ inline void log_softmax(Scores scores) {
     return heap.front();
 }
 
-/// The first index of the largest score.
+/// The first index of the largest score; -1 where one is NaN.
 [[nodiscard]] inline std::int64_t most_likely(std::span<const float> scores) {
-    return std::ranges::max_element(scores) - scores.begin();
+    const float most = largest(scores);
+    return most != most ? -1 : std::ranges::find(scores, most) - scores.begin();
 }
 
 }  // namespace silica::generate

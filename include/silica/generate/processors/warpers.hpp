@@ -5,9 +5,10 @@
 #include "silica/generate/scores.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstdint>
-#include <functional>
-#include <numeric>
+#include <span>
 #include <vector>
 
 namespace silica::generate {
@@ -31,39 +32,51 @@ inline Processor top_k(std::int64_t k, std::int64_t keep) {
     };
 }
 
-/// The fewest of the most likely whose probabilities make up `p`; of equals the later ones. Holtzman et al. 2019,
-/// https://arxiv.org/abs/1904.09751. Followed: TopPLogitsWarper. What surely goes is not sorted.
-inline Processor top_p(double p, std::int64_t keep) {
-    return [limit = static_cast<float>(1 - p), keep = static_cast<std::size_t>(keep),
-            order = std::vector<std::int64_t>()](Scores scores, const Row&) mutable {
-        const auto probability = softmax(scores);
-        const auto rises = [&](std::int64_t a, std::int64_t b) {
-            const float x = scores[static_cast<std::size_t>(a)], y = scores[static_cast<std::size_t>(b)];
-            return x < y || (x == y && a < b);
-        };
-        const auto mass = [&](std::int64_t id) {
-            return static_cast<double>(probability[static_cast<std::size_t>(id)]);
-        };
-        order.resize(scores.size());
-        std::iota(order.begin(), order.end(), std::int64_t{0});
-        // The tail is split off where it is certain to go: what it makes up together is not over the limit.
-        double tail = 0;
-        auto top = order.begin();
-        for (std::size_t n = 256; n < order.size(); n *= 8) {
-            const auto split = order.end() - static_cast<std::ptrdiff_t>(n);
-            std::nth_element(order.begin(), split, order.end(), rises);
-            const double below =
-                std::accumulate(order.begin(), split, 0.0, [&](double s, auto id) { return s + mass(id); });
-            if (static_cast<float>(below) > limit) continue;
-            tail = below;
-            top = split;
-            break;
+/// Tokens that are too unlikely to be among the most likely: those whose probability has an exponent (base 2) below
+/// `exponent`. Together they make up `mass`.
+struct Tail {
+    std::uint32_t exponent = 0;
+    double mass = 0;
+
+    static std::uint32_t exponent_of(float p) { return std::bit_cast<std::uint32_t>(p) >> 23U; }
+
+    /// The longest tail of at most `limit` that leaves `keep` tokens.
+    Tail(std::span<const float> probability, float limit, std::size_t keep) {
+        std::array<double, 512> masses{};
+        std::array<std::size_t, 512> counts{};
+        for (const float p : probability) {
+            ++counts[exponent_of(p)];
+            if (p > 0) masses[exponent_of(p)] += static_cast<double>(p);  // after top-k most are 0
         }
-        std::sort(top, order.end(), rises);
-        const auto last = order.end() - static_cast<std::ptrdiff_t>(std::min(keep, order.size()));
-        for (auto at = order.begin(); at != last; ++at) {
-            if (at >= top && static_cast<float>(tail += mass(*at)) > limit) break;
-            scores[static_cast<std::size_t>(*at)] = forbidden;
+        for (auto left = probability.size(); exponent < 255; ++exponent) {
+            if (static_cast<float>(mass + masses[exponent]) > limit || left - counts[exponent] < keep) break;
+            mass += masses[exponent];
+            left -= counts[exponent];
+        }
+    }
+};
+
+/// The fewest of the most likely whose probabilities make up `p`; of equals the later ones. Holtzman et al. 2019,
+/// https://arxiv.org/abs/1904.09751. Followed: TopPLogitsWarper; only what is near the limit is sorted.
+inline Processor top_p(double p, std::int64_t keep) {
+    return [limit = static_cast<float>(1 - p), keep = static_cast<std::size_t>(keep)](Scores scores, const Row&) {
+        const auto probability = softmax(scores);
+        const Tail tail(probability, limit, keep);
+        std::vector<std::size_t> rising;
+        for (std::size_t i = 0; i < scores.size(); ++i) {
+            if (Tail::exponent_of(probability[i]) >= tail.exponent)
+                rising.push_back(i);
+            else
+                scores[i] = forbidden;
+        }
+        std::ranges::sort(rising, [&](std::size_t a, std::size_t b) {
+            return scores[a] < scores[b] || (scores[a] == scores[b] && a < b);
+        });
+        double sum = tail.mass;
+        for (std::size_t rank = 0; rank + keep < rising.size(); ++rank) {
+            sum += static_cast<double>(probability[rising[rank]]);
+            if (static_cast<float>(sum) > limit) break;
+            scores[rising[rank]] = forbidden;
         }
     };
 }
@@ -73,7 +86,7 @@ inline Processor top_p(double p, std::int64_t keep) {
 inline Processor min_p(double p, std::int64_t keep) {
     return [p = static_cast<float>(p), keep = static_cast<std::size_t>(keep)](Scores scores, const Row&) {
         const auto probability = softmax(scores);
-        const float limit = p * *std::ranges::max_element(probability);
+        const float limit = p * largest(probability);
         const float kept = kth_largest(scores, keep);
         for (std::size_t i = 0; i < scores.size(); ++i) {
             if (probability[i] < limit && scores[i] < kept) scores[i] = forbidden;
