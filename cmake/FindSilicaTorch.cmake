@@ -99,6 +99,11 @@ if(SilicaTorch_FOUND AND NOT TARGET silica::torch)
     target_include_directories(silica::torch SYSTEM INTERFACE "${SilicaTorch_PREFIX}/include"
                                "${SilicaTorch_PREFIX}/include/torch/csrc/api/include")  # <torch/version.h>
     target_compile_definitions(silica::torch INTERFACE AT_PER_OPERATOR_HEADERS)
+    # libtorch_cpu.so exports an old std::filesystem that does not fit newer libstdc++: seen with g++ 13, remove_all
+    # crashes. So libstdc++'s own comes first.
+    if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CXX_FLAGS MATCHES "-stdlib=libc\\+\\+")
+        target_link_libraries(silica::torch INTERFACE stdc++)
+    endif()
     target_link_libraries(silica::torch INTERFACE
         "${_torch_lib}torch_cpu${CMAKE_SHARED_LIBRARY_SUFFIX}" "${_torch_lib}c10${CMAKE_SHARED_LIBRARY_SUFFIX}")
     # For an installed program too, which loses the rpath that CMake gives to programs in the build tree.
