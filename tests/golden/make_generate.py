@@ -84,7 +84,8 @@ def toy_cases():
     yield case("greedy, padding on the left", padded, mask, **new)
     yield case("max_length counts the prompt", plain, max_length=9)
     for eos in (4, [4, 9, 15, 20]):
-        yield case(f"end token {eos}, padding after it", padded, mask, eos_token_id=eos, pad_token_id=0, max_new_tokens=25)
+        yield case(f"end token {eos}, padding after it", padded, mask, eos_token_id=eos, pad_token_id=0,
+                   max_new_tokens=25)
         yield case(f"end token {eos} without a pad token", padded, mask, eos_token_id=eos, max_new_tokens=25)
         yield case(f"end token {eos}, min_new_tokens", padded, mask, eos_token_id=eos, pad_token_id=0, max_new_tokens=25,
                    min_new_tokens=9)
@@ -99,13 +100,14 @@ def toy_cases():
                encoder_no_repeat_ngram_size=2)
     yield case("bad words", plain, bad_words_ids=[[5], [7, 11], [3, 5, 7, 9], [12]], **new)
     yield case("sequence bias", plain, sequence_bias=[[[5], 2.5], [[7, 11], -4.0], [[3], -1.5]], **new)
-    yield case("suppressed tokens", plain, suppress_tokens=[1, 2, 3, 4, 5, 6], begin_suppress_tokens=[7, 8, 9, 10], **new)
+    yield case("suppressed tokens", plain, suppress_tokens=[1, 2, 3, 4, 5, 6],
+               begin_suppress_tokens=[7, 8, 9, 10], **new)
     yield case("forced first token", [[3], [9]], forced_bos_token_id=17, begin_suppress_tokens=[7, 8, 9, 10], **new)
     yield case("forced last token", plain, forced_eos_token_id=6, eos_token_id=6, pad_token_id=0, **new)
     yield case("length decay", plain, exponential_decay_length_penalty=[2, 1.5], eos_token_id=6, pad_token_id=0,
                max_new_tokens=30)
-    yield case("many at once", padded, mask, repetition_penalty=1.3, no_repeat_ngram_size=2, bad_words_ids=[[5], [7, 11]],
-               eos_token_id=[4, 9], pad_token_id=0, min_new_tokens=5, suppress_tokens=[2], renormalize_logits=True,
+    yield case("many at once", padded, mask, repetition_penalty=1.3, no_repeat_ngram_size=2,
+               bad_words_ids=[[5], [7, 11]], eos_token_id=[4, 9], pad_token_id=0, min_new_tokens=5, suppress_tokens=[2], renormalize_logits=True,
                max_new_tokens=25)
     yield case("sampling from one token is greedy", plain, do_sample=True, top_k=1, temperature=3.0, **new)
 
@@ -243,14 +245,15 @@ def byte_level():
 
 
 def pieces():
-    """As T5's: SentencePiece's unigrams, an end token after each text."""
+    """As T5's: SentencePiece's unigrams, an end token after each text. (Its trainer gives others each time.)"""
     t = tokenizers.Tokenizer(models.Unigram())
     t.normalizer = normalizers.NFKC()
     t.pre_tokenizer = pre_tokenizers.Metaspace()
     t.decoder = decoders.Metaspace()
     t.train_from_iterator(TEXT, trainers.UnigramTrainer(vocab_size=160, special_tokens=["<pad>", "</s>", "<unk>"],
                                                         unk_token="<unk>", show_progress=False))
-    t.post_processor = processors.TemplateProcessing(single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 1)])
+    t.post_processor = processors.TemplateProcessing(single="$A </s>", pair="$A </s> $B </s>",
+                                                     special_tokens=[("</s>", 1)])
     return PreTrainedTokenizerFast(tokenizer_object=t, eos_token="</s>", pad_token="<pad>", unk_token="<unk>")
 
 
@@ -304,7 +307,8 @@ def write_model(name, model, tokenizer, **generation):
     for case, config in REFERENCES.items():
         config = dict(config)
         if every := config.pop("ends_every", None):
-            config["eos_token_id"] = [1] + list(range(40 if model.config.vocab_size > 100 else 5, model.config.vocab_size, every))
+            vocabulary = model.config.vocab_size
+            config["eos_token_id"] = [1] + list(range(40 if vocabulary > 100 else 5, vocabulary, every))
         with torch.no_grad():
             out = model.generate(**inputs, max_new_tokens=12, do_sample=False, **config)
         tensors = {f"inputs.{k}": v for k, v in inputs.items()} | {"outputs.sequences": out}
@@ -325,7 +329,8 @@ def write_model(name, model, tokenizer, **generation):
     texts = []
     for config in (dict(max_new_tokens=30), dict(max_new_tokens=30, repetition_penalty=1.5),
                    dict(max_new_tokens=15, num_beams=3)):
-        texts.append(dict(prompts=PROMPTS, config=config, texts=text(inputs["input_ids"], inputs["attention_mask"], **config)))
+        together = text(inputs["input_ids"], inputs["attention_mask"], **config)
+        texts.append(dict(prompts=PROMPTS, config=config, texts=together))
         texts += [dict(prompts=[p], config=config, texts=text(tokenizer(p).input_ids, **config)) for p in PROMPTS]
         for chat in CHATS if tokenizer.chat_template else []:
             ids = tokenizer.apply_chat_template(chat, add_generation_prompt=True)
@@ -343,7 +348,8 @@ def write_models():
                 eos_token_id=[1, 2], pad_token_id=0, repetition_penalty=1.1)
     write_model("t5", T5ForConditionalGeneration(T5Config(
         vocab_size=len(t5), d_model=16, d_kv=6, d_ff=20, num_layers=3, num_decoder_layers=2, num_heads=2,
-        relative_attention_num_buckets=8, relative_attention_max_distance=12, feed_forward_proj="gated-gelu", tie_word_embeddings=False)), t5,
+        relative_attention_num_buckets=8, relative_attention_max_distance=12, feed_forward_proj="gated-gelu",
+        tie_word_embeddings=False)), t5,
         decoder_start_token_id=0, eos_token_id=1, pad_token_id=0)
 
 
@@ -353,9 +359,12 @@ def short(t):
 
 def save(name, value):
     HERE.mkdir(exist_ok=True)
-    lines = ",\n".join(json.dumps(each) for each in (value if isinstance(value, list) else value["cases"]))
-    head = "[\n" if isinstance(value, list) else json.dumps({k: v for k, v in value.items() if k != "cases"})[:-1] + ', "cases": [\n'
-    (HERE / name).write_text(head + lines + ("\n]\n" if isinstance(value, list) else "\n]}\n"))
+    """JSON, a case on each line."""
+    head, end = "[\n", "\n]\n"
+    if isinstance(value, dict):
+        cases = value.pop("cases")
+        head, end, value = json.dumps(value)[:-1] + ', "cases": [\n', "\n]}\n", cases
+    (HERE / name).write_text(head + ",\n".join(map(json.dumps, value)) + end)
     print(name, (HERE / name).stat().st_size, "bytes")
 
 

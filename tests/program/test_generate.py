@@ -90,7 +90,8 @@ class Generate(GenerateTest):
     def test_a_stop_string_ends_the_text(self):
         whole = self.generate("llama", "--prompt", "x", "--max-new-tokens", "20")
         stop = whole[6:8]
-        self.assertEqual(self.generate("llama", "--prompt", "x", "--stop", "never", "--stop", stop), whole[:whole.index(stop)])
+        stopped = self.generate("llama", "--prompt", "x", "--stop", "never", "--stop", stop)
+        self.assertEqual(stopped, whole[:whole.index(stop)])
 
     def test_generation_config_json_is_honoured(self):
         directory = self.copy_of("llama")
@@ -121,7 +122,8 @@ class Generate(GenerateTest):
         refused("--chat", '{"role": "user"}', says="messages")
         refused("--chat", "{", says="--chat")
         refused("--chat", self.directory / "nowhere", says="nowhere")
-        for line in ("5", "{", "{}", '{"prompt": 5}', '{"prompt": "x", "messages": []}', '{"prompt": "x", "config": {"x": 1}}'):
+        for line in ("5", "{", "{}", '{"prompt": 5}', '{"prompt": "x", "messages": []}',
+                     '{"prompt": "x", "config": {"x": 1}}'):
             refused("--jsonl", "-", stdin=f"\n{line}\n", says="Line 2")
         self.refused("generate", CASES / "t5", "--chat", json.dumps(CHAT), says="no chat template")
         self.refused("generate", GOLDEN / "base", "--prompt", "x", says="does not write text")
@@ -162,7 +164,8 @@ class Talk(GenerateTest):
         both = CHAT + [{"role": "assistant", "content": first}, {"role": "user", "content": "hi"}]
         second = self.generate("llama", "--chat", json.dumps(both), *n)
         fresh = self.generate("llama", "--chat", json.dumps(both[2:]), *n)
-        code, out = self.talk("llama", [CHAT[0]["content"] + "\n", "hi\n", "/clear\n", "hi\n", "x" * 500 + "\n", "\n", "/exit\n"], *n)
+        lines = [CHAT[0]["content"], "hi", "/clear", "hi", "x" * 500, "", "/exit"]
+        code, out = self.talk("llama", [line + "\n" for line in lines], *n)
         self.assertEqual(code, 0, out)
         printable = lambda text: "".join(c for c in text if c.isprintable())
         answers = printable(out)
