@@ -50,8 +50,9 @@ struct Ranges {
         for (const auto id : *ids) {
             if (id >= 0 && (!vocab || id < *vocab)) continue;
             throw InputError(
-                std::string(key) + " is " + std::to_string(id) + ", which is no token" +
-                    (vocab ? ": ids from 0 to " + std::to_string(*vocab - 1) + " exist (vocab_size)." : "."),
+                std::string(key) + " is " + std::to_string(id) +
+                    (vocab ? ", which is no token: ids from 0 to " + std::to_string(*vocab - 1) + " exist (vocab_size)."
+                           : ", which is no token."),
                 "correct generation_config.json, or use the tokenizer of this checkpoint.");
         }
     }
