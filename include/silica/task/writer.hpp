@@ -116,7 +116,8 @@ private:
     /// Rows of one width: a decoder's are padded on the left, an encoder's on the right.
     static generate::Prompt padded(const std::vector<std::vector<std::int64_t>>& rows,
                                    const generate::DecoderFacts& facts, const generate::GenerationConfig& c) {
-        const auto width = static_cast<std::int64_t>(std::ranges::max(rows, {}, &std::vector<std::int64_t>::size).size());
+        const auto width =
+            static_cast<std::int64_t>(std::ranges::max(rows, {}, &std::vector<std::int64_t>::size).size());
         const auto n = static_cast<std::int64_t>(rows.size());
         // Masked, so that any token would do; a pad token may be beyond the vocabulary.
         auto pad = c.pad_token_id.value_or(facts.pad_token_id.value_or(0));
