@@ -34,6 +34,7 @@ generate::GenerationConfig config_of(const Reference& reference, const std::file
         c = generation_keys(json_argument("generation_config", reference.generation_config), "generation_config");
     c.max_new_tokens =
         whole_number("The metadata max_new_tokens of the reference", reference.max_new_tokens, 1, 1 << 30);
+    c.beyond_context = true;
     if (!c.do_sample) c.do_sample = false;
     return generate::merged(std::move(c), generate::read_generation_config(directory));
 }

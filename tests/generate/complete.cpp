@@ -205,6 +205,8 @@ TEST_CASE("texts end where the context is full", "[generate]") {
     CHECK(out.sequences.size(1) == 8);
     CHECK(out.finish[0] == Finish::length);
     CHECK(complete(decoder, {at::ones({1, 8}, at::kLong)}, {.max_new_tokens = 100}).sequences.size(1) == 9);
+    const auto beyond = complete(decoder, prompt(), {.max_new_tokens = 100, .beyond_context = true});
+    CHECK(beyond.sequences.size(1) == prompt().input_ids.size(1) + 100);
     CHECK_THROWS_WITH(complete(decoder, {at::ones({1, 9}, at::kLong)}, {}),
                       ContainsSubstring("The prompt has 9 tokens, the model's context 8"));
     const auto timed = complete(decoder, prompt(), {.max_time = 1e-9});

@@ -72,6 +72,8 @@ struct GenerationConfig {
     std::optional<std::int64_t> decoder_start_token_id = {};                   ///< bos
     std::optional<std::int64_t> prefill_chunk_size = {};                       ///< 2048; 0: prompts whole
     std::optional<std::uint64_t> seed = {};  ///< 0; of the samples. No key of generation_config.json, so not reflected
+    /// Whether a text may go on where the context is full, as transformers lets it, and not end there. No key either.
+    bool beyond_context = false;
 };
 
 /// true, false or "never".
@@ -132,6 +134,7 @@ namespace silica::generate {
         });
     });
     if (!first.seed) first.seed = then.seed;
+    first.beyond_context = first.beyond_context || then.beyond_context;
     return first;
 }
 

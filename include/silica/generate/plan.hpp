@@ -96,7 +96,7 @@ inline Tensor decoder_start(const Prompt& prompt, const GenerationConfig& c, con
 /// Tokens of a row at its end. InputError where nothing can be written.
 inline std::size_t length_limit(const GenerationConfig& c, const DecoderFacts& facts, std::size_t start) {
     const auto n = static_cast<std::int64_t>(start);
-    const auto context = facts.context;
+    const auto context = c.beyond_context ? std::nullopt : facts.context;
     if (context && n > *context) {
         throw InputError("The prompt has " + std::to_string(n) + " tokens, the model's context " +
                              std::to_string(*context) + " (max_position_embeddings).",
