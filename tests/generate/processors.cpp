@@ -157,11 +157,11 @@ TEST_CASE("random numbers are those of Philox4x32-10", "[generate]") {
 }
 
 TEST_CASE("the k-th largest and the largest are those of a sorted list", "[generate]") {
-    for (const std::size_t n : {1, 7, 500, 9000}) {
+    for (const std::size_t n : std::initializer_list<std::size_t>{1, 7, 500, 9000}) {
         auto scores = scores_of(n % 2 == 1 ? "ties" : "half forbidden", n);
         auto sorted = scores;
         std::ranges::sort(sorted, std::greater{});
-        for (const std::size_t k : {1, 2, 6, 50, 2048, 2049, 8999, 100000})
+        for (const std::size_t k : std::initializer_list<std::size_t>{1, 2, 6, 50, 2048, 2049, 8999, 100000})
             CHECK(generate::kth_largest(scores, k) == sorted[std::min(k, n) - 1]);
         CHECK(generate::most_likely(scores) == std::ranges::find(scores, sorted[0]) - scores.begin());
         CHECK(generate::largest(scores) == sorted[0]);

@@ -5,6 +5,7 @@
 #include "silica/device/cuda/graph.hpp"
 #include "silica/placement.hpp"
 
+#include <concepts>
 #include <memory>
 
 namespace silica::generate {
@@ -19,20 +20,28 @@ inline constexpr bool all_native = [] {
     return true;
 }();
 
-}  // namespace detail
+/// A state that says when its steps are alike.
+template <class State>
+concept Replays = requires(State& state) {
+    { state.replays() } -> std::convertible_to<bool>;
+    state.advance(1);
+};
 
-/// Whether a step of `Model` can be recorded: on CUDA, no op leaves home, and the state says when its steps are alike.
 template <class Model>
-inline constexpr bool capturable = [] {
-    using State = typename Model::Network::State;
-    if constexpr (Model::Device::type == c10::DeviceType::CUDA && requires(State& s) {
-                      { s.replays() } -> std::convertible_to<bool>;
-                      s.advance(1);
-                  })
-        return detail::all_native<typename Model::Exec, typename Model::Network::Ops>;
+constexpr bool can_capture() {
+    if constexpr (Model::Device::type == c10::DeviceType::CUDA && Replays<typename Model::Network::State>)
+        return all_native<typename Model::Exec, typename Model::Network::Ops>;
     else
         return false;
-}();
+}
+
+}  // namespace detail
+
+/// Whether a step of `Model` can be recorded: on CUDA, no op leaves home, and its State says which steps are alike:
+/// - `replays()`: steps of one kind do the same to the same tensors; `step_kind()`: the kind of the next one;
+/// - `advance(tokens)`: what the host counts, which a replay leaves as it was.
+template <class Model>
+inline constexpr bool capturable = detail::can_capture<Model>();
 
 /// Work that is the same each time, on tensors that stay where they are: run as it is at first, then recorded and
 /// replayed.
