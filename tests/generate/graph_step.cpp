@@ -40,6 +40,7 @@ void compare(const Model& model) {
     for (const std::int64_t rows : {1, 2, 5}) {
         CAPTURE(rows);
         both([&](auto& d) {
+            d.start(rows, 25);
             d.start(rows, 24);
             return d.prefill(prompt<Model>(rows, 5, 1));
         });
@@ -59,6 +60,21 @@ void compare(const Model& model) {
         CHECK(recorded.length() == recorded.capacity());
         CHECK_THROWS_AS(recorded.greedy_step(next), InputError);
         CHECK_THROWS_AS(plain.greedy_step(next), InputError);
+        for (const std::int64_t tokens : {7, 4}) {  // another text in the same state: the recording serves again
+            both([&](auto& d) {
+                d.start(rows, 24);
+                return d.prefill(prompt<Model>(rows, tokens, 5));
+            });
+            ModelDecoder<Model> fresh(model, {.capture = false});
+            fresh.start(rows, 24);
+            static_cast<void>(fresh.prefill(prompt<Model>(rows, tokens, 5)));
+            next = test::random_ids({rows}, 60, 6).to(plain.device());
+            for (int i = 0; i < 5; ++i) {
+                const Tensor want = fresh.step(next).clone();
+                CHECK(test::differs(both([&](auto& d) { return d.step(next); }), want, 0) == "");
+                next = fresh.most_likely(want);
+            }
+        }
     }
 }
 

@@ -63,6 +63,9 @@ public:
     const DecoderFacts& facts() const override { return facts_; }
 
     void start(std::int64_t rows, std::int64_t capacity) override {
+        if constexpr (requires { step_->clear(); state_->batch(); }) {
+            if (state_ && state_->batch() == rows && state_->capacity() == capacity) return step_->clear();
+        }
         step_.reset();
         state_.reset();  // the old caches go before new ones come
         state_.emplace(model_->make_state(rows, capacity));

@@ -49,6 +49,13 @@ public:
         on_device([&] { state_->reorder(rows.to(model_->device())); });
     }
 
+    /// Forgets all tokens; what is recorded stays.
+    void clear()
+        requires requires(State& s) { s.clear(); }
+    {
+        on_device([&] { state_->clear(); });
+    }
+
     [[nodiscard]] const StepOptions& options() const noexcept { return options_; }
 
 private:
@@ -56,7 +63,7 @@ private:
     struct Captured {
         Tensor ids, logits, next;
         CapturedStep step = {};
-        std::int64_t length = -1;  ///< of the state after the last step
+        std::int64_t kind = -1;  ///< of the step that is recorded
     };
 
     [[nodiscard]] bool captures() const {
@@ -66,7 +73,10 @@ private:
 
     const Captured& captured(const Tensor& ids) {
         auto& c = captured_;
-        if (state_->length() != c.length) c.step.forget();  // a prompt came between: masks may have come with it
+        if (const std::int64_t kind = state_->step_kind(); kind != c.kind) {
+            c.step.forget();
+            c.kind = kind;
+        }
         on_device([&] {
             if (!c.ids.defined()) c.ids = at::empty(ids.sizes(), ids.options().device(model_->device()));
             c.ids.copy_(ids);
@@ -76,7 +86,6 @@ private:
             });
             if (!ran) state_->advance(1);
         });
-        c.length = state_->length();
         return c;
     }
 

@@ -40,8 +40,19 @@ public:
         for (const auto& cache : caches) sum += cache.bytes();
         return sum;
     }
-    /// Whether every step does the same to the same tensors, so that a graph can replay it.
+    /// Whether every step of a kind does the same to the same tensors, so that a graph can replay it.
     [[nodiscard]] bool replays() const { return rope_.fixed(); }
+    /// Steps with a mask are of another kind.
+    [[nodiscard]] std::int64_t step_kind() const {
+        return (full.masked() ? 1 : 0) + (sliding && sliding->masked() ? 2 : 0);
+    }
+    /// Forgets all tokens; the tensors stay.
+    void clear() {
+        for_each_kind([](KvSlots& slots) { slots.clear(); });
+        positions.fill_(0);
+        length_ = 0;
+        use_angles(1);
+    }
 
     /// Row i becomes what row `rows[i]` was: for beam search.
     void reorder(const Tensor& rows) {

@@ -84,6 +84,15 @@ public:
         next_ *= next_ < capacity_;
     }
 
+    /// Whether some slots may not be attended to.
+    [[nodiscard]] bool masked() const noexcept { return masked_; }
+    /// Forgets all tokens.
+    void clear() {
+        next_.fill_(0);
+        filled_.fill_(0);
+        attend_.fill_(true);
+        masked_ = false;
+    }
     void reorder(const Tensor& rows) {
         if (masked_) attend_.copy_(attend_.index_select(0, rows));
     }

@@ -60,14 +60,18 @@ public:
 
     /// Keys and values of the encoder's output (batch, tokens, d_model), once for all that follows.
     void attend_to(const Tensor& encoded, const std::optional<Tensor>& attention_mask, T5State& state) const {
-        state.encoder.clear();
-        for (const auto& block : blocks) state.encoder.push_back(block.cross_attention.keys_values(encoded));
-        state.encoder_filled = at::full({1}, encoded.size(1), encoded.options().dtype(c10::ScalarType::Long));
-        state.encoder_mask.reset();
-        if (attention_mask) {
-            const Tensor attend = attention_mask->unsqueeze(1).unsqueeze(1);
-            state.encoder_mask = t5_masked<E>(at::zeros(attend.sizes(), encoded.options()), attend);
+        state.encoder.resize(blocks.size());
+        for (std::size_t n = 0; n < blocks.size(); ++n) {
+            const auto kv = blocks[n].cross_attention.keys_values(encoded);
+            state.take(state.encoder[n].keys, kv.keys);
+            state.take(state.encoder[n].values, kv.values);
         }
+        state.take(state.encoder_filled,
+                   at::full({1}, encoded.size(1), encoded.options().dtype(c10::ScalarType::Long)));
+        if (!attention_mask) return state.unmask_encoder();
+        const Tensor attend = attention_mask->unsqueeze(1).unsqueeze(1);
+        if (!state.encoder_mask) state.encoder_mask.emplace();
+        state.take(*state.encoder_mask, t5_masked<E>(at::zeros(attend.sizes(), encoded.options()), attend));
     }
 
     /// The next tokens of a text, ids and mask (batch, tokens) -> (batch, tokens, d_model).

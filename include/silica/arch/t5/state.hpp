@@ -37,8 +37,26 @@ public:
         for (const auto& kv : encoder) sum += static_cast<std::uint64_t>(kv.keys.nbytes() + kv.values.nbytes());
         return sum;
     }
-    /// Every step does the same to the same tensors, so that a graph can replay it.
+    /// Every step of a kind does the same to the same tensors, so that a graph can replay it.
     [[nodiscard]] bool replays() const noexcept { return true; }
+    /// Steps with a mask are of another kind, and those after an encoder's output of another shape.
+    [[nodiscard]] std::int64_t step_kind() const { return 2 * shapes_ + (slots.masked() ? 1 : 0); }
+    /// Forgets all tokens; the tensors stay.
+    void clear() {
+        slots.clear();
+        length_ = 0;
+    }
+    /// Puts what comes from an encoder's output where the last one's is, if it has its shape.
+    void take(Tensor& to, const Tensor& from) {
+        if (to.defined() && to.sizes() == from.sizes())
+            to.copy_(from);
+        else
+            to = from, ++shapes_;
+    }
+    /// There is no mask of the encoder's tokens.
+    void unmask_encoder() {
+        if (encoder_mask) encoder_mask.reset(), ++shapes_;
+    }
 
     /// Row i becomes what row `rows[i]` was: for beam search.
     void reorder(const Tensor& rows) {
@@ -68,7 +86,7 @@ public:
 
 private:
     Tensor bias_by_distance_, all_;
-    std::int64_t batch_, length_ = 0;
+    std::int64_t batch_, length_ = 0, shapes_ = 0;
 };
 
 }  // namespace silica::arch
