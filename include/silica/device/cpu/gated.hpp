@@ -1,60 +1,15 @@
 #pragma once
 /// act(g) * u on the CPU, in one pass.
 
-#include "silica/device/aten/activate.hpp"
 #include "silica/device/cpu.hpp"
-#include "silica/device/cpu/isa/math.hpp"
-#include "silica/device/cpu/isa/target.hpp"
-#include "silica/device/cpu/rows.hpp"
+#include "silica/device/cpu/gate.hpp"
 #include "silica/op/gated.hpp"
 
 namespace silica {
-namespace device::cpu {
-
-template <class T>
-struct GatedArguments {
-    const T *gate, *up;
-    T* y;
-    std::int64_t n;
-    Activation act;
-};
-
-/// y = act(gate) * up, rounded once.
-struct GatedLoop {
-    template <int W, class T>
-    [[gnu::always_inline]] static void run(const GatedArguments<T>* a) {
-        isa::Floats<W> g, u;
-        std::int64_t i = 0;
-        for (; i + W <= a->n; i += W) {
-            isa::load<W>(g, a->gate + i);
-            isa::load<W>(u, a->up + i);
-            isa::activate<W>(g, a->act);
-            isa::store<W>(a->y + i, g *= u);
-        }
-        if (const std::int64_t left = a->n - i; left > 0) {
-            isa::load_some<W>(g, a->gate + i, left);
-            isa::load_some<W>(u, a->up + i, left);
-            isa::activate<W>(g, a->act);
-            isa::store_some<W>(a->y + i, g *= u, left);
-        }
-    }
-};
-
-}  // namespace device::cpu
 
 template <>
 struct Kernel<op::Gated, device::Cpu> {
-    static Tensor run(const Tensor& x, Activation act) {
-        namespace cpu = device::cpu;
-        const auto n = x.size(-1) / 2;
-        if (!cpu::isa::has(act) || !cpu::is_floating(x)) {
-            return device::aten::Activate::run(x.narrow(-1, 0, n), act) * x.narrow(-1, n, n);
-        }
-        return cpu::by_rows(x, n, [&]<class T>(const T* row, T* y) {
-            const cpu::GatedArguments<T> a{row, row + n, y, n, act};
-            cpu::isa::on_best<cpu::GatedLoop>(&a);
-        });
-    }
+    static Tensor run(const Tensor& x, Activation act) { return device::cpu::gate(x, act); }
 };
 
 }  // namespace silica

@@ -2,8 +2,8 @@
 /// The start of attention in a decode step on the CPU: one pass over the product of the joined projections.
 
 #include "silica/device/cpu.hpp"
-#include "silica/device/cpu/rotary.hpp"
-#include "silica/device/cpu/store_kv.hpp"
+#include "silica/device/cpu/store.hpp"
+#include "silica/device/cpu/turn.hpp"
 #include "silica/op/rotary_store.hpp"
 
 namespace silica {
@@ -17,9 +17,9 @@ struct Kernel<op::RotaryStore, device::Cpu> {
                            heads = qkv.size(2) / d - 2 * kv;
         if (!serves(qkv, cos, sin, keys.value, values.value)) {
             const Tensor by_head = qkv.view({batch, 1, heads + 2 * kv, d}).transpose(1, 2);
-            const Tensor k = Kernel<op::Rotary, device::Cpu>::run(by_head.narrow(1, heads, kv), cos, sin);
-            Kernel<op::StoreKv, device::Cpu>::run(keys, values, k, by_head.narrow(1, heads + kv, kv), slot);
-            return Kernel<op::Rotary, device::Cpu>::run(by_head.narrow(1, 0, heads), cos, sin);
+            const Tensor k = cpu::rotary(by_head.narrow(1, heads, kv), cos, sin);
+            cpu::StoreKv::run(keys, values, k, by_head.narrow(1, heads + kv, kv), slot);
+            return cpu::rotary(by_head.narrow(1, 0, heads), cos, sin);
         }
         const Tensor q = at::empty({batch, heads, 1, d}, qkv.options());
         const std::int64_t at = slot.const_data_ptr<std::int64_t>()[0];

@@ -169,6 +169,30 @@ struct Widen {
     }
 };
 
+/// Several rows of n values as floats, with zeros up to the next row where `ldo` leaves room.
+template <class T>
+struct WidenRowsArguments {
+    const T* x;
+    std::int64_t ldx;
+    float* out;
+    std::int64_t ldo, rows, n;
+};
+struct WidenRows {
+    template <int W, class T>
+    [[gnu::always_inline]] static void run(const WidenRowsArguments<T>* a) {
+        for (std::int64_t r = 0; r < a->rows; ++r) {
+            for (std::int64_t i = 0; i < a->ldo; i += W) {
+                Floats<W> v = {};
+                if (i + W <= a->n)
+                    load<W>(v, a->x + r * a->ldx + i);
+                else if (i < a->n)
+                    load_some<W>(v, a->x + r * a->ldx + i, a->n - i);
+                store<W>(a->out + r * a->ldo + i, v);
+            }
+        }
+    }
+};
+
 /// out = act(sums + bias) * (up + up_bias) + residual, over n columns of some rows; what is null is left out. `sums` and
 /// `up` may be read up to the next multiple of 16.
 template <class T>

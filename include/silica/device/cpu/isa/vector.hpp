@@ -170,6 +170,14 @@ template <int W>
     bits(v, x);
 }
 
+/// m = the largest lane, unless m is larger.
+template <int W>
+[[gnu::always_inline]] inline void maximum(float& m, const Floats<W>& v) {
+    float lanes[W];
+    store<W>(lanes, v);
+    for (int i = 0; i < W; ++i) m = lanes[i] > m ? lanes[i] : m;
+}
+
 /// The sum of the lanes.
 template <int W>
 [[gnu::always_inline]] inline float sum(const Floats<W>& v) {
