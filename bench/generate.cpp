@@ -72,9 +72,10 @@ void print_speed(const generate::Generated& out) {
         return seconds > 0 ? static_cast<double>(n) / seconds : 0.0;
     };
     const auto later = out.new_tokens - static_cast<std::int64_t>(out.tokens.size());  // the first come with the prompt
+    const auto read = out.prompt_tokens - out.held_tokens;
     std::fprintf(stderr, "prompt: %lld tokens, %.1f tokens/s; text: %lld tokens, %.1f tokens/s\n",
-                 static_cast<long long>(out.prompt_tokens), rate(out.prompt_tokens, out.prefill_seconds),
-                 static_cast<long long>(out.new_tokens), rate(later, out.decode_seconds));
+                 static_cast<long long>(read), rate(read, out.prefill_seconds), static_cast<long long>(out.new_tokens),
+                 rate(later, out.decode_seconds));
 }
 
 /// The messages of {"messages": [...], "tools": [...]}, or a list of messages.
@@ -163,6 +164,7 @@ int converse(const Session& s) {
         stderr, "%s. /clear forgets what was said, /exit or control-D ends.\n",
         s.writer.has_template() ? "A chat with the checkpoint's template" : "No chat template: each line is a prompt");
     Json::Array messages;
+    generate::Held held;
     std::string line;
     while (true) {
         std::fputs("> ", stderr);
@@ -173,7 +175,7 @@ int converse(const Session& s) {
         const std::string problem = sentence_of([&] {
             messages.push_back(message("user", line));
             const auto out = s.writer.has_template()
-                                 ? s.writer.chat(s.decoder(), Json(messages), s.config, print_piece)
+                                 ? s.writer.chat(s.decoder(), Json(messages), s.config, print_piece, nullptr, &held)
                                  : s.writer(s.decoder(), std::span(&line, 1), s.config, print_piece);
             std::cout << std::endl;
             print_speed(out);

@@ -351,6 +351,47 @@ TEST_CASE("samples have the probabilities of the scores", "[generate]") {
     }
 }
 
+TEST_CASE("a prompt that goes on where a text ended is read from there", "[generate]") {
+    const auto model = test::toy<device::Cpu>({.max_position_embeddings = 60});
+    generate::ModelDecoder decoder(model), fresh(model);
+    generate::Held held;
+    const auto row = [](const std::vector<std::int64_t>& ids) {
+        return generate::Prompt{at::tensor(ids, at::kLong).view({1, -1})};
+    };
+    const auto agree = [&](const std::vector<std::int64_t>& ids, const GenerationConfig& config, std::int64_t reused) {
+        const auto out = complete(decoder, row(ids), config, {.held = &held});
+        CHECK(out.tokens == complete(fresh, row(ids), config).tokens);
+        CHECK(out.held_tokens == reused);
+        return out.tokens[0];
+    };
+    const std::vector<std::int64_t> prompt{3, 5, 7};
+    auto all = prompt;
+    const auto more = [&all](const std::vector<std::int64_t>& ids) { all.insert(all.end(), ids.begin(), ids.end()); };
+    more(agree(all, {.max_new_tokens = 6}, 0));
+    CHECK(held.tokens == std::vector<std::int64_t>(all.begin(), all.end() - 1));
+    more({11, 12});
+    more(agree(all, {.max_new_tokens = 5, .prefill_chunk_size = 2}, 8));  // 3 + 6 tokens, the last not taken
+    more({13});
+    // No room any more (18 places): whole, with more room. On the host, too.
+    more(agree(all, {.max_new_tokens = 4, .repetition_penalty = 1.1}, 0));
+    more({14});
+    more(agree(all, {.max_new_tokens = 4, .repetition_penalty = 1.1}, static_cast<std::int64_t>(all.size()) - 2));
+    // Another chat; the same prompt again; beams; an error: read whole.
+    agree(prompt, {.max_new_tokens = 4}, 0);
+    agree(prompt, {.max_new_tokens = 4}, 0);
+    agree(prompt, {.max_new_tokens = 4, .num_beams = 2}, 0);
+    CHECK(held.tokens.empty());
+    CHECK_THROWS_AS(complete(decoder, row({99}), {}, {.held = &held}), InputError);
+    CHECK(held.tokens.empty());
+    agree(prompt, {.max_new_tokens = 4}, 0);
+    // A decoder that was used for something else meanwhile.
+    decoder.start(1, 50);
+    auto again = prompt;
+    again.insert(again.end(), held.tokens.begin() + 3, held.tokens.end());
+    again.push_back(1);
+    agree(again, {.max_new_tokens = 4}, 0);
+}
+
 TEST_CASE("an encoder-decoder starts with its start token", "[generate]") {
     generate::DecoderFacts facts{.architecture = "Toy", .encoder_decoder = true, .vocab_size = 24};
     const Tensor ids = at::tensor({3, 5, 7, 9, 1, 0}, at::kLong).view({2, 3});

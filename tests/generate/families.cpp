@@ -2,6 +2,8 @@
 #include <filesystem>
 #include <set>
 
+#include <ATen/ops/tensor.h>
+
 #include "silica/arch/llama.hpp"
 #include "silica/arch/qwen2.hpp"
 #include "silica/arch/t5.hpp"
@@ -47,6 +49,21 @@ void check(const std::string& name) {
     }
     CHECK(checked == 7);
     CHECK(decoder.state_bytes() > 0);
+
+    // A text that goes on where the last ended, from what the caches hold.
+    generate::Held held;
+    generate::ModelDecoder fresh(model);
+    std::vector<std::int64_t> ids{5, 9, 11};
+    for (int turn = 0; turn < 3; ++turn) {
+        const generate::Prompt prompt{at::tensor(ids, at::kLong).view({1, -1})};
+        const generate::GenerationConfig config{.max_new_tokens = turn == 2 ? 4 : 8, .eos_token_id = {{}}};
+        const auto out = complete(decoder, prompt, merged(config, own), {.held = &held});
+        CHECK(out.sequences.equal(complete(fresh, prompt, merged(config, own)).sequences));
+        // There is room for twice the first call; an encoder reads its text whole.
+        CHECK(out.held_tokens == (turn == 1 && name != "t5" ? 10 : 0));
+        ids.insert(ids.end(), out.tokens[0].begin(), out.tokens[0].end());
+        ids.push_back(7);
+    }
 }
 
 }  // namespace

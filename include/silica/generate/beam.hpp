@@ -4,6 +4,7 @@
 
 #include "silica/generate/decoder.hpp"
 #include "silica/generate/plan.hpp"
+#include "silica/generate/prefill.hpp"
 #include "silica/generate/processors.hpp"
 #include "silica/generate/progress.hpp"
 #include "silica/generate/random.hpp"
@@ -193,7 +194,8 @@ inline Generated beam_search(Decoder& decoder, Plan plan, const Hooks& hooks) {
                (plan.config.max_time && clock.seconds() > *plan.config.max_time) ||
                completes(hooks.text, stops, std::span(ids).subspan(plan.start));
     };
-    Tensor logits = prefill(decoder, plan);
+    std::int64_t reused = 0;
+    Tensor logits = prefill(decoder, plan, hooks.held, reused);
     HostScores scores;
     double prefilled = 0;
     for (std::uint32_t place = 0;; ++place) {

@@ -38,6 +38,13 @@ struct Token {
     std::optional<Finish> finish = {};  ///< of the last token of a row
 };
 
+/// The tokens that a decoder's state holds: kept by a caller from call to call with one decoder, so that a prompt that
+/// goes on where the last text ended (the next turn of a chat) is read from there. Of single texts, without beams and
+/// without an encoder; a prompt that does not go on is read whole.
+struct Held {
+    std::vector<std::int64_t> tokens = {};
+};
+
 /// What the caller adds. All of it may be absent.
 struct Hooks {
     /// Called for each token, row after row; false ends the call. With beams: once they are chosen.
@@ -46,6 +53,8 @@ struct Hooks {
     TextOf text = {};
     /// More processors, before those of sampling.
     std::vector<Processor> processors = {};
+    /// What the decoder holds of the last call, and after the call of this one.
+    Held* held = nullptr;
 };
 
 /// The texts of a call; rows are (batch x num_return_sequences), those of one prompt together.
@@ -59,6 +68,7 @@ struct Generated {
 
     std::int64_t start = 0;          ///< tokens of a row of `sequences` before the first new one
     std::int64_t prompt_tokens = 0;  ///< taken before the first new one, padding apart
+    std::int64_t held_tokens = 0;    ///< of these, those that the state held already
     std::int64_t new_tokens = 0;     ///< of all rows
     double prefill_seconds = 0;      ///< until the first logits
     double decode_seconds = 0;       ///< from there to the end

@@ -157,20 +157,4 @@ inline std::size_t length_limit(const GenerationConfig& c, const DecoderFacts& f
     return p;
 }
 
-/// Starts the decoder and gives it the prompt, a long one in pieces of prefill_chunk_size -> logits (rows, vocabulary).
-[[nodiscard]] inline Tensor prefill(Decoder& decoder, const Plan& p) {
-    decoder.start(p.rows, static_cast<std::int64_t>(std::max(p.max_length - 1, p.start)));
-    const auto chunk = p.config.prefill_chunk_size.value_or(2048);
-    const auto width = p.prompt.input_ids.size(1);
-    if (decoder.facts().encoder_decoder || chunk == 0 || width <= chunk) return decoder.prefill(p.prompt);
-    Tensor logits;
-    for (std::int64_t from = 0; from < width; from += chunk) {
-        const auto to = std::min(from + chunk, width);
-        Prompt piece{p.prompt.input_ids.slice(1, from, to)};
-        if (p.prompt.attention_mask) piece.attention_mask = p.prompt.attention_mask->slice(1, from, to);
-        logits = decoder.prefill(piece);
-    }
-    return logits;
-}
-
 }  // namespace silica::generate

@@ -4,6 +4,7 @@
 
 #include "silica/generate/decoder.hpp"
 #include "silica/generate/plan.hpp"
+#include "silica/generate/prefill.hpp"
 #include "silica/generate/processors.hpp"
 #include "silica/generate/progress.hpp"
 #include "silica/generate/random.hpp"
@@ -67,7 +68,8 @@ inline Generated sample(Decoder& decoder, Plan plan, const Hooks& hooks) {
     const auto seed = plan.config.seed.value_or(0);
     const auto rows = static_cast<std::size_t>(plan.rows);
 
-    Tensor logits = prefill(decoder, plan), ids;
+    std::int64_t reused = 0;
+    Tensor logits = prefill(decoder, plan, hooks.held, reused), ids;
     if (on_device) ids = decoder.most_likely(logits);
     HostScores scores;
     Tensor chosen = at::empty({plan.rows}, c10::ScalarType::Long);
@@ -97,7 +99,9 @@ inline Generated sample(Decoder& decoder, Plan plan, const Hooks& hooks) {
         else
             logits = decoder.step(chosen.to(decoder.device()));
     }
+    keep(decoder, plan, hooks.held);
     Generated out = std::move(progress).result();
+    out.held_tokens = reused;
     out.prefill_seconds = prefilled;
     out.decode_seconds = clock.seconds() - prefilled;
     return out;

@@ -53,16 +53,17 @@ public:
     [[nodiscard]] generate::Generated operator()(generate::Decoder& decoder, std::span<const std::string> prompts,
                                                  const generate::GenerationConfig& config = {},
                                                  const OnToken& on_token = {}) const {
-        return write(decoder, prompts, true, config, on_token);
+        return write(decoder, prompts, true, config, on_token, nullptr);
     }
 
-    /// Answers a chat: `messages` is a list of objects like {"role": "user", "content": "..."}. ConfigError where the
-    /// checkpoint has no chat template.
+    /// Answers a chat: `messages` is a list of objects like {"role": "user", "content": "..."}. With `held`, kept from
+    /// turn to turn with one decoder, only what is new in the chat is read. ConfigError where the checkpoint has no
+    /// chat template.
     [[nodiscard]] generate::Generated chat(generate::Decoder& decoder, const Json& messages,
                                            const generate::GenerationConfig& config = {}, const OnToken& on_token = {},
-                                           const Json* tools = nullptr) const {
+                                           const Json* tools = nullptr, generate::Held* held = nullptr) const {
         const std::string prompt = prompt_of(messages, tools);
-        return write(decoder, std::span(&prompt, 1), false, config, on_token);
+        return write(decoder, std::span(&prompt, 1), false, config, on_token, held);
     }
 
     /// The prompt that opens the answer to a chat.
@@ -81,7 +82,7 @@ public:
 private:
     [[nodiscard]] generate::Generated write(generate::Decoder& decoder, std::span<const std::string> prompts,
                                             bool add_special_tokens, const generate::GenerationConfig& config,
-                                            const OnToken& on_token) const {
+                                            const OnToken& on_token, generate::Held* held) const {
         if (prompts.empty()) throw InputError("There is no prompt.", "give at least one.");
         const auto& facts = decoder.facts();
         const auto c = complete_config(config, facts);
@@ -93,7 +94,7 @@ private:
             if (ids.empty()) throw InputError("The prompt is empty.", "write at least a word.");
         }
         return generate::complete(decoder, padded(rows, facts, c), c,
-                                  {.on_token = on_token, .text = text_of(tokenizer_)});
+                                  {.on_token = on_token, .text = text_of(tokenizer_), .held = held});
     }
 
     /// `config` with what the checkpoint says; stop strings that are special tokens become end tokens.

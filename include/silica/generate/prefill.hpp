@@ -1,0 +1,63 @@
+#pragma once
+/// Reading a prompt: whole, in pieces, or from where the last text ended.
+
+#include "silica/generate/decoder.hpp"
+#include "silica/generate/generated.hpp"
+#include "silica/generate/plan.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+
+namespace silica::generate {
+namespace detail {
+
+/// How many tokens of the prompt the state of `decoder` holds, and has room to go on from.
+inline std::int64_t held_tokens(const Decoder& decoder, const Plan& p, const Held& held) {
+    const auto n = static_cast<std::int64_t>(held.tokens.size());
+    const auto& prompt = p.history.front();
+    const bool goes_on = p.rows == 1 && !decoder.facts().encoder_decoder && !p.prompt.attention_mask &&
+                         n == decoder.length() && held.tokens.size() < prompt.size() &&
+                         decoder.capacity() >= static_cast<std::int64_t>(p.max_length) - 1;
+    return goes_on && std::equal(held.tokens.begin(), held.tokens.end(), prompt.begin()) ? n : 0;
+}
+
+/// Room for all tokens of the call; where more calls may go on from it, twice that, within the context.
+inline std::int64_t capacity_of(const Decoder& decoder, const Plan& p, bool more) {
+    const auto needed = static_cast<std::int64_t>(std::max(p.max_length - 1, p.start));
+    const auto context = decoder.facts().context;
+    return more ? std::max(needed, context ? std::min(*context, 2 * needed) : 2 * needed) : needed;
+}
+
+}  // namespace detail
+
+/// Gives the decoder the prompt, a long one in pieces of prefill_chunk_size -> logits (rows, vocabulary) of what
+/// follows. `held` (or null) is empty until `keep` fills it again: a call that fails leaves a state that nobody may go
+/// on from. `reused` tokens of the prompt were there.
+[[nodiscard]] inline Tensor prefill(Decoder& decoder, const Plan& p, Held* held, std::int64_t& reused) {
+    const Held before = held != nullptr ? std::exchange(*held, {}) : Held{};
+    reused = before.tokens.empty() ? 0 : detail::held_tokens(decoder, p, before);
+    if (reused == 0) decoder.start(p.rows, detail::capacity_of(decoder, p, held != nullptr && p.rows == 1));
+    const auto chunk = p.config.prefill_chunk_size.value_or(2048);
+    const auto width = p.prompt.input_ids.size(1);
+    if (decoder.facts().encoder_decoder || (reused == 0 && (chunk == 0 || width <= chunk)))
+        return decoder.prefill(p.prompt);
+    Tensor logits;
+    for (std::int64_t from = reused; from < width;) {
+        const auto to = chunk == 0 ? width : std::min(from + chunk, width);
+        Prompt piece{p.prompt.input_ids.slice(1, from, to)};
+        if (p.prompt.attention_mask) piece.attention_mask = p.prompt.attention_mask->slice(1, from, to);
+        logits = decoder.prefill(piece);
+        from = to;
+    }
+    return logits;
+}
+
+/// Fills `held` at the end of a call: the last token was chosen, but the state did not take it.
+inline void keep(const Decoder& decoder, const Plan& p, Held* held) {
+    if (held == nullptr || p.rows != 1 || decoder.facts().encoder_decoder) return;
+    const auto& all = p.history.front();
+    held->tokens.assign(all.begin(), all.end() - 1);
+}
+
+}  // namespace silica::generate
