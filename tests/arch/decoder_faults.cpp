@@ -143,7 +143,7 @@ TEST_CASE("Threads with a state each generate with one model at once") {
     CHECK(wrong == 0);
 }
 
-TEST_CASE("Configurations that cannot be are refused with the key and the value") {
+TEST_CASE("Configurations of decoders that cannot be are refused with the key and the value") {
     const auto llama = [](const std::string& keys, std::initializer_list<std::string_view> words) {
         refused_config<LlamaForCausalLM>("{" + keys + "}", words);
     };
@@ -178,7 +178,7 @@ TEST_CASE("Configurations that cannot be are refused with the key and the value"
                                      {"layer_types", "chunked_attention"});
 }
 
-TEST_CASE("What a configuration leaves out has transformers' defaults") {
+TEST_CASE("What the configuration of a decoder leaves out has transformers' defaults") {
     const test::Directory directory;
     test::write_file(directory / "config.json", "{}");
     const auto llama = checkpoint::read_config<LlamaForCausalLM>(directory.path());
