@@ -270,7 +270,7 @@ ordered_json row_json(const Row& row, const std::vector<Row>& rows) {
     out["inputs"] = inputs;
     out["parameters"] = m.parameters;
     out["weights_mb"] = mebibytes(m.weight_bytes);
-    out["load_s"] = rounded(m.load_s, 3);
+    out["load_s"] = rounded(m.load_s, 6);
     ordered_json samples = ordered_json::array();
     for (const double ms : m.samples_ms) samples.push_back(rounded(ms, 3));
     out["samples_ms"] = samples;
