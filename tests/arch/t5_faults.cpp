@@ -154,6 +154,10 @@ TEMPLATE_LIST_TEST_CASE("A state that is too small, of other rows or without a t
     refuses<InputError>([&] { static_cast<void>(model.step(next, full)); }, {"9 tokens", "no room", "capacity"});
     refuses<InputError>([&] { static_cast<void>(model.prefill(in, full)); }, {"18 places", "9"});
     CHECK(full.length() == 9);
+    full.clear();  // and the encoder's text with its tokens
+    refuses<InputError>([&] { static_cast<void>(model.step(next, full)); }, {"prefill"});
+    const Tensor want = model(in).logits.select(1, 8);
+    CHECK(test::differs(model.prefill(in, full), want, 2e-5) == "");
 }
 
 TEST_CASE("Without decoder_input_ids the decoder starts with decoder_start_token_id, where there is one") {

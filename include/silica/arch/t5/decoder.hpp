@@ -93,7 +93,7 @@ public:
 
     /// One token per row, ids (batch) -> (batch, 1, d_model).
     Tensor step(const Tensor& ids, T5State& state) const {
-        if (state.encoder.empty()) throw InputError("The state has no text of the encoder.", "call prefill first.");
+        if (state.length() == 0) throw InputError("The state has no text of the encoder.", "call prefill first.");
         state.slots.begin_step();
         Tensor mask = state.step_bias();
         if (const auto kept = state.slots.attend()) mask = t5_masked<E>(mask, *kept);
