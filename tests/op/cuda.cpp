@@ -1,5 +1,6 @@
-// What is CUDA's own: kernels compiled at run time and what serves without them, sizes that are awkward for them, graphs.
-// Without an NVIDIA GPU the plain kernels are run on CPU tensors: they are what a LibTorch without NVRTC falls back to.
+// What is CUDA's own: kernels compiled at run time and what serves without them, sizes that are awkward for them,
+// graphs. Without an NVIDIA GPU the plain kernels are run on CPU tensors: they are what a LibTorch without NVRTC falls
+// back to.
 #include <limits>
 
 #include <ATen/ops/tensor.h>
@@ -104,9 +105,7 @@ void check_decode_attention(const Cache& c) {
     const Tensor added = test::random({1, c.heads, 1, c.capacity}, 5);
     const double scale = 1 / std::sqrt(static_cast<double>(c.d));
     const auto group = c.heads / c.kv_heads;
-    const auto repeated = [&](const Tensor& t) {
-        return f64(t.narrow(2, 0, c.filled)).repeat_interleave(group, 1);
-    };
+    const auto repeated = [&](const Tensor& t) { return f64(t.narrow(2, 0, c.filled)).repeat_interleave(group, 1); };
     const Tensor scores = f64(q).matmul(repeated(k).transpose(-2, -1)) * scale;
     for (const Kept& mask : {Kept(), Kept(kept), Kept(added), Kept(added.to(P::compute))}) {
         Tensor s = scores;
@@ -118,9 +117,9 @@ void check_decode_attention(const Cache& c) {
         const Tensor want = (e / at::where(sum == 0, at::ones({}, at::kDouble), sum)).matmul(repeated(v));
         if (mask && mask->scalar_type() == at::kFloat && P::compute != at::kFloat && !cuda::has_nvrtc()) continue;
         CAPTURE(mask ? std::string(c10::toString(mask->scalar_type())) : "no mask");
-        const Tensor y = Kernel<op::DecodeAttention, Cuda>::run(q.to(home), beyond_k.to(home), beyond_v.to(home),
-                                                                filled.to(home), mask ? Kept(mask->to(home)) : mask,
-                                                                scale);
+        const Tensor y =
+            Kernel<op::DecodeAttention, Cuda>::run(q.to(home), beyond_k.to(home), beyond_v.to(home), filled.to(home),
+                                                   mask ? Kept(mask->to(home)) : mask, scale);
         CHECK(y.scalar_type() == P::compute);
         CHECK(test::differs(y, want, test::tolerance<P>()) == "");
     }
@@ -174,8 +173,8 @@ void check_rows_and_gates() {
         }
         Tensor y = test::random({2, n}, 4, P::compute);
         y[0][n / 2] = 100;
-        y[0][n - 1] = 100;                                               // the first of equals
-        y[1][n / 3] = std::numeric_limits<double>::quiet_NaN();          // above all numbers
+        y[0][n - 1] = 100;                                       // the first of equals
+        y[1][n / 3] = std::numeric_limits<double>::quiet_NaN();  // above all numbers
         const Tensor at = Kernel<op::Argmax, Cuda>::run(y.to(home)).to(at::kCPU);
         CHECK(at.scalar_type() == at::kLong);
         CHECK(at[0].item<std::int64_t>() == n / 2);
@@ -186,9 +185,9 @@ void check_rows_and_gates() {
 }
 
 const std::vector<Cache> caches = {
-    {1, 4, 4, 64, 1, 1},      {1, 8, 2, 64, 192, 129},   {2, 14, 2, 64, 700, 333},  {2, 4, 1, 128, 300, 300},
-    {1, 4, 2, 96, 40, 7},     {1, 2, 2, 32, 64, 33},     {3, 6, 2, 256, 513, 512},  {1, 4, 1, 64, 5000, 4097},
-    {1, 6, 1, 128, 4500, 77}, {1, 2, 1, 20, 16, 9},      {1, 3, 3, 80, 65, 64},     {1, 32, 4, 64, 2048, 2048},
+    {1, 4, 4, 64, 1, 1},      {1, 8, 2, 64, 192, 129}, {2, 14, 2, 64, 700, 333}, {2, 4, 1, 128, 300, 300},
+    {1, 4, 2, 96, 40, 7},     {1, 2, 2, 32, 64, 33},   {3, 6, 2, 256, 513, 512}, {1, 4, 1, 64, 5000, 4097},
+    {1, 6, 1, 128, 4500, 77}, {1, 2, 1, 20, 16, 9},    {1, 3, 3, 80, 65, 64},    {1, 32, 4, 64, 2048, 2048},
 };
 
 }  // namespace
@@ -205,8 +204,8 @@ TEST_CASE("Own CUDA kernels say why they are missing, or are there") {
 TEST_CASE("A kernel that does not compile is an error with the compiler's words") {
     if (!cuda::Driver::get().usable) return;
     const cuda::KernelSource wrong{"wrong", "extern \"C\" __global__ void wrong() { nonsense; }"};
-    CHECK_THROWS_WITH(cuda::detail::compile(wrong, 80), test::ContainsSubstring("wrong") &&
-                                                            test::ContainsSubstring("nonsense"));
+    CHECK_THROWS_WITH(cuda::detail::compile(wrong, 80),
+                      test::ContainsSubstring("wrong") && test::ContainsSubstring("nonsense"));
 }
 
 TEST_CASE("Without own kernels LibTorch's compute the same on CUDA") {
@@ -225,8 +224,13 @@ TEST_CASE("Without own kernels LibTorch's compute the same on CUDA") {
 TEST_CASE("Own CUDA kernels: products of few rows, of every size") {
     if (!test::present<Cuda>()) return;
     in_every_precision([]<class P>() {
-        for (const auto& [k, n] : {std::pair<std::int64_t, std::int64_t>{8, 1}, {24, 3}, {1001, 7}, {896, 1152},
-                                   {2048, 1030}, {5632, 130}, {64, 17000}}) {
+        for (const auto& [k, n] : {std::pair<std::int64_t, std::int64_t>{8, 1},
+                                   {24, 3},
+                                   {1001, 7},
+                                   {896, 1152},
+                                   {2048, 1030},
+                                   {5632, 130},
+                                   {64, 17000}}) {
             check_products<P>(1, k, n, n % 2 == 0);
         }
         for (const std::int64_t rows : {2, 3, 4, 5}) {  // five are LibTorch's
@@ -244,7 +248,8 @@ TEST_CASE("Own CUDA kernels: weights and inputs that begin at an odd address") {
     const Tensor x = test::random({65}, 1, at::kBFloat16), w = test::random({9 * 64 + 1}, 2, at::kBFloat16);
     const Tensor in = x.narrow(0, 1, 64), matrix = w.narrow(0, 1, 9 * 64).view({9, 64});
     const Tensor want = f64(matrix).matmul(f64(in));
-    const Tensor odd = w.to(home).narrow(0, 1, 9 * 64).view({9, 64}), even = matrix.to(home, at::kBFloat16, false, true);
+    const Tensor odd = w.to(home).narrow(0, 1, 9 * 64).view({9, 64}),
+                 even = matrix.to(home, at::kBFloat16, false, true);
     for (const Tensor& weight : {odd, even.contiguous()}) {
         const Prepared<op::Linear, E> packed(weight, std::nullopt);
         CHECK(test::differs(run<op::Linear, E>(x.to(home).narrow(0, 1, 64), packed), want, 6e-2) == "");

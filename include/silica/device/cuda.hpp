@@ -68,6 +68,7 @@ static_assert(DevicePolicy<Cuda>);
 #include "silica/device/cuda/embedding.hpp"
 #include "silica/device/cuda/gated.hpp"
 #include "silica/device/cuda/gelu.hpp"
+#include "silica/device/cuda/graph.hpp"
 #include "silica/device/cuda/layer_norm.hpp"
 #include "silica/device/cuda/linear.hpp"
 #include "silica/device/cuda/linear_activation.hpp"

@@ -117,8 +117,8 @@ struct Kernel<op::Argmax, device::Cuda> {
                      cuda::address(in), cuda::address(y), cuda::address(found), static_cast<long long>(n),
                      static_cast<long long>(share));
         if (parts > 1) {
-            const auto& joined = cuda::function<cuda::detail::Argmax>(device.index(), key | 512u,
-                                                                      [&] { return source("join_argmax"); });
+            const auto& joined =
+                cuda::function<cuda::detail::Argmax>(device.index(), key | 512u, [&] { return source("join_argmax"); });
             cuda::launch(joined, {{static_cast<unsigned>(rows), 1, 1}, 32}, device, cuda::address(found),
                          cuda::address(y), static_cast<int>(parts));
         }

@@ -4,7 +4,7 @@
 
 #include "silica/device/aten/decode_attention.hpp"
 #include "silica/device/cuda.hpp"
-#include "silica/device/cuda/attention.hpp"
+#include "silica/device/cuda/attend.hpp"
 #include "silica/device/cuda/decode_attention_text.hpp"
 #include "silica/device/cuda/nvrtc.hpp"
 #include "silica/device/cuda/source.hpp"
@@ -19,8 +19,8 @@ struct Kernel<op::DecodeAttention, device::Cuda> {
                       const std::optional<Tensor>& mask, double scale) {
         namespace cuda = device::cuda;
         if (!takes(q, keys, values, mask)) {
-            return Kernel<op::Attention, device::Cuda>::run(
-                q, keys, values, device::aten::DecodeAttention::mask_of(keys, filled, mask), false, scale);
+            return cuda::attend(q, keys, values, device::aten::DecodeAttention::mask_of(keys, filled, mask), false,
+                                scale);
         }
         const auto batch = q.size(0), heads = q.size(1), d = q.size(3), kv_heads = keys.size(1);
         const auto capacity = keys.size(2), group = heads / kv_heads;
@@ -41,8 +41,8 @@ struct Kernel<op::DecodeAttention, device::Cuda> {
         while (lanes * per_lane < d) lanes *= 2;
 
         const std::uint64_t key = static_cast<std::uint64_t>(type) | static_cast<std::uint64_t>(d) << 8 |
-                                  static_cast<std::uint64_t>(together) << 24 | static_cast<std::uint64_t>(masked) << 28 |
-                                  (split > 1 ? std::uint64_t{1} << 32 : 0);
+                                  static_cast<std::uint64_t>(together) << 24 |
+                                  static_cast<std::uint64_t>(masked) << 28 | (split > 1 ? std::uint64_t{1} << 32 : 0);
         static const std::string text = std::string(cuda::prelude) + std::string(cuda::detail::decode_attention_text);
         const auto source = [&](std::string_view name) {
             return cuda::KernelSource{name,
@@ -91,8 +91,8 @@ private:
         const auto type = q.scalar_type();
         const auto d = q.size(3);
         return cuda::has_nvrtc() && cuda::takes_type(type) && keys.scalar_type() == type &&
-               values.scalar_type() == type && d > 0 && d <= 256 && d % values_per_lane(q) == 0 &&
-               q.numel() > 0 && keys.size(2) > 0 && whole(keys) && whole(values) &&
+               values.scalar_type() == type && d > 0 && d <= 256 && d % values_per_lane(q) == 0 && q.numel() > 0 &&
+               keys.size(2) > 0 && whole(keys) && whole(values) &&
                (!mask || mask->scalar_type() == at::kBool || mask->scalar_type() == type ||
                 mask->scalar_type() == at::kFloat);
     }

@@ -25,7 +25,8 @@ constexpr int MOST = (ROWS > 2 ? 4 : 8) / MATS, DEPTH = TURNS < MOST ? TURNS : M
 constexpr bool EVEN = CHUNKS % STEP == 0;
 
 // x in shared memory, divided by its root mean square and times `scale` where NORM.
-__device__ __forceinline__ void fetch(uint4 (*xs)[CHUNKS], const uint4* x, const T* scale, double eps, int warp, int lane) {
+__device__ __forceinline__ void fetch(uint4 (*xs)[CHUNKS], const uint4* x, const T* scale, double eps, int warp,
+                                      int lane) {
     __shared__ float squares[WARPS][ROWS];
     for (int r = 0; r < ROWS; ++r) {
         float sum = 0;

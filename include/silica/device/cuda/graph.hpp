@@ -110,8 +110,8 @@ public:
 
 #endif
 
-/// Records what `f` does on `device` without doing it. `f` does not write the weights of products (they are read ahead).
-/// On a throw the recording is given up.
+/// Records what `f` does on `device` without doing it. `f` does not write the weights of products (they are read
+/// ahead). On a throw the recording is given up.
 template <class F>
 void record(Graph& graph, c10::Device device, F&& f) {
     const c10::impl::VirtualGuardImpl guard(c10::DeviceType::CUDA);

@@ -1,9 +1,9 @@
 #pragma once
 /// Linear on CUDA: an own kernel for few rows, else cuBLASLt with the bias in its epilogue, through ATen.
 
-#include "silica/device/aten/linear.hpp"
 #include "silica/device/cuda.hpp"
-#include "silica/device/cuda/gemv.hpp"
+#include "silica/device/cuda/products.hpp"
+#include "silica/op/linear.hpp"
 
 namespace silica {
 
@@ -12,10 +12,7 @@ struct Kernel<op::Linear, device::Cuda> {
     using Packed = op::Plain;
     static Packed pack(Tensor weight, std::optional<Tensor> bias) { return {std::move(weight), std::move(bias)}; }
 
-    static Tensor run(const Tensor& x, const Packed& w) {
-        if (device::cuda::takes_gemv(x, w)) return device::cuda::gemv(x, w, device::cuda::Epilogue::none);
-        return device::aten::Linear::run(x, w);
-    }
+    static Tensor run(const Tensor& x, const Packed& w) { return device::cuda::linear(x, w); }
 };
 
 }  // namespace silica

@@ -7,6 +7,7 @@
 
 #include <c10/core/impl/VirtualGuardImpl.h>
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <map>
@@ -82,9 +83,9 @@ inline std::string compile(const KernelSource& source, int capability) {
     for (const int a : known)
         if (a <= capability && a > best) best = a;
     const bool exact = best == capability || best == 0;
-    std::vector<std::string> options{"--gpu-architecture=" + std::string(exact ? "sm_" : "compute_") +
-                                         std::to_string(exact ? capability : best),
-                                     "--std=c++17"};
+    std::vector<std::string> options{
+        "--gpu-architecture=" + std::string(exact ? "sm_" : "compute_") + std::to_string(exact ? capability : best),
+        "--std=c++17"};
     std::vector<const char*> words;
     for (const auto& o : options) words.push_back(o.c_str());
     const std::string text = text_of(source), name(source.name);

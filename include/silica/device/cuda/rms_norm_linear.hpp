@@ -1,8 +1,8 @@
 #pragma once
-/// RMS norm and Linear on CUDA: one kernel for few rows, whose every block normalises x for itself; else two.
+/// RMS norm and Linear on CUDA: one kernel for few rows, else two.
 
-#include "silica/device/cuda/linear.hpp"
-#include "silica/device/cuda/rms_norm.hpp"
+#include "silica/device/cuda.hpp"
+#include "silica/device/cuda/products.hpp"
 #include "silica/op/rms_norm_linear.hpp"
 
 namespace silica {
@@ -10,10 +10,7 @@ namespace silica {
 template <>
 struct Kernel<op::RmsNormLinear, device::Cuda> {
     static Tensor run(const Tensor& x, const Tensor& scale, double eps, const op::Plain& w) {
-        if (device::cuda::takes_gemv(x, w, scale)) {
-            return device::cuda::gemv(x, w, device::cuda::Epilogue::none, Activation::linear, {}, {scale, eps});
-        }
-        return Kernel<op::Linear, device::Cuda>::run(Kernel<op::RmsNorm, device::Cuda>::run(x, scale, eps), w);
+        return device::cuda::rms_norm_linear(x, scale, eps, w);
     }
 };
 

@@ -6,8 +6,8 @@
 namespace silica::device::cuda {
 
 /// `T` is float, f16 or bf16; arithmetic is float32. A kernel calls `wait_for_previous` before it touches what an
-/// earlier kernel wrote: it may have been started before that one's end. Such data
-/// is not __restrict__, or it would be loaded as read-only, past what the wait makes visible.
+/// earlier kernel wrote: it may have been started before that one's end. Such
+/// data is not __restrict__, or it would be loaded as read-only, past what the wait makes visible.
 inline constexpr std::string_view prelude = R"cuda(
 __device__ __forceinline__ float to_float(float x) { return x; }
 __device__ __forceinline__ float to_float(bf16 x) { return __uint_as_float((unsigned)x.bits << 16); }
@@ -51,7 +51,7 @@ __device__ __forceinline__ void unpack(const uint4& v, float (&to)[VEC], const H
 }
 __device__ __forceinline__ void unpack(const uint4& v, float (&to)[VEC]) { unpack(v, to, (const T*)0); }
 
-// Weights are read once: past the first cache. Not as read-only data (.nc): such loads the compiler moves behind a wait.
+// Read once: past the first cache. Not as read-only data (.nc): the compiler moves such loads behind a wait.
 __device__ __forceinline__ uint4 stream(const uint4* p) {
     uint4 v;
 #if __CUDA_ARCH__ >= 800
