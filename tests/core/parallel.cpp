@@ -153,9 +153,10 @@ TEST_CASE("The pool that serves without OpenMP: every task once, on several thre
     });
     CHECK(there == 3);
     CHECK_FALSE(detail::ThreadPool::inside());
-    CHECK_THROWS_AS(pool.run(3, 3, [](std::int64_t i) {
-        if (i == 2) throw std::runtime_error("task");
-    }),
+    CHECK_THROWS_AS(pool.run(3, 3,
+                             [](std::int64_t i) {
+                                 if (i == 2) throw std::runtime_error("task");
+                             }),
                     std::runtime_error);
     std::atomic<std::int64_t> sum{0};
     const auto call = [&] {

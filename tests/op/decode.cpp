@@ -200,8 +200,8 @@ TEMPLATE_LIST_TEST_CASE("rotary(x) = x cos + rotate_half(x) sin, with angles for
         struct Shape {
             std::int64_t batch, heads, tokens, d;
         };
-        for (const auto& s : {Shape{1, 1, 1, 2}, Shape{2, 3, 5, 8}, Shape{1, 4, 7, 64}, Shape{3, 2, 1, 34},
-                              Shape{2, 5, 40, 128}}) {
+        for (const auto& s :
+             {Shape{1, 1, 1, 2}, Shape{2, 3, 5, 8}, Shape{1, 4, 7, 64}, Shape{3, 2, 1, 34}, Shape{2, 5, 40, 128}}) {
             for (const std::int64_t rows : {std::int64_t{1}, s.batch}) {
                 CAPTURE(s.batch, s.heads, s.tokens, s.d, rows);
                 const Tensor angle = test::random({rows, s.tokens, s.d / 2}, 1) * 3;
@@ -266,9 +266,9 @@ TEMPLATE_LIST_TEST_CASE("rotary_store turns q and k, and stores k and v in one s
                 const Tensor old = test::random({s.batch, s.kv, 6, s.d}, 3, P::compute);
                 Tensor keys = old.clone().to(home), values = (-old).to(home);
                 const FallbackScope fallbacks;
-                const Tensor q = run<op::RotaryStore, Exec<TestType, P>>(
-                    qkv.to(home), cos.to(home), sin.to(home), InOut<Tensor>{keys}, InOut<Tensor>{values},
-                    slot_of(4).to(home));
+                const Tensor q = run<op::RotaryStore, Exec<TestType, P>>(qkv.to(home), cos.to(home), sin.to(home),
+                                                                         InOut<Tensor>{keys}, InOut<Tensor>{values},
+                                                                         slot_of(4).to(home));
                 const Tensor turned = rotary_equation(by_head, cos, sin);
                 CHECK(q.scalar_type() == P::compute);
                 CHECK(test::differs(q, turned.narrow(1, 0, s.heads), test::tolerance<P>()) == "");

@@ -56,7 +56,8 @@ template <class T>
 void check(Isa set, const Shape& s, const std::optional<Tensor>& mask, bool causal) {
     CAPTURE(static_cast<int>(set), s.batch, s.heads, s.kv_heads, s.queries, s.keys, s.d, s.dv, causal);
     using Flash = device::cpu::FlashAttention<T>;
-    const Tensor q = heads_of<T>(s.batch, s.heads, s.queries, s.d, 1), k = heads_of<T>(s.batch, s.kv_heads, s.keys, s.d, 2),
+    const Tensor q = heads_of<T>(s.batch, s.heads, s.queries, s.d, 1),
+                 k = heads_of<T>(s.batch, s.kv_heads, s.keys, s.d, 2),
                  v = heads_of<T>(s.batch, s.kv_heads, s.keys, s.dv, 3);
     const Tensor y = at::full({s.batch, s.heads, s.queries, s.dv}, 7, q.options());
     const auto strides = [](const Tensor& t) { return typename Flash::Strides{t.stride(0), t.stride(1), t.stride(2)}; };
@@ -116,7 +117,7 @@ TEMPLATE_TEST_CASE("Queries without a key give zeros, and keys that are masked a
         if (device::cpu::isa::tiling<float>(set).vectors == 0) continue;
         const Shape s{1, 2, 2, 60, 150, 16, 16};
         const Tensor mask = at::zeros({1, 1, 60, 150});
-        mask.select(2, 3).fill_(-static_cast<float>(infinity));                  // one query sees nothing
+        mask.select(2, 3).fill_(-static_cast<float>(infinity));                       // one query sees nothing
         mask.slice(2, 20, 30).slice(3, 0, 140).fill_(-static_cast<float>(infinity));  // some only the last keys
         mask.slice(2, 40, 45).slice(3, 5, 150).fill_(-static_cast<float>(infinity));  // some only the first
         check<TestType>(set, s, mask, false);
@@ -131,7 +132,8 @@ TEMPLATE_TEST_CASE("Attention of one query is its equation on every instruction 
             for (const std::int64_t parts : {1, 2, 3}) {
                 CAPTURE(static_cast<int>(set), s.heads, s.keys, s.d, s.dv, parts);
                 const Tensor q = test::random({1, s.heads, 1, s.d}, 1, type_of<TestType>),
-                             k = heads_of<TestType>(1, 1, s.keys, s.d, 2), v = heads_of<TestType>(1, 1, s.keys, s.dv, 3);
+                             k = heads_of<TestType>(1, 1, s.keys, s.d, 2),
+                             v = heads_of<TestType>(1, 1, s.keys, s.dv, 3);
                 const Tensor y = at::full({1, s.heads, 1, s.dv}, 7, q.options());
                 const std::int64_t stride = s.heads * (s.dv + 2), length = (s.keys + parts - 1) / parts;
                 std::vector<float> sums(static_cast<std::size_t>(parts * stride));
@@ -150,11 +152,12 @@ TEMPLATE_TEST_CASE("Attention of one query is its equation on every instruction 
                                                                .sums = sums.data() + p * stride};
                     device::cpu::isa::attend(set, a);
                 }
-                const device::cpu::isa::MergeArguments<TestType> merge{sums.data(), parts, stride, s.heads, s.dv,
-                                                                       y.mutable_data_ptr<TestType>()};
+                const device::cpu::isa::MergeArguments<TestType> merge{
+                    sums.data(), parts, stride, s.heads, s.dv, y.mutable_data_ptr<TestType>()};
                 device::cpu::isa::on<device::cpu::isa::Merge>(set, &merge);
-                const double tolerance =
-                    std::is_same_v<TestType, float> ? 3e-6 : std::is_same_v<TestType, c10::Half> ? 1e-3 : 8e-3;
+                const double tolerance = std::is_same_v<TestType, float>       ? 3e-6
+                                         : std::is_same_v<TestType, c10::Half> ? 1e-3
+                                                                               : 8e-3;
                 CHECK(test::differs(y, equation(q, k, v, {}, false, static_cast<double>(0.3F)), tolerance) == "");
             }
         }

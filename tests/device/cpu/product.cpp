@@ -3,6 +3,7 @@
 #include <limits>
 #include <vector>
 
+#include "silica/device/cpu/multiply.hpp"
 #include "silica/device/cpu/panels.hpp"
 #include "support/catch.hpp"
 #include "support/devices.hpp"
@@ -30,7 +31,9 @@ void fill(std::vector<T>& v, unsigned seed) {
 
 /// Half a unit in the last place, relative.
 template <class T>
-constexpr double rounding = std::is_same_v<T, float> ? 6e-8 : std::is_same_v<T, c10::Half> ? 4.9e-4 : 3.91e-3;
+constexpr double rounding = std::is_same_v<T, float>       ? 6e-8
+                            : std::is_same_v<T, c10::Half> ? 4.9e-4
+                                                           : 3.91e-3;
 
 template <class T>
 std::vector<double> doubles(const std::vector<T>& v) {
@@ -166,7 +169,8 @@ TEST_CASE("A product on panels is the product on the weights that were packed, a
                                                 b.narrow(0, 0, w.size(0)).to(at::kDouble);
                             Tensor want = sums.narrow(1, 0, n).clamp_min(0);
                             if (gated) want = want * sums.narrow(1, n, n);
-                            const double size = std::sqrt(static_cast<double>(k)) * (gated ? 4 * std::sqrt(k) : 1);
+                            const double size =
+                                std::sqrt(static_cast<double>(k)) * (gated ? 4 * std::sqrt(static_cast<double>(k)) : 1);
                             CHECK(test::differs(y, want + r.to(at::kDouble), 4e-6 * size, 1e-6) == "");
                         }
                     }

@@ -1,8 +1,8 @@
 #pragma once
 /// Attention of one query per row and head: what the kernels of decode_attention and attention share.
 ///
-/// Each key and value is read once for all its query heads. Scores, softmax and sums are in float32, over blocks of keys
-/// with a running maximum (Dao et al. 2022).
+/// Each key and value is read once for all its query heads. Scores, softmax and sums are in float32, over blocks of
+/// keys with a running maximum (Dao et al. 2022).
 
 #include "silica/device/cpu/isa/attend.hpp"
 #include "silica/device/cpu/rows.hpp"

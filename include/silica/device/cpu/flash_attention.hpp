@@ -37,7 +37,8 @@ struct FlashAttention {
                            blocks = (queries + block_queries - 1) / block_queries;
         const std::int64_t slices = std::clamp<std::int64_t>(threads / std::max<std::int64_t>(units, 1), 1, blocks);
         const std::int64_t work = heads / kv_heads * queries * keys * (d + dv) / slices;
-        const std::int64_t grain = (std::int64_t{1} << 16) / std::max<std::int64_t>(work, 1) + 1, tasks = units * slices;
+        const std::int64_t grain = (std::int64_t{1} << 16) / std::max<std::int64_t>(work, 1) + 1,
+                           tasks = units * slices;
         std::atomic<std::int64_t> next{0};
         parallel_for(0, std::min(threads, (tasks + grain - 1) / grain), 1, [&](std::int64_t, std::int64_t) {
             for (std::int64_t i = next.fetch_add(1); i < tasks; i = next.fetch_add(1))
@@ -52,9 +53,9 @@ private:
     struct Room {
         isa::Isa set;
         isa::Tiling tiling;
-        std::int64_t seen;            ///< keys that some query may attend to
-        std::int64_t units, width;    ///< of a query or key; of a full panel
-        std::int64_t padded_v;        ///< columns of all panels of values
+        std::int64_t seen;          ///< keys that some query may attend to
+        std::int64_t units, width;  ///< of a query or key; of a full panel
+        std::int64_t padded_v;      ///< columns of all panels of values
         float *k, *v, *q, *scores, *weights, *sums, *m, *total;
 
         /// Keys of the panel that begins with key `first`: where a block has several, they are of one width.
@@ -86,7 +87,8 @@ private:
             return p;
         };
         r.k = take(for_k), r.v = take(for_v), r.q = take(for_q);
-        r.scores = take(for_scores), r.weights = take(for_scores), r.sums = take(for_sums), r.m = take(block_queries), r.total = take(block_queries);
+        r.scores = take(for_scores), r.weights = take(for_scores), r.sums = take(for_sums), r.m = take(block_queries),
+        r.total = take(block_queries);
         return r;
     }
 
@@ -96,12 +98,13 @@ private:
         const T *from_k = k + b * of_k.batch + h * of_k.head, *from_v = v + b * of_v.batch + h * of_v.head;
         for (std::int64_t j = 0; j < r.seen; j += r.width) {
             const std::int64_t width = r.key_columns(j);
-            isa::transpose<T>(set, r.tiling.pairs, {from_k + j * of_k.token, of_k.token, std::min(width, r.seen - j), d,
-                                                    r.k + j * r.units, width, width});
+            isa::transpose<T>(
+                set, r.tiling.pairs,
+                {from_k + j * of_k.token, of_k.token, std::min(width, r.seen - j), d, r.k + j * r.units, width, width});
         }
         for (std::int64_t c = 0; c < dv; c += r.width) {
-            const isa::WidenRowsArguments<T> a{from_v + c,      of_v.token, r.v + c * r.seen, r.columns(c, dv), r.seen,
-                                               std::min(r.width, dv - c)};
+            const isa::WidenRowsArguments<T> a{from_v + c,       of_v.token, r.v + c * r.seen,
+                                               r.columns(c, dv), r.seen,     std::min(r.width, dv - c)};
             isa::on<isa::WidenRows>(set, &a);
         }
         const std::int64_t group = heads / kv_heads;
@@ -130,8 +133,8 @@ private:
         for (std::int64_t j = 0; j < end; j += block_keys) {
             const std::int64_t columns = std::min(block_keys, end - j);
             for (std::int64_t c = 0; c < columns; c += r.width)
-                product(r, r.tiling.pairs, r.q, r.units, r.units, rows, r.k + (j + c) * r.units,
-                        r.key_columns(j + c), r.scores + c * block_queries, true);
+                product(r, r.tiling.pairs, r.q, r.units, r.units, rows, r.k + (j + c) * r.units, r.key_columns(j + c),
+                        r.scores + c * block_queries, true);
             const isa::BlockSoftmaxArguments softmax{
                 .scores = r.scores,
                 .width = r.key_columns(j),

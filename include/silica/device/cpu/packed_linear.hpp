@@ -1,8 +1,8 @@
 #pragma once
 /// The weights of Linear on the CPU, and the product with them: what the kernels of linear and its fused forms share.
 
+#include "silica/device/cpu/multiply.hpp"
 #include "silica/device/cpu/panels.hpp"
-#include "silica/device/cpu/product.hpp"
 #include "silica/op/prepared.hpp"
 
 #include <ATen/ops/linear.h>

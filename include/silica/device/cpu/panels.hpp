@@ -1,11 +1,15 @@
 #pragma once
 /// The product on weights that were packed at load: float32, in panels of columns.
 ///
-/// A panel holds some rows of W side by side: for each k, one value of each. So x is read as it lies, and y comes out as
-/// it is wanted. That is worth a second copy of the weights while they load; for 16-bit ones it is not.
+/// A panel holds some rows of W side by side: for each k, one value of each. So x is read as it lies, and y comes out
+/// as it is wanted. That is worth a second copy of the weights while they load; for 16-bit ones it is not.
 
 #include "silica/core/tensor.hpp"
+#include "silica/device/cpu/isa/tile.hpp"
 #include "silica/device/cpu/product.hpp"
+#include "silica/device/cpu/scratch.hpp"
+
+#include <atomic>
 
 namespace silica::device::cpu {
 
@@ -23,8 +27,9 @@ inline Tensor pack_panels(isa::Isa set, const Tensor& weight) {
     float* to = packed.mutable_data_ptr<float>();
     parallel_for(0, packed.size(0), 1, [&](std::int64_t first, std::int64_t last) {
         for (std::int64_t i = first; i < last; ++i) {
-            isa::transpose<float>(set, false, {from + i * width * k, k, std::min(width, n - i * width), k,
-                                               to + i * width * k, width, width});
+            isa::transpose<float>(
+                set, false,
+                {from + i * width * k, k, std::min(width, n - i * width), k, to + i * width * k, width, width});
         }
     });
     return packed;

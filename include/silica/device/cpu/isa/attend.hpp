@@ -167,15 +167,15 @@ void attend(Isa set, const Attend<T>& a) {
                 const detail::SoftmaxArguments softmax{of_g, n, m + g, total + g, a.sums + g * a.dv, a.dv};
                 on<detail::Softmax>(set, &softmax);
             }
-            const detail::WeighArguments<T> weigh{a.values + j * a.ldv, a.ldv, n, a.dv, queries,
-                                                  s,                    a.sums + first * a.dv};
+            const detail::WeighArguments<T> weigh{a.values + j * a.ldv, a.ldv, n, a.dv, queries, s,
+                                                  a.sums + first * a.dv};
             on<detail::Weigh>(set, &weigh);
         }
     }
 }
 
-/// The attention of a group of queries, y (group, dv), from the results of `parts` ranges that are `stride` apart; zeros
-/// for a query without keys. The results are overwritten.
+/// The attention of a group of queries, y (group, dv), from the results of `parts` ranges that are `stride` apart;
+/// zeros for a query without keys. The results are overwritten.
 template <class T>
 struct MergeArguments {
     float* sums;

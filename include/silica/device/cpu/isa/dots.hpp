@@ -40,7 +40,7 @@ struct Piece {
 
     [[gnu::always_inline]] void load(const T* p) {
         if constexpr (vectors == 2) {  // the even and the odd ones, in an order that both factors share
-            const auto u = (typename Lanes<W>::U)*reinterpret_cast<const typename Lanes<W>::UAnywhere*>(p);
+            const auto u = (typename Lanes<W>::U) * reinterpret_cast<const typename Lanes<W>::UAnywhere*>(p);
             bits(v[0], u << 16);
             bits(v[1], u & 0xffff0000U);
         } else {

@@ -193,8 +193,8 @@ struct WidenRows {
     }
 };
 
-/// out = act(sums + bias) * (up + up_bias) + residual, over n columns of some rows; what is null is left out. `sums` and
-/// `up` may be read up to the next multiple of 16.
+/// out = act(sums + bias) * (up + up_bias) + residual, over n columns of some rows; what is null is left out. `sums`
+/// and `up` may be read up to the next multiple of 16.
 template <class T>
 struct FinishArguments {
     const float *sums, *up;

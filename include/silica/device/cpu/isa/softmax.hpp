@@ -13,17 +13,17 @@ namespace silica::device::cpu::isa {
 /// For each row: its scores, scaled and masked, become weights exp(score - m), where m is the largest score so far. The
 /// sums of this and earlier blocks are brought to the new m. Rows without a score so far have m = -infinity.
 struct BlockSoftmaxArguments {
-    const float* scores;        ///< panels of `width` columns, `ldp` apart: row r of a panel at r width
+    const float* scores;  ///< panels of `width` columns, `ldp` apart: row r of a panel at r width
     std::int64_t width, ldp;
     std::int64_t rows, columns;
     float scale;
-    const float* mask;          ///< added to the scores, or null
-    std::int64_t mask_row;      ///< from row to row of the mask
-    std::int64_t seen;          ///< the first row attends to the columns before this one, the next to one more, ...
-    float* weights;             ///< row r at r ldw
+    const float* mask;      ///< added to the scores, or null
+    std::int64_t mask_row;  ///< from row to row of the mask
+    std::int64_t seen;      ///< the first row attends to the columns before this one, the next to one more, ...
+    float* weights;         ///< row r at r ldw
     std::int64_t ldw;
-    float *m, *total;           ///< of each row
-    float* sums;                ///< `sum_panels` panels, `lds` apart: row r of a panel at r `sum_width`
+    float *m, *total;  ///< of each row
+    float* sums;       ///< `sum_panels` panels, `lds` apart: row r of a panel at r `sum_width`
     std::int64_t sum_panels, sum_width, lds;
 };
 struct BlockSoftmax {

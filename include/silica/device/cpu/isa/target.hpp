@@ -2,8 +2,9 @@
 /// Which vector instructions this processor has, and how a loop is compiled for each of them.
 ///
 /// A loop is a type with a static member template `run<width>(args...)`, always inlined, written with the vectors of
-/// isa/vector.hpp. `on_best<Loop>(args...)` calls the copy of it that is compiled for the best instructions found at run
-/// time. Everything a loop calls must be always inlined too: a lambda or a std algorithm does not inherit the target.
+/// isa/vector.hpp. `on_best<Loop>(args...)` calls the copy of it that is compiled for the best instructions found at
+/// run time. Everything a loop calls must be always inlined too: a lambda or a std algorithm does not inherit the
+/// target.
 
 #include <cstdint>
 

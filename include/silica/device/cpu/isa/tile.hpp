@@ -37,13 +37,13 @@ constexpr Tiling tiling(Isa set) {
     return {4, 0, false};
 }
 
-/// c[r][m] (+)= sum over u of w[r][u] x[u][m], where x has `vectors` vectors of lanes for each unit u, c as many for each
-/// row. On the way, `lines` lines of cache from `ahead` on are fetched.
+/// c[r][m] (+)= sum over u of w[r][u] x[u][m], where x has `vectors` vectors of lanes for each unit u, c as many for
+/// each row. On the way, `lines` lines of cache from `ahead` on are fetched.
 struct TileArguments {
     const std::uint32_t* x;
     const char* const* w;  ///< the rows, `Tiling::rows` of them (with full panels of floats also 1, 2 or 4)
     std::int64_t rows;
-    std::int64_t skip;     ///< units of each row that come before the first one
+    std::int64_t skip;  ///< units of each row that come before the first one
     std::int64_t units, vectors;
     float* c;
     bool first;  ///< whether c is written, else added to
@@ -55,7 +55,7 @@ namespace detail {
 
 template <int W, class V, int... C>
 [[gnu::always_inline]] inline void units_of(V* v, const std::uint32_t* x, std::integer_sequence<int, C...>) {
-    ((v[C] = (V)*reinterpret_cast<const typename Lanes<W>::UAnywhere*>(x + C * W)), ...);
+    ((v[C] = (V) * reinterpret_cast<const typename Lanes<W>::UAnywhere*>(x + C * W)), ...);
 }
 template <int... R>
 [[gnu::always_inline]] inline void rows_of(const char** w, const TileArguments& a, std::integer_sequence<int, R...>) {
