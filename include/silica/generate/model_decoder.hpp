@@ -63,7 +63,10 @@ public:
     const DecoderFacts& facts() const override { return facts_; }
 
     void start(std::int64_t rows, std::int64_t capacity) override {
-        if constexpr (requires { step_->clear(); state_->batch(); }) {
+        if constexpr (requires {
+                          step_->clear();
+                          state_->batch();
+                      }) {
             if (state_ && state_->batch() == rows && state_->capacity() == capacity) return step_->clear();
         }
         step_.reset();
