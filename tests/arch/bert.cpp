@@ -2,17 +2,9 @@
 // spelling of a checkpoint.
 #include "silica/arch/bert.hpp"
 
-#include <boost/hana/cartesian_product.hpp>
-#include <boost/hana/unpack.hpp>
-
-#include "silica/loader/cpu_first.hpp"
-#include "silica/loader/first_of.hpp"
 #include "silica/loader/in_memory.hpp"
-#include "silica/loader/mapped.hpp"
-#include "silica/loader/streamed.hpp"
-#include "silica/model.hpp"
 #include "support/catch.hpp"
-#include "support/golden.hpp"
+#include "support/golden_grid.hpp"
 
 using namespace silica;
 using silica::test::Reference;
@@ -22,55 +14,6 @@ namespace {
 namespace hana = boost::hana;
 using device::Cpu, device::Mps;
 using precision::Bf16, precision::Fp16, precision::Fp32;
-
-constexpr auto loaders = hana::tuple_t<loader::Mapped, loader::CpuFirst, loader::Streamed,
-                                       loader::FirstOf<loader::Mapped, loader::Streamed>>;
-constexpr auto grid =
-    hana::cartesian_product(hana::make_tuple(hana::tuple_t<Cpu, Mps, device::Cuda>, test::precisions, loaders));
-
-bool in_a_half_precision(const std::filesystem::path& reference) {
-    return reference.stem() == "reference-float16" || reference.stem() == "reference-bfloat16";
-}
-
-/// The case over the grid.
-template <class Arch>
-void run_case(const std::string& name) {
-    const auto directory = test::golden("bert", name);
-    hana::for_each(grid, [&](auto point) {
-        hana::unpack(point, [&](auto d, auto p, auto l) {
-            using D = typename decltype(d)::type;
-            using P = typename decltype(p)::type;
-            using L = typename decltype(l)::type;
-            if (!test::present<D>()) return;
-            INFO(name << ": " << Arch::name << ", " << D::name << ", " << P::name << ", " << L::name);
-            const auto model = Model<Arch, D, P, L>::open(directory.string());
-            CHECK(model.account().loader == L::name);
-            CHECK(model.account().notes.empty());
-            CHECK(model.account().unexpected.empty());
-            for (const auto& file : test::references(directory)) {
-                if (in_a_half_precision(file)) continue;
-                CAPTURE(file.filename());
-                const Reference reference(file);
-                const FallbackScope fallbacks;
-                const auto out = model(reference.template inputs<typename Arch::Inputs>());
-                test::check<P>(reference, out, test::place<D>());
-                CHECK(fallbacks.report().empty());
-                if (file.stem() == "reference") {
-                    test::check_beside_transformers<P>(
-                        reference, directory / ("reference-" + std::string(P::name) + ".safetensors"), out);
-                }
-            }
-        });
-    });
-}
-
-/// float32 on the CPU: for what does not depend on device, precision and loader.
-template <class Arch>
-void check_directory(const std::filesystem::path& directory, const std::filesystem::path& reference_file) {
-    const Reference reference(reference_file);
-    const auto model = Model<Arch, Cpu>::open(directory.string());
-    test::check<Fp32>(reference, model(reference.inputs<typename Arch::Inputs>()), c10::Device("cpu"));
-}
 
 using Tensors = std::map<std::string, Tensor>;
 
@@ -89,19 +32,19 @@ std::string config_of(const std::string& name) { return test::read_file(test::go
 }  // namespace
 
 TEST_CASE("BertModel equals transformers on every device, in every precision, with every loader") {
-    run_case<arch::Bert>("base");
-    run_case<arch::Bert>("base_without_pooler");
+    test::run_case<arch::Bert>("bert", "base");
+    test::run_case<arch::Bert>("bert", "base_without_pooler");
 }
 
 TEST_CASE("BertForMaskedLM equals transformers, with a tied decoder and with one of its own") {
-    run_case<arch::BertForMaskedLM>("masked_lm");
-    run_case<arch::BertForMaskedLM>("masked_lm_untied");
-    run_case<arch::BertForMaskedLM>("torch_file");
+    test::run_case<arch::BertForMaskedLM>("bert", "masked_lm");
+    test::run_case<arch::BertForMaskedLM>("bert", "masked_lm_untied");
+    test::run_case<arch::BertForMaskedLM>("bert", "torch_file");
 }
 
 TEST_CASE("BertForSequenceClassification equals transformers, with several labels and with one") {
-    run_case<arch::BertForSequenceClassification>("sequence_classification");
-    run_case<arch::BertForSequenceClassification>("sequence_classification_one_label");
+    test::run_case<arch::BertForSequenceClassification>("bert", "sequence_classification");
+    test::run_case<arch::BertForSequenceClassification>("bert", "sequence_classification_one_label");
 }
 
 TEST_CASE("Every activation name of BERT configurations computes what transformers computes") {
@@ -119,8 +62,10 @@ TEST_CASE("Every activation name of BERT configurations computes what transforme
         CHECK(on_cpu.config().hidden_act == act);
         test::check<Fp32>(reference, on_cpu(inputs), c10::Device("cpu"));
         if (!test::present<Mps>()) continue;
-        test::check<Fp32>(reference, Model<Arch, Mps, Fp32>::open(directory.path().string())(inputs), test::place<Mps>());
-        test::check<Fp16>(reference, Model<Arch, Mps, Fp16>::open(directory.path().string())(inputs), test::place<Mps>());
+        test::check<Fp32>(reference, Model<Arch, Mps, Fp32>::open(directory.path().string())(inputs),
+                          test::place<Mps>());
+        test::check<Fp16>(reference, Model<Arch, Mps, Fp16>::open(directory.path().string())(inputs),
+                          test::place<Mps>());
     }
 }
 
@@ -168,7 +113,7 @@ TEST_CASE("A checkpoint in half precision loads into every precision") {
         const auto inputs = reference.inputs<arch::BertInputs>();
         const auto want = Model<arch::Bert, Cpu>::from(checkpoint::read_config<arch::Bert>(golden),
                                                        loader::InMemory(rounded))(inputs);
-        hana::for_each(grid, [&](auto point) {
+        hana::for_each(test::grid, [&](auto point) {
             hana::unpack(point, [&](auto d, auto p, auto l) {
                 using D = typename decltype(d)::type;
                 using P = typename decltype(p)::type;
@@ -205,18 +150,18 @@ TEST_CASE(
         check_it();
     };
     both("lm", "masked_lm", [&] {
-        check_directory<arch::BertForMaskedLM>(directory / "lm",
-                                               test::golden("bert", "masked_lm") / "reference.safetensors");
+        test::check_directory<arch::BertForMaskedLM>(directory / "lm",
+                                                     test::golden("bert", "masked_lm") / "reference.safetensors");
     });
     both("classes", "sequence_classification", [&] {
-        check_directory<arch::BertForSequenceClassification>(
+        test::check_directory<arch::BertForSequenceClassification>(
             directory / "classes", test::golden("bert", "sequence_classification") / "reference.safetensors");
     });
     const Tensors base = test::tensors_of(test::golden("bert", "base"));
     CHECK_FALSE(base.begin()->first.starts_with("bert."));
     test::write_checkpoint(directory / "base", config_of("base"),
                            renamed(base, [](const auto& n) { return "bert." + n; }));
-    check_directory<arch::Bert>(directory / "base", test::golden("bert", "base") / "reference.safetensors");
+    test::check_directory<arch::Bert>(directory / "base", test::golden("bert", "base") / "reference.safetensors");
 }
 
 TEST_CASE("The account says which tensors were ignored and which belong to another head") {
@@ -230,8 +175,8 @@ TEST_CASE("The account says which tensors were ignored and which belong to anoth
     CHECK(lm.account().ignored == std::vector<std::string>{"bert.embeddings.position_ids"});
     CHECK(lm.account().unexpected == std::vector<std::string>{"cls.seq_relationship.weight"});
     CHECK(lm.account().tensors == taken);
-    check_directory<arch::BertForMaskedLM>(directory / "lm",
-                                           test::golden("bert", "masked_lm") / "reference.safetensors");
+    test::check_directory<arch::BertForMaskedLM>(directory / "lm",
+                                                 test::golden("bert", "masked_lm") / "reference.safetensors");
 
     const auto base = Model<arch::Bert, Cpu>::open((directory / "lm").string());  // opens a checkpoint of any head
     CHECK(base.account().unexpected.size() == 5);
@@ -257,7 +202,7 @@ TEST_CASE("Tied weights are counted once and tie in both directions; a decoder t
         other.erase("bert.embeddings.word_embeddings.weight");
         other.emplace("cls.predictions.decoder.weight", words);
         test::write_checkpoint(directory / "lm", config_of("masked_lm"), other);
-        check_directory<arch::BertForMaskedLM>(directory / "lm", reference);
+        test::check_directory<arch::BertForMaskedLM>(directory / "lm", reference);
         CHECK(Model<arch::BertForMaskedLM, Cpu>::open((directory / "lm").string()).account().parameters == parameters);
     }
     SECTION("the file holds them twice") {
@@ -265,7 +210,7 @@ TEST_CASE("Tied weights are counted once and tie in both directions; a decoder t
         other.emplace("cls.predictions.decoder.weight", words.clone());
         other.emplace("cls.predictions.decoder.bias", tied.at("cls.predictions.bias").clone());
         test::write_checkpoint(directory / "lm", config_of("masked_lm"), other);
-        check_directory<arch::BertForMaskedLM>(directory / "lm", reference);
+        test::check_directory<arch::BertForMaskedLM>(directory / "lm", reference);
         CHECK(Model<arch::BertForMaskedLM, Cpu>::open((directory / "lm").string()).account().unexpected.size() <= 1);
     }
     SECTION("tie_word_embeddings is true, and the file holds two that differ") {
@@ -273,8 +218,8 @@ TEST_CASE("Tied weights are counted once and tie in both directions; a decoder t
                                test::replaced(config_of("masked_lm_untied"), "\"tie_word_embeddings\": false",
                                               "\"tie_word_embeddings\": true"),
                                test::tensors_of(test::golden("bert", "masked_lm_untied")));
-        check_directory<arch::BertForMaskedLM>(directory / "lm",
-                                               test::golden("bert", "masked_lm_untied") / "reference.safetensors");
+        test::check_directory<arch::BertForMaskedLM>(
+            directory / "lm", test::golden("bert", "masked_lm_untied") / "reference.safetensors");
     }
     SECTION("tie_word_embeddings is false, and the file holds no decoder") {
         test::write_checkpoint(
@@ -290,7 +235,7 @@ TEST_CASE("A sharded checkpoint is the same model with every loader") {
     const auto golden = test::golden("bert", "masked_lm");
     test::write_sharded(directory / "lm", config_of("masked_lm"), test::tensors_of(golden), 3);
     const Reference reference(golden / "reference.safetensors");
-    hana::for_each(loaders, [&](auto l) {
+    hana::for_each(test::loaders, [&](auto l) {
         using L = typename decltype(l)::type;
         CAPTURE(std::string(L::name));
         const auto model = Model<arch::BertForMaskedLM, Cpu, Fp32, L>::open((directory / "lm").string());

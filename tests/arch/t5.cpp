@@ -3,17 +3,10 @@
 #include "silica/arch/t5.hpp"
 
 #include <ATen/ops/stack.h>
-#include <boost/hana/cartesian_product.hpp>
-#include <boost/hana/unpack.hpp>
 
-#include "silica/loader/cpu_first.hpp"
-#include "silica/loader/first_of.hpp"
 #include "silica/loader/in_memory.hpp"
-#include "silica/loader/mapped.hpp"
-#include "silica/loader/streamed.hpp"
-#include "silica/model.hpp"
 #include "support/catch.hpp"
-#include "support/golden.hpp"
+#include "support/golden_grid.hpp"
 
 using namespace silica;
 using silica::test::Reference;
@@ -24,60 +17,6 @@ namespace hana = boost::hana;
 using arch::T5ForConditionalGeneration;
 using device::Cpu, device::Mps;
 using precision::Bf16, precision::Fp16, precision::Fp32;
-
-constexpr auto devices = hana::tuple_t<Cpu, Mps, device::Cuda>;
-constexpr auto loaders = hana::tuple_t<loader::Mapped, loader::CpuFirst, loader::Streamed,
-                                       loader::FirstOf<loader::Mapped, loader::Streamed>>;
-constexpr auto grid = hana::cartesian_product(hana::make_tuple(devices, test::precisions, loaders));
-
-/// Whether a reference holds what `P` is judged by: values in float32. Where a token attends to nothing, only float32
-/// gives them.
-template <class P>
-bool judges(const std::filesystem::path& file) {
-    const auto name = file.stem().string();
-    if (name == "reference-float16" || name == "reference-bfloat16") return false;
-    return std::is_same_v<P, Fp32> || !name.starts_with("reference-float32-");
-}
-
-/// The case over the grid.
-template <class Arch>
-void run_case(const std::string& name) {
-    const auto directory = test::golden("t5", name);
-    hana::for_each(grid, [&](auto point) {
-        hana::unpack(point, [&](auto d, auto p, auto l) {
-            using D = typename decltype(d)::type;
-            using P = typename decltype(p)::type;
-            using L = typename decltype(l)::type;
-            if (!test::present<D>()) return;
-            INFO(name << ": " << Arch::name << ", " << D::name << ", " << P::name << ", " << L::name);
-            const auto model = Model<Arch, D, P, L>::open(directory.string());
-            CHECK(model.account().loader == L::name);
-            CHECK(model.account().notes.empty());
-            CHECK(model.account().unexpected.empty());
-            for (const auto& file : test::references(directory)) {
-                if (!judges<P>(file)) continue;
-                CAPTURE(file.filename());
-                const Reference reference(file);
-                const FallbackScope fallbacks;
-                const auto out = model(reference.template inputs<typename Arch::Inputs>());
-                test::check<P>(reference, out, test::place<D>());
-                CHECK(fallbacks.report().empty());
-                if (file.stem() == "reference") {
-                    test::check_beside_transformers<P>(
-                        reference, directory / ("reference-" + std::string(P::name) + ".safetensors"), out);
-                }
-            }
-        });
-    });
-}
-
-/// float32 on the CPU: for what does not depend on device, precision and loader.
-template <class Arch>
-void check_directory(const std::filesystem::path& directory, const std::filesystem::path& reference_file) {
-    const Reference reference(reference_file);
-    const auto model = Model<Arch, Cpu>::open(directory.string());
-    test::check<Fp32>(reference, model(reference.inputs<typename Arch::Inputs>()), c10::Device("cpu"));
-}
 
 using Tensors = std::map<std::string, Tensor>;
 
@@ -149,17 +88,19 @@ Generated generated(const std::string& name) {
 // ---- whole passes
 
 TEST_CASE("T5ForConditionalGeneration equals transformers: versions 1.0 and 1.1, tied and not, gated and not") {
-    run_case<T5ForConditionalGeneration>("v1_0");
-    run_case<T5ForConditionalGeneration>("v1_1");
-    run_case<T5ForConditionalGeneration>("gated_silu");
-    run_case<T5ForConditionalGeneration>("activation");
-    run_case<T5ForConditionalGeneration>("torch_file");
+    test::run_case<T5ForConditionalGeneration>("t5", "v1_0");
+    test::run_case<T5ForConditionalGeneration>("t5", "v1_1");
+    test::run_case<T5ForConditionalGeneration>("t5", "gated_silu");
+    test::run_case<T5ForConditionalGeneration>("t5", "activation");
+    test::run_case<T5ForConditionalGeneration>("t5", "torch_file");
 }
 
-TEST_CASE("T5Model equals transformers, with a decoder deeper than the encoder") { run_case<arch::T5>("base"); }
+TEST_CASE("T5Model equals transformers, with a decoder deeper than the encoder") {
+    test::run_case<arch::T5>("t5", "base");
+}
 
 TEST_CASE("T5EncoderModel equals transformers, and opens the checkpoint of any head") {
-    run_case<arch::T5EncoderModel>("encoder");
+    test::run_case<arch::T5EncoderModel>("t5", "encoder");
     for (const std::string name : {"v1_0", "v1_1", "torch_file"}) {
         CAPTURE(name);
         const auto model = Model<arch::T5EncoderModel, Cpu>::open(test::golden("t5", name).string());
@@ -174,7 +115,7 @@ TEST_CASE("T5EncoderModel equals transformers, and opens the checkpoint of any h
 TEST_CASE("Sums beyond the range of float16 stay finite, and no further from float32 than transformers has them") {
     const auto directory = test::golden("t5", "overflow");
     const Reference reference(directory / "reference.safetensors");
-    hana::for_each(hana::cartesian_product(hana::make_tuple(devices, test::precisions)), [&](auto point) {
+    hana::for_each(hana::cartesian_product(hana::make_tuple(test::devices, test::precisions)), [&](auto point) {
         hana::unpack(point, [&](auto d, auto p) {
             using D = typename decltype(d)::type;
             using P = typename decltype(p)::type;
@@ -229,7 +170,7 @@ TEST_CASE("Word vectors tie in every direction and are counted once; those that 
             other.erase("shared.weight");
             other.emplace(name, words);
             test::write_checkpoint(path, config_of("v1_0"), other);
-            check_directory<T5ForConditionalGeneration>(path, golden / "reference.safetensors");
+            test::check_directory<T5ForConditionalGeneration>(path, golden / "reference.safetensors");
             CHECK(Model<T5ForConditionalGeneration, Cpu>::open(path.string()).account().parameters == parameters);
         }
     }
@@ -237,7 +178,7 @@ TEST_CASE("Word vectors tie in every direction and are counted once; those that 
         Tensors other = tied;
         for (const auto& name : word_names) other[name] = words.clone();
         test::write_checkpoint(path, config_of("v1_0"), other);
-        check_directory<T5ForConditionalGeneration>(path, golden / "reference.safetensors");
+        test::check_directory<T5ForConditionalGeneration>(path, golden / "reference.safetensors");
         CHECK(Model<T5ForConditionalGeneration, Cpu>::open(path.string()).account().unexpected.empty());
     }
     SECTION("as one storage in a file of torch.save") {
@@ -316,7 +257,7 @@ TEST_CASE("Names with the prefix of other heads are the same weights; the stray 
                     at::ones({8, 2}));
     tensors.emplace("classification_head.dense.weight", at::ones({16, 16}));
     test::write_checkpoint(directory / "t5", config_of("base"), tensors);
-    check_directory<arch::T5>(directory / "t5", test::golden("t5", "base") / "reference.safetensors");
+    test::check_directory<arch::T5>(directory / "t5", test::golden("t5", "base") / "reference.safetensors");
     const auto account = Model<arch::T5, Cpu>::open((directory / "t5").string()).account();
     CHECK(account.ignored == std::vector<std::string>{
                                  "transformer.decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"});
@@ -329,7 +270,7 @@ TEST_CASE("Half-precision, sharded and random checkpoints make models of T5") {
     const Reference reference(golden / "reference.safetensors");
     const auto in = reference.inputs<arch::T5Inputs>();
     test::write_sharded(directory / "shards", config_of("v1_1"), test::tensors_of(golden), 3);
-    hana::for_each(loaders, [&](auto l) {
+    hana::for_each(test::loaders, [&](auto l) {
         using L = typename decltype(l)::type;
         const auto model = Model<T5ForConditionalGeneration, Cpu, Fp32, L>::open((directory / "shards").string());
         test::check<Fp32>(reference, model(in), c10::Device("cpu"));
@@ -360,7 +301,7 @@ TEST_CASE("Half-precision, sharded and random checkpoints make models of T5") {
 // ---- text
 
 TEST_CASE("Decoding step by step, in pieces and at once gives the same logits, on every device, in every precision") {
-    hana::for_each(hana::cartesian_product(hana::make_tuple(devices, test::precisions)), [&](auto point) {
+    hana::for_each(hana::cartesian_product(hana::make_tuple(test::devices, test::precisions)), [&](auto point) {
         hana::unpack(point, [&](auto d, auto p) {
             using D = typename decltype(d)::type;
             using P = typename decltype(p)::type;
@@ -431,7 +372,7 @@ TEST_CASE("A batch with padding gives each row what it gives alone") {
 }
 
 TEST_CASE("Greedy decoding equals transformers' generate token for token, batched and alone, on every device") {
-    hana::for_each(devices, [&](auto d) {
+    hana::for_each(test::devices, [&](auto d) {
         using D = typename decltype(d)::type;
         if (!test::present<D>()) return;
         for (const std::string name : {"v1_0", "v1_1"}) {
@@ -452,7 +393,7 @@ TEST_CASE("Greedy decoding equals transformers' generate token for token, batche
 }
 
 TEST_CASE("Reordering a state moves its own tokens, the encoder's text and both masks") {
-    hana::for_each(devices, [&](auto d) {
+    hana::for_each(test::devices, [&](auto d) {
         using D = typename decltype(d)::type;
         if (!test::present<D>()) return;
         CAPTURE(std::string(D::name));

@@ -73,4 +73,14 @@ inline std::optional<Tensor> bool_mask(const Tensor& mask) {
     return std::nullopt;
 }
 
+/// The mask `name` beside ids (batch, tokens), which are called `ids_name`: int64 or bool, as bool; absent when nothing
+/// is masked. Throws InputError for another type or shape.
+inline std::optional<Tensor> checked_mask(std::string_view name, const std::optional<Tensor>& mask,
+                                          std::string_view ids_name, const Tensor& ids) {
+    if (!mask) return std::nullopt;
+    require_tensor(name, *mask, 2, {c10::ScalarType::Long, c10::ScalarType::Bool});
+    require_same_shape(name, *mask, ids_name, ids);
+    return bool_mask(*mask);
+}
+
 }  // namespace silica

@@ -45,11 +45,7 @@ struct DecoderFamily {
     static Inputs prepare(const Config& c, Inputs in) {
         require_tensor("input_ids", in.input_ids, 2, {c10::ScalarType::Long});
         require_ids("input_ids", in.input_ids, c.vocab_size, "vocab_size");
-        if (in.attention_mask) {
-            require_tensor("attention_mask", *in.attention_mask, 2, {c10::ScalarType::Long, c10::ScalarType::Bool});
-            require_same_shape("attention_mask", *in.attention_mask, "input_ids", in.input_ids);
-            in.attention_mask = bool_mask(*in.attention_mask);
-        }
+        in.attention_mask = checked_mask("attention_mask", in.attention_mask, "input_ids", in.input_ids);
         return in;
     }
 

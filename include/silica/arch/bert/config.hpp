@@ -86,11 +86,7 @@ struct BertFamily {
             require_same_shape("token_type_ids", *in.token_type_ids, "input_ids", in.input_ids);
             require_ids("token_type_ids", *in.token_type_ids, c.type_vocab_size, "type_vocab_size");
         }
-        if (in.attention_mask) {
-            require_tensor("attention_mask", *in.attention_mask, 2, {c10::ScalarType::Long, c10::ScalarType::Bool});
-            require_same_shape("attention_mask", *in.attention_mask, "input_ids", in.input_ids);
-            in.attention_mask = bool_mask(*in.attention_mask);
-        }
+        in.attention_mask = checked_mask("attention_mask", in.attention_mask, "input_ids", in.input_ids);
         return in;
     }
 

@@ -137,10 +137,7 @@ protected:
                              std::optional<Tensor>& mask) {
         require_tensor(ids_name, ids, 2, {c10::ScalarType::Long});
         require_ids(ids_name, ids, c.vocab_size, "vocab_size");
-        if (!mask) return;
-        require_tensor(mask_name, *mask, 2, {c10::ScalarType::Long, c10::ScalarType::Bool});
-        require_same_shape(mask_name, *mask, ids_name, ids);
-        mask = bool_mask(*mask);
+        mask = checked_mask(mask_name, mask, ids_name, ids);
     }
 };
 
