@@ -545,8 +545,8 @@ private:
 /// The one door to LibTorch: its tensor, and the plain tensor code that every device runs.
 ///
 /// Networks are held to what this header includes: shapes, views, indexing, `+ - * /`, comparisons, `cat`, `where`,
-/// `arange`, `zeros`, `ones`, `full`, `empty`, `to` and `copy_`. Everything else is an op (`op/`), so that a device
-/// that lacks it can send it elsewhere.
+/// `arange`, `zeros`, `ones`, `full`, `empty`, `index_select`, `index_copy_`, `fill_`, `to` and `copy_`. Everything else
+/// is an op (`op/`), so that a device that lacks it can send it elsewhere.
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
@@ -554,6 +554,7 @@ private:
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/index_select.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
@@ -632,6 +633,16 @@ inline std::optional<Tensor> bool_mask(const Tensor& mask) {
         if (!m[i]) return host;
     }
     return std::nullopt;
+}
+
+/// The mask `name` beside ids (batch, tokens), which are called `ids_name`: int64 or bool, as bool; absent when nothing
+/// is masked. Throws InputError for another type or shape.
+inline std::optional<Tensor> checked_mask(std::string_view name, const std::optional<Tensor>& mask,
+                                          std::string_view ids_name, const Tensor& ids) {
+    if (!mask) return std::nullopt;
+    require_tensor(name, *mask, 2, {c10::ScalarType::Long, c10::ScalarType::Bool});
+    require_same_shape(name, *mask, ids_name, ids);
+    return bool_mask(*mask);
 }
 
 }  // namespace silica
@@ -1593,11 +1604,7 @@ struct BertFamily {
             require_same_shape("token_type_ids", *in.token_type_ids, "input_ids", in.input_ids);
             require_ids("token_type_ids", *in.token_type_ids, c.type_vocab_size, "type_vocab_size");
         }
-        if (in.attention_mask) {
-            require_tensor("attention_mask", *in.attention_mask, 2, {c10::ScalarType::Long, c10::ScalarType::Bool});
-            require_same_shape("attention_mask", *in.attention_mask, "input_ids", in.input_ids);
-            in.attention_mask = bool_mask(*in.attention_mask);
-        }
+        in.attention_mask = checked_mask("attention_mask", in.attention_mask, "input_ids", in.input_ids);
         return in;
     }
 
@@ -1879,7 +1886,8 @@ private:
 
 namespace silica::op {
 
-/// q (batch, heads, queries, d), k and v (batch, heads, keys, d) -> (batch, heads, queries, d).
+/// q (batch, heads, queries, d), k and v (batch, kv_heads, keys, d), heads a multiple of kv_heads: each key head serves
+/// as many query heads in turn (Ainslie et al. 2023) -> (batch, heads, queries, d).
 /// mask: broadcasts to (batch, heads, queries, keys); bool, true = attend, or added to the scores.
 /// causal: query i attends to keys 0..i; then there is no mask.
 struct Attention {
@@ -2987,8 +2995,118 @@ static_assert(OpTag<LinearAdd>);
 
 }  // namespace silica::op
 #endif  // SILICA_SINGLE_OP_LINEAR_ADD_HPP
+// ---- silica/op/linear_gated.hpp
+#ifndef SILICA_SINGLE_OP_LINEAR_GATED_HPP
+#define SILICA_SINGLE_OP_LINEAR_GATED_HPP
+/// y = act(x G^T + b) * (x U^T + c): both matrices of a gated feed-forward layer in one product.
 
-#include <algorithm>
+// ---- silica/op/gated.hpp
+#ifndef SILICA_SINGLE_OP_GATED_HPP
+#define SILICA_SINGLE_OP_GATED_HPP
+/// y = act(g) * u: the inside of a gated feed-forward layer. Shazeer 2020, equations 5 and 6.
+
+namespace silica::op {
+
+/// x (..., 2 n), the gate g before u -> (..., n).
+struct Gated {
+    static constexpr std::string_view name = "gated";
+    using signature = Tensor(const Tensor& x, Activation act);
+    using parts = OpList<Gelu, Activate>;
+
+    template <class Exec>
+    static Tensor by_parts(const Tensor& x, Activation act) {
+        const auto n = x.size(-1) / 2;
+        const Tensor gate = x.narrow(-1, 0, n), up = x.narrow(-1, n, n);
+        return (act == Activation::gelu ? run<Gelu, Exec>(gate) : run<Activate, Exec>(gate, act)) * up;
+    }
+};
+static_assert(OpTag<Gated>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_GATED_HPP
+
+namespace silica::op {
+
+/// x (..., in), the weights of Linear with the rows of G before those of U: (2 n, in) -> (..., n).
+struct LinearGated {
+    static constexpr std::string_view name = "linear_gated";
+    using signature = Tensor(const Tensor& x, const Prepared& weight, Activation act);
+    using packed_as = Linear;
+    using parts = OpList<Linear, Gated, Gelu, Activate>;
+
+    template <class Exec>
+    static Tensor by_parts(const Tensor& x, const auto& weight, Activation act) {
+        return run<Gated, Exec>(run<Linear, Exec>(x, weight), act);
+    }
+};
+static_assert(OpTag<LinearGated>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_LINEAR_GATED_HPP
+// ---- silica/op/rms_norm_linear.hpp
+#ifndef SILICA_SINGLE_OP_RMS_NORM_LINEAR_HPP
+#define SILICA_SINGLE_OP_RMS_NORM_LINEAR_HPP
+/// y = RMSNorm(x) W^T + b: a pre-norm layer's way into attention.
+
+// ---- silica/op/rms_norm.hpp
+#ifndef SILICA_SINGLE_OP_RMS_NORM_HPP
+#define SILICA_SINGLE_OP_RMS_NORM_HPP
+/// y = x / sqrt(mean(x^2) + eps) * w over the last dimension. Zhang and Sennrich 2019, equation 4.
+
+namespace silica::op {
+
+/// x (..., d), w (d) -> (..., d). The quotient is computed in float32 and rounded to the type of x before it meets w.
+struct RmsNorm {
+    static constexpr std::string_view name = "rms_norm";
+    using signature = Tensor(const Tensor& x, const Tensor& weight, double eps);
+};
+static_assert(OpTag<RmsNorm>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_RMS_NORM_HPP
+
+namespace silica::op {
+
+/// x (..., in), scale (in) of the norm -> (..., out). Uses the weights as Linear's kernel packed them.
+struct RmsNormLinear {
+    static constexpr std::string_view name = "rms_norm_linear";
+    using signature = Tensor(const Tensor& x, const Tensor& scale, double eps, const Prepared& weight);
+    using packed_as = Linear;
+    using parts = OpList<RmsNorm, Linear>;
+
+    template <class Exec>
+    static Tensor by_parts(const Tensor& x, const Tensor& scale, double eps, const auto& weight) {
+        return run<Linear, Exec>(run<RmsNorm, Exec>(x, scale, eps), weight);
+    }
+};
+static_assert(OpTag<RmsNormLinear>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_RMS_NORM_LINEAR_HPP
+// ---- silica/op/rms_norm_linear_gated.hpp
+#ifndef SILICA_SINGLE_OP_RMS_NORM_LINEAR_GATED_HPP
+#define SILICA_SINGLE_OP_RMS_NORM_LINEAR_GATED_HPP
+/// y = act(h G^T + b) * (h U^T + c), h = RMSNorm(x): a pre-norm layer's way into a gated feed-forward layer.
+
+namespace silica::op {
+
+/// x (..., in), scale (in) of the norm, the weights of LinearGated (2 n, in) -> (..., n).
+struct RmsNormLinearGated {
+    static constexpr std::string_view name = "rms_norm_linear_gated";
+    using signature = Tensor(const Tensor& x, const Tensor& scale, double eps, const Prepared& weight, Activation act);
+    using packed_as = Linear;
+    using parts = OpList<RmsNorm, LinearGated, Linear, Gated, Gelu, Activate>;
+
+    template <class Exec>
+    static Tensor by_parts(const Tensor& x, const Tensor& scale, double eps, const auto& weight, Activation act) {
+        return run<LinearGated, Exec>(run<RmsNorm, Exec>(x, scale, eps), weight, act);
+    }
+};
+static_assert(OpTag<RmsNormLinearGated>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_RMS_NORM_LINEAR_GATED_HPP
+
 #include <optional>
 #include <vector>
 
@@ -2999,12 +3117,24 @@ template <class E>
 class Linear {
 public:
     using Ops = OpList<op::Linear, op::LinearActivation, op::LinearAdd>;
+    using GatedOps = union_of<Ops, OpList<op::LinearGated>>;
+    using NormedOps = union_of<GatedOps, OpList<op::RmsNormLinear, op::RmsNormLinearGated>>;
+
+    /// A place that gives `out` rows of a matrix. `bias`: whether the layer has one; absent: if the checkpoint has it.
+    struct Part {
+        Weights place;
+        std::int64_t out;
+        std::optional<bool> bias = {};
+        [[nodiscard]] bool biased() const { return bias.value_or(place.has("bias")); }
+    };
 
     /// `weight` (out, in) and, where the checkpoint has it, `bias` (out) at `w`.
-    Linear(const Weights& w, std::int64_t in, std::int64_t out) : Linear(std::vector<Weights>{w}, in, out) {}
+    Linear(const Weights& w, std::int64_t in, std::int64_t out) : Linear(std::vector<Part>{{w, out, {}}}, in) {}
 
-    /// The same at each place of `parts`, `out` rows each; a part that lacks its bias counts as zeros.
-    Linear(const std::vector<Weights>& parts, std::int64_t in, std::int64_t out) : weight_(join(parts, in, out)) {}
+    /// The same at each place of `parts`; a part that lacks its bias counts as zeros.
+    Linear(const std::vector<Part>& parts, std::int64_t in) : weight_(join(parts, in)) {}
+    /// The same with `out` rows each.
+    Linear(const std::vector<Weights>& parts, std::int64_t in, std::int64_t out) : Linear(of_size(parts, out), in) {}
 
     /// Weights that another layer keeps as well (tied embeddings): there stays one copy.
     Linear(Tensor weight, std::optional<Tensor> bias)
@@ -3021,28 +3151,44 @@ public:
     Tensor operator()(const Tensor& x, Activation act) const { return run<op::LinearActivation, E>(x, weight_, act); }
     /// x W^T + b + residual.
     Tensor add(const Tensor& x, const Tensor& residual) const { return run<op::LinearAdd, E>(x, weight_, residual); }
+    /// act(x G^T + b) * (x U^T + c), the weights being those of G joined to those of U.
+    Tensor gated(const Tensor& x, Activation act) const { return run<op::LinearGated, E>(x, weight_, act); }
+    /// norm(x) W^T + b, `norm` being an RmsNorm.
+    Tensor of_normed(const Tensor& x, const auto& norm) const {
+        return run<op::RmsNormLinear, E>(x, norm.weight(), norm.eps(), weight_);
+    }
+    /// gated(norm(x), act).
+    Tensor gated_of_normed(const Tensor& x, const auto& norm, Activation act) const {
+        return run<op::RmsNormLinearGated, E>(x, norm.weight(), norm.eps(), weight_, act);
+    }
 
 private:
     explicit Linear(Prepared<op::Linear, E> weight) : weight_(std::move(weight)) {}
 
-    static Prepared<op::Linear, E> join(const std::vector<Weights>& parts, std::int64_t in, std::int64_t out) {
-        const bool biased = std::any_of(parts.begin(), parts.end(), [](const Weights& w) { return w.has("bias"); });
+    static std::vector<Part> of_size(const std::vector<Weights>& places, std::int64_t out) {
+        std::vector<Part> parts;
+        for (const auto& w : places) parts.push_back({w, out, {}});
+        return parts;
+    }
+
+    static Prepared<op::Linear, E> join(const std::vector<Part>& parts, std::int64_t in) {
+        std::int64_t rows = 0;
+        bool biased = false;
+        for (const auto& part : parts) rows += part.out, biased = biased || part.biased();
         if (parts.size() == 1) {
             std::optional<Tensor> bias;
-            if (biased) bias = take<op::Linear, E>(parts[0], "bias", {out});
-            return {take<op::Linear, E>(parts[0], "weight", {out, in}), std::move(bias)};
+            if (biased) bias = take<op::Linear, E>(parts[0].place, "bias", {rows});
+            return {take<op::Linear, E>(parts[0].place, "weight", {rows, in}), std::move(bias)};
         }
-        const auto rows = out * static_cast<std::int64_t>(parts.size());
-        const auto dtype = E::precision::storage;
-        const auto device = device_of<op::Linear, E>(parts.at(0));
-        const Tensor weight = allocate({rows, in}, dtype, device);
+        const Tensor weight = allocate({rows, in}, E::precision::storage, device_of<op::Linear, E>(parts.at(0).place));
         std::optional<Tensor> bias;
         if (biased) bias = at::zeros({rows}, weight.options());
-        for (std::size_t i = 0; i < parts.size(); ++i) {  // one after another: the peak is the whole and one part
-            const auto row = static_cast<std::int64_t>(i) * out;
-            weight.slice(0, row, row + out).copy_(take<op::Linear, E>(parts[i], "weight", {out, in}));
-            if (parts[i].has("bias"))
-                bias->slice(0, row, row + out).copy_(take<op::Linear, E>(parts[i], "bias", {out}));
+        std::int64_t row = 0;
+        for (const auto& part : parts) {  // one after another: the peak is the whole and one part
+            const auto out = part.out;
+            weight.narrow(0, row, out).copy_(take<op::Linear, E>(part.place, "weight", {out, in}));
+            if (part.biased()) bias->narrow(0, row, out).copy_(take<op::Linear, E>(part.place, "bias", {out}));
+            row += out;
         }
         return {weight, std::move(bias)};
     }
@@ -3190,25 +3336,51 @@ concept Architecture =
         { A::names() } -> std::convertible_to<checkpoint::NameRules>;
     };
 
+/// A network that writes text token by token. Its `State` (caches, positions) is made once, has tensors of fixed shape,
+/// and belongs to one caller; the network itself stays const.
+/// - `make_state(batch, capacity)`: empty, for `batch` rows of up to `capacity` tokens of the decoder;
+/// - `prefill(inputs, state)`: takes a prompt, or the next piece of one -> logits of the next token (batch,
+/// vocabulary);
+/// - `step(ids, state)`: takes one token per row, ids (batch) int64 on the device -> the same. Reads nothing on the
+/// host;
+/// - `State::length()`: tokens taken so far, padding included; `State::capacity()`; `State::reorder(rows)`: row i
+///   becomes what row `rows[i]` was, rows (batch) int64 on the device.
+template <class N, class Inputs>
+concept Generative = requires(const N& network, typename N::State& state, const Inputs& inputs, const Tensor& t) {
+    { network.make_state(std::int64_t{}, std::int64_t{}) } -> std::same_as<typename N::State>;
+    { network.prefill(inputs, state) } -> std::same_as<Tensor>;
+    { network.step(t, state) } -> std::same_as<Tensor>;
+    { state.length() } -> std::convertible_to<std::int64_t>;
+    { state.capacity() } -> std::convertible_to<std::int64_t>;
+    state.reorder(t);
+};
+
 }  // namespace silica
 #endif  // SILICA_SINGLE_ARCH_CONCEPT_HPP
-// ---- silica/nn/activate.hpp
-#ifndef SILICA_SINGLE_NN_ACTIVATE_HPP
-#define SILICA_SINGLE_NN_ACTIVATE_HPP
-/// An activation on its own; after a matrix it is fused with it: nn/linear.hpp.
+// ---- silica/nn/vocabulary_projection.hpp
+#ifndef SILICA_SINGLE_NN_VOCABULARY_PROJECTION_HPP
+#define SILICA_SINGLE_NN_VOCABULARY_PROJECTION_HPP
+/// The matrix from hidden states to the vocabulary, which many checkpoints tie to the word vectors.
 
 namespace silica::nn {
 
-using ActivationOps = OpList<op::Gelu, op::Activate>;
-
-/// act(x), elementwise.
+/// The projection at `own`, (vocabulary, d). Tied to `words`, which the file has as `words_name`, where `tie` is set
+/// and the file leaves the matrix out or repeats the word vectors there; a matrix that differs from them stays apart.
+/// Where the file shares the bytes of the two they are one, whatever `tie` says.
 template <class E>
-Tensor activate(const Tensor& x, Activation act) {
-    return act == Activation::gelu ? run<op::Gelu, E>(x) : run<op::Activate, E>(x, act);
+Linear<E> vocabulary_projection(const Weights& own, const Weights& root, std::string_view words_name,
+                                const Embedding<E>& words, bool tie, std::int64_t vocabulary, std::int64_t d,
+                                std::optional<Tensor> bias = std::nullopt) {
+    const Tensor table = words.weight();
+    if (!own.has("weight") && tie) return {table, std::move(bias)};
+    if (root.same_bytes(words_name, own.path() + ".weight")) return {table, std::move(bias)};
+    Tensor weight = take<op::Linear, E>(own, "weight", {vocabulary, d});
+    if (tie && table.device() == weight.device() && table.equal(weight)) return {table, std::move(bias)};
+    return Linear<E>::packed(std::move(weight), std::move(bias));
 }
 
 }  // namespace silica::nn
-#endif  // SILICA_SINGLE_NN_ACTIVATE_HPP
+#endif  // SILICA_SINGLE_NN_VOCABULARY_PROJECTION_HPP
 
 namespace silica::arch {
 
@@ -3268,18 +3440,12 @@ struct BertForMaskedLM : BertFamily {
         Outputs operator()(const Inputs& in) const { return {decoder(norm(transform(body(in), act)))}; }
 
     private:
-        /// Tied to the word vectors, unless the file holds a matrix that differs from them, or tying is turned off.
         nn::Linear<E> make_decoder(const Config& c, const Weights& w) const {
             const Weights own = w / "cls.predictions.decoder";
-            const Tensor bias =
-                nn::take<op::Linear, E>(own.has("bias") ? own : w / "cls.predictions", "bias", {c.vocab_size});
-            const Tensor words = body.embeddings.word_embeddings.weight();
-            if (!own.has("weight") && c.tie_word_embeddings) return {words, bias};
-            if (w.same_bytes("bert.embeddings.word_embeddings.weight", "cls.predictions.decoder.weight"))
-                return {words, bias};
-            Tensor weight = nn::take<op::Linear, E>(own, "weight", {c.vocab_size, c.hidden_size});
-            if (c.tie_word_embeddings && words.device() == weight.device() && words.equal(weight)) return {words, bias};
-            return nn::Linear<E>::packed(std::move(weight), bias);
+            return nn::vocabulary_projection(
+                own, w, "bert.embeddings.word_embeddings.weight", body.embeddings.word_embeddings, c.tie_word_embeddings,
+                c.vocab_size, c.hidden_size,
+                nn::take<op::Linear, E>(own.has("bias") ? own : w / "cls.predictions", "bias", {c.vocab_size}));
         }
 
         BertBody<E> body;
@@ -3324,6 +3490,2310 @@ static_assert(Architecture<arch::Bert> && Architecture<arch::BertForMaskedLM> &&
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_ARCH_BERT_HPP
+// ---- silica/arch/llama.hpp
+#ifndef SILICA_SINGLE_ARCH_LLAMA_HPP
+#define SILICA_SINGLE_ARCH_LLAMA_HPP
+/// LLaMA: a decoder with rotary positions, RMS norms and a gated feed-forward layer. Touvron et al. 2023,
+/// https://arxiv.org/abs/2302.13971. Followed: transformers, models/llama/modeling_llama.py.
+
+// ---- silica/nn/causal_lm.hpp
+#ifndef SILICA_SINGLE_NN_CAUSAL_LM_HPP
+#define SILICA_SINGLE_NN_CAUSAL_LM_HPP
+/// Language models on a decoder: what the families LLaMA, Qwen2 and Mistral share of their configurations, inputs and
+/// heads.
+
+// ---- silica/nn/decoder.hpp
+#ifndef SILICA_SINGLE_NN_DECODER_HPP
+#define SILICA_SINGLE_NN_DECODER_HPP
+/// A decoder with rotary positions, RMS norms, grouped queries and a gated feed-forward layer: what LLaMA, Qwen2 and
+/// Mistral share. Touvron et al. 2023, section 2.2; Ainslie et al. 2023; Jiang et al. 2023 for the sliding window.
+
+// ---- silica/nn/decoder_layer.hpp
+#ifndef SILICA_SINGLE_NN_DECODER_LAYER_HPP
+#define SILICA_SINGLE_NN_DECODER_LAYER_HPP
+/// One layer of a decoder with rotary positions: at once, for a piece of a prompt, and for one token.
+
+// ---- silica/nn/causal_mask.hpp
+#ifndef SILICA_SINGLE_NN_CAUSAL_MASK_HPP
+#define SILICA_SINGLE_NN_CAUSAL_MASK_HPP
+/// Who attends to whom in a decoder: no one to what comes later, in some layers only to what is near.
+
+#include <optional>
+
+namespace silica::nn {
+
+/// A mask for op::Attention; `causal` says the same without a tensor where every query and key is there from the start.
+struct CausalMask {
+    std::optional<Tensor> mask;
+    bool causal = false;
+};
+
+/// `tokens` queries after `before` keys that come before the first of them. `window`: a query attends to itself and the
+/// window - 1 tokens before it; absent: to all. `attend` (batch, before + tokens) bool, true = may be attended to;
+/// absent: all.
+inline CausalMask causal_mask(std::int64_t before, std::int64_t tokens, std::optional<std::int64_t> window,
+                              const std::optional<Tensor>& attend, c10::Device device) {
+    const bool sees_all = !window || before + tokens <= *window;
+    if (before == 0 && sees_all && !attend) return {std::nullopt, true};
+    const auto integers = at::TensorOptions().dtype(c10::ScalarType::Long).device(device);
+    const Tensor key = at::arange(before + tokens, integers).unsqueeze(0);
+    const Tensor query = at::arange(before, before + tokens, integers).unsqueeze(1);
+    Tensor mask = key <= query;
+    if (!sees_all) mask = mask & (key > query - *window);
+    mask = mask.unsqueeze(0).unsqueeze(0);  // (1, 1, tokens, before + tokens)
+    if (attend) mask = mask & attend->unsqueeze(1).unsqueeze(1);
+    return {mask, false};
+}
+
+}  // namespace silica::nn
+#endif  // SILICA_SINGLE_NN_CAUSAL_MASK_HPP
+// ---- silica/nn/decoder_state.hpp
+#ifndef SILICA_SINGLE_NN_DECODER_STATE_HPP
+#define SILICA_SINGLE_NN_DECODER_STATE_HPP
+/// What a decoder with rotary positions keeps of a text while it generates.
+
+// ---- silica/nn/kv_cache.hpp
+#ifndef SILICA_SINGLE_NN_KV_CACHE_HPP
+#define SILICA_SINGLE_NN_KV_CACHE_HPP
+/// Caches of keys and values, of fixed shape: nothing grows from step to step, so a graph can replay a step.
+
+// ---- silica/op/store_kv.hpp
+#ifndef SILICA_SINGLE_OP_STORE_KV_HPP
+#define SILICA_SINGLE_OP_STORE_KV_HPP
+/// Writes keys and values into a cache of fixed shape.
+
+namespace silica::op {
+
+/// What an op returns that only writes.
+struct Written {};
+
+/// k and v (batch, heads, tokens, d) go to the slots `slots` (tokens) int64 of the caches (batch, heads, capacity, d).
+/// Slots are below the capacity and differ from each other; `slots` lies on the device of the caches.
+struct StoreKv {
+    static constexpr std::string_view name = "store_kv";
+    using signature = Written(InOut<Tensor> keys, InOut<Tensor> values, const Tensor& k, const Tensor& v,
+                              const Tensor& slots);
+};
+static_assert(OpTag<StoreKv>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_STORE_KV_HPP
+
+#include <algorithm>
+#include <optional>
+
+namespace silica::nn {
+
+/// Keys and values of one layer, (batch, heads, capacity, d) each.
+struct KvCache {
+    Tensor keys, values;
+
+    KvCache(std::int64_t batch, std::int64_t heads, std::int64_t capacity, std::int64_t d, at::TensorOptions options)
+        : keys(at::zeros({batch, heads, capacity, d}, options)),
+          values(at::zeros({batch, heads, capacity, d}, options)) {}
+
+    /// Row i becomes what row `rows[i]` was.
+    void reorder(const Tensor& rows) {
+        keys.copy_(keys.index_select(0, rows));
+        values.copy_(values.index_select(0, rows));
+    }
+    [[nodiscard]] std::uint64_t bytes() const { return keys.nbytes() + values.nbytes(); }
+};
+
+/// Which slot of a cache holds which token. A cache that is smaller than the text is a ring: token t is in slot t
+/// modulo its capacity, and so it holds the last `capacity` tokens, all that a sliding window of that size sees.
+class KvSlots {
+public:
+    KvSlots(std::int64_t batch, std::int64_t capacity, c10::Device device)
+        : capacity_(capacity),
+          next_(at::zeros({1}, at::TensorOptions().dtype(c10::ScalarType::Long).device(device))),
+          filled_(at::zeros({1}, next_.options())),
+          all_(at::arange(capacity, next_.options())),
+          attend_(at::ones({batch, 1, 1, capacity}, next_.options().dtype(c10::ScalarType::Bool))) {}
+
+    [[nodiscard]] std::int64_t capacity() const noexcept { return capacity_; }
+    /// (1) int64 on the device: where the next token goes, and how many slots hold a token.
+    [[nodiscard]] const Tensor& next() const noexcept { return next_; }
+    [[nodiscard]] const Tensor& filled() const noexcept { return filled_; }
+    /// (batch, 1, 1, capacity) bool: which slots may be attended to; absent while all may.
+    [[nodiscard]] std::optional<Tensor> attend() const { return masked_ ? std::optional(attend_) : std::nullopt; }
+
+    /// The slots of `tokens` new tokens after `length` old ones, (tokens) int64; `tokens` <= capacity.
+    [[nodiscard]] Tensor of_new(std::int64_t length, std::int64_t tokens) const {
+        const auto first = length % capacity_, until_end = std::min(tokens, capacity_ - first);
+        const Tensor head = all_.narrow(0, first, until_end);
+        return until_end == tokens ? head : at::cat({head, all_.narrow(0, 0, tokens - until_end)});
+    }
+    /// What a tensor with slots in dimension `dim` holds of the last min(`length`, capacity) tokens, the oldest first.
+    [[nodiscard]] Tensor in_order(const Tensor& t, std::int64_t dim, std::int64_t length) const {
+        const auto n = std::min(length, capacity_);
+        return t.index_select(dim, of_new(length - n, n));
+    }
+    /// Which of those tokens may be attended to, (batch, tokens) bool.
+    [[nodiscard]] Tensor attend_in_order(std::int64_t length) const {
+        return in_order(attend_.squeeze(1).squeeze(1), 1, length);
+    }
+
+    /// Notes that the last of `tokens` tokens after `length` old ones were stored. `mask` (batch, tokens) bool, true =
+    /// attend; absent: all.
+    void stored(std::int64_t length, std::int64_t tokens, const std::optional<Tensor>& mask) {
+        const auto kept = std::min(tokens, capacity_);
+        if (mask || masked_) {
+            const Tensor fresh =
+                mask ? mask->narrow(1, tokens - kept, kept) : at::ones({attend_.size(0), kept}, attend_.options());
+            attend_.index_copy_(3, of_new(length + tokens - kept, kept), fresh.unsqueeze(1).unsqueeze(1));
+            masked_ = true;
+        }
+        next_.fill_((length + tokens) % capacity_);
+        filled_.fill_(std::min(length + tokens, capacity_));
+    }
+
+    /// A step, in two halves: the new token counts as filled before attention, the next slot is another after it.
+    void begin_step() {
+        filled_ += filled_ < capacity_;
+        if (masked_) attend_.copy_(attend_ | (all_ == next_));
+    }
+    void end_step() {
+        next_ += 1;
+        next_ *= next_ < capacity_;
+    }
+
+    /// Whether some slots may not be attended to.
+    [[nodiscard]] bool masked() const noexcept { return masked_; }
+    /// Forgets all tokens.
+    void clear() {
+        next_.fill_(0);
+        filled_.fill_(0);
+        attend_.fill_(true);
+        masked_ = false;
+    }
+    void reorder(const Tensor& rows) {
+        if (masked_) attend_.copy_(attend_.index_select(0, rows));
+    }
+
+private:
+    std::int64_t capacity_;
+    Tensor next_, filled_, all_, attend_;
+    bool masked_ = false;
+};
+
+}  // namespace silica::nn
+#endif  // SILICA_SINGLE_NN_KV_CACHE_HPP
+// ---- silica/nn/rope.hpp
+#ifndef SILICA_SINGLE_NN_ROPE_HPP
+#define SILICA_SINGLE_NN_ROPE_HPP
+/// Tables of rotary position embeddings. Su et al. 2021; the scalings as in transformers' modeling_rope_utils.py.
+
+// ---- silica/core/host_math.hpp
+#ifndef SILICA_SINGLE_CORE_HOST_MATH_HPP
+#define SILICA_SINGLE_CORE_HOST_MATH_HPP
+/// Functions of float32 tensors on the host, for tables that are made there and then moved: the same routines as
+/// transformers calls, so that tables agree to the last bit.
+
+#include <ATen/ops/cos.h>
+#include <ATen/ops/pow.h>
+#include <ATen/ops/sin.h>
+
+namespace silica::host {
+
+/// base^x, elementwise; x on the CPU.
+inline Tensor power(double base, const Tensor& x) { return at::pow(at::Scalar(base), x); }
+inline Tensor cos(const Tensor& x) { return at::cos(x); }
+inline Tensor sin(const Tensor& x) { return at::sin(x); }
+
+}  // namespace silica::host
+#endif  // SILICA_SINGLE_CORE_HOST_MATH_HPP
+// ---- silica/nn/rope_parameters.hpp
+#ifndef SILICA_SINGLE_NN_ROPE_PARAMETERS_HPP
+#define SILICA_SINGLE_NN_ROPE_PARAMETERS_HPP
+/// How a configuration says at which frequencies rotary embeddings turn: `rope_parameters`, before that `rope_scaling`
+/// and `rope_theta`.
+
+#include <boost/hana/adapt_struct.hpp>
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica::nn {
+
+/// The kinds of transformers' ROPE_INIT_FUNCTIONS that these families use.
+enum class RopeType { plain, linear, dynamic, yarn, longrope, llama3 };
+
+inline constexpr std::array<std::pair<std::string_view, RopeType>, 6> rope_type_names{{
+    {"default", RopeType::plain},
+    {"linear", RopeType::linear},
+    {"dynamic", RopeType::dynamic},
+    {"yarn", RopeType::yarn},
+    {"longrope", RopeType::longrope},
+    {"llama3", RopeType::llama3},
+}};
+constexpr const auto& enum_names(RopeType) { return rope_type_names; }
+
+/// Keys of `rope_parameters` or `rope_scaling`; which of them count depends on the type.
+struct RopeParameters {
+    std::optional<RopeType> rope_type = {};
+    std::optional<double> rope_theta = {}, factor = {}, low_freq_factor = {}, high_freq_factor = {},
+                          attention_factor = {}, beta_fast = {}, beta_slow = {}, mscale = {}, mscale_all_dim = {},
+                          partial_rotary_factor = {};
+    std::optional<std::int64_t> original_max_position_embeddings = {};
+    std::optional<bool> truncate = {};
+    std::vector<double> short_factor = {}, long_factor = {};
+
+    static constexpr std::array<std::pair<std::string_view, std::string_view>, 1> aliases() {
+        return {{{"rope_type", "type"}}};
+    }
+    [[nodiscard]] RopeType type() const { return rope_type.value_or(RopeType::plain); }
+};
+
+}  // namespace silica::nn
+
+BOOST_HANA_ADAPT_STRUCT(silica::nn::RopeParameters, rope_type, rope_theta, factor, low_freq_factor, high_freq_factor,
+                        attention_factor, beta_fast, beta_slow, mscale, mscale_all_dim, partial_rotary_factor,
+                        original_max_position_embeddings, truncate, short_factor, long_factor);
+
+namespace silica::nn {
+
+/// What the keys of one configuration say together, with transformers' defaults for what they leave out.
+/// `parameters` is `rope_parameters`, `scaling` is `rope_scaling`, `theta` the older key beside it.
+/// ConfigError for parameters that the type needs and that are missing or impossible.
+inline RopeParameters rope_of(const std::string& file, const std::optional<RopeParameters>& parameters,
+                              const std::optional<RopeParameters>& scaling, std::optional<double> theta,
+                              std::optional<std::int64_t> original, std::int64_t max_positions, std::int64_t d) {
+    RopeParameters r = scaling ? *scaling : parameters.value_or(RopeParameters{});
+    if (!r.rope_theta) r.rope_theta = theta.value_or(10000.0);
+    if (original) r.original_max_position_embeddings = original;
+    if (!r.original_max_position_embeddings) r.original_max_position_embeddings = max_positions;
+    const std::string key = file + ": rope_" + (scaling ? "scaling" : "parameters");
+    const auto refuse = [&](const std::string& what) {
+        throw ConfigError(key + ": " + what, "correct the key, or download the file again.");
+    };
+    const auto need = [&](const std::optional<double>& value, std::string_view name) {
+        if (!value) refuse(std::string(name) + " is missing, which this rope type needs.");
+        if (!(*value > 0)) refuse(std::string(name) + " is not above 0.");
+    };
+    if (d % 2 != 0) refuse("rotary embeddings turn pairs, but head_dim " + std::to_string(d) + " is odd.");
+    need(r.rope_theta, "rope_theta");
+    if (r.partial_rotary_factor.value_or(1.0) != 1.0) refuse("partial_rotary_factor other than 1 is not supported.");
+    if (*r.original_max_position_embeddings < 1) refuse("original_max_position_embeddings is not above 0.");
+    switch (r.type()) {
+        case RopeType::plain:
+            break;
+        case RopeType::dynamic:
+            if (d <= 2) refuse("type dynamic needs a head_dim above 2.");
+            [[fallthrough]];
+        case RopeType::linear:
+            need(r.factor, "factor");
+            break;
+        case RopeType::yarn:
+            if (!r.factor) {
+                r.factor =
+                    static_cast<double>(max_positions) / static_cast<double>(*r.original_max_position_embeddings);
+            }
+            need(r.factor, "factor");
+            if (*r.rope_theta == 1.0) refuse("rope_theta 1 gives every pair one frequency, which yarn cannot scale.");
+            break;
+        case RopeType::llama3:
+            need(r.factor, "factor");
+            need(r.low_freq_factor, "low_freq_factor");
+            need(r.high_freq_factor, "high_freq_factor");
+            if (*r.low_freq_factor == *r.high_freq_factor) refuse("low_freq_factor and high_freq_factor are equal.");
+            break;
+        case RopeType::longrope: {
+            const auto pairs = static_cast<std::size_t>(d / 2);
+            const auto check = [&](const std::vector<double>& factors, const std::string& name) {
+                if (factors.size() == pairs) return;
+                refuse(name + " has " + std::to_string(factors.size()) +
+                       " numbers, head_dim / 2 = " + std::to_string(pairs) + " are needed.");
+            };
+            check(r.short_factor, "short_factor");
+            check(r.long_factor, "long_factor");
+            break;
+        }
+    }
+    return r;
+}
+
+}  // namespace silica::nn
+#endif  // SILICA_SINGLE_NN_ROPE_PARAMETERS_HPP
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <utility>
+
+namespace silica::nn {
+
+/// cos and sin of position times frequency: (positions, d / 2) float32 on the host.
+struct RopeTable {
+    Tensor cos, sin;
+};
+
+/// Turns positions into angles: position p turns pair i of a head by p theta^(-2 i / d), or by what a scaling makes of
+/// that frequency.
+class Rope {
+public:
+    /// `d` is the size of a head; parameters come from `rope_of`, checked.
+    Rope(RopeParameters parameters, std::int64_t d, std::int64_t max_positions)
+        : p_(std::move(parameters)), d_(d), max_positions_(max_positions) {}
+
+    /// Texts with the same key have the same table: dynamic and longrope make it depend on how long a text is.
+    [[nodiscard]] std::int64_t key(std::int64_t length) const {
+        if (p_.type() == RopeType::dynamic) return std::max(length, max_positions_);
+        if (p_.type() == RopeType::longrope) return length > *p_.original_max_position_embeddings ? 1 : 0;
+        return 0;
+    }
+    /// Whether all texts share one table.
+    [[nodiscard]] bool fixed() const { return p_.type() != RopeType::dynamic && p_.type() != RopeType::longrope; }
+
+    /// Rows for positions 0 to `positions` - 1, in a text of `length` tokens.
+    [[nodiscard]] RopeTable table(std::int64_t positions, std::int64_t length) const {
+        const Tensor at_position = at::arange(positions, at::TensorOptions().dtype(c10::ScalarType::Float));
+        const Tensor angles = at_position.unsqueeze(1) * frequencies(length).unsqueeze(0);
+        const double scale = attention_scale();
+        return {host::cos(angles) * scale, host::sin(angles) * scale};
+    }
+
+private:
+    /// theta^(2 i / d), (d / 2) float32.
+    [[nodiscard]] Tensor powers(double theta) const {
+        const Tensor even = at::arange(0, d_, 2, at::TensorOptions().dtype(c10::ScalarType::Float));
+        return host::power(theta, even / static_cast<double>(d_));
+    }
+
+    [[nodiscard]] Tensor frequencies(std::int64_t length) const {
+        switch (p_.type()) {
+            case RopeType::linear:
+                return 1.0 / powers(*p_.rope_theta) / *p_.factor;
+            case RopeType::dynamic:
+                return 1.0 / powers(stretched_theta(std::max(length, max_positions_)));
+            case RopeType::yarn:
+                return yarn(powers(*p_.rope_theta));
+            case RopeType::llama3:
+                return llama3(1.0 / powers(*p_.rope_theta));
+            case RopeType::longrope: {
+                Tensor f = powers(*p_.rope_theta);
+                const auto& factors = key(length) == 1 ? p_.long_factor : p_.short_factor;
+                auto* at = f.mutable_data_ptr<float>();
+                for (std::size_t i = 0; i < factors.size(); ++i)
+                    at[i] = 1.0F / (static_cast<float>(factors[i]) * at[i]);
+                return f;
+            }
+            case RopeType::plain:
+                break;
+        }
+        return 1.0 / powers(*p_.rope_theta);
+    }
+
+    /// NTK scaling that grows with the text: theta (factor length / max - (factor - 1))^(d / (d - 2)), in float32.
+    [[nodiscard]] double stretched_theta(std::int64_t length) const {
+        const auto factor = static_cast<float>(*p_.factor);
+        const float ratio = factor * static_cast<float>(length) / static_cast<float>(max_positions_);
+        const auto exponent = static_cast<float>(static_cast<double>(d_) / static_cast<double>(d_ - 2));
+        const float stretch = std::pow(ratio - static_cast<float>(*p_.factor - 1), exponent);
+        return static_cast<double>(static_cast<float>(*p_.rope_theta) * stretch);
+    }
+
+    /// Peng et al. 2023, section 3.2: slow pairs are interpolated, fast ones kept, a ramp between.
+    [[nodiscard]] Tensor yarn(Tensor f) const {
+        const auto d = static_cast<double>(d_);
+        const auto pair_that_turns = [&](double times) {
+            const double longest = static_cast<double>(*p_.original_max_position_embeddings);
+            return d * std::log(longest / (times * 2 * std::numbers::pi)) / (2 * std::log(*p_.rope_theta));
+        };
+        const auto or_usual = [](const std::optional<double>& value, double usual) {
+            return value.value_or(0) != 0 ? *value : usual;
+        };
+        double low = pair_that_turns(or_usual(p_.beta_fast, 32)), high = pair_that_turns(or_usual(p_.beta_slow, 1));
+        if (p_.truncate.value_or(true)) low = std::floor(low), high = std::ceil(high);
+        low = std::max(low, 0.0), high = std::min(high, d - 1);
+        if (low == high) high += 0.001;
+        auto* at = f.mutable_data_ptr<float>();
+        for (std::int64_t i = 0; i < f.numel(); ++i) {
+            const float ramp = (static_cast<float>(i) - static_cast<float>(low)) / static_cast<float>(high - low);
+            const float kept = 1 - std::clamp(ramp, 0.0F, 1.0F);
+            const float slow = 1.0F / (static_cast<float>(*p_.factor) * at[i]), fast = 1.0F / at[i];
+            at[i] = slow * (1 - kept) + fast * kept;
+        }
+        return f;
+    }
+
+    /// LLaMA 3.1: wavelengths above original / low are stretched, below original / high kept, a blend between.
+    [[nodiscard]] Tensor llama3(Tensor f) const {
+        const auto original = static_cast<double>(*p_.original_max_position_embeddings);
+        const double low = *p_.low_freq_factor, high = *p_.high_freq_factor;
+        const auto longest = static_cast<float>(original / low), shortest = static_cast<float>(original / high);
+        const auto factor = static_cast<float>(*p_.factor);
+        auto* at = f.mutable_data_ptr<float>();
+        for (std::int64_t i = 0; i < f.numel(); ++i) {
+            const float wave = static_cast<float>(2 * std::numbers::pi) / at[i];
+            const float stretched = wave > longest ? at[i] / factor : at[i];
+            const float smooth =
+                (static_cast<float>(original) / wave - static_cast<float>(low)) / static_cast<float>(high - low);
+            const bool between = !(wave < shortest) && !(wave > longest);
+            at[i] = between ? (1 - smooth) * stretched / factor + smooth * stretched : stretched;
+        }
+        return f;
+    }
+
+    /// What cos and sin are multiplied by: above 1 where a scaling makes attention flatter.
+    [[nodiscard]] double attention_scale() const {
+        const auto flattening = [](double factor, double m) {
+            return factor <= 1 ? 1.0 : 0.1 * m * std::log(factor) + 1;
+        };
+        if (p_.type() == RopeType::yarn) {
+            if (p_.attention_factor) return *p_.attention_factor;
+            const double m = p_.mscale.value_or(0), all = p_.mscale_all_dim.value_or(0);
+            if (m != 0 && all != 0) return flattening(*p_.factor, m) / flattening(*p_.factor, all);
+            return flattening(*p_.factor, 1);
+        }
+        if (p_.type() == RopeType::longrope) {
+            if (p_.attention_factor) return *p_.attention_factor;
+            const auto original = static_cast<double>(*p_.original_max_position_embeddings);
+            const double factor = p_.factor.value_or(static_cast<double>(max_positions_) / original);
+            return factor <= 1 ? 1.0 : std::sqrt(1 + std::log(factor) / std::log(original));
+        }
+        return 1.0;
+    }
+
+    RopeParameters p_;
+    std::int64_t d_, max_positions_;
+};
+
+}  // namespace silica::nn
+#endif  // SILICA_SINGLE_NN_ROPE_HPP
+
+#include <optional>
+#include <vector>
+
+namespace silica::nn {
+
+/// Caches, positions and angles of `batch` rows. Everything on the device has a fixed shape and place. What the host
+/// counts
+/// (`length`) advances apart from it, so that a graph can replay the device's part.
+class DecoderState {
+public:
+    /// `windows`: of each layer, absent where it attends to all. Caches and angles in `options`, on the device.
+    DecoderState(std::int64_t batch, std::int64_t capacity, std::int64_t kv_heads, std::int64_t d,
+                 const std::vector<std::optional<std::int64_t>>& windows, const Rope& rope, at::TensorOptions options)
+        : full(batch, capacity, options.device()),
+          positions(at::zeros({batch}, options.dtype(c10::ScalarType::Long))),
+          cos(at::empty({capacity, d / 2}, options)),
+          sin(at::empty({capacity, d / 2}, options)),
+          rope_(rope) {
+        for (const auto& window : windows) {
+            const auto slots = window ? std::min(*window, capacity) : capacity;
+            if (slots < capacity && !sliding) sliding.emplace(batch, slots, options.device());
+            caches.emplace_back(batch, kv_heads, slots, d, options);
+        }
+        use_angles(1);
+    }
+
+    /// Tokens taken so far, padding included.
+    [[nodiscard]] std::int64_t length() const noexcept { return length_; }
+    [[nodiscard]] std::int64_t capacity() const noexcept { return full.capacity(); }
+    [[nodiscard]] std::int64_t batch() const { return positions.size(0); }
+    /// Bytes of all caches.
+    [[nodiscard]] std::uint64_t bytes() const {
+        std::uint64_t sum = 0;
+        for (const auto& cache : caches) sum += cache.bytes();
+        return sum;
+    }
+    /// Whether every step of a kind does the same to the same tensors, so that a graph can replay it.
+    [[nodiscard]] bool replays() const { return rope_.fixed(); }
+    /// Steps with a mask are of another kind.
+    [[nodiscard]] std::int64_t step_kind() const {
+        return (full.masked() ? 1 : 0) + (sliding && sliding->masked() ? 2 : 0);
+    }
+    /// Forgets all tokens; the tensors stay.
+    void clear() {
+        for_each_kind([](KvSlots& slots) { slots.clear(); });
+        positions.fill_(0);
+        length_ = 0;
+        use_angles(1);
+    }
+
+    /// Row i becomes what row `rows[i]` was: for beam search.
+    void reorder(const Tensor& rows) {
+        for (auto& cache : caches) cache.reorder(rows);
+        full.reorder(rows);
+        if (sliding) sliding->reorder(rows);
+        positions.copy_(positions.index_select(0, rows));
+    }
+
+    /// The slots of layer `n`.
+    [[nodiscard]] KvSlots& slots(std::size_t n) { return caches[n].keys.size(2) < capacity() ? *sliding : full; }
+
+    /// Calls `f(slots)` for each kind of cache there is.
+    template <class F>
+    void for_each_kind(F&& f) {
+        f(full);
+        if (sliding) f(*sliding);
+    }
+
+    /// Makes the angles right for a text of `longest` tokens in its longest row.
+    void use_angles(std::int64_t longest) {
+        longest_ = longest;
+        if (key_ == rope_.key(longest)) return;
+        key_ = rope_.key(longest);
+        const auto table = rope_.table(cos.size(0), longest);
+        cos.copy_(table.cos);
+        sin.copy_(table.sin);
+    }
+    [[nodiscard]] std::int64_t longest() const noexcept { return longest_; }
+
+    /// What the host counts, after `tokens` more.
+    void advance(std::int64_t tokens) { length_ += tokens; }
+
+    std::vector<KvCache> caches;
+    KvSlots full;                    ///< of the caches that keep every token
+    std::optional<KvSlots> sliding;  ///< of those that keep a window
+    Tensor positions;                ///< (batch) int64: of the next token of each row
+    Tensor cos, sin;                 ///< (capacity, d / 2)
+
+private:
+    Rope rope_;
+    std::int64_t length_ = 0, longest_ = 0, key_ = -1;
+};
+
+}  // namespace silica::nn
+#endif  // SILICA_SINGLE_NN_DECODER_STATE_HPP
+// ---- silica/nn/rms_norm.hpp
+#ifndef SILICA_SINGLE_NN_RMS_NORM_HPP
+#define SILICA_SINGLE_NN_RMS_NORM_HPP
+/// Root-mean-square normalisation with its scale.
+
+namespace silica::nn {
+
+/// y = x / sqrt(mean(x^2) + eps) * w over the last dimension.
+template <class E>
+class RmsNorm {
+public:
+    using Ops = OpList<op::RmsNorm>;
+
+    /// `weight` (d) at `w`.
+    RmsNorm(const Weights& w, std::int64_t d, double eps) : weight_(take_home<E>(w, "weight", {d})), eps_(eps) {}
+
+    Tensor operator()(const Tensor& x) const { return run<op::RmsNorm, E>(x, weight_, eps_); }
+
+    [[nodiscard]] const Tensor& weight() const noexcept { return weight_; }
+    [[nodiscard]] double eps() const noexcept { return eps_; }
+
+private:
+    Tensor weight_;
+    double eps_;
+};
+
+}  // namespace silica::nn
+#endif  // SILICA_SINGLE_NN_RMS_NORM_HPP
+// ---- silica/op/decode_attention.hpp
+#ifndef SILICA_SINGLE_OP_DECODE_ATTENTION_HPP
+#define SILICA_SINGLE_OP_DECODE_ATTENTION_HPP
+/// Attention of one new token to the filled part of a cache: softmax(scale q k^T + mask) v.
+
+#include <optional>
+
+namespace silica::op {
+
+/// q (batch, heads, 1, d); keys and values (batch, kv_heads, capacity, d), heads a multiple of kv_heads; filled (1)
+/// int64 on the device, at least 1: slots 0..filled-1 hold keys; mask broadcasts to (batch, heads, 1, capacity): bool,
+/// true = attend, or added to the scores -> (batch, heads, 1, d). A row that attends to nothing gives zeros.
+struct DecodeAttention {
+    static constexpr std::string_view name = "decode_attention";
+    using signature = Tensor(const Tensor& q, const Tensor& keys, const Tensor& values, const Tensor& filled,
+                             const std::optional<Tensor>& mask, double scale);
+};
+static_assert(OpTag<DecodeAttention>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_DECODE_ATTENTION_HPP
+// ---- silica/op/rotary_store.hpp
+#ifndef SILICA_SINGLE_OP_ROTARY_STORE_HPP
+#define SILICA_SINGLE_OP_ROTARY_STORE_HPP
+/// The start of attention in a decode step, in one pass: q and k turn, k and v go into the cache.
+
+// ---- silica/op/rotary.hpp
+#ifndef SILICA_SINGLE_OP_ROTARY_HPP
+#define SILICA_SINGLE_OP_ROTARY_HPP
+/// Rotary position embedding: y = x cos + rotate_half(x) sin, where rotate_half maps (a, b) to (-b, a).
+/// Su et al. 2021, equation 34, with the halves paired as in transformers' apply_rotary_pos_emb.
+
+namespace silica::op {
+
+/// x (batch, heads, tokens, d), cos and sin (batch or 1, tokens, d / 2) in the type of x -> (batch, heads, tokens, d).
+/// Both halves of d turn by the same angles.
+struct Rotary {
+    static constexpr std::string_view name = "rotary";
+    using signature = Tensor(const Tensor& x, const Tensor& cos, const Tensor& sin);
+};
+static_assert(OpTag<Rotary>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_ROTARY_HPP
+
+namespace silica::op {
+
+/// qkv (batch, 1, (heads + 2 kv_heads) d), the product of the joined projections; cos and sin (batch or 1, 1, d / 2);
+/// caches (batch, kv_heads, capacity, d); slot (1) int64 on the device -> q, turned (batch, heads, 1, d).
+struct RotaryStore {
+    static constexpr std::string_view name = "rotary_store";
+    using signature = Tensor(const Tensor& qkv, const Tensor& cos, const Tensor& sin, InOut<Tensor> keys,
+                             InOut<Tensor> values, const Tensor& slot);
+    using parts = OpList<Rotary, StoreKv>;
+
+    template <class Exec>
+    static Tensor by_parts(const Tensor& qkv, const Tensor& cos, const Tensor& sin, InOut<Tensor> keys,
+                           InOut<Tensor> values, const Tensor& slot) {
+        const auto kv_heads = keys.value.size(1), d = keys.value.size(3), heads = qkv.size(2) / d - 2 * kv_heads;
+        const Tensor by_head = qkv.view({qkv.size(0), 1, heads + 2 * kv_heads, d}).transpose(1, 2);
+        const Tensor k = run<Rotary, Exec>(by_head.narrow(1, heads, kv_heads), cos, sin);
+        run<StoreKv, Exec>(keys, values, k, by_head.narrow(1, heads + kv_heads, kv_heads), slot);
+        return run<Rotary, Exec>(by_head.narrow(1, 0, heads), cos, sin);
+    }
+};
+static_assert(OpTag<RotaryStore>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_ROTARY_STORE_HPP
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+namespace silica::nn {
+
+/// Sizes of a decoder, in the words of config.json.
+struct DecoderShape {
+    std::int64_t vocab_size, hidden_size, intermediate_size, num_hidden_layers, num_attention_heads,
+        num_key_value_heads, head_dim, max_position_embeddings;
+    double rms_norm_eps;
+    Activation hidden_act;
+    RopeParameters rope;
+    std::vector<std::optional<std::int64_t>> windows;  ///< of each layer; absent: attends to all
+    bool qkv_bias = false, o_bias = false, mlp_bias = false;
+};
+
+/// cos and sin of the positions at hand, (batch or 1, tokens, d / 2).
+struct Angles {
+    Tensor cos, sin;
+};
+
+/// What a layer needs to know of the prompt piece it gets.
+struct PrefillView {
+    std::int64_t length, tokens;  ///< before this piece, and in it
+    const Angles& angles;
+    const CausalMask &full_mask, &sliding_mask;
+};
+
+/// softmax(q k^T / sqrt(d)) v with q and k turned by their positions; several query heads share a key head.
+template <class E>
+class DecoderAttention {
+public:
+    using Ops = union_of<typename Linear<E>::Ops,
+                         OpList<op::Rotary, op::StoreKv, op::RotaryStore, op::Attention, op::DecodeAttention>>;
+
+    DecoderAttention(const DecoderShape& c, const Weights& w)  // model.layers.N.self_attn
+        : query_key_value({{w / "q_proj", c.num_attention_heads * c.head_dim, c.qkv_bias},
+                           {w / "k_proj", c.num_key_value_heads * c.head_dim, c.qkv_bias},
+                           {w / "v_proj", c.num_key_value_heads * c.head_dim, c.qkv_bias}},
+                          c.hidden_size),
+          output({{w / "o_proj", c.hidden_size, c.o_bias}}, c.num_attention_heads * c.head_dim),
+          heads(c.num_attention_heads),
+          kv_heads(c.num_key_value_heads),
+          d(c.head_dim),
+          scale(1.0 / std::sqrt(static_cast<double>(c.head_dim))) {}
+
+    /// x (batch, tokens, hidden) -> x + attention(h), h being x normalised. Without a cache.
+    Tensor operator()(const Tensor& x, const Tensor& h, const Angles& angles, const CausalMask& mask) const {
+        const auto [q, k, v] = turned(h, angles);
+        return output.add(joined(run<op::Attention, E>(q, k, v, mask.mask, mask.causal, scale)), x);
+    }
+
+    /// The same for a piece of a prompt, whose keys and values go into the cache.
+    Tensor prefill(const Tensor& x, const Tensor& h, const PrefillView& view, const CausalMask& mask, KvCache& cache,
+                   const KvSlots& slots) const {
+        const auto [q, k, v] = turned(h, view.angles);
+        Tensor keys = k, values = v;
+        if (view.length > 0) {
+            keys = at::cat({slots.in_order(cache.keys, 2, view.length), k}, 2);
+            values = at::cat({slots.in_order(cache.values, 2, view.length), v}, 2);
+        }
+        const Tensor context = joined(run<op::Attention, E>(q, keys, values, mask.mask, mask.causal, scale));
+        const auto kept = std::min(view.tokens, slots.capacity());
+        run<op::StoreKv, E>(InOut<Tensor>{cache.keys}, InOut<Tensor>{cache.values},
+                            k.narrow(2, view.tokens - kept, kept), v.narrow(2, view.tokens - kept, kept),
+                            slots.of_new(view.length + view.tokens - kept, kept));
+        return output.add(context, x);
+    }
+
+    /// The same for one token per row, before its norm.
+    Tensor step(const Tensor& x, const RmsNorm<E>& norm, const Angles& angles, KvCache& cache,
+                const KvSlots& slots) const {
+        const Tensor q = run<op::RotaryStore, E>(query_key_value.of_normed(x, norm), angles.cos, angles.sin,
+                                                 InOut<Tensor>{cache.keys}, InOut<Tensor>{cache.values}, slots.next());
+        return output.add(
+            joined(run<op::DecodeAttention, E>(q, cache.keys, cache.values, slots.filled(), slots.attend(), scale)), x);
+    }
+
+private:
+    struct Heads {
+        Tensor q, k, v;
+    };
+
+    /// (batch, tokens, hidden) -> (batch, heads, tokens, d) each.
+    Heads turned(const Tensor& h, const Angles& angles) const {
+        const Tensor by_head = query_key_value(h).view({h.size(0), h.size(1), heads + 2 * kv_heads, d}).transpose(1, 2);
+        return {run<op::Rotary, E>(by_head.narrow(1, 0, heads), angles.cos, angles.sin),
+                run<op::Rotary, E>(by_head.narrow(1, heads, kv_heads), angles.cos, angles.sin),
+                by_head.narrow(1, heads + kv_heads, kv_heads)};
+    }
+    /// (batch, heads, tokens, d) -> (batch, tokens, heads d).
+    Tensor joined(const Tensor& context) const {
+        return context.transpose(1, 2).reshape({context.size(0), context.size(2), heads * d});
+    }
+
+    Linear<E> query_key_value, output;
+    std::int64_t heads, kv_heads, d;
+    double scale;
+};
+
+/// h = x + Attention(RMSNorm(x)), y = h + FFN(RMSNorm(h)), FFN(x) = W_down (act(W_gate x) * W_up x).
+template <class E>
+class DecoderLayer {
+public:
+    using Ops = union_of<typename DecoderAttention<E>::Ops, typename RmsNorm<E>::Ops, typename Linear<E>::NormedOps>;
+
+    DecoderLayer(const DecoderShape& c, const Weights& w)  // model.layers.N
+        : attention_norm(w / "input_layernorm", c.hidden_size, c.rms_norm_eps),
+          attention(c, w / "self_attn"),
+          mlp_norm(w / "post_attention_layernorm", c.hidden_size, c.rms_norm_eps),
+          gate_up({{w / "mlp.gate_proj", c.intermediate_size, c.mlp_bias},
+                   {w / "mlp.up_proj", c.intermediate_size, c.mlp_bias}},
+                  c.hidden_size),
+          down({{w / "mlp.down_proj", c.hidden_size, c.mlp_bias}}, c.intermediate_size),
+          act(c.hidden_act) {}
+
+    Tensor operator()(const Tensor& x, const Angles& angles, const CausalMask& mask) const {
+        return feed_forward(attention(x, attention_norm(x), angles, mask));
+    }
+    Tensor prefill(const Tensor& x, const PrefillView& view, const CausalMask& mask, KvCache& cache,
+                   const KvSlots& slots) const {
+        return feed_forward(attention.prefill(x, attention_norm(x), view, mask, cache, slots));
+    }
+    Tensor step(const Tensor& x, const Angles& angles, KvCache& cache, const KvSlots& slots) const {
+        const Tensor h = attention.step(x, attention_norm, angles, cache, slots);
+        return down.add(gate_up.gated_of_normed(h, mlp_norm, act), h);
+    }
+
+private:
+    Tensor feed_forward(const Tensor& h) const { return down.add(gate_up.gated(mlp_norm(h), act), h); }
+
+    RmsNorm<E> attention_norm;
+    DecoderAttention<E> attention;
+    RmsNorm<E> mlp_norm;
+    Linear<E> gate_up, down;
+    Activation act;
+};
+
+}  // namespace silica::nn
+#endif  // SILICA_SINGLE_NN_DECODER_LAYER_HPP
+
+#include <range/v3/range/conversion.hpp>
+#include <range/v3/view/iota.hpp>
+#include <range/v3/view/transform.hpp>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+namespace silica::nn {
+
+/// Embedding, layers, last norm: from ids to hidden states, at once or token by token.
+template <class E>
+class Decoder {
+public:
+    using Ops = union_of<typename Embedding<E>::Ops, typename DecoderLayer<E>::Ops, typename RmsNorm<E>::Ops>;
+
+    Decoder(const DecoderShape& c, const Weights& w, const Weights& words)  // model
+        : embed_tokens(words, c.vocab_size, c.hidden_size),
+          layers(ranges::views::iota(std::int64_t{0}, c.num_hidden_layers) |
+                 ranges::views::transform([&](auto n) { return DecoderLayer<E>(c, w / "layers" / n); }) |
+                 ranges::to<std::vector>()),
+          norm(w / "norm", c.hidden_size, c.rms_norm_eps),
+          rope(c.rope, c.head_dim, c.max_position_embeddings),
+          shape(c),
+          home(w.home()) {}
+
+    /// x (batch, tokens, hidden), `attend` (batch, tokens) bool or absent -> (batch, tokens, hidden). Positions count
+    /// from the first token, whatever the mask.
+    Tensor operator()(Tensor x, const std::optional<Tensor>& attend) const {
+        const auto tokens = x.size(1);
+        const auto table = rope.table(tokens, tokens);
+        const Angles angles{table.cos.to(x.options()).unsqueeze(0), table.sin.to(x.options()).unsqueeze(0)};
+        const auto full = causal_mask(0, tokens, std::nullopt, attend, x.device());
+        const auto sliding = causal_mask(0, tokens, window(), attend, x.device());
+        for (std::size_t n = 0; n < layers.size(); ++n) {
+            x = layers[n](x, angles, shape.windows[n] ? sliding : full);
+        }
+        return norm(x);
+    }
+
+    [[nodiscard]] DecoderState make_state(std::int64_t batch, std::int64_t capacity) const {
+        return {batch,
+                capacity,
+                shape.num_key_value_heads,
+                shape.head_dim,
+                shape.windows,
+                rope,
+                at::TensorOptions().dtype(E::precision::compute).device(home)};
+    }
+
+    /// A piece of a prompt, x (batch, tokens, hidden), `attend` (batch, tokens) bool or absent -> the hidden state of
+    /// its last token (batch, hidden). Positions count the tokens that are attended to.
+    Tensor prefill(Tensor x, const std::optional<Tensor>& attend, DecoderState& state) const {
+        const auto tokens = x.size(1), length = state.length();
+        check_room(x.size(0), tokens, state);
+        const auto [positions, longest] = positions_of(attend, x.size(0), tokens, state);
+        state.use_angles(longest);
+        const Angles angles{state.cos.index_select(0, positions.view({-1})).view({x.size(0), tokens, -1}),
+                            state.sin.index_select(0, positions.view({-1})).view({x.size(0), tokens, -1})};
+        const auto full = mask_of(state.full, length, tokens, std::nullopt, attend, x.device());
+        const auto sliding =
+            state.sliding ? mask_of(*state.sliding, length, tokens, window(), attend, x.device()) : full;
+        const PrefillView view{length, tokens, angles, full, sliding};
+        for (std::size_t n = 0; n < layers.size(); ++n) {
+            const auto& slots = state.slots(n);
+            x = layers[n].prefill(x, view, &slots == &state.full ? full : sliding, state.caches[n], slots);
+        }
+        state.for_each_kind([&](KvSlots& slots) { slots.stored(length, tokens, attend); });
+        state.advance(tokens);
+        return norm(x.select(1, tokens - 1));
+    }
+
+    /// One token per row, x (batch, hidden) -> (batch, hidden).
+    Tensor step(Tensor x, DecoderState& state) const {
+        if (!state.replays()) state.use_angles(state.longest() + 1);
+        const auto batch = x.size(0);
+        const Angles angles{state.cos.index_select(0, state.positions).view({batch, 1, -1}),
+                            state.sin.index_select(0, state.positions).view({batch, 1, -1})};
+        state.for_each_kind([](KvSlots& slots) { slots.begin_step(); });
+        x = x.unsqueeze(1);
+        for (std::size_t n = 0; n < layers.size(); ++n) {
+            x = layers[n].step(x, angles, state.caches[n], state.slots(n));
+        }
+        state.for_each_kind([](KvSlots& slots) { slots.end_step(); });
+        state.positions += 1;
+        state.advance(1);
+        return norm(x.squeeze(1));
+    }
+
+    Embedding<E> embed_tokens;
+
+private:
+    struct Positions {
+        Tensor of_tokens;      ///< (batch, tokens) int64 on the device
+        std::int64_t longest;  ///< tokens attended to in the longest row so far
+    };
+
+    [[nodiscard]] std::optional<std::int64_t> window() const {
+        for (const auto& w : shape.windows) {
+            if (w) return w;
+        }
+        return std::nullopt;
+    }
+
+    static void check_room(std::int64_t batch, std::int64_t tokens, const DecoderState& state) {
+        if (batch != state.batch()) {
+            throw InputError("The inputs have " + std::to_string(batch) + " rows, the state was made for " +
+                                 std::to_string(state.batch()) + ".",
+                             "make a state for as many rows.");
+        }
+        if (state.length() + tokens > state.capacity()) {
+            throw InputError("The prompt needs " + std::to_string(state.length() + tokens) + " places, the state has " +
+                                 std::to_string(state.capacity()) + ".",
+                             "make a state of a larger capacity, or shorten the prompt.");
+        }
+    }
+
+    /// Each token's position: how many tokens before it are attended to. Leaves the next token's in the state.
+    static Positions positions_of(const std::optional<Tensor>& attend, std::int64_t batch, std::int64_t tokens,
+                                  DecoderState& state) {
+        if (!attend) {
+            const Tensor positions =
+                state.positions.unsqueeze(1) + at::arange(tokens, state.positions.options()).unsqueeze(0);
+            state.positions.copy_(state.positions + tokens);
+            return {positions, (state.length() == 0 ? 0 : state.longest()) + tokens};
+        }
+        const c10::Device host(c10::DeviceType::CPU);
+        const Tensor seen = attend->to(host).contiguous();
+        const Tensor next = state.positions.to(host).clone(), positions = at::zeros({batch, tokens}, next.options());
+        auto *p = positions.mutable_data_ptr<std::int64_t>(), *n = next.mutable_data_ptr<std::int64_t>();
+        std::int64_t longest = 0;
+        for (std::int64_t row = 0; row < batch; ++row) {
+            for (std::int64_t i = 0; i < tokens; ++i) {
+                if (!seen.const_data_ptr<bool>()[row * tokens + i]) continue;
+                p[row * tokens + i] = n[row]++;
+            }
+            longest = std::max(longest, n[row]);
+        }
+        state.positions.copy_(next);
+        return {positions.to(state.positions.device()), longest};
+    }
+
+    /// The mask of a piece of a prompt over what a kind of cache still holds, and the piece.
+    static CausalMask mask_of(const KvSlots& slots, std::int64_t length, std::int64_t tokens,
+                              std::optional<std::int64_t> window, const std::optional<Tensor>& attend,
+                              c10::Device device) {
+        const auto before = std::min(length, slots.capacity());
+        std::optional<Tensor> all = attend;
+        if (const auto old = slots.attend(); before > 0 && (old || attend)) {
+            const Tensor rows = slots.attend_in_order(length);
+            const Tensor fresh = attend ? *attend : at::ones({rows.size(0), tokens}, rows.options());
+            all = at::cat({rows, fresh}, 1);
+        }
+        return causal_mask(before, tokens, window, all, device);
+    }
+
+    std::vector<DecoderLayer<E>> layers;
+    RmsNorm<E> norm;
+    Rope rope;
+    DecoderShape shape;
+    c10::Device home;
+};
+
+}  // namespace silica::nn
+#endif  // SILICA_SINGLE_NN_DECODER_HPP
+
+#include <boost/hana/adapt_struct.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+namespace silica::nn {
+
+struct DecoderInputs {
+    Tensor input_ids;                           ///< (batch, tokens) int64
+    std::optional<Tensor> attention_mask = {};  ///< (batch, tokens) int64 or bool, 1 = attend; absent: all
+};
+struct DecoderOutputs {
+    Tensor last_hidden_state;  ///< (batch, tokens, hidden)
+};
+struct CausalLmOutputs {
+    Tensor logits;  ///< (batch, tokens, vocabulary): of the token that follows
+};
+
+/// What all heads of a family share. `Config::shape(file)` throws for values that contradict each other.
+template <class ConfigOfFamily>
+struct DecoderFamily {
+    using Config = ConfigOfFamily;
+    using Inputs = DecoderInputs;
+
+    static void check(const Config& c, const std::string& file) { static_cast<void>(c.shape(file)); }
+
+    /// The most positions the model was made for; none where its frequencies follow the length of the text.
+    static std::optional<std::int64_t> context(const Config& c) {
+        const auto shape = c.shape("the configuration");
+        if (shape.rope.type() == RopeType::dynamic) return std::nullopt;
+        const double factor = shape.rope.type() == RopeType::linear ? std::max(*shape.rope.factor, 1.0) : 1.0;
+        return static_cast<std::int64_t>(static_cast<double>(c.max_position_embeddings) * factor);
+    }
+
+    static Inputs prepare(const Config& c, Inputs in) {
+        require_tensor("input_ids", in.input_ids, 2, {c10::ScalarType::Long});
+        require_ids("input_ids", in.input_ids, c.vocab_size, "vocab_size");
+        in.attention_mask = checked_mask("attention_mask", in.attention_mask, "input_ids", in.input_ids);
+        return in;
+    }
+
+    static checkpoint::NameRules names() {
+        return {.base_prefix = "model.",
+                .head_prefixes = {"lm_head."},
+                .ignored = {"rotary_emb.inv_freq$"},
+                .tied = {"lm_head.weight"}};
+    }
+};
+
+/// What every configuration of this kind must fulfil.
+inline DecoderShape checked(DecoderShape s, const std::string& file) {
+    require_at_least(file, "vocab_size", s.vocab_size);
+    require_at_least(file, "hidden_size", s.hidden_size);
+    require_at_least(file, "intermediate_size", s.intermediate_size);
+    require_at_least(file, "num_hidden_layers", s.num_hidden_layers, 0);
+    require_at_least(file, "num_attention_heads", s.num_attention_heads);
+    require_at_least(file, "num_key_value_heads", s.num_key_value_heads);
+    require_at_least(file, "head_dim", s.head_dim);
+    require_at_least(file, "max_position_embeddings", s.max_position_embeddings);
+    if (s.num_attention_heads % s.num_key_value_heads != 0) {
+        throw ConfigError(file + ": num_attention_heads " + std::to_string(s.num_attention_heads) +
+                              " is not a multiple of num_key_value_heads " + std::to_string(s.num_key_value_heads) +
+                              ".",
+                          "correct one of the two.");
+    }
+    if (!(s.rms_norm_eps >= 0)) {
+        throw ConfigError(file + ": rms_norm_eps is " + std::to_string(s.rms_norm_eps) + ", 0 or more is needed.",
+                          "the usual value is 1e-6.");
+    }
+    for (const auto& window : s.windows) {
+        if (window) require_at_least(file, "sliding_window", *window);
+    }
+    return s;
+}
+
+/// hidden_size / num_attention_heads, unless the configuration says `head_dim`.
+inline std::int64_t head_size(const std::string& file, std::optional<std::int64_t> head_dim, std::int64_t hidden,
+                              std::int64_t heads) {
+    require_at_least(file, "hidden_size", hidden);
+    require_at_least(file, "num_attention_heads", heads);
+    if (head_dim) return *head_dim;
+    if (hidden % heads != 0) {
+        throw ConfigError(file + ": hidden_size " + std::to_string(hidden) +
+                              " is not a multiple of num_attention_heads " + std::to_string(heads) + ".",
+                          "correct one of the two, or give head_dim.");
+    }
+    return hidden / heads;
+}
+
+/// The decoder without a head.
+template <class E, class Config>
+class DecoderNetwork {
+public:
+    using Ops = typename Decoder<E>::Ops;
+
+    DecoderNetwork(const Config& c, const Weights& w) : model(c.shape("the configuration"), w / "model", words(w)) {}
+
+    DecoderOutputs operator()(const DecoderInputs& in) const {
+        return {model(model.embed_tokens(in.input_ids), in.attention_mask)};
+    }
+
+    /// Where the file leaves the word vectors out, they are the matrix they are tied to.
+    static Weights words(const Weights& w) {
+        return w.has("model.embed_tokens.weight") || !w.has("lm_head.weight") ? w / "model.embed_tokens"
+                                                                              : w / "lm_head";
+    }
+
+private:
+    Decoder<E> model;
+};
+
+/// Which token follows: softmax(W h) over the vocabulary.
+template <class E, class Config>
+class CausalLmNetwork {
+public:
+    using Ops = union_of<typename Decoder<E>::Ops, typename Linear<E>::Ops>;
+    using State = DecoderState;
+
+    CausalLmNetwork(const Config& c, const Weights& w)
+        : model(c.shape("the configuration"), w / "model", DecoderNetwork<E, Config>::words(w)),
+          lm_head(vocabulary_projection(w / "lm_head", w, "model.embed_tokens.weight", model.embed_tokens,
+                                        c.tie_word_embeddings, c.vocab_size, c.hidden_size)) {}
+
+    CausalLmOutputs operator()(const DecoderInputs& in) const {
+        return {lm_head(model(model.embed_tokens(in.input_ids), in.attention_mask))};
+    }
+
+    [[nodiscard]] State make_state(std::int64_t batch, std::int64_t capacity) const {
+        return model.make_state(batch, capacity);
+    }
+    [[nodiscard]] Tensor prefill(const DecoderInputs& in, State& state) const {
+        return lm_head(model.prefill(model.embed_tokens(in.input_ids), in.attention_mask, state));
+    }
+    [[nodiscard]] Tensor step(const Tensor& ids, State& state) const {
+        return lm_head(model.step(model.embed_tokens(ids), state));
+    }
+
+private:
+    Decoder<E> model;
+    Linear<E> lm_head;
+};
+
+}  // namespace silica::nn
+
+BOOST_HANA_ADAPT_STRUCT(silica::nn::DecoderInputs, input_ids, attention_mask);
+BOOST_HANA_ADAPT_STRUCT(silica::nn::DecoderOutputs, last_hidden_state);
+BOOST_HANA_ADAPT_STRUCT(silica::nn::CausalLmOutputs, logits);
+#endif  // SILICA_SINGLE_NN_CAUSAL_LM_HPP
+
+namespace silica::arch {
+
+/// Keys and defaults of config.json.
+struct LlamaConfig {
+    std::int64_t vocab_size = 32000, hidden_size = 4096, intermediate_size = 11008, num_hidden_layers = 32,
+                 num_attention_heads = 32, max_position_embeddings = 2048;
+    std::optional<std::int64_t> num_key_value_heads = {}, head_dim = {}, original_max_position_embeddings = {};
+    std::optional<std::int64_t> bos_token_id = 1, pad_token_id = {};
+    std::vector<std::int64_t> eos_token_id = {2};
+    Activation hidden_act = Activation::silu;
+    double rms_norm_eps = 1e-6;
+    bool tie_word_embeddings = false, attention_bias = false, mlp_bias = false;
+    std::optional<double> rope_theta = {};
+    std::optional<nn::RopeParameters> rope_scaling = {}, rope_parameters = {};
+
+    [[nodiscard]] nn::DecoderShape shape(const std::string& file) const {
+        const auto d = nn::head_size(file, head_dim, hidden_size, num_attention_heads);
+        return nn::checked(
+            {vocab_size, hidden_size, intermediate_size, num_hidden_layers, num_attention_heads,
+             num_key_value_heads.value_or(num_attention_heads), d, max_position_embeddings, rms_norm_eps, hidden_act,
+             nn::rope_of(file, rope_parameters, rope_scaling, rope_theta, original_max_position_embeddings,
+                         max_position_embeddings, d),
+             std::vector<std::optional<std::int64_t>>(
+                 static_cast<std::size_t>(std::max<std::int64_t>(num_hidden_layers, 0))),
+             attention_bias, attention_bias, mlp_bias},
+            file);
+    }
+};
+
+/// What all heads of LLaMA share.
+struct LlamaFamily : nn::DecoderFamily<LlamaConfig> {
+    static constexpr std::string_view family = "llama";
+};
+
+/// LLaMA without a head; opens a checkpoint of any head.
+struct Llama : LlamaFamily {
+    static constexpr std::string_view name = "LlamaModel";
+    using Outputs = nn::DecoderOutputs;
+    template <class E>
+    using Network = nn::DecoderNetwork<E, Config>;
+};
+
+/// LLaMA that writes text.
+struct LlamaForCausalLM : LlamaFamily {
+    static constexpr std::string_view name = "LlamaForCausalLM";
+    using Outputs = nn::CausalLmOutputs;
+    template <class E>
+    using Network = nn::CausalLmNetwork<E, Config>;
+};
+
+}  // namespace silica::arch
+
+BOOST_HANA_ADAPT_STRUCT(silica::arch::LlamaConfig, vocab_size, hidden_size, intermediate_size, num_hidden_layers,
+                        num_attention_heads, max_position_embeddings, num_key_value_heads, head_dim,
+                        original_max_position_embeddings, bos_token_id, pad_token_id, eos_token_id, hidden_act,
+                        rms_norm_eps, tie_word_embeddings, attention_bias, mlp_bias, rope_theta, rope_scaling,
+                        rope_parameters);
+
+namespace silica {
+
+static_assert(Architecture<arch::Llama> && Architecture<arch::LlamaForCausalLM>);
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_ARCH_LLAMA_HPP
+// ---- silica/arch/mistral.hpp
+#ifndef SILICA_SINGLE_ARCH_MISTRAL_HPP
+#define SILICA_SINGLE_ARCH_MISTRAL_HPP
+/// Mistral: LLaMA's decoder with a sliding window. Jiang et al. 2023, https://arxiv.org/abs/2310.06825. Followed:
+/// transformers, models/mistral/modeling_mistral.py. LLaVA-NeXT's text model is one.
+
+namespace silica::arch {
+
+/// Keys and defaults of config.json.
+struct MistralConfig {
+    std::int64_t vocab_size = 32000, hidden_size = 4096, intermediate_size = 14336, num_hidden_layers = 32,
+                 num_attention_heads = 32, max_position_embeddings = 131072;
+    std::optional<std::int64_t> num_key_value_heads = 8, head_dim = {}, sliding_window = 4096;
+    std::optional<std::int64_t> bos_token_id = 1, pad_token_id = {};
+    std::vector<std::int64_t> eos_token_id = {2};
+    Activation hidden_act = Activation::silu;
+    double rms_norm_eps = 1e-6;
+    bool tie_word_embeddings = false;
+    std::optional<double> rope_theta = {};
+    std::optional<nn::RopeParameters> rope_scaling = {}, rope_parameters = {};
+
+    [[nodiscard]] nn::DecoderShape shape(const std::string& file) const {
+        const auto d = nn::head_size(file, head_dim, hidden_size, num_attention_heads);
+        return nn::checked(
+            {vocab_size, hidden_size, intermediate_size, num_hidden_layers, num_attention_heads,
+             num_key_value_heads.value_or(num_attention_heads), d, max_position_embeddings, rms_norm_eps, hidden_act,
+             nn::rope_of(file, rope_parameters, rope_scaling, rope_theta, {}, max_position_embeddings, d),
+             std::vector(static_cast<std::size_t>(std::max<std::int64_t>(num_hidden_layers, 0)), sliding_window)},
+            file);
+    }
+};
+
+/// What all heads of Mistral share.
+struct MistralFamily : nn::DecoderFamily<MistralConfig> {
+    static constexpr std::string_view family = "mistral";
+};
+
+/// Mistral without a head; opens a checkpoint of any head.
+struct Mistral : MistralFamily {
+    static constexpr std::string_view name = "MistralModel";
+    using Outputs = nn::DecoderOutputs;
+    template <class E>
+    using Network = nn::DecoderNetwork<E, Config>;
+};
+
+/// Mistral that writes text.
+struct MistralForCausalLM : MistralFamily {
+    static constexpr std::string_view name = "MistralForCausalLM";
+    using Outputs = nn::CausalLmOutputs;
+    template <class E>
+    using Network = nn::CausalLmNetwork<E, Config>;
+};
+
+}  // namespace silica::arch
+
+BOOST_HANA_ADAPT_STRUCT(silica::arch::MistralConfig, vocab_size, hidden_size, intermediate_size, num_hidden_layers,
+                        num_attention_heads, max_position_embeddings, num_key_value_heads, head_dim, sliding_window,
+                        bos_token_id, pad_token_id, eos_token_id, hidden_act, rms_norm_eps, tie_word_embeddings,
+                        rope_theta, rope_scaling, rope_parameters);
+
+namespace silica {
+
+static_assert(Architecture<arch::Mistral> && Architecture<arch::MistralForCausalLM>);
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_ARCH_MISTRAL_HPP
+// ---- silica/arch/qwen2.hpp
+#ifndef SILICA_SINGLE_ARCH_QWEN2_HPP
+#define SILICA_SINGLE_ARCH_QWEN2_HPP
+/// Qwen2: LLaMA's decoder with biases on queries, keys and values, and a sliding window in some layers. Yang et al.
+/// 2024, https://arxiv.org/abs/2407.10671. Followed: transformers, models/qwen2/modeling_qwen2.py.
+
+namespace silica::arch {
+
+/// Keys and defaults of config.json.
+struct Qwen2Config {
+    std::int64_t vocab_size = 151936, hidden_size = 4096, intermediate_size = 22016, num_hidden_layers = 32,
+                 num_attention_heads = 32, max_position_embeddings = 32768, max_window_layers = 28;
+    std::optional<std::int64_t> num_key_value_heads = 32, head_dim = {}, sliding_window = 4096;
+    std::optional<std::int64_t> bos_token_id = {}, pad_token_id = {};
+    std::vector<std::int64_t> eos_token_id = {};
+    Activation hidden_act = Activation::silu;
+    double rms_norm_eps = 1e-6;
+    bool tie_word_embeddings = false, use_sliding_window = false;
+    std::optional<double> rope_theta = {};
+    std::optional<nn::RopeParameters> rope_scaling = {}, rope_parameters = {};
+    std::optional<std::vector<std::string>> layer_types = {};
+
+    [[nodiscard]] nn::DecoderShape shape(const std::string& file) const {
+        const auto d = nn::head_size(file, head_dim, hidden_size, num_attention_heads);
+        return nn::checked(
+            {vocab_size, hidden_size, intermediate_size, num_hidden_layers, num_attention_heads,
+             num_key_value_heads.value_or(num_attention_heads), d, max_position_embeddings, rms_norm_eps, hidden_act,
+             nn::rope_of(file, rope_parameters, rope_scaling, rope_theta, {}, max_position_embeddings, d),
+             windows(file), /*qkv_bias=*/true},
+            file);
+    }
+
+private:
+    /// `layer_types` says which layers slide; without it those from `max_window_layers` on, where a window is used.
+    [[nodiscard]] std::vector<std::optional<std::int64_t>> windows(const std::string& file) const {
+        const auto layers = static_cast<std::size_t>(std::max<std::int64_t>(num_hidden_layers, 0));
+        std::vector<std::optional<std::int64_t>> all(layers);
+        const auto window = use_sliding_window ? sliding_window : std::nullopt;
+        if (!layer_types) {
+            for (std::size_t n = 0; n < layers; ++n) {
+                if (static_cast<std::int64_t>(n) >= max_window_layers) all[n] = window;
+            }
+            return all;
+        }
+        if (layer_types->size() != layers) {
+            throw ConfigError(file + ": layer_types names " + std::to_string(layer_types->size()) +
+                                  " layers, num_hidden_layers is " + std::to_string(layers) + ".",
+                              "correct one of the two.");
+        }
+        for (std::size_t n = 0; n < layers; ++n) {
+            const auto& type = (*layer_types)[n];
+            if (type == "sliding_attention") {
+                if (!window) {
+                    throw ConfigError(file + ": layer_types has sliding_attention, but no window is in use.",
+                                      "set use_sliding_window and sliding_window.");
+                }
+                all[n] = window;
+            } else if (type != "full_attention") {
+                refuse_config(file, "layer_types", type, "known are full_attention and sliding_attention.");
+            }
+        }
+        return all;
+    }
+};
+
+/// What all heads of Qwen2 share.
+struct Qwen2Family : nn::DecoderFamily<Qwen2Config> {
+    static constexpr std::string_view family = "qwen2";
+};
+
+/// Qwen2 without a head; opens a checkpoint of any head.
+struct Qwen2 : Qwen2Family {
+    static constexpr std::string_view name = "Qwen2Model";
+    using Outputs = nn::DecoderOutputs;
+    template <class E>
+    using Network = nn::DecoderNetwork<E, Config>;
+};
+
+/// Qwen2 that writes text.
+struct Qwen2ForCausalLM : Qwen2Family {
+    static constexpr std::string_view name = "Qwen2ForCausalLM";
+    using Outputs = nn::CausalLmOutputs;
+    template <class E>
+    using Network = nn::CausalLmNetwork<E, Config>;
+};
+
+}  // namespace silica::arch
+
+BOOST_HANA_ADAPT_STRUCT(silica::arch::Qwen2Config, vocab_size, hidden_size, intermediate_size, num_hidden_layers,
+                        num_attention_heads, max_position_embeddings, max_window_layers, num_key_value_heads, head_dim,
+                        sliding_window, bos_token_id, pad_token_id, eos_token_id, hidden_act, rms_norm_eps,
+                        tie_word_embeddings, use_sliding_window, rope_theta, rope_scaling, rope_parameters,
+                        layer_types);
+
+namespace silica {
+
+static_assert(Architecture<arch::Qwen2> && Architecture<arch::Qwen2ForCausalLM>);
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_ARCH_QWEN2_HPP
+// ---- silica/arch/t5.hpp
+#ifndef SILICA_SINGLE_ARCH_T5_HPP
+#define SILICA_SINGLE_ARCH_T5_HPP
+/// T5: an encoder and a decoder with relative positions, pre-norm layers and no biases. Raffel et al. 2020,
+/// https://arxiv.org/abs/1910.10683; version 1.1 and Flan-T5 with gated feed-forward layers (Shazeer 2020,
+/// https://arxiv.org/abs/2002.05202). Followed: transformers, models/t5/modeling_t5.py.
+
+// ---- silica/arch/t5/decoder.hpp
+#ifndef SILICA_SINGLE_ARCH_T5_DECODER_HPP
+#define SILICA_SINGLE_ARCH_T5_DECODER_HPP
+/// T5's decoder: at once, piece by piece, token by token.
+
+// ---- silica/arch/t5/encoder.hpp
+#ifndef SILICA_SINGLE_ARCH_T5_ENCODER_HPP
+#define SILICA_SINGLE_ARCH_T5_ENCODER_HPP
+/// T5's encoder, and the word vectors that it shares with the decoder.
+
+// ---- silica/arch/t5/layers.hpp
+#ifndef SILICA_SINGLE_ARCH_T5_LAYERS_HPP
+#define SILICA_SINGLE_ARCH_T5_LAYERS_HPP
+/// T5's layers: attention and feed-forward networks, each within a residual branch that begins with a norm.
+
+// ---- silica/arch/t5/position_bias.hpp
+#ifndef SILICA_SINGLE_ARCH_T5_POSITION_BIAS_HPP
+#define SILICA_SINGLE_ARCH_T5_POSITION_BIAS_HPP
+/// T5's relative positions: a learned number for each head and each bucket of distances, added to the scores. Raffel et
+/// al. 2020, section 2.1.
+
+// ---- silica/arch/t5/config.hpp
+#ifndef SILICA_SINGLE_ARCH_T5_CONFIG_HPP
+#define SILICA_SINGLE_ARCH_T5_CONFIG_HPP
+/// T5's configuration, inputs and the spellings of its checkpoints.
+
+#include <boost/hana/adapt_struct.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace silica::arch {
+
+/// Keys and defaults of config.json.
+struct T5Config {
+    std::int64_t vocab_size = 32128, d_model = 512, d_kv = 64, d_ff = 2048, num_layers = 6;
+    std::optional<std::int64_t> num_decoder_layers = {};  ///< absent: as many as the encoder has
+    std::int64_t num_heads = 8, relative_attention_num_buckets = 32, relative_attention_max_distance = 128;
+    double layer_norm_epsilon = 1e-6;
+    std::string feed_forward_proj = "relu";  ///< an activation, or "gated-" and an activation
+    std::optional<Activation> dense_act_fn = {};
+    std::optional<bool> is_gated_act = {}, tie_word_embeddings = {}, scale_decoder_outputs = {};
+    bool is_decoder = false;
+    std::optional<std::int64_t> decoder_start_token_id = {}, pad_token_id = 0;
+    std::vector<std::int64_t> eos_token_id = {1};
+
+    [[nodiscard]] std::int64_t decoder_layers() const { return num_decoder_layers.value_or(num_layers); }
+
+    /// Whether the feed-forward layer is act(x W_0) * (x W_1), not act(x W).
+    [[nodiscard]] bool gated() const { return is_gated_act.value_or(feed_forward_proj.starts_with("gated-")); }
+
+    /// The activation of the feed-forward layer; "gated-gelu" means the approximation by tanh. Absent: no such name.
+    [[nodiscard]] std::optional<Activation> activation() const {
+        if (dense_act_fn) return dense_act_fn;
+        if (feed_forward_proj == "gated-gelu") return Activation::gelu_tanh;
+        std::string_view wanted = feed_forward_proj;
+        if (wanted.starts_with("gated-")) wanted.remove_prefix(6);
+        for (const auto& [name, act] : activation_names)
+            if (name == wanted) return act;
+        return std::nullopt;
+    }
+
+    /// Whether the decoder's output is scaled by d_model^-0.5 before the words are scored: T5 1.0, which ties them.
+    /// Version 1.1 says `tie_word_embeddings: false` for that and no more: what the file ties is tied all the same.
+    [[nodiscard]] bool scales_outputs() const {
+        return scale_decoder_outputs.value_or(tie_word_embeddings.value_or(true));
+    }
+};
+
+struct T5Inputs {
+    Tensor input_ids;                                   ///< (batch, tokens) int64
+    std::optional<Tensor> attention_mask = {};          ///< (batch, tokens) int64 or bool, 1 = attend; absent: all
+    std::optional<Tensor> decoder_input_ids = {};       ///< (batch, decoder tokens) int64; absent: one start token
+    std::optional<Tensor> decoder_attention_mask = {};  ///< (batch, decoder tokens) as attention_mask
+};
+
+struct T5EncoderInputs {
+    Tensor input_ids;                           ///< (batch, tokens) int64
+    std::optional<Tensor> attention_mask = {};  ///< (batch, tokens) int64 or bool, 1 = attend; absent: all
+};
+
+/// What all heads of T5 share.
+struct T5Family {
+    static constexpr std::string_view family = "t5";
+    using Config = T5Config;
+    using Inputs = T5Inputs;
+
+    static void check(const Config& c, const std::string& file) {
+        require_at_least(file, "vocab_size", c.vocab_size);
+        require_at_least(file, "d_model", c.d_model);
+        require_at_least(file, "d_kv", c.d_kv);
+        require_at_least(file, "d_ff", c.d_ff);
+        require_at_least(file, "num_layers", c.num_layers);
+        require_at_least(file, "num_decoder_layers", c.decoder_layers());
+        require_at_least(file, "num_heads", c.num_heads);
+        require_at_least(file, "relative_attention_num_buckets", c.relative_attention_num_buckets, 4);
+        require_at_least(file, "relative_attention_max_distance", c.relative_attention_max_distance,
+                         c.relative_attention_num_buckets / 2 + 1);
+        constexpr std::int64_t farthest = std::int64_t{1} << 20;
+        if (c.relative_attention_max_distance > farthest) {
+            refuse_config(file, "relative_attention_max_distance", std::to_string(c.relative_attention_max_distance),
+                          "the usual value is 128; " + std::to_string(farthest) + " is the most.");
+        }
+        if (!(c.layer_norm_epsilon >= 0)) {
+            throw ConfigError(
+                file + ": layer_norm_epsilon is " + std::to_string(c.layer_norm_epsilon) + ", 0 or more is needed.",
+                "the usual value is 1e-6.");
+        }
+        if (!c.activation()) {
+            refuse_config(file, "feed_forward_proj", "'" + c.feed_forward_proj + "'",
+                          "use an activation such as relu, or one after gated-: gated-gelu.");
+        }
+        if (c.decoder_start_token_id && (*c.decoder_start_token_id < 0 || *c.decoder_start_token_id >= c.vocab_size)) {
+            throw ConfigError(file + ": decoder_start_token_id is " + std::to_string(*c.decoder_start_token_id) +
+                                  ", ids from 0 to " + std::to_string(c.vocab_size - 1) + " exist.",
+                              "the usual value is 0, that of pad_token_id.");
+        }
+    }
+
+    /// Fills in the start token where there are no `decoder_input_ids`.
+    static Inputs prepare(const Config& c, Inputs in) {
+        prepare_text(c, "input_ids", in.input_ids, "attention_mask", in.attention_mask);
+        if (!in.decoder_input_ids) {
+            if (in.decoder_attention_mask) {
+                throw InputError("Input decoder_attention_mask is given without decoder_input_ids.",
+                                 "give both or neither.");
+            }
+            if (!c.decoder_start_token_id) {
+                throw InputError("Input decoder_input_ids is missing, and config.json names no decoder_start_token_id.",
+                                 "give the first token of the decoder; T5 starts with pad_token_id.");
+            }
+            in.decoder_input_ids = at::full({in.input_ids.size(0), 1}, *c.decoder_start_token_id,
+                                            at::TensorOptions().dtype(c10::ScalarType::Long));
+        }
+        prepare_text(c, "decoder_input_ids", *in.decoder_input_ids, "decoder_attention_mask",
+                     in.decoder_attention_mask);
+        if (in.decoder_input_ids->size(0) != in.input_ids.size(0)) {
+            throw InputError("Input decoder_input_ids has shape " + shape_text(in.decoder_input_ids->sizes()) +
+                                 ", input_ids has " + shape_text(in.input_ids.sizes()) + ".",
+                             "give both the same number of rows.");
+        }
+        return in;
+    }
+
+    static checkpoint::NameRules names() {
+        return {.renames = {{"^transformer", ""}},  // heads for classes of texts and tokens keep their body there
+                .ignored = {"^decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight$"},
+                .tied = {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight"}};
+    }
+
+protected:
+    static void prepare_text(const Config& c, std::string_view ids_name, const Tensor& ids, std::string_view mask_name,
+                             std::optional<Tensor>& mask) {
+        require_tensor(ids_name, ids, 2, {c10::ScalarType::Long});
+        require_ids(ids_name, ids, c.vocab_size, "vocab_size");
+        mask = checked_mask(mask_name, mask, ids_name, ids);
+    }
+};
+
+/// The encoder by itself.
+struct T5EncoderFamily : T5Family {
+    using Inputs = T5EncoderInputs;
+
+    static void check(const Config& c, const std::string& file) {
+        T5Family::check(c, file);
+        if (c.is_decoder) refuse_config(file, "is_decoder", "true", "use a checkpoint of an encoder.");
+    }
+
+    static Inputs prepare(const Config& c, Inputs in) {
+        prepare_text(c, "input_ids", in.input_ids, "attention_mask", in.attention_mask);
+        return in;
+    }
+
+    static checkpoint::NameRules names() {
+        auto rules = T5Family::names();
+        rules.ignored = {"^decoder"};
+        return rules;
+    }
+};
+
+}  // namespace silica::arch
+
+BOOST_HANA_ADAPT_STRUCT(silica::arch::T5Config, vocab_size, d_model, d_kv, d_ff, num_layers, num_decoder_layers,
+                        num_heads, relative_attention_num_buckets, relative_attention_max_distance, layer_norm_epsilon,
+                        feed_forward_proj, dense_act_fn, is_gated_act, tie_word_embeddings, scale_decoder_outputs,
+                        is_decoder, decoder_start_token_id, pad_token_id, eos_token_id);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::T5Inputs, input_ids, attention_mask, decoder_input_ids, decoder_attention_mask);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::T5EncoderInputs, input_ids, attention_mask);
+#endif  // SILICA_SINGLE_ARCH_T5_CONFIG_HPP
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+namespace silica::arch {
+
+/// The bucket of `relative` = position of the key - position of the query. Half of the buckets are for single
+/// distances, the others grow with the logarithm up to `max_distance`; all beyond fall in the last. In both directions,
+/// keys after the query have buckets of their own; else they count as distance 0. In float32, as transformers computes
+/// it.
+inline std::int64_t t5_bucket(std::int64_t relative, bool both_directions, std::int64_t buckets,
+                              std::int64_t max_distance) {
+    if (both_directions) buckets /= 2;
+    const std::int64_t first = both_directions && relative > 0 ? buckets : 0;
+    const std::int64_t distance = both_directions ? std::abs(relative) : std::max<std::int64_t>(-relative, 0);
+    const std::int64_t exact = buckets / 2;
+    if (distance < exact) return first + distance;
+    const auto growth = static_cast<float>(std::log(static_cast<double>(max_distance) / static_cast<double>(exact)));
+    const float steps = std::log(static_cast<float>(distance) / static_cast<float>(exact)) / growth *
+                        static_cast<float>(buckets - exact);
+    return first + std::min(exact + static_cast<std::int64_t>(steps), buckets - 1);
+}
+
+/// What each head adds to the score of a key for a query: b[bucket(key - query)], by distance.
+template <class E>
+class T5PositionBias {
+public:
+    T5PositionBias(const T5Config& c, const Weights& w, bool both_directions)  // block.0.layer.0.SelfAttention
+        : farthest_(c.relative_attention_max_distance), last_(both_directions ? farthest_ : 0) {
+        const auto buckets = c.relative_attention_num_buckets;
+        const Tensor ids = at::empty({farthest_ + last_ + 1}, at::TensorOptions().dtype(c10::ScalarType::Long));
+        for (std::int64_t i = 0; i < ids.numel(); ++i)
+            ids.mutable_data_ptr<std::int64_t>()[i] = t5_bucket(i - farthest_, both_directions, buckets, farthest_);
+        const Tensor bias = nn::take_home<E>(w, "relative_attention_bias.weight", {buckets, c.num_heads});
+        by_distance_ = bias.index_select(0, ids.to(bias.device())).t().contiguous();
+    }
+
+    /// For relative positions (n) int64 on the device -> (heads, n).
+    Tensor operator()(const Tensor& relative) const {
+        const auto ids = relative.options();
+        const Tensor near = at::where(relative < -farthest_, at::full({}, -farthest_, ids), relative);
+        return by_distance_.index_select(1, at::where(near > last_, at::full({}, last_, ids), near) + farthest_);
+    }
+
+    /// For `queries` positions from `first` on and the keys 0 to `keys` - 1 -> (1, heads, queries, keys).
+    Tensor operator()(std::int64_t first, std::int64_t queries, std::int64_t keys) const {
+        return (*this)(relative(first, queries, keys).view({-1})).view({1, -1, queries, keys});
+    }
+
+    /// Position of the key - position of the query, (queries, keys) int64 on the device.
+    [[nodiscard]] Tensor relative(std::int64_t first, std::int64_t queries, std::int64_t keys) const {
+        const auto ids = by_distance_.options().dtype(c10::ScalarType::Long);
+        return at::arange(keys, ids) - at::arange(first, first + queries, ids).unsqueeze(1);
+    }
+
+private:
+    std::int64_t farthest_, last_;  // beyond these distances, to the left and to the right, nothing changes
+    Tensor by_distance_;            // (heads, farthest_ + 1 + last_)
+};
+
+/// `bias` where `attend` (bool, broadcasts) is true, elsewhere the least number there is: a query that may attend to
+/// nothing attends to all alike, as in transformers.
+template <class E>
+Tensor t5_masked(const Tensor& bias, const Tensor& attend) {
+    constexpr auto type = E::precision::compute;
+    constexpr double least = type == c10::ScalarType::Half       ? -65504.0
+                             : type == c10::ScalarType::BFloat16 ? -0x1.FEp127
+                                                                 : -0x1.FFFFFEp127;
+    return at::where(attend, bias, at::full({}, least, bias.options()));
+}
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_T5_POSITION_BIAS_HPP
+// ---- silica/op/clamp.hpp
+#ifndef SILICA_SINGLE_OP_CLAMP_HPP
+#define SILICA_SINGLE_OP_CLAMP_HPP
+/// y = min(max(x, low), high).
+
+namespace silica::op {
+
+/// Elementwise; x and y have any equal shape. NaN stays NaN.
+struct Clamp {
+    static constexpr std::string_view name = "clamp";
+    using signature = Tensor(const Tensor& x, double low, double high);
+};
+static_assert(OpTag<Clamp>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_CLAMP_HPP
+// ---- silica/precision/fp32.hpp
+#ifndef SILICA_SINGLE_PRECISION_FP32_HPP
+#define SILICA_SINGLE_PRECISION_FP32_HPP
+/// IEEE single precision.
+
+namespace silica::precision {
+
+struct Fp32 {
+    static constexpr std::string_view name = "float32";
+    static constexpr c10::ScalarType storage = c10::ScalarType::Float, compute = c10::ScalarType::Float,
+                                     reduce = c10::ScalarType::Float;
+    static constexpr bool quantised = false;
+};
+static_assert(PrecisionPolicy<Fp32>);
+
+}  // namespace silica::precision
+#endif  // SILICA_SINGLE_PRECISION_FP32_HPP
+
+#include <type_traits>
+
+namespace silica::arch {
+
+/// The precision of the sums over the layers. In float16 these leave its range, so they, the norms and the last product
+/// of each feed-forward layer are in float32, as in transformers.
+template <class E>
+using T5Residual =
+    std::conditional_t<E::precision::compute == c10::ScalarType::Half, typename E::template with<precision::Fp32>, E>;
+template <class E>
+inline constexpr bool t5_widens = !std::is_same_v<T5Residual<E>, E>;
+
+/// x / sqrt(mean(x^2) + eps) * w, of the residual sum.
+template <class E>
+class T5Norm {
+public:
+    using Ops = typename nn::RmsNorm<T5Residual<E>>::Ops;
+
+    T5Norm(const T5Config& c, const Weights& w) : norm(w, c.d_model, c.layer_norm_epsilon) {}
+    Tensor operator()(const Tensor& x) const { return norm(x).to(E::precision::compute); }
+
+private:
+    nn::RmsNorm<T5Residual<E>> norm;
+};
+
+/// The last product of attention, added to the residual sum.
+template <class E>
+class T5AttentionOutput {
+public:
+    using Ops = union_of<typename nn::Linear<E>::Ops, OpList<op::Clamp>>;
+
+    T5AttentionOutput(const T5Config& c, const Weights& w) : output(w, c.num_heads * c.d_kv, c.d_model) {}
+
+    /// context (batch, heads, tokens, d_kv), x (batch, tokens, d_model). In float16 an infinity becomes the largest
+    /// number less 1000, as in transformers.
+    Tensor operator()(const Tensor& context, const Tensor& x) const {
+        const Tensor joined = context.transpose(1, 2).reshape({x.size(0), x.size(1), -1});
+        if constexpr (t5_widens<E>) {
+            constexpr double most = 65504 - 1000;
+            return x + run<op::Clamp, E>(output(joined), -most, most);
+        } else {
+            return output.add(joined, x);
+        }
+    }
+
+private:
+    nn::Linear<E> output;
+};
+
+/// Keys and values of one text, (batch, heads, tokens, d_kv) each.
+struct T5KeysValues {
+    Tensor keys, values;
+};
+
+/// (batch, tokens, parts * heads * d) -> part i of it, (batch, heads, tokens, d).
+inline Tensor t5_part(const Tensor& joined, std::int64_t parts, std::int64_t i, std::int64_t heads) {
+    return joined.view({joined.size(0), joined.size(1), parts, heads, -1}).select(2, i).transpose(1, 2);
+}
+
+/// x + SelfAttention(Norm(x)). There is no scale 1 / sqrt(d_kv): the weights have it.
+template <class E>
+class T5SelfAttention {
+public:
+    using Ops = union_of<typename T5Norm<E>::Ops, typename nn::Linear<E>::Ops, typename T5AttentionOutput<E>::Ops,
+                         OpList<op::Attention, op::DecodeAttention, op::StoreKv>>;
+
+    T5SelfAttention(const T5Config& c, const Weights& w)  // block.N.layer.0
+        : norm(c, w / "layer_norm"),
+          query_key_value({w / "SelfAttention.q", w / "SelfAttention.k", w / "SelfAttention.v"}, c.d_model,
+                          c.num_heads * c.d_kv),
+          output(c, w / "SelfAttention.o"),
+          heads(c.num_heads) {}
+
+    /// mask (batch or 1, heads, tokens, tokens), added to the scores.
+    Tensor operator()(const Tensor& x, const Tensor& mask) const {
+        const Tensor qkv = query_key_value(norm(x));
+        return output(run<op::Attention, E>(part(qkv, 0), part(qkv, 1), part(qkv, 2), mask, false, 1.0), x);
+    }
+
+    /// The same for tokens that follow those in the cache: `length` tokens with the new ones, which go to `slots`.
+    Tensor operator()(const Tensor& x, const Tensor& mask, nn::KvCache& cache, const Tensor& slots,
+                      std::int64_t length) const {
+        const Tensor qkv = query_key_value(norm(x));
+        run<op::StoreKv, E>(InOut<Tensor>{cache.keys}, InOut<Tensor>{cache.values}, part(qkv, 1), part(qkv, 2), slots);
+        return output(run<op::Attention, E>(part(qkv, 0), cache.keys.narrow(2, 0, length),
+                                            cache.values.narrow(2, 0, length), mask, false, 1.0),
+                      x);
+    }
+
+    /// The same for one token; mask (batch or 1, heads, 1, capacity).
+    Tensor step(const Tensor& x, const Tensor& mask, nn::KvCache& cache, const nn::KvSlots& slots) const {
+        const Tensor qkv = query_key_value(norm(x));
+        run<op::StoreKv, E>(InOut<Tensor>{cache.keys}, InOut<Tensor>{cache.values}, part(qkv, 1), part(qkv, 2),
+                            slots.next());
+        return output(run<op::DecodeAttention, E>(part(qkv, 0), cache.keys, cache.values, slots.filled(),
+                                                  std::optional(mask), 1.0),
+                      x);
+    }
+
+private:
+    [[nodiscard]] Tensor part(const Tensor& qkv, std::int64_t i) const { return t5_part(qkv, 3, i, heads); }
+
+    T5Norm<E> norm;
+    nn::Linear<E> query_key_value;
+    T5AttentionOutput<E> output;
+    std::int64_t heads;
+};
+
+/// x + CrossAttention(Norm(x), encoder): keys and values are those of the encoder's output, without positions.
+template <class E>
+class T5CrossAttention {
+public:
+    using Ops = union_of<typename T5Norm<E>::Ops, typename nn::Linear<E>::Ops, typename T5AttentionOutput<E>::Ops,
+                         OpList<op::Attention, op::DecodeAttention>>;
+
+    T5CrossAttention(const T5Config& c, const Weights& w)  // decoder.block.N.layer.1
+        : norm(c, w / "layer_norm"),
+          query(w / "EncDecAttention.q", c.d_model, c.num_heads * c.d_kv),
+          key_value({w / "EncDecAttention.k", w / "EncDecAttention.v"}, c.d_model, c.num_heads * c.d_kv),
+          output(c, w / "EncDecAttention.o"),
+          heads(c.num_heads) {}
+
+    /// What all tokens of the decoder attend to.
+    [[nodiscard]] T5KeysValues keys_values(const Tensor& encoder) const {
+        const Tensor both = key_value(encoder);
+        return {t5_part(both, 2, 0, heads).contiguous(), t5_part(both, 2, 1, heads).contiguous()};
+    }
+
+    /// mask (batch, 1, 1, encoder tokens), added to the scores.
+    Tensor operator()(const Tensor& x, const T5KeysValues& kv, const std::optional<Tensor>& mask) const {
+        const Tensor q = t5_part(query(norm(x)), 1, 0, heads);
+        return output(run<op::Attention, E>(q, kv.keys, kv.values, mask, false, 1.0), x);
+    }
+
+    /// The same for one token; `filled` (1) int64 on the device: the encoder's tokens.
+    Tensor step(const Tensor& x, const T5KeysValues& kv, const Tensor& filled,
+                const std::optional<Tensor>& mask) const {
+        const Tensor q = t5_part(query(norm(x)), 1, 0, heads);
+        return output(run<op::DecodeAttention, E>(q, kv.keys, kv.values, filled, mask, 1.0), x);
+    }
+
+private:
+    T5Norm<E> norm;
+    nn::Linear<E> query, key_value;
+    T5AttentionOutput<E> output;
+    std::int64_t heads;
+};
+
+/// x + W_o act(W_i Norm(x)), or gated: x + W_o (act(W_0 h) * (W_1 h)), h = Norm(x). Shazeer 2020, equation 6.
+template <class E>
+class T5FeedForward {
+public:
+    using Ops = union_of<typename T5Norm<E>::Ops, typename nn::Linear<E>::GatedOps>;
+
+    T5FeedForward(const T5Config& c, const Weights& w)  // the last layer of a block
+        : norm(c, w / "layer_norm"),
+          input(c.gated() ? nn::Linear<E>({w / "DenseReluDense.wi_0", w / "DenseReluDense.wi_1"}, c.d_model, c.d_ff)
+                          : nn::Linear<E>(w / "DenseReluDense.wi", c.d_model, c.d_ff)),
+          output(w / "DenseReluDense.wo", c.d_ff, c.d_model),
+          act(c.activation().value()),
+          gated(c.gated()) {}
+
+    Tensor operator()(const Tensor& x) const {
+        const Tensor h = norm(x);
+        const Tensor inner = gated ? input.gated(h, act) : input(h, act);
+        return output.add(inner.to(T5Residual<E>::precision::compute), x);
+    }
+
+private:
+    T5Norm<E> norm;
+    nn::Linear<E> input;
+    nn::Linear<T5Residual<E>> output;
+    Activation act;
+    bool gated;
+};
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_T5_LAYERS_HPP
+
+#include <range/v3/numeric/accumulate.hpp>
+#include <range/v3/range/conversion.hpp>
+#include <range/v3/view/iota.hpp>
+#include <range/v3/view/transform.hpp>
+
+#include <string>
+#include <vector>
+
+namespace silica::arch {
+
+/// The word vectors: one matrix for encoder, decoder and scores, under any of its names; what the file holds apart and
+/// different stays apart.
+template <class E>
+class T5Words {
+public:
+    /// `w` is the root.
+    T5Words(const T5Config& c, const Weights& w) : weights(w), shape{c.vocab_size, c.d_model} {
+        for (const auto* other : {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight"})
+            if (!w.has(name) && w.has(other)) name = other;
+        table = nn::take<op::Embedding, E>(w, name, shape);
+    }
+
+    /// Those of "encoder.embed_tokens" or "decoder.embed_tokens".
+    [[nodiscard]] nn::Embedding<E> embedding(const std::string& place) const {
+        return nn::Embedding<E>(own<op::Embedding>(place).value_or(table));
+    }
+
+    /// Scores of all words: x W^T.
+    [[nodiscard]] nn::Linear<E> scores() const {
+        if (auto other = own<op::Linear>("lm_head")) return nn::Linear<E>::packed(std::move(*other), std::nullopt);
+        return {table, std::nullopt};
+    }
+
+private:
+    /// What the file holds at `place` and nowhere else.
+    template <class Op>
+    [[nodiscard]] std::optional<Tensor> own(const std::string& place) const {
+        const std::string own_name = place + ".weight";
+        if (own_name == name || !weights.has(own_name) || weights.same_bytes(own_name, name)) return std::nullopt;
+        Tensor other = nn::take<Op, E>(weights, own_name, shape);
+        if (other.device() == table.device() && other.equal(table)) return std::nullopt;
+        return other;
+    }
+
+    Weights weights;
+    std::vector<std::int64_t> shape;
+    std::string name = "shared.weight";
+    Tensor table;
+};
+
+/// h = x + SelfAttention(Norm(x)), y = h + FeedForward(Norm(h)).
+template <class E>
+struct T5EncoderBlock {
+    using Ops = union_of<typename T5SelfAttention<E>::Ops, typename T5FeedForward<E>::Ops>;
+
+    T5EncoderBlock(const T5Config& c, const Weights& w)  // encoder.block.N
+        : self_attention(c, w / "layer.0"), feed_forward(c, w / "layer.1") {}
+
+    Tensor operator()(const Tensor& x, const Tensor& mask) const { return feed_forward(self_attention(x, mask)); }
+
+    T5SelfAttention<E> self_attention;
+    T5FeedForward<E> feed_forward;
+};
+
+template <class E>
+class T5Encoder {
+public:
+    using Ops = union_of<typename nn::Embedding<E>::Ops, typename T5EncoderBlock<E>::Ops, typename T5Norm<E>::Ops>;
+
+    T5Encoder(const T5Config& c, const Weights& w, const T5Words<E>& words)  // encoder
+        : embed_tokens(words.embedding("encoder.embed_tokens")),
+          position_bias(c, w / "block.0.layer.0.SelfAttention", true),
+          blocks(ranges::views::iota(std::int64_t{0}, c.num_layers) |
+                 ranges::views::transform([&](auto n) { return T5EncoderBlock<E>(c, w / "block" / n); }) |
+                 ranges::to<std::vector>()),
+          norm(c, w / "final_layer_norm") {}
+
+    /// ids and mask (batch, tokens) -> (batch, tokens, d_model).
+    Tensor operator()(const Tensor& ids, const std::optional<Tensor>& attention_mask) const {
+        Tensor mask = position_bias(0, ids.size(1), ids.size(1));
+        if (attention_mask) mask = t5_masked<E>(mask, attention_mask->unsqueeze(1).unsqueeze(1));
+        const Tensor x = embed_tokens(ids).to(T5Residual<E>::precision::compute);
+        return norm(ranges::accumulate(blocks, x, [&](const Tensor& h, const auto& block) { return block(h, mask); }));
+    }
+
+private:
+    nn::Embedding<E> embed_tokens;
+    T5PositionBias<E> position_bias;
+    std::vector<T5EncoderBlock<E>> blocks;
+    T5Norm<E> norm;
+};
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_T5_ENCODER_HPP
+// ---- silica/arch/t5/state.hpp
+#ifndef SILICA_SINGLE_ARCH_T5_STATE_HPP
+#define SILICA_SINGLE_ARCH_T5_STATE_HPP
+/// What T5's decoder keeps of a text while it generates.
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace silica::arch {
+
+/// Caches of `batch` rows: keys and values of the decoder's own tokens, in slots, and of the encoder's output, which
+/// the first prefill sets. Everything on the device keeps its shape and place from then on.
+class T5State {
+public:
+    /// Caches in `options`, on the device. `position_bias` for the relative positions 1 - capacity to capacity - 1,
+    /// (heads, 2 capacity - 1).
+    T5State(std::int64_t batch, std::int64_t capacity, const T5Config& c, Tensor position_bias,
+            at::TensorOptions options)
+        : slots(batch, capacity, options.device()),
+          bias_by_distance_(std::move(position_bias)),
+          all_(at::arange(capacity, options.dtype(c10::ScalarType::Long))),
+          batch_(batch) {
+        for (std::int64_t n = 0; n < c.decoder_layers(); ++n)
+            caches.emplace_back(batch, c.num_heads, capacity, c.d_kv, options);
+    }
+
+    /// Tokens of the decoder taken so far, padding included.
+    [[nodiscard]] std::int64_t length() const noexcept { return length_; }
+    [[nodiscard]] std::int64_t capacity() const noexcept { return slots.capacity(); }
+    [[nodiscard]] std::int64_t batch() const noexcept { return batch_; }
+    /// Bytes of all caches.
+    [[nodiscard]] std::uint64_t bytes() const {
+        std::uint64_t sum = 0;
+        for (const auto& cache : caches) sum += static_cast<std::uint64_t>(cache.bytes());
+        for (const auto& kv : encoder) sum += static_cast<std::uint64_t>(kv.keys.nbytes() + kv.values.nbytes());
+        return sum;
+    }
+    /// Every step of a kind does the same to the same tensors, so that a graph can replay it.
+    [[nodiscard]] bool replays() const noexcept { return true; }
+    /// Steps with a mask are of another kind, and those after an encoder's output of another shape.
+    [[nodiscard]] std::int64_t step_kind() const { return 2 * shapes_ + (slots.masked() ? 1 : 0); }
+    /// Forgets all tokens; the tensors stay.
+    void clear() {
+        slots.clear();
+        length_ = 0;
+    }
+    /// Puts what comes from an encoder's output where the last one's is, if it has its shape.
+    void take(Tensor& to, const Tensor& from) {
+        if (to.defined() && to.sizes() == from.sizes())
+            to.copy_(from);
+        else
+            to = from, ++shapes_;
+    }
+    /// There is no mask of the encoder's tokens.
+    void unmask_encoder() {
+        if (encoder_mask) encoder_mask.reset(), ++shapes_;
+    }
+
+    /// Row i becomes what row `rows[i]` was: for beam search.
+    void reorder(const Tensor& rows) {
+        for (auto& cache : caches) cache.reorder(rows);
+        for (auto& kv : encoder) {
+            kv.keys.copy_(kv.keys.index_select(0, rows));
+            kv.values.copy_(kv.values.index_select(0, rows));
+        }
+        if (encoder_mask) encoder_mask->copy_(encoder_mask->index_select(0, rows));
+        slots.reorder(rows);
+    }
+
+    /// What the host counts, after `tokens` more.
+    void advance(std::int64_t tokens) { length_ += tokens; }
+
+    /// The position bias of the last token that is filled, for every slot: (1, heads, 1, capacity).
+    [[nodiscard]] Tensor step_bias() const {
+        return bias_by_distance_.index_select(1, all_ + (capacity() - slots.filled())).unsqueeze(1).unsqueeze(0);
+    }
+
+    nn::KvSlots slots;
+    std::vector<nn::KvCache> caches;    ///< of each layer
+    std::vector<T5KeysValues> encoder;  ///< of each layer; empty before the first prefill
+    Tensor encoder_filled;              ///< (1) int64: the encoder's tokens
+    std::optional<Tensor>
+        encoder_mask;  ///< (batch, 1, 1, encoder tokens), added to the scores; absent: all attended to
+
+private:
+    Tensor bias_by_distance_, all_;
+    std::int64_t batch_, length_ = 0, shapes_ = 0;
+};
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_T5_STATE_HPP
+
+#include <string>
+#include <vector>
+
+namespace silica::arch {
+
+/// h = x + SelfAttention(Norm(x)), g = h + CrossAttention(Norm(h), encoder), y = g + FeedForward(Norm(g)).
+template <class E>
+struct T5DecoderBlock {
+    using Ops =
+        union_of<typename T5SelfAttention<E>::Ops, typename T5CrossAttention<E>::Ops, typename T5FeedForward<E>::Ops>;
+
+    T5DecoderBlock(const T5Config& c, const Weights& w)  // decoder.block.N
+        : self_attention(c, w / "layer.0"), cross_attention(c, w / "layer.1"), feed_forward(c, w / "layer.2") {}
+
+    T5SelfAttention<E> self_attention;
+    T5CrossAttention<E> cross_attention;
+    T5FeedForward<E> feed_forward;
+};
+
+template <class E>
+class T5Decoder {
+public:
+    using Ops = union_of<typename nn::Embedding<E>::Ops, typename T5DecoderBlock<E>::Ops, typename T5Norm<E>::Ops>;
+
+    T5Decoder(const T5Config& c, const Weights& w, const T5Words<E>& words)  // decoder
+        : embed_tokens(words.embedding("decoder.embed_tokens")),
+          position_bias(c, w / "block.0.layer.0.SelfAttention", false),
+          blocks(ranges::views::iota(std::int64_t{0}, c.decoder_layers()) |
+                 ranges::views::transform([&](auto n) { return T5DecoderBlock<E>(c, w / "block" / n); }) |
+                 ranges::to<std::vector>()),
+          norm(c, w / "final_layer_norm"),
+          config(c),
+          home(w.home()) {}
+
+    [[nodiscard]] T5State make_state(std::int64_t batch, std::int64_t capacity) const {
+        const auto options = at::TensorOptions().dtype(E::precision::compute).device(home);
+        const Tensor distances = at::arange(1 - capacity, capacity, options.dtype(c10::ScalarType::Long));
+        return {batch, capacity, config, position_bias(distances), options};
+    }
+
+    /// InputError where the state has no room for `tokens` more of `batch` rows.
+    static void check_room(std::int64_t batch, std::int64_t tokens, const T5State& state) {
+        if (batch != state.batch()) {
+            throw InputError("The inputs have " + std::to_string(batch) + " rows, the state was made for " +
+                                 std::to_string(state.batch()) + ".",
+                             "make a state for as many rows.");
+        }
+        if (state.length() + tokens > state.capacity()) {
+            throw InputError("The decoder's tokens need " + std::to_string(state.length() + tokens) +
+                                 " places, the state has " + std::to_string(state.capacity()) + ".",
+                             "make a state of a larger capacity, or give fewer decoder_input_ids.");
+        }
+    }
+
+    /// Keys and values of the encoder's output (batch, tokens, d_model), once for all that follows.
+    void attend_to(const Tensor& encoded, const std::optional<Tensor>& attention_mask, T5State& state) const {
+        state.encoder.resize(blocks.size());
+        for (std::size_t n = 0; n < blocks.size(); ++n) {
+            const auto kv = blocks[n].cross_attention.keys_values(encoded);
+            state.take(state.encoder[n].keys, kv.keys);
+            state.take(state.encoder[n].values, kv.values);
+        }
+        state.take(state.encoder_filled,
+                   at::full({1}, encoded.size(1), encoded.options().dtype(c10::ScalarType::Long)));
+        if (!attention_mask) return state.unmask_encoder();
+        const Tensor attend = attention_mask->unsqueeze(1).unsqueeze(1);
+        if (!state.encoder_mask) state.encoder_mask.emplace();
+        state.take(*state.encoder_mask, t5_masked<E>(at::zeros(attend.sizes(), encoded.options()), attend));
+    }
+
+    /// The next tokens of a text, ids and mask (batch, tokens) -> (batch, tokens, d_model).
+    Tensor operator()(const Tensor& ids, const std::optional<Tensor>& attention_mask, T5State& state) const {
+        const auto before = state.length(), tokens = ids.size(1), length = before + tokens;
+        const Tensor slots = state.slots.of_new(before, tokens);
+        state.slots.stored(before, tokens, attention_mask);
+        Tensor attend = position_bias.relative(before, tokens, length) <= 0;  // to no one who comes later
+        if (const auto kept = state.slots.attend()) attend = attend & kept->narrow(3, 0, length);
+        const Tensor mask = t5_masked<E>(position_bias(before, tokens, length), attend);
+        return through(
+            ids,
+            [&](const Tensor& x, const auto& block, std::size_t n) {
+                const Tensor h = block.self_attention(x, mask, state.caches[n], slots, length);
+                return block.cross_attention(h, state.encoder[n], state.encoder_mask);
+            },
+            state, tokens);
+    }
+
+    /// One token per row, ids (batch) -> (batch, 1, d_model).
+    Tensor step(const Tensor& ids, T5State& state) const {
+        if (state.length() == 0) throw InputError("The state has no text of the encoder.", "call prefill first.");
+        state.slots.begin_step();
+        Tensor mask = state.step_bias();
+        if (const auto kept = state.slots.attend()) mask = t5_masked<E>(mask, *kept);
+        const Tensor y = through(
+            ids.unsqueeze(1),
+            [&](const Tensor& x, const auto& block, std::size_t n) {
+                const Tensor h = block.self_attention.step(x, mask, state.caches[n], state.slots);
+                return block.cross_attention.step(h, state.encoder[n], state.encoder_filled, state.encoder_mask);
+            },
+            state, 1);
+        state.slots.end_step();
+        return y;
+    }
+
+private:
+    /// Embedding, blocks with `attention(x, block, n)`, and the last norm.
+    template <class F>
+    Tensor through(const Tensor& ids, F&& attention, T5State& state, std::int64_t tokens) const {
+        Tensor x = embed_tokens(ids).to(T5Residual<E>::precision::compute);
+        for (std::size_t n = 0; n < blocks.size(); ++n) x = blocks[n].feed_forward(attention(x, blocks[n], n));
+        state.advance(tokens);
+        return norm(x);
+    }
+
+    nn::Embedding<E> embed_tokens;
+    T5PositionBias<E> position_bias;
+    std::vector<T5DecoderBlock<E>> blocks;
+    T5Norm<E> norm;
+    T5Config config;
+    c10::Device home;
+};
+
+/// Encoder and decoder with their word vectors: what T5 and its language model stand on.
+template <class E>
+class T5Body {
+public:
+    using Ops = union_of<typename T5Encoder<E>::Ops, typename T5Decoder<E>::Ops>;
+
+    /// `w` is the root.
+    T5Body(const T5Config& c, const Weights& w, const T5Words<E>& words)
+        : encoder(c, w / "encoder", words), decoder(c, w / "decoder", words) {}
+
+    struct Hidden {
+        Tensor decoder, encoder;  ///< (batch, decoder tokens, d_model), (batch, tokens, d_model)
+    };
+
+    /// Inputs with decoder_input_ids.
+    Hidden operator()(const T5Inputs& in) const {
+        T5State state = decoder.make_state(in.input_ids.size(0), in.decoder_input_ids->size(1));
+        return (*this)(in, state);
+    }
+
+    /// The same into a state: the encoder runs before the first piece only.
+    Hidden operator()(const T5Inputs& in, T5State& state) const {
+        T5Decoder<E>::check_room(in.decoder_input_ids->size(0), in.decoder_input_ids->size(1), state);
+        Hidden h;
+        if (state.length() == 0) {
+            h.encoder = encoder(in.input_ids, in.attention_mask);
+            decoder.attend_to(h.encoder, in.attention_mask, state);
+        }
+        h.decoder = decoder(*in.decoder_input_ids, in.decoder_attention_mask, state);
+        return h;
+    }
+
+    T5Encoder<E> encoder;
+    T5Decoder<E> decoder;
+};
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_T5_DECODER_HPP
+
+#include <cmath>
+
+namespace silica::arch {
+
+struct T5EncoderOutputs {
+    Tensor last_hidden_state;  ///< (batch, tokens, d_model)
+};
+
+/// The encoder by itself; opens a checkpoint of any head.
+struct T5EncoderModel : T5EncoderFamily {
+    static constexpr std::string_view name = "T5EncoderModel";
+    using Outputs = T5EncoderOutputs;
+
+    template <class E>
+    class Network {
+    public:
+        using Ops = typename T5Encoder<E>::Ops;
+
+        Network(const Config& c, const Weights& w) : encoder(c, w / "encoder", T5Words<E>(c, w)) {}
+
+        Outputs operator()(const Inputs& in) const { return {encoder(in.input_ids, in.attention_mask)}; }
+
+    private:
+        T5Encoder<E> encoder;
+    };
+};
+
+struct T5Outputs {
+    Tensor last_hidden_state;          ///< (batch, decoder tokens, d_model)
+    Tensor encoder_last_hidden_state;  ///< (batch, tokens, d_model)
+};
+
+/// Encoder and decoder without a head.
+struct T5 : T5Family {
+    static constexpr std::string_view name = "T5Model";
+    using Outputs = T5Outputs;
+
+    template <class E>
+    class Network {
+    public:
+        using Ops = typename T5Body<E>::Ops;
+
+        Network(const Config& c, const Weights& w) : body(c, w, T5Words<E>(c, w)) {}
+
+        Outputs operator()(const Inputs& in) const {
+            const auto h = body(in);
+            return {h.decoder, h.encoder};
+        }
+
+    private:
+        T5Body<E> body;
+    };
+};
+
+struct T5LmOutputs {
+    Tensor logits;                     ///< (batch, decoder tokens, vocabulary): of the token that follows
+    Tensor encoder_last_hidden_state;  ///< (batch, tokens, d_model)
+};
+
+/// Which token follows, given the encoder's text and the tokens before. Section 2.1 of the paper.
+struct T5ForConditionalGeneration : T5Family {
+    static constexpr std::string_view name = "T5ForConditionalGeneration";
+    static constexpr bool encoder_decoder = true;
+    using Outputs = T5LmOutputs;
+
+    template <class E>
+    class Network {
+    public:
+        using Ops = union_of<typename T5Body<E>::Ops, typename nn::Linear<E>::Ops>;
+        using State = T5State;
+
+        Network(const Config& c, const Weights& w) : Network(c, w, T5Words<E>(c, w)) {}
+
+        Outputs operator()(const Inputs& in) const {
+            const auto h = body(in);
+            return {scores(h.decoder), h.encoder};
+        }
+
+        [[nodiscard]] State make_state(std::int64_t batch, std::int64_t capacity) const {
+            return body.decoder.make_state(batch, capacity);
+        }
+        /// The encoder's text and the first tokens of the decoder; after that, only more tokens of the decoder.
+        [[nodiscard]] Tensor prefill(const Inputs& in, State& state) const {
+            return scores(body(in, state).decoder.select(1, in.decoder_input_ids->size(1) - 1));
+        }
+        [[nodiscard]] Tensor step(const Tensor& ids, State& state) const {
+            return scores(body.decoder.step(ids, state).squeeze(1));
+        }
+
+    private:
+        Network(const Config& c, const Weights& w, const T5Words<E>& words)
+            : body(c, w, words), lm_head(words.scores()), scale(c.scales_outputs() ? std::pow(c.d_model, -0.5) : 1) {}
+
+        [[nodiscard]] Tensor scores(const Tensor& h) const { return lm_head(scale == 1 ? h : h * scale); }
+
+        T5Body<E> body;
+        nn::Linear<E> lm_head;
+        double scale;
+    };
+};
+
+}  // namespace silica::arch
+
+BOOST_HANA_ADAPT_STRUCT(silica::arch::T5EncoderOutputs, last_hidden_state);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::T5Outputs, last_hidden_state, encoder_last_hidden_state);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::T5LmOutputs, logits, encoder_last_hidden_state);
+
+namespace silica {
+
+static_assert(Architecture<arch::T5EncoderModel> && Architecture<arch::T5> &&
+              Architecture<arch::T5ForConditionalGeneration>);
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_ARCH_T5_HPP
 // ---- silica/checkpoint/checkpoint.hpp
 #ifndef SILICA_SINGLE_CHECKPOINT_CHECKPOINT_HPP
 #define SILICA_SINGLE_CHECKPOINT_CHECKPOINT_HPP
@@ -5557,6 +8027,145 @@ inline ProcessMemory process_memory() {
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_CORE_MEMORY_HPP
+// ---- silica/core/parallel.hpp
+#ifndef SILICA_SINGLE_CORE_PARALLEL_HPP
+#define SILICA_SINGLE_CORE_PARALLEL_HPP
+/// parallel_for: a range of work over the threads of this process.
+///
+/// LibTorch's own at::parallel_for is serial in a file that is compiled without OpenMP. There a pool of our own serves,
+/// with as many threads.
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace silica {
+namespace detail {
+
+/// Threads that wait for work. One caller at a time has them; another one meanwhile works alone.
+class ThreadPool {
+public:
+    ThreadPool() = default;
+    ThreadPool(const ThreadPool&) = delete;
+    ThreadPool& operator=(const ThreadPool&) = delete;
+    ~ThreadPool() { resize(0); }
+
+    /// The pool of this process.
+    static ThreadPool& instance() {
+        static ThreadPool pool;
+        return pool;
+    }
+
+    /// True inside a task.
+    static bool& inside() {
+        thread_local bool flag = false;
+        return flag;
+    }
+
+    /// task(i) for i in [0, count), on up to `threads` threads. The first exception of a task is thrown here.
+    template <class Task>
+    void run(std::int64_t count, int threads, const Task& task) {
+        const std::unique_lock busy(mutex_, std::try_to_lock);
+        if (!busy) {
+            for (std::int64_t i = 0; i < count; ++i) task(i);
+            return;
+        }
+        resize(static_cast<std::size_t>(threads - 1));
+        call_ = [](const void* self, std::int64_t i) { (*static_cast<const Task*>(self))(i); };
+        task_ = &task;
+        count_ = count;
+        failure_ = nullptr;
+        failed_.clear();
+        next_.store(0, std::memory_order_relaxed);
+        pending_.store(workers_.size(), std::memory_order_relaxed);
+        epoch_.fetch_add(1, std::memory_order_release);
+        epoch_.notify_all();
+        work();
+        for (std::size_t left = pending_.load(std::memory_order_acquire); left != 0;
+             left = pending_.load(std::memory_order_acquire)) {
+            pending_.wait(left, std::memory_order_acquire);
+        }
+        if (failure_) std::rethrow_exception(failure_);
+    }
+
+private:
+    void work() {
+        inside() = true;
+        for (std::int64_t i = next_.fetch_add(1); i < count_; i = next_.fetch_add(1)) {
+            try {
+                call_(task_, i);
+            } catch (...) {
+                if (!failed_.test_and_set()) failure_ = std::current_exception();
+            }
+        }
+        inside() = false;
+    }
+
+    void resize(std::size_t workers) {
+        if (workers == workers_.size()) return;
+        stop_ = true;
+        epoch_.fetch_add(1, std::memory_order_release);
+        epoch_.notify_all();
+        for (std::thread& t : workers_) t.join();
+        workers_.clear();
+        stop_ = false;
+        for (std::size_t i = 0; i < workers; ++i) {
+            workers_.emplace_back([this, seen = epoch_.load()]() mutable {
+                for (;;) {
+                    epoch_.wait(seen, std::memory_order_acquire);
+                    seen = epoch_.load(std::memory_order_acquire);
+                    if (stop_) return;
+                    work();
+                    if (pending_.fetch_sub(1, std::memory_order_acq_rel) == 1) pending_.notify_one();
+                }
+            });
+        }
+    }
+
+    std::mutex mutex_;
+    std::vector<std::thread> workers_;
+    std::atomic<std::uint32_t> epoch_{0};
+    std::atomic<std::size_t> pending_{0};
+    std::atomic<std::int64_t> next_{0};
+    std::int64_t count_ = 0;
+    void (*call_)(const void*, std::int64_t) = nullptr;
+    const void* task_ = nullptr;
+    std::atomic_flag failed_ = ATOMIC_FLAG_INIT;
+    std::exception_ptr failure_;
+    bool stop_ = false;
+};
+
+}  // namespace detail
+
+/// Calls f(first, last) on disjoint pieces that make up [begin, end), at most one for each of at::get_num_threads()
+/// threads and for each `grain` of the range. A range no longer than `grain`, and a call from inside a parallel region
+/// (this one's or OpenMP's), is one call on this thread. The first exception of `f` is thrown here.
+template <class F>
+void parallel_for(std::int64_t begin, std::int64_t end, std::int64_t grain, const F& f) {
+    if (begin >= end) return;
+    const std::int64_t count = end - begin, least = std::max<std::int64_t>(1, grain);
+    if (count <= least) return f(begin, end);
+#ifdef _OPENMP
+    at::parallel_for(begin, end, least, f);
+#else
+    const int threads = at::get_num_threads();
+    if (threads == 1 || detail::ThreadPool::inside() || at::in_parallel_region()) return f(begin, end);
+    const std::int64_t pieces = std::min<std::int64_t>(threads, (count + least - 1) / least);
+    const std::int64_t piece = (count + pieces - 1) / pieces;
+    detail::ThreadPool::instance().run(pieces, threads, [&](std::int64_t i) {
+        if (begin + i * piece < end) f(begin + i * piece, std::min(end, begin + (i + 1) * piece));
+    });
+#endif
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_PARALLEL_HPP
 // ---- silica/device/aten/activate.hpp
 #ifndef SILICA_SINGLE_DEVICE_ATEN_ACTIVATE_HPP
 #define SILICA_SINGLE_DEVICE_ATEN_ACTIVATE_HPP
@@ -5616,6 +8225,38 @@ struct Activate {
 
 }  // namespace silica::device::aten
 #endif  // SILICA_SINGLE_DEVICE_ATEN_ACTIVATE_HPP
+// ---- silica/device/aten/argmax.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_ARGMAX_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_ARGMAX_HPP
+/// The index of the largest value by ATen.
+
+// ---- silica/op/argmax.hpp
+#ifndef SILICA_SINGLE_OP_ARGMAX_HPP
+#define SILICA_SINGLE_OP_ARGMAX_HPP
+/// The index of the largest value of each row: greedy decoding.
+
+namespace silica::op {
+
+/// x (rows, n) -> (rows) int64, the first index where several are largest.
+struct Argmax {
+    static constexpr std::string_view name = "argmax";
+    using signature = Tensor(const Tensor& x);
+};
+static_assert(OpTag<Argmax>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_ARGMAX_HPP
+
+#include <ATen/ops/argmax.h>
+
+namespace silica::device::aten {
+
+struct Argmax {
+    static Tensor run(const Tensor& x) { return at::argmax(x, -1); }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_ARGMAX_HPP
 // ---- silica/device/aten/attention.hpp
 #ifndef SILICA_SINGLE_DEVICE_ATEN_ATTENTION_HPP
 #define SILICA_SINGLE_DEVICE_ATEN_ATTENTION_HPP
@@ -5628,12 +8269,57 @@ namespace silica::device::aten {
 struct Attention {
     static Tensor run(const Tensor& q, const Tensor& k, const Tensor& v, const std::optional<Tensor>& mask, bool causal,
                       double scale) {
-        return at::scaled_dot_product_attention(q, k, v, mask, /*dropout_p=*/0.0, causal, scale);
+        return at::scaled_dot_product_attention(q, k, v, mask, /*dropout_p=*/0.0, causal, scale,
+                                                /*enable_gqa=*/q.size(1) != k.size(1));
     }
 };
 
 }  // namespace silica::device::aten
 #endif  // SILICA_SINGLE_DEVICE_ATEN_ATTENTION_HPP
+// ---- silica/device/aten/clamp.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_CLAMP_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_CLAMP_HPP
+/// Clamp by ATen.
+
+#include <ATen/ops/clamp.h>
+
+namespace silica::device::aten {
+
+struct Clamp {
+    static Tensor run(const Tensor& x, double low, double high) { return at::clamp(x, low, high); }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_CLAMP_HPP
+// ---- silica/device/aten/decode_attention.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_DECODE_ATTENTION_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_DECODE_ATTENTION_HPP
+/// Attention to a cache by ATen, over its whole capacity: shapes stay the same from step to step.
+
+#include <ATen/ops/scaled_dot_product_attention.h>
+#include <limits>
+
+namespace silica::device::aten {
+
+struct DecodeAttention {
+    static Tensor run(const Tensor& q, const Tensor& keys, const Tensor& values, const Tensor& filled,
+                      const std::optional<Tensor>& mask, double scale) {
+        return at::scaled_dot_product_attention(q, keys, values, mask_of(keys, filled, mask), /*dropout_p=*/0.0,
+                                                /*is_causal=*/false, scale,
+                                                /*enable_gqa=*/q.size(1) != keys.size(1));
+    }
+
+    /// `mask`, and nothing beyond the filled slots.
+    static Tensor mask_of(const Tensor& keys, const Tensor& filled, const std::optional<Tensor>& mask) {
+        const Tensor there = (at::arange(keys.size(2), filled.options()) < filled).view({1, 1, 1, -1});
+        if (!mask) return there;
+        if (mask->scalar_type() == at::kBool) return there.logical_and(*mask);
+        return at::where(there, *mask, -std::numeric_limits<float>::infinity()).to(mask->scalar_type());
+    }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_DECODE_ATTENTION_HPP
 // ---- silica/device/aten/embedding.hpp
 #ifndef SILICA_SINGLE_DEVICE_ATEN_EMBEDDING_HPP
 #define SILICA_SINGLE_DEVICE_ATEN_EMBEDDING_HPP
@@ -5785,6 +8471,62 @@ private:
 
 }  // namespace silica::device::aten
 #endif  // SILICA_SINGLE_DEVICE_ATEN_POOL_HPP
+// ---- silica/device/aten/rms_norm.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_RMS_NORM_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_RMS_NORM_HPP
+/// RMS norm in ATen's terms, the mean in float32.
+
+#include <ATen/ops/mean.h>
+#include <ATen/ops/rsqrt.h>
+
+namespace silica::device::aten {
+
+struct RmsNorm {
+    static Tensor run(const Tensor& x, const Tensor& weight, double eps) {
+        const Tensor h = x.to(at::kFloat);
+        return weight * (h * at::rsqrt(at::mean(h * h, {-1}, /*keepdim=*/true) + eps)).to(x.scalar_type());
+    }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_RMS_NORM_HPP
+// ---- silica/device/aten/rotary.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_ROTARY_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_ROTARY_HPP
+/// Rotary embedding in plain tensor code.
+
+namespace silica::device::aten {
+
+struct Rotary {
+    static Tensor run(const Tensor& x, const Tensor& cos, const Tensor& sin) {
+        const auto half = x.size(-1) / 2;
+        const Tensor a = x.narrow(-1, 0, half), b = x.narrow(-1, half, half), c = cos.unsqueeze(1), s = sin.unsqueeze(1);
+        return at::cat({a * c - b * s, b * c + a * s}, -1);
+    }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_ROTARY_HPP
+// ---- silica/device/aten/store_kv.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_STORE_KV_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_STORE_KV_HPP
+/// Writing to a cache by ATen's index_copy_.
+
+#include <ATen/ops/index_copy.h>
+
+namespace silica::device::aten {
+
+struct StoreKv {
+    static op::Written run(InOut<Tensor> keys, InOut<Tensor> values, const Tensor& k, const Tensor& v,
+                           const Tensor& slots) {
+        keys.value.index_copy_(2, slots, k);
+        values.value.index_copy_(2, slots, v);
+        return {};
+    }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_STORE_KV_HPP
 // ---- silica/device/cpu.hpp
 #ifndef SILICA_SINGLE_DEVICE_CPU_HPP
 #define SILICA_SINGLE_DEVICE_CPU_HPP
@@ -5824,23 +8566,6 @@ static_assert(PrecisionPolicy<Fp16>);
 
 }  // namespace silica::precision
 #endif  // SILICA_SINGLE_PRECISION_FP16_HPP
-// ---- silica/precision/fp32.hpp
-#ifndef SILICA_SINGLE_PRECISION_FP32_HPP
-#define SILICA_SINGLE_PRECISION_FP32_HPP
-/// IEEE single precision.
-
-namespace silica::precision {
-
-struct Fp32 {
-    static constexpr std::string_view name = "float32";
-    static constexpr c10::ScalarType storage = c10::ScalarType::Float, compute = c10::ScalarType::Float,
-                                     reduce = c10::ScalarType::Float;
-    static constexpr bool quantised = false;
-};
-static_assert(PrecisionPolicy<Fp32>);
-
-}  // namespace silica::precision
-#endif  // SILICA_SINGLE_PRECISION_FP32_HPP
 
 #include <c10/core/CPUAllocator.h>
 
@@ -5886,18 +8611,1987 @@ struct Kernel<op::Activate, device::Cpu> : device::aten::Activate {};
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_CPU_ACTIVATE_HPP
+// ---- silica/device/cpu/argmax.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_ARGMAX_HPP
+#define SILICA_SINGLE_DEVICE_CPU_ARGMAX_HPP
+/// The index of the largest value on the CPU.
+
+// ---- silica/device/cpu/isa/target.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_ISA_TARGET_HPP
+#define SILICA_SINGLE_DEVICE_CPU_ISA_TARGET_HPP
+/// Which vector instructions this processor has, and how a loop is compiled for each of them.
+///
+/// A loop is a type with a static member template `run<width>(args...)`, always inlined, written with the vectors of
+/// isa/vector.hpp. `on_best<Loop>(args...)` calls the copy of it that is compiled for the best instructions found at
+/// run time. Everything a loop calls must be always inlined too: a lambda or a std algorithm does not inherit the
+/// target.
+
+#include <cstdint>
+
+namespace silica::device::cpu::isa {
+
+/// Instruction sets, the better ones later. `baseline` is what the program is compiled for: SSE2 on x86-64, NEON on
+/// arm64.
+enum class Isa : std::uint8_t { baseline, avx2, avx512, avx512_bf16 };
+
+#if defined(__x86_64__)
+
+/// The best that this processor and its operating system have.
+inline Isa best() {
+    static const Isa found = [] {
+        const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+        if (avx512 && __builtin_cpu_supports("avx512bf16")) return Isa::avx512_bf16;
+        if (avx512) return Isa::avx512;
+        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Isa::avx2;
+        return Isa::baseline;
+    }();
+    return found;
+}
+
+namespace detail {
+
+template <class Loop, class... Args>
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,fma")]] void with_avx512(Args... args) {
+    Loop::template run<16>(args...);
+}
+template <class Loop, class... Args>
+[[gnu::target("avx2,fma")]] void with_avx2(Args... args) {
+    Loop::template run<8>(args...);
+}
+
+}  // namespace detail
+
+/// Runs the loop as compiled for `set`, which this processor must have. Vectors have 16, 8 or 4 lanes of 32 bits.
+template <class Loop, class... Args>
+inline void on(Isa set, Args... args) {
+    switch (set) {
+        case Isa::avx512_bf16:
+        case Isa::avx512:
+            return detail::with_avx512<Loop>(args...);
+        case Isa::avx2:
+            return detail::with_avx2<Loop>(args...);
+        case Isa::baseline:
+            return Loop::template run<4>(args...);
+    }
+}
+
+#else
+
+inline Isa best() { return Isa::baseline; }
+
+template <class Loop, class... Args>
+inline void on(Isa, Args... args) {
+    Loop::template run<4>(args...);
+}
+
+#endif
+
+/// The same for the best of this processor.
+template <class Loop, class... Args>
+inline void on_best(Args... args) {
+    on<Loop>(best(), args...);
+}
+
+}  // namespace silica::device::cpu::isa
+#endif  // SILICA_SINGLE_DEVICE_CPU_ISA_TARGET_HPP
+// ---- silica/device/cpu/isa/vector.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_ISA_VECTOR_HPP
+#define SILICA_SINGLE_DEVICE_CPU_ISA_VECTOR_HPP
+/// Vectors of floats for loops that are compiled for several instruction sets: see isa/target.hpp.
+///
+/// The vector types of g++ and clang: `+ - * /` and comparisons work on lanes. They travel by reference, since how they
+/// are passed by value depends on the instruction set.
+
+#include <c10/util/BFloat16.h>
+#include <c10/util/Half.h>
+
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+namespace silica::device::cpu::isa {
+
+/// The vectors of `W` lanes: floats `F`, signed and unsigned integers `I` and `U` of 32 bits, `H` of 16 bits; and the
+/// same at any address. (memcpy would do, but it is cut into pieces for the instruction set of the program.)
+template <int W>
+struct Lanes;
+template <>
+struct Lanes<4> {
+    typedef float F __attribute__((vector_size(16)));
+    typedef std::int32_t I __attribute__((vector_size(16)));
+    typedef std::uint32_t U __attribute__((vector_size(16)));
+    typedef std::uint16_t H __attribute__((vector_size(8)));
+    typedef float FloatsAnywhere __attribute__((vector_size(16), aligned(1), may_alias));
+    typedef std::uint32_t UAnywhere __attribute__((vector_size(16), aligned(1), may_alias));
+    typedef std::uint16_t HAnywhere __attribute__((vector_size(8), aligned(1), may_alias));
+};
+template <>
+struct Lanes<8> {
+    typedef float F __attribute__((vector_size(32)));
+    typedef std::int32_t I __attribute__((vector_size(32)));
+    typedef std::uint32_t U __attribute__((vector_size(32)));
+    typedef std::uint16_t H __attribute__((vector_size(16)));
+    typedef float FloatsAnywhere __attribute__((vector_size(32), aligned(1), may_alias));
+    typedef std::uint32_t UAnywhere __attribute__((vector_size(32), aligned(1), may_alias));
+    typedef std::uint16_t HAnywhere __attribute__((vector_size(16), aligned(1), may_alias));
+};
+template <>
+struct Lanes<16> {
+    typedef float F __attribute__((vector_size(64)));
+    typedef std::int32_t I __attribute__((vector_size(64)));
+    typedef std::uint32_t U __attribute__((vector_size(64)));
+    typedef std::uint16_t H __attribute__((vector_size(32)));
+    typedef float FloatsAnywhere __attribute__((vector_size(64), aligned(1), may_alias));
+    typedef std::uint32_t UAnywhere __attribute__((vector_size(64), aligned(1), may_alias));
+    typedef std::uint16_t HAnywhere __attribute__((vector_size(32), aligned(1), may_alias));
+};
+
+template <int W>
+using Floats = typename Lanes<W>::F;
+
+/// The bits of a vector as another one of the same size.
+template <class To, class From>
+[[gnu::always_inline]] inline void bits(To& to, const From& from) {
+    static_assert(sizeof(To) == sizeof(From));
+    to = (To)from;
+}
+
+/// All lanes s.
+template <int W>
+[[gnu::always_inline]] inline void fill(Floats<W>& v, float s) {
+    v = s - Floats<W>{};
+}
+
+/// W values at p, of any alignment, as floats.
+template <int W, class T>
+[[gnu::always_inline]] inline void load(Floats<W>& v, const T* p) {
+    using L = Lanes<W>;
+    if constexpr (std::is_same_v<T, float>) {
+        v = (Floats<W>)*reinterpret_cast<const typename L::FloatsAnywhere*>(p);
+    } else {
+        const auto h = (typename L::H) * reinterpret_cast<const typename L::HAnywhere*>(p);
+        typename L::U u = __builtin_convertvector(h, typename L::U);
+        if constexpr (std::is_same_v<T, c10::BFloat16>) {
+            u <<= 16;
+            bits(v, u);
+        } else {
+            static_assert(std::is_same_v<T, c10::Half>);
+            // The exponent is moved by a product, which is right for denormals too; infinity and NaN are set apart.
+            typename L::U magnitude = (u & 0x7fffU) << 13;
+            Floats<W> m;
+            bits(m, magnitude);
+            m *= 0x1p112F;
+            bits(magnitude, m);
+            const typename L::I special = (u & 0x7c00U) == 0x7c00U;
+            typename L::U mask;
+            bits(mask, special);
+            magnitude |= mask & 0x7f800000U;
+            magnitude |= (u & 0x8000U) << 16;
+            bits(v, magnitude);
+        }
+    }
+}
+
+/// W floats to p, rounded to nearest, ties to even.
+template <int W, class T>
+[[gnu::always_inline]] inline void store(T* p, const Floats<W>& v) {
+    using L = Lanes<W>;
+    if constexpr (std::is_same_v<T, float>) {
+        *reinterpret_cast<typename L::FloatsAnywhere*>(p) = v;
+    } else {
+        typename L::U u, mask;
+        bits(u, v);
+        if constexpr (std::is_same_v<T, c10::BFloat16>) {
+            const typename L::I nan = v != v;
+            bits(mask, nan);
+            u = (((u + 0x7fffU + ((u >> 16) & 1U)) >> 16) & ~mask) | (mask & 0x7fc0U);
+        } else {
+            static_assert(std::is_same_v<T, c10::Half>);
+            const typename L::U sign = (u >> 16) & 0x8000U;
+            u &= 0x7fffffffU;
+            // Numbers below the least normal one: a sum places their bits, and rounds.
+            Floats<W> small;
+            bits(small, u);
+            small += 0.5F;
+            typename L::U denormal;
+            bits(denormal, small);
+            denormal -= 0x3f000000U;
+            const typename L::U normal = (u - (112U << 23) + 0xfffU + ((u >> 13) & 1U)) >> 13;
+            const typename L::I is_denormal = u<(113U << 23), is_large = u >= (143U << 23), is_nan = u> 0x7f800000U;
+            bits(mask, is_denormal);
+            typename L::U h = (denormal & mask) | (normal & ~mask);
+            bits(mask, is_large);
+            h = (h & ~mask) | (mask & 0x7c00U);
+            bits(mask, is_nan);
+            u = h | (mask & 0x200U) | sign;
+        }
+        *reinterpret_cast<typename L::HAnywhere*>(p) = __builtin_convertvector(u, typename L::H);
+    }
+}
+
+/// v rounded to what T can hold.
+template <class T, int W>
+[[gnu::always_inline]] inline void round_to(Floats<W>& v) {
+    if constexpr (!std::is_same_v<T, float>) {
+        T block[W];
+        store<W>(block, v);
+        load<W>(v, block);
+    }
+}
+
+/// The first n < W values at p, then zeros.
+template <int W, class T>
+[[gnu::always_inline]] inline void load_some(Floats<W>& v, const T* p, std::int64_t n) {
+    alignas(64) unsigned char block[W * sizeof(T)] = {};
+    for (std::int64_t i = 0; i < n * static_cast<std::int64_t>(sizeof(T)); ++i)
+        block[i] = reinterpret_cast<const unsigned char*>(p)[i];
+    load<W>(v, reinterpret_cast<const T*>(block));
+}
+
+/// The first n < W lanes to p.
+template <int W, class T>
+[[gnu::always_inline]] inline void store_some(T* p, const Floats<W>& v, std::int64_t n) {
+    alignas(64) unsigned char block[W * sizeof(T)];
+    store<W>(reinterpret_cast<T*>(block), v);
+    for (std::int64_t i = 0; i < n * static_cast<std::int64_t>(sizeof(T)); ++i)
+        reinterpret_cast<unsigned char*>(p)[i] = block[i];
+}
+
+/// mask ? a : b, lane by lane.
+template <int W>
+[[gnu::always_inline]] inline void select(Floats<W>& v, const typename Lanes<W>::I& mask, const Floats<W>& a,
+                                          const Floats<W>& b) {
+    typename Lanes<W>::I x, y;
+    bits(x, a);
+    bits(y, b);
+    x = (x & mask) | (y & ~mask);
+    bits(v, x);
+}
+
+/// m = the largest lane, unless m is larger.
+template <int W>
+[[gnu::always_inline]] inline void maximum(float& m, const Floats<W>& v) {
+    float lanes[W];
+    store<W>(lanes, v);
+    for (int i = 0; i < W; ++i) m = lanes[i] > m ? lanes[i] : m;
+}
+
+/// The sum of the lanes.
+template <int W>
+[[gnu::always_inline]] inline float sum(const Floats<W>& v) {
+    if constexpr (W == 4) {
+        float s[4];
+        __builtin_memcpy(s, &v, sizeof v);
+        return (s[0] + s[2]) + (s[1] + s[3]);
+    } else {
+        Floats<W / 2> half[2];
+        __builtin_memcpy(half, &v, sizeof v);
+        half[0] += half[1];
+        return sum<W / 2>(half[0]);
+    }
+}
+
+}  // namespace silica::device::cpu::isa
+#endif  // SILICA_SINGLE_DEVICE_CPU_ISA_VECTOR_HPP
+// ---- silica/device/cpu/rows.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_ROWS_HPP
+#define SILICA_SINGLE_DEVICE_CPU_ROWS_HPP
+/// Ops on the CPU that work on each row by itself.
+
+#include <c10/core/ScalarType.h>
+
+#include <vector>
+
+namespace silica::device::cpu {
+
+/// Whether x is of a type that the loops of isa/ serve.
+inline bool is_floating(const Tensor& x) {
+    return x.scalar_type() == c10::ScalarType::Float || x.scalar_type() == c10::ScalarType::BFloat16 ||
+           x.scalar_type() == c10::ScalarType::Half;
+}
+
+/// Calls f.operator()<T>() for the type of x, which `is_floating`.
+template <class F>
+auto with_type(const Tensor& x, const F& f) {
+    switch (x.scalar_type()) {
+        case c10::ScalarType::BFloat16:
+            return f.template operator()<c10::BFloat16>();
+        case c10::ScalarType::Half:
+            return f.template operator()<c10::Half>();
+        default:
+            return f.template operator()<float>();
+    }
+}
+
+/// Rows so small in all are not worth waking another thread for.
+inline constexpr std::int64_t values_for_a_thread = 16384;
+
+/// x (..., d) -> (..., n): f(row, out) for each row, in parallel where there is enough to do.
+template <class F>
+Tensor by_rows(const Tensor& x, std::int64_t n, const F& f) {
+    std::vector<std::int64_t> shape(x.sizes().begin(), x.sizes().end());
+    shape.back() = n;
+    const Tensor y = at::empty(shape, x.options()), in = x.contiguous();
+    const std::int64_t d = x.size(-1);
+    if (y.numel() == 0) return y;
+    with_type(x, [&]<class T>() {
+        const T* from = in.template const_data_ptr<T>();
+        T* to = y.template mutable_data_ptr<T>();
+        parallel_for(0, y.numel() / n, (values_for_a_thread + d - 1) / d, [&](std::int64_t first, std::int64_t last) {
+            for (std::int64_t i = first; i < last; ++i) f(from + i * d, to + i * n);
+        });
+    });
+    return y;
+}
+
+}  // namespace silica::device::cpu
+#endif  // SILICA_SINGLE_DEVICE_CPU_ROWS_HPP
+
+#include <limits>
+
+namespace silica {
+namespace device::cpu {
+
+/// The largest of n values, and whether one of them is NaN.
+template <class T>
+struct MaximumArguments {
+    const T* x;
+    std::int64_t n;
+    float* most;
+    bool* nan;
+};
+struct Maximum {
+    template <int W, class T>
+    [[gnu::always_inline]] static void run(const MaximumArguments<T>* a) {
+        isa::Floats<W> v, most;
+        isa::fill<W>(most, -std::numeric_limits<float>::infinity());
+        typename isa::Lanes<W>::I nan = {};
+        std::int64_t i = 0;
+        for (; i + W <= a->n; i += W) {
+            isa::load<W>(v, a->x + i);
+            nan |= v != v;
+            isa::select<W>(most, v > most, v, most);
+        }
+        float lanes[W], m = -std::numeric_limits<float>::infinity();
+        isa::store<W>(lanes, most);
+        for (const float lane : lanes) m = lane > m ? lane : m;
+        bool any = false;
+        for (int lane = 0; lane < W; ++lane) any = any || nan[lane] != 0;
+        for (; i < a->n; ++i) {
+            const float f = a->x[i];
+            any = any || f != f;
+            m = f > m ? f : m;
+        }
+        *a->most = m;
+        *a->nan = any;
+    }
+};
+
+}  // namespace device::cpu
+
+template <>
+struct Kernel<op::Argmax, device::Cpu> {
+    static Tensor run(const Tensor& x) {
+        namespace cpu = device::cpu;
+        if (!cpu::is_floating(x) || x.numel() == 0) return device::aten::Argmax::run(x);
+        const Tensor in = x.contiguous(), y = at::empty({x.size(0)}, x.options().dtype(c10::ScalarType::Long));
+        const std::int64_t n = x.size(1);
+        cpu::with_type(x, [&]<class T>() {
+            const T* from = in.const_data_ptr<T>();
+            auto* const to = y.mutable_data_ptr<std::int64_t>();
+            const std::int64_t grain = 4 * cpu::values_for_a_thread / n + 1;
+            parallel_for(0, x.size(0), grain, [&](std::int64_t first, std::int64_t last) {
+                for (std::int64_t i = first; i < last; ++i) to[i] = index(from + i * n, n);
+            });
+        });
+        return y;
+    }
+
+private:
+    /// The first index of the largest value; of the first NaN where there is one.
+    template <class T>
+    static std::int64_t index(const T* x, std::int64_t n) {
+        float most = 0;
+        bool nan = false;
+        const device::cpu::MaximumArguments<T> a{x, n, &most, &nan};
+        device::cpu::isa::on_best<device::cpu::Maximum>(&a);
+        for (std::int64_t i = 0; i < n; ++i) {
+            const float f = x[i];
+            if (nan ? f != f : f == most) return i;
+        }
+        return 0;
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_CPU_ARGMAX_HPP
 // ---- silica/device/cpu/attention.hpp
 #ifndef SILICA_SINGLE_DEVICE_CPU_ATTENTION_HPP
 #define SILICA_SINGLE_DEVICE_CPU_ATTENTION_HPP
-/// Attention on the CPU: ATen's flash kernel, which takes strided q, k and v.
+/// Attention on the CPU: our own kernel, block by block; ATen's where the processor has no tiles for it.
+
+// ---- silica/device/cpu/attend.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_ATTEND_HPP
+#define SILICA_SINGLE_DEVICE_CPU_ATTEND_HPP
+/// Attention of one query per row and head: what the kernels of decode_attention and attention share.
+///
+/// Each key and value is read once for all its query heads. Scores, softmax and sums are in float32, over blocks of
+/// keys with a running maximum (Dao et al. 2022).
+
+// ---- silica/device/cpu/isa/attend.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_ISA_ATTEND_HPP
+#define SILICA_SINGLE_DEVICE_CPU_ISA_ATTEND_HPP
+/// Attention of the query heads of one head of keys to a range of the keys.
+
+// ---- silica/device/cpu/isa/dots.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_ISA_DOTS_HPP
+#define SILICA_SINGLE_DEVICE_CPU_ISA_DOTS_HPP
+/// Rows of a matrix times a few vectors: the product of a decode step, bound by reading the matrix.
+
+#include <c10/util/BFloat16.h>
+
+#include <utility>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace silica::device::cpu::isa {
+
+/// y[i ldy + n] = sum over k of x[i ldx + k] w[n ldw + k], for n < rows and i < vectors; sums in float32.
+template <class T>
+struct DotsArguments {
+    const T* w;
+    std::int64_t ldw, rows;
+    const T* x;
+    std::int64_t ldx, vectors;
+    std::int64_t k;
+    float* y;
+    std::int64_t ldy;
+};
+
+namespace detail {
+
+template <int N>
+using Indices = std::make_integer_sequence<int, N>;
+
+/// What one step reads: 2 W values of a row of 16-bit bfloats as two vectors, else W values as one.
+template <class T, int W>
+struct Piece {
+    static constexpr int vectors = std::is_same_v<T, c10::BFloat16> ? 2 : 1;
+    static constexpr int length = W * vectors;
+    Floats<W> v[vectors];
+
+    [[gnu::always_inline]] void load(const T* p) {
+        if constexpr (vectors == 2) {  // the even and the odd ones, in an order that both factors share
+            const auto u = (typename Lanes<W>::U) * reinterpret_cast<const typename Lanes<W>::UAnywhere*>(p);
+            bits(v[0], u << 16);
+            bits(v[1], u & 0xffff0000U);
+        } else {
+            isa::load<W>(v[0], p);
+        }
+    }
+    [[gnu::always_inline]] void add_product(Floats<W>& sum, const Piece& x) const {
+        sum += v[0] * x.v[0];
+        if constexpr (vectors == 2) sum += v[1] * x.v[1];
+    }
+};
+
+template <class T, int W, int... V>
+[[gnu::always_inline]] inline void dot_step(Floats<W>* sums, const T* w, const Piece<T, W>* x,
+                                            std::integer_sequence<int, V...>) {
+    Piece<T, W> row;
+    row.load(w);
+    (row.add_product(sums[V], x[V]), ...);
+}
+template <class T, int W, int V, int... R>
+[[gnu::always_inline]] inline void dot_steps(Floats<W>* sums, const T* w, std::int64_t ldw, const Piece<T, W>* x,
+                                             std::integer_sequence<int, R...>) {
+    (dot_step<T, W>(sums + R * V, w + R * ldw, x, Indices<V>{}), ...);
+}
+template <class T, int W, int... V>
+[[gnu::always_inline]] inline void load_pieces(Piece<T, W>* x, const T* p, std::int64_t ldx,
+                                               std::integer_sequence<int, V...>) {
+    (x[V].load(p + V * ldx), ...);
+}
+template <int W, int... I>
+[[gnu::always_inline]] inline void clear(Floats<W>* v, std::integer_sequence<int, I...>) {
+    ((v[I] = Floats<W>{}), ...);
+}
+template <int W, int V, int... I>
+[[gnu::always_inline]] inline void write_sums(float* y, std::int64_t ldy, const Floats<W>* v,
+                                              std::integer_sequence<int, I...>) {
+    ((y[(I % V) * ldy + I / V] = sum<W>(v[I])), ...);
+}
+
+/// R rows of w times V vectors.
+template <class T, int W, int R, int V>
+[[gnu::always_inline]] inline void dots(const T* w, std::int64_t ldw, const T* x, std::int64_t ldx, std::int64_t k,
+                                        float* y, std::int64_t ldy) {
+    using P = Piece<T, W>;
+    Floats<W> sums[R * V];
+    clear<W>(sums, Indices<R * V>{});
+    std::int64_t i = 0;
+    for (; i + P::length <= k; i += P::length) {
+        P pieces[V];
+        load_pieces<T, W>(pieces, x + i, ldx, Indices<V>{});
+        dot_steps<T, W, V>(sums, w + i, ldw, pieces, Indices<R>{});
+    }
+    write_sums<W, V>(y, ldy, sums, Indices<R * V>{});
+    for (; i < k; ++i) {
+        for (int r = 0; r < R; ++r)
+            for (int v = 0; v < V; ++v)
+                y[v * ldy + r] += static_cast<float>(w[r * ldw + i]) * static_cast<float>(x[v * ldx + i]);
+    }
+}
+
+/// All rows meet all vectors: four of each at a time, while the rows are in the first cache.
+template <class Kernel, class T>
+[[gnu::always_inline]] inline void all_dots(const DotsArguments<T>& a) {
+    for (std::int64_t n = 0, rows = 0; n < a.rows; n += rows) {
+        rows = n + 4 <= a.rows ? 4 : 1;
+        for (std::int64_t v = 0, vectors = 0; v < a.vectors; v += vectors) {
+            vectors = rows == 4 && v + 4 <= a.vectors ? 4 : 1;
+            const T *w = a.w + n * a.ldw, *x = a.x + v * a.ldx;
+            float* y = a.y + v * a.ldy + n;
+            if (vectors == 4)
+                Kernel::template block<4, 4>(w, a.ldw, x, a.ldx, a.k, y, a.ldy);
+            else if (rows == 4)
+                Kernel::template block<4, 1>(w, a.ldw, x, a.ldx, a.k, y, a.ldy);
+            else
+                Kernel::template block<1, 1>(w, a.ldw, x, a.ldx, a.k, y, a.ldy);
+        }
+    }
+}
+
+}  // namespace detail
+
+/// The loop in plain vectors.
+struct Dots {
+    template <int W, class T>
+    [[gnu::always_inline]] static void run(const DotsArguments<T>* a) {
+        detail::all_dots<Of<T, W>>(*a);
+    }
+
+private:
+    template <class T, int W>
+    struct Of {
+        template <int R, int V>
+        [[gnu::always_inline]] static void block(const T* w, std::int64_t ldw, const T* x, std::int64_t ldx,
+                                                 std::int64_t k, float* y, std::int64_t ldy) {
+            detail::dots<T, W, R, V>(w, ldw, x, ldx, k, y, ldy);
+        }
+    };
+};
+
+#if defined(__x86_64__)
+
+namespace detail::bf16 {
+
+// Products of pairs of bfloats, vdpbf16ps. An intrinsic wants its target on every function around it.
+#define SILICA_AVX512_BF16 [[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma")]]
+
+/// sum += the products of the pairs in a and b.
+SILICA_AVX512_BF16 [[gnu::always_inline]] inline void add_product(Floats<16>& sum, __m512i a, __m512i b) {
+    sum = (Floats<16>)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
+}
+template <int... V>
+SILICA_AVX512_BF16 [[gnu::always_inline]] inline void row(Floats<16>* sums, __m512i w, const __m512i* x,
+                                                          std::integer_sequence<int, V...>) {
+    (add_product(sums[V], w, x[V]), ...);
+}
+template <int V, int... R>
+SILICA_AVX512_BF16 [[gnu::always_inline]] inline void rows(Floats<16>* sums, const c10::BFloat16* w, std::int64_t ldw,
+                                                           const __m512i* x, std::integer_sequence<int, R...>) {
+    (row(sums + R * V, _mm512_loadu_si512(w + R * ldw), x, Indices<V>{}), ...);
+}
+template <int V, int... R>
+SILICA_AVX512_BF16 [[gnu::always_inline]] inline void rows(Floats<16>* sums, const c10::BFloat16* w, std::int64_t ldw,
+                                                           const __m512i* x, __mmask32 some,
+                                                           std::integer_sequence<int, R...>) {
+    (row(sums + R * V, _mm512_maskz_loadu_epi16(some, w + R * ldw), x, Indices<V>{}), ...);
+}
+template <int... V>
+SILICA_AVX512_BF16 [[gnu::always_inline]] inline void vectors(__m512i* x, const c10::BFloat16* p, std::int64_t ldx,
+                                                              __mmask32 some, std::integer_sequence<int, V...>) {
+    ((x[V] = _mm512_maskz_loadu_epi16(some, p + V * ldx)), ...);
+}
+
+struct Kernel {
+    template <int R, int V>
+    SILICA_AVX512_BF16 static void block(const c10::BFloat16* w, std::int64_t ldw, const c10::BFloat16* x,
+                                         std::int64_t ldx, std::int64_t k, float* y, std::int64_t ldy) {
+        Floats<16> sums[R * V];
+        __m512i pieces[V];
+        clear<16>(sums, Indices<R * V>{});
+        std::int64_t i = 0;
+        for (; i + 32 <= k; i += 32) {
+            vectors(pieces, x + i, ldx, ~__mmask32{0}, Indices<V>{});
+            rows<V>(sums, w + i, ldw, pieces, Indices<R>{});
+        }
+        if (i < k) {
+            const auto some = static_cast<__mmask32>((std::uint32_t{1} << (k - i)) - 1);
+            vectors(pieces, x + i, ldx, some, Indices<V>{});
+            rows<V>(sums, w + i, ldw, pieces, some, Indices<R>{});
+        }
+        write_sums<16, V>(y, ldy, sums, Indices<R * V>{});
+    }
+};
+
+#undef SILICA_AVX512_BF16
+
+}  // namespace detail::bf16
+
+#endif
+
+/// The product on instruction set `set`, which this processor must have.
+template <class T>
+void dots(Isa set, const DotsArguments<T>& a) {
+#if defined(__x86_64__)
+    if constexpr (std::is_same_v<T, c10::BFloat16>)
+        if (set == Isa::avx512_bf16) return detail::all_dots<detail::bf16::Kernel>(a);
+#endif
+    on<Dots>(set, &a);
+}
+
+}  // namespace silica::device::cpu::isa
+#endif  // SILICA_SINGLE_DEVICE_CPU_ISA_DOTS_HPP
+// ---- silica/device/cpu/isa/math.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_ISA_MATH_HPP
+#define SILICA_SINGLE_DEVICE_CPU_ISA_MATH_HPP
+/// Elementary functions and activations on vectors of floats.
+
+namespace silica::device::cpu::isa {
+
+/// v = exp(x), within 2 units in the last place; 0 below -87.3, finite above 88.
+template <int W>
+[[gnu::always_inline]] inline void exp(Floats<W>& v, const Floats<W>& x) {
+    using F = Floats<W>;
+    using I = typename Lanes<W>::I;
+    F low, high, y;
+    fill<W>(low, -87.33F);
+    fill<W>(high, 88.0F);
+    const I below = x < low;
+    select<W>(y, x > high, high, x);
+    select<W>(y, below, low, y);
+    // x = n ln 2 + r; the sum rounds n to a whole number and leaves it in the last bits
+    const F magic = y * 1.44269504F + 12582912.0F;
+    const F n = magic - 12582912.0F, r = (y - n * 0.693359375F) + n * 2.12194440e-4F;
+    F p = r * 1.9875691500e-4F + 1.3981999507e-3F;
+    p = p * r + 8.3334519073e-3F;
+    p = p * r + 4.1665795894e-2F;
+    p = p * r + 1.6666665459e-1F;
+    p = p * r + 5.0000001201e-1F;
+    p = (p * r) * r + r + 1.0F;
+    I exponent, value;
+    bits(exponent, magic);
+    bits(value, p);
+    value += exponent << 23;
+    value &= ~below;
+    bits(v, value);
+    const I nan = x != x;
+    select<W>(v, nan, x, v);
+}
+
+/// v = 1 / (1 + exp(-x)).
+template <int W>
+[[gnu::always_inline]] inline void sigmoid(Floats<W>& v, const Floats<W>& x) {
+    Floats<W> e;
+    exp<W>(e, -x);
+    v = 1.0F / (1.0F + e);
+}
+
+/// v = tanh(x), within 1e-7.
+template <int W>
+[[gnu::always_inline]] inline void tanh(Floats<W>& v, const Floats<W>& x) {
+    Floats<W> e;
+    exp<W>(e, x * 2.0F);
+    v = 1.0F - 2.0F / (e + 1.0F);
+}
+
+/// v = Phi(x), the normal distribution's, within 1e-7. Abramowitz and Stegun, 7.1.26.
+template <int W>
+[[gnu::always_inline]] inline void phi(Floats<W>& v, const Floats<W>& x) {
+    using F = Floats<W>;
+    const F z = x * 0.707106781F;
+    F a, e;
+    select<W>(a, z < F{}, -z, z);
+    const F t = 1.0F / (a * 0.3275911F + 1.0F);
+    F p = t * 1.061405429F - 1.453152027F;
+    p = p * t + 1.421413741F;
+    p = p * t - 0.284496736F;
+    p = p * t + 0.254829592F;
+    exp<W>(e, -(a * a));
+    const F tail = p * t * e * 0.5F;  // Phi(-|x|)
+    select<W>(v, z < F{}, tail, 1.0F - tail);
+}
+
+/// The activations that `activate` has.
+constexpr bool has(Activation act) {
+    switch (act) {
+        case Activation::linear:
+        case Activation::gelu:
+        case Activation::gelu_tanh:
+        case Activation::quick_gelu:
+        case Activation::relu:
+        case Activation::silu:
+            return true;
+        default:
+            return false;
+    }
+}
+
+/// x = act(x), for an activation of `has`.
+template <int W>
+[[gnu::always_inline]] inline void activate(Floats<W>& x, Activation act) {
+    Floats<W> v;
+    switch (act) {
+        case Activation::gelu:
+            phi<W>(v, x);
+            x *= v;
+            return;
+        case Activation::gelu_tanh:
+            tanh<W>(v, (x * x * 0.044715F + 1.0F) * x * 0.797884561F);
+            x = 0.5F * x * (v + 1.0F);
+            return;
+        case Activation::quick_gelu:
+            sigmoid<W>(v, x * 1.702F);
+            x *= v;
+            return;
+        case Activation::relu: {
+            const typename Lanes<W>::I below = x < Floats<W>{};
+            select<W>(x, below, Floats<W>{}, x);
+            return;
+        }
+        case Activation::silu:
+            sigmoid<W>(v, x);
+            x *= v;
+            return;
+        default:
+            return;
+    }
+}
+
+}  // namespace silica::device::cpu::isa
+#endif  // SILICA_SINGLE_DEVICE_CPU_ISA_MATH_HPP
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace silica::device::cpu::isa {
+
+/// q (group, d) to keys (.., d) and values (.., dv) of the slots [begin, end). `sums` gets, for each query: dv sums of
+/// exp(score - m) v, then for all queries m, then for all the sums of exp(score - m). With no key m is -infinity.
+template <class T>
+struct Attend {
+    const T *q, *keys, *values;
+    std::int64_t ldk, ldv, group, d, dv, begin, end;
+    float scale;
+    float* sums;
+    const bool* keep = nullptr;   ///< attend where true; null: everywhere
+    const float* bias = nullptr;  ///< added to the scores, or null
+    std::int64_t mask_head = 0, mask_key = 0;
+};
+
+namespace detail {
+
+/// How many keys are scored before their values are read: both fit the first cache.
+inline constexpr std::int64_t key_block = 64;
+
+/// Scores to weights exp(s - m) over one block, with what came before rescaled to the new maximum.
+struct SoftmaxArguments {
+    float* s;  ///< n scores, room up to a multiple of 16
+    std::int64_t n;
+    float *m, *total, *sums;
+    std::int64_t dv;
+};
+struct Softmax {
+    template <int W>
+    [[gnu::always_inline]] static void run(const SoftmaxArguments* a) {
+        constexpr float never = -std::numeric_limits<float>::infinity();
+        for (std::int64_t j = a->n; j % W != 0; ++j) a->s[j] = never;
+        Floats<W> v, most;
+        fill<W>(most, *a->m);
+        for (std::int64_t j = 0; j < a->n; j += W) {
+            load<W>(v, a->s + j);
+            select<W>(most, v > most, v, most);
+        }
+        float lanes[W], m = *a->m;
+        store<W>(lanes, most);
+        for (const float lane : lanes) m = lane > m ? lane : m;
+        if (m == never) {  // nothing to attend to so far
+            for (std::int64_t j = 0; j < a->n; ++j) a->s[j] = 0;
+            return;
+        }
+        if (*a->m < m) {
+            const float by = *a->m == never ? 0 : std::exp(*a->m - m);
+            *a->total *= by;
+            for (std::int64_t i = 0; i < a->dv; ++i) a->sums[i] *= by;
+            *a->m = m;
+        }
+        Floats<W> total = {};
+        for (std::int64_t j = 0; j < a->n; j += W) {
+            load<W>(v, a->s + j);
+            v -= m;
+            exp<W>(v, v);
+            total += v;
+            store<W>(a->s + j, v);
+        }
+        *a->total += sum<W>(total);
+    }
+};
+
+/// sums[g] += sum over j of s[g][j] v[j], for the queries of a group.
+template <class T>
+struct WeighArguments {
+    const T* v;
+    std::int64_t ldv, n, dv, group;
+    const float* s;
+    float* sums;
+};
+struct Weigh {
+    template <int W, class T>
+    [[gnu::always_inline]] static void run(const WeighArguments<T>* a) {
+        std::int64_t i = 0;
+        for (; i + 2 * W <= a->dv; i += 2 * W) {
+            std::int64_t g = 0;
+            for (; g + 4 <= a->group; g += 4) columns<W, 4, 2>(*a, g, i);
+            for (; g < a->group; ++g) columns<W, 1, 2>(*a, g, i);
+        }
+        for (; i + W <= a->dv; i += W)
+            for (std::int64_t g = 0; g < a->group; ++g) columns<W, 1, 1>(*a, g, i);
+        for (; i < a->dv; ++i) {
+            for (std::int64_t g = 0; g < a->group; ++g) {
+                float sum = 0;
+                for (std::int64_t j = 0; j < a->n; ++j)
+                    sum += a->s[g * key_block + j] * static_cast<float>(a->v[j * a->ldv + i]);
+                a->sums[g * a->dv + i] += sum;
+            }
+        }
+    }
+
+private:
+    template <int W, int G, int C, class T>
+    [[gnu::always_inline]] static void columns(const WeighArguments<T>& a, std::int64_t g, std::int64_t i) {
+        Floats<W> sums[G * C];
+        clear<W>(sums, Indices<G * C>{});
+        const float* s = a.s + g * key_block;
+        for (std::int64_t j = 0; j < a.n; ++j) {
+            Floats<W> v[C];
+            row<W>(v, a.v + j * a.ldv + i, Indices<C>{});
+            add<W, C>(sums, v, s + j, Indices<G>{});
+        }
+        for (int r = 0; r < G; ++r) {
+            for (int c = 0; c < C; ++c) {
+                float* to = a.sums + (g + r) * a.dv + i + c * W;
+                Floats<W> old;
+                load<W>(old, to);
+                store<W>(to, old + sums[r * C + c]);
+            }
+        }
+    }
+    template <int W, class T, int... C>
+    [[gnu::always_inline]] static void row(Floats<W>* v, const T* p, std::integer_sequence<int, C...>) {
+        (load<W>(v[C], p + C * W), ...);
+    }
+    template <int W, int C, int... G>
+    [[gnu::always_inline]] static void add(Floats<W>* sums, const Floats<W>* v, const float* s,
+                                           std::integer_sequence<int, G...>) {
+        (add_one<W>(sums + G * C, v, s[G * key_block], Indices<C>{}), ...);
+    }
+    template <int W, int... C>
+    [[gnu::always_inline]] static void add_one(Floats<W>* sums, const Floats<W>* v, float s,
+                                               std::integer_sequence<int, C...>) {
+        ((sums[C] += v[C] * s), ...);
+    }
+};
+
+}  // namespace detail
+
+/// Computes it with instruction set `set`, eight queries at a time.
+template <class T>
+void attend(Isa set, const Attend<T>& a) {
+    constexpr std::int64_t block = detail::key_block, together = 8;
+    alignas(64) float s[together * block];
+    float *const m = a.sums + a.group * a.dv, *const total = m + a.group;
+    std::fill(a.sums, m, 0.0F);
+    std::fill(m, total, -std::numeric_limits<float>::infinity());
+    std::fill(total, total + a.group, 0.0F);
+    for (std::int64_t j = a.begin; j < a.end; j += block) {
+        const std::int64_t n = std::min(block, a.end - j);
+        for (std::int64_t first = 0; first < a.group; first += together) {
+            const std::int64_t queries = std::min(together, a.group - first);
+            dots<T>(set, {a.keys + j * a.ldk, a.ldk, n, a.q + first * a.d, a.d, queries, a.d, s, block});
+            for (std::int64_t i = 0; i < queries; ++i) {
+                const std::int64_t g = first + i;
+                float* of_g = s + i * block;
+                for (std::int64_t k = 0; k < n; ++k) of_g[k] *= a.scale;
+                if (a.keep) {
+                    const bool* keep = a.keep + g * a.mask_head + j * a.mask_key;
+                    for (std::int64_t k = 0; k < n; ++k)
+                        if (!keep[k * a.mask_key]) of_g[k] = -std::numeric_limits<float>::infinity();
+                } else if (a.bias) {
+                    const float* bias = a.bias + g * a.mask_head + j * a.mask_key;
+                    for (std::int64_t k = 0; k < n; ++k) of_g[k] += bias[k * a.mask_key];
+                }
+                const detail::SoftmaxArguments softmax{of_g, n, m + g, total + g, a.sums + g * a.dv, a.dv};
+                on<detail::Softmax>(set, &softmax);
+            }
+            const detail::WeighArguments<T> weigh{a.values + j * a.ldv, a.ldv, n, a.dv, queries, s,
+                                                  a.sums + first * a.dv};
+            on<detail::Weigh>(set, &weigh);
+        }
+    }
+}
+
+/// The attention of a group of queries, y (group, dv), from the results of `parts` ranges that are `stride` apart;
+/// zeros for a query without keys. The results are overwritten.
+template <class T>
+struct MergeArguments {
+    float* sums;
+    std::int64_t parts, stride, group, dv;
+    T* y;
+};
+struct Merge {
+    template <int W, class T>
+    [[gnu::always_inline]] static void run(const MergeArguments<T>* a) {
+        constexpr float never = -std::numeric_limits<float>::infinity();
+        for (std::int64_t g = 0; g < a->group; ++g) {
+            float *const m = a->sums + a->group * a->dv + g, *const totals = m + a->group;
+            float most = never, total = 0;
+            for (std::int64_t p = 0; p < a->parts; ++p) most = m[p * a->stride] > most ? m[p * a->stride] : most;
+            for (std::int64_t p = 0; p < a->parts; ++p) {  // m becomes the weight of the part
+                float& of_part = m[p * a->stride];
+                of_part = of_part == never ? 0.0F : std::exp(of_part - most);
+                total += of_part * totals[p * a->stride];
+            }
+            const float by = total > 0 ? 1.0F / total : total == total ? 0.0F : total;
+            const float* sums = a->sums + g * a->dv;
+            T* y = a->y + g * a->dv;
+            for (std::int64_t i = 0; i < a->dv; i += W) {
+                const std::int64_t left = a->dv - i;
+                Floats<W> v, all = {};
+                for (std::int64_t p = 0; p < a->parts; ++p) {
+                    if (left >= W)
+                        load<W>(v, sums + p * a->stride + i);
+                    else
+                        load_some<W>(v, sums + p * a->stride + i, left);
+                    all += v * m[p * a->stride];
+                }
+                all *= by;
+                if (left >= W)
+                    store<W>(y + i, all);
+                else
+                    store_some<W>(y + i, all, left);
+            }
+        }
+    }
+};
+
+}  // namespace silica::device::cpu::isa
+#endif  // SILICA_SINGLE_DEVICE_CPU_ISA_ATTEND_HPP
+// ---- silica/device/cpu/scratch.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_SCRATCH_HPP
+#define SILICA_SINGLE_DEVICE_CPU_SCRATCH_HPP
+/// Memory that a thread keeps from call to call.
+
+#include <cstddef>
+#include <memory>
+#include <new>
+
+namespace silica::device::cpu {
+
+/// Room for `count` floats on lines of cache, one for each `Use` and thread; what was there is lost when it grows.
+template <int Use>
+float* scratch(std::size_t count) {
+    struct Free {
+        void operator()(float* p) const { ::operator delete[](p, std::align_val_t{64}); }
+    };
+    thread_local std::unique_ptr<float[], Free> room;
+    thread_local std::size_t size = 0;
+    if (size < count) {
+        room.reset();
+        size = 0;
+        room.reset(static_cast<float*>(::operator new[](count * sizeof(float), std::align_val_t{64})));
+        size = count;
+        for (std::size_t i = 0; i < count; ++i) room[i] = 0;
+    }
+    return room.get();
+}
+
+}  // namespace silica::device::cpu
+#endif  // SILICA_SINGLE_DEVICE_CPU_SCRATCH_HPP
+
+#include <algorithm>
+#include <optional>
+
+namespace silica::device::cpu {
+
+struct AttendOne {
+    /// Attention to the slots 0..filled-1, of one type, each key and value contiguous.
+    static Tensor run(const Tensor& q, const Tensor& keys, const Tensor& values, std::int64_t filled,
+                      const std::optional<Tensor>& mask, double scale) {
+        const Tensor y = at::empty({q.size(0), q.size(1), 1, values.size(3)}, q.options());
+        const Tensor in = q.contiguous();
+        std::optional<Tensor> all;  // the mask, with a stride of 0 where it broadcasts
+        if (mask) {
+            const bool boolean = mask->scalar_type() == c10::ScalarType::Bool;
+            all = (boolean ? *mask : mask->to(c10::ScalarType::Float)).expand({q.size(0), q.size(1), 1, keys.size(2)});
+        }
+        with_type(q, [&]<class T>() { attend<T>(in, keys, values, filled, all, static_cast<float>(scale), y); });
+        return y;
+    }
+
+private:
+    template <class T>
+    static void attend(const Tensor& q, const Tensor& keys, const Tensor& values, std::int64_t filled,
+                       const std::optional<Tensor>& mask, float scale, const Tensor& y) {
+        const std::int64_t batch = q.size(0), kv = keys.size(1), group = q.size(1) / kv, d = q.size(3),
+                           dv = values.size(3), heads = batch * kv;
+        if (y.numel() == 0) return;
+        // A thread takes some heads of keys; when there are fewer of them than threads, a part of the keys of one.
+        const std::int64_t work = filled * group * (d + dv), threads = at::get_num_threads();
+        std::int64_t parts = 1;
+        if (heads < threads) {
+            parts = std::clamp<std::int64_t>(std::min((threads + heads - 1) / heads, filled / 128), 1,
+                                             work / values_for_a_thread + 1);
+        }
+        const std::int64_t length = (filled + parts - 1) / parts, stride = group * (dv + 2);
+        T* const out = y.mutable_data_ptr<T>();
+        float* const partial = scratch<3>(static_cast<std::size_t>(heads * parts * stride));
+        const std::int64_t grain = values_for_a_thread * parts / (work + 1) + 1;
+        parallel_for(0, heads * parts, grain, [&](std::int64_t first, std::int64_t last) {
+            for (std::int64_t i = first; i < last; ++i) {
+                const std::int64_t head = i / parts, b = head / kv, h = head % kv, begin = i % parts * length;
+                isa::Attend<T> a{
+                    .q = q.const_data_ptr<T>() + head * group * d,
+                    .keys = keys.const_data_ptr<T>() + b * keys.stride(0) + h * keys.stride(1),
+                    .values = values.const_data_ptr<T>() + b * values.stride(0) + h * values.stride(1),
+                    .ldk = keys.stride(2),
+                    .ldv = values.stride(2),
+                    .group = group,
+                    .d = d,
+                    .dv = dv,
+                    .begin = std::min(begin, filled),
+                    .end = std::min(begin + length, filled),
+                    .scale = scale,
+                    .sums = partial + i * stride,
+                };
+                if (mask) {
+                    const std::int64_t offset = b * mask->stride(0) + h * group * mask->stride(1);
+                    if (mask->scalar_type() == c10::ScalarType::Bool)
+                        a.keep = mask->const_data_ptr<bool>() + offset;
+                    else
+                        a.bias = mask->const_data_ptr<float>() + offset;
+                    a.mask_head = mask->stride(1), a.mask_key = mask->stride(3);
+                }
+                isa::attend(isa::best(), a);
+                if (parts == 1) merge(a.sums, 1, stride, group, dv, out + head * group * dv);
+            }
+        });
+        for (std::int64_t head = 0; parts > 1 && head < heads; ++head)
+            merge(partial + head * parts * stride, parts, stride, group, dv, out + head * group * dv);
+    }
+
+    template <class T>
+    static void merge(float* sums, std::int64_t parts, std::int64_t stride, std::int64_t group, std::int64_t dv, T* y) {
+        const isa::MergeArguments<T> a{sums, parts, stride, group, dv, y};
+        isa::on_best<isa::Merge>(&a);
+    }
+};
+
+}  // namespace silica::device::cpu
+#endif  // SILICA_SINGLE_DEVICE_CPU_ATTEND_HPP
+// ---- silica/device/cpu/flash_attention.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_FLASH_ATTENTION_HPP
+#define SILICA_SINGLE_DEVICE_CPU_FLASH_ATTENTION_HPP
+/// softmax(scale q k^T + mask) v for many queries, block by block: scores never leave the cache (Dao et al. 2022).
+///
+/// Both products are tiles of isa/tile.hpp: queries meet keys in panels, then the weights of the keys meet values in
+/// panels. A thread takes a head of keys, lays its keys and values out once, and serves all its query heads.
+
+// ---- silica/device/cpu/isa/rows.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_ISA_ROWS_HPP
+#define SILICA_SINGLE_DEVICE_CPU_ISA_ROWS_HPP
+/// What happens to rows before and after the tiles of a product: transposed, widened, and finished with bias,
+/// activation, gate and residual.
+
+#include <algorithm>
+#include <utility>
+
+namespace silica::device::cpu::isa {
+
+/// out[u][r] = unit u of row r, for rows r < `rows` of x, and zeros for the others below `lanes`, a multiple of 4.
+/// A unit is a float, or two values of T side by side (an absent second one is 0).
+template <class T>
+struct TransposeArguments {
+    const T* x;
+    std::int64_t ldx, rows, length;  ///< length of a row, in values
+    float* out;
+    std::int64_t ldo, lanes;
+};
+
+namespace detail {
+
+/// Units from p on, W of them; `n` values are left there.
+template <bool pairs, int W, class T>
+[[gnu::always_inline]] inline void units_at(Floats<W>& v, const T* p, std::int64_t n) {
+    if constexpr (pairs) {
+        static_assert(sizeof(T) == 2);
+        const auto* bytes = reinterpret_cast<const unsigned char*>(p);
+        if (n >= 2 * W) {
+            load<W>(v, reinterpret_cast<const float*>(bytes));
+        } else {
+            alignas(4) unsigned char block[4 * W] = {};
+            for (std::int64_t i = 0; i < 2 * n; ++i) block[i] = bytes[i];
+            load<W>(v, reinterpret_cast<const float*>(block));
+        }
+    } else if (n >= W) {
+        load<W>(v, p);
+    } else {
+        load_some<W>(v, p, n);
+    }
+}
+
+[[gnu::always_inline]] inline void transpose(Floats<4>* v) {
+    const Floats<4> a = __builtin_shufflevector(v[0], v[1], 0, 4, 1, 5);
+    const Floats<4> b = __builtin_shufflevector(v[2], v[3], 0, 4, 1, 5);
+    const Floats<4> c = __builtin_shufflevector(v[0], v[1], 2, 6, 3, 7);
+    const Floats<4> d = __builtin_shufflevector(v[2], v[3], 2, 6, 3, 7);
+    v[0] = __builtin_shufflevector(a, b, 0, 1, 4, 5);
+    v[1] = __builtin_shufflevector(a, b, 2, 3, 6, 7);
+    v[2] = __builtin_shufflevector(c, d, 0, 1, 4, 5);
+    v[3] = __builtin_shufflevector(c, d, 2, 3, 6, 7);
+}
+
+/// Four rows, in each half by itself as above.
+[[gnu::always_inline]] inline void transpose_halves(Floats<8>* v) {
+    const Floats<8> a = __builtin_shufflevector(v[0], v[1], 0, 8, 1, 9, 4, 12, 5, 13);
+    const Floats<8> b = __builtin_shufflevector(v[2], v[3], 0, 8, 1, 9, 4, 12, 5, 13);
+    const Floats<8> c = __builtin_shufflevector(v[0], v[1], 2, 10, 3, 11, 6, 14, 7, 15);
+    const Floats<8> d = __builtin_shufflevector(v[2], v[3], 2, 10, 3, 11, 6, 14, 7, 15);
+    v[0] = __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13);
+    v[1] = __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15);
+    v[2] = __builtin_shufflevector(c, d, 0, 1, 8, 9, 4, 5, 12, 13);
+    v[3] = __builtin_shufflevector(c, d, 2, 3, 10, 11, 6, 7, 14, 15);
+}
+[[gnu::always_inline]] inline void swap_halves(Floats<8>& v, Floats<8>& w) {
+    const Floats<8> low = __builtin_shufflevector(v, w, 0, 1, 2, 3, 8, 9, 10, 11);
+    w = __builtin_shufflevector(v, w, 4, 5, 6, 7, 12, 13, 14, 15);
+    v = low;
+}
+[[gnu::always_inline]] inline void transpose(Floats<8>* v) {
+    transpose_halves(v);
+    transpose_halves(v + 4);
+    swap_halves(v[0], v[4]);
+    swap_halves(v[1], v[5]);
+    swap_halves(v[2], v[6]);
+    swap_halves(v[3], v[7]);
+}
+
+template <bool pairs, int W, class T, int... R>
+[[gnu::always_inline]] inline void read_square(Floats<W>* v, const T* p, std::int64_t ldx, std::int64_t n,
+                                               std::integer_sequence<int, R...>) {
+    (units_at<pairs, W>(v[R], p + R * ldx, n), ...);
+}
+template <int W, int... U>
+[[gnu::always_inline]] inline void write_square(float* out, std::int64_t ldo, const Floats<W>* v,
+                                                std::integer_sequence<int, U...>) {
+    (store<W>(out + U * ldo, v[U]), ...);
+}
+
+}  // namespace detail
+
+template <bool pairs>
+struct Transpose {
+    template <int Width, class T>
+    [[gnu::always_inline]] static void run(const TransposeArguments<T>* a) {
+        constexpr int W = Width > 8 ? 8 : Width;
+        constexpr std::int64_t values = pairs ? 2 : 1;
+        const std::int64_t units = (a->length + values - 1) / values;
+        for (std::int64_t r = 0; r < a->lanes; r += 16) {  // what is written is a line of cache at a time
+            const std::int64_t end = std::min(r + 16, a->lanes);
+            for (std::int64_t u = 0; u < units; u += W) {
+                std::int64_t q = r;
+                for (; q + W <= end; q += W) square<W>(*a, q, u, a->length - u * values, units - u);
+                if constexpr (W == 8) {
+                    for (; q < end; q += 4) {
+                        square<4>(*a, q, u, a->length - u * values, units - u);
+                        if (units - u > 4) square<4>(*a, q, u + 4, a->length - (u + 4) * values, units - u - 4);
+                    }
+                }
+            }
+        }
+    }
+
+private:
+    /// W rows by W units.
+    template <int W, class T>
+    [[gnu::always_inline]] static void square(const TransposeArguments<T>& a, std::int64_t r, std::int64_t u,
+                                              std::int64_t values, std::int64_t units) {
+        using All = std::make_integer_sequence<int, W>;
+        Floats<W> v[W] = {};
+        const T* p = a.x + r * a.ldx + u * (pairs ? 2 : 1);
+        const std::int64_t there = a.rows - r;
+        if (there >= W) {
+            detail::read_square<pairs, W>(v, p, a.ldx, values, All{});
+        } else {
+            for (std::int64_t i = 0; i < there; ++i) detail::units_at<pairs, W>(v[i], p + i * a.ldx, values);
+        }
+        detail::transpose(v);
+        float* out = a.out + u * a.ldo + r;
+        if (units >= W) {
+            detail::write_square<W>(out, a.ldo, v, All{});
+        } else {
+            for (std::int64_t i = 0; i < units; ++i) store<W>(out + i * a.ldo, v[i]);
+        }
+    }
+};
+
+/// Transposes units, which are two values of T side by side if `pairs`.
+template <class T>
+void transpose(Isa set, [[maybe_unused]] bool pairs, const TransposeArguments<T>& a) {
+    if constexpr (std::is_same_v<T, c10::BFloat16>) {
+        if (pairs) return on<Transpose<true>>(set, &a);
+    }
+    on<Transpose<false>>(set, &a);
+}
+
+/// Rows of T as floats.
+template <class T>
+struct WidenArguments {
+    const T* x;
+    std::int64_t n;
+    float* out;
+};
+struct Widen {
+    template <int W, class T>
+    [[gnu::always_inline]] static void run(const WidenArguments<T>* a) {
+        Floats<W> v;
+        std::int64_t i = 0;
+        for (; i + W <= a->n; i += W) {
+            load<W>(v, a->x + i);
+            store<W>(a->out + i, v);
+        }
+        if (i < a->n) {
+            load_some<W>(v, a->x + i, a->n - i);
+            store_some<W>(a->out + i, v, a->n - i);
+        }
+    }
+};
+
+/// Several rows of n values as floats, with zeros up to the next row where `ldo` leaves room.
+template <class T>
+struct WidenRowsArguments {
+    const T* x;
+    std::int64_t ldx;
+    float* out;
+    std::int64_t ldo, rows, n;
+};
+struct WidenRows {
+    template <int W, class T>
+    [[gnu::always_inline]] static void run(const WidenRowsArguments<T>* a) {
+        for (std::int64_t r = 0; r < a->rows; ++r) {
+            for (std::int64_t i = 0; i < a->ldo; i += W) {
+                Floats<W> v = {};
+                if (i + W <= a->n)
+                    load<W>(v, a->x + r * a->ldx + i);
+                else if (i < a->n)
+                    load_some<W>(v, a->x + r * a->ldx + i, a->n - i);
+                store<W>(a->out + r * a->ldo + i, v);
+            }
+        }
+    }
+};
+
+/// out = act(sums + bias) * (up + up_bias) + residual, over n columns of some rows; what is null is left out. `sums`
+/// and `up` may be read up to the next multiple of 16.
+template <class T>
+struct FinishArguments {
+    const float *sums, *up;
+    std::int64_t lds;  ///< from row to row of the sums
+    const T *bias, *up_bias, *residual;
+    T* out;
+    std::int64_t ldo;  ///< from row to row of out and residual
+    std::int64_t rows, n;
+    Activation act;
+};
+struct Finish {
+    template <int W, class T>
+    [[gnu::always_inline]] static void run(const FinishArguments<T>* a) {
+        for (std::int64_t r = 0; r < a->rows; ++r) {
+            std::int64_t i = 0;
+            for (; i + W <= a->n; i += W) piece<W, false>(*a, r, i);
+            if (i < a->n) piece<W, true>(*a, r, i);
+        }
+    }
+
+private:
+    template <int W, bool last, class T>
+    [[gnu::always_inline]] static void read(Floats<W>& v, const T* p, std::int64_t n) {
+        if constexpr (last)
+            load_some<W>(v, p, n);
+        else
+            load<W>(v, p);
+    }
+    template <int W, bool last, class T>
+    [[gnu::always_inline]] static void piece(const FinishArguments<T>& a, std::int64_t r, std::int64_t i) {
+        const std::int64_t left = a.n - i;
+        Floats<W> v, u, w;
+        load<W>(v, a.sums + r * a.lds + i);
+        if (a.bias) read<W, last>(w, a.bias + i, left), v += w;
+        activate<W>(v, a.act);
+        if (a.up) {
+            load<W>(u, a.up + r * a.lds + i);
+            if (a.up_bias) read<W, last>(w, a.up_bias + i, left), u += w;
+            v *= u;
+        }
+        if (a.residual) read<W, last>(w, a.residual + r * a.ldo + i, left), v += w;
+        if constexpr (last)
+            store_some<W>(a.out + r * a.ldo + i, v, left);
+        else
+            store<W>(a.out + r * a.ldo + i, v);
+    }
+};
+
+}  // namespace silica::device::cpu::isa
+#endif  // SILICA_SINGLE_DEVICE_CPU_ISA_ROWS_HPP
+// ---- silica/device/cpu/isa/softmax.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_ISA_SOFTMAX_HPP
+#define SILICA_SINGLE_DEVICE_CPU_ISA_SOFTMAX_HPP
+/// The softmax of a block of scores, with a running maximum (Milakov and Gimelshein 2018; Dao et al. 2022).
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace silica::device::cpu::isa {
+
+/// For each row: its scores, scaled and masked, become weights exp(score - m), where m is the largest score so far. The
+/// sums of this and earlier blocks are brought to the new m. Rows without a score so far have m = -infinity.
+struct BlockSoftmaxArguments {
+    const float* scores;  ///< panels of `width` columns, `ldp` apart: row r of a panel at r width
+    std::int64_t width, ldp;
+    std::int64_t rows, columns;
+    float scale;
+    const float* mask;      ///< added to the scores, or null
+    std::int64_t mask_row;  ///< from row to row of the mask
+    std::int64_t seen;      ///< the first row attends to the columns before this one, the next to one more, ...
+    float* weights;         ///< row r at r ldw
+    std::int64_t ldw;
+    float *m, *total;  ///< of each row
+    float* sums;       ///< `sum_panels` panels, `lds` apart: row r of a panel at r `sum_width`
+    std::int64_t sum_panels, sum_width, lds;
+};
+struct BlockSoftmax {
+    template <int W>
+    [[gnu::always_inline]] static void run(const BlockSoftmaxArguments* a) {
+        for (std::int64_t r = 0; r < a->rows; ++r) row<W>(*a, r);
+    }
+
+private:
+    static constexpr float never = -std::numeric_limits<float>::infinity();
+
+    template <int W>
+    [[gnu::always_inline]] static void row(const BlockSoftmaxArguments& a, std::int64_t r) {
+        const std::int64_t columns = std::min(a.columns, a.seen + r);
+        float* weights = a.weights + r * a.ldw;
+        Floats<W> v, w, most;
+        fill<W>(most, a.m[r]);
+        for (std::int64_t j = 0; j < columns; j += W) {
+            load<W>(v, a.scores + j / a.width * a.ldp + r * a.width + j % a.width);
+            v *= a.scale;
+            const std::int64_t left = columns - j;
+            if (a.mask) {
+                const float* mask = a.mask + r * a.mask_row + j;
+                if (left >= W)
+                    load<W>(w, mask);
+                else
+                    load_some<W>(w, mask, left);
+                v += w;
+            }
+            if (left < W) {
+                float lanes[W];
+                store<W>(lanes, v);
+                for (std::int64_t i = left; i < W; ++i) lanes[i] = never;
+                load<W>(v, lanes);
+            }
+            select<W>(most, v > most, v, most);
+            store<W>(weights + j, v);
+        }
+        float m = never;
+        maximum<W>(m, most);
+        std::int64_t j = 0;
+        if (m != never) {
+            const float by = a.m[r] == m ? 1.0F : a.m[r] == never ? 0.0F : std::exp(a.m[r] - m);
+            Floats<W> total = {};
+            for (; j < columns; j += W) {
+                load<W>(v, weights + j);
+                v -= m;
+                exp<W>(v, v);
+                total += v;
+                store<W>(weights + j, v);
+            }
+            a.total[r] = a.total[r] * by + sum<W>(total);
+            a.m[r] = m;
+            if (by != 1.0F) {
+                for (std::int64_t panel = 0; panel < a.sum_panels; ++panel) {
+                    float* sums = a.sums + panel * a.lds + r * a.sum_width;
+                    for (std::int64_t i = 0; i < a.sum_width; i += W) {
+                        load<W>(v, sums + i);
+                        store<W>(sums + i, v * by);
+                    }
+                }
+            }
+        }
+        for (; j < a.columns; j += W) store<W>(weights + j, Floats<W>{});
+    }
+};
+
+/// out = sums / total for the columns of a panel, rounded; zeros where the total is 0.
+template <class T>
+struct DivideArguments {
+    const float* sums;
+    std::int64_t lds;
+    const float* total;
+    T* out;
+    std::int64_t ldo, rows, columns;
+};
+struct Divide {
+    template <int W, class T>
+    [[gnu::always_inline]] static void run(const DivideArguments<T>* a) {
+        for (std::int64_t r = 0; r < a->rows; ++r) {
+            const float by = a->total[r] == 0 ? 0.0F : 1.0F / a->total[r];
+            Floats<W> v;
+            for (std::int64_t i = 0; i < a->columns; i += W) {
+                load<W>(v, a->sums + r * a->lds + i);
+                v *= by;
+                if (i + W <= a->columns)
+                    store<W>(a->out + r * a->ldo + i, v);
+                else
+                    store_some<W>(a->out + r * a->ldo + i, v, a->columns - i);
+            }
+        }
+    }
+};
+
+}  // namespace silica::device::cpu::isa
+#endif  // SILICA_SINGLE_DEVICE_CPU_ISA_SOFTMAX_HPP
+// ---- silica/device/cpu/isa/tile.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_ISA_TILE_HPP
+#define SILICA_SINGLE_DEVICE_CPU_ISA_TILE_HPP
+/// The inner loop of a product with many rows of x: a tile of rows of w times a panel of rows of x.
+///
+/// The weights are read where they lie (or widened to float32 first, where the processor cannot multiply their type);
+/// x was transposed once, so that a vector holds the same unit of several rows.
+
+namespace silica::device::cpu::isa {
+
+/// How a product is cut on an instruction set.
+struct Tiling {
+    std::int64_t lanes;    ///< rows of x in a vector
+    std::int64_t vectors;  ///< vectors in a full panel; 0 where this product is left to LibTorch
+    bool pairs;            ///< whether a unit of 32 bits is two bfloats, else a float
+
+    /// Rows of w in a tile that meets this many vectors: what fits the registers, and less than the ways of a cache,
+    /// since rows are often a power of two apart.
+    [[nodiscard]] constexpr std::int64_t rows(std::int64_t of_vectors) const {
+        return lanes == 16 && of_vectors < 4 ? 8 : 6;
+    }
+};
+
+/// For weights of type T.
+template <class T>
+constexpr Tiling tiling(Isa set) {
+    switch (set) {
+        case Isa::avx512_bf16:
+            return {16, 4, std::is_same_v<T, c10::BFloat16>};
+        case Isa::avx512:
+            return {16, 4, false};
+        case Isa::avx2:
+            return {8, 2, false};
+        case Isa::baseline:
+            break;
+    }
+    return {4, 0, false};
+}
+
+/// c[r][m] (+)= sum over u of w[r][u] x[u][m], where x has `vectors` vectors of lanes for each unit u, c as many for
+/// each row. On the way, `lines` lines of cache from `ahead` on are fetched.
+struct TileArguments {
+    const std::uint32_t* x;
+    const char* const* w;  ///< the rows, `Tiling::rows` of them (with full panels of floats also 1, 2 or 4)
+    std::int64_t rows;
+    std::int64_t skip;  ///< units of each row that come before the first one
+    std::int64_t units, vectors;
+    float* c;
+    bool first;  ///< whether c is written, else added to
+    const char* ahead;
+    std::int64_t lines;
+};
+
+namespace detail {
+
+template <int W, class V, int... C>
+[[gnu::always_inline]] inline void units_of(V* v, const std::uint32_t* x, std::integer_sequence<int, C...>) {
+    ((v[C] = (V) * reinterpret_cast<const typename Lanes<W>::UAnywhere*>(x + C * W)), ...);
+}
+template <int... R>
+[[gnu::always_inline]] inline void rows_of(const char** w, const TileArguments& a, std::integer_sequence<int, R...>) {
+    ((w[R] = a.w[R] + 4 * a.skip), ...);
+}
+template <int W, int... I>
+[[gnu::always_inline]] inline void read_tile(Floats<W>* v, const float* c, std::integer_sequence<int, I...>) {
+    (load<W>(v[I], c + I * W), ...);
+}
+template <int W, int... I>
+[[gnu::always_inline]] inline void write_tile(float* c, const Floats<W>* v, std::integer_sequence<int, I...>) {
+    (store<W>(c + I * W, v[I]), ...);
+}
+[[gnu::always_inline]] inline void fetch(const char*& ahead, std::int64_t& lines) {
+    if (lines <= 0) return;
+    __builtin_prefetch(ahead, 0, 2);
+    ahead += 64;
+    --lines;
+}
+
+template <int W, int... C>
+[[gnu::always_inline]] inline void tile_row(Floats<W>* sums, const Floats<W>* x, const char* w,
+                                            std::integer_sequence<int, C...>) {
+    float f;
+    __builtin_memcpy(&f, w, sizeof f);
+    ((sums[C] += x[C] * f), ...);
+}
+template <int W, int C, int... R>
+[[gnu::always_inline]] inline void tile_step(Floats<W>* sums, const std::uint32_t*& x, const char* const* w,
+                                             std::int64_t u, std::integer_sequence<int, R...>) {
+    Floats<W> v[C];
+    units_of<W>(v, x, Indices<C>{});
+    (tile_row<W>(sums + R * C, v, w[R] + 4 * u, Indices<C>{}), ...);
+    x += C * W;
+}
+
+template <int W, int R, int C>
+[[gnu::always_inline]] inline void tile(const TileArguments& a) {
+    constexpr Indices<R> rows{};
+    constexpr Indices<R * C> all{};
+    Floats<W> sums[R * C];
+    if (a.first)
+        clear<W>(sums, all);
+    else
+        read_tile<W>(sums, a.c, all);
+    const std::uint32_t* x = a.x;
+    const char *w[R], *ahead = a.ahead;
+    rows_of(w, a, rows);
+    std::int64_t lines = a.lines, u = 0;
+    for (; u + 4 <= a.units; u += 4) {
+        tile_step<W, C>(sums, x, w, u, rows);
+        fetch(ahead, lines);
+        tile_step<W, C>(sums, x, w, u + 1, rows);
+        fetch(ahead, lines);
+        tile_step<W, C>(sums, x, w, u + 2, rows);
+        fetch(ahead, lines);
+        tile_step<W, C>(sums, x, w, u + 3, rows);
+        fetch(ahead, lines);
+    }
+    for (; u < a.units; ++u) tile_step<W, C>(sums, x, w, u, rows);
+    write_tile<W>(a.c, sums, all);
+}
+
+}  // namespace detail
+
+/// The loop on floats.
+struct Tile {
+    template <int W>
+    [[gnu::always_inline]] static void run(const TileArguments* a) {
+        constexpr int full = W == 16 ? 4 : 2;
+        if (a->vectors == full) {
+            if (a->rows == 6) return detail::tile<W, 6, full>(*a);
+            if (a->rows == 4) return detail::tile<W, 4, full>(*a);
+            if (a->rows == 2) return detail::tile<W, 2, full>(*a);
+            return detail::tile<W, 1, full>(*a);
+        }
+        if constexpr (W == 16) {
+            if (a->vectors == 3) return detail::tile<W, 8, 3>(*a);
+            if (a->vectors == 2) return detail::tile<W, 8, 2>(*a);
+        }
+        detail::tile<W, W == 16 ? 8 : 6, 1>(*a);
+    }
+};
+
+#if defined(__x86_64__)
+
+namespace detail::bf16 {
+
+#define SILICA_AVX512_BF16 [[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma")]]
+
+template <int... C>
+SILICA_AVX512_BF16 [[gnu::always_inline]] inline void tile_row(Floats<16>* sums, const __m512i* x, const char* w,
+                                                               std::integer_sequence<int, C...>) {
+    int pair = 0;
+    __builtin_memcpy(&pair, w, sizeof pair);
+    __m512i pairs = _mm512_set1_epi32(pair);
+#if defined(__clang__) && __clang_major__ < 18
+    asm("" : "+v"(pairs));  // VectorCombine of clang 16 crashes on a broadcast that is taken for bfloats
+#endif
+    (add_product(sums[C], x[C], pairs), ...);
+}
+template <int C, int... R>
+SILICA_AVX512_BF16 [[gnu::always_inline]] inline void tile_step(Floats<16>* sums, const std::uint32_t*& x,
+                                                                const char* const* w, std::int64_t u,
+                                                                std::integer_sequence<int, R...>) {
+    __m512i v[C];
+    units_of<16>(v, x, Indices<C>{});
+    (tile_row(sums + R * C, v, w[R] + 4 * u, Indices<C>{}), ...);
+    x += C * 16;
+}
+template <int R, int C>
+SILICA_AVX512_BF16 void tile(const TileArguments& a) {
+    constexpr Indices<R> rows{};
+    constexpr Indices<R * C> all{};
+    Floats<16> sums[R * C];
+    if (a.first)
+        clear<16>(sums, all);
+    else
+        read_tile<16>(sums, a.c, all);
+    const std::uint32_t* x = a.x;
+    const char *w[R], *ahead = a.ahead;
+    rows_of(w, a, rows);
+    std::int64_t lines = a.lines, u = 0;
+    for (; u + 4 <= a.units; u += 4) {
+        tile_step<C>(sums, x, w, u, rows);
+        tile_step<C>(sums, x, w, u + 1, rows);
+        tile_step<C>(sums, x, w, u + 2, rows);
+        tile_step<C>(sums, x, w, u + 3, rows);
+        fetch(ahead, lines);
+    }
+    for (; u < a.units; ++u) tile_step<C>(sums, x, w, u, rows);
+    write_tile<16>(a.c, sums, all);
+}
+
+#undef SILICA_AVX512_BF16
+
+}  // namespace detail::bf16
+
+#endif
+
+/// The tile on instruction set `set`, of units as `tiling` has them.
+inline void tile(Isa set, [[maybe_unused]] bool pairs, const TileArguments& a) {
+#if defined(__x86_64__)
+    if (pairs) {
+        switch (a.vectors) {
+            case 4:
+                return detail::bf16::tile<6, 4>(a);
+            case 3:
+                return detail::bf16::tile<8, 3>(a);
+            case 2:
+                return detail::bf16::tile<8, 2>(a);
+            default:
+                return detail::bf16::tile<8, 1>(a);
+        }
+    }
+#endif
+    on<Tile>(set, &a);
+}
+
+}  // namespace silica::device::cpu::isa
+#endif  // SILICA_SINGLE_DEVICE_CPU_ISA_TILE_HPP
+
+#include <array>
+#include <atomic>
+
+namespace silica::device::cpu {
+
+/// The problem, by addresses. Heads of d values are contiguous; strides count values.
+template <class T>
+struct FlashAttention {
+    struct Strides {
+        std::int64_t batch, head, token;
+    };
+    const T *q, *k, *v;
+    Strides of_q, of_k, of_v;
+    std::int64_t batch, heads, kv_heads, queries, keys, d, dv;
+    bool causal;
+    float scale;
+    const float* mask;  ///< added to the scores, or null; keys are contiguous
+    Strides of_mask;    ///< `token` counts queries
+    T* y;
+    Strides of_y;
+
+    /// Computes y with instruction set `set`, which must have tiles.
+    void run(isa::Isa set) const {
+        const std::int64_t threads = at::get_num_threads(), units = batch * kv_heads,
+                           blocks = (queries + block_queries - 1) / block_queries;
+        const std::int64_t slices = std::clamp<std::int64_t>(threads / std::max<std::int64_t>(units, 1), 1, blocks);
+        const std::int64_t work = heads / kv_heads * queries * keys * (d + dv) / slices;
+        const std::int64_t grain = (std::int64_t{1} << 16) / std::max<std::int64_t>(work, 1) + 1,
+                           tasks = units * slices;
+        std::atomic<std::int64_t> next{0};
+        parallel_for(0, std::min(threads, (tasks + grain - 1) / grain), 1, [&](std::int64_t, std::int64_t) {
+            for (std::int64_t i = next.fetch_add(1); i < tasks; i = next.fetch_add(1))
+                head(set, i / slices / kv_heads, i / slices % kv_heads, i % slices, slices);
+        });
+    }
+
+private:
+    static constexpr std::int64_t block_queries = 48, block_keys = 64;
+
+    /// What a thread works with.
+    struct Room {
+        isa::Isa set;
+        isa::Tiling tiling;
+        std::int64_t seen;          ///< keys that some query may attend to
+        std::int64_t units, width;  ///< of a query or key; of a full panel
+        std::int64_t padded_v;      ///< columns of all panels of values
+        float *k, *v, *q, *scores, *weights, *sums, *m, *total;
+
+        /// Keys of the panel that begins with key `first`: where a block has several, they are of one width.
+        [[nodiscard]] std::int64_t key_columns(std::int64_t first) const {
+            return width < block_keys ? width : columns(first, seen);
+        }
+        /// Columns of the panel that begins at column `first` of `all`.
+        [[nodiscard]] std::int64_t columns(std::int64_t first, std::int64_t all) const {
+            return std::min(width, (all - first + tiling.lanes - 1) / tiling.lanes * tiling.lanes);
+        }
+    };
+
+    Room room(isa::Isa set) const {
+        Room r{};
+        r.set = set;
+        r.tiling = isa::tiling<T>(set);
+        r.seen = causal ? std::min(keys, queries) : keys;
+        r.units = r.tiling.pairs ? (d + 1) / 2 : d;
+        r.width = r.tiling.lanes * r.tiling.vectors;
+        r.padded_v = (dv + r.tiling.lanes - 1) / r.tiling.lanes * r.tiling.lanes;
+        const std::int64_t for_k = (r.seen + r.width) * r.units, for_v = r.seen * r.padded_v,
+                           for_q = block_queries * r.units, for_scores = block_queries * block_keys,
+                           for_sums = block_queries * r.padded_v;
+        const std::int64_t all = for_k + for_v + for_q + 2 * for_scores + for_sums + 2 * block_queries + 8 * 16;
+        float* next = scratch<4>(static_cast<std::size_t>(all));
+        const auto take = [&](std::int64_t n) {
+            float* p = next;
+            next += (n + 15) / 16 * 16;
+            return p;
+        };
+        r.k = take(for_k), r.v = take(for_v), r.q = take(for_q);
+        r.scores = take(for_scores), r.weights = take(for_scores), r.sums = take(for_sums), r.m = take(block_queries),
+        r.total = take(block_queries);
+        return r;
+    }
+
+    /// One head of keys: every `slices`-th block of queries of each of its query heads.
+    void head(isa::Isa set, std::int64_t b, std::int64_t h, std::int64_t slice, std::int64_t slices) const {
+        const Room r = room(set);
+        const T *from_k = k + b * of_k.batch + h * of_k.head, *from_v = v + b * of_v.batch + h * of_v.head;
+        for (std::int64_t j = 0; j < r.seen; j += r.width) {
+            const std::int64_t width = r.key_columns(j);
+            isa::transpose<T>(
+                set, r.tiling.pairs,
+                {from_k + j * of_k.token, of_k.token, std::min(width, r.seen - j), d, r.k + j * r.units, width, width});
+        }
+        for (std::int64_t c = 0; c < dv; c += r.width) {
+            const isa::WidenRowsArguments<T> a{from_v + c,       of_v.token, r.v + c * r.seen,
+                                               r.columns(c, dv), r.seen,     std::min(r.width, dv - c)};
+            isa::on<isa::WidenRows>(set, &a);
+        }
+        const std::int64_t group = heads / kv_heads;
+        for (std::int64_t g = h * group; g < (h + 1) * group; ++g) {
+            for (std::int64_t i = slice * block_queries; i < queries; i += slices * block_queries) block(r, b, g, i);
+        }
+    }
+
+    /// Queries [first, first + 48) of one head.
+    void block(const Room& r, std::int64_t b, std::int64_t h, std::int64_t first) const {
+        const std::int64_t rows = std::min(block_queries, queries - first);
+        for (std::int64_t i = 0; i < rows; ++i) {
+            const T* from = q + b * of_q.batch + h * of_q.head + (first + i) * of_q.token;
+            float* to = r.q + i * r.units;
+            if (r.tiling.pairs) {
+                to[r.units - 1] = 0;
+                std::memcpy(to, from, static_cast<std::size_t>(d) * sizeof(T));
+            } else {
+                const isa::WidenArguments<T> a{from, d, to};
+                isa::on<isa::Widen>(r.set, &a);
+            }
+        }
+        std::fill(r.m, r.m + rows, -std::numeric_limits<float>::infinity());
+        std::fill(r.total, r.total + rows, 0.0F);
+        const std::int64_t end = causal ? std::min(r.seen, first + rows) : r.seen;
+        for (std::int64_t j = 0; j < end; j += block_keys) {
+            const std::int64_t columns = std::min(block_keys, end - j);
+            for (std::int64_t c = 0; c < columns; c += r.width)
+                product(r, r.tiling.pairs, r.q, r.units, r.units, rows, r.k + (j + c) * r.units, r.key_columns(j + c),
+                        r.scores + c * block_queries, true);
+            const isa::BlockSoftmaxArguments softmax{
+                .scores = r.scores,
+                .width = r.key_columns(j),
+                .ldp = r.width * block_queries,
+                .rows = rows,
+                .columns = columns,
+                .scale = scale,
+                .mask = mask ? mask + b * of_mask.batch + h * of_mask.head + first * of_mask.token + j : nullptr,
+                .mask_row = of_mask.token,
+                .seen = causal ? first + 1 - j : columns,
+                .weights = r.weights,
+                .ldw = block_keys,
+                .m = r.m,
+                .total = r.total,
+                .sums = r.sums,
+                .sum_panels = j == 0 ? 0 : (dv + r.width - 1) / r.width,
+                .sum_width = std::min(r.width, r.padded_v),
+                .lds = r.width * block_queries,
+            };
+            isa::on<isa::BlockSoftmax>(r.set, &softmax);
+            for (std::int64_t c = 0; c < dv; c += r.width) {
+                const std::int64_t width = r.columns(c, dv);
+                product(r, false, r.weights, block_keys, columns, rows, r.v + c * r.seen + j * width, width,
+                        r.sums + c * block_queries, j == 0);
+            }
+        }
+        for (std::int64_t c = 0; c < dv; c += r.width) {
+            const isa::DivideArguments<T> divide{r.sums + c * block_queries,
+                                                 r.columns(c, dv),
+                                                 r.total,
+                                                 y + b * of_y.batch + h * of_y.head + first * of_y.token + c,
+                                                 of_y.token,
+                                                 rows,
+                                                 std::min(r.width, dv - c)};
+            isa::on<isa::Divide>(r.set, &divide);
+        }
+    }
+
+    /// c[row][column] (+)= w x, of `rows` rows of w that are `ldw` units apart, and one panel.
+    static void product(const Room& r, bool pairs, const float* w, std::int64_t ldw, std::int64_t units,
+                        std::int64_t rows, const float* x, std::int64_t width, float* c, bool first) {
+        const std::int64_t vectors = width / r.tiling.lanes, step = r.tiling.rows(vectors);
+        for (std::int64_t i = 0; i < rows; i += step) {  // 48 rows are there, whatever the last ones hold
+            std::array<const char*, 8> pointers{};
+            for (std::int64_t p = 0; p < step; ++p)
+                pointers[static_cast<std::size_t>(p)] = reinterpret_cast<const char*>(w + (i + p) * ldw);
+            isa::tile(r.set, pairs,
+                      {.x = reinterpret_cast<const std::uint32_t*>(x),
+                       .w = pointers.data(),
+                       .rows = step,
+                       .skip = 0,
+                       .units = units,
+                       .vectors = vectors,
+                       .c = c + i * width,
+                       .first = first,
+                       .ahead = nullptr,
+                       .lines = 0});
+        }
+    }
+};
+
+}  // namespace silica::device::cpu
+#endif  // SILICA_SINGLE_DEVICE_CPU_FLASH_ATTENTION_HPP
+
+#include <limits>
 
 namespace silica {
 
 template <>
-struct Kernel<op::Attention, device::Cpu> : device::aten::Attention {};
+struct Kernel<op::Attention, device::Cpu> {
+    static Tensor run(const Tensor& q, const Tensor& k, const Tensor& v, const std::optional<Tensor>& mask, bool causal,
+                      double scale) {
+        namespace cpu = device::cpu;
+        const bool one_type = k.scalar_type() == q.scalar_type() && v.scalar_type() == q.scalar_type();
+        if (!cpu::is_floating(q) || !one_type || q.numel() == 0 || k.numel() == 0 || v.numel() == 0)
+            return device::aten::Attention::run(q, k, v, mask, causal, scale);
+        if (q.size(2) == 1 && !causal && k.stride(3) == 1 && v.stride(3) == 1)
+            return cpu::AttendOne::run(q, k, v, k.size(2), mask, scale);
+        if (cpu::isa::tiling<float>(cpu::isa::best()).vectors == 0)
+            return device::aten::Attention::run(q, k, v, mask, causal, scale);
+        // (batch, tokens, heads, d), so that joining the heads again costs nothing
+        const Tensor y = at::empty({q.size(0), q.size(2), q.size(1), v.size(3)}, q.options()).transpose(1, 2);
+        cpu::with_type(q, [&]<class T>() { attend<T>(rows(q), rows(k), rows(v), mask, causal, scale, y); });
+        return y;
+    }
+
+private:
+    static Tensor rows(const Tensor& t) { return t.stride(3) == 1 ? t : t.contiguous(); }
+
+    /// The mask as what is added to the scores: float32, contiguous over keys.
+    static Tensor added(const Tensor& mask, std::int64_t keys) {
+        const Tensor all = mask.size(-1) == keys ? mask : mask.expand([&] {
+            auto shape = mask.sizes().vec();
+            shape.back() = keys;
+            return shape;
+        }());
+        if (all.scalar_type() != c10::ScalarType::Bool) return all.to(c10::ScalarType::Float).contiguous();
+        const Tensor never = at::full({}, -std::numeric_limits<float>::infinity(), all.options().dtype(at::kFloat));
+        return at::where(all, at::zeros({}, never.options()), never).contiguous();
+    }
+
+    template <class T>
+    static void attend(const Tensor& q, const Tensor& k, const Tensor& v, const std::optional<Tensor>& mask,
+                       bool causal, double scale, const Tensor& y) {
+        using Flash = device::cpu::FlashAttention<T>;
+        const auto strides = [](const Tensor& t) {
+            return typename Flash::Strides{t.stride(0), t.stride(1), t.stride(2)};
+        };
+        std::optional<Tensor> all;
+        if (mask) all = added(*mask, k.size(2)).expand({q.size(0), q.size(1), q.size(2), k.size(2)});
+        const Flash problem{.q = q.const_data_ptr<T>(),
+                            .k = k.const_data_ptr<T>(),
+                            .v = v.const_data_ptr<T>(),
+                            .of_q = strides(q),
+                            .of_k = strides(k),
+                            .of_v = strides(v),
+                            .batch = q.size(0),
+                            .heads = q.size(1),
+                            .kv_heads = k.size(1),
+                            .queries = q.size(2),
+                            .keys = k.size(2),
+                            .d = q.size(3),
+                            .dv = v.size(3),
+                            .causal = causal,
+                            .scale = static_cast<float>(scale),
+                            .mask = all ? all->const_data_ptr<float>() : nullptr,
+                            .of_mask = all ? strides(*all) : typename Flash::Strides{},
+                            .y = y.mutable_data_ptr<T>(),
+                            .of_y = strides(y)};
+        problem.run(device::cpu::isa::best());
+    }
+};
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_CPU_ATTENTION_HPP
+// ---- silica/device/cpu/clamp.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_CLAMP_HPP
+#define SILICA_SINGLE_DEVICE_CPU_CLAMP_HPP
+/// Clamp on the CPU: ATen's.
+
+namespace silica {
+
+template <>
+struct Kernel<op::Clamp, device::Cpu> : device::aten::Clamp {};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_CPU_CLAMP_HPP
+// ---- silica/device/cpu/decode_attention.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_DECODE_ATTENTION_HPP
+#define SILICA_SINGLE_DEVICE_CPU_DECODE_ATTENTION_HPP
+/// Attention to a cache on the CPU: only the filled slots are read.
+
+namespace silica {
+
+template <>
+struct Kernel<op::DecodeAttention, device::Cpu> {
+    static Tensor run(const Tensor& q, const Tensor& keys, const Tensor& values, const Tensor& filled,
+                      const std::optional<Tensor>& mask, double scale) {
+        if (!device::cpu::is_floating(q) || keys.scalar_type() != q.scalar_type() ||
+            values.scalar_type() != q.scalar_type() || keys.stride(3) != 1 || values.stride(3) != 1)
+            return device::aten::DecodeAttention::run(q, keys, values, filled, mask, scale);
+        const std::int64_t n = std::min(filled.const_data_ptr<std::int64_t>()[0], keys.size(2));
+        return device::cpu::AttendOne::run(q, keys, values, n, mask, scale);
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_CPU_DECODE_ATTENTION_HPP
 // ---- silica/device/cpu/embedding.hpp
 #ifndef SILICA_SINGLE_DEVICE_CPU_EMBEDDING_HPP
 #define SILICA_SINGLE_DEVICE_CPU_EMBEDDING_HPP
@@ -5910,6 +10604,69 @@ struct Kernel<op::Embedding, device::Cpu> : device::aten::Embedding {};
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_CPU_EMBEDDING_HPP
+// ---- silica/device/cpu/gated.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_GATED_HPP
+#define SILICA_SINGLE_DEVICE_CPU_GATED_HPP
+/// act(g) * u on the CPU, in one pass.
+
+// ---- silica/device/cpu/gate.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_GATE_HPP
+#define SILICA_SINGLE_DEVICE_CPU_GATE_HPP
+/// act(g) * u, in one pass: what the kernels of gated and linear_gated share.
+
+namespace silica::device::cpu {
+
+template <class T>
+struct GatedArguments {
+    const T *gate, *up;
+    T* y;
+    std::int64_t n;
+    Activation act;
+};
+
+/// y = act(gate) * up, rounded once.
+struct GatedLoop {
+    template <int W, class T>
+    [[gnu::always_inline]] static void run(const GatedArguments<T>* a) {
+        isa::Floats<W> g, u;
+        std::int64_t i = 0;
+        for (; i + W <= a->n; i += W) {
+            isa::load<W>(g, a->gate + i);
+            isa::load<W>(u, a->up + i);
+            isa::activate<W>(g, a->act);
+            isa::store<W>(a->y + i, g *= u);
+        }
+        if (const std::int64_t left = a->n - i; left > 0) {
+            isa::load_some<W>(g, a->gate + i, left);
+            isa::load_some<W>(u, a->up + i, left);
+            isa::activate<W>(g, a->act);
+            isa::store_some<W>(a->y + i, g *= u, left);
+        }
+    }
+};
+
+/// x (..., 2 n), the gate before what it multiplies -> (..., n).
+inline Tensor gate(const Tensor& x, Activation act) {
+    const auto n = x.size(-1) / 2;
+    if (!isa::has(act) || !is_floating(x)) return aten::Activate::run(x.narrow(-1, 0, n), act) * x.narrow(-1, n, n);
+    return by_rows(x, n, [&]<class T>(const T* row, T* y) {
+        const GatedArguments<T> a{row, row + n, y, n, act};
+        isa::on_best<GatedLoop>(&a);
+    });
+}
+
+}  // namespace silica::device::cpu
+#endif  // SILICA_SINGLE_DEVICE_CPU_GATE_HPP
+
+namespace silica {
+
+template <>
+struct Kernel<op::Gated, device::Cpu> {
+    static Tensor run(const Tensor& x, Activation act) { return device::cpu::gate(x, act); }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_CPU_GATED_HPP
 // ---- silica/device/cpu/gelu.hpp
 #ifndef SILICA_SINGLE_DEVICE_CPU_GELU_HPP
 #define SILICA_SINGLE_DEVICE_CPU_GELU_HPP
@@ -5941,152 +10698,545 @@ struct Kernel<op::LayerNorm, device::Cpu> : device::aten::LayerNorm {};
 // ---- silica/device/cpu/linear.hpp
 #ifndef SILICA_SINGLE_DEVICE_CPU_LINEAR_HPP
 #define SILICA_SINGLE_DEVICE_CPU_LINEAR_HPP
-/// Linear on the CPU: oneDNN on packed weights where this LibTorch and processor have it, else ATen on plain ones.
+/// Linear on the CPU: our own product, on weights as they lie or, of float32, packed in panels.
 
 // ---- silica/device/cpu/packed_linear.hpp
 #ifndef SILICA_SINGLE_DEVICE_CPU_PACKED_LINEAR_HPP
 #define SILICA_SINGLE_DEVICE_CPU_PACKED_LINEAR_HPP
 /// The weights of Linear on the CPU, and the product with them: what the kernels of linear and its fused forms share.
 
-// ---- silica/device/cpu/onednn.hpp
-#ifndef SILICA_SINGLE_DEVICE_CPU_ONEDNN_HPP
-#define SILICA_SINGLE_DEVICE_CPU_ONEDNN_HPP
-/// oneDNN's packed linear, where LibTorch carries it (Linux on x86-64).
+// ---- silica/device/cpu/multiply.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_MULTIPLY_HPP
+#define SILICA_SINGLE_DEVICE_CPU_MULTIPLY_HPP
+/// The product of many rows on weights as they lie: tiles of W stay in cache while all of x passes.
+
+// ---- silica/device/cpu/product.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_PRODUCT_HPP
+#define SILICA_SINGLE_DEVICE_CPU_PRODUCT_HPP
+/// y = act(x W^T + b) * (x U^T + c) + r on plain weights: what linear and its fused forms are made of on the CPU.
 ///
-/// LibTorch has no public C++ function for it. Its kernels are exported all the same and are declared here weakly, with
-/// their types in their mangled names: a LibTorch without them, or with others, leaves null and the plain kernel is
-/// used. (The dispatcher reaches them too, but its headers cost every user a second of compile time.)
+/// Few rows of x (a decode step) are bound by reading W: each row of it is read once, as it lies. With many rows, tiles
+/// of W stay in cache while all of x passes. Sums are in float32, and rounded once.
 
-#include <ATen/core/List.h>
-#include <c10/core/ScalarType.h>
+#include <algorithm>
+#include <array>
 
-#include <cstdint>
-#include <optional>
-#include <string_view>
+namespace silica::device::cpu {
 
-#if defined(__linux__) && defined(__x86_64__)
-#include <cpuid.h>
+/// A product, by addresses. Rows of W, y are contiguous and follow each other.
+template <class T>
+struct Product {
+    const T* x;
+    std::int64_t ldx, m;  ///< rows of x
+    const T* w;
+    std::int64_t k, n;                             ///< columns of x; columns of y
+    bool gated = false;                            ///< whether the rows of U follow those of W, those of c those of b
+    const T *bias = nullptr, *residual = nullptr;  ///< b (and c), contiguous; r as y
+    Activation act = Activation::linear;
+    T* y = nullptr;
 
-namespace at::native {
-
-[[gnu::weak]] Tensor mkldnn_linear_pointwise(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias,
-                                             std::string_view attr, c10::List<std::optional<Scalar>> scalars,
-                                             std::optional<std::string_view> algorithm);
-[[gnu::weak]] Tensor mkldnn_linear_pointwise_binary(const Tensor& x, const Tensor& other, const Tensor& weight,
-                                                    const std::optional<Tensor>& bias, std::string_view attr);
-
-}  // namespace at::native
-
-/// LibTorch's stable C interface to every registered op (torch/csrc/inductor/aoti_torch/c/shim.h).
-extern "C" [[gnu::weak]] std::int32_t aoti_torch_call_dispatcher(const char* name, const char* overload,
-                                                                 std::uint64_t* stack);
-#endif
-
-namespace silica::device::onednn {
-
-#if defined(__linux__) && defined(__x86_64__)
-
-/// W (out, in) in oneDNN's blocked layout: opaque, without address or views; `to_dense()` gives W back.
-inline Tensor pack(const Tensor& weight) {
-    // The interface takes tensors as owning pointers, and an absent `batch_size` as 0.
-    std::uint64_t stack[2] = {reinterpret_cast<std::uint64_t>(new Tensor(weight)), 0};
-    if (aoti_torch_call_dispatcher("mkldnn::_reorder_linear_weight", "", stack) != 0) {
-        TORCH_CHECK(false, "mkldnn::_reorder_linear_weight failed");
+    /// Columns [column, column + columns) of rows [row, row + rows) of y, from the sums of the products.
+    void finish(isa::Isa set, std::int64_t row, std::int64_t rows, std::int64_t column, std::int64_t columns,
+                const float* sums, const float* up, std::int64_t lds) const {
+        const isa::FinishArguments<T> a{sums,
+                                        gated ? up : nullptr,
+                                        lds,
+                                        bias ? bias + column : nullptr,
+                                        bias ? bias + n + column : nullptr,
+                                        residual ? residual + row * n + column : nullptr,
+                                        y + row * n + column,
+                                        n,
+                                        rows,
+                                        columns,
+                                        act};
+        isa::on<isa::Finish>(set, &a);
     }
-    const auto* result = reinterpret_cast<Tensor*>(stack[0]);
-    Tensor packed = *result;
-    delete result;
-    return packed;
-}
-
-/// act(x W^T + b) for a packed W. `attr` and `algorithm` in oneDNN's words: "none", "relu", "gelu" with "none" or
-/// "tanh".
-inline Tensor linear(const Tensor& x, const Tensor& packed, const std::optional<Tensor>& bias,
-                     std::string_view attr = "none", std::optional<std::string_view> algorithm = std::nullopt) {
-    return at::native::mkldnn_linear_pointwise(x, packed, bias, attr, c10::List<std::optional<at::Scalar>>(),
-                                               algorithm);
-}
-
-/// x W^T + b + residual for a packed W.
-inline Tensor linear_add(const Tensor& x, const Tensor& packed, const std::optional<Tensor>& bias,
-                         const Tensor& residual) {
-    return at::native::mkldnn_linear_pointwise_binary(x, residual, packed, bias, "add");
-}
+};
 
 namespace detail {
 
-/// Leaf 7 of cpuid, bit 23 of edx: without it packing float16 fails with a message on stderr.
-inline bool has_avx512_fp16() {
-    unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-    return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx >> 23U & 1U) != 0;
-}
+/// Products with up to this many rows read W as it lies.
+inline constexpr std::int64_t few_rows = 8;
 
-/// Whether this LibTorch and processor pack and multiply this type: found out by doing it once.
-inline bool works(c10::ScalarType dtype) {
-    if (&at::native::mkldnn_linear_pointwise == nullptr || &at::native::mkldnn_linear_pointwise_binary == nullptr ||
-        &aoti_torch_call_dispatcher == nullptr) {
-        return false;
-    }
-    try {
-        const Tensor w = at::ones({2, 2}, at::TensorOptions().dtype(dtype));
-        const Tensor packed = pack(w);
-        return onednn::linear(w, packed, std::nullopt).defined() && packed.to_dense().defined();
-    } catch (const c10::Error&) {
-        return false;
-    }
+template <class T>
+void product_of_few(isa::Isa set, const Product<T>& p) {
+    constexpr std::int64_t columns = 64;
+    const std::int64_t read = p.k * (p.gated ? 2 : 1) * static_cast<std::int64_t>(sizeof(T));  // bytes for a column
+    const std::int64_t grain = std::max<std::int64_t>(4, (std::int64_t{1} << 16) / std::max<std::int64_t>(read, 1));
+    parallel_for(0, (p.n + 3) / 4, (grain + 3) / 4, [&](std::int64_t first, std::int64_t last) {
+        alignas(64) std::array<std::array<float, few_rows * columns>, 2> sums;
+        const std::int64_t end = std::min(4 * last, p.n);
+        for (std::int64_t n = 4 * first; n < end; n += columns) {
+            const std::int64_t count = std::min(columns, end - n);
+            for (std::int64_t part = 0; part < (p.gated ? 2 : 1); ++part)
+                isa::dots<T>(set, {p.w + (part * p.n + n) * p.k, p.k, count, p.x, p.ldx, p.m, p.k,
+                                   sums[static_cast<std::size_t>(part)].data(), columns});
+            p.finish(set, 0, p.m, n, count, sums[0].data(), sums[1].data(), columns);
+        }
+    });
 }
 
 }  // namespace detail
+}  // namespace silica::device::cpu
+#endif  // SILICA_SINGLE_DEVICE_CPU_PRODUCT_HPP
 
-/// Whether weights of this type can be packed here.
-inline bool packs(c10::ScalarType dtype) {
-    static const bool fp32 = detail::works(c10::ScalarType::Float), bf16 = detail::works(c10::ScalarType::BFloat16),
-                      fp16 = detail::has_avx512_fp16() && detail::works(c10::ScalarType::Half);
-    switch (dtype) {
-        case c10::ScalarType::Float:
-            return fp32;
-        case c10::ScalarType::BFloat16:
-            return bf16;
-        case c10::ScalarType::Half:
-            return fp16;
-        default:
-            return false;
+#include <atomic>
+#include <cstring>
+
+namespace silica::device::cpu {
+namespace detail {
+
+/// The product of many rows: x in panels, transposed; W in blocks that stay in the second cache while panels pass.
+template <class T>
+class ProductOfMany {
+public:
+    ProductOfMany(isa::Isa set, const Product<T>& p)
+        : set_(set),
+          tiling_(isa::tiling<T>(set)),
+          in_place_(tiling_.pairs || std::is_same_v<T, float>),
+          p_(p),
+          parts_(p.gated ? 2 : 1),
+          values_(tiling_.pairs ? 2 : 1),
+          units_((p.k + values_ - 1) / values_),
+          lanes_(tiling_.vectors * tiling_.lanes) {}
+
+    void run() const {
+        for (std::int64_t m = 0; m < p_.m; m += most_vectors) rows(m, std::min(p_.m, m + most_vectors));
     }
+
+private:
+    /// Rows of W (and U) in a block, its units, rows of x at a time; columns are handed out by `step`, which the rows
+    /// of every tile divide.
+    static constexpr std::int64_t most_rows = 96, most_units = 512, most_vectors = 256, step = 24;
+
+    /// Rows [first, last) of y.
+    void rows(std::int64_t first, std::int64_t last) const {
+        const std::int64_t panels = (last - first + lanes_ - 1) / lanes_;
+        auto* x = scratch<0>(static_cast<std::size_t>(panels * lanes_ * units_));
+        pack(x, first, last, panels);
+
+        // Columns are cut into several times as many parts as there are threads, and rows too when columns are few.
+        const std::int64_t threads = at::get_num_threads(), steps = (p_.n + step - 1) / step;
+        const std::int64_t cuts = std::min(steps, p_.n >= 768 * threads ? 4 * threads : threads);
+        const std::int64_t width = (steps + cuts - 1) / cuts * step, across = (p_.n + width - 1) / width;
+        const std::int64_t down = std::clamp<std::int64_t>(threads / across, 1, panels);
+        const std::int64_t height = (panels + down - 1) / down;
+        std::atomic<std::int64_t> next{0};
+        parallel_for(0, threads, 1, [&](std::int64_t, std::int64_t) {
+            for (std::int64_t task = next.fetch_add(1); task < across * down; task = next.fetch_add(1)) {
+                const std::int64_t n = task % across * width, q = task / across * height;
+                if (q >= panels) continue;
+                part(x + q * lanes_ * units_, first + q * lanes_, std::min(last, first + (q + height) * lanes_), n,
+                     std::min(p_.n, n + width));
+            }
+        });
+    }
+
+    /// Vectors of the panel that starts with row `first` of y.
+    [[nodiscard]] std::int64_t vectors(std::int64_t first, std::int64_t last) const {
+        return std::min(tiling_.vectors, (last - first + tiling_.lanes - 1) / tiling_.lanes);
+    }
+
+    /// Rows [first, last) of x, in panels: for each panel its units, of each unit all rows.
+    void pack(float* x, std::int64_t first, std::int64_t last, std::int64_t panels) const {
+        const std::int64_t piece = 64, pieces = (units_ + piece - 1) / piece;
+        parallel_for(0, panels * pieces, 4, [&](std::int64_t begin, std::int64_t end) {
+            for (std::int64_t i = begin; i < end; ++i) {
+                const std::int64_t panel = i / pieces, unit = i % pieces * piece, k = unit * values_;
+                const std::int64_t row = first + panel * lanes_, width = vectors(row, last) * tiling_.lanes;
+                const isa::TransposeArguments<T> a{p_.x + row * p_.ldx + k,
+                                                   p_.ldx,
+                                                   std::min(width, last - row),
+                                                   std::min(piece * values_, p_.k - k),
+                                                   x + panel * lanes_ * units_ + unit * width,
+                                                   width,
+                                                   width};
+                isa::transpose(set_, tiling_.pairs, a);
+            }
+        });
+    }
+
+    /// Rows [first, last) of y, from the panels x on, and columns [begin, end).
+    void part(const float* x, std::int64_t first, std::int64_t last, std::int64_t begin, std::int64_t end) const {
+        const std::int64_t panels = (last - first + lanes_ - 1) / lanes_, most_columns = most_rows / parts_;
+        Block block;
+        block.c = scratch<2>(static_cast<std::size_t>(panels * most_rows * lanes_));
+        if (!in_place_) block.wide = scratch<1>(static_cast<std::size_t>(most_rows * most_units));
+        for (block.n = begin; block.n < end; block.n += most_columns) {
+            block.columns = std::min(most_columns, end - block.n);
+            block.padded = (block.columns + step - 1) / step * step;
+            for (std::int64_t u = 0; u < units_; u += most_units) {
+                const std::int64_t units = std::min(most_units, units_ - u);
+                find(block, u, units);
+                const bool more = u + units < units_;
+                Ahead ahead(*this, more ? block.n : block.n + most_columns, more ? u + units : 0, end,
+                            panels * parts_ * ((block.columns + 5) / 6));
+                for (std::int64_t panel = 0; panel < panels; ++panel) {
+                    tiles(block, x, panel, vectors(first + panel * lanes_, last), u, units, ahead);
+                    if (!more) finish(block, panel, first + panel * lanes_, last);
+                }
+            }
+        }
+    }
+
+    /// Columns [n, n + columns) of y in the making.
+    struct Block {
+        std::int64_t n = 0, columns = 0, padded = 0;
+        std::array<const char*, most_rows> w{};  ///< the rows of W, `padded` of them, then those of U
+        std::array<std::uint32_t, most_rows> odd{};
+        float *c = nullptr, *wide = nullptr;
+    };
+
+    /// Sets the rows of W, widened where they have to be. Rows beyond the last are that one again.
+    void find(Block& block, std::int64_t u, std::int64_t units) const {
+        for (std::int64_t part = 0; part < parts_; ++part) {
+            for (std::int64_t r = 0; r < block.padded; ++r) {
+                const std::int64_t column = std::min(r, block.columns - 1), i = part * block.padded + r;
+                const T* row = p_.w + (part * p_.n + block.n + column) * p_.k;
+                auto& w = block.w[static_cast<std::size_t>(i)];
+                if (in_place_) {
+                    w = reinterpret_cast<const char*>(row + u * values_);
+                } else {
+                    float* wide = block.wide + i * most_units;
+                    w = reinterpret_cast<const char*>(wide);
+                    const isa::WidenArguments<T> a{row + u, units, wide};
+                    if (r < block.columns) isa::on<isa::Widen>(set_, &a);
+                }
+                if (p_.k % values_ != 0 && u + units == units_) {  // the last unit is half a pair
+                    auto& odd = block.odd[static_cast<std::size_t>(i)];
+                    odd = 0;
+                    std::memcpy(&odd, row + p_.k - 1, sizeof(T));
+                }
+            }
+        }
+    }
+
+    class Ahead;
+
+    /// A panel of x and units [u, u + units), all rows of the block.
+    void tiles(const Block& block, const float* x, std::int64_t panel, std::int64_t vectors, std::int64_t u,
+               std::int64_t units, Ahead& ahead) const {
+        const std::int64_t width = vectors * tiling_.lanes, rows = tiling_.rows(vectors);
+        const bool odd = p_.k % values_ != 0 && u + units == units_;
+        const auto* const from = reinterpret_cast<const std::uint32_t*>(x) + panel * lanes_ * units_ + u * width;
+        for (std::int64_t part = 0; part < parts_; ++part) {
+            for (std::int64_t r = 0; r < block.columns; r += rows) {
+                const std::int64_t i = part * block.padded + r;
+                const auto [address, lines] = ahead.next();
+                isa::TileArguments a{.x = from,
+                                     .w = block.w.data() + i,
+                                     .rows = rows,
+                                     .skip = 0,
+                                     .units = odd ? units - 1 : units,
+                                     .vectors = vectors,
+                                     .c = block.c + panel * most_rows * lanes_ + i * width,
+                                     .first = u == 0,
+                                     .ahead = address,
+                                     .lines = lines};
+                isa::tile(set_, tiling_.pairs, a);
+                if (odd) {
+                    std::array<const char*, 8> last{};
+                    for (std::int64_t j = 0; j < rows; ++j)
+                        last[static_cast<std::size_t>(j)] = reinterpret_cast<const char*>(block.odd.data() + i + j);
+                    a.x = from + (units - 1) * width;
+                    a.w = last.data();
+                    a.units = 1, a.first = false, a.lines = 0;
+                    isa::tile(set_, tiling_.pairs, a);
+                }
+            }
+        }
+    }
+
+    /// From the sums of one panel, [row of W][row of x], to y.
+    void finish(const Block& block, std::int64_t panel, std::int64_t first, std::int64_t last) const {
+        constexpr std::int64_t room = most_rows + 16;
+        alignas(64) float sums[64 * room];
+        const std::int64_t rows = std::min(lanes_, last - first), width = vectors(first, last) * tiling_.lanes,
+                           all = parts_ * block.padded;
+        const isa::TransposeArguments<float> a{block.c + panel * most_rows * lanes_, width, all, rows, sums, room, all};
+        isa::on<isa::Transpose<false>>(set_, &a);
+        p_.finish(set_, first, rows, block.n, block.columns, sums, sums + block.padded, room);
+    }
+
+    /// The weights that come next, fetched into the cache bit by bit while the present ones are at work.
+    class Ahead {
+    public:
+        Ahead(const ProductOfMany& of, std::int64_t n, std::int64_t u, std::int64_t end, std::int64_t steps)
+            : steps_(steps) {
+            if (n >= end) return;
+            const Product<T>& p = of.p_;
+            const std::int64_t k = u * of.values_;
+            row_ = reinterpret_cast<const char*>(p.w + n * p.k + k);
+            stride_ = p.k * static_cast<std::int64_t>(sizeof(T));
+            rows_ = std::min(most_rows / of.parts_, end - n);
+            jump_ = (p.n - rows_) * stride_;
+            all_ = rows_ * of.parts_;
+            lines_ = (std::min(most_units * of.values_, p.k - k) * static_cast<std::int64_t>(sizeof(T)) + 63) / 64;
+        }
+
+        /// Address and number of lines for one step.
+        std::pair<const char*, std::int64_t> next() {
+            const std::int64_t begin = all_ * step_ / steps_, end = all_ * (step_ + 1) / steps_;
+            ++step_;
+            if (begin == end) return {nullptr, 0};
+            return {row_ + begin * stride_ + (begin >= rows_ ? jump_ : 0), lines_};
+        }
+
+    private:
+        const char* row_ = nullptr;
+        std::int64_t stride_ = 0, jump_ = 0, rows_ = 0, all_ = 0, lines_ = 0, steps_, step_ = 0;
+    };
+
+    isa::Isa set_;
+    isa::Tiling tiling_;
+    bool in_place_;
+    const Product<T>& p_;
+    std::int64_t parts_, values_, units_, lanes_;
+};
+
+}  // namespace detail
+
+/// Whether the product is computed here: many rows on a processor without AVX2 are better left to LibTorch.
+template <class T>
+bool computes(isa::Isa set, std::int64_t m) {
+    return m <= detail::few_rows || isa::tiling<T>(set).vectors > 0;
 }
 
-#else
-
-inline bool packs(c10::ScalarType) { return false; }
-inline Tensor pack(const Tensor& weight) { return weight; }
-inline Tensor linear(const Tensor& x, const Tensor&, const std::optional<Tensor>&, std::string_view = {},
-                     std::optional<std::string_view> = {}) {
-    return x;
+/// Computes the product with instruction set `set`.
+template <class T>
+void multiply(isa::Isa set, const Product<T>& p) {
+    if (p.m == 0 || p.n == 0) return;
+    if (p.m <= detail::few_rows)
+        detail::product_of_few(set, p);
+    else
+        detail::ProductOfMany<T>(set, p).run();
 }
-inline Tensor linear_add(const Tensor& x, const Tensor&, const std::optional<Tensor>&, const Tensor&) { return x; }
 
-#endif
+}  // namespace silica::device::cpu
+#endif  // SILICA_SINGLE_DEVICE_CPU_MULTIPLY_HPP
+// ---- silica/device/cpu/panels.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_PANELS_HPP
+#define SILICA_SINGLE_DEVICE_CPU_PANELS_HPP
+/// The product on weights that were packed at load: float32, in panels of columns.
+///
+/// A panel holds some rows of W side by side: for each k, one value of each. So x is read as it lies, and y comes out
+/// as it is wanted. That is worth a second copy of the weights while they load; for 16-bit ones it is not.
 
-}  // namespace silica::device::onednn
-#endif  // SILICA_SINGLE_DEVICE_CPU_ONEDNN_HPP
+#include <atomic>
+
+namespace silica::device::cpu {
+
+/// Columns of a panel on this processor; 0 where weights are not packed.
+inline std::int64_t panel_width(isa::Isa set) {
+    const isa::Tiling tiling = isa::tiling<float>(set);
+    return tiling.lanes * tiling.vectors;
+}
+
+/// W (n, k), contiguous float32 -> (panels, k, width), the last one filled up with zeros.
+inline Tensor pack_panels(isa::Isa set, const Tensor& weight) {
+    const std::int64_t n = weight.size(0), k = weight.size(1), width = panel_width(set);
+    const Tensor packed = at::empty({(n + width - 1) / width, k, width}, weight.options());
+    const float* from = weight.const_data_ptr<float>();
+    float* to = packed.mutable_data_ptr<float>();
+    parallel_for(0, packed.size(0), 1, [&](std::int64_t first, std::int64_t last) {
+        for (std::int64_t i = first; i < last; ++i) {
+            isa::transpose<float>(
+                set, false,
+                {from + i * width * k, k, std::min(width, n - i * width), k, to + i * width * k, width, width});
+        }
+    });
+    return packed;
+}
+
+/// The weights that were packed, (n, k).
+inline Tensor unpack_panels(const Tensor& packed, std::int64_t n) {
+    const std::int64_t k = packed.size(1), width = packed.size(2);
+    const Tensor weight = at::empty({n, k}, packed.options());
+    const float* from = packed.const_data_ptr<float>();
+    float* to = weight.mutable_data_ptr<float>();
+    parallel_for(0, n, width, [&](std::int64_t first, std::int64_t last) {
+        for (std::int64_t row = first; row < last; ++row) {
+            for (std::int64_t i = 0; i < k; ++i) to[row * k + i] = from[(row / width * k + i) * width + row % width];
+        }
+    });
+    return weight;
+}
+
+/// Whether this product can be computed on panels: those of W and of U must begin at the same place.
+inline bool fits_panels(isa::Isa set, std::int64_t n, bool gated) { return !gated || n % panel_width(set) == 0; }
+
+namespace detail {
+
+/// The product of all rows of x with panels: a panel stays in the second cache while rows pass.
+class ProductOnPanels {
+public:
+    /// `p.w` points to the panels.
+    ProductOnPanels(isa::Isa set, const Product<float>& p)
+        : set_(set), vectors_(isa::tiling<float>(set).vectors), width_(panel_width(set)), p_(p) {}
+
+    void run() const {
+        const std::int64_t panels = (p_.n + width_ - 1) / width_, threads = at::get_num_threads();
+        // Few panels for many threads: rows are cut too. Small products are left to fewer threads.
+        const std::int64_t cuts = std::max<std::int64_t>(1, threads / panels);
+        const std::int64_t height = std::min(most_rows, ((p_.m + cuts - 1) / cuts + 5) / 6 * 6);
+        const std::int64_t down = (p_.m + height - 1) / height, tasks = down * panels;
+        const std::int64_t work = p_.k * width_ * std::min(height, p_.m) * (p_.gated ? 2 : 1);
+        const std::int64_t grain = (std::int64_t{1} << 15) / std::max<std::int64_t>(work, 1) + 1;
+        std::atomic<std::int64_t> next{0};
+        parallel_for(0, std::min(threads, (tasks + grain - 1) / grain), 1, [&](std::int64_t, std::int64_t) {
+            std::int64_t i = next.fetch_add(1);
+            while (i < tasks) {
+                const std::int64_t first = i / panels * height, then = next.fetch_add(1);
+                part(i % panels, first, std::min(p_.m, first + height), then < tasks ? then % panels : -1);
+                i = then;
+            }
+        });
+    }
+
+private:
+    static constexpr std::int64_t most_rows = 252, most_units = 512;
+
+    [[nodiscard]] const float* place(std::int64_t part, std::int64_t panel, std::int64_t u) const {
+        return p_.w + ((part * (p_.n / width_) + panel) * p_.k + u) * width_;
+    }
+
+    /// Rows [first, last) of y and the columns of a panel. The weights that come next are fetched into the cache bit by
+    /// bit; after the last ones those of the panel `then`, or none.
+    void part(std::int64_t panel, std::int64_t first, std::int64_t last, std::int64_t then) const {
+        const std::int64_t parts = p_.gated ? 2 : 1, rows = last - first, column = panel * width_;
+        float* const c = scratch<2>(static_cast<std::size_t>(parts * most_rows * width_));
+        for (std::int64_t u = 0; u < p_.k; u += most_units) {
+            const std::int64_t units = std::min(most_units, p_.k - u);
+            const bool end = u + units == p_.k;
+            const std::int64_t soon = rows < 12 || (end && then < 0) ? 0 : end ? p_.k : p_.k - u - units;
+            const std::int64_t lines = std::min(most_units, soon) * width_ * 4 / 64;
+            for (std::int64_t r = 0, taken = 0; r < rows; r += taken) {
+                const std::int64_t left = rows - r;
+                taken = left >= 5 ? 6 : left >= 3 ? 4 : left;
+                std::array<const char*, 6> x{};
+                for (std::int64_t i = 0; i < taken; ++i)
+                    x[static_cast<std::size_t>(i)] =
+                        reinterpret_cast<const char*>(p_.x + (first + std::min(r + i, rows - 1)) * p_.ldx + u);
+                for (std::int64_t part = 0; part < parts; ++part) {
+                    const float *w = place(part, panel, u), *ahead = end ? place(part, then, 0) : w + units * width_;
+                    isa::tile(set_, false,
+                              {.x = reinterpret_cast<const std::uint32_t*>(w),
+                               .w = x.data(),
+                               .rows = taken,
+                               .skip = 0,
+                               .units = units,
+                               .vectors = vectors_,
+                               .c = c + (part * most_rows + r) * width_,
+                               .first = u == 0,
+                               .ahead = reinterpret_cast<const char*>(ahead) + r * lines / rows * 64,
+                               .lines = std::min(r + taken, rows) * lines / rows - r * lines / rows});
+                }
+                if (end) {
+                    p_.finish(set_, first + r, std::min(taken, left), column, std::min(width_, p_.n - column),
+                              c + r * width_, c + (most_rows + r) * width_, width_);
+                }
+            }
+        }
+    }
+
+    isa::Isa set_;
+    std::int64_t vectors_, width_;
+    const Product<float>& p_;
+};
+
+}  // namespace detail
+
+/// Computes the product on the panels that `p.w` points to.
+inline void multiply_panels(isa::Isa set, const Product<float>& p) {
+    if (p.m > 0 && p.n > 0) detail::ProductOnPanels(set, p).run();
+}
+
+}  // namespace silica::device::cpu
+#endif  // SILICA_SINGLE_DEVICE_CPU_PANELS_HPP
 
 #include <ATen/ops/linear.h>
 
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace silica::device::cpu {
 
-/// W (out, in), plain or in oneDNN's blocks.
+/// What is done to x W^T + b before it is rounded.
+struct After {
+    Activation act = Activation::linear;
+    bool gated = false;                ///< W holds the rows of the gate, then those of what it multiplies
+    const Tensor* residual = nullptr;  ///< added last; (..., out)
+};
+
+/// W (out, in), contiguous: as it lies in the file where it was mapped, and one copy where two ops share it. Or, of
+/// float32, in panels.
 struct PackedLinear {
     Tensor weight;
     std::optional<Tensor> bias;
-    bool blocked = false;
+    std::int64_t out = weight.size(0);
+    bool panels = false;
 
-    [[nodiscard]] op::Plain unpack() const { return {blocked ? weight.to_dense() : weight, bias}; }
+    [[nodiscard]] op::Plain unpack() const { return {panels ? unpack_panels(weight, out) : weight, bias}; }
 
     /// x W^T + b.
     [[nodiscard]] Tensor operator()(const Tensor& x) const {
-        return blocked ? onednn::linear(x, weight, bias) : at::linear(x, weight, bias);
+        const Tensor y = product(x, {});
+        return y.defined() ? y : at::linear(x, panels ? unpack().weight : weight, bias);
+    }
+
+    /// The product by our own kernels; undefined where they do not serve this type, layout or number of rows.
+    [[nodiscard]] Tensor product(const Tensor& x, const After& after) const {
+        if (x.scalar_type() != weight.scalar_type() || x.dim() == 0 || !isa::has(after.act)) return {};
+        switch (x.scalar_type()) {
+            case c10::ScalarType::Float:
+                return product<float>(x, after);
+            case c10::ScalarType::BFloat16:
+                return product<c10::BFloat16>(x, after);
+            case c10::ScalarType::Half:
+                return product<c10::Half>(x, after);
+            default:
+                return {};
+        }
+    }
+
+private:
+    template <class T>
+    [[nodiscard]] Tensor product(const Tensor& x, const After& after) const {
+        const std::int64_t k = weight.size(1), n = out / (after.gated ? 2 : 1);
+        if (x.size(-1) != k || k == 0 || !weight.is_contiguous()) return {};
+        if (bias && (bias->scalar_type() != x.scalar_type() || !bias->is_contiguous())) return {};
+        const std::int64_t m = x.numel() / k;
+        const isa::Isa set = isa::best();
+        if (panels ? !fits_panels(set, n, after.gated) : !computes<T>(set, m)) return {};
+        std::vector<std::int64_t> shape(x.sizes().begin(), x.sizes().end());
+        shape.back() = n;
+        Tensor residual;
+        if (after.residual) {
+            if (after.residual->scalar_type() != x.scalar_type() || after.residual->sizes() != shape) return {};
+            residual = after.residual->contiguous();
+        }
+        const Tensor rows = x.is_contiguous() ? x : x.dim() == 2 && x.stride(1) == 1 ? x : x.contiguous();
+        const Tensor y = at::empty(shape, x.options());
+        const Product<T> p{.x = rows.const_data_ptr<T>(),
+                           .ldx = rows.is_contiguous() ? k : rows.stride(0),
+                           .m = m,
+                           .w = weight.const_data_ptr<T>(),
+                           .k = k,
+                           .n = n,
+                           .gated = after.gated,
+                           .bias = bias ? bias->const_data_ptr<T>() : nullptr,
+                           .residual = residual.defined() ? residual.const_data_ptr<T>() : nullptr,
+                           .act = after.act,
+                           .y = y.mutable_data_ptr<T>()};
+        if constexpr (std::is_same_v<T, float>) {
+            if (panels) {
+                multiply_panels(set, p);
+                return y;
+            }
+        }
+        multiply<T>(set, p);
+        return y;
     }
 };
 
@@ -6099,15 +11249,18 @@ template <>
 struct Kernel<op::Linear, device::Cpu> {
     using Packed = device::cpu::PackedLinear;
 
-    static Packed pack(Tensor weight, std::optional<Tensor> bias) {
-        if (!device::onednn::packs(weight.scalar_type()) || weight.numel() == 0) {
-            return keep(std::move(weight), std::move(bias));
-        }
-        return {device::onednn::pack(weight), std::move(bias), true};
+    static Packed pack(const Tensor& weight, std::optional<Tensor> bias) {
+        namespace cpu = device::cpu;
+        const std::int64_t n = weight.size(0), width = cpu::panel_width(cpu::isa::best());
+        // A panel that is filled up with more than an eighth of zeros is not worth it.
+        const bool panels = weight.scalar_type() == c10::ScalarType::Float && weight.numel() > 0 && width > 0 &&
+                            (n + width - 1) / width * width - n <= n / 8;
+        if (!panels) return keep(weight, std::move(bias));
+        return {cpu::pack_panels(cpu::isa::best(), weight.contiguous()), std::move(bias), n, true};
     }
     /// For weights that another op reads as well.
-    static Packed keep(Tensor weight, std::optional<Tensor> bias) {
-        return {std::move(weight), std::move(bias), false};
+    static Packed keep(const Tensor& weight, std::optional<Tensor> bias) {
+        return {weight.contiguous(), std::move(bias)};
     }
 
     static Tensor run(const Tensor& x, const Packed& w) { return w(x); }
@@ -6118,28 +11271,14 @@ struct Kernel<op::Linear, device::Cpu> {
 // ---- silica/device/cpu/linear_activation.hpp
 #ifndef SILICA_SINGLE_DEVICE_CPU_LINEAR_ACTIVATION_HPP
 #define SILICA_SINGLE_DEVICE_CPU_LINEAR_ACTIVATION_HPP
-/// Linear and activation on the CPU: oneDNN applies the activation to each block of y while it is in cache.
+/// Linear and activation on the CPU: y is activated before it is rounded and written.
 
 namespace silica {
 
 template <>
 struct Kernel<op::LinearActivation, device::Cpu> {
     static Tensor run(const Tensor& x, const device::cpu::PackedLinear& w, Activation act) {
-        if (w.blocked) {
-            namespace onednn = device::onednn;
-            switch (act) {
-                case Activation::gelu:
-                    return onednn::linear(x, w.weight, w.bias, "gelu", "none");
-                case Activation::gelu_tanh:
-                    return onednn::linear(x, w.weight, w.bias, "gelu", "tanh");
-                case Activation::relu:
-                    return onednn::linear(x, w.weight, w.bias, "relu");
-                case Activation::silu:
-                    return onednn::linear(x, w.weight, w.bias, "swish");
-                default:
-                    break;
-            }
-        }
+        if (const Tensor y = w.product(x, {.act = act}); y.defined()) return y;
         return device::aten::Activate::run(w(x), act);
     }
 };
@@ -6149,20 +11288,37 @@ struct Kernel<op::LinearActivation, device::Cpu> {
 // ---- silica/device/cpu/linear_add.hpp
 #ifndef SILICA_SINGLE_DEVICE_CPU_LINEAR_ADD_HPP
 #define SILICA_SINGLE_DEVICE_CPU_LINEAR_ADD_HPP
-/// Linear and residual sum on the CPU: oneDNN adds each block of y while it is in cache.
+/// Linear and residual sum on the CPU: y meets the residual before it is rounded and written.
 
 namespace silica {
 
 template <>
 struct Kernel<op::LinearAdd, device::Cpu> {
     static Tensor run(const Tensor& x, const device::cpu::PackedLinear& w, const Tensor& residual) {
-        if (w.blocked) return device::onednn::linear_add(x, w.weight, w.bias, residual);
+        if (const Tensor y = w.product(x, {.residual = &residual}); y.defined()) return y;
         return w(x) + residual;
     }
 };
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_CPU_LINEAR_ADD_HPP
+// ---- silica/device/cpu/linear_gated.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_LINEAR_GATED_HPP
+#define SILICA_SINGLE_DEVICE_CPU_LINEAR_GATED_HPP
+/// Both products of a gated layer on the CPU: the gate meets what it multiplies before either is written.
+
+namespace silica {
+
+template <>
+struct Kernel<op::LinearGated, device::Cpu> {
+    static Tensor run(const Tensor& x, const device::cpu::PackedLinear& w, Activation act) {
+        if (const Tensor y = w.product(x, {.act = act, .gated = true}); y.defined()) return y;
+        return device::cpu::gate(w(x), act);
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_CPU_LINEAR_GATED_HPP
 // ---- silica/device/cpu/pool.hpp
 #ifndef SILICA_SINGLE_DEVICE_CPU_POOL_HPP
 #define SILICA_SINGLE_DEVICE_CPU_POOL_HPP
@@ -6175,6 +11331,298 @@ struct Kernel<op::Pool, device::Cpu> : device::aten::Pool {};
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_CPU_POOL_HPP
+// ---- silica/device/cpu/rms_norm.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_RMS_NORM_HPP
+#define SILICA_SINGLE_DEVICE_CPU_RMS_NORM_HPP
+/// RMS norm on the CPU, each row in one pass from cache.
+
+#include <cmath>
+
+namespace silica {
+namespace device::cpu {
+
+/// y = w * round(x * scale), rounded; d values of a row.
+template <class T>
+struct RmsNormArguments {
+    const T *x, *w;
+    T* y;
+    std::int64_t d;
+    float eps;
+};
+struct RmsNormLoop {
+    template <int W, class T>
+    [[gnu::always_inline]] static void run(const RmsNormArguments<T>* a) {
+        isa::Floats<W> v, w, sums[2] = {};
+        std::int64_t i = 0;
+        for (; i + 2 * W <= a->d; i += 2 * W) {
+            isa::load<W>(v, a->x + i);
+            isa::load<W>(w, a->x + i + W);
+            sums[0] += v * v;
+            sums[1] += w * w;
+        }
+        for (; i < a->d; i += W) {
+            part<W>(v, a->x, i, a->d);
+            sums[0] += v * v;
+        }
+        sums[0] += sums[1];
+        const float scale = 1.0F / std::sqrt(isa::sum<W>(sums[0]) / static_cast<float>(a->d) + a->eps);
+        for (i = 0; i < a->d; i += W) {
+            part<W>(v, a->x, i, a->d);
+            part<W>(w, a->w, i, a->d);
+            v *= scale;
+            isa::round_to<T, W>(v);
+            v *= w;
+            if (i + W <= a->d)
+                isa::store<W>(a->y + i, v);
+            else
+                isa::store_some<W>(a->y + i, v, a->d - i);
+        }
+    }
+
+private:
+    template <int W, class T>
+    [[gnu::always_inline]] static void part(isa::Floats<W>& v, const T* p, std::int64_t i, std::int64_t d) {
+        if (i + W <= d)
+            isa::load<W>(v, p + i);
+        else
+            isa::load_some<W>(v, p + i, d - i);
+    }
+};
+
+}  // namespace device::cpu
+
+template <>
+struct Kernel<op::RmsNorm, device::Cpu> {
+    static Tensor run(const Tensor& x, const Tensor& weight, double eps) {
+        namespace cpu = device::cpu;
+        if (!cpu::is_floating(x) || weight.scalar_type() != x.scalar_type() || !weight.is_contiguous())
+            return device::aten::RmsNorm::run(x, weight, eps);
+        const std::int64_t d = x.size(-1);
+        return cpu::by_rows(x, d, [&]<class T>(const T* row, T* y) {
+            const cpu::RmsNormArguments<T> a{row, weight.const_data_ptr<T>(), y, d, static_cast<float>(eps)};
+            cpu::isa::on_best<cpu::RmsNormLoop>(&a);
+        });
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_CPU_RMS_NORM_HPP
+// ---- silica/device/cpu/rotary.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_ROTARY_HPP
+#define SILICA_SINGLE_DEVICE_CPU_ROTARY_HPP
+/// Rotary embedding on the CPU, in one pass.
+
+// ---- silica/device/cpu/turn.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_TURN_HPP
+#define SILICA_SINGLE_DEVICE_CPU_TURN_HPP
+/// Rotary embedding: what the kernels of rotary and rotary_store share.
+
+namespace silica::device::cpu {
+
+/// y = x cos + rotate_half(x) sin for `count` vectors of 2 h values, `ldx` and `ldy` apart, all by the same h angles.
+template <class T>
+struct TurnArguments {
+    const T *x, *cos, *sin;
+    T* y;
+    std::int64_t h, count, ldx, ldy;
+};
+struct Turn {
+    template <int W, class T>
+    [[gnu::always_inline]] static void run(const TurnArguments<T>* a) {
+        isa::Floats<W> first, second, c, s;
+        std::int64_t i = 0;
+        for (; i + W <= a->h; i += W) {
+            isa::load<W>(c, a->cos + i);
+            isa::load<W>(s, a->sin + i);
+            for (std::int64_t n = 0; n < a->count; ++n) {
+                const T* x = a->x + n * a->ldx + i;
+                T* y = a->y + n * a->ldy + i;
+                isa::load<W>(first, x);
+                isa::load<W>(second, x + a->h);
+                isa::store<W>(y, first * c - second * s);
+                isa::store<W>(y + a->h, second * c + first * s);
+            }
+        }
+        for (; i < a->h; ++i) {
+            const float cos = a->cos[i], sin = a->sin[i];
+            for (std::int64_t n = 0; n < a->count; ++n) {
+                const T* x = a->x + n * a->ldx + i;
+                T* y = a->y + n * a->ldy + i;
+                const float p = x[0], q = x[a->h];
+                y[0] = static_cast<T>(p * cos - q * sin);
+                y[a->h] = static_cast<T>(q * cos + p * sin);
+            }
+        }
+    }
+};
+
+/// Turns by the best instructions of this processor.
+template <class T>
+void turn(const TurnArguments<T>& a) {
+    isa::on_best<Turn>(&a);
+}
+
+/// x (batch, heads, tokens, d), cos and sin (batch or 1, tokens, d / 2) -> (batch, heads, tokens, d).
+inline Tensor rotary(const Tensor& x, const Tensor& cos, const Tensor& sin) {
+    const auto type = x.scalar_type();
+    if (!is_floating(x) || cos.scalar_type() != type || sin.scalar_type() != type || x.numel() == 0)
+        return aten::Rotary::run(x, cos, sin);
+    const Tensor in = x.stride(3) == 1 ? x : x.contiguous(), c = cos.contiguous(), s = sin.contiguous();
+    const Tensor y = at::empty(x.sizes(), x.options());
+    const std::int64_t heads = x.size(1), tokens = x.size(2), d = x.size(3), h = d / 2;
+    with_type(x, [&]<class T>() {
+        const T *from = in.const_data_ptr<T>(), *of_cos = c.const_data_ptr<T>(), *of_sin = s.const_data_ptr<T>();
+        T* to = y.mutable_data_ptr<T>();
+        const std::int64_t grain = values_for_a_thread / (heads * d) + 1;
+        parallel_for(0, x.size(0) * tokens, grain, [&](std::int64_t first, std::int64_t last) {
+            for (std::int64_t i = first; i < last; ++i) {
+                const std::int64_t b = i / tokens, t = i % tokens, angle = (cos.size(0) == 1 ? t : i) * h;
+                turn<T>({from + b * in.stride(0) + t * in.stride(2), of_cos + angle, of_sin + angle,
+                         to + (b * heads * tokens + t) * d, h, heads, in.stride(1), tokens * d});
+            }
+        });
+    });
+    return y;
+}
+
+}  // namespace silica::device::cpu
+#endif  // SILICA_SINGLE_DEVICE_CPU_TURN_HPP
+
+namespace silica {
+
+template <>
+struct Kernel<op::Rotary, device::Cpu> {
+    static Tensor run(const Tensor& x, const Tensor& cos, const Tensor& sin) {
+        return device::cpu::rotary(x, cos, sin);
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_CPU_ROTARY_HPP
+// ---- silica/device/cpu/rotary_store.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_ROTARY_STORE_HPP
+#define SILICA_SINGLE_DEVICE_CPU_ROTARY_STORE_HPP
+/// The start of attention in a decode step on the CPU: one pass over the product of the joined projections.
+
+// ---- silica/device/cpu/store.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_STORE_HPP
+#define SILICA_SINGLE_DEVICE_CPU_STORE_HPP
+/// Copying keys and values into a cache: what the kernels of store_kv and rotary_store share.
+
+#include <cstring>
+
+namespace silica::device::cpu {
+
+struct StoreKv {
+    /// Rows of k and v to their slots; ATen where types or strides are unusual.
+    static op::Written run(InOut<Tensor> keys, InOut<Tensor> values, const Tensor& k, const Tensor& v,
+                           const Tensor& slots) {
+        if (!copies(keys.value, k, slots) || !copies(values.value, v, slots))
+            return aten::StoreKv::run(keys, values, k, v, slots);
+        copy(keys.value, k, slots);
+        copy(values.value, v, slots);
+        return {};
+    }
+
+private:
+    static bool copies(const Tensor& cache, const Tensor& x, const Tensor& slots) {
+        return cache.scalar_type() == x.scalar_type() && cache.stride(3) == 1 && x.stride(3) == 1 &&
+               slots.is_contiguous();
+    }
+
+    static void copy(const Tensor& cache, const Tensor& x, const Tensor& slots) {
+        const auto* const slot = slots.const_data_ptr<std::int64_t>();
+        const auto bytes = static_cast<std::int64_t>(x.element_size());
+        const auto* const from = static_cast<const char*>(x.const_data_ptr());
+        auto* const to = static_cast<char*>(cache.mutable_data_ptr());
+        const std::int64_t heads = x.size(1), tokens = x.size(2), row = x.size(3) * bytes;
+        const std::int64_t grain = values_for_a_thread * bytes / (tokens * row + 1) + 1;
+        parallel_for(0, x.size(0) * heads, grain, [&](std::int64_t first, std::int64_t last) {
+            for (std::int64_t i = first; i < last; ++i) {
+                const std::int64_t b = i / heads, h = i % heads;
+                const char* in = from + (b * x.stride(0) + h * x.stride(1)) * bytes;
+                char* out = to + (b * cache.stride(0) + h * cache.stride(1)) * bytes;
+                for (std::int64_t t = 0; t < tokens; ++t) {
+                    std::memcpy(out + slot[t] * cache.stride(2) * bytes, in + t * x.stride(2) * bytes,
+                                static_cast<std::size_t>(row));
+                }
+            }
+        });
+    }
+};
+
+}  // namespace silica::device::cpu
+#endif  // SILICA_SINGLE_DEVICE_CPU_STORE_HPP
+
+namespace silica {
+
+template <>
+struct Kernel<op::RotaryStore, device::Cpu> {
+    static Tensor run(const Tensor& qkv, const Tensor& cos, const Tensor& sin, InOut<Tensor> keys, InOut<Tensor> values,
+                      const Tensor& slot) {
+        namespace cpu = device::cpu;
+        const std::int64_t batch = qkv.size(0), kv = keys.value.size(1), d = keys.value.size(3),
+                           heads = qkv.size(2) / d - 2 * kv;
+        if (!serves(qkv, cos, sin, keys.value, values.value)) {
+            const Tensor by_head = qkv.view({batch, 1, heads + 2 * kv, d}).transpose(1, 2);
+            const Tensor k = cpu::rotary(by_head.narrow(1, heads, kv), cos, sin);
+            cpu::StoreKv::run(keys, values, k, by_head.narrow(1, heads + kv, kv), slot);
+            return cpu::rotary(by_head.narrow(1, 0, heads), cos, sin);
+        }
+        const Tensor q = at::empty({batch, heads, 1, d}, qkv.options());
+        const std::int64_t at = slot.const_data_ptr<std::int64_t>()[0];
+        cpu::with_type(qkv, [&]<class T>() {
+            const std::int64_t grain = cpu::values_for_a_thread / qkv.size(2) + 1;
+            const T *of_cos = cos.const_data_ptr<T>(), *of_sin = sin.const_data_ptr<T>(),
+                    *rows = qkv.const_data_ptr<T>();
+            T *to_q = q.mutable_data_ptr<T>(), *to_k = place<T>(keys.value, at), *to_v = place<T>(values.value, at);
+            parallel_for(0, batch, grain, [&](std::int64_t first, std::int64_t last) {
+                for (std::int64_t b = first; b < last; ++b) {
+                    const T* row = rows + b * qkv.size(2);
+                    const std::int64_t angle = cos.size(0) == 1 ? 0 : b * (d / 2);
+                    cpu::turn<T>({row, of_cos + angle, of_sin + angle, to_q + b * heads * d, d / 2, heads, d, d});
+                    cpu::turn<T>({row + heads * d, of_cos + angle, of_sin + angle, to_k + b * keys.value.stride(0),
+                                  d / 2, kv, d, keys.value.stride(1)});
+                    for (std::int64_t h = 0; h < kv; ++h) {
+                        std::memcpy(to_v + b * values.value.stride(0) + h * values.value.stride(1),
+                                    row + (heads + kv + h) * d, static_cast<std::size_t>(d) * sizeof(T));
+                    }
+                }
+            });
+        });
+        return q;
+    }
+
+private:
+    template <class T>
+    static T* place(const Tensor& cache, std::int64_t slot) {
+        return cache.mutable_data_ptr<T>() + slot * cache.stride(2);
+    }
+
+    static bool serves(const Tensor& qkv, const Tensor& cos, const Tensor& sin, const Tensor& keys,
+                       const Tensor& values) {
+        const auto type = qkv.scalar_type();
+        for (const Tensor* t : {&cos, &sin, &keys, &values})
+            if (t->scalar_type() != type) return false;
+        return device::cpu::is_floating(qkv) && qkv.is_contiguous() && cos.is_contiguous() && sin.is_contiguous() &&
+               keys.stride(3) == 1 && values.stride(3) == 1;
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_CPU_ROTARY_STORE_HPP
+// ---- silica/device/cpu/store_kv.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_STORE_KV_HPP
+#define SILICA_SINGLE_DEVICE_CPU_STORE_KV_HPP
+/// Writing to a cache on the CPU: rows of keys and values, copied.
+
+namespace silica {
+
+template <>
+struct Kernel<op::StoreKv, device::Cpu> : device::cpu::StoreKv {};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_CPU_STORE_KV_HPP
 #endif  // SILICA_SINGLE_DEVICE_CPU_HPP
 // ---- silica/device/cuda.hpp
 #ifndef SILICA_SINGLE_DEVICE_CUDA_HPP
@@ -6250,18 +11698,923 @@ struct Kernel<op::Activate, device::Cuda> : device::aten::Activate {};
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_CUDA_ACTIVATE_HPP
+// ---- silica/device/cuda/argmax.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_ARGMAX_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_ARGMAX_HPP
+/// The index of the largest value on CUDA: blocks share a long row, a warp joins what they found.
+
+// ---- silica/device/cuda/nvrtc.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_NVRTC_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_NVRTC_HPP
+/// Own CUDA kernels: source text that NVRTC compiles for the GPU at hand at its first use, once for the process.
+
+// ---- silica/device/cuda/driver.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_DRIVER_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_DRIVER_HPP
+/// The CUDA driver and NVRTC, found at run time: nothing of the CUDA toolkit is needed to build.
+///
+/// The CUDA builds of LibTorch carry NVRTC (the compiler for kernels kept as text) and libcaffe2_nvrtc, which is linked
+/// to it and to the driver. The declarations here follow cuda.h and nvrtc.h, whose C interfaces are stable.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <type_traits>
+
+#if __has_include(<dlfcn.h>)
+#include <dlfcn.h>
+#endif
+
+namespace silica::device::cuda {
+
+/// cuda.h's CUlaunchAttribute, CUlaunchConfig and handles.
+struct LaunchAttribute {
+    int id = 0;
+    int unused = 0;
+    std::array<int, 16> value{};
+};
+struct LaunchConfig {
+    std::array<unsigned, 3> grid{1, 1, 1}, block{1, 1, 1};
+    unsigned shared_bytes = 0;
+    void* stream = nullptr;
+    LaunchAttribute* attributes = nullptr;
+    unsigned count = 0;
+};
+
+/// The functions that Silica calls; `usable` is false, with a reason, where one of them is missing.
+struct Driver {
+    using Status = int;  // 0 is success, for CUresult and nvrtcResult alike
+
+    Status (*device_attribute)(int*, int, int) = nullptr;
+    Status (*retain_primary_context)(void**, int) = nullptr;
+    Status (*current_context)(void**) = nullptr;
+    Status (*push_context)(void*) = nullptr;
+    Status (*pop_context)(void**) = nullptr;
+    Status (*load_module)(void**, const void*) = nullptr;
+    Status (*function_of)(void**, void*, const char*) = nullptr;
+    Status (*launch)(const LaunchConfig*, void*, void**, void**) = nullptr;
+    Status (*error_text)(Status, const char**) = nullptr;
+
+    Status (*create_program)(void**, const char*, const char*, int, const char* const*, const char* const*) = nullptr;
+    Status (*destroy_program)(void**) = nullptr;
+    Status (*compile_program)(void*, int, const char* const*) = nullptr;
+    Status (*log_size)(void*, std::size_t*) = nullptr;
+    Status (*log)(void*, char*) = nullptr;
+    Status (*cubin_size)(void*, std::size_t*) = nullptr;
+    Status (*cubin)(void*, char*) = nullptr;
+    Status (*ptx_size)(void*, std::size_t*) = nullptr;
+    Status (*ptx)(void*, char*) = nullptr;
+    Status (*architecture_count)(int*) = nullptr;
+    Status (*architectures)(int*) = nullptr;
+
+    bool usable = false;
+    std::string reason = {};  ///< empty when usable
+
+    /// Loaded at the first call, once for the process.
+    static const Driver& get() {
+        static const Driver driver = load();
+        return driver;
+    }
+
+private:
+#if __has_include(<dlfcn.h>)
+    static Driver load() {
+        Driver d;
+        const Libraries from = open();
+        if (from.cuda == nullptr || from.nvrtc == nullptr) {
+            d.reason = from.cuda == nullptr ? "the CUDA driver (libcuda.so.1) was not found"
+                                            : "NVRTC (libnvrtc.so) was not found beside LibTorch";
+            return d;
+        }
+        bool all = true;
+        const auto find = [&](void* library, const char* name, auto& function) {
+            void* address = ::dlsym(library, name);
+            function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(address);
+            if (address != nullptr || !all) return;
+            all = false;
+            d.reason = std::string(name) + " is missing from the CUDA libraries";
+        };
+        find(from.cuda, "cuDeviceGetAttribute", d.device_attribute);
+        find(from.cuda, "cuDevicePrimaryCtxRetain", d.retain_primary_context);
+        find(from.cuda, "cuCtxGetCurrent", d.current_context);
+        find(from.cuda, "cuCtxPushCurrent_v2", d.push_context);
+        find(from.cuda, "cuCtxPopCurrent_v2", d.pop_context);
+        find(from.cuda, "cuModuleLoadData", d.load_module);
+        find(from.cuda, "cuModuleGetFunction", d.function_of);
+        find(from.cuda, "cuLaunchKernelEx", d.launch);
+        find(from.cuda, "cuGetErrorString", d.error_text);
+        find(from.nvrtc, "nvrtcCreateProgram", d.create_program);
+        find(from.nvrtc, "nvrtcDestroyProgram", d.destroy_program);
+        find(from.nvrtc, "nvrtcCompileProgram", d.compile_program);
+        find(from.nvrtc, "nvrtcGetProgramLogSize", d.log_size);
+        find(from.nvrtc, "nvrtcGetProgramLog", d.log);
+        find(from.nvrtc, "nvrtcGetCUBINSize", d.cubin_size);
+        find(from.nvrtc, "nvrtcGetCUBIN", d.cubin);
+        find(from.nvrtc, "nvrtcGetPTXSize", d.ptx_size);
+        find(from.nvrtc, "nvrtcGetPTX", d.ptx);
+        find(from.nvrtc, "nvrtcGetNumSupportedArchs", d.architecture_count);
+        find(from.nvrtc, "nvrtcGetSupportedArchs", d.architectures);
+        d.usable = all;
+        return d;
+    }
+
+    struct Libraries {
+        void *cuda = nullptr, *nvrtc = nullptr;
+    };
+
+    /// By name, and beside libtorch_cuda: libcaffe2_nvrtc knows where its NVRTC lies.
+    static Libraries open() {
+        Libraries found{::dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL)};
+        if (found.cuda == nullptr) return found;
+        std::string beside;
+        if (void* torch = ::dlopen("libtorch_cuda.so", RTLD_LAZY | RTLD_NOLOAD)) {
+            Dl_info info{};
+            if (void* symbol = ::dlsym(torch, "aoti_torch_get_current_cuda_stream");
+                symbol != nullptr && ::dladdr(symbol, &info) != 0 && info.dli_fname != nullptr) {
+                beside = info.dli_fname;
+                beside = beside.substr(0, beside.rfind('/') + 1) + "libcaffe2_nvrtc.so";
+            }
+            ::dlclose(torch);
+        }
+        for (const char* name : {beside.c_str(), "libcaffe2_nvrtc.so", "libnvrtc.so.13", "libnvrtc.so.12"}) {
+            void* library = *name == '\0' ? nullptr : ::dlopen(name, RTLD_LAZY | RTLD_LOCAL);
+            if (library != nullptr && ::dlsym(library, "nvrtcCreateProgram") != nullptr) {
+                found.nvrtc = library;
+                break;
+            }
+            if (library != nullptr) ::dlclose(library);
+        }
+        return found;
+    }
+#else
+    static Driver load() {
+        Driver d;
+        d.reason = "this system has no dlopen";
+        return d;
+    }
+#endif
+};
+
+}  // namespace silica::device::cuda
+#endif  // SILICA_SINGLE_DEVICE_CUDA_DRIVER_HPP
+
+#include <c10/core/impl/VirtualGuardImpl.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica::device::cuda {
+
+/// Whether Silica's own kernels may serve; set to false to have LibTorch's alone, for comparison.
+inline std::atomic<bool> own_kernels{true};
+
+/// True on a thread while it records a graph (graph.hpp).
+inline thread_local bool recording = false;
+
+/// Whether own kernels can run here; where not, ATen's serve.
+inline bool has_nvrtc() { return own_kernels.load(std::memory_order_relaxed) && Driver::get().usable; }
+
+/// A kernel's text and what it is compiled with: the text may use `T` and the constants `values`.
+struct KernelSource {
+    std::string_view name;  ///< of the `extern "C"` function
+    std::string_view text;
+    std::vector<std::pair<std::string_view, std::int64_t>> values = {};
+    at::ScalarType type = at::kFloat;  ///< T
+};
+
+/// A compiled kernel on one GPU.
+struct Function {
+    void* handle = nullptr;
+    void* context = nullptr;
+    bool overlaps = false;  ///< may be launched before the kernel ahead of it has ended (it waits for it itself)
+};
+
+/// Blocks and threads of a launch.
+struct Shape {
+    std::array<unsigned, 3> grid{1, 1, 1};
+    unsigned threads = 32;
+};
+
+namespace detail {
+
+inline void check(Driver::Status status, std::string_view what) {
+    if (status == 0) return;
+    const char* text = nullptr;
+    Driver::get().error_text(status, &text);
+    throw DeviceError("CUDA: " + std::string(what) + " failed: " + (text != nullptr ? text : "unknown error") + " (" +
+                          std::to_string(status) + ").",
+                      "look at the GPU with nvidia-smi; run with CUDA_LAUNCH_BLOCKING=1 to find the kernel.");
+}
+
+/// The whole text: types and constants first.
+inline std::string text_of(const KernelSource& source) {
+    std::string text =
+        "typedef long long i64;\nstruct bf16 { unsigned short bits; };\nstruct f16 { unsigned short bits; };\ntypedef ";
+    text += source.type == at::kHalf ? "f16" : source.type == at::kBFloat16 ? "bf16" : "float";
+    text += " T;\n";
+    for (const auto& [name, value] : source.values)
+        text += "constexpr int " + std::string(name) + " = " + std::to_string(value) + ";\n";
+    return text.append(source.text);
+}
+
+/// The machine code of `source` for compute capability `capability` (90 for 9.0), or PTX where NVRTC is older than the
+/// GPU.
+inline std::string compile(const KernelSource& source, int capability) {
+    const auto& d = Driver::get();
+    int count = 0;
+    d.architecture_count(&count);
+    std::vector<int> known(static_cast<std::size_t>(count));
+    if (count > 0) d.architectures(known.data());
+    int best = 0;
+    for (const int a : known)
+        if (a <= capability && a > best) best = a;
+    const bool exact = best == capability || best == 0;
+    std::vector<std::string> options{
+        "--gpu-architecture=" + std::string(exact ? "sm_" : "compute_") + std::to_string(exact ? capability : best),
+        "--std=c++17"};
+    std::vector<const char*> words;
+    for (const auto& o : options) words.push_back(o.c_str());
+    const std::string text = text_of(source), name(source.name);
+    void* program = nullptr;
+    auto status = d.create_program(&program, text.c_str(), (name + ".cu").c_str(), 0, nullptr, nullptr);
+    if (status == 0) status = d.compile_program(program, static_cast<int>(words.size()), words.data());
+    std::string code;
+    std::size_t size = 0;
+    const auto fetch = [&](auto get_size, auto get) {
+        get_size(program, &size);
+        code.resize(size);
+        if (size > 0) get(program, code.data());
+    };
+    if (status == 0)
+        exact ? fetch(d.cubin_size, d.cubin) : fetch(d.ptx_size, d.ptx);
+    else if (program != nullptr)
+        fetch(d.log_size, d.log);
+    if (program != nullptr) d.destroy_program(&program);
+    if (status != 0) {
+        throw DeviceError("NVRTC cannot compile kernel '" + name + "' for compute capability " +
+                              std::to_string(capability) + ": " + code,
+                          "please report this; LibTorch's own kernels serve under Chain<Cuda> without NVRTC.");
+    }
+    return code;
+}
+
+inline Function build(const KernelSource& source, c10::DeviceIndex device) {
+    const auto& d = Driver::get();
+    int major = 0, minor = 0;
+    check(d.device_attribute(&major, 75, device), "reading the compute capability");
+    check(d.device_attribute(&minor, 76, device), "reading the compute capability");
+    const std::string code = compile(source, 10 * major + minor);
+    Function f;
+    f.overlaps = major >= 9;
+    check(d.retain_primary_context(&f.context, device), "opening the GPU");
+    void *previous = nullptr, *module = nullptr;
+    check(d.push_context(f.context), "choosing the GPU");
+    auto status = d.load_module(&module, code.data());
+    if (status == 0) status = d.function_of(&f.handle, module, std::string(source.name).c_str());
+    d.pop_context(&previous);
+    check(status, "loading kernel '" + std::string(source.name) + "'");
+    return f;
+}
+
+}  // namespace detail
+
+/// The kernel that `make()` describes, compiled at the first call with this `key` on this GPU. `key` tells apart all
+/// variants of the kernels of one `Family`.
+template <class Family, class Make>
+const Function& function(c10::DeviceIndex device, std::uint64_t key, Make make) {
+    static std::mutex mutex;
+    static std::map<std::pair<c10::DeviceIndex, std::uint64_t>, Function> known;
+    const std::lock_guard guard(mutex);
+    const auto at = std::pair{device, key};
+    if (const auto found = known.find(at); found != known.end()) return found->second;
+    return known.emplace(at, detail::build(make(), device)).first->second;
+}
+
+/// How many multiprocessors a GPU has.
+inline int multiprocessors(c10::DeviceIndex device) {
+    int count = 0;
+    detail::check(Driver::get().device_attribute(&count, 16, device), "counting the multiprocessors");
+    return count;
+}
+
+/// The address of a tensor's values, null for an absent one, as kernels take it.
+inline void* address(const Tensor& t) { return t.defined() ? t.data_ptr() : nullptr; }
+
+/// Whether kernels can load 16 bytes at once from the start of `t`.
+inline bool aligned(const Tensor& t) { return reinterpret_cast<std::uintptr_t>(t.data_ptr()) % 16 == 0; }
+
+/// The types that own kernels are compiled for.
+inline bool takes_type(at::ScalarType type) { return type == at::kFloat || type == at::kHalf || type == at::kBFloat16; }
+
+/// Launches a kernel on the current stream of `device`. The types of `args` are exactly those of its parameters.
+template <class... Args>
+void launch(const Function& f, const Shape& shape, c10::Device device, Args... args) {
+    const auto& d = Driver::get();
+    const c10::impl::VirtualGuardImpl guard(c10::DeviceType::CUDA);
+    LaunchAttribute overlap;
+    overlap.id = 6;  // CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION
+    overlap.value[0] = 1;
+    LaunchConfig config;
+    config.grid = shape.grid;
+    config.block = {shape.threads, 1, 1};
+    config.stream = guard.getStreamNativeHandle(guard.getStream(device));
+    config.attributes = &overlap;
+    config.count = f.overlaps ? 1 : 0;
+    std::array<void*, sizeof...(Args)> parameters{static_cast<void*>(&args)...};
+    void* context = nullptr;
+    detail::check(d.current_context(&context), "asking for the current GPU");
+    const bool other = context != f.context;
+    if (other) detail::check(d.push_context(f.context), "choosing the GPU");
+    const auto status = d.launch(&config, f.handle, parameters.data(), nullptr);
+    if (other) d.pop_context(&context);
+    detail::check(status, "launching a kernel");
+}
+
+}  // namespace silica::device::cuda
+#endif  // SILICA_SINGLE_DEVICE_CUDA_NVRTC_HPP
+// ---- silica/device/cuda/source.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_SOURCE_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_SOURCE_HPP
+/// What the texts of all own CUDA kernels begin with: types, 16-byte loads, activations, sums over a warp.
+
+#include <string_view>
+
+namespace silica::device::cuda {
+
+/// `T` is float, f16 or bf16; arithmetic is float32. A kernel calls `wait_for_previous` before it touches what an
+/// earlier kernel wrote: it may have been started before that one's end. Such
+/// data is not __restrict__, or it would be loaded as read-only, past what the wait makes visible.
+inline constexpr std::string_view prelude = R"cuda(
+__device__ __forceinline__ float to_float(float x) { return x; }
+__device__ __forceinline__ float to_float(bf16 x) { return __uint_as_float((unsigned)x.bits << 16); }
+__device__ __forceinline__ float to_float(f16 x) {
+    float y;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(y) : "h"(x.bits));
+    return y;
+}
+template <class To> __device__ __forceinline__ To from_float(float x);
+template <> __device__ __forceinline__ float from_float<float>(float x) { return x; }
+template <> __device__ __forceinline__ f16 from_float<f16>(float x) {
+    f16 y;
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(y.bits) : "f"(x));
+    return y;
+}
+template <> __device__ __forceinline__ bf16 from_float<bf16>(float x) {
+    bf16 y;
+#if __CUDA_ARCH__ >= 800
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(y.bits) : "f"(x));
+#else
+    const unsigned u = __float_as_uint(x);
+    y.bits = x != x ? 0x7fc0 : (unsigned short)((u + 0x7fff + ((u >> 16) & 1)) >> 16);
+#endif
+    return y;
+}
+
+constexpr int VEC = 16 / (int)sizeof(T);  // values in one load
+
+__device__ __forceinline__ void unpack(const uint4& v, float (&to)[VEC], const float*) {
+    to[0] = __uint_as_float(v.x); to[1] = __uint_as_float(v.y);
+    to[2] = __uint_as_float(v.z); to[3] = __uint_as_float(v.w);
+}
+__device__ __forceinline__ float low(unsigned w, const bf16*) { return __uint_as_float(w << 16); }
+__device__ __forceinline__ float high(unsigned w, const bf16*) { return __uint_as_float(w & 0xffff0000u); }
+__device__ __forceinline__ float low(unsigned w, const f16*) { return to_float(f16{(unsigned short)w}); }
+__device__ __forceinline__ float high(unsigned w, const f16*) { return to_float(f16{(unsigned short)(w >> 16)}); }
+template <class H>
+__device__ __forceinline__ void unpack(const uint4& v, float (&to)[VEC], const H* h) {
+    to[0] = low(v.x, h); to[1] = high(v.x, h); to[2] = low(v.y, h); to[3] = high(v.y, h);
+    to[VEC - 4] = low(v.z, h); to[VEC - 3] = high(v.z, h); to[VEC - 2] = low(v.w, h); to[VEC - 1] = high(v.w, h);
+}
+__device__ __forceinline__ void unpack(const uint4& v, float (&to)[VEC]) { unpack(v, to, (const T*)0); }
+
+// Read once: past the first cache. Not as read-only data (.nc): the compiler moves such loads behind a wait.
+__device__ __forceinline__ uint4 stream(const uint4* p) {
+    uint4 v;
+#if __CUDA_ARCH__ >= 800
+    asm volatile("ld.global.L1::no_allocate.L2::256B.v4.u32 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "l"(p));
+#else
+    v = __ldcs(p);
+#endif
+    return v;
+}
+
+__device__ __forceinline__ void wait_for_previous() {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+__device__ __forceinline__ void let_next_start() {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+
+__device__ __forceinline__ float warp_sum(float x) {
+    for (int d = 16; d > 0; d >>= 1) x += __shfl_xor_sync(0xffffffffu, x, d);
+    return x;
+}
+
+// The order of silica::Activation.
+template <int WHICH>
+__device__ __forceinline__ float activate(float x) {
+    const float gelu = WHICH == 1 || WHICH == 3 ? 0.5f * x * (1 + erff(x * 0.70710678118654752f)) : 0;
+    switch (WHICH) {
+        case 1: return gelu;
+        case 2: return 0.5f * x * (1 + tanhf(0.79788456080286536f * (x + 0.044715f * x * x * x)));
+        case 3: return fminf(fmaxf(gelu, -10), 10);
+        case 4: return x / (1 + expf(-1.702f * x));
+        case 5: return x > 0 || x != x ? x : 0;
+        case 6: return x > 0 || x != x ? x * x : 0;
+        case 7: return x != x ? x : fminf(fmaxf(x, 0), 6);
+        case 8: return x > 0 ? x : 0.01f * x;
+        case 9: return x / (1 + expf(-x));
+        case 10: return 1 / (1 + expf(-x));
+        case 11: return tanhf(x);
+        case 12: return x * tanhf(x > 20 ? x : log1pf(expf(x)));
+        case 13: return 0.5f * (1 + erff((x - 0.707107f) / (0.282095f * 1.4142135623730951f)));
+        default: return x;
+    }
+}
+)cuda";
+
+}  // namespace silica::device::cuda
+#endif  // SILICA_SINGLE_DEVICE_CUDA_SOURCE_HPP
+
+namespace silica {
+namespace device::cuda::detail {
+
+inline constexpr std::string_view argmax_text = R"cuda(
+// NaN is larger than everything, as in ATen; among equals the first wins.
+__device__ __forceinline__ bool before(float a, i64 i, float b, i64 j) {
+    const bool an = a != a, bn = b != b;
+    if (an || bn) return an && (!bn || i < j);
+    return a > b || (a == b && i < j);
+}
+
+__device__ __forceinline__ void best_of_warp(float& best, i64& at) {
+    for (int d = 16; d > 0; d >>= 1) {
+        const float v = __shfl_down_sync(0xffffffffu, best, d);
+        const i64 i = __shfl_down_sync(0xffffffffu, at, d);
+        if (before(v, i, best, at)) best = v, at = i;
+    }
+}
+
+struct Found { i64 at; float value; };
+
+// Block x of a row looks at `share` of its n values.
+extern "C" __global__ void __launch_bounds__(512)
+argmax(const T* x, i64* y, Found* found, i64 n, i64 share) {
+    __shared__ Found warps[16];
+    let_next_start();
+    wait_for_previous();
+    const T* row = x + blockIdx.y * n;
+    const i64 begin = blockIdx.x * share, end = begin + share < n ? begin + share : n;
+    float best = -__int_as_float(0x7f800000);
+    i64 at = n;
+    if (WIDE) {
+        constexpr int DEPTH = 4;
+        for (i64 c = begin / VEC + threadIdx.x; c < end / VEC; c += 512 * DEPTH) {
+            uint4 loaded[DEPTH];
+            #pragma unroll
+            for (int d = 0; d < DEPTH; ++d)
+                if (c + d * 512 < end / VEC) loaded[d] = ((const uint4*)row)[c + d * 512];
+            #pragma unroll
+            for (int d = 0; d < DEPTH; ++d) {
+                if (c + d * 512 >= end / VEC) break;
+                float v[VEC];
+                unpack(loaded[d], v);
+                for (int j = 0; j < VEC; ++j) {
+                    const i64 i = (c + d * 512) * VEC + j;
+                    if (before(v[j], i, best, at)) best = v[j], at = i;
+                }
+            }
+        }
+    } else {
+        for (i64 i = begin + threadIdx.x; i < end; i += 512) {
+            const float v = to_float(row[i]);
+            if (before(v, i, best, at)) best = v, at = i;
+        }
+    }
+    best_of_warp(best, at);
+    if (threadIdx.x % 32 == 0) warps[threadIdx.x / 32] = Found{at, best};
+    __syncthreads();
+    if (threadIdx.x >= 32) return;
+    best = warps[threadIdx.x % 16].value;
+    at = warps[threadIdx.x % 16].at;
+    best_of_warp(best, at);
+    if (threadIdx.x != 0) return;
+    if (gridDim.x == 1) y[blockIdx.y] = at;
+    else found[blockIdx.y * gridDim.x + blockIdx.x] = Found{at, best};
+}
+
+extern "C" __global__ void __launch_bounds__(32)
+join_argmax(const Found* found, i64* y, int parts) {
+    let_next_start();
+    wait_for_previous();
+    float best = -__int_as_float(0x7f800000);
+    i64 at = 1ll << 62;
+    for (int i = threadIdx.x; i < parts; i += 32) {
+        const Found f = found[blockIdx.x * parts + i];
+        if (before(f.value, f.at, best, at)) best = f.value, at = f.at;
+    }
+    best_of_warp(best, at);
+    if (threadIdx.x == 0) y[blockIdx.x] = at;
+}
+)cuda";
+
+struct Argmax;
+
+}  // namespace device::cuda::detail
+
+template <>
+struct Kernel<op::Argmax, device::Cuda> {
+    static Tensor run(const Tensor& x) {
+        namespace cuda = device::cuda;
+        const auto type = x.scalar_type();
+        if (!cuda::has_nvrtc() || !cuda::takes_type(type) || x.numel() == 0 || x.dim() != 2 || x.size(0) > 64) {
+            return device::aten::Argmax::run(x);
+        }
+        const auto rows = x.size(0), n = x.size(1);
+        const Tensor in = x.contiguous(), y = at::empty({rows}, x.options().dtype(at::kLong));
+        const bool wide = n * static_cast<std::int64_t>(x.element_size()) % 16 == 0 && cuda::aligned(in);
+        const std::int64_t share = n <= 8192 ? (n + 7) / 8 * 8 : 4096, parts = (n + share - 1) / share;
+        Tensor found;  // of each part, a place and a value
+        if (parts > 1) found = at::empty({rows, parts, 2}, y.options());
+        static const std::string text = std::string(cuda::prelude) + std::string(cuda::detail::argmax_text);
+        const std::uint64_t key = static_cast<std::uint64_t>(type) | (wide ? 256u : 0u);
+        const auto source = [&](std::string_view name) {
+            return cuda::KernelSource{name, text, {{"WIDE", wide}}, type};
+        };
+        const auto device = x.device();
+        const auto& f = cuda::function<cuda::detail::Argmax>(device.index(), key, [&] { return source("argmax"); });
+        cuda::launch(f, {{static_cast<unsigned>(parts), static_cast<unsigned>(rows), 1}, 512}, device,
+                     cuda::address(in), cuda::address(y), cuda::address(found), static_cast<long long>(n),
+                     static_cast<long long>(share));
+        if (parts > 1) {
+            const auto& joined =
+                cuda::function<cuda::detail::Argmax>(device.index(), key | 512u, [&] { return source("join_argmax"); });
+            cuda::launch(joined, {{static_cast<unsigned>(rows), 1, 1}, 32}, device, cuda::address(found),
+                         cuda::address(y), static_cast<int>(parts));
+        }
+        return y;
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_CUDA_ARGMAX_HPP
 // ---- silica/device/cuda/attention.hpp
 #ifndef SILICA_SINGLE_DEVICE_CUDA_ATTENTION_HPP
 #define SILICA_SINGLE_DEVICE_CUDA_ATTENTION_HPP
-/// Attention on CUDA: ATen picks flash, memory-efficient or cuDNN attention.
+/// Attention on CUDA: ATen's, with zeros where nothing is attended to.
+
+// ---- silica/device/cuda/attend.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_ATTEND_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_ATTEND_HPP
+/// ATen's attention, which picks flash, memory-efficient or cuDNN attention, with zeros where nothing is attended to.
+
+#include <ATen/ops/any.h>
+
+#include <limits>
+
+namespace silica::device::cuda {
+
+/// op::Attention. In half precision with a mask LibTorch picks cuDNN's attention, which gives a query without any key
+/// some values; on every other device and in float32 it gets zeros. Here too (seen with LibTorch 2.11 on an H100).
+inline Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const std::optional<Tensor>& mask, bool causal,
+                     double scale) {
+    const Tensor y = aten::Attention::run(q, k, v, mask, causal, scale);
+    if (!mask || q.scalar_type() == at::kFloat) return y;
+    const Tensor attends = mask->scalar_type() == at::kBool ? *mask : *mask > -std::numeric_limits<double>::infinity();
+    return at::where(at::any(attends, -1, /*keepdim=*/true), y, 0);
+}
+
+}  // namespace silica::device::cuda
+#endif  // SILICA_SINGLE_DEVICE_CUDA_ATTEND_HPP
 
 namespace silica {
 
 template <>
-struct Kernel<op::Attention, device::Cuda> : device::aten::Attention {};
+struct Kernel<op::Attention, device::Cuda> {
+    static Tensor run(const Tensor& q, const Tensor& k, const Tensor& v, const std::optional<Tensor>& mask, bool causal,
+                      double scale) {
+        return device::cuda::attend(q, k, v, mask, causal, scale);
+    }
+};
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_CUDA_ATTENTION_HPP
+// ---- silica/device/cuda/clamp.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_CLAMP_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_CLAMP_HPP
+/// Clamp on CUDA: ATen's.
+
+namespace silica {
+
+template <>
+struct Kernel<op::Clamp, device::Cuda> : device::aten::Clamp {};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_CUDA_CLAMP_HPP
+// ---- silica/device/cuda/decode_attention.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_DECODE_ATTENTION_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_DECODE_ATTENTION_HPP
+/// Attention of one new token on CUDA: reads the filled slots only, which are split over a grid of fixed size, so that
+/// a captured step serves every length (Dao et al. 2023, "Flash-Decoding for long-context inference").
+
+// ---- silica/device/cuda/decode_attention_text.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_DECODE_ATTENTION_TEXT_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_DECODE_ATTENTION_TEXT_HPP
+/// The text of the kernels of decode_attention.hpp.
+
+#include <string_view>
+
+namespace silica::device::cuda::detail {
+
+struct DecodeAttention;
+
+/// A key lies on LANES neighbouring lanes of a warp, PER_LANE values on each; a warp scores 32 / LANES keys at a time.
+/// Each keeps a running maximum and sum (Milakov and Gimelshein 2018), which are joined at the end. Scores are in
+/// powers of two.
+inline constexpr std::string_view decode_attention_text = R"cuda(
+constexpr int WARPS = 8, DEPTH = HEADS > 1 ? 2 : 4;
+constexpr int AT_ONCE = 32 / LANES * WARPS;       // keys that a block scores at a time
+constexpr int LOADS = PER_LANE / VEC > 0 ? PER_LANE / VEC : 1;
+constexpr float NONE = -1e30f;                    // stands for minus infinity: differences stay numbers
+constexpr float LOG2E = 1.4426950408889634f;
+
+extern "C" __global__ void __launch_bounds__(256)
+decode_attention(const T* q, const T* keys, const T* values,
+                 const i64* filled, const void* mask, T* out,
+                 float* parts, int heads, int group, float scale, i64 key_batch, i64 key_head,
+                 i64 key_slot, i64 value_batch, i64 value_head, i64 value_slot, i64 mask_batch, i64 mask_head,
+                 i64 mask_slot) {
+    let_next_start();
+    wait_for_previous();
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, place = lane % LANES;
+    const int head = blockIdx.x * HEADS % heads, b = blockIdx.x * HEADS / heads;  // the first of HEADS heads
+    const bool whole = place * PER_LANE < D;      // lanes beyond the end of a key have nothing
+    const int at = whole ? place * PER_LANE : 0;
+    const i64 count = *filled, chunk = (count + gridDim.y - 1) / gridDim.y;
+    const i64 begin = blockIdx.y * chunk, end = begin + chunk < count ? begin + chunk : count;
+    const T* key = keys + b * key_batch + head / group * key_head + at;
+    const T* value = values + b * value_batch + head / group * value_head + at;
+
+    float query[HEADS][PER_LANE], sum[HEADS][PER_LANE] = {}, top[HEADS], total[HEADS] = {};
+    #pragma unroll
+    for (int h = 0; h < HEADS; ++h) {
+        top[h] = NONE;
+        #pragma unroll
+        for (int i = 0; i < PER_LANE; ++i)
+            query[h][i] = whole ? to_float(q[((i64)b * heads + head + h) * D + at + i]) * (scale * LOG2E) : 0;
+    }
+
+    for (i64 s = begin + warp * (32 / LANES) + lane / LANES; s - lane / LANES < end; s += AT_ONCE * DEPTH) {
+        uint4 k[DEPTH][LOADS], v[DEPTH][LOADS];
+        #pragma unroll
+        for (int n = 0; n < DEPTH; ++n)
+            #pragma unroll
+            for (int l = 0; l < LOADS; ++l) {
+                const i64 slot = s + n * AT_ONCE;
+                if (slot < end) {
+                    k[n][l] = *(const uint4*)(key + slot * key_slot + l * VEC);
+                    v[n][l] = *(const uint4*)(value + slot * value_slot + l * VEC);
+                }
+            }
+        float score[DEPTH][HEADS];
+        #pragma unroll
+        for (int n = 0; n < DEPTH; ++n) {
+            const i64 slot = s + n * AT_ONCE;
+            float dot[HEADS] = {};
+            if (slot < end) {
+                #pragma unroll
+                for (int l = 0; l < LOADS; ++l) {
+                    float x[VEC];
+                    unpack(k[n][l], x);
+                    #pragma unroll
+                    for (int h = 0; h < HEADS; ++h)
+                        #pragma unroll
+                        for (int i = 0; i < VEC; ++i) dot[h] += query[h][l * VEC + i] * x[i];
+                }
+            }
+            #pragma unroll
+            for (int h = 0; h < HEADS; ++h) {
+                #pragma unroll
+                for (int step = LANES / 2; step > 0; step >>= 1)
+                    dot[h] += __shfl_xor_sync(0xffffffffu, dot[h], step);
+                bool kept = slot < end;
+                if (MASK != 0 && kept) {
+                    const i64 m = b * mask_batch + (head + h) * mask_head + slot * mask_slot;
+                    if (MASK == 1) kept = ((const unsigned char*)mask)[m] != 0;
+                    if (MASK > 1) {
+                        const float add = MASK == 2 ? to_float(((const T*)mask)[m]) : ((const float*)mask)[m];
+                        kept = add != -__int_as_float(0x7f800000);
+                        dot[h] += add < 0.1f * NONE ? 0.1f * NONE : add * LOG2E;
+                    }
+                }
+                score[n][h] = kept ? fmaxf(dot[h], 0.5f * NONE) + 0 * dot[h] : NONE;
+            }
+        }
+        #pragma unroll
+        for (int h = 0; h < HEADS; ++h) {
+            float best = top[h];
+            #pragma unroll
+            for (int n = 0; n < DEPTH; ++n) best = fmaxf(best, score[n][h]);
+            const float shrink = exp2f(top[h] - best);
+            top[h] = best;
+            total[h] *= shrink;
+            #pragma unroll
+            for (int i = 0; i < PER_LANE; ++i) sum[h][i] *= shrink;
+            #pragma unroll
+            for (int n = 0; n < DEPTH; ++n) {
+                score[n][h] = score[n][h] == NONE ? 0 : exp2f(score[n][h] - best);
+                total[h] += score[n][h];
+            }
+        }
+        #pragma unroll
+        for (int n = 0; n < DEPTH; ++n) {
+            if (s + n * AT_ONCE >= end) break;
+            #pragma unroll
+            for (int l = 0; l < LOADS; ++l) {
+                float x[VEC];
+                unpack(v[n][l], x);
+                #pragma unroll
+                for (int h = 0; h < HEADS; ++h)
+                    #pragma unroll
+                    for (int i = 0; i < VEC; ++i) sum[h][l * VEC + i] += score[n][h] * x[i];
+            }
+        }
+    }
+
+    __shared__ float all_sums[WARPS][D], all_tops[WARPS], all_totals[WARPS];
+    #pragma unroll
+    for (int h = 0; h < HEADS; ++h) {
+        #pragma unroll
+        for (int step = LANES; step < 32; step <<= 1) {  // the keys of a warp
+            const float other = __shfl_xor_sync(0xffffffffu, top[h], step), best = fmaxf(top[h], other);
+            const float mine = exp2f(top[h] - best), theirs = exp2f(other - best);
+            total[h] = total[h] * mine + __shfl_xor_sync(0xffffffffu, total[h], step) * theirs;
+            #pragma unroll
+            for (int i = 0; i < PER_LANE; ++i)
+                sum[h][i] = sum[h][i] * mine + __shfl_xor_sync(0xffffffffu, sum[h][i], step) * theirs;
+            top[h] = best;
+        }
+        if (h > 0) __syncthreads();
+        if (lane < LANES && whole)
+            #pragma unroll
+            for (int i = 0; i < PER_LANE; ++i) if (at + i < D) all_sums[warp][at + i] = sum[h][i];
+        if (lane == 0) all_tops[warp] = top[h], all_totals[warp] = total[h];
+        __syncthreads();
+        float best = NONE, joined = 0;  // the warps of a block
+        for (int w = 0; w < WARPS; ++w) best = fmaxf(best, all_tops[w]);
+        for (int w = 0; w < WARPS; ++w) joined += all_totals[w] * exp2f(all_tops[w] - best);
+        const i64 row = (i64)b * heads + head + h;
+        for (int i = threadIdx.x; i < D; i += WARPS * 32) {
+            float x = 0;
+            for (int w = 0; w < WARPS; ++w) x += all_sums[w][i] * exp2f(all_tops[w] - best);
+            if (PARTS)
+                parts[(row * gridDim.y + blockIdx.y) * (D + 2) + i] = x;
+            else
+                out[row * D + i] = from_float<T>(joined == 0 ? 0 : x / joined);
+        }
+        if (PARTS && threadIdx.x == 0) {
+            parts[(row * gridDim.y + blockIdx.y) * (D + 2) + D] = best;
+            parts[(row * gridDim.y + blockIdx.y) * (D + 2) + D + 1] = joined;
+        }
+    }
+}
+
+extern "C" __global__ void __launch_bounds__(128) join_parts(const float* parts, T* out, int split) {
+    __shared__ float tops[64], totals[64], weights[64];  // of at most 64 parts
+    let_next_start();
+    wait_for_previous();
+    const float* part = parts + (i64)blockIdx.x * split * (D + 2);
+    float total = 0;
+    if (threadIdx.x < split) {
+        tops[threadIdx.x] = part[threadIdx.x * (D + 2) + D];
+        total = part[threadIdx.x * (D + 2) + D + 1];
+    }
+    __syncthreads();
+    float best = NONE, joined = 0;
+    for (int s = 0; s < split; ++s) best = fmaxf(best, tops[s]);
+    if (threadIdx.x < split) {
+        const float weight = exp2f(tops[threadIdx.x] - best);
+        weights[threadIdx.x] = weight;
+        totals[threadIdx.x] = total * weight;
+    }
+    __syncthreads();
+    for (int s = 0; s < split; ++s) joined += totals[s];
+    for (int i = threadIdx.x; i < D; i += 128) {
+        float x = 0;
+        #pragma unroll 8
+        for (int s = 0; s < split; ++s) x += part[s * (D + 2) + i] * weights[s];
+        out[(i64)blockIdx.x * D + i] = from_float<T>(joined == 0 ? 0 : x / joined);
+    }
+}
+)cuda";
+
+}  // namespace silica::device::cuda::detail
+#endif  // SILICA_SINGLE_DEVICE_CUDA_DECODE_ATTENTION_TEXT_HPP
+
+#include <algorithm>
+
+namespace silica {
+
+template <>
+struct Kernel<op::DecodeAttention, device::Cuda> {
+    static Tensor run(const Tensor& q, const Tensor& keys, const Tensor& values, const Tensor& filled,
+                      const std::optional<Tensor>& mask, double scale) {
+        namespace cuda = device::cuda;
+        if (!takes(q, keys, values, mask)) {
+            return cuda::attend(q, keys, values, device::aten::DecodeAttention::mask_of(keys, filled, mask), false,
+                                scale);
+        }
+        const auto batch = q.size(0), heads = q.size(1), d = q.size(3), kv_heads = keys.size(1);
+        const auto capacity = keys.size(2), group = heads / kv_heads;
+        const auto type = q.scalar_type();
+        // Heads that share keys read them together where the cache is long; a block has at least 512 slots.
+        const std::int64_t together = capacity <= 4096 ? 1 : group % 4 == 0 ? 4 : group % 2 == 0 ? 2 : 1;
+        const auto blocks = batch * heads / together;
+        const auto split = std::clamp<std::int64_t>(std::min((capacity + 511) / 512, 264 / blocks), 1, 64);
+
+        const Tensor in = q.contiguous(), out = at::empty(q.sizes(), q.options());
+        Tensor parts;
+        if (split > 1) parts = at::empty({batch * heads, split, d + 2}, q.options().dtype(at::kFloat));
+        const int masked = !mask ? 0 : mask->scalar_type() == at::kBool ? 1 : mask->scalar_type() == type ? 2 : 3;
+        const Tensor m = mask ? mask->expand({batch, heads, 1, capacity}) : Tensor();
+        const auto stride = [&](std::int64_t dim) { return static_cast<long long>(mask ? m.stride(dim) : 0); };
+        const std::int64_t per_lane = values_per_lane(q);
+        std::int64_t lanes = 1;
+        while (lanes * per_lane < d) lanes *= 2;
+
+        const std::uint64_t key = static_cast<std::uint64_t>(type) | static_cast<std::uint64_t>(d) << 8 |
+                                  static_cast<std::uint64_t>(together) << 24 |
+                                  static_cast<std::uint64_t>(masked) << 28 | (split > 1 ? std::uint64_t{1} << 32 : 0);
+        static const std::string text = std::string(cuda::prelude) + std::string(cuda::detail::decode_attention_text);
+        const auto source = [&](std::string_view name) {
+            return cuda::KernelSource{name,
+                                      text,
+                                      {{"D", d},
+                                       {"PER_LANE", per_lane},
+                                       {"LANES", lanes},
+                                       {"HEADS", together},
+                                       {"MASK", masked},
+                                       {"PARTS", split > 1}},
+                                      type};
+        };
+        const auto device = q.device();
+        const auto& f = cuda::function<cuda::detail::DecodeAttention>(device.index(), key,
+                                                                      [&] { return source("decode_attention"); });
+        using Long = long long;
+        cuda::launch(f, {{static_cast<unsigned>(blocks), static_cast<unsigned>(split), 1}, 256}, device,
+                     cuda::address(in), cuda::address(keys), cuda::address(values), cuda::address(filled),
+                     cuda::address(m), cuda::address(out), cuda::address(parts), static_cast<int>(heads),
+                     static_cast<int>(group), static_cast<float>(scale), Long{keys.stride(0)}, Long{keys.stride(1)},
+                     Long{keys.stride(2)}, Long{values.stride(0)}, Long{values.stride(1)}, Long{values.stride(2)},
+                     stride(0), stride(1), stride(3));
+        if (split > 1) {
+            const auto& joined = cuda::function<cuda::detail::DecodeAttention>(
+                device.index(), key | std::uint64_t{1} << 33, [&] { return source("join_parts"); });
+            cuda::launch(joined, {{static_cast<unsigned>(batch * heads), 1, 1}, 128}, device, cuda::address(parts),
+                         cuda::address(out), static_cast<int>(split));
+        }
+        return out;
+    }
+
+private:
+    /// Whole loads, and at most 32 lanes for a head.
+    static std::int64_t values_per_lane(const Tensor& q) {
+        const auto load = 16 / static_cast<std::int64_t>(q.element_size());
+        return ((q.size(3) + 31) / 32 + load - 1) / load * load;
+    }
+
+    static bool takes(const Tensor& q, const Tensor& keys, const Tensor& values, const std::optional<Tensor>& mask) {
+        namespace cuda = device::cuda;
+        const auto whole = [&](const Tensor& t) {  // 16-byte loads of every slot
+            const auto n = 16 / static_cast<std::int64_t>(t.element_size());
+            return t.stride(3) == 1 && t.stride(0) % n == 0 && t.stride(1) % n == 0 && t.stride(2) % n == 0 &&
+                   cuda::aligned(t);
+        };
+        const auto type = q.scalar_type();
+        const auto d = q.size(3);
+        return cuda::has_nvrtc() && cuda::takes_type(type) && keys.scalar_type() == type &&
+               values.scalar_type() == type && d > 0 && d <= 256 && d % values_per_lane(q) == 0 && q.numel() > 0 &&
+               keys.size(2) > 0 && whole(keys) && whole(values) &&
+               (!mask || mask->scalar_type() == at::kBool || mask->scalar_type() == type ||
+                mask->scalar_type() == at::kFloat);
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_CUDA_DECODE_ATTENTION_HPP
 // ---- silica/device/cuda/embedding.hpp
 #ifndef SILICA_SINGLE_DEVICE_CUDA_EMBEDDING_HPP
 #define SILICA_SINGLE_DEVICE_CUDA_EMBEDDING_HPP
@@ -6274,6 +12627,70 @@ struct Kernel<op::Embedding, device::Cuda> : device::aten::Embedding {};
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_CUDA_EMBEDDING_HPP
+// ---- silica/device/cuda/gated.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_GATED_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_GATED_HPP
+/// act(g) * u on CUDA: an own kernel.
+
+// ---- silica/device/cuda/gate.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_GATE_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_GATE_HPP
+/// act(g) * u in one pass.
+
+#include <algorithm>
+
+namespace silica::device::cuda {
+namespace detail {
+
+inline constexpr std::string_view gated_text = R"cuda(
+extern "C" __global__ void __launch_bounds__(256) gated(const T* x, T* y, i64 rows, i64 n) {
+    let_next_start();
+    wait_for_previous();
+    const i64 step = (i64)gridDim.x * blockDim.x;
+    for (i64 i = (i64)blockIdx.x * blockDim.x + threadIdx.x; i < rows * n; i += step) {
+        const T* g = x + i / n * 2 * n + i % n;
+        y[i] = from_float<T>(activate<ACT>(to_float(g[0])) * to_float(g[n]));
+    }
+}
+)cuda";
+
+struct Gated;
+
+}  // namespace detail
+
+/// op::Gated.
+inline Tensor gated(const Tensor& x, Activation act) {
+    const auto n = x.size(-1) / 2;
+    const auto type = x.scalar_type();
+    if (!has_nvrtc() || x.numel() == 0 || !takes_type(type)) {
+        return aten::Activate::run(x.narrow(-1, 0, n), act) * x.narrow(-1, n, n);
+    }
+    auto sizes = x.sizes().vec();
+    sizes.back() = n;
+    const Tensor y = at::empty(sizes, x.options()), in = x.contiguous();
+    static const std::string text = std::string(prelude) + std::string(detail::gated_text);
+    const auto& f = function<detail::Gated>(
+        x.device().index(), static_cast<std::uint64_t>(type) | static_cast<std::uint64_t>(act) << 8, [&] {
+            return KernelSource{"gated", text, {{"ACT", static_cast<std::int64_t>(act)}}, type};
+        });
+    const auto blocks = std::min<std::int64_t>((y.numel() + 255) / 256, 4096);
+    launch(f, {{static_cast<unsigned>(blocks), 1, 1}, 256}, x.device(), address(in), address(y),
+           static_cast<long long>(y.numel() / n), static_cast<long long>(n));
+    return y;
+}
+
+}  // namespace silica::device::cuda
+#endif  // SILICA_SINGLE_DEVICE_CUDA_GATE_HPP
+
+namespace silica {
+
+template <>
+struct Kernel<op::Gated, device::Cuda> {
+    static Tensor run(const Tensor& x, Activation act) { return device::cuda::gated(x, act); }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_CUDA_GATED_HPP
 // ---- silica/device/cuda/gelu.hpp
 #ifndef SILICA_SINGLE_DEVICE_CUDA_GELU_HPP
 #define SILICA_SINGLE_DEVICE_CUDA_GELU_HPP
@@ -6290,6 +12707,148 @@ struct Kernel<op::Gelu, device::Cuda> {
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_CUDA_GELU_HPP
+// ---- silica/device/cuda/graph.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_GRAPH_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_GRAPH_HPP
+/// CUDA graphs: work recorded once and replayed with one launch, its memory kept apart. Through LibTorch's
+/// device-neutral graphs (2.13 on); before that through at::cuda::CUDAGraph, whose header needs the CUDA toolkit, by
+/// the names that libtorch_cuda exports.
+
+#include <c10/core/CachingDeviceAllocator.h>
+#include <c10/core/Stream.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#if __has_include(<ATen/core/GraphImplInterface.h>)
+#include <ATen/core/GraphImplInterface.h>
+#elif __has_include(<dlfcn.h>)
+#include <dlfcn.h>
+#endif
+
+namespace silica::device::cuda {
+
+#if __has_include(<ATen/core/GraphImplInterface.h>)
+
+/// A graph: `begin`, work on the current stream, `end`, then `replay` any number of times.
+class Graph {
+public:
+    /// Whether this LibTorch can record.
+    static bool available() { return at::has_graph_impl(c10::DeviceType::CUDA); }
+
+    Graph() : impl_(at::create_graph_impl(c10::DeviceType::CUDA)) {}
+    void begin() { impl_->capture_begin({0, 0}, at::GraphCaptureMode::ThreadLocal); }
+    void end() { impl_->capture_end(); }
+    void replay() { impl_->replay(); }
+
+private:
+    std::unique_ptr<at::GraphImplInterface> impl_;
+};
+
+#elif __has_include(<dlfcn.h>)
+
+/// A graph: `begin`, work on the current stream, `end`, then `replay` any number of times.
+class Graph {
+public:
+    /// Whether this LibTorch can record.
+    static bool available() { return symbols().usable; }
+
+    Graph() : memory_(new Storage) {
+        if (!available()) throw DeviceError("This LibTorch cannot record CUDA graphs.", "use LibTorch 2.11 or later.");
+        symbols().construct(memory_.get(), false);
+        alive_ = true;
+    }
+    Graph(const Graph&) = delete;
+    Graph& operator=(const Graph&) = delete;
+    ~Graph() {
+        if (alive_) symbols().destroy(memory_.get());
+    }
+    void begin() { symbols().begin(memory_.get(), {0, 0}, thread_local_mode); }
+    void end() { symbols().end(memory_.get()); }
+    void replay() { symbols().replay(memory_.get()); }
+
+private:
+    /// Room for an at::cuda::CUDAGraph, about 150 bytes in 2.11.
+    struct alignas(64) Storage {
+        std::byte bytes[4096];
+    };
+    static constexpr int thread_local_mode = 1;  // cudaStreamCaptureModeThreadLocal
+
+    struct Symbols {
+        void (*construct)(void*, bool);
+        void (*destroy)(void*);
+        void (*begin)(void*, std::pair<unsigned long long, unsigned long long>, int);
+        void (*end)(void*);
+        void (*replay)(void*);
+        bool usable;
+    };
+    static const Symbols& symbols() {
+        static const Symbols found = [] {
+            void* torch = ::dlopen("libtorch_cuda.so", RTLD_LAZY | RTLD_NOLOAD);
+            const auto find = [&]<class F>(F*& f, const char* name) {
+                f = torch == nullptr ? nullptr : reinterpret_cast<F*>(::dlsym(torch, name));
+                return f != nullptr;
+            };
+            Symbols s{};
+            s.usable = find(s.construct, "_ZN2at4cuda9CUDAGraphC1Eb") && find(s.destroy, "_ZN2at4cuda9CUDAGraphD1Ev") &&
+                       find(s.begin, "_ZN2at4cuda9CUDAGraph13capture_beginESt4pairIyyE21cudaStreamCaptureMode") &&
+                       find(s.end, "_ZN2at4cuda9CUDAGraph11capture_endEv") &&
+                       find(s.replay, "_ZN2at4cuda9CUDAGraph6replayEv");
+            return s;
+        }();
+        return found;
+    }
+
+    std::unique_ptr<Storage> memory_;
+    bool alive_ = false;
+};
+
+#else
+
+/// Nothing to record with here.
+class Graph {
+public:
+    static bool available() { return false; }
+    void begin() {}
+    void end() {}
+    void replay() {}
+};
+
+#endif
+
+/// Records what `f` does on `device` without doing it. `f` does not write the weights of products (they are read
+/// ahead). On a throw the recording is given up.
+template <class F>
+void record(Graph& graph, c10::Device device, F&& f) {
+    const c10::impl::VirtualGuardImpl guard(c10::DeviceType::CUDA);
+    const auto before = guard.exchangeStream(guard.getStreamFromGlobalPool(device, /*isHighPriority=*/false));
+    try {
+        graph.begin();
+        recording = true;
+        try {
+            f();
+            recording = false;
+        } catch (...) {
+            recording = false;
+            try {
+                graph.end();
+            } catch (const std::exception&) {  // the first error says more
+            }
+            throw;
+        }
+        graph.end();
+    } catch (...) {
+        guard.exchangeStream(before);
+        throw;
+    }
+    guard.exchangeStream(before);
+}
+
+}  // namespace silica::device::cuda
+#endif  // SILICA_SINGLE_DEVICE_CUDA_GRAPH_HPP
 // ---- silica/device/cuda/layer_norm.hpp
 #ifndef SILICA_SINGLE_DEVICE_CUDA_LAYER_NORM_HPP
 #define SILICA_SINGLE_DEVICE_CUDA_LAYER_NORM_HPP
@@ -6305,15 +12864,403 @@ struct Kernel<op::LayerNorm, device::Cuda> : device::aten::LayerNorm {};
 // ---- silica/device/cuda/linear.hpp
 #ifndef SILICA_SINGLE_DEVICE_CUDA_LINEAR_HPP
 #define SILICA_SINGLE_DEVICE_CUDA_LINEAR_HPP
-/// Linear on CUDA: cuBLASLt with the bias in its epilogue, through ATen.
+/// Linear on CUDA: an own kernel for few rows, else cuBLASLt with the bias in its epilogue, through ATen.
+
+// ---- silica/device/cuda/products.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_PRODUCTS_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_PRODUCTS_HPP
+/// Products with weights: the own kernel for few rows, else cuBLASLt through ATen.
+
+// ---- silica/device/cuda/gemv.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_GEMV_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_GEMV_HPP
+/// y = x W^T for few rows of x, at the speed of reading W: one to four warps for each output, sums in float32.
+
+#include <optional>
+
+namespace silica::device::cuda {
+
+/// What happens to the sums before they are stored: nothing, a residual is added, act(first half) * second half, act.
+enum class Epilogue { none, add, gated, activation };
+
+namespace detail {
+
+inline constexpr std::string_view gemv_text = R"cuda(
+constexpr int PER_BLOCK = WARPS / SPLIT;          // outputs of a block
+constexpr int THREADS = WARPS * 32;
+constexpr int MATS = EPILOGUE == 2 ? 2 : 1;       // rows of W for one output
+constexpr int CHUNKS = K / VEC, STEP = 32 * SPLIT;
+constexpr int TURNS = (CHUNKS + STEP - 1) / STEP;  // loads of a lane for a row of W
+constexpr int MOST = (ROWS > 2 ? 4 : 8) / MATS, DEPTH = TURNS < MOST ? TURNS : MOST;  // in flight
+constexpr bool EVEN = CHUNKS % STEP == 0;
+
+// x in shared memory, divided by its root mean square and times `scale` where NORM.
+__device__ __forceinline__ void fetch(uint4 (*xs)[CHUNKS], const uint4* x, const T* scale, double eps, int warp,
+                                      int lane) {
+    __shared__ float squares[WARPS][ROWS];
+    for (int r = 0; r < ROWS; ++r) {
+        float sum = 0;
+        #pragma unroll 2
+        for (int c = threadIdx.x; c < CHUNKS; c += THREADS) {
+            const uint4 loaded = x[r * CHUNKS + c];
+            xs[r][c] = loaded;
+            if (!NORM) continue;
+            float v[VEC];
+            unpack(loaded, v);
+            for (int i = 0; i < VEC; ++i) sum += v[i] * v[i];
+        }
+        if (!NORM) continue;
+        sum = warp_sum(sum);
+        if (lane == 0) squares[warp][r] = sum;
+    }
+    __syncthreads();
+    if (!NORM) return;
+    for (int r = 0; r < ROWS; ++r) {
+        float sum = 0;
+        for (int i = 0; i < WARPS; ++i) sum += squares[i][r];
+        const float by = 1 / sqrtf(sum / K + (float)eps);
+        #pragma unroll 2
+        for (int c = threadIdx.x; c < CHUNKS; c += THREADS) {
+            float v[VEC], u[VEC];
+            unpack(xs[r][c], v);
+            unpack(__ldg((const uint4*)scale + c), u);
+            alignas(16) T rounded[VEC];
+            for (int i = 0; i < VEC; ++i) rounded[i] = from_float<T>(to_float(from_float<T>(v[i] * by)) * u[i]);
+            xs[r][c] = *(const uint4*)rounded;
+        }
+    }
+    __syncthreads();
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS, ROWS > 2 ? 1 : 32 / WARPS)
+gemv(const T* x, const T* __restrict__ w, const T* __restrict__ bias, const T* residual,
+     const T* __restrict__ scale, T* y, int n, double eps) {
+    const int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, part = warp % SPLIT;
+    const int out = blockIdx.x * PER_BLOCK + warp / SPLIT, first = part * 32 + lane;
+    const uint4* at = (const uint4*)w + (i64)(out < n ? out : n - 1) * CHUNKS + first;
+    const i64 other = (i64)n * CHUNKS;            // from a row of the gate to one of up
+
+    let_next_start();
+    if (!AHEAD) wait_for_previous();
+    uint4 loaded[DEPTH][MATS];
+    #pragma unroll
+    for (int d = 0; d < DEPTH; ++d)
+        #pragma unroll
+        for (int m = 0; m < MATS; ++m)
+            if (EVEN || first + d * STEP < CHUNKS) loaded[d][m] = stream(at + m * other + d * STEP);
+    if (AHEAD) wait_for_previous();
+
+    const bool stores = part == 0 && lane < ROWS && out < n;  // this lane stores y[lane][out]
+    float added[MATS] = {};
+    if (stores && BIAS)
+        for (int m = 0; m < MATS; ++m) added[m] = to_float(bias[m * n + out]);
+    if (stores && EPILOGUE == 1) added[0] += to_float(residual[lane * n + out]);
+
+    __shared__ uint4 xs[SHARED ? ROWS : 1][CHUNKS];
+    if (SHARED) fetch(xs, (const uint4*)x, scale, eps, warp, lane);
+
+    float sum[MATS][ROWS][2] = {};
+    for (int turn = 0; turn < TURNS; turn += DEPTH) {
+        #pragma unroll
+        for (int d = 0; d < DEPTH; ++d) {
+            const int here = first + (turn + d) * STEP;
+            if ((TURNS % DEPTH != 0 && turn + d >= TURNS) || (!EVEN && here >= CHUNKS)) break;
+            float a[MATS][VEC];
+            #pragma unroll
+            for (int m = 0; m < MATS; ++m) {
+                unpack(loaded[d][m], a[m]);
+                if (TURNS > DEPTH && turn + d + DEPTH < TURNS && (EVEN || here + DEPTH * STEP < CHUNKS))
+                    loaded[d][m] = stream(at + m * other + (turn + d + DEPTH) * STEP);
+            }
+            #pragma unroll
+            for (int r = 0; r < ROWS; ++r) {
+                float b[VEC];
+                unpack(SHARED ? xs[r][here] : ((const uint4*)x)[r * CHUNKS + here], b);
+                #pragma unroll
+                for (int m = 0; m < MATS; ++m)
+                    #pragma unroll
+                    for (int i = 0; i < VEC; ++i) sum[m][r][i & 1] += a[m][i] * b[i];
+            }
+        }
+    }
+
+    __shared__ float parts[WARPS][MATS][ROWS];
+    #pragma unroll
+    for (int m = 0; m < MATS; ++m)
+        #pragma unroll
+        for (int r = 0; r < ROWS; ++r) {
+            const float s = warp_sum(sum[m][r][0] + sum[m][r][1]);
+            if (lane == 0) parts[warp][m][r] = s;
+        }
+    if (SPLIT > 1) __syncthreads(); else __syncwarp();
+    if (!stores) return;
+    float s[MATS];
+    for (int m = 0; m < MATS; ++m) {
+        s[m] = added[m];
+        for (int p = 0; p < SPLIT; ++p) s[m] += parts[warp + p][m][lane];
+    }
+    if (EPILOGUE == 2) s[0] = activate<ACT>(s[0]) * s[MATS - 1];
+    if (EPILOGUE == 3) s[0] = activate<ACT>(s[0]);
+    y[lane * n + out] = from_float<T>(s[0]);
+}
+)cuda";
+
+struct Gemv;
+
+}  // namespace detail
+
+/// Rows of x up to which reading W is what costs.
+inline constexpr std::int64_t gemv_rows = 4;
+
+/// Whether `gemv` takes these: at most four rows, one type for all, whole 16-byte loads, W contiguous.
+inline bool takes_gemv(const Tensor& x, const op::Plain& w) {
+    const auto k = x.size(-1);
+    const auto bytes = k * static_cast<std::int64_t>(x.element_size());
+    return k > 0 && x.numel() > 0 && x.numel() / k <= gemv_rows && bytes % 16 == 0 && w.weight.size(0) > 0 &&
+           w.weight.scalar_type() == x.scalar_type() && w.weight.is_contiguous() && takes_type(x.scalar_type()) &&
+           (!w.bias || (w.bias->scalar_type() == x.scalar_type() && w.bias->is_contiguous())) &&
+           w.weight.size(0) < (std::int64_t{1} << 30) && k < (std::int64_t{1} << 24) && has_nvrtc() &&
+           aligned(w.weight);
+}
+
+/// Bytes of x that a block can keep for itself.
+inline constexpr std::int64_t shared_x = 32768;
+
+/// The same with a norm ahead, whose factors are `scale` (k).
+inline bool takes_gemv(const Tensor& x, const op::Plain& w, const Tensor& scale) {
+    return takes_gemv(x, w) && static_cast<std::int64_t>(x.nbytes()) <= shared_x &&
+           scale.scalar_type() == x.scalar_type() && scale.is_contiguous() && aligned(scale);
+}
+
+/// x / sqrt(mean(x^2) + eps) * scale before the product, where there is a scale.
+struct NormAhead {
+    Tensor scale = {};
+    double eps = 0;
+};
+
+/// x (..., k), w (n, k) or, gated, (2 n, k) -> (..., n). `takes_gemv` has said yes; residual is (..., n), for `add`.
+/// While a graph is recorded the weights are read ahead of the kernels before them: those do not write weights.
+inline Tensor gemv(const Tensor& x, const op::Plain& w, Epilogue epilogue, Activation act = Activation::linear,
+                   const Tensor& residual = {}, const NormAhead& norm = {}) {
+    const auto k = x.size(-1), rows = x.numel() / k, n = w.weight.size(0) / (epilogue == Epilogue::gated ? 2 : 1);
+    auto sizes = x.sizes().vec();
+    sizes.back() = n;
+    const Tensor y = at::empty(sizes, x.options());
+    Tensor in = x.contiguous(), r = residual.defined() ? residual.contiguous() : residual;
+    if (!aligned(in)) in = in.clone();
+    // Few outputs need several warps each to keep memory busy; many are enough by themselves (tried on an H100).
+    const auto chunks = k * static_cast<std::int64_t>(x.element_size()) / 16;
+    const bool few = n < 1024 || (epilogue == Epilogue::gated && chunks >= 256);
+    const std::int64_t split = n >= 16384 || chunks < 64 ? 1 : few ? 4 : 2;
+    constexpr std::int64_t warps = 8;
+    const std::uint64_t key = static_cast<std::uint64_t>(x.scalar_type()) | static_cast<std::uint64_t>(rows) << 8 |
+                              static_cast<std::uint64_t>(split) << 12 | static_cast<std::uint64_t>(epilogue) << 16 |
+                              static_cast<std::uint64_t>(act) << 20 | (w.bias ? std::uint64_t{1} << 28 : 0) |
+                              (recording ? std::uint64_t{1} << 29 : 0) |
+                              (norm.scale.defined() ? std::uint64_t{1} << 30 : 0) | static_cast<std::uint64_t>(k) << 32;
+    static const std::string text = std::string(prelude) + std::string(detail::gemv_text);
+    const auto& f = function<detail::Gemv>(x.device().index(), key, [&] {
+        return KernelSource{"gemv",
+                            text,
+                            {{"ROWS", rows},
+                             {"K", k},
+                             {"WARPS", warps},
+                             {"SPLIT", split},
+                             {"EPILOGUE", static_cast<std::int64_t>(epilogue)},
+                             {"ACT", static_cast<std::int64_t>(act)},
+                             {"BIAS", w.bias.has_value()},
+                             {"NORM", norm.scale.defined()},
+                             {"SHARED", static_cast<std::int64_t>(x.nbytes()) <= shared_x},
+                             {"AHEAD", recording}},
+                            x.scalar_type()};
+    });
+    const auto blocks = (n * split + warps - 1) / warps;
+    launch(f, {{static_cast<unsigned>(blocks), 1, 1}, warps * 32}, x.device(), address(in), address(w.weight),
+           w.bias ? address(*w.bias) : nullptr, address(r), address(norm.scale), address(y), static_cast<int>(n),
+           norm.eps);
+    return y;
+}
+
+}  // namespace silica::device::cuda
+#endif  // SILICA_SINGLE_DEVICE_CUDA_GEMV_HPP
+// ---- silica/device/cuda/normalise.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_NORMALISE_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_NORMALISE_HPP
+/// RMS norm: a block for each row.
+
+namespace silica::device::cuda {
+namespace detail {
+
+inline constexpr std::string_view rms_norm_text = R"cuda(
+extern "C" __global__ void __launch_bounds__(256)
+rms_norm(const T* x, const T* __restrict__ w, T* y, int n, double eps) {
+    constexpr int STEP = WIDE ? VEC : 1;
+    __shared__ float parts[8];
+    let_next_start();
+    wait_for_previous();
+    const T* row = x + (i64)blockIdx.x * n;
+    T* out = y + (i64)blockIdx.x * n;
+    float sum = 0;
+    for (int i = threadIdx.x * STEP; i < n; i += 256 * STEP) {
+        if (WIDE) {
+            float v[VEC];
+            unpack(*(const uint4*)(row + i), v);
+            for (int j = 0; j < VEC; ++j) sum += v[j] * v[j];
+        } else {
+            const float v = to_float(row[i]);
+            sum += v * v;
+        }
+    }
+    sum = warp_sum(sum);
+    if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = sum;
+    __syncthreads();
+    sum = 0;
+    for (int i = 0; i < 8; ++i) sum += parts[i];
+    const float scale = 1 / sqrtf(sum / n + (float)eps);
+    for (int i = threadIdx.x * STEP; i < n; i += 256 * STEP) {
+        if (WIDE) {
+            float v[VEC], u[VEC];
+            unpack(*(const uint4*)(row + i), v);
+            unpack(*(const uint4*)(w + i), u);
+            alignas(16) T rounded[VEC];
+            for (int j = 0; j < VEC; ++j) rounded[j] = from_float<T>(to_float(from_float<T>(v[j] * scale)) * u[j]);
+            *(uint4*)(out + i) = *(const uint4*)rounded;
+        } else {
+            out[i] = from_float<T>(to_float(from_float<T>(to_float(row[i]) * scale)) * to_float(w[i]));
+        }
+    }
+}
+)cuda";
+
+struct RmsNorm;
+
+}  // namespace detail
+
+/// op::RmsNorm.
+inline Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
+    const auto n = x.size(-1);
+    const auto type = x.scalar_type();
+    if (!has_nvrtc() || x.numel() == 0 || n >= 1 << 30 || weight.scalar_type() != type || !takes_type(type)) {
+        return aten::RmsNorm::run(x, weight, eps);
+    }
+    const Tensor in = x.contiguous(), w = weight.contiguous(), y = at::empty(x.sizes(), x.options());
+    const bool wide = n * static_cast<std::int64_t>(x.element_size()) % 16 == 0 && aligned(in) && aligned(w);
+    static const std::string text = std::string(prelude) + std::string(detail::rms_norm_text);
+    const auto& f =
+        function<detail::RmsNorm>(x.device().index(), static_cast<std::uint64_t>(type) | (wide ? 256u : 0u), [&] {
+            return KernelSource{"rms_norm", text, {{"WIDE", wide}}, type};
+        });
+    launch(f, {{static_cast<unsigned>(x.numel() / n), 1, 1}, 256}, x.device(), address(in), address(w), address(y),
+           static_cast<int>(n), eps);
+    return y;
+}
+
+}  // namespace silica::device::cuda
+#endif  // SILICA_SINGLE_DEVICE_CUDA_NORMALISE_HPP
+
+namespace silica::device::cuda {
+
+/// op::Linear.
+inline Tensor linear(const Tensor& x, const op::Plain& w) {
+    return takes_gemv(x, w) ? gemv(x, w, Epilogue::none) : aten::Linear::run(x, w);
+}
+
+/// op::LinearActivation.
+inline Tensor linear_activation(const Tensor& x, const op::Plain& w, Activation act) {
+    if (takes_gemv(x, w)) return gemv(x, w, Epilogue::activation, act);
+    return aten::Activate::run(aten::Linear::run(x, w), act);
+}
+
+/// op::LinearAdd.
+inline Tensor linear_add(const Tensor& x, const op::Plain& w, const Tensor& residual) {
+    const bool fits =
+        residual.scalar_type() == x.scalar_type() && residual.numel() / w.weight.size(0) * x.size(-1) == x.numel();
+    if (fits && takes_gemv(x, w)) return gemv(x, w, Epilogue::add, Activation::linear, residual);
+    return aten::Linear::run(x, w) + residual;
+}
+
+/// op::LinearGated.
+inline Tensor linear_gated(const Tensor& x, const op::Plain& w, Activation act) {
+    if (takes_gemv(x, w)) return gemv(x, w, Epilogue::gated, act);
+    return gated(aten::Linear::run(x, w), act);
+}
+
+/// op::RmsNormLinear: every block of the kernel normalises x for itself.
+inline Tensor rms_norm_linear(const Tensor& x, const Tensor& scale, double eps, const op::Plain& w) {
+    if (takes_gemv(x, w, scale)) return gemv(x, w, Epilogue::none, Activation::linear, {}, {scale, eps});
+    return linear(rms_norm(x, scale, eps), w);
+}
+
+/// op::RmsNormLinearGated, in the same way.
+inline Tensor rms_norm_linear_gated(const Tensor& x, const Tensor& scale, double eps, const op::Plain& w,
+                                    Activation act) {
+    if (takes_gemv(x, w, scale)) return gemv(x, w, Epilogue::gated, act, {}, {scale, eps});
+    return linear_gated(rms_norm(x, scale, eps), w, act);
+}
+
+}  // namespace silica::device::cuda
+#endif  // SILICA_SINGLE_DEVICE_CUDA_PRODUCTS_HPP
 
 namespace silica {
 
 template <>
-struct Kernel<op::Linear, device::Cuda> : device::aten::Linear {};
+struct Kernel<op::Linear, device::Cuda> {
+    using Packed = op::Plain;
+    static Packed pack(Tensor weight, std::optional<Tensor> bias) { return {std::move(weight), std::move(bias)}; }
+
+    static Tensor run(const Tensor& x, const Packed& w) { return device::cuda::linear(x, w); }
+};
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_CUDA_LINEAR_HPP
+// ---- silica/device/cuda/linear_activation.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_LINEAR_ACTIVATION_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_LINEAR_ACTIVATION_HPP
+/// Linear and an activation on CUDA: one kernel for few rows, else cuBLASLt and ATen's activation.
+
+namespace silica {
+
+template <>
+struct Kernel<op::LinearActivation, device::Cuda> {
+    static Tensor run(const Tensor& x, const op::Plain& w, Activation act) {
+        return device::cuda::linear_activation(x, w, act);
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_CUDA_LINEAR_ACTIVATION_HPP
+// ---- silica/device/cuda/linear_add.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_LINEAR_ADD_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_LINEAR_ADD_HPP
+/// Linear and the residual on CUDA: one kernel for few rows, else cuBLASLt and an addition.
+
+namespace silica {
+
+template <>
+struct Kernel<op::LinearAdd, device::Cuda> {
+    static Tensor run(const Tensor& x, const op::Plain& w, const Tensor& residual) {
+        return device::cuda::linear_add(x, w, residual);
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_CUDA_LINEAR_ADD_HPP
+// ---- silica/device/cuda/linear_gated.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_LINEAR_GATED_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_LINEAR_GATED_HPP
+/// Gate and up of a feed-forward layer on CUDA: one kernel for few rows, else cuBLASLt and one pass over its product.
+
+namespace silica {
+
+template <>
+struct Kernel<op::LinearGated, device::Cuda> {
+    static Tensor run(const Tensor& x, const op::Plain& w, Activation act) {
+        return device::cuda::linear_gated(x, w, act);
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_CUDA_LINEAR_GATED_HPP
 // ---- silica/device/cuda/pool.hpp
 #ifndef SILICA_SINGLE_DEVICE_CUDA_POOL_HPP
 #define SILICA_SINGLE_DEVICE_CUDA_POOL_HPP
@@ -6326,6 +13273,162 @@ struct Kernel<op::Pool, device::Cuda> : device::aten::Pool {};
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_CUDA_POOL_HPP
+// ---- silica/device/cuda/rms_norm.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_RMS_NORM_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_RMS_NORM_HPP
+/// RMS norm on CUDA: an own kernel.
+
+namespace silica {
+
+template <>
+struct Kernel<op::RmsNorm, device::Cuda> {
+    static Tensor run(const Tensor& x, const Tensor& weight, double eps) {
+        return device::cuda::rms_norm(x, weight, eps);
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_CUDA_RMS_NORM_HPP
+// ---- silica/device/cuda/rms_norm_linear.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_RMS_NORM_LINEAR_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_RMS_NORM_LINEAR_HPP
+/// RMS norm and Linear on CUDA: one kernel for few rows, else two.
+
+namespace silica {
+
+template <>
+struct Kernel<op::RmsNormLinear, device::Cuda> {
+    static Tensor run(const Tensor& x, const Tensor& scale, double eps, const op::Plain& w) {
+        return device::cuda::rms_norm_linear(x, scale, eps, w);
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_CUDA_RMS_NORM_LINEAR_HPP
+// ---- silica/device/cuda/rms_norm_linear_gated.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_RMS_NORM_LINEAR_GATED_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_RMS_NORM_LINEAR_GATED_HPP
+/// RMS norm, gate and up on CUDA: one kernel for few rows, else their own.
+
+namespace silica {
+
+template <>
+struct Kernel<op::RmsNormLinearGated, device::Cuda> {
+    static Tensor run(const Tensor& x, const Tensor& scale, double eps, const op::Plain& w, Activation act) {
+        return device::cuda::rms_norm_linear_gated(x, scale, eps, w, act);
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_CUDA_RMS_NORM_LINEAR_GATED_HPP
+// ---- silica/device/cuda/rotary.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_ROTARY_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_ROTARY_HPP
+/// Rotary embedding on CUDA: ATen's.
+
+namespace silica {
+
+template <>
+struct Kernel<op::Rotary, device::Cuda> : device::aten::Rotary {};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_CUDA_ROTARY_HPP
+// ---- silica/device/cuda/rotary_store.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_ROTARY_STORE_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_ROTARY_STORE_HPP
+/// The start of attention in a decode step on CUDA: one launch turns q and k and writes k and v to the cache.
+
+namespace silica {
+namespace device::cuda::detail {
+
+inline constexpr std::string_view rotary_store_text = R"cuda(
+// A block for each head of qkv and each row of the batch.
+extern "C" __global__ void __launch_bounds__(128)
+rotary_store(const T* qkv, const T* cosine, const T* sine, T* q,
+             T* keys, T* values, const i64* slot, int heads, int kv_heads, int d,
+             i64 angle_stride, i64 key_batch, i64 key_head, i64 key_slot, i64 value_batch, i64 value_head,
+             i64 value_slot) {
+    let_next_start();
+    wait_for_previous();
+    const int head = blockIdx.x, b = blockIdx.y, half = d / 2;
+    const T* in = qkv + ((i64)b * gridDim.x + head) * d;
+    if (head >= heads + kv_heads) {
+        T* v = values + b * value_batch + (head - heads - kv_heads) * value_head + *slot * value_slot;
+        for (int i = threadIdx.x; i < d; i += blockDim.x) v[i] = in[i];
+        return;
+    }
+    T* out = head < heads ? q + ((i64)b * heads + head) * d
+                          : keys + b * key_batch + (head - heads) * key_head + *slot * key_slot;
+    for (int i = threadIdx.x; i < half; i += blockDim.x) {
+        const float a = to_float(in[i]), c = to_float(in[i + half]);
+        const float cs = to_float(cosine[b * angle_stride + i]), sn = to_float(sine[b * angle_stride + i]);
+        out[i] = from_float<T>(a * cs - c * sn);
+        out[i + half] = from_float<T>(c * cs + a * sn);
+    }
+}
+)cuda";
+
+struct RotaryStore;
+
+}  // namespace device::cuda::detail
+
+template <>
+struct Kernel<op::RotaryStore, device::Cuda> {
+    static Tensor run(const Tensor& qkv, const Tensor& cos, const Tensor& sin, InOut<Tensor> keys, InOut<Tensor> values,
+                      const Tensor& slot) {
+        namespace cuda = device::cuda;
+        const Tensor &k = keys.value, &v = values.value;
+        const auto batch = qkv.size(0), kv_heads = k.size(1), d = k.size(3), heads = qkv.size(2) / d - 2 * kv_heads;
+        const auto type = qkv.scalar_type();
+        const bool one_type = cos.scalar_type() == type && sin.scalar_type() == type && k.scalar_type() == type &&
+                              v.scalar_type() == type;
+        if (!cuda::has_nvrtc() || !cuda::takes_type(type) || !one_type || qkv.numel() == 0 || k.stride(3) != 1 ||
+            v.stride(3) != 1 || batch >= 65536) {
+            return by_aten(qkv, cos, sin, keys, values, slot);
+        }
+        const Tensor in = qkv.contiguous(), c = cos.contiguous(), s = sin.contiguous();
+        const Tensor q = at::empty({batch, heads, 1, d}, qkv.options());
+        static const std::string text = std::string(cuda::prelude) + std::string(cuda::detail::rotary_store_text);
+        const auto& f =
+            cuda::function<cuda::detail::RotaryStore>(qkv.device().index(), static_cast<std::uint64_t>(type), [&] {
+                return cuda::KernelSource{"rotary_store", text, {}, type};
+            });
+        const unsigned threads = d / 2 > 64 ? 128 : d / 2 > 32 ? 64 : 32;
+        using Long = long long;
+        cuda::launch(f, {{static_cast<unsigned>(heads + 2 * kv_heads), static_cast<unsigned>(batch), 1}, threads},
+                     qkv.device(), cuda::address(in), cuda::address(c), cuda::address(s), cuda::address(q),
+                     cuda::address(k), cuda::address(v), cuda::address(slot), static_cast<int>(heads),
+                     static_cast<int>(kv_heads), static_cast<int>(d), Long{c.size(0) == 1 ? 0 : d / 2},
+                     Long{k.stride(0)}, Long{k.stride(1)}, Long{k.stride(2)}, Long{v.stride(0)}, Long{v.stride(1)},
+                     Long{v.stride(2)});
+        return q;
+    }
+
+private:
+    static Tensor by_aten(const Tensor& qkv, const Tensor& cos, const Tensor& sin, InOut<Tensor> keys,
+                          InOut<Tensor> values, const Tensor& slot) {
+        const auto kv_heads = keys.value.size(1), d = keys.value.size(3), heads = qkv.size(2) / d - 2 * kv_heads;
+        const Tensor by_head = qkv.reshape({qkv.size(0), 1, heads + 2 * kv_heads, d}).transpose(1, 2);
+        const Tensor k = device::aten::Rotary::run(by_head.narrow(1, heads, kv_heads), cos, sin);
+        device::aten::StoreKv::run(keys, values, k, by_head.narrow(1, heads + kv_heads, kv_heads), slot);
+        return device::aten::Rotary::run(by_head.narrow(1, 0, heads), cos, sin);
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_CUDA_ROTARY_STORE_HPP
+// ---- silica/device/cuda/store_kv.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_STORE_KV_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_STORE_KV_HPP
+/// Writing to a cache on CUDA: ATen's.
+
+namespace silica {
+
+template <>
+struct Kernel<op::StoreKv, device::Cuda> : device::aten::StoreKv {};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_CUDA_STORE_KV_HPP
 #endif  // SILICA_SINGLE_DEVICE_CUDA_HPP
 // ---- silica/device/mps.hpp
 #ifndef SILICA_SINGLE_DEVICE_MPS_HPP
@@ -6456,6 +13559,20 @@ struct Kernel<op::Activate, device::Mps> {
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_MPS_ACTIVATE_HPP
+// ---- silica/device/mps/argmax.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_ARGMAX_HPP
+#define SILICA_SINGLE_DEVICE_MPS_ARGMAX_HPP
+/// The index of the largest value on MPS. Contiguous input, as everywhere on MPS.
+
+namespace silica {
+
+template <>
+struct Kernel<op::Argmax, device::Mps> {
+    static Tensor run(const Tensor& x) { return device::aten::Argmax::run(x.contiguous()); }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_MPS_ARGMAX_HPP
 // ---- silica/device/mps/attention.hpp
 #ifndef SILICA_SINGLE_DEVICE_MPS_ATTENTION_HPP
 #define SILICA_SINGLE_DEVICE_MPS_ATTENTION_HPP
@@ -6523,6 +13640,41 @@ struct Kernel<op::Attention, device::Mps> {
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_MPS_ATTENTION_HPP
+// ---- silica/device/mps/clamp.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_CLAMP_HPP
+#define SILICA_SINGLE_DEVICE_MPS_CLAMP_HPP
+/// Clamp on MPS. Contiguous input, as everywhere on MPS.
+
+namespace silica {
+
+template <>
+struct Kernel<op::Clamp, device::Mps> {
+    static Tensor run(const Tensor& x, double low, double high) {
+        return device::aten::Clamp::run(x.contiguous(), low, high);
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_MPS_CLAMP_HPP
+// ---- silica/device/mps/decode_attention.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_DECODE_ATTENTION_HPP
+#define SILICA_SINGLE_DEVICE_MPS_DECODE_ATTENTION_HPP
+/// Attention to a cache on MPS, through its kernel of op::Attention and so around the same faults. The whole capacity, so
+/// that no graph is compiled anew from step to step (pytorch#181213).
+
+namespace silica {
+
+template <>
+struct Kernel<op::DecodeAttention, device::Mps> {
+    static Tensor run(const Tensor& q, const Tensor& keys, const Tensor& values, const Tensor& filled,
+                      const std::optional<Tensor>& mask, double scale) {
+        const Tensor attend = device::aten::DecodeAttention::mask_of(keys, filled, mask);
+        return Kernel<op::Attention, device::Mps>::run(q, keys, values, attend, /*causal=*/false, scale);
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_MPS_DECODE_ATTENTION_HPP
 // ---- silica/device/mps/embedding.hpp
 #ifndef SILICA_SINGLE_DEVICE_MPS_EMBEDDING_HPP
 #define SILICA_SINGLE_DEVICE_MPS_EMBEDDING_HPP
@@ -6629,6 +13781,56 @@ struct Kernel<op::Pool, device::Mps> : device::aten::Pool {};
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_MPS_POOL_HPP
+// ---- silica/device/mps/rms_norm.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_RMS_NORM_HPP
+#define SILICA_SINGLE_DEVICE_MPS_RMS_NORM_HPP
+/// RMS norm on MPS. Contiguous input: MPSGraph kernels ignore strides (the largest class of silent MPS errors).
+
+namespace silica {
+
+template <>
+struct Kernel<op::RmsNorm, device::Mps> {
+    static Tensor run(const Tensor& x, const Tensor& weight, double eps) {
+        return device::aten::RmsNorm::run(x.contiguous(), weight, eps);
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_MPS_RMS_NORM_HPP
+// ---- silica/device/mps/rotary.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_ROTARY_HPP
+#define SILICA_SINGLE_DEVICE_MPS_ROTARY_HPP
+/// Rotary embedding on MPS. Contiguous input, as everywhere on MPS.
+
+namespace silica {
+
+template <>
+struct Kernel<op::Rotary, device::Mps> {
+    static Tensor run(const Tensor& x, const Tensor& cos, const Tensor& sin) {
+        return device::aten::Rotary::run(x.contiguous(), cos.contiguous(), sin.contiguous());
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_MPS_ROTARY_HPP
+// ---- silica/device/mps/store_kv.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_STORE_KV_HPP
+#define SILICA_SINGLE_DEVICE_MPS_STORE_KV_HPP
+/// Writing to a cache on MPS. index_copy_ checks no index there (pytorch#189968), so the caller's slots must be right; k and
+/// v contiguous, as everywhere on MPS.
+
+namespace silica {
+
+template <>
+struct Kernel<op::StoreKv, device::Mps> {
+    static op::Written run(InOut<Tensor> keys, InOut<Tensor> values, const Tensor& k, const Tensor& v,
+                           const Tensor& slots) {
+        return device::aten::StoreKv::run(keys, values, k.contiguous(), v.contiguous(), slots);
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_MPS_STORE_KV_HPP
 #endif  // SILICA_SINGLE_DEVICE_MPS_HPP
 // ---- silica/device/simulated.hpp
 #ifndef SILICA_SINGLE_DEVICE_SIMULATED_HPP
@@ -6655,6 +13857,2045 @@ inline std::atomic<const char*> simulated_mps{nullptr};
 
 }  // namespace silica::device
 #endif  // SILICA_SINGLE_DEVICE_SIMULATED_HPP
+// ---- silica/generate/beam.hpp
+#ifndef SILICA_SINGLE_GENERATE_BEAM_HPP
+#define SILICA_SINGLE_GENERATE_BEAM_HPP
+/// Beam search, and sampling with beams. Followed: transformers 5.23, generation/utils.py, _beam_search and the
+/// functions above it; scores are float32 as there.
+
+// ---- silica/generate/decoder.hpp
+#ifndef SILICA_SINGLE_GENERATE_DECODER_HPP
+#define SILICA_SINGLE_GENERATE_DECODER_HPP
+/// A model that writes text, with its types forgotten: what the loops of generation drive. `ModelDecoder` makes one of
+/// a Model, so that a loop is compiled once for all models, devices and precisions.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace silica::generate {
+
+/// What generation starts from.
+struct Prompt {
+    Tensor input_ids;  ///< (batch, tokens) int64: prompts padded on the left, or an encoder's texts padded on the right
+    std::optional<Tensor> attention_mask = {};     ///< (batch, tokens) int64 or bool, 1 = a token; absent: all are
+    std::optional<Tensor> decoder_input_ids = {};  ///< (batch, tokens) int64, encoder-decoder only; absent: the start
+};
+
+/// What a loop has to know about a model.
+struct DecoderFacts {
+    std::string architecture;                     ///< "LlamaForCausalLM"
+    bool encoder_decoder = false;                 ///< the prompt goes through an encoder, the text starts apart from it
+    std::optional<std::int64_t> context = {};     ///< most positions of the decoder, where they are limited
+    std::optional<std::int64_t> vocab_size = {};  ///< tokens that can be fed
+    std::vector<std::int64_t> eos_token_id = {};  ///< of config.json or the family, as the next three
+    std::optional<std::int64_t> bos_token_id = {}, pad_token_id = {}, decoder_start_token_id = {};
+};
+
+/// One caller's decoding: the model and a state. Logits are (rows, vocabulary) on the device, of the next token.
+class Decoder {
+public:
+    Decoder() = default;
+    Decoder(const Decoder&) = delete;
+    Decoder& operator=(const Decoder&) = delete;
+    virtual ~Decoder() = default;
+
+    [[nodiscard]] virtual const DecoderFacts& facts() const = 0;
+    /// Forgets what was taken; room for `rows` rows of up to `capacity` tokens.
+    virtual void start(std::int64_t rows, std::int64_t capacity) = 0;
+    /// Takes a prompt or its next piece -> logits. InputError for ids out of range.
+    [[nodiscard]] virtual Tensor prefill(const Prompt& prompt) = 0;
+    /// Takes one token per row, ids (rows) int64 on the device -> logits.
+    [[nodiscard]] virtual Tensor step(const Tensor& ids) = 0;
+    /// The same -> the most likely next tokens (rows), which stay on the device.
+    [[nodiscard]] virtual Tensor greedy_step(const Tensor& ids) = 0;
+    /// Logits -> the most likely tokens (rows) int64, on the device.
+    [[nodiscard]] virtual Tensor most_likely(const Tensor& logits) = 0;
+    /// Row i becomes what row `rows[i]` was; rows (rows) int64 on any device.
+    virtual void reorder(const Tensor& rows) = 0;
+
+    [[nodiscard]] virtual std::int64_t length() const = 0;
+    [[nodiscard]] virtual std::int64_t capacity() const = 0;
+    /// Bytes of the state's tensors (caches, encoder outputs); 0 where the state does not say.
+    [[nodiscard]] virtual std::uint64_t state_bytes() const = 0;
+    [[nodiscard]] virtual c10::Device device() const = 0;
+    /// Waits until the device has done all it was given.
+    virtual void synchronize() = 0;
+};
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_DECODER_HPP
+// ---- silica/generate/plan.hpp
+#ifndef SILICA_SINGLE_GENERATE_PLAN_HPP
+#define SILICA_SINGLE_GENERATE_PLAN_HPP
+/// What a call of generation comes down to: lengths, start tokens, rows. Followed: transformers 5.23,
+/// generation/utils.py, _prepare_special_tokens, _prepare_generated_length, _expand_inputs_for_generation.
+
+// ---- silica/generate/check_config.hpp
+#ifndef SILICA_SINGLE_GENERATE_CHECK_CONFIG_HPP
+#define SILICA_SINGLE_GENERATE_CHECK_CONFIG_HPP
+/// Parameters out of range. Followed: transformers, generation/configuration_utils.py, GenerationConfig.validate, and
+/// the constructors of generation/logits_process.py.
+
+// ---- silica/generate/config.hpp
+#ifndef SILICA_SINGLE_GENERATE_CONFIG_HPP
+#define SILICA_SINGLE_GENERATE_CONFIG_HPP
+/// How text is chosen: the keys of generation_config.json. Followed: transformers 5.23,
+/// generation/configuration_utils.py, whose names, defaults and meaning these are.
+
+#include <boost/hana/adapt_struct.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace silica::generate {
+
+/// When beam search stops: `yes` with the first num_beams finished texts; `no` when the best running one can hardly
+/// become better than the worst finished one; `never` when it cannot.
+enum class EarlyStopping { no, yes, never };
+
+/// What is added to the score of the last of `tokens` when those before it were just written.
+struct SequenceBias {
+    std::vector<std::int64_t> tokens;
+    double bias = 0;
+};
+
+/// From the `start`-th new token on, the score s of the end tokens grows by |s| (factor^(new tokens - start) - 1).
+struct LengthDecay {
+    std::int64_t start = 0;
+    double factor = 1;
+};
+
+/// What is absent is as the checkpoint says, else as the default beside it. Sampling keys matter with do_sample only,
+/// those of beams with num_beams over 1.
+struct GenerationConfig {
+    std::optional<std::int64_t> max_length = {};      ///< tokens in all, prompt included. Default: prompt + 20
+    std::optional<std::int64_t> max_new_tokens = {};  ///< goes before max_length
+    std::optional<std::int64_t> min_length = {};      ///< 0
+    std::optional<std::int64_t> min_new_tokens = {};  ///< goes before min_length
+    std::optional<double> max_time = {};              ///< seconds; the step that is running ends
+    std::optional<std::vector<std::string>> stop_strings = {};      ///< text that ends a row, where decoding is at hand
+    std::optional<bool> do_sample = {};                             ///< false: the most likely token
+    std::optional<std::int64_t> num_beams = {};                     ///< 1
+    std::optional<EarlyStopping> early_stopping = {};               ///< no
+    std::optional<double> length_penalty = {};                      ///< 1: score / length^penalty
+    std::optional<std::int64_t> num_return_sequences = {};          ///< 1: texts per prompt, at most num_beams
+    std::optional<double> temperature = {};                         ///< 1: logits / temperature
+    std::optional<std::int64_t> top_k = {};                         ///< 50; 0: all
+    std::optional<double> top_p = {};                               ///< 1: the most likely that make up so much
+    std::optional<double> min_p = {};                               ///< off: this share of the largest probability
+    std::optional<double> top_h = {};                               ///< off: this share of the entropy of the top 100
+    std::optional<double> typical_p = {};                           ///< 1: the most typical that make up so much
+    std::optional<double> epsilon_cutoff = {};                      ///< 0: the least probability
+    std::optional<double> eta_cutoff = {};                          ///< 0: the same, lower where the entropy is high
+    std::optional<double> repetition_penalty = {};                  ///< 1: scores of tokens that were there before
+    std::optional<double> encoder_repetition_penalty = {};          ///< 1: of tokens of the encoder's text, upwards
+    std::optional<double> frequency_penalty = {};                   ///< 0: less this for each time a token was written
+    std::optional<double> presence_penalty = {};                    ///< 0: less this where a token was written
+    std::optional<std::int64_t> no_repeat_ngram_size = {};          ///< 0: no n tokens in a row twice
+    std::optional<std::int64_t> encoder_no_repeat_ngram_size = {};  ///< 0: none of the encoder's text
+    std::optional<std::vector<std::vector<std::int64_t>>> bad_words_ids = {};  ///< never completed
+    std::optional<std::vector<SequenceBias>> sequence_bias = {};               ///< none
+    std::optional<std::vector<std::int64_t>> suppress_tokens = {};             ///< never written
+    std::optional<std::vector<std::int64_t>> begin_suppress_tokens = {};       ///< not written first
+    std::optional<std::int64_t> forced_bos_token_id = {};                      ///< the first after a single token
+    std::optional<std::vector<std::int64_t>> forced_eos_token_id = {};         ///< the last, at max_length
+    std::optional<LengthDecay> exponential_decay_length_penalty = {};          ///< none
+    std::optional<bool> remove_invalid_values = {};                            ///< NaN to 0, infinities to the largest
+    std::optional<bool> renormalize_logits = {};                               ///< log-softmax at the end
+    std::optional<std::int64_t> bos_token_id = {};                             ///< what an empty prompt starts with
+    std::optional<std::vector<std::int64_t>> eos_token_id = {};                ///< one or several; {}: none
+    std::optional<std::int64_t> pad_token_id = {};                             ///< the first eos
+    std::optional<std::int64_t> decoder_start_token_id = {};                   ///< bos
+    std::optional<std::int64_t> prefill_chunk_size = {};                       ///< 2048; 0: prompts whole
+    std::optional<std::uint64_t> seed = {};  ///< 0; of the samples. No key of generation_config.json, so not reflected
+    /// Whether a text may go on where the context is full, as transformers lets it, and not end there. No key either.
+    bool beyond_context = false;
+};
+
+/// true, false or "never".
+inline void read_json(EarlyStopping& value, const Json& json, const std::string& path) {
+    if (json.is_bool())
+        value = json.boolean() ? EarlyStopping::yes : EarlyStopping::no;
+    else if (json.is_string() && json.string() == "never")
+        value = EarlyStopping::never;
+    else
+        throw ConfigError(path + " is " + json.brief() + ".", "write true, false or \"never\".");
+}
+
+namespace detail {
+
+/// [a, b]. ConfigError for anything else.
+inline const Json::Array& pair_of(const Json& json, const std::string& path, const char* what) {
+    if (!json.is_array() || json.array().size() != 2)
+        throw ConfigError(path + " is " + json.brief() + ".", std::string("write ") + what + ".");
+    return json.array();
+}
+
+}  // namespace detail
+
+/// [[tokens], bias].
+inline void read_json(SequenceBias& value, const Json& json, const std::string& path) {
+    const auto& both = detail::pair_of(json, path, "[[token ids], bias]");
+    silica::read_json(value.tokens, both[0], path + "[0]");
+    silica::read_json(value.bias, both[1], path + "[1]");
+}
+
+/// [start, factor].
+inline void read_json(LengthDecay& value, const Json& json, const std::string& path) {
+    const auto& both = detail::pair_of(json, path, "[start, factor]");
+    silica::read_json(value.start, both[0], path + "[0]");
+    silica::read_json(value.factor, both[1], path + "[1]");
+}
+
+}  // namespace silica::generate
+
+BOOST_HANA_ADAPT_STRUCT(silica::generate::GenerationConfig, max_length, max_new_tokens, min_length, min_new_tokens,
+                        max_time, stop_strings, do_sample, num_beams, early_stopping, length_penalty,
+                        num_return_sequences, temperature, top_k, top_p, min_p, top_h, typical_p, epsilon_cutoff,
+                        eta_cutoff, repetition_penalty, encoder_repetition_penalty, frequency_penalty, presence_penalty,
+                        no_repeat_ngram_size, encoder_no_repeat_ngram_size, bad_words_ids, sequence_bias,
+                        suppress_tokens, begin_suppress_tokens, forced_bos_token_id, forced_eos_token_id,
+                        exponential_decay_length_penalty, remove_invalid_values, renormalize_logits, bos_token_id,
+                        eos_token_id, pad_token_id, decoder_start_token_id, prefill_chunk_size);
+
+namespace silica::generate {
+
+/// `first`, and where it is silent, `then`.
+[[nodiscard]] inline GenerationConfig merged(GenerationConfig first, const GenerationConfig& then) {
+    for_each_member(then, [&](std::string_view name, const auto& value) {
+        for_each_member(first, [&](std::string_view same, auto& mine) {
+            if constexpr (std::is_same_v<std::remove_cvref_t<decltype(mine)>, std::remove_cvref_t<decltype(value)>>) {
+                if (name == same && !mine.has_value()) mine = value;
+            }
+        });
+    });
+    if (!first.seed) first.seed = then.seed;
+    first.beyond_context = first.beyond_context || then.beyond_context;
+    return first;
+}
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_CONFIG_HPP
+
+#include <algorithm>
+#include <cmath>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace silica::generate {
+namespace detail {
+
+/// One parameter at a time, each with its key in the error.
+struct Ranges {
+    /// InputError unless `right`, or absent.
+    template <class T, class Right>
+    static void require(std::string_view key, const std::optional<T>& value, Right&& right, const char* remedy) {
+        if (!value || right(*value)) return;
+        std::ostringstream text;
+        text << *value;
+        throw InputError(std::string(key) + " is " + text.str() + ".", remedy);
+    }
+    static void at_least(std::string_view key, const std::optional<std::int64_t>& value, std::int64_t least) {
+        require(
+            key, value, [&](auto v) { return v >= least; },
+            least == 0 ? "0 or more is needed." : "1 or more is needed.");
+    }
+    static void positive(std::string_view key, const std::optional<double>& value, const char* remedy) {
+        require(
+            key, value, [](double v) { return v > 0 && std::isfinite(v); }, remedy);
+    }
+    static void share(std::string_view key, const std::optional<double>& value) {
+        require(
+            key, value, [](double v) { return v >= 0 && v <= 1; }, "a number from 0 to 1 is needed.");
+    }
+    static void finite(std::string_view key, const std::optional<double>& value) {
+        require(
+            key, value, [](double v) { return std::isfinite(v); }, "a finite number is needed.");
+    }
+    /// InputError for ids that the vocabulary does not have; without a vocabulary, for negative ones.
+    static void ids(std::string_view key, const std::optional<std::vector<std::int64_t>>& ids,
+                    std::optional<std::int64_t> vocab) {
+        if (!ids) return;
+        for (const auto id : *ids) {
+            if (id >= 0 && (!vocab || id < *vocab)) continue;
+            throw InputError(
+                std::string(key) + " is " + std::to_string(id) +
+                    (vocab ? ", which is no token: ids from 0 to " + std::to_string(*vocab - 1) + " exist (vocab_size)."
+                           : ", which is no token."),
+                "correct generation_config.json, or use the tokenizer of this checkpoint.");
+        }
+    }
+    static void id(std::string_view key, const std::optional<std::int64_t>& value, std::optional<std::int64_t> vocab) {
+        if (value) ids(key, std::vector{*value}, vocab);
+    }
+};
+
+}  // namespace detail
+
+/// Throws InputError with the key, its value and the remedy for a parameter out of range, or for a combination that
+/// cannot be. `facts` gives the vocabulary.
+inline void check(const GenerationConfig& c, const DecoderFacts& facts) {
+    using R = detail::Ranges;
+    const bool sample = c.do_sample.value_or(false);
+    const auto beams = c.num_beams.value_or(1);
+    R::at_least("max_length", c.max_length, 1);
+    R::at_least("max_new_tokens", c.max_new_tokens, 1);
+    R::at_least("min_length", c.min_length, 0);
+    R::at_least("min_new_tokens", c.min_new_tokens, 0);
+    R::positive("max_time", c.max_time, "a number of seconds over 0 is needed.");
+    R::at_least("num_beams", c.num_beams, 1);
+    R::at_least("num_return_sequences", c.num_return_sequences, 1);
+    R::at_least("no_repeat_ngram_size", c.no_repeat_ngram_size, 0);
+    R::at_least("encoder_no_repeat_ngram_size", c.encoder_no_repeat_ngram_size, 0);
+    R::at_least("prefill_chunk_size", c.prefill_chunk_size, 0);
+    R::finite("length_penalty", c.length_penalty);
+    R::finite("frequency_penalty", c.frequency_penalty);
+    R::finite("presence_penalty", c.presence_penalty);
+    R::positive("repetition_penalty", c.repetition_penalty, "a number over 0 is needed; 1 is no penalty.");
+    R::positive("encoder_repetition_penalty", c.encoder_repetition_penalty,
+                "a number over 0 is needed; 1 is no penalty.");
+    if (sample) {
+        R::positive("temperature", c.temperature,
+                    "a number over 0 is needed; for the most likely token set do_sample to false.");
+        R::at_least("top_k", c.top_k, 0);
+        R::share("top_p", c.top_p);
+        R::share("min_p", c.min_p);
+        R::require(
+            "top_h", c.top_h, [](double v) { return v > 0 && v <= 1; }, "a number over 0, at most 1, is needed.");
+        R::require(
+            "typical_p", c.typical_p, [](double v) { return v > 0 && v <= 1; },
+            "a number over 0, at most 1, is needed.");
+        R::require(
+            "epsilon_cutoff", c.epsilon_cutoff, [](double v) { return v >= 0 && v < 1; },
+            "a number from 0 to below 1 is needed.");
+        R::require(
+            "eta_cutoff", c.eta_cutoff, [](double v) { return v >= 0 && v < 1; },
+            "a number from 0 to below 1 is needed.");
+    }
+    if (const auto n = c.num_return_sequences.value_or(1); n > 1 && !sample && beams == 1) {
+        throw InputError("num_return_sequences is " + std::to_string(n) + ", but the most likely text is one.",
+                         "set do_sample, or num_beams to as many or more.");
+    } else if (beams > 1 && n > beams) {
+        throw InputError("num_return_sequences is " + std::to_string(n) + ", num_beams " + std::to_string(beams) + ".",
+                         "ask for as many texts as there are beams, or fewer.");
+    }
+    if (c.exponential_decay_length_penalty && (!c.eos_token_id || c.eos_token_id->empty()))
+        throw InputError("exponential_decay_length_penalty needs an end token.", "set eos_token_id.");
+
+    R::ids("eos_token_id", c.eos_token_id, facts.vocab_size);
+    R::ids("forced_eos_token_id", c.forced_eos_token_id, facts.vocab_size);
+    R::ids("suppress_tokens", c.suppress_tokens, facts.vocab_size);
+    R::ids("begin_suppress_tokens", c.begin_suppress_tokens, facts.vocab_size);
+    R::id("forced_bos_token_id", c.forced_bos_token_id, facts.vocab_size);
+    if (facts.encoder_decoder) R::id("decoder_start_token_id", c.decoder_start_token_id, facts.vocab_size);
+    const auto sequence = [&](std::string_view key, const std::vector<std::int64_t>& tokens) {
+        if (tokens.empty()) throw InputError(std::string(key) + " has an empty list of tokens.", "remove it.");
+        R::ids(key, tokens, facts.vocab_size);
+    };
+    for (const auto& word : c.bad_words_ids.value_or(std::vector<std::vector<std::int64_t>>{}))
+        sequence("bad_words_ids", word);
+    for (const auto& s : c.sequence_bias.value_or(std::vector<SequenceBias>{})) sequence("sequence_bias", s.tokens);
+    for (const auto& text : c.stop_strings.value_or(std::vector<std::string>{})) {
+        if (text.empty()) throw InputError("stop_strings has an empty string.", "remove it.");
+    }
+
+    const auto all_suppressed = [&](const std::vector<std::int64_t>& forced) {
+        return !forced.empty() && c.suppress_tokens && std::ranges::all_of(forced, [&](auto id) {
+            return std::ranges::find(*c.suppress_tokens, id) != c.suppress_tokens->end();
+        });
+    };
+    if ((c.forced_bos_token_id && all_suppressed({*c.forced_bos_token_id})) ||
+        (c.forced_eos_token_id && all_suppressed(*c.forced_eos_token_id))) {
+        throw InputError("suppress_tokens forbids every token that forced_bos_token_id or forced_eos_token_id forces.",
+                         "remove them from one of the two; min_new_tokens puts off the end.");
+    }
+}
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_CHECK_CONFIG_HPP
+// ---- silica/generate/scores.hpp
+#ifndef SILICA_SINGLE_GENERATE_SCORES_HPP
+#define SILICA_SINGLE_GENERATE_SCORES_HPP
+/// Scores of the next token on the host: what processors change, and what a row knows of its past.
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <span>
+#include <vector>
+
+namespace silica::generate {
+
+/// The scores (vocabulary) float32 of one row, logits or logarithms of probabilities, -inf where a token is forbidden.
+using Scores = std::span<float>;
+
+inline constexpr float forbidden = -std::numeric_limits<float>::infinity();
+
+/// What a row holds so far.
+struct Row {
+    std::span<const std::int64_t> ids;      ///< all its tokens: padding on the left, prompt, new ones
+    std::size_t prompt = 0;                 ///< of these, padding and prompt
+    std::size_t padding = 0;                ///< of these, padding
+    std::span<const std::int64_t> encoder;  ///< the encoder's text, with its padding
+};
+
+/// Changes the scores of a row.
+using Processor = std::function<void(Scores, const Row&)>;
+
+/// The largest score; NaN where one is. Several at once, which max_element is too careful for.
+[[nodiscard]] inline float largest(std::span<const float> scores) {
+    constexpr std::size_t lanes = 16;
+    float most[lanes];
+    unsigned nan[lanes] = {};
+    std::fill_n(most, lanes, forbidden);
+    std::size_t i = 0;
+    for (; i + lanes <= scores.size(); i += lanes) {
+        for (std::size_t k = 0; k < lanes; ++k) {
+            const float v = scores[i + k];
+            most[k] = v > most[k] ? v : most[k];
+            nan[k] |= v != v ? 1U : 0U;
+        }
+    }
+    for (; i < scores.size(); ++i) {
+        most[0] = scores[i] > most[0] ? scores[i] : most[0];
+        nan[0] |= scores[i] != scores[i] ? 1U : 0U;
+    }
+    if (std::ranges::any_of(nan, [](unsigned n) { return n != 0; })) return std::numeric_limits<float>::quiet_NaN();
+    return *std::ranges::max_element(most);
+}
+
+/// exp(s - max) over their sum, in float32 as torch computes it; the sum is kept in double.
+[[nodiscard]] inline std::vector<float> softmax(std::span<const float> scores) {
+    std::vector<float> p(scores.begin(), scores.end());
+    if (p.empty()) return p;
+    const float most = largest(p);
+    double sum = 0;
+    for (float& v : p) {
+        v = v == forbidden && most != forbidden ? 0.0F : std::exp(v - most);
+        sum += static_cast<double>(v);
+    }
+    const auto whole = static_cast<float>(sum);
+    for (float& v : p) v /= whole;
+    return p;
+}
+
+/// s - max - log(sum of exp(s - max)), in place.
+inline void log_softmax(Scores scores) {
+    if (scores.empty()) return;
+    const float most = largest(scores);
+    double sum = 0;
+    for (const float v : scores)
+        sum += v == forbidden && most != forbidden ? 0.0 : static_cast<double>(std::exp(v - most));
+    const auto log_sum = static_cast<float>(std::log(sum));
+    for (float& v : scores) v = v - most - log_sum;
+}
+
+/// The k-th largest score (k from 1), the smallest where there are fewer. One pass over the scores for a small k.
+[[nodiscard]] inline float kth_largest(std::span<const float> scores, std::size_t k) {
+    k = std::clamp<std::size_t>(k, 1, scores.size());
+    if (k > 2048) {
+        std::vector<float> all(scores.begin(), scores.end());
+        std::ranges::nth_element(all, all.begin() + static_cast<std::ptrdiff_t>(k - 1), std::greater{});
+        return all[k - 1];
+    }
+    std::vector<float> heap(scores.begin(), scores.begin() + static_cast<std::ptrdiff_t>(k));  // the smallest on top
+    std::ranges::make_heap(heap, std::greater{});
+    for (const float v : scores.subspan(k)) {
+        if (!(v > heap.front())) continue;
+        std::ranges::pop_heap(heap, std::greater{});
+        heap.back() = v;
+        std::ranges::push_heap(heap, std::greater{});
+    }
+    return heap.front();
+}
+
+/// The first index of the largest score; -1 where one is NaN.
+[[nodiscard]] inline std::int64_t most_likely(std::span<const float> scores) {
+    const float most = largest(scores);
+    return most != most ? -1 : std::ranges::find(scores, most) - scores.begin();
+}
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_SCORES_HPP
+
+#include <ATen/ops/full.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace silica::generate {
+
+/// A call, checked: `rows` rows that start with the same number of tokens.
+struct Plan {
+    GenerationConfig config;  ///< with the family's special tokens where it had none
+    Prompt prompt;            ///< on the CPU, a row for each text that is followed
+    std::int64_t batch = 0, rows = 0;
+    std::size_t start = 0, max_length = 0;           ///< tokens of a row before the first new one, and at the end
+    std::vector<std::vector<std::int64_t>> history;  ///< (rows) tokens of the decoder so far, padding included
+    std::vector<std::size_t> padding;                ///< (rows) of these, padding
+    std::vector<std::vector<std::int64_t>> encoder;  ///< (rows) the encoder's text; of a decoder alone, its prompt
+    std::vector<std::int64_t> ends;                  ///< end tokens
+    std::int64_t pad = 0;                            ///< what rows that ended are filled with
+    std::int64_t prompt_tokens = 0;
+
+    [[nodiscard]] Row row(std::size_t i) const { return {history[i], start, padding[i], encoder[i]}; }
+};
+
+namespace detail {
+
+inline std::vector<std::vector<std::int64_t>> rows_of(const Tensor& ids) {
+    const Tensor host = ids.contiguous();
+    const auto* id = host.const_data_ptr<std::int64_t>();
+    std::vector<std::vector<std::int64_t>> rows;
+    for (std::int64_t r = 0; r < host.size(0); ++r)
+        rows.emplace_back(id + r * host.size(1), id + (r + 1) * host.size(1));
+    return rows;
+}
+
+/// Each row `times` times, one after another.
+inline Tensor repeated(const Tensor& t, std::int64_t times) {
+    if (times == 1) return t;
+    return t.unsqueeze(1).expand({t.size(0), times, t.size(1)}).reshape({t.size(0) * times, t.size(1)});
+}
+
+inline Tensor on_host(const Tensor& t) { return t.to(c10::Device(c10::DeviceType::CPU)); }
+
+/// The mask of a prompt as bool on the CPU, checked; absent where nothing is masked.
+inline std::optional<Tensor> prompt_mask(const Prompt& prompt, bool left) {
+    if (!prompt.attention_mask) return {};
+    require_tensor("attention_mask", *prompt.attention_mask, 2, {c10::ScalarType::Long, c10::ScalarType::Bool});
+    require_same_shape("attention_mask", *prompt.attention_mask, "input_ids", prompt.input_ids);
+    auto mask = bool_mask(*prompt.attention_mask);
+    if (!mask) return {};
+    const auto width = mask->size(1);
+    const auto* m = mask->const_data_ptr<bool>();
+    for (std::int64_t r = 0; r < mask->size(0); ++r) {
+        const auto* row = m + r * width;
+        if (std::find(row, row + width, true) == row + width)
+            throw InputError("Row " + std::to_string(r) + " of the prompt is all padding.", "give it a token.");
+        if (left && !row[width - 1])
+            throw InputError("Row " + std::to_string(r) + " of the prompt is padded on the right.",
+                             "pad on the left: what is written follows the last token.");
+    }
+    return mask;
+}
+
+/// (batch, tokens): what the decoder of an encoder-decoder starts with.
+inline Tensor decoder_start(const Prompt& prompt, const GenerationConfig& c, const DecoderFacts& facts,
+                            std::int64_t batch) {
+    const auto start = c.decoder_start_token_id ? c.decoder_start_token_id : c.bos_token_id;
+    if (!start)
+        throw InputError(facts.architecture + " starts its text with a token that nothing names.",
+                         "set decoder_start_token_id.");
+    const Tensor first = at::full({batch, 1}, *start, c10::ScalarType::Long);
+    if (!prompt.decoder_input_ids) return first;
+    require_tensor("decoder_input_ids", *prompt.decoder_input_ids, 2, {c10::ScalarType::Long});
+    const Tensor given = on_host(*prompt.decoder_input_ids);
+    if (given.size(0) != batch)
+        throw InputError("decoder_input_ids has " + std::to_string(given.size(0)) + " rows, input_ids " +
+                             std::to_string(batch) + ".",
+                         "give both a row for each text.");
+    const auto rows = rows_of(given);
+    const bool there = std::ranges::any_of(rows, [&](const auto& row) { return row.front() == *start; });
+    return there ? given : at::cat({first, given}, 1);
+}
+
+/// Tokens of a row at its end. InputError where nothing can be written.
+inline std::size_t length_limit(const GenerationConfig& c, const DecoderFacts& facts, std::size_t start) {
+    const auto n = static_cast<std::int64_t>(start);
+    const auto context = c.beyond_context ? std::nullopt : facts.context;
+    if (context && n > *context) {
+        throw InputError("The prompt has " + std::to_string(n) + " tokens, the model's context " +
+                             std::to_string(*context) + " (max_position_embeddings).",
+                         "shorten the prompt.");
+    }
+    std::int64_t most = n + c.max_new_tokens.value_or(20);
+    if (!c.max_new_tokens && c.max_length) {
+        most = *c.max_length;
+        if (n >= most) {
+            throw InputError("The prompt has " + std::to_string(n) + " tokens, max_length is " + std::to_string(most) +
+                                 ", prompt included.",
+                             "set max_new_tokens instead, or a larger max_length.");
+        }
+    }
+    if (context) most = std::min(most, std::max(*context, n + 1));
+    return static_cast<std::size_t>(most);
+}
+
+}  // namespace detail
+
+/// A call as a plan. InputError for whatever is wrong with it.
+[[nodiscard]] inline Plan plan(const DecoderFacts& facts, const Prompt& prompt, GenerationConfig c) {
+    if (!c.bos_token_id) c.bos_token_id = facts.bos_token_id;
+    if (!c.eos_token_id && !facts.eos_token_id.empty()) c.eos_token_id = facts.eos_token_id;
+    if (!c.pad_token_id) c.pad_token_id = facts.pad_token_id;
+    if (!c.decoder_start_token_id) c.decoder_start_token_id = facts.decoder_start_token_id;
+    check(c, facts);
+    if (!prompt.input_ids.defined() || prompt.input_ids.numel() == 0)
+        throw InputError("The prompt has no tokens.", "give at least one, such as bos_token_id.");
+    require_tensor("input_ids", prompt.input_ids, 2, {c10::ScalarType::Long});
+
+    Plan p;
+    const auto times = std::max(c.num_beams.value_or(1), c.num_return_sequences.value_or(1));
+    const Tensor ids = detail::on_host(prompt.input_ids);
+    const auto mask = detail::prompt_mask(prompt, !facts.encoder_decoder);
+    p.batch = ids.size(0);
+    p.rows = p.batch * times;
+    p.prompt.input_ids = detail::repeated(ids, times);
+    if (mask) p.prompt.attention_mask = detail::repeated(*mask, times);
+    p.prompt_tokens = mask ? mask->sum().item<std::int64_t>() : ids.numel();
+    p.encoder = detail::rows_of(p.prompt.input_ids);
+    if (facts.encoder_decoder) {
+        p.prompt.decoder_input_ids = detail::repeated(detail::decoder_start(prompt, c, facts, p.batch), times);
+        p.history = detail::rows_of(*p.prompt.decoder_input_ids);
+    } else {
+        p.history = p.encoder;
+    }
+    p.start = p.history.front().size();
+    for (std::int64_t r = 0; r < p.rows; ++r) {
+        const bool padded = mask && !facts.encoder_decoder;
+        const auto* m = padded ? p.prompt.attention_mask->const_data_ptr<bool>() + r * ids.size(1) : nullptr;
+        p.padding.push_back(padded ? static_cast<std::size_t>(std::find(m, m + ids.size(1), true) - m) : 0);
+    }
+    p.max_length = detail::length_limit(c, facts, p.start);
+    p.ends = c.eos_token_id.value_or(std::vector<std::int64_t>{});
+    p.pad = c.pad_token_id.value_or(p.ends.empty() ? 0 : p.ends.front());
+    p.config = std::move(c);
+    return p;
+}
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_PLAN_HPP
+// ---- silica/generate/prefill.hpp
+#ifndef SILICA_SINGLE_GENERATE_PREFILL_HPP
+#define SILICA_SINGLE_GENERATE_PREFILL_HPP
+/// Reading a prompt: whole, in pieces, or from where the last text ended.
+
+// ---- silica/generate/generated.hpp
+#ifndef SILICA_SINGLE_GENERATE_GENERATED_HPP
+#define SILICA_SINGLE_GENERATE_GENERATED_HPP
+/// What generation is told beside a prompt and a configuration, and what it gives.
+
+// ---- silica/generate/text_stream.hpp
+#ifndef SILICA_SINGLE_GENERATE_TEXT_STREAM_HPP
+#define SILICA_SINGLE_GENERATE_TEXT_STREAM_HPP
+/// Text token by token: what is handed out never changes later, never splits a character, and joined is the text of all
+/// tokens. Works with any way of decoding whose text only grows, but for an end that later tokens may still change.
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica::generate {
+
+/// How tokens become text.
+struct TextOf {
+    /// The text of tokens, special ones left out.
+    std::function<std::string(std::span<const std::int64_t>)> decode = {};
+    /// Tokens that change the text before them if anything does: the byte token <0xFF>, which turns the byte tokens
+    /// before it into U+FFFD. They are tried to see how much text is final.
+    std::vector<std::int64_t> probes = {};
+
+    [[nodiscard]] explicit operator bool() const { return static_cast<bool>(decode); }
+};
+
+namespace detail {
+
+/// Bytes that both begin with, whole characters only.
+[[nodiscard]] inline std::size_t common_prefix(std::string_view a, std::string_view b) {
+    auto n = static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
+    if (n == a.size()) return n;
+    while (n > 0 && (static_cast<unsigned char>(a[n]) & 0xC0U) == 0x80U) --n;
+    return n;
+}
+
+}  // namespace detail
+
+/// The tokens of one row, and their text as it becomes final.
+class TextStream {
+public:
+    explicit TextStream(TextOf text) : text_(std::move(text)) {}
+
+    /// Takes a token -> what of the text is final now and was not before.
+    [[nodiscard]] std::string push(std::int64_t id) {
+        tokens_.push_back(id);
+        const std::string all = text_.decode(tokens_);
+        const auto end = std::max(given_, final_length(all));
+        std::string piece = given_ < all.size() ? all.substr(given_, end - given_) : std::string();
+        given_ = end;
+        pending_ = end < all.size() ? all.substr(end) : std::string();
+        if (pending_.empty()) forget(all);
+        return piece;
+    }
+    /// The text behind what was handed out, as it is now.
+    [[nodiscard]] const std::string& pending() const noexcept { return pending_; }
+
+private:
+    /// How much of `all` later tokens cannot change. A character whose first bytes are there reads U+FFFD so far.
+    [[nodiscard]] std::size_t final_length(const std::string& all) {
+        std::size_t n = all.size();
+        for (const auto probe : text_.probes) {
+            tokens_.push_back(probe);
+            n = std::min(n, detail::common_prefix(all, text_.decode(tokens_)));
+            tokens_.pop_back();
+        }
+        constexpr std::string_view replacement = "\xEF\xBF\xBD";
+        auto end = all.size();
+        while (std::string_view(all).substr(0, end).ends_with(replacement)) end -= replacement.size();
+        return std::min(n, end);
+    }
+
+    /// Where all is final, tokens far back are not decoded again; some stay, since a text's first token is decoded
+    /// apart.
+    void forget(const std::string& all) {
+        constexpr std::size_t few = 8;
+        if (tokens_.size() < seam_ + few || all.empty()) return;
+        std::vector<std::int64_t> rest(tokens_.begin() + static_cast<std::ptrdiff_t>(seam_), tokens_.end());
+        const std::string tail = text_.decode(rest);
+        if (tail.empty()) return;
+        tokens_ = std::move(rest);
+        seam_ = tokens_.size();
+        given_ = tail.size();
+    }
+
+    TextOf text_;
+    std::vector<std::int64_t> tokens_;
+    std::size_t seam_ = 0;   // tokens before this place need no others to be decoded
+    std::size_t given_ = 0;  // bytes of the text of tokens_ that were handed out
+    std::string pending_;
+};
+
+/// Text that ends at a stop string, which is not handed out, nor what might become one.
+class StoppedText {
+public:
+    /// What came of a token: text for the reader, and whether a stop string is complete.
+    struct Piece {
+        std::string text;
+        bool stopped = false;
+    };
+
+    StoppedText(TextOf text, std::vector<std::string> stops) : stream_(std::move(text)), stops_(std::move(stops)) {}
+
+    /// Takes a token; `last`: no other follows.
+    [[nodiscard]] Piece push(std::int64_t id, bool last) {
+        held_ += stream_.push(id);
+        const std::string all = held_ + stream_.pending();
+        auto first = std::string::npos;
+        for (const auto& stop : stops_) first = std::min(first, all.find(stop));
+        if (first != std::string::npos) return {all.substr(0, first), true};
+        if (last) return {all, false};
+        const auto n = held_.size() - at_risk();
+        Piece piece{held_.substr(0, n), false};
+        held_.erase(0, n);
+        return piece;
+    }
+    /// Text that was held back, where a row ends without a further token.
+    [[nodiscard]] std::string rest() const { return held_ + stream_.pending(); }
+
+private:
+    /// The longest end of what is held that a stop string begins with.
+    [[nodiscard]] std::size_t at_risk() const {
+        std::size_t most = 0;
+        for (const auto& stop : stops_) {
+            for (std::size_t n = std::min(stop.size() - 1, held_.size()); n > most; --n) {
+                if (held_.ends_with(std::string_view(stop).substr(0, n))) most = n;
+            }
+        }
+        return most;
+    }
+
+    TextStream stream_;
+    std::vector<std::string> stops_;
+    std::string held_;
+};
+
+/// Whether the text of `tokens` holds a stop string that its last token completes: for texts that are not followed
+/// token by token.
+[[nodiscard]] inline bool completes(const TextOf& text, const std::vector<std::string>& stops,
+                                    std::span<const std::int64_t> tokens) {
+    if (stops.empty() || tokens.empty()) return false;
+    const auto longest = std::ranges::max(stops, {}, &std::string::size).size();
+    const auto near = tokens.last(std::min(tokens.size(), longest + 8));  // a token is a byte or more
+    const std::string all = text.decode(near), before = text.decode(near.first(near.size() - 1));
+    const auto same = detail::common_prefix(all, before);
+    return std::ranges::any_of(stops, [&](const std::string& stop) {
+        const auto at = all.find(stop, same >= stop.size() ? same - stop.size() + 1 : 0);
+        return at != std::string::npos && at + stop.size() > same;
+    });
+}
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_TEXT_STREAM_HPP
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace silica::generate {
+
+/// Why a row ended.
+enum class Finish {
+    eos,          ///< an end token, which is the last of its tokens
+    stop_string,  ///< its text holds a stop string
+    length,       ///< max_new_tokens, max_length, or the context is full
+    time,         ///< max_time
+    cancelled     ///< the callback said so
+};
+
+/// "eos", "stop_string", ...
+[[nodiscard]] constexpr std::string_view name_of(Finish finish) {
+    constexpr std::string_view names[] = {"eos", "stop_string", "length", "time", "cancelled"};
+    return names[static_cast<std::size_t>(finish)];
+}
+
+/// A token that was written.
+struct Token {
+    std::int64_t row = 0;    ///< of the batch
+    std::int64_t index = 0;  ///< how many this row wrote before
+    std::int64_t id = 0;
+    std::string_view text = {};         ///< text that became final with it; whole characters, often empty
+    std::optional<Finish> finish = {};  ///< of the last token of a row
+};
+
+/// The tokens that a decoder's state holds: kept by a caller from call to call with one decoder, so that a prompt that
+/// goes on where the last text ended (the next turn of a chat) is read from there. Of single texts, without beams and
+/// without an encoder; a prompt that does not go on is read whole.
+struct Held {
+    std::vector<std::int64_t> tokens = {};
+};
+
+/// What the caller adds. All of it may be absent.
+struct Hooks {
+    /// Called for each token, row after row; false ends the call. With beams: once they are chosen.
+    std::function<bool(const Token&)> on_token = {};
+    /// For text in the callback and for stop strings.
+    TextOf text = {};
+    /// More processors, before those of sampling.
+    std::vector<Processor> processors = {};
+    /// What the decoder holds of the last call, and after the call of this one.
+    Held* held = nullptr;
+};
+
+/// The texts of a call; rows are (batch x num_return_sequences), those of one prompt together.
+struct Generated {
+    Tensor sequences;  ///< (rows, tokens) int64 on the CPU, as transformers' generate gives them: the prompt or the
+                       ///< decoder's start, new tokens, padding
+    std::vector<std::vector<std::int64_t>> tokens;  ///< of each row the new ones, its end token included
+    std::vector<std::string> texts = {};            ///< their text, where hooks say how; without the stop string
+    std::vector<Finish> finish;
+    std::vector<float> scores = {};  ///< of beams: log p / length^length_penalty
+
+    std::int64_t start = 0;          ///< tokens of a row of `sequences` before the first new one
+    std::int64_t prompt_tokens = 0;  ///< taken before the first new one, padding apart
+    std::int64_t held_tokens = 0;    ///< of these, those that the state held already
+    std::int64_t new_tokens = 0;     ///< of all rows
+    double prefill_seconds = 0;      ///< until the first logits
+    double decode_seconds = 0;       ///< from there to the end
+};
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_GENERATED_HPP
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+
+namespace silica::generate {
+namespace detail {
+
+/// How many tokens of the prompt the state of `decoder` holds, and has room to go on from.
+inline std::int64_t held_tokens(const Decoder& decoder, const Plan& p, const Held& held) {
+    const auto n = static_cast<std::int64_t>(held.tokens.size());
+    const auto& prompt = p.history.front();
+    const bool goes_on = p.rows == 1 && !decoder.facts().encoder_decoder && !p.prompt.attention_mask &&
+                         n == decoder.length() && held.tokens.size() < prompt.size() &&
+                         decoder.capacity() >= static_cast<std::int64_t>(p.max_length) - 1;
+    return goes_on && std::equal(held.tokens.begin(), held.tokens.end(), prompt.begin()) ? n : 0;
+}
+
+/// Room for all tokens of the call; where more calls may go on from it, twice that, within the context.
+inline std::int64_t capacity_of(const Decoder& decoder, const Plan& p, bool more) {
+    const auto needed = static_cast<std::int64_t>(std::max(p.max_length - 1, p.start));
+    const auto context = decoder.facts().context;
+    return more ? std::max(needed, context ? std::min(*context, 2 * needed) : 2 * needed) : needed;
+}
+
+}  // namespace detail
+
+/// Gives the decoder the prompt, a long one in pieces of prefill_chunk_size -> logits (rows, vocabulary) of what
+/// follows. `held` (or null) is empty until `keep` fills it again: a call that fails leaves a state that nobody may go
+/// on from. `reused` tokens of the prompt were there.
+[[nodiscard]] inline Tensor prefill(Decoder& decoder, const Plan& p, Held* held, std::int64_t& reused) {
+    const Held before = held != nullptr ? std::exchange(*held, {}) : Held{};
+    reused = before.tokens.empty() ? 0 : detail::held_tokens(decoder, p, before);
+    if (reused == 0) decoder.start(p.rows, detail::capacity_of(decoder, p, held != nullptr && p.rows == 1));
+    const auto chunk = p.config.prefill_chunk_size.value_or(2048);
+    const auto width = p.prompt.input_ids.size(1);
+    if (decoder.facts().encoder_decoder || (reused == 0 && (chunk == 0 || width <= chunk)))
+        return decoder.prefill(p.prompt);
+    Tensor logits;
+    for (std::int64_t from = reused; from < width;) {
+        const auto to = chunk == 0 ? width : std::min(from + chunk, width);
+        Prompt piece{p.prompt.input_ids.slice(1, from, to)};
+        if (p.prompt.attention_mask) piece.attention_mask = p.prompt.attention_mask->slice(1, from, to);
+        logits = decoder.prefill(piece);
+        from = to;
+    }
+    return logits;
+}
+
+/// Fills `held` at the end of a call: the last token was chosen, but the state did not take it.
+inline void keep(const Decoder& decoder, const Plan& p, Held* held) {
+    if (held == nullptr || p.rows != 1 || decoder.facts().encoder_decoder) return;
+    const auto& all = p.history.front();
+    held->tokens.assign(all.begin(), all.end() - 1);
+}
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_PREFILL_HPP
+// ---- silica/generate/processors.hpp
+#ifndef SILICA_SINGLE_GENERATE_PROCESSORS_HPP
+#define SILICA_SINGLE_GENERATE_PROCESSORS_HPP
+/// All that changes scores before a token is chosen, in transformers' order. Followed: transformers 5.23,
+/// generation/utils.py, _get_logits_processor.
+
+// ---- silica/generate/processors/bias.hpp
+#ifndef SILICA_SINGLE_GENERATE_PROCESSORS_BIAS_HPP
+#define SILICA_SINGLE_GENERATE_PROCESSORS_BIAS_HPP
+/// Tokens that are favoured or forbidden. Followed: transformers, generation/logits_process.py.
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace silica::generate {
+
+/// Sets the scores of tokens; ids beyond the scores are left out.
+inline void set_scores(Scores scores, const std::vector<std::int64_t>& ids, float value) {
+    for (const auto id : ids) {
+        if (id >= 0 && static_cast<std::size_t>(id) < scores.size()) scores[static_cast<std::size_t>(id)] = value;
+    }
+}
+
+/// Adds a bias to the last token of each sequence whose other tokens were just written. Followed:
+/// SequenceBiasLogitsProcessor.
+class AddBias {
+public:
+    /// Of two biases for one sequence, the last counts.
+    explicit AddBias(const std::vector<SequenceBias>& sequences) {
+        for (const auto& [tokens, bias] : sequences) {
+            const auto same = std::ranges::find(sequences_, tokens, &Sequence::tokens);
+            if (same != sequences_.end())
+                same->bias = static_cast<float>(bias);
+            else if (!tokens.empty())
+                sequences_.push_back({tokens, static_cast<float>(bias)});
+        }
+    }
+
+    void operator()(Scores scores, const Row& row) {
+        sums_.clear();
+        for (const auto& [tokens, bias] : sequences_) {
+            const auto before = tokens.size() - 1;
+            const auto id = static_cast<std::size_t>(tokens.back());
+            if (id >= scores.size() || before > row.ids.size() ||
+                !std::equal(tokens.begin(), tokens.end() - 1, row.ids.end() - static_cast<std::ptrdiff_t>(before)))
+                continue;
+            const auto found = std::ranges::find(sums_, id, &std::pair<std::size_t, float>::first);
+            if (found == sums_.end())
+                sums_.emplace_back(id, bias);
+            else
+                found->second += bias;
+        }
+        for (const auto& [id, bias] : sums_) scores[id] += bias;
+    }
+
+private:
+    struct Sequence {
+        std::vector<std::int64_t> tokens;
+        float bias;
+    };
+    std::vector<Sequence> sequences_;
+    std::vector<std::pair<std::size_t, float>> sums_;
+};
+
+/// Forbids the last token of each sequence whose other tokens were just written; a sequence that is an end token alone
+/// does not count. Followed: NoBadWordsLogitsProcessor.
+inline Processor forbid_words(const std::vector<std::vector<std::int64_t>>& words,
+                              const std::vector<std::int64_t>& ends) {
+    std::vector<SequenceBias> sequences;
+    for (const auto& word : words) {
+        if (word.size() != 1 || std::ranges::find(ends, word.front()) == ends.end())
+            sequences.push_back({word, -std::numeric_limits<double>::infinity()});
+    }
+    return AddBias(sequences);
+}
+
+/// Forbids tokens. Followed: SuppressTokensLogitsProcessor.
+inline Processor suppress(std::vector<std::int64_t> tokens) {
+    return [tokens = std::move(tokens)](Scores scores, const Row&) { set_scores(scores, tokens, forbidden); };
+}
+
+/// Forbids tokens where a row is `length` long. Followed: SuppressTokensAtBeginLogitsProcessor.
+inline Processor suppress_at(std::vector<std::int64_t> tokens, std::size_t length) {
+    return [tokens = std::move(tokens), length](Scores scores, const Row& row) {
+        if (row.ids.size() == length) set_scores(scores, tokens, forbidden);
+    };
+}
+
+/// Where a row is `length` long, only these tokens may follow. Followed: ForcedBOSTokenLogitsProcessor and
+/// ForcedEOSTokenLogitsProcessor.
+inline Processor force_at(std::vector<std::int64_t> tokens, std::size_t length) {
+    return [tokens = std::move(tokens), length](Scores scores, const Row& row) {
+        if (row.ids.size() != length) return;
+        std::ranges::fill(scores, forbidden);
+        set_scores(scores, tokens, 0);
+    };
+}
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_PROCESSORS_BIAS_HPP
+// ---- silica/generate/processors/entropy.hpp
+#ifndef SILICA_SINGLE_GENERATE_PROCESSORS_ENTROPY_HPP
+#define SILICA_SINGLE_GENERATE_PROCESSORS_ENTROPY_HPP
+/// Which tokens a sample is taken from, by the entropy of their distribution: typical, epsilon, eta and top-h sampling.
+/// Followed: transformers, generation/logits_process.py. Each keeps at least `keep` tokens.
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+namespace silica::generate {
+
+/// - sum of p log p; tokens that cannot be add nothing.
+[[nodiscard]] inline float entropy(std::span<const float> log_p) {
+    double sum = 0;
+    for (const float v : log_p) {
+        if (const float term = v * std::exp(v); !std::isnan(term)) sum -= static_cast<double>(term);
+    }
+    return static_cast<float>(sum);
+}
+
+/// The tokens whose surprise is closest to the entropy, until they make up `p`. Meister et al. 2022,
+/// https://arxiv.org/abs/2202.00666. Followed: TypicalLogitsWarper.
+inline Processor typical_p(double p, std::int64_t keep) {
+    return [p = static_cast<float>(p), keep = static_cast<std::size_t>(keep)](Scores scores, const Row&) {
+        std::vector<float> distance(scores.begin(), scores.end());
+        log_softmax(distance);
+        const float h = entropy(distance);
+        for (float& v : distance) v = std::abs(-v - h);
+        const auto probability = softmax(scores);
+        std::vector<std::size_t> order(scores.size());
+        std::iota(order.begin(), order.end(), std::size_t{0});
+        std::ranges::stable_sort(order, {}, [&](std::size_t i) { return distance[i]; });
+        double sum = 0;
+        std::size_t last = 0;
+        for (const auto i : order) last += static_cast<float>(sum += static_cast<double>(probability[i])) < p ? 1 : 0;
+        const float limit = distance[order[std::min(last, order.size() - 1)]];
+        for (std::size_t rank = keep; rank < order.size(); ++rank) {
+            if (distance[order[rank]] > limit) scores[order[rank]] = forbidden;
+        }
+    };
+}
+
+/// Forbids what is less likely than `limit` and not among the `keep` most likely.
+inline void forbid_unlikely(Scores scores, float limit, std::int64_t keep) {
+    const auto probability = softmax(scores);
+    const float kept = kth_largest(scores, static_cast<std::size_t>(keep));
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+        if (probability[i] < limit && scores[i] < kept) scores[i] = forbidden;
+    }
+}
+
+/// What is at least so likely. Hewitt et al. 2022, https://arxiv.org/abs/2210.15191. Followed: EpsilonLogitsWarper.
+inline Processor epsilon_cutoff(double epsilon, std::int64_t keep) {
+    return [e = static_cast<float>(epsilon), keep](Scores scores, const Row&) { forbid_unlikely(scores, e, keep); };
+}
+
+/// The same with the limit min(eta, sqrt(eta) exp(-entropy)). Followed: EtaLogitsWarper.
+inline Processor eta_cutoff(double eta, std::int64_t keep) {
+    return [e = static_cast<float>(eta), keep](Scores scores, const Row&) {
+        std::vector<float> log_p(scores.begin(), scores.end());
+        log_softmax(log_p);
+        forbid_unlikely(scores, std::min(e, std::sqrt(e) * std::exp(-entropy(log_p))), keep);
+    };
+}
+
+/// Of the 100 most likely the first whose terms of the entropy make up `share` of it. Baghaei Potraghloo et al. 2025,
+/// https://arxiv.org/abs/2509.02510. Followed: TopHLogitsWarper.
+inline Processor top_h(double top) {
+    return [share = static_cast<float>(top)](Scores scores, const Row&) {
+        const auto n = std::min<std::size_t>(100, scores.size());
+        std::vector<std::size_t> order(scores.size());
+        std::iota(order.begin(), order.end(), std::size_t{0});
+        std::ranges::partial_sort(order, order.begin() + static_cast<std::ptrdiff_t>(n), [&](auto a, auto b) {
+            return scores[a] > scores[b] || (scores[a] == scores[b] && a < b);
+        });
+        std::vector<float> log_p;
+        for (std::size_t i = 0; i < n; ++i) log_p.push_back(scores[order[i]]);
+        log_softmax(log_p);
+        const float limit = entropy(log_p) * share;
+        double sum = 0;
+        std::vector<std::pair<std::size_t, float>> kept;
+        for (std::size_t i = 0; i < n; ++i) {
+            const float p = std::exp(log_p[i]);
+            sum -= static_cast<double>(p * std::log(p));  // NaN where p is 0: none after it
+            if (i == 0 || static_cast<float>(sum) <= limit) kept.emplace_back(order[i], scores[order[i]]);
+        }
+        std::ranges::fill(scores, forbidden);
+        for (const auto& [i, score] : kept) scores[i] = score;
+    };
+}
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_PROCESSORS_ENTROPY_HPP
+// ---- silica/generate/processors/length.hpp
+#ifndef SILICA_SINGLE_GENERATE_PROCESSORS_LENGTH_HPP
+#define SILICA_SINGLE_GENERATE_PROCESSORS_LENGTH_HPP
+/// When a text may end, and scores that are no numbers. Followed: transformers, generation/logits_process.py.
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <utility>
+#include <vector>
+
+namespace silica::generate {
+
+/// Forbids the end tokens while a row is shorter than `length`. Followed: MinLengthLogitsProcessor.
+inline Processor no_end_before(std::size_t length, std::vector<std::int64_t> ends) {
+    return [length, ends = std::move(ends)](Scores scores, const Row& row) {
+        if (row.ids.size() < length) set_scores(scores, ends, forbidden);
+    };
+}
+
+/// Raises the end tokens more with every token. Followed: ExponentialDecayLengthPenalty.
+inline Processor urge_end(LengthDecay decay, std::vector<std::int64_t> ends) {
+    return [decay, ends = std::move(ends)](Scores scores, const Row& row) {
+        const auto over = static_cast<std::int64_t>(row.ids.size() - row.prompt) - decay.start;
+        if (over <= 0) return;
+        const auto by = static_cast<float>(std::pow(decay.factor, static_cast<double>(over)) - 1);
+        for (const auto id : ends) {
+            float& s = scores[static_cast<std::size_t>(id)];
+            if (std::isfinite(s)) s += std::abs(s) * by;
+        }
+    };
+}
+
+/// NaN to 0, infinities to the largest numbers. Followed: InfNanRemoveLogitsProcessor.
+inline void remove_invalid(Scores scores, const Row&) {
+    constexpr float most = std::numeric_limits<float>::max();
+    for (float& s : scores) s = std::isnan(s) ? 0.0F : std::clamp(s, -most, most);
+}
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_PROCESSORS_LENGTH_HPP
+// ---- silica/generate/processors/ngrams.hpp
+#ifndef SILICA_SINGLE_GENERATE_PROCESSORS_NGRAMS_HPP
+#define SILICA_SINGLE_GENERATE_PROCESSORS_NGRAMS_HPP
+/// No n tokens in a row twice. Followed: transformers, generation/logits_process.py.
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace silica::generate {
+
+/// Forbids each token that ends a run of `n` in `text` whose other tokens were just written.
+inline void forbid_ngrams(Scores scores, std::span<const std::int64_t> text, std::span<const std::int64_t> written,
+                          std::size_t n) {
+    if (written.size() + 1 < n) return;
+    const auto last = written.last(n - 1);
+    for (std::size_t i = 0; i + n <= text.size(); ++i) {
+        const auto next = static_cast<std::size_t>(text[i + n - 1]);
+        if (next < scores.size() && std::ranges::equal(text.subspan(i, n - 1), last)) scores[next] = forbidden;
+    }
+}
+
+/// Runs of `n` tokens of a row, its prompt and padding included. Followed: NoRepeatNGramLogitsProcessor.
+inline Processor no_repeat_ngrams(std::size_t n) {
+    return [n](Scores scores, const Row& row) { forbid_ngrams(scores, row.ids, row.ids, n); };
+}
+
+/// Runs of `n` tokens of the encoder's text. Followed: EncoderNoRepeatNGramLogitsProcessor.
+inline Processor no_encoder_ngrams(std::size_t n) {
+    return [n](Scores scores, const Row& row) { forbid_ngrams(scores, row.encoder, row.ids, n); };
+}
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_PROCESSORS_NGRAMS_HPP
+// ---- silica/generate/processors/penalties.hpp
+#ifndef SILICA_SINGLE_GENERATE_PROCESSORS_PENALTIES_HPP
+#define SILICA_SINGLE_GENERATE_PROCESSORS_PENALTIES_HPP
+/// Scores of tokens that were there before.
+
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+namespace silica::generate {
+
+/// Tokens met in one row, each once.
+class Seen {
+public:
+    /// Calls `f(score)` for the score of each different token of `ids` that has one.
+    template <class F>
+    void each(Scores scores, std::span<const std::int64_t> ids, F&& f) {
+        if (stamps_.size() < scores.size()) stamps_.assign(scores.size(), 0);
+        if (++now_ == 0) {
+            std::ranges::fill(stamps_, 0U);
+            now_ = 1;
+        }
+        for (const auto id : ids) {
+            const auto i = static_cast<std::size_t>(id);
+            if (i >= scores.size() || stamps_[i] == now_) continue;
+            stamps_[i] = now_;
+            f(scores[i]);
+        }
+    }
+
+private:
+    std::vector<std::uint32_t> stamps_;
+    std::uint32_t now_ = 0;
+};
+
+/// Divides the scores of the tokens of a row (padding apart) by `penalty`, or multiplies them where negative. Keskar et
+/// al. 2019, https://arxiv.org/abs/1909.05858, section 4.1. Followed: RepetitionPenaltyLogitsProcessor.
+inline Processor repetition_penalty(double penalty) {
+    return [p = static_cast<float>(penalty), seen = Seen()](Scores scores, const Row& row) mutable {
+        seen.each(scores, row.ids.subspan(row.padding), [p](float& s) { s = s < 0 ? s * p : s / p; });
+    };
+}
+
+/// The other way round for the tokens of the encoder's text. Followed: EncoderRepetitionPenaltyLogitsProcessor.
+inline Processor encoder_repetition_penalty(double penalty) {
+    return [p = static_cast<float>(1 / penalty), seen = Seen()](Scores scores, const Row& row) mutable {
+        seen.each(scores, row.encoder, [p](float& s) { s = s < 0 ? s * p : s / p; });
+    };
+}
+
+/// Takes `frequency` for each time that a token was written, and `presence` where it was written at all; the prompt
+/// does not count. Followed: OpenAI's parameters of these names, as vLLM applies them.
+inline Processor frequency_penalty(double frequency, double presence) {
+    return [f = static_cast<float>(frequency), p = static_cast<float>(presence)](Scores scores, const Row& row) {
+        std::unordered_map<std::int64_t, int> times;
+        for (const auto id : row.ids.subspan(row.prompt)) ++times[id];
+        for (const auto& [id, n] : times) {
+            if (static_cast<std::size_t>(id) < scores.size())
+                scores[static_cast<std::size_t>(id)] -= f * static_cast<float>(n) + p;
+        }
+    };
+}
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_PROCESSORS_PENALTIES_HPP
+// ---- silica/generate/processors/warpers.hpp
+#ifndef SILICA_SINGLE_GENERATE_PROCESSORS_WARPERS_HPP
+#define SILICA_SINGLE_GENERATE_PROCESSORS_WARPERS_HPP
+/// Which tokens a sample is taken from: temperature, top-k, top-p, min-p. Followed: transformers,
+/// generation/logits_process.py. Each keeps at least `keep` tokens.
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace silica::generate {
+
+/// Divides. Followed: TemperatureLogitsWarper.
+inline Processor temperature(double t) {
+    return [t = static_cast<float>(t)](Scores scores, const Row&) {
+        for (float& s : scores) s /= t;
+    };
+}
+
+/// Forbids what is below `limit`.
+inline void forbid_below(Scores scores, float limit) {
+    for (float& s : scores) s = s < limit ? forbidden : s;
+}
+
+/// The k most likely, and what is as likely as the k-th. Followed: TopKLogitsWarper.
+inline Processor top_k(std::int64_t k, std::int64_t keep) {
+    return [k = static_cast<std::size_t>(std::max(k, keep))](Scores scores, const Row&) {
+        if (k < scores.size()) forbid_below(scores, kth_largest(scores, k));
+    };
+}
+
+/// Tokens that are too unlikely to be among the most likely: those whose probability has an exponent (base 2) below
+/// `exponent`. Together they make up `mass`.
+struct Tail {
+    std::uint32_t exponent = 0;
+    double mass = 0;
+
+    static std::uint32_t exponent_of(float p) { return std::bit_cast<std::uint32_t>(p) >> 23U; }
+
+    /// The longest tail of at most `limit` that leaves `keep` tokens.
+    Tail(std::span<const float> probability, float limit, std::size_t keep) {
+        std::array<double, 512> masses{};
+        std::array<std::size_t, 512> counts{};
+        for (const float p : probability) {
+            ++counts[exponent_of(p)];
+            if (p > 0) masses[exponent_of(p)] += static_cast<double>(p);  // after top-k most are 0
+        }
+        for (auto left = probability.size(); exponent < 255; ++exponent) {
+            if (static_cast<float>(mass + masses[exponent]) > limit || left - counts[exponent] < keep) break;
+            mass += masses[exponent];
+            left -= counts[exponent];
+        }
+    }
+};
+
+/// The fewest of the most likely whose probabilities make up `p`; of equals the later ones. Holtzman et al. 2019,
+/// https://arxiv.org/abs/1904.09751. Followed: TopPLogitsWarper; only what is near the limit is sorted.
+inline Processor top_p(double p, std::int64_t keep) {
+    return [limit = static_cast<float>(1 - p), keep = static_cast<std::size_t>(keep)](Scores scores, const Row&) {
+        const auto probability = softmax(scores);
+        const Tail tail(probability, limit, keep);
+        std::vector<std::size_t> rising;
+        for (std::size_t i = 0; i < scores.size(); ++i) {
+            if (Tail::exponent_of(probability[i]) >= tail.exponent)
+                rising.push_back(i);
+            else
+                scores[i] = forbidden;
+        }
+        std::ranges::sort(rising, [&](std::size_t a, std::size_t b) {
+            return scores[a] < scores[b] || (scores[a] == scores[b] && a < b);
+        });
+        double sum = tail.mass;
+        for (std::size_t rank = 0; rank + keep < rising.size(); ++rank) {
+            sum += static_cast<double>(probability[rising[rank]]);
+            if (static_cast<float>(sum) > limit) break;
+            scores[rising[rank]] = forbidden;
+        }
+    };
+}
+
+/// What is at least `p` times as likely as the most likely. Nguyen et al. 2024, https://arxiv.org/abs/2407.01082.
+/// Followed: MinPLogitsWarper.
+inline Processor min_p(double p, std::int64_t keep) {
+    return [p = static_cast<float>(p), keep = static_cast<std::size_t>(keep)](Scores scores, const Row&) {
+        const auto probability = softmax(scores);
+        const float limit = p * largest(probability);
+        const float kept = kth_largest(scores, keep);
+        for (std::size_t i = 0; i < scores.size(); ++i) {
+            if (probability[i] < limit && scores[i] < kept) scores[i] = forbidden;
+        }
+    };
+}
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_PROCESSORS_WARPERS_HPP
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace silica::generate {
+
+/// The processors that a configuration asks for.
+class Processors {
+public:
+    Processors() = default;
+
+    /// `prompt`: tokens of a row before the first new one, padding included; `max_length`: tokens of a row at its end;
+    /// `more`: processors of the caller, which run before those of sampling.
+    Processors(const GenerationConfig& c, std::size_t prompt, std::size_t max_length,
+               const std::vector<Processor>& more = {}) {
+        const auto ends = c.eos_token_id.value_or(std::vector<std::int64_t>{});
+        if (c.sequence_bias) add(AddBias(*c.sequence_bias));
+        if (differs(c.encoder_repetition_penalty, 1)) add(encoder_repetition_penalty(*c.encoder_repetition_penalty));
+        if (differs(c.repetition_penalty, 1)) add(repetition_penalty(*c.repetition_penalty));
+        if (differs(c.frequency_penalty, 0) || differs(c.presence_penalty, 0))
+            add(frequency_penalty(c.frequency_penalty.value_or(0), c.presence_penalty.value_or(0)));
+        if (const auto n = c.no_repeat_ngram_size.value_or(0); n > 0)
+            add(no_repeat_ngrams(static_cast<std::size_t>(n)));
+        if (const auto n = c.encoder_no_repeat_ngram_size.value_or(0); n > 0)
+            add(no_encoder_ngrams(static_cast<std::size_t>(n)));
+        if (c.bad_words_ids && !c.bad_words_ids->empty()) add(forbid_words(*c.bad_words_ids, ends));
+        const auto least = c.min_new_tokens ? prompt + static_cast<std::size_t>(*c.min_new_tokens)
+                                            : static_cast<std::size_t>(c.min_length.value_or(0));
+        if (least > prompt && !ends.empty()) add(no_end_before(least, ends));
+        if (c.forced_bos_token_id && prompt <= 1) add(force_at({*c.forced_bos_token_id}, 1));
+        if (c.forced_eos_token_id) add(force_at(*c.forced_eos_token_id, max_length - 1));
+        if (c.remove_invalid_values.value_or(false)) add(remove_invalid);
+        if (c.exponential_decay_length_penalty) add(urge_end(*c.exponential_decay_length_penalty, ends));
+        if (c.suppress_tokens && !c.suppress_tokens->empty()) add(suppress(*c.suppress_tokens));
+        if (c.begin_suppress_tokens && !c.begin_suppress_tokens->empty()) {
+            const bool forced_first = prompt == 1 && c.forced_bos_token_id;
+            add(suppress_at(*c.begin_suppress_tokens, prompt + (forced_first ? 1 : 0)));
+        }
+        for (const auto& each : more) add(each);
+        if (c.do_sample.value_or(false)) add_warpers(c, static_cast<std::int64_t>(ends.size()));
+        if (c.renormalize_logits.value_or(false)) add([](Scores scores, const Row&) { log_softmax(scores); });
+    }
+
+    /// Whether scores stay as the model gives them.
+    [[nodiscard]] bool empty() const noexcept { return all_.empty(); }
+
+    void operator()(Scores scores, const Row& row) {
+        for (auto& each : all_) each(scores, row);
+    }
+
+private:
+    void add(Processor p) { all_.push_back(std::move(p)); }
+
+    static bool differs(const std::optional<double>& value, double off) { return value && *value != off; }
+
+    /// Beams keep a token more than there are ends, so that one of them goes on.
+    void add_warpers(const GenerationConfig& c, std::int64_t ends) {
+        const std::int64_t keep = c.num_beams.value_or(1) > 1 ? std::max<std::int64_t>(ends, 1) + 1 : 1;
+        if (differs(c.temperature, 1)) add(temperature(*c.temperature));
+        if (c.top_h) add(top_h(*c.top_h));
+        if (const auto k = c.top_k.value_or(50); k != 0) add(top_k(k, keep));
+        if (c.top_p.value_or(1) < 1) add(top_p(*c.top_p, keep));
+        if (c.min_p) add(min_p(*c.min_p, keep));
+        if (c.typical_p.value_or(1) < 1) add(typical_p(*c.typical_p, keep));
+        if (c.epsilon_cutoff.value_or(0) > 0) add(epsilon_cutoff(*c.epsilon_cutoff, keep));
+        if (c.eta_cutoff.value_or(0) > 0) add(eta_cutoff(*c.eta_cutoff, keep));
+    }
+
+    std::vector<Processor> all_;
+};
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_PROCESSORS_HPP
+// ---- silica/generate/progress.hpp
+#ifndef SILICA_SINGLE_GENERATE_PROGRESS_HPP
+#define SILICA_SINGLE_GENERATE_PROGRESS_HPP
+/// What a call has written so far: rows that go on and rows that ended, text and callbacks, the clock.
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace silica::generate {
+
+/// The clock of one call.
+class Clock {
+public:
+    [[nodiscard]] double seconds() const {
+        return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+    }
+
+private:
+    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+/// Takes each row's tokens as they are chosen, and says which rows ended.
+class Progress {
+public:
+    Progress(Plan& plan, const Hooks& hooks, const Clock& clock) : plan_(plan), hooks_(hooks), clock_(clock) {
+        const auto rows = static_cast<std::size_t>(plan.rows);
+        finish_.resize(rows);
+        if (!hooks.text) return;
+        texts_.resize(rows);
+        for (std::size_t r = 0; r < rows; ++r)
+            streams_.emplace_back(hooks.text, plan.config.stop_strings.value_or(std::vector<std::string>{}));
+    }
+
+    /// Adds a token to a row that goes on.
+    void take(std::size_t r, std::int64_t id) {
+        auto& history = plan_.history[r];
+        history.push_back(id);
+        const auto index = history.size() - plan_.start - 1;
+        std::optional<Finish> finish;
+        if (std::ranges::find(plan_.ends, id) != plan_.ends.end())
+            finish = Finish::eos;
+        else if (history.size() >= plan_.max_length)
+            finish = Finish::length;
+        else if (plan_.config.max_time && clock_.seconds() > *plan_.config.max_time)
+            finish = Finish::time;
+        std::string piece;
+        if (hooks_.text) {
+            auto [text, stopped] = streams_[r].push(id, finish.has_value());
+            if (stopped && finish != Finish::eos) finish = Finish::stop_string;
+            texts_[r] += text;
+            piece = std::move(text);
+        }
+        if (finish) end(r, *finish);
+        ++new_tokens_;
+        if (!hooks_.on_token || cancelled_) return;
+        const Token token{static_cast<std::int64_t>(r), static_cast<std::int64_t>(index), id, piece, finish};
+        cancelled_ = !hooks_.on_token(token);
+    }
+
+    [[nodiscard]] bool ended(std::size_t r) const { return finish_[r].has_value(); }
+    /// Whether nothing more is to be written: all rows ended, or the callback said so.
+    [[nodiscard]] bool done() const { return cancelled_ || ended_ == finish_.size(); }
+
+    /// What came of it. Rows that the callback cut off hold what they have.
+    [[nodiscard]] Generated result() && {
+        Generated out;
+        std::size_t longest = 0;
+        for (std::size_t r = 0; r < finish_.size(); ++r) {
+            const auto& ids = plan_.history[r];
+            longest = std::max(longest, ids.size());
+            out.tokens.emplace_back(ids.begin() + static_cast<std::ptrdiff_t>(plan_.start), ids.end());
+            if (!finish_[r] && hooks_.text) texts_[r] += streams_[r].rest();
+            out.finish.push_back(finish_[r].value_or(Finish::cancelled));
+        }
+        out.texts = std::move(texts_);
+        out.sequences = sequences(plan_.history, longest, plan_.pad);
+        out.start = static_cast<std::int64_t>(plan_.start);
+        out.prompt_tokens = plan_.prompt_tokens;
+        out.new_tokens = new_tokens_;
+        return out;
+    }
+
+    /// Rows of tokens as one tensor (rows, tokens) int64, filled up on the right.
+    static Tensor sequences(const std::vector<std::vector<std::int64_t>>& rows, std::size_t tokens, std::int64_t fill) {
+        const auto width = static_cast<std::int64_t>(tokens);
+        Tensor all = at::full({static_cast<std::int64_t>(rows.size()), width}, fill, c10::ScalarType::Long);
+        auto* id = all.mutable_data_ptr<std::int64_t>();
+        for (std::size_t r = 0; r < rows.size(); ++r)
+            std::ranges::copy(rows[r], id + static_cast<std::int64_t>(r) * width);
+        return all;
+    }
+
+private:
+    void end(std::size_t r, Finish how) {
+        finish_[r] = how;
+        ++ended_;
+    }
+
+    Plan& plan_;
+    const Hooks& hooks_;
+    const Clock& clock_;
+    std::vector<std::optional<Finish>> finish_;
+    std::vector<StoppedText> streams_;
+    std::vector<std::string> texts_;
+    std::size_t ended_ = 0;
+    std::int64_t new_tokens_ = 0;
+    bool cancelled_ = false;
+};
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_PROGRESS_HPP
+// ---- silica/generate/random.hpp
+#ifndef SILICA_SINGLE_GENERATE_RANDOM_HPP
+#define SILICA_SINGLE_GENERATE_RANDOM_HPP
+/// Random numbers of sampling: Philox4x32-10, Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"
+/// (https://doi.org/10.1145/2063384.2063405). A number depends on the seed, the row and the place only: the same on
+/// every platform, whatever ran before, however many threads there are.
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+
+namespace silica::generate {
+
+/// Ten rounds of Philox: four random words from a 64-bit key and a 128-bit counter.
+[[nodiscard]] constexpr std::array<std::uint32_t, 4> philox(std::uint64_t key, std::array<std::uint32_t, 4> counter) {
+    auto k0 = static_cast<std::uint32_t>(key), k1 = static_cast<std::uint32_t>(key >> 32U);
+    for (int round = 0; round < 10; ++round) {
+        const std::uint64_t a = std::uint64_t{0xD2511F53U} * counter[0], b = std::uint64_t{0xCD9E8D57U} * counter[2];
+        counter = {static_cast<std::uint32_t>(b >> 32U) ^ counter[1] ^ k0, static_cast<std::uint32_t>(b),
+                   static_cast<std::uint32_t>(a >> 32U) ^ counter[3] ^ k1, static_cast<std::uint32_t>(a)};
+        k0 += 0x9E3779B9U;
+        k1 += 0xBB67AE85U;
+    }
+    return counter;
+}
+
+/// The random numbers of one place in one row. The seed is the key; the counter is (draw, place, row, 0).
+class Random {
+public:
+    constexpr Random(std::uint64_t seed, std::uint32_t row, std::uint32_t place)
+        : seed_(seed), row_(row), place_(place) {}
+
+    /// The `draw`-th number, uniform in [0, 1), of 53 bits.
+    [[nodiscard]] constexpr double uniform(std::uint32_t draw = 0) const {
+        const auto words = philox(seed_, {draw, place_, row_, 0});
+        return static_cast<double>((std::uint64_t{words[0]} << 32U | words[1]) >> 11U) * 0x1p-53;
+    }
+    /// The `draw`-th number, of Gumbel's distribution: the largest of log p + gumbel is a sample of p.
+    [[nodiscard]] double gumbel(std::uint32_t draw) const {
+        return -std::log(-std::log(std::max(uniform(draw), 0x1p-54)));  // of neither 0 nor 1
+    }
+
+private:
+    std::uint64_t seed_;
+    std::uint32_t row_, place_;
+};
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_RANDOM_HPP
+// ---- silica/generate/sample.hpp
+#ifndef SILICA_SINGLE_GENERATE_SAMPLE_HPP
+#define SILICA_SINGLE_GENERATE_SAMPLE_HPP
+/// One text per row: the most likely token each time, or a sample. Followed: transformers 5.23, generation/utils.py,
+/// _sample.
+
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace silica::generate {
+
+/// The scores of each row on the host, float32, to be changed in place. Their memory is kept from step to step.
+class HostScores {
+public:
+    /// Copies logits (rows, vocabulary) of any type and device.
+    void copy(const Tensor& logits) {
+        if (!host_.defined() || host_.sizes() != logits.sizes())
+            host_ = at::empty(logits.sizes(), at::TensorOptions().dtype(c10::ScalarType::Float));
+        host_.copy_(logits);
+    }
+    [[nodiscard]] Scores row(std::size_t r) {
+        const auto n = host_.size(1);
+        return {host_.mutable_data_ptr<float>() + static_cast<std::int64_t>(r) * n, static_cast<std::size_t>(n)};
+    }
+
+private:
+    Tensor host_;
+};
+
+/// InputError that says that a row's scores are no numbers.
+[[noreturn]] inline void no_numbers(std::size_t row) {
+    throw InputError("The scores of row " + std::to_string(row) + " are not numbers, or forbid every token.",
+                     "use a wider precision (bfloat16, float32), or forbid less.");
+}
+
+/// A token drawn with the probabilities softmax(scores), added up in double in the order of the vocabulary.
+[[nodiscard]] inline std::int64_t draw(std::span<const float> scores, const Random& random, std::size_t row) {
+    const float most = largest(scores);
+    std::vector<std::pair<std::size_t, float>> likely;  // exp(score - most) of what can be
+    double sum = 0;
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+        if (scores[i] == forbidden) continue;
+        likely.emplace_back(i, std::exp(scores[i] - most));
+        sum += static_cast<double>(likely.back().second);
+    }
+    if (!(sum > 0) || !std::isfinite(sum)) no_numbers(row);
+    double left = random.uniform() * sum;
+    for (const auto& [i, weight] : likely) {
+        left -= static_cast<double>(weight);
+        if (left < 0) return static_cast<std::int64_t>(i);
+    }
+    return most_likely(scores);  // lost in rounding
+}
+
+/// Writes until every row ended. Without processors the most likely tokens stay on the device and are only looked at.
+inline Generated sample(Decoder& decoder, Plan plan, const Hooks& hooks) {
+    const Clock clock;
+    Processors processors(plan.config, plan.start, plan.max_length, hooks.processors);
+    Progress progress(plan, hooks, clock);
+    const bool sampled = plan.config.do_sample.value_or(false), on_device = processors.empty() && !sampled;
+    const auto seed = plan.config.seed.value_or(0);
+    const auto rows = static_cast<std::size_t>(plan.rows);
+
+    std::int64_t reused = 0;
+    Tensor logits = prefill(decoder, plan, hooks.held, reused), ids;
+    if (on_device) ids = decoder.most_likely(logits);
+    HostScores scores;
+    Tensor chosen = at::empty({plan.rows}, c10::ScalarType::Long);
+    double prefilled = 0;
+    for (std::uint32_t place = 0;; ++place) {
+        if (on_device) {
+            chosen = detail::on_host(ids);
+        } else {
+            scores.copy(logits);
+            for (std::size_t r = 0; r < rows; ++r) {
+                if (progress.ended(r)) continue;
+                const Scores row = scores.row(r);
+                processors(row, plan.row(r));
+                auto* id = chosen.mutable_data_ptr<std::int64_t>() + r;
+                *id = sampled ? draw(row, Random(seed, static_cast<std::uint32_t>(r), place), r) : most_likely(row);
+                if (*id < 0) no_numbers(r);
+            }
+        }
+        if (place == 0) prefilled = clock.seconds();
+        for (std::size_t r = 0; r < rows; ++r) {
+            if (!progress.ended(r)) progress.take(r, chosen.const_data_ptr<std::int64_t>()[r]);
+        }
+        if (progress.done()) break;
+        // A row that ended goes on in the state with whatever token: rows do not see each other.
+        if (on_device)
+            ids = decoder.greedy_step(ids);
+        else
+            logits = decoder.step(chosen.to(decoder.device()));
+    }
+    keep(decoder, plan, hooks.held);
+    Generated out = std::move(progress).result();
+    out.held_tokens = reused;
+    out.prefill_seconds = prefilled;
+    out.decode_seconds = clock.seconds() - prefilled;
+    return out;
+}
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_SAMPLE_HPP
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+namespace silica::generate {
+namespace detail {
+
+inline constexpr float out_of_the_question = -1e9F;
+
+/// A text that is followed, or was finished.
+struct Beam {
+    std::vector<std::int64_t> ids;
+    float score = 0;       ///< log p; of a finished one divided by length^penalty
+    std::size_t from = 0;  ///< the beam that it continues
+    bool finished = false;
+};
+
+/// The indices of the `k` largest, largest first, of equals the first.
+inline std::vector<std::size_t> largest(std::span<const float> values, std::size_t k) {
+    const auto before = [&](std::size_t a, std::size_t b) {
+        return values[a] > values[b] || (values[a] == values[b] && a < b);
+    };
+    std::vector<std::size_t> heap;  // the last of them on top
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        if (heap.size() == k) {
+            if (!before(i, heap.front())) continue;
+            std::ranges::pop_heap(heap, before);
+            heap.pop_back();
+        }
+        heap.push_back(i);
+        std::ranges::push_heap(heap, before);
+    }
+    std::ranges::sort_heap(heap, before);
+    return heap;
+}
+
+/// The beams of one prompt.
+class Beams {
+public:
+    Beams(const Plan& plan, std::size_t row)
+        : n_(static_cast<std::size_t>(plan.config.num_beams.value_or(1))),
+          keep_(std::max<std::size_t>(2, 1 + plan.ends.size()) * n_),
+          early_(plan.config.early_stopping.value_or(EarlyStopping::no)),
+          penalty_(plan.config.length_penalty.value_or(1)),
+          start_(plan.start),
+          max_length_(plan.max_length) {
+        for (std::size_t i = 0; i < n_; ++i) {
+            running.push_back({plan.history[row], i == 0 ? 0.0F : out_of_the_question, i});
+            done.push_back({plan.history[row], out_of_the_question});
+        }
+    }
+
+    std::vector<Beam> running, done;
+
+    /// Takes the scores of what continues the running beams (beams x vocabulary). `hits(ids)`: the text ends there.
+    /// `random`: candidates are drawn instead.
+    template <class Hits>
+    void step(std::span<const float> scores, std::size_t vocab, Hits&& hits, const Random* random) {
+        std::vector<Beam> candidates;
+        std::vector<float> open;
+        for (const auto i : random ? drawn(scores, *random) : largest(scores, keep_)) {
+            Beam next{running[i / vocab].ids, scores[i], i / vocab};
+            next.ids.push_back(static_cast<std::int64_t>(i % vocab));
+            next.finished = hits(next.ids);
+            open.push_back(next.score + (next.finished ? out_of_the_question : 0.0F));
+            candidates.push_back(std::move(next));
+        }
+        all_hit_ = std::ranges::all_of(candidates, &Beam::finished);
+        const auto length = candidates.front().ids.size();
+        std::vector<Beam> going;
+        for (const auto i : largest(open, n_)) {
+            going.push_back(candidates[i]);
+            going.back().score = open[i];
+        }
+        finish(std::move(candidates), length);
+        running = std::move(going);
+        improvable_ = improvable_ && can_improve(length);
+    }
+
+    [[nodiscard]] bool improvable() const noexcept { return improvable_; }
+    [[nodiscard]] bool all_hit() const noexcept { return all_hit_; }
+    [[nodiscard]] bool full() const { return std::ranges::all_of(done, &Beam::finished); }
+
+private:
+    /// The best of what was finished before and now. Of the candidates only the first `num_beams` may finish.
+    void finish(std::vector<Beam> candidates, std::size_t length) {
+        const auto divisor = static_cast<float>(std::pow(static_cast<double>(length - start_), penalty_));
+        const bool closed = full() && early_ == EarlyStopping::yes;
+        for (std::size_t i = 0; i < candidates.size(); ++i) {
+            Beam& c = candidates[i];
+            c.finished = c.finished && i < n_;
+            c.score /= divisor;
+            c.score += closed ? out_of_the_question : 0.0F;
+            c.score += improvable_ ? 0.0F : out_of_the_question;
+            c.score += c.finished ? 0.0F : out_of_the_question;
+        }
+        std::vector<Beam> all = std::move(done);
+        std::ranges::move(candidates, std::back_inserter(all));
+        std::vector<float> scores;
+        for (const Beam& b : all) scores.push_back(b.score);
+        done.clear();
+        for (const auto i : largest(scores, n_)) done.push_back(std::move(all[i]));
+    }
+
+    /// Whether the best running beam may become better than the worst finished one.
+    [[nodiscard]] bool can_improve(std::size_t length) const {
+        const bool to_the_end = early_ == EarlyStopping::never && penalty_ > 0;
+        const auto reach = static_cast<double>((to_the_end ? max_length_ : length) - start_);
+        const float best = running.front().score / static_cast<float>(std::pow(reach, penalty_));
+        const float worst = std::ranges::min(done, {}, &Beam::score).score;
+        return std::ranges::any_of(done,
+                                   [&](const Beam& b) { return best > (b.finished ? worst : out_of_the_question); });
+    }
+
+    /// Without replacement, with the probabilities softmax(scores): the largest of score + Gumbel noise (Kool et al.
+    /// 2019, https://arxiv.org/abs/1903.06059).
+    [[nodiscard]] std::vector<std::size_t> drawn(std::span<const float> scores, const Random& random) const {
+        std::vector<float> noisy(scores.begin(), scores.end());
+        for (std::size_t i = 0; i < noisy.size(); ++i) {
+            if (noisy[i] != forbidden)
+                noisy[i] =
+                    static_cast<float>(static_cast<double>(noisy[i]) + random.gumbel(static_cast<std::uint32_t>(i)));
+        }
+        return largest(noisy, keep_);
+    }
+
+    std::size_t n_, keep_;
+    EarlyStopping early_;
+    double penalty_;
+    std::size_t start_, max_length_;
+    bool improvable_ = true, all_hit_ = false;
+};
+
+/// The best num_return_sequences of each prompt, handed to the callback token by token.
+inline Generated chosen(const Plan& plan, const std::vector<Beams>& all, const Hooks& hooks, const Clock& clock) {
+    const auto n = static_cast<std::size_t>(plan.config.num_beams.value_or(1));
+    const auto given = static_cast<std::size_t>(plan.config.num_return_sequences.value_or(1));
+    Plan best = plan;
+    best.config.max_time.reset();
+    best.rows = static_cast<std::int64_t>(all.size() * given);
+    best.history.clear();
+    std::vector<std::vector<std::int64_t>> texts;
+    std::vector<float> scores;
+    std::size_t longest = 0;
+    for (std::size_t b = 0; b < all.size(); ++b) {
+        for (std::size_t i = 0; i < given; ++i) {
+            const auto& ids = plan.history[b * n];
+            best.history.emplace_back(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(plan.start));
+            texts.push_back(all[b].done[i].ids);
+            scores.push_back(all[b].done[i].score);
+            longest = std::max(longest, texts.back().size());
+        }
+    }
+    Progress progress(best, hooks, clock);
+    for (std::size_t r = 0; r < texts.size(); ++r) {
+        for (std::size_t i = plan.start; i < texts[r].size() && !progress.ended(r); ++i) progress.take(r, texts[r][i]);
+    }
+    Generated out = std::move(progress).result();
+    const bool no_pad = plan.config.pad_token_id.value_or(0) == 0;  // transformers takes 0 for "none" here
+    out.sequences = Progress::sequences(texts, longest, plan.ends.empty() ? -1 : no_pad ? plan.ends.front() : plan.pad);
+    out.scores = std::move(scores);
+    return out;
+}
+
+}  // namespace detail
+
+/// Follows num_beams texts of each prompt, and gives the best num_return_sequences.
+inline Generated beam_search(Decoder& decoder, Plan plan, const Hooks& hooks) {
+    const Clock clock;
+    const auto n = static_cast<std::size_t>(plan.config.num_beams.value_or(1));
+    const auto batch = static_cast<std::size_t>(plan.batch);
+    const auto stops = plan.config.stop_strings.value_or(std::vector<std::string>{});
+    Processors processors(plan.config, plan.start, plan.max_length, hooks.processors);
+    std::vector<detail::Beams> all;
+    for (std::size_t b = 0; b < batch; ++b) all.emplace_back(plan, b * n);
+
+    const auto hits = [&](const std::vector<std::int64_t>& ids) {
+        return std::ranges::find(plan.ends, ids.back()) != plan.ends.end() || ids.size() >= plan.max_length ||
+               (plan.config.max_time && clock.seconds() > *plan.config.max_time) ||
+               completes(hooks.text, stops, std::span(ids).subspan(plan.start));
+    };
+    std::int64_t reused = 0;
+    Tensor logits = prefill(decoder, plan, hooks.held, reused);
+    HostScores scores;
+    double prefilled = 0;
+    for (std::uint32_t place = 0;; ++place) {
+        scores.copy(logits);
+        const auto vocab = static_cast<std::size_t>(logits.size(1));
+        if (n * vocab < std::max<std::size_t>(2, 1 + plan.ends.size()) * n)
+            throw InputError("num_beams cannot be followed in a vocabulary of " + std::to_string(vocab) + ".",
+                             "use the most likely token: num_beams 1.");
+        if (place == 0) prefilled = clock.seconds();
+        for (std::size_t b = 0; b < batch; ++b) {
+            for (std::size_t i = 0; i < n; ++i) {
+                const auto r = b * n + i;
+                plan.history[r] = all[b].running[i].ids;
+                const Scores row = scores.row(r);
+                log_softmax(row);
+                if (std::isnan(row.front())) no_numbers(r);
+                processors(row, plan.row(r));
+                for (float& s : row) s += all[b].running[i].score;
+            }
+            const Random random(plan.config.seed.value_or(0), static_cast<std::uint32_t>(b), place);
+            all[b].step({scores.row(b * n).data(), n * vocab}, vocab, hits,
+                        plan.config.do_sample.value_or(false) ? &random : nullptr);
+        }
+        const bool full =
+            plan.config.early_stopping == EarlyStopping::yes && std::ranges::all_of(all, &detail::Beams::full);
+        if (std::ranges::none_of(all, &detail::Beams::improvable) || full ||
+            std::ranges::all_of(all, &detail::Beams::all_hit))
+            break;
+        Tensor from = at::empty({plan.rows}, c10::ScalarType::Long),
+               ids = at::empty({plan.rows}, c10::ScalarType::Long);
+        for (std::size_t r = 0; r < batch * n; ++r) {
+            const auto& beam = all[r / n].running[r % n];
+            from.mutable_data_ptr<std::int64_t>()[r] = static_cast<std::int64_t>(r / n * n + beam.from);
+            ids.mutable_data_ptr<std::int64_t>()[r] = beam.ids.back();
+        }
+        decoder.reorder(from);
+        logits = decoder.step(ids.to(decoder.device()));
+    }
+
+    Generated out = detail::chosen(plan, all, hooks, clock);
+    out.prefill_seconds = prefilled;
+    out.decode_seconds = clock.seconds() - prefilled;
+    return out;
+}
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_BEAM_HPP
+// ---- silica/generate/complete.hpp
+#ifndef SILICA_SINGLE_GENERATE_COMPLETE_HPP
+#define SILICA_SINGLE_GENERATE_COMPLETE_HPP
+/// Writes text: the entry to generation. Start reading here.
+///
+///     auto model = Model<arch::Llama, device::Cpu>::open("TinyLlama/TinyLlama-1.1B-Chat-v1.0");
+///     generate::ModelDecoder decoder(model);
+///     auto out = generate::complete(decoder, {.input_ids = ids}, {.max_new_tokens = 50});    // out.sequences
+
+// ---- silica/generate/model_decoder.hpp
+#ifndef SILICA_SINGLE_GENERATE_MODEL_DECODER_HPP
+#define SILICA_SINGLE_GENERATE_MODEL_DECODER_HPP
+/// A Model as a Decoder.
+
+// ---- silica/generate/step.hpp
+#ifndef SILICA_SINGLE_GENERATE_STEP_HPP
+#define SILICA_SINGLE_GENERATE_STEP_HPP
+/// One step of decoding: a token per row in, what follows it out.
+
+// ---- silica/generate/graph_step.hpp
+#ifndef SILICA_SINGLE_GENERATE_GRAPH_STEP_HPP
+#define SILICA_SINGLE_GENERATE_GRAPH_STEP_HPP
+/// A decoding step as a CUDA graph: a few hundred small kernels with one launch.
+
+#include <concepts>
+#include <memory>
+
+namespace silica::generate {
+
+namespace detail {
+
+template <class Exec, class Ops>
+inline constexpr bool all_native = [] {
+    for (const auto& p : silica::detail::table_of<Exec>(typename silica::detail::with_parts<Ops>::type{})) {
+        if (!p.native) return false;
+    }
+    return true;
+}();
+
+/// A state that says when its steps are alike.
+template <class State>
+concept Replays = requires(State& state) {
+    { state.replays() } -> std::convertible_to<bool>;
+    state.advance(1);
+};
+
+template <class Model>
+constexpr bool can_capture() {
+    if constexpr (Model::Device::type == c10::DeviceType::CUDA && Replays<typename Model::Network::State>)
+        return all_native<typename Model::Exec, typename Model::Network::Ops>;
+    else
+        return false;
+}
+
+}  // namespace detail
+
+/// Whether a step of `Model` can be recorded: on CUDA, no op leaves home, and its State says which steps are alike:
+/// - `replays()`: steps of one kind do the same to the same tensors; `step_kind()`: the kind of the next one;
+/// - `advance(tokens)`: what the host counts, which a replay leaves as it was.
+template <class Model>
+inline constexpr bool capturable = detail::can_capture<Model>();
+
+/// Work that is the same each time, on tensors that stay where they are: run as it is at first, then recorded and
+/// replayed.
+class CapturedStep {
+public:
+    /// Does what `f` does, on `device`. True when `f` ran on the host, false when the device replayed it. What `f` does
+    /// on the host alone happens only in the first case. Tensors that `f` makes are overwritten by the next call.
+    template <class F>
+    bool operator()(c10::Device device, F&& f) {
+        if (!warm_) {  // libraries make their handles, kernels are compiled
+            f();
+            warm_ = true;
+            return true;
+        }
+        const bool first = graph_ == nullptr;
+        if (first) {
+            auto graph = std::make_unique<device::cuda::Graph>();
+            device::cuda::record(*graph, device, f);
+            graph_ = std::move(graph);
+        }
+        graph_->replay();
+        return first;
+    }
+
+    /// The work is no longer the same: the next call records anew.
+    void forget() { graph_.reset(); }
+
+private:
+    std::unique_ptr<device::cuda::Graph> graph_;
+    bool warm_ = false;
+};
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_GRAPH_STEP_HPP
+// ---- silica/model.hpp
+#ifndef SILICA_SINGLE_MODEL_HPP
+#define SILICA_SINGLE_MODEL_HPP
+/// Model<Arch, Device, Precision, Loader>: a network with its weights, ready to be called. Start reading here.
+
+// ---- silica/loader/first_of.hpp
+#ifndef SILICA_SINGLE_LOADER_FIRST_OF_HPP
+#define SILICA_SINGLE_LOADER_FIRST_OF_HPP
+/// FirstOf: tries loaders in turn. Graceful degradation.
+
 // ---- silica/loader/concept.hpp
 #ifndef SILICA_SINGLE_LOADER_CONCEPT_HPP
 #define SILICA_SINGLE_LOADER_CONCEPT_HPP
@@ -6679,98 +15920,6 @@ concept LoaderPolicy = requires(const checkpoint::Checkpoint& c) {
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_LOADER_CONCEPT_HPP
-// ---- silica/loader/cpu_first.hpp
-#ifndef SILICA_SINGLE_LOADER_CPU_FIRST_HPP
-#define SILICA_SINGLE_LOADER_CPU_FIRST_HPP
-/// CpuFirst: everything into host memory, then to the device. The program's `--alternative-loading`.
-
-// ---- silica/loader/source.hpp
-#ifndef SILICA_SINGLE_LOADER_SOURCE_HPP
-#define SILICA_SINGLE_LOADER_SOURCE_HPP
-/// What the loaders of files have in common.
-
-#include <string>
-#include <vector>
-
-namespace silica::loader {
-
-/// A TensorSource over a checkpoint on disk.
-class FileSource : public checkpoint::TensorSource {
-public:
-    explicit FileSource(const checkpoint::Checkpoint& c) : checkpoint_(c) {}
-    [[nodiscard]] const std::vector<checkpoint::TensorEntry>& entries() const final { return checkpoint_.entries(); }
-    [[nodiscard]] std::string where() const final { return checkpoint_.directory().string(); }
-
-protected:
-    const checkpoint::Checkpoint& checkpoint_;
-};
-
-/// How many elements lie between the first and the last of a tensor, both included: more than numel() for views.
-inline std::int64_t span_of(const checkpoint::TensorEntry& e) {
-    return static_cast<std::int64_t>(e.nbytes / c10::elementSize(e.dtype));
-}
-
-/// The tensor as the file has it, in memory of its own: one read of the bytes between its first and last element.
-inline Tensor read_whole(const checkpoint::Checkpoint& c, const checkpoint::TensorEntry& e) {
-    const Tensor flat = allocate({span_of(e)}, e.dtype, c10::Device(c10::DeviceType::CPU));
-    c.file_of(e).read(e.offset, {static_cast<std::byte*>(flat.mutable_data_ptr()), static_cast<std::size_t>(e.nbytes)});
-    return flat.as_strided(e.shape, e.strides);
-}
-
-/// `t` in this type on this device, contiguous; itself where it is that already.
-inline Tensor placed(const Tensor& t, at::ScalarType dtype, c10::Device device) {
-    if (t.scalar_type() == dtype && t.device() == device && t.is_contiguous()) return t;
-    Tensor out = allocate(t.sizes(), dtype, device);
-    out.copy_(t);
-    return out;
-}
-
-}  // namespace silica::loader
-#endif  // SILICA_SINGLE_LOADER_SOURCE_HPP
-
-#include <unordered_map>
-
-namespace silica::loader {
-
-/// Reads all tensors before the first is used, so the files may change afterwards, then converts on the CPU and
-/// transfers finished tensors: for devices whose direct copies or conversions fail.
-struct CpuFirst {
-    static constexpr std::string_view name = "cpu-first";
-
-    template <class Build>
-    static auto load(const checkpoint::Checkpoint& c, Build&& build) {
-        Source source(c);
-        return build(source);
-    }
-
-private:
-    class Source final : public FileSource {
-    public:
-        explicit Source(const checkpoint::Checkpoint& c) : FileSource(c) {
-            for (const auto& e : c.entries()) {
-                if (e.dtype != at::ScalarType::Undefined) host_.emplace(e.name, read_whole(c, e));
-            }
-        }
-
-        /// The host copy is dropped once it has been handed out; a second request reads the file again.
-        Tensor read(const checkpoint::TensorEntry& e, at::ScalarType dtype, c10::Device device) override {
-            auto found = host_.extract(e.name);
-            const Tensor host = found.empty() ? read_whole(checkpoint_, e) : std::move(found.mapped());
-            return placed(placed(host, dtype, c10::Device(c10::DeviceType::CPU)), dtype, device);
-        }
-
-    private:
-        std::unordered_map<std::string, Tensor> host_;
-    };
-};
-static_assert(LoaderPolicy<CpuFirst>);
-
-}  // namespace silica::loader
-#endif  // SILICA_SINGLE_LOADER_CPU_FIRST_HPP
-// ---- silica/loader/first_of.hpp
-#ifndef SILICA_SINGLE_LOADER_FIRST_OF_HPP
-#define SILICA_SINGLE_LOADER_FIRST_OF_HPP
-/// FirstOf: tries loaders in turn. Graceful degradation.
 
 #include <c10/util/Exception.h>
 
@@ -6820,6 +15969,50 @@ struct FirstOf {
 #ifndef SILICA_SINGLE_LOADER_IN_MEMORY_HPP
 #define SILICA_SINGLE_LOADER_IN_MEMORY_HPP
 /// InMemory: tensors that the caller holds, and weights made up for measuring.
+
+// ---- silica/loader/source.hpp
+#ifndef SILICA_SINGLE_LOADER_SOURCE_HPP
+#define SILICA_SINGLE_LOADER_SOURCE_HPP
+/// What the loaders of files have in common.
+
+#include <string>
+#include <vector>
+
+namespace silica::loader {
+
+/// A TensorSource over a checkpoint on disk.
+class FileSource : public checkpoint::TensorSource {
+public:
+    explicit FileSource(const checkpoint::Checkpoint& c) : checkpoint_(c) {}
+    [[nodiscard]] const std::vector<checkpoint::TensorEntry>& entries() const final { return checkpoint_.entries(); }
+    [[nodiscard]] std::string where() const final { return checkpoint_.directory().string(); }
+
+protected:
+    const checkpoint::Checkpoint& checkpoint_;
+};
+
+/// How many elements lie between the first and the last of a tensor, both included: more than numel() for views.
+inline std::int64_t span_of(const checkpoint::TensorEntry& e) {
+    return static_cast<std::int64_t>(e.nbytes / c10::elementSize(e.dtype));
+}
+
+/// The tensor as the file has it, in memory of its own: one read of the bytes between its first and last element.
+inline Tensor read_whole(const checkpoint::Checkpoint& c, const checkpoint::TensorEntry& e) {
+    const Tensor flat = allocate({span_of(e)}, e.dtype, c10::Device(c10::DeviceType::CPU));
+    c.file_of(e).read(e.offset, {static_cast<std::byte*>(flat.mutable_data_ptr()), static_cast<std::size_t>(e.nbytes)});
+    return flat.as_strided(e.shape, e.strides);
+}
+
+/// `t` in this type on this device, contiguous; itself where it is that already.
+inline Tensor placed(const Tensor& t, at::ScalarType dtype, c10::Device device) {
+    if (t.scalar_type() == dtype && t.device() == device && t.is_contiguous()) return t;
+    Tensor out = allocate(t.sizes(), dtype, device);
+    out.copy_(t);
+    return out;
+}
+
+}  // namespace silica::loader
+#endif  // SILICA_SINGLE_LOADER_SOURCE_HPP
 
 #include <ATen/ops/randn.h>
 
@@ -6943,66 +16136,6 @@ static_assert(LoaderPolicy<Mapped>);
 
 }  // namespace silica::loader
 #endif  // SILICA_SINGLE_LOADER_MAPPED_HPP
-// ---- silica/loader/streamed.hpp
-#ifndef SILICA_SINGLE_LOADER_STREAMED_HPP
-#define SILICA_SINGLE_LOADER_STREAMED_HPP
-/// Streamed: tensor by tensor through a bounded buffer. The program's `--memory-efficient`.
-
-#include <algorithm>
-
-namespace silica::loader {
-
-/// Reads straight into the tensor's memory where the host can write it (CPU; MPS's shared buffers), and otherwise, or
-/// to convert, through one staging buffer of `staging_bytes`: host memory beyond the weights stays below that.
-struct Streamed {
-    static constexpr std::string_view name = "streamed";
-    static constexpr std::int64_t staging_bytes = std::int64_t{16} << 20;
-
-    template <class Build>
-    static auto load(const checkpoint::Checkpoint& c, Build&& build) {
-        Source source(c);
-        return build(source);
-    }
-
-private:
-    class Source final : public FileSource {
-    public:
-        using FileSource::FileSource;
-
-        Tensor read(const checkpoint::TensorEntry& e, at::ScalarType dtype, c10::Device device) override {
-            if (!e.contiguous()) return placed(read_whole(checkpoint_, e), dtype, device);  // a view: torch files only
-            const Tensor out = allocate(e.shape, dtype, device);
-            if (e.nbytes == 0) return out;
-            const auto& file = checkpoint_.file_of(e);
-            if (dtype == e.dtype) {
-                if (const auto host = host_alias(out)) {
-                    file.read(e.offset, {static_cast<std::byte*>(host.data), static_cast<std::size_t>(e.nbytes)});
-                    host.flush();
-                    return out;
-                }
-            }
-            const Tensor flat = out.view({-1});
-            const auto item = static_cast<std::int64_t>(c10::elementSize(e.dtype));
-            const Tensor stage =
-                allocate({std::min(flat.numel(), staging_bytes / item)}, e.dtype, c10::Device(c10::DeviceType::CPU));
-            for (std::int64_t done = 0; done < flat.numel(); done += stage.numel()) {
-                const auto n = std::min(stage.numel(), flat.numel() - done);
-                file.read(e.offset + static_cast<std::uint64_t>(done * item),
-                          {static_cast<std::byte*>(stage.mutable_data_ptr()), static_cast<std::size_t>(n * item)});
-                flat.slice(0, done, done + n).copy_(stage.slice(0, 0, n));
-            }
-            return out;
-        }
-    };
-};
-static_assert(LoaderPolicy<Streamed>);
-
-}  // namespace silica::loader
-#endif  // SILICA_SINGLE_LOADER_STREAMED_HPP
-// ---- silica/model.hpp
-#ifndef SILICA_SINGLE_MODEL_HPP
-#define SILICA_SINGLE_MODEL_HPP
-/// Model<Arch, Device, Precision, Loader>: a network with its weights, ready to be called. Start reading here.
 
 #include <ATen/core/grad_mode.h>
 #include <c10/core/DeviceGuard.h>
@@ -7080,14 +16213,40 @@ public:
     /// Runs the network. Inputs may lie on any device; outputs stay on the model's.
     /// Throws InputError for wrong inputs, before anything reaches the device.
     [[nodiscard]] Outputs operator()(const Inputs& inputs) const {
-        Inputs prepared = Arch::prepare(config_, inputs);
-        [[maybe_unused]] const auto turn = Device::lock();
-        const at::NoGradGuard no_grad;
-        const c10::OptionalDeviceGuard on(home_.is_cpu() ? std::nullopt : std::optional(home_));
-        return within_memory("for this call", "use a smaller batch, shorter inputs or a smaller precision.", [&] {
-            std::uint64_t bytes = 0;
-            return network_(moved_to(std::move(prepared), home_, bytes));
-        });
+        return on_device([&](Inputs prepared) { return network_(prepared); }, Arch::prepare(config_, inputs));
+    }
+
+    /// Empty caches for generating `batch` rows of up to `capacity` tokens. The state belongs to one caller at a time.
+    [[nodiscard]] auto make_state(std::int64_t batch, std::int64_t capacity) const
+        requires Generative<Network, Inputs>
+    {
+        if (batch < 1 || capacity < 1) {
+            throw InputError("A state for " + std::to_string(batch) + " rows of " + std::to_string(capacity) +
+                                 " tokens cannot be made.",
+                             "1 or more of both is needed.");
+        }
+        return on_device([&] { return network_.make_state(batch, capacity); });
+    }
+
+    /// Takes a prompt, or its next piece: logits of the token that follows, (batch, vocabulary), on the device.
+    /// Throws InputError for wrong inputs, and where the state has no room.
+    [[nodiscard]] Tensor prefill(const Inputs& inputs, auto& state) const
+        requires Generative<Network, Inputs>
+    {
+        return on_device([&](Inputs prepared) { return network_.prefill(prepared, state); },
+                         Arch::prepare(config_, inputs));
+    }
+
+    /// Takes one token per row, ids (batch) int64 on the device, which are not checked: logits of the next.
+    /// Throws InputError where the state has no room.
+    [[nodiscard]] Tensor step(const Tensor& ids, auto& state) const
+        requires Generative<Network, Inputs>
+    {
+        if (state.length() >= state.capacity()) {
+            throw InputError("The state holds " + std::to_string(state.length()) + " tokens and has no room for more.",
+                             "make a state of a larger capacity.");
+        }
+        return on_device([&] { return network_.step(ids, state); });
     }
 
     [[nodiscard]] const Config& config() const noexcept { return config_; }
@@ -7109,6 +16268,18 @@ private:
             Network network(config, weights);
             Device::synchronize(weights.home().index());
             return network;
+        });
+    }
+
+    /// What `f` returns with its arguments moved to the device, without gradients, in this thread's turn.
+    template <class F, class... Args>
+    auto on_device(F&& f, Args... args) const {
+        [[maybe_unused]] const auto turn = Device::lock();
+        const at::NoGradGuard no_grad;
+        const c10::OptionalDeviceGuard on(home_.is_cpu() ? std::nullopt : std::optional(home_));
+        return within_memory("for this call", "use a smaller batch, shorter inputs or a smaller precision.", [&] {
+            [[maybe_unused]] std::uint64_t bytes = 0;
+            return f(moved_to(std::move(args), home_, bytes)...);
         });
     }
 
@@ -7150,3 +16321,439 @@ private:
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_MODEL_HPP
+
+namespace silica::generate {
+
+/// How steps run.
+struct StepOptions {
+    bool capture = true;  ///< record the step as a graph where the device and the network can; the results are the same
+};
+
+/// Runs steps of one state. The model and the state outlive it. Tensors that come out hold until the next step.
+template <class Model>
+class Step {
+public:
+    using State = typename Model::Network::State;
+    using Device = typename Model::Device;
+
+    Step(const Model& model, State& state, StepOptions options = {})
+        : model_(&model), state_(&state), options_(options) {}
+
+    /// ids (batch) int64 on the device -> logits (batch, vocabulary). InputError where the state has no room.
+    [[nodiscard]] Tensor operator()(const Tensor& ids) {
+        if constexpr (capturable<Model>) {
+            if (captures()) return captured(ids).logits;
+        }
+        return model_->step(ids, *state_);
+    }
+
+    /// The same -> the most likely next tokens (batch) int64, on the device.
+    [[nodiscard]] Tensor greedy(const Tensor& ids) {
+        if constexpr (capturable<Model>) {
+            if (captures()) return captured(ids).next;
+        }
+        return most_likely(model_->step(ids, *state_));
+    }
+
+    /// Logits (batch, vocabulary) on the device -> the first index of the largest of each row, (batch) int64.
+    [[nodiscard]] Tensor most_likely(const Tensor& logits) const {
+        return on_device([&] { return run<op::Argmax, typename Model::Exec>(logits); });
+    }
+
+    /// Row i of the state becomes what row `rows[i]` was; rows (batch) int64.
+    void reorder(const Tensor& rows) {
+        on_device([&] { state_->reorder(rows.to(model_->device())); });
+    }
+
+    /// Forgets all tokens; what is recorded stays.
+    void clear()
+        requires requires(State& s) { s.clear(); }
+    {
+        on_device([&] { state_->clear(); });
+    }
+
+    [[nodiscard]] const StepOptions& options() const noexcept { return options_; }
+
+private:
+    /// What a recorded step leaves on the device, in the same tensors each time.
+    struct Captured {
+        Tensor ids, logits, next;
+        CapturedStep step = {};
+        std::int64_t kind = -1;  ///< of the step that is recorded
+    };
+
+    [[nodiscard]] bool captures() const {
+        return options_.capture && device::cuda::Graph::available() && state_->replays() &&
+               state_->length() < state_->capacity();
+    }
+
+    const Captured& captured(const Tensor& ids) {
+        auto& c = captured_;
+        if (const std::int64_t kind = state_->step_kind(); kind != c.kind) {
+            c.step.forget();
+            c.kind = kind;
+        }
+        on_device([&] {
+            if (!c.ids.defined()) c.ids = at::empty(ids.sizes(), ids.options().device(model_->device()));
+            c.ids.copy_(ids);
+            const bool ran = c.step(model_->device(), [&] {
+                c.logits = model_->step(c.ids, *state_);
+                c.next = most_likely(c.logits);
+            });
+            if (!ran) state_->advance(1);
+        });
+        return c;
+    }
+
+    /// What `f` returns, without gradients, on the model's device, in this thread's turn.
+    template <class F>
+    auto on_device(F&& f) const {
+        [[maybe_unused]] const auto turn = Device::lock();
+        const at::NoGradGuard no_grad;
+        const auto home = model_->device();
+        const c10::OptionalDeviceGuard on(home.is_cpu() ? std::nullopt : std::optional(home));
+        return f();
+    }
+
+    const Model* model_;
+    State* state_;
+    StepOptions options_;
+    Captured captured_ = {};
+};
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_STEP_HPP
+
+#include <optional>
+#include <string>
+
+namespace silica::generate {
+
+/// Whether a Model writes text: its network is Generative.
+template <class Model>
+inline constexpr bool writes_text = Generative<typename Model::Network, typename Model::Inputs>;
+
+namespace detail {
+
+/// What an architecture and its configuration say. An Arch may state `encoder_decoder` and `context(config)`; a Config
+/// may have vocab_size and ids of special tokens.
+template <class Arch>
+DecoderFacts facts_of(const typename Arch::Config& config) {
+    DecoderFacts facts;
+    facts.architecture = Arch::name;
+    if constexpr (requires { Arch::encoder_decoder; }) facts.encoder_decoder = Arch::encoder_decoder;
+    if constexpr (requires { Arch::context(config); }) facts.context = Arch::context(config);
+    if constexpr (requires { config.vocab_size; }) facts.vocab_size = config.vocab_size;
+    if constexpr (requires { config.bos_token_id; }) facts.bos_token_id = config.bos_token_id;
+    if constexpr (requires { config.pad_token_id; }) facts.pad_token_id = config.pad_token_id;
+    if constexpr (requires { config.decoder_start_token_id; })
+        facts.decoder_start_token_id = config.decoder_start_token_id;
+    if constexpr (requires { facts.eos_token_id = config.eos_token_id; })
+        facts.eos_token_id = config.eos_token_id;
+    else if constexpr (requires { facts.eos_token_id = {*config.eos_token_id}; }) {
+        if (config.eos_token_id) facts.eos_token_id = {*config.eos_token_id};
+    } else if constexpr (requires { facts.eos_token_id = {config.eos_token_id}; })
+        facts.eos_token_id = {config.eos_token_id};
+    return facts;
+}
+
+/// The architecture of a Model.
+template <class M>
+struct arch_of;
+template <class Arch, class D, class P, class L>
+struct arch_of<Model<Arch, D, P, L>> {
+    using type = Arch;
+};
+
+}  // namespace detail
+
+/// A state of a Model `M` and the steps on it. The model outlives it.
+template <class M>
+class ModelDecoder final : public Decoder {
+    using Arch = typename detail::arch_of<M>::type;
+    static_assert(writes_text<M>,
+                  "this architecture does not write text. Remedy: its Network needs make_state, "
+                  "prefill and step; see Generative in silica/arch/concept.hpp.");
+
+public:
+    explicit ModelDecoder(const M& model, StepOptions options = {})
+        : model_(&model), facts_(detail::facts_of<Arch>(model.config())), options_(options) {}
+
+    const DecoderFacts& facts() const override { return facts_; }
+
+    void start(std::int64_t rows, std::int64_t capacity) override {
+        if constexpr (requires {
+                          step_->clear();
+                          state_->batch();
+                      }) {
+            if (state_ && state_->batch() == rows && state_->capacity() == capacity) return step_->clear();
+        }
+        step_.reset();
+        state_.reset();  // the old caches go before new ones come
+        state_.emplace(model_->make_state(rows, capacity));
+        step_.emplace(*model_, *state_, options_);
+    }
+
+    Tensor prefill(const Prompt& prompt) override {
+        typename M::Inputs inputs;
+        inputs.input_ids = prompt.input_ids;
+        inputs.attention_mask = prompt.attention_mask;
+        if constexpr (requires { inputs.decoder_input_ids = prompt.decoder_input_ids; })
+            inputs.decoder_input_ids = prompt.decoder_input_ids;
+        return model_->prefill(inputs, state());
+    }
+
+    Tensor step(const Tensor& ids) override { return stepper()(ids); }
+    Tensor greedy_step(const Tensor& ids) override { return stepper().greedy(ids); }
+    Tensor most_likely(const Tensor& logits) override { return stepper().most_likely(logits); }
+    void reorder(const Tensor& rows) override { stepper().reorder(rows); }
+
+    std::int64_t length() const override { return state_ ? state_->length() : 0; }
+    std::int64_t capacity() const override { return state_ ? state_->capacity() : 0; }
+    std::uint64_t state_bytes() const override {
+        if constexpr (requires { state_->bytes(); }) return state_ ? state_->bytes() : 0;
+        return 0;
+    }
+    c10::Device device() const override { return model_->device(); }
+    void synchronize() override { M::Device::synchronize(model_->device().index()); }
+
+private:
+    using State = typename M::Network::State;
+
+    State& state() {
+        if (!state_) throw InputError("The decoder was not started.", "call start(rows, capacity) first.");
+        return *state_;
+    }
+    Step<M>& stepper() {
+        static_cast<void>(state());
+        return *step_;
+    }
+
+    const M* model_;
+    DecoderFacts facts_;
+    StepOptions options_;
+    std::optional<State> state_;
+    std::optional<Step<M>> step_;
+};
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_MODEL_DECODER_HPP
+
+#include <utility>
+
+namespace silica::generate {
+
+/// Continues the prompts (or, with an encoder-decoder, answers the texts) as `config` says; what it does not say is
+/// transformers' default. Equal to transformers' generate token for token in float32, but for samples, whose random
+/// numbers are our own (random.hpp). InputError for wrong prompts and parameters, before the model runs.
+[[nodiscard]] inline Generated complete(Decoder& decoder, const Prompt& prompt, const GenerationConfig& config,
+                                        const Hooks& hooks = {}) {
+    Plan p = plan(decoder.facts(), prompt, config);
+    if (p.config.stop_strings && !p.config.stop_strings->empty() && !hooks.text)
+        throw InputError("stop_strings are given, but no way to decode tokens.",
+                         "set the text of the hooks, or use task::TextGenerator.");
+    return p.config.num_beams.value_or(1) > 1 ? beam_search(decoder, std::move(p), hooks)
+                                              : sample(decoder, std::move(p), hooks);
+}
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_COMPLETE_HPP
+// ---- silica/generate/read_config.hpp
+#ifndef SILICA_SINGLE_GENERATE_READ_CONFIG_HPP
+#define SILICA_SINGLE_GENERATE_READ_CONFIG_HPP
+/// Reads generation_config.json, or what older checkpoints say in config.json.
+
+#include <array>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace silica::generate {
+namespace detail {
+
+/// Keys of transformers that change what is written and are not implemented, with the number that means "off".
+inline constexpr std::array<std::pair<std::string_view, double>, 16> unsupported{{{"penalty_alpha", 0},
+                                                                                  {"num_beam_groups", 1},
+                                                                                  {"diversity_penalty", 0},
+                                                                                  {"constraints", 0},
+                                                                                  {"force_words_ids", 0},
+                                                                                  {"dola_layers", 0},
+                                                                                  {"guidance_scale", 1},
+                                                                                  {"watermarking_config", 0},
+                                                                                  {"token_healing", 0},
+                                                                                  {"low_memory", 0},
+                                                                                  {"use_mtp", 0},
+                                                                                  {"prompt_lookup_num_tokens", 0},
+                                                                                  {"assistant_early_exit", 0},
+                                                                                  {"is_assistant", 0},
+                                                                                  {"assistant_ensemble_weight", 0},
+                                                                                  {"speculation_type", 0}}};
+
+/// ConfigError for a key that is not implemented and asks for something.
+inline void refuse_unsupported(const Json& json, const std::string& file) {
+    const char* remedy = "remove the key: this way of generating is not implemented.";
+    for (const auto& [key, off] : unsupported) {
+        const Json* value = json.find(key);
+        if (value == nullptr || value->is_null() || (value->is_bool() && !value->boolean()) ||
+            (value->is_number() && value->number() == off) || (value->is_array() && value->array().empty()))
+            continue;
+        refuse_config(file, key, value->brief(), remedy);
+    }
+    if (const Json* cache = json.find("cache_implementation");
+        cache != nullptr && cache->is_string() && cache->string() == "quantized")
+        refuse_config(file, "cache_implementation", cache->brief(), remedy);
+}
+
+/// The keys that `json` has. Those that transformers does not know have no meaning.
+inline GenerationConfig from_json(const Json& json, const std::string& file) {
+    refuse_unsupported(json, file);
+    GenerationConfig config;
+    silica::read_json(config, json, file + ":");
+    return config;
+}
+
+}  // namespace detail
+
+/// What the checkpoint in `directory` says. As in transformers, generation_config.json alone counts where it is there;
+/// else the keys of config.json and of its text_config or decoder. ConfigError for a wrong value, and for a key that is
+/// not implemented and asks for something (num_beam_groups, penalty_alpha, ...).
+[[nodiscard]] inline GenerationConfig read_generation_config(const std::filesystem::path& directory) {
+    std::error_code ignored;
+    if (const auto file = directory / "generation_config.json"; std::filesystem::exists(file, ignored)) {
+        auto config = detail::from_json(checkpoint::read_json_file(directory, "generation_config.json"), file.string());
+        if (!config.eos_token_id) config.eos_token_id.emplace();  // none, whatever config.json says
+        return config;
+    }
+    const auto file = directory / "config.json";
+    if (!std::filesystem::exists(file, ignored)) return {};
+    const Json json = checkpoint::read_json_file(directory, "config.json");
+    GenerationConfig config = detail::from_json(json, file.string());
+    for (const char* inner : {"decoder", "generator", "text_config"}) {
+        const Json* text = json.find(inner);
+        if (text == nullptr || !text->is_object()) continue;
+        config = merged(std::move(config), detail::from_json(*text, file.string() + ": " + inner));
+        break;
+    }
+    return config;
+}
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_READ_CONFIG_HPP
+// ---- silica/loader/cpu_first.hpp
+#ifndef SILICA_SINGLE_LOADER_CPU_FIRST_HPP
+#define SILICA_SINGLE_LOADER_CPU_FIRST_HPP
+/// CpuFirst: everything into host memory, then to the device. The program's `--alternative-loading`.
+
+#include <unordered_map>
+
+namespace silica::loader {
+
+/// Reads all tensors before the first is used, so the files may change afterwards, then converts on the CPU and
+/// transfers finished tensors: for devices whose direct copies or conversions fail.
+struct CpuFirst {
+    static constexpr std::string_view name = "cpu-first";
+
+    template <class Build>
+    static auto load(const checkpoint::Checkpoint& c, Build&& build) {
+        Source source(c);
+        return build(source);
+    }
+
+private:
+    class Source final : public FileSource {
+    public:
+        explicit Source(const checkpoint::Checkpoint& c) : FileSource(c) {
+            for (const auto& e : c.entries()) {
+                if (e.dtype != at::ScalarType::Undefined) host_.emplace(e.name, read_whole(c, e));
+            }
+        }
+
+        /// The host copy is dropped once it has been handed out; a second request reads the file again.
+        Tensor read(const checkpoint::TensorEntry& e, at::ScalarType dtype, c10::Device device) override {
+            auto found = host_.extract(e.name);
+            const Tensor host = found.empty() ? read_whole(checkpoint_, e) : std::move(found.mapped());
+            return placed(placed(host, dtype, c10::Device(c10::DeviceType::CPU)), dtype, device);
+        }
+
+    private:
+        std::unordered_map<std::string, Tensor> host_;
+    };
+};
+static_assert(LoaderPolicy<CpuFirst>);
+
+}  // namespace silica::loader
+#endif  // SILICA_SINGLE_LOADER_CPU_FIRST_HPP
+// ---- silica/loader/streamed.hpp
+#ifndef SILICA_SINGLE_LOADER_STREAMED_HPP
+#define SILICA_SINGLE_LOADER_STREAMED_HPP
+/// Streamed: tensor by tensor through a bounded buffer. The program's `--memory-efficient`.
+
+#include <algorithm>
+
+namespace silica::loader {
+
+/// Reads straight into the tensor's memory where the host can write it (CPU; MPS's shared buffers), and otherwise, or
+/// to convert, through one staging buffer of `staging_bytes`: host memory beyond the weights stays below that.
+struct Streamed {
+    static constexpr std::string_view name = "streamed";
+    static constexpr std::int64_t staging_bytes = std::int64_t{16} << 20;
+
+    template <class Build>
+    static auto load(const checkpoint::Checkpoint& c, Build&& build) {
+        Source source(c);
+        return build(source);
+    }
+
+private:
+    class Source final : public FileSource {
+    public:
+        using FileSource::FileSource;
+
+        Tensor read(const checkpoint::TensorEntry& e, at::ScalarType dtype, c10::Device device) override {
+            if (!e.contiguous()) return placed(read_whole(checkpoint_, e), dtype, device);  // a view: torch files only
+            const Tensor out = allocate(e.shape, dtype, device);
+            if (e.nbytes == 0) return out;
+            const auto& file = checkpoint_.file_of(e);
+            if (dtype == e.dtype) {
+                if (const auto host = host_alias(out)) {
+                    file.read(e.offset, {static_cast<std::byte*>(host.data), static_cast<std::size_t>(e.nbytes)});
+                    host.flush();
+                    return out;
+                }
+            }
+            const Tensor flat = out.view({-1});
+            const auto item = static_cast<std::int64_t>(c10::elementSize(e.dtype));
+            const Tensor stage =
+                allocate({std::min(flat.numel(), staging_bytes / item)}, e.dtype, c10::Device(c10::DeviceType::CPU));
+            for (std::int64_t done = 0; done < flat.numel(); done += stage.numel()) {
+                const auto n = std::min(stage.numel(), flat.numel() - done);
+                file.read(e.offset + static_cast<std::uint64_t>(done * item),
+                          {static_cast<std::byte*>(stage.mutable_data_ptr()), static_cast<std::size_t>(n * item)});
+                flat.slice(0, done, done + n).copy_(stage.slice(0, 0, n));
+            }
+            return out;
+        }
+    };
+};
+static_assert(LoaderPolicy<Streamed>);
+
+}  // namespace silica::loader
+#endif  // SILICA_SINGLE_LOADER_STREAMED_HPP
+// ---- silica/nn/activate.hpp
+#ifndef SILICA_SINGLE_NN_ACTIVATE_HPP
+#define SILICA_SINGLE_NN_ACTIVATE_HPP
+/// An activation on its own; after a matrix it is fused with it: nn/linear.hpp.
+
+namespace silica::nn {
+
+using ActivationOps = OpList<op::Gelu, op::Activate>;
+
+/// act(x), elementwise.
+template <class E>
+Tensor activate(const Tensor& x, Activation act) {
+    return act == Activation::gelu ? run<op::Gelu, E>(x) : run<op::Activate, E>(x, act);
+}
+
+}  // namespace silica::nn
+#endif  // SILICA_SINGLE_NN_ACTIVATE_HPP
