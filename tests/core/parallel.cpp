@@ -145,13 +145,14 @@ TEST_CASE("The pool that serves without OpenMP: every task once, on several thre
             for (const auto& s : seen) CHECK(s == 1);
         }
     }
-    std::atomic<int> there{0};
+    std::atomic<int> there{0}, outside{0};
     pool.run(3, 3, [&](std::int64_t) {
-        CHECK(detail::ThreadPool::inside());
+        if (!detail::ThreadPool::inside()) ++outside;
         ++there;
         wait_for(there, 3);
     });
     CHECK(there == 3);
+    CHECK(outside == 0);
     CHECK_FALSE(detail::ThreadPool::inside());
     CHECK_THROWS_AS(pool.run(3, 3,
                              [](std::int64_t i) {

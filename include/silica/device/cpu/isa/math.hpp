@@ -26,11 +26,12 @@ template <int W>
     p = p * r + 1.6666665459e-1F;
     p = p * r + 5.0000001201e-1F;
     p = (p * r) * r + r + 1.0F;
-    I exponent, value;
+    typename Lanes<W>::U exponent, value, zero;  // unsigned: with NaN they overflow
     bits(exponent, magic);
     bits(value, p);
+    bits(zero, below);
     value += exponent << 23;
-    value &= ~below;
+    value &= ~zero;
     bits(v, value);
     const I nan = x != x;
     select<W>(v, nan, x, v);
