@@ -9284,11 +9284,12 @@ template <int W>
     p = p * r + 1.6666665459e-1F;
     p = p * r + 5.0000001201e-1F;
     p = (p * r) * r + r + 1.0F;
-    I exponent, value;
+    typename Lanes<W>::U exponent, value, zero;  // unsigned: with NaN they overflow
     bits(exponent, magic);
     bits(value, p);
+    bits(zero, below);
     value += exponent << 23;
-    value &= ~below;
+    value &= ~zero;
     bits(v, value);
     const I nan = x != x;
     select<W>(v, nan, x, v);
@@ -13576,6 +13577,11 @@ struct Kernel<op::Argmax, device::Mps> {
 // ---- silica/device/mps/attention.hpp
 #ifndef SILICA_SINGLE_DEVICE_MPS_ATTENTION_HPP
 #define SILICA_SINGLE_DEVICE_MPS_ATTENTION_HPP
+/// Attention on MPS.
+
+// ---- silica/device/mps/attend.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_ATTEND_HPP
+#define SILICA_SINGLE_DEVICE_MPS_ATTEND_HPP
 /// Attention on MPS, around the faults of `scaled_dot_product_attention` there.
 
 #include <ATen/ops/tril.h>
@@ -13583,17 +13589,17 @@ struct Kernel<op::Argmax, device::Mps> {
 #include <algorithm>
 #include <vector>
 
-namespace silica {
+namespace silica::device::mps {
 
-template <>
-struct Kernel<op::Attention, device::Mps> {
+/// Attention as the kernels of op::Attention and op::DecodeAttention on MPS compute it.
+struct Attend {
     /// One NDArray of MPSGraph holds 2^32 bytes; a larger one aborts the process on macOS 14 (pytorch#149261).
     static constexpr std::int64_t max_score_bytes = std::int64_t{1} << 32;
 
     /// The kernels read v with the head size of q: wrong results where they differ before LibTorch 2.12
     /// (pytorch#176843).
     static bool accepts(const Tensor& q, const Tensor&, const Tensor& v, const std::optional<Tensor>&, bool, double) {
-        return !device::mps::libtorch_before(2, 12) || q.size(-1) == v.size(-1);
+        return !libtorch_before(2, 12) || q.size(-1) == v.size(-1);
     }
 
     /// q, k and v contiguous: permuted ones give wrong results for head sizes from 64 on (pytorch#163597, #181133).
@@ -13611,25 +13617,23 @@ struct Kernel<op::Attention, device::Mps> {
         if (explicit_mask && expands_mask()) {
             explicit_mask = explicit_mask->expand({q.size(0), q.size(1), q.size(2), k.size(2)}).contiguous();
         }
-        if (rows >= q.size(-2)) return device::aten::Attention::run(qc, kc, vc, explicit_mask, causal, scale);
+        if (rows >= q.size(-2)) return aten::Attention::run(qc, kc, vc, explicit_mask, causal, scale);
         std::vector<Tensor> parts;
         for (std::int64_t begin = 0; begin < q.size(-2); begin += rows) {
             const auto end = std::min(begin + rows, q.size(-2));
             auto part_mask = explicit_mask;
             if (part_mask && part_mask->size(-2) > 1) part_mask = part_mask->slice(-2, begin, end).contiguous();
             parts.push_back(
-                device::aten::Attention::run(qc.slice(-2, begin, end).contiguous(), kc, vc, part_mask, false, scale));
+                aten::Attention::run(qc.slice(-2, begin, end).contiguous(), kc, vc, part_mask, false, scale));
         }
         return at::cat(parts, -2);
     }
 
     /// In half precision `is_causal` lets later tokens through, in LibTorch from 2.10 on (pytorch#195910). (And a score
     /// matrix that is cut into chunks needs its mask written out.)
-    static bool masks_explicitly(const Tensor& q) {
-        return !device::mps::libtorch_before(2, 10) && q.scalar_type() != at::kFloat;
-    }
+    static bool masks_explicitly(const Tensor& q) { return !libtorch_before(2, 10) && q.scalar_type() != at::kFloat; }
     /// A mask that broadcasts gives wrong results before LibTorch 2.13 (pytorch#184180).
-    static constexpr bool expands_mask() { return device::mps::libtorch_before(2, 13); }
+    static constexpr bool expands_mask() { return libtorch_before(2, 13); }
 
     /// How many queries keep the float32 score matrix (batch, heads, queries, keys) within one NDArray.
     static std::int64_t rows_per_chunk(const Tensor& q, const Tensor& k, std::int64_t limit) {
@@ -13637,6 +13641,14 @@ struct Kernel<op::Attention, device::Mps> {
         return std::max<std::int64_t>(1, limit / row);
     }
 };
+
+}  // namespace silica::device::mps
+#endif  // SILICA_SINGLE_DEVICE_MPS_ATTEND_HPP
+
+namespace silica {
+
+template <>
+struct Kernel<op::Attention, device::Mps> : device::mps::Attend {};
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_MPS_ATTENTION_HPP
@@ -13659,8 +13671,8 @@ struct Kernel<op::Clamp, device::Mps> {
 // ---- silica/device/mps/decode_attention.hpp
 #ifndef SILICA_SINGLE_DEVICE_MPS_DECODE_ATTENTION_HPP
 #define SILICA_SINGLE_DEVICE_MPS_DECODE_ATTENTION_HPP
-/// Attention to a cache on MPS, through its kernel of op::Attention and so around the same faults. The whole capacity, so
-/// that no graph is compiled anew from step to step (pytorch#181213).
+/// Attention to a cache on MPS, through its kernel of op::Attention and so around the same faults. The whole capacity,
+/// so that no graph is compiled anew from step to step (pytorch#181213).
 
 namespace silica {
 
@@ -13669,7 +13681,7 @@ struct Kernel<op::DecodeAttention, device::Mps> {
     static Tensor run(const Tensor& q, const Tensor& keys, const Tensor& values, const Tensor& filled,
                       const std::optional<Tensor>& mask, double scale) {
         const Tensor attend = device::aten::DecodeAttention::mask_of(keys, filled, mask);
-        return Kernel<op::Attention, device::Mps>::run(q, keys, values, attend, /*causal=*/false, scale);
+        return device::mps::Attend::run(q, keys, values, attend, /*causal=*/false, scale);
     }
 };
 
@@ -13816,8 +13828,8 @@ struct Kernel<op::Rotary, device::Mps> {
 // ---- silica/device/mps/store_kv.hpp
 #ifndef SILICA_SINGLE_DEVICE_MPS_STORE_KV_HPP
 #define SILICA_SINGLE_DEVICE_MPS_STORE_KV_HPP
-/// Writing to a cache on MPS. index_copy_ checks no index there (pytorch#189968), so the caller's slots must be right; k and
-/// v contiguous, as everywhere on MPS.
+/// Writing to a cache on MPS. index_copy_ checks no index there (pytorch#189968), so the caller's slots must be right;
+/// k and v contiguous, as everywhere on MPS.
 
 namespace silica {
 

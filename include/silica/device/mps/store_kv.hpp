@@ -1,6 +1,6 @@
 #pragma once
-/// Writing to a cache on MPS. index_copy_ checks no index there (pytorch#189968), so the caller's slots must be right; k and
-/// v contiguous, as everywhere on MPS.
+/// Writing to a cache on MPS. index_copy_ checks no index there (pytorch#189968), so the caller's slots must be right;
+/// k and v contiguous, as everywhere on MPS.
 
 #include "silica/device/aten/store_kv.hpp"
 #include "silica/device/mps.hpp"
