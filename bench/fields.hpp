@@ -77,7 +77,9 @@ bool place(T& value, std::string_view rest, const Tensor& t) {
 template <Reflected T>
 T from_named(const Named& tensors) {
     T value{};
-    for (const auto& [name, tensor] : tensors) {
+    for (const auto& item : tensors) {
+        const std::string& name = item.first;
+        const Tensor& tensor = item.second;
         const std::string_view whole = name;
         const auto dot = whole.find('.');
         bool placed = false;

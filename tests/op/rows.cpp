@@ -235,8 +235,8 @@ TEMPLATE_LIST_TEST_CASE("Pooling counts the tokens of the mask and no others", "
                     weighted = weighted + place * x[row][t], weights += place, n += 1, last = t;
                     if (first < 0) first = t;
                 }
-                const auto result = [&] {
-                    switch (how) {
+                const auto result = [&, way = how] {
+                    switch (way) {
                         case Pooling::mean:
                             return sum / n;
                         case Pooling::cls:
