@@ -9190,38 +9190,38 @@ private:
 namespace detail::bf16 {
 
 // Products of pairs of bfloats, vdpbf16ps. An intrinsic wants its target on every function around it.
-#define SILICA_AVX512_BF16 [[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma")]]
-
 /// sum += the products of the pairs in a and b.
-SILICA_AVX512_BF16 [[gnu::always_inline]] inline void add_product(Floats<16>& sum, __m512i a, __m512i b) {
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma")]] [[gnu::always_inline]] inline void add_product(
+    Floats<16>& sum, __m512i a, __m512i b) {
     sum = (Floats<16>)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
 }
 template <int... V>
-SILICA_AVX512_BF16 [[gnu::always_inline]] inline void row(Floats<16>* sums, __m512i w, const __m512i* x,
-                                                          std::integer_sequence<int, V...>) {
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma")]] [[gnu::always_inline]] inline void row(
+    Floats<16>* sums, __m512i w, const __m512i* x, std::integer_sequence<int, V...>) {
     (add_product(sums[V], w, x[V]), ...);
 }
 template <int V, int... R>
-SILICA_AVX512_BF16 [[gnu::always_inline]] inline void rows(Floats<16>* sums, const c10::BFloat16* w, std::int64_t ldw,
-                                                           const __m512i* x, std::integer_sequence<int, R...>) {
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma")]] [[gnu::always_inline]] inline void rows(
+    Floats<16>* sums, const c10::BFloat16* w, std::int64_t ldw, const __m512i* x, std::integer_sequence<int, R...>) {
     (row(sums + R * V, _mm512_loadu_si512(w + R * ldw), x, Indices<V>{}), ...);
 }
 template <int V, int... R>
-SILICA_AVX512_BF16 [[gnu::always_inline]] inline void rows(Floats<16>* sums, const c10::BFloat16* w, std::int64_t ldw,
-                                                           const __m512i* x, __mmask32 some,
-                                                           std::integer_sequence<int, R...>) {
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma")]] [[gnu::always_inline]] inline void rows(
+    Floats<16>* sums, const c10::BFloat16* w, std::int64_t ldw, const __m512i* x, __mmask32 some,
+    std::integer_sequence<int, R...>) {
     (row(sums + R * V, _mm512_maskz_loadu_epi16(some, w + R * ldw), x, Indices<V>{}), ...);
 }
 template <int... V>
-SILICA_AVX512_BF16 [[gnu::always_inline]] inline void vectors(__m512i* x, const c10::BFloat16* p, std::int64_t ldx,
-                                                              __mmask32 some, std::integer_sequence<int, V...>) {
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma")]] [[gnu::always_inline]] inline void vectors(
+    __m512i* x, const c10::BFloat16* p, std::int64_t ldx, __mmask32 some, std::integer_sequence<int, V...>) {
     ((x[V] = _mm512_maskz_loadu_epi16(some, p + V * ldx)), ...);
 }
 
 struct Kernel {
     template <int R, int V>
-    SILICA_AVX512_BF16 static void block(const c10::BFloat16* w, std::int64_t ldw, const c10::BFloat16* x,
-                                         std::int64_t ldx, std::int64_t k, float* y, std::int64_t ldy) {
+    [[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma")]] static void block(
+        const c10::BFloat16* w, std::int64_t ldw, const c10::BFloat16* x, std::int64_t ldx, std::int64_t k, float* y,
+        std::int64_t ldy) {
         Floats<16> sums[R * V];
         __m512i pieces[V];
         clear<16>(sums, Indices<R * V>{});
@@ -9238,8 +9238,6 @@ struct Kernel {
         write_sums<16, V>(y, ldy, sums, Indices<R * V>{});
     }
 };
-
-#undef SILICA_AVX512_BF16
 
 }  // namespace detail::bf16
 
@@ -10226,11 +10224,9 @@ struct Tile {
 
 namespace detail::bf16 {
 
-#define SILICA_AVX512_BF16 [[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma")]]
-
 template <int... C>
-SILICA_AVX512_BF16 [[gnu::always_inline]] inline void tile_row(Floats<16>* sums, const __m512i* x, const char* w,
-                                                               std::integer_sequence<int, C...>) {
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma")]] [[gnu::always_inline]] inline void tile_row(
+    Floats<16>* sums, const __m512i* x, const char* w, std::integer_sequence<int, C...>) {
     int pair = 0;
     __builtin_memcpy(&pair, w, sizeof pair);
     __m512i pairs = _mm512_set1_epi32(pair);
@@ -10240,16 +10236,15 @@ SILICA_AVX512_BF16 [[gnu::always_inline]] inline void tile_row(Floats<16>* sums,
     (add_product(sums[C], x[C], pairs), ...);
 }
 template <int C, int... R>
-SILICA_AVX512_BF16 [[gnu::always_inline]] inline void tile_step(Floats<16>* sums, const std::uint32_t*& x,
-                                                                const char* const* w, std::int64_t u,
-                                                                std::integer_sequence<int, R...>) {
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma")]] [[gnu::always_inline]] inline void tile_step(
+    Floats<16>* sums, const std::uint32_t*& x, const char* const* w, std::int64_t u, std::integer_sequence<int, R...>) {
     __m512i v[C];
     units_of<16>(v, x, Indices<C>{});
     (tile_row(sums + R * C, v, w[R] + 4 * u, Indices<C>{}), ...);
     x += C * 16;
 }
 template <int R, int C>
-SILICA_AVX512_BF16 void tile(const TileArguments& a) {
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma")]] void tile(const TileArguments& a) {
     constexpr Indices<R> rows{};
     constexpr Indices<R * C> all{};
     Floats<16> sums[R * C];
@@ -10271,8 +10266,6 @@ SILICA_AVX512_BF16 void tile(const TileArguments& a) {
     for (; u < a.units; ++u) tile_step<C>(sums, x, w, u, rows);
     write_tile<16>(a.c, sums, all);
 }
-
-#undef SILICA_AVX512_BF16
 
 }  // namespace detail::bf16
 

@@ -145,38 +145,38 @@ private:
 namespace detail::bf16 {
 
 // Products of pairs of bfloats, vdpbf16ps. An intrinsic wants its target on every function around it.
-#define SILICA_AVX512_BF16 [[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma")]]
-
 /// sum += the products of the pairs in a and b.
-SILICA_AVX512_BF16 [[gnu::always_inline]] inline void add_product(Floats<16>& sum, __m512i a, __m512i b) {
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma")]] [[gnu::always_inline]] inline void add_product(
+    Floats<16>& sum, __m512i a, __m512i b) {
     sum = (Floats<16>)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
 }
 template <int... V>
-SILICA_AVX512_BF16 [[gnu::always_inline]] inline void row(Floats<16>* sums, __m512i w, const __m512i* x,
-                                                          std::integer_sequence<int, V...>) {
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma")]] [[gnu::always_inline]] inline void row(
+    Floats<16>* sums, __m512i w, const __m512i* x, std::integer_sequence<int, V...>) {
     (add_product(sums[V], w, x[V]), ...);
 }
 template <int V, int... R>
-SILICA_AVX512_BF16 [[gnu::always_inline]] inline void rows(Floats<16>* sums, const c10::BFloat16* w, std::int64_t ldw,
-                                                           const __m512i* x, std::integer_sequence<int, R...>) {
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma")]] [[gnu::always_inline]] inline void rows(
+    Floats<16>* sums, const c10::BFloat16* w, std::int64_t ldw, const __m512i* x, std::integer_sequence<int, R...>) {
     (row(sums + R * V, _mm512_loadu_si512(w + R * ldw), x, Indices<V>{}), ...);
 }
 template <int V, int... R>
-SILICA_AVX512_BF16 [[gnu::always_inline]] inline void rows(Floats<16>* sums, const c10::BFloat16* w, std::int64_t ldw,
-                                                           const __m512i* x, __mmask32 some,
-                                                           std::integer_sequence<int, R...>) {
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma")]] [[gnu::always_inline]] inline void rows(
+    Floats<16>* sums, const c10::BFloat16* w, std::int64_t ldw, const __m512i* x, __mmask32 some,
+    std::integer_sequence<int, R...>) {
     (row(sums + R * V, _mm512_maskz_loadu_epi16(some, w + R * ldw), x, Indices<V>{}), ...);
 }
 template <int... V>
-SILICA_AVX512_BF16 [[gnu::always_inline]] inline void vectors(__m512i* x, const c10::BFloat16* p, std::int64_t ldx,
-                                                              __mmask32 some, std::integer_sequence<int, V...>) {
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma")]] [[gnu::always_inline]] inline void vectors(
+    __m512i* x, const c10::BFloat16* p, std::int64_t ldx, __mmask32 some, std::integer_sequence<int, V...>) {
     ((x[V] = _mm512_maskz_loadu_epi16(some, p + V * ldx)), ...);
 }
 
 struct Kernel {
     template <int R, int V>
-    SILICA_AVX512_BF16 static void block(const c10::BFloat16* w, std::int64_t ldw, const c10::BFloat16* x,
-                                         std::int64_t ldx, std::int64_t k, float* y, std::int64_t ldy) {
+    [[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma")]] static void block(
+        const c10::BFloat16* w, std::int64_t ldw, const c10::BFloat16* x, std::int64_t ldx, std::int64_t k, float* y,
+        std::int64_t ldy) {
         Floats<16> sums[R * V];
         __m512i pieces[V];
         clear<16>(sums, Indices<R * V>{});
@@ -193,8 +193,6 @@ struct Kernel {
         write_sums<16, V>(y, ldy, sums, Indices<R * V>{});
     }
 };
-
-#undef SILICA_AVX512_BF16
 
 }  // namespace detail::bf16
 

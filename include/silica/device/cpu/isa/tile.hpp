@@ -144,11 +144,9 @@ struct Tile {
 
 namespace detail::bf16 {
 
-#define SILICA_AVX512_BF16 [[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma")]]
-
 template <int... C>
-SILICA_AVX512_BF16 [[gnu::always_inline]] inline void tile_row(Floats<16>* sums, const __m512i* x, const char* w,
-                                                               std::integer_sequence<int, C...>) {
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma")]] [[gnu::always_inline]] inline void tile_row(
+    Floats<16>* sums, const __m512i* x, const char* w, std::integer_sequence<int, C...>) {
     int pair = 0;
     __builtin_memcpy(&pair, w, sizeof pair);
     __m512i pairs = _mm512_set1_epi32(pair);
@@ -158,16 +156,15 @@ SILICA_AVX512_BF16 [[gnu::always_inline]] inline void tile_row(Floats<16>* sums,
     (add_product(sums[C], x[C], pairs), ...);
 }
 template <int C, int... R>
-SILICA_AVX512_BF16 [[gnu::always_inline]] inline void tile_step(Floats<16>* sums, const std::uint32_t*& x,
-                                                                const char* const* w, std::int64_t u,
-                                                                std::integer_sequence<int, R...>) {
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma")]] [[gnu::always_inline]] inline void tile_step(
+    Floats<16>* sums, const std::uint32_t*& x, const char* const* w, std::int64_t u, std::integer_sequence<int, R...>) {
     __m512i v[C];
     units_of<16>(v, x, Indices<C>{});
     (tile_row(sums + R * C, v, w[R] + 4 * u, Indices<C>{}), ...);
     x += C * 16;
 }
 template <int R, int C>
-SILICA_AVX512_BF16 void tile(const TileArguments& a) {
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma")]] void tile(const TileArguments& a) {
     constexpr Indices<R> rows{};
     constexpr Indices<R * C> all{};
     Floats<16> sums[R * C];
@@ -189,8 +186,6 @@ SILICA_AVX512_BF16 void tile(const TileArguments& a) {
     for (; u < a.units; ++u) tile_step<C>(sums, x, w, u, rows);
     write_tile<16>(a.c, sums, all);
 }
-
-#undef SILICA_AVX512_BF16
 
 }  // namespace detail::bf16
 
