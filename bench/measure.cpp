@@ -10,9 +10,9 @@
 #include "load.hpp"
 #include "machine.hpp"
 #include "progress.hpp"
+#include "prompt.hpp"
 #include "silica/core/error.hpp"
 #include "silica/core/memory.hpp"
-#include "silica/generate/decoder.hpp"
 
 namespace silica::bench {
 namespace {
@@ -32,17 +32,6 @@ double median(std::vector<double> values) {
 
 double ms_since(Clock::time_point start) {
     return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-}
-
-/// The prompt among the inputs of a head.
-generate::Prompt prompt_of(const Named& inputs) {
-    generate::Prompt prompt;
-    for (const auto& [name, tensor] : inputs) {
-        if (name == "input_ids") prompt.input_ids = tensor;
-        if (name == "attention_mask") prompt.attention_mask = tensor;
-        if (name == "decoder_input_ids") prompt.decoder_input_ids = tensor;
-    }
-    return prompt;
 }
 
 /// One repetition; the tokens of each step are kept, so that nothing is left out.

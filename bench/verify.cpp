@@ -12,6 +12,7 @@
 #include "load.hpp"
 #include "models.hpp"
 #include "progress.hpp"
+#include "prompt.hpp"
 #include "reference.hpp"
 #include "silica/checkpoint/hub.hpp"
 #include "silica/core/quote.hpp"
@@ -37,22 +38,6 @@ generate::GenerationConfig config_of(const Reference& reference, const std::file
     c.beyond_context = true;
     if (!c.do_sample) c.do_sample = false;
     return generate::merged(std::move(c), generate::read_generation_config(directory));
-}
-
-generate::Prompt prompt_of(const Named& inputs) {
-    generate::Prompt prompt;
-    for (const auto& [name, tensor] : inputs) {
-        if (name == "input_ids")
-            prompt.input_ids = tensor;
-        else if (name == "attention_mask")
-            prompt.attention_mask = tensor;
-        else if (name == "decoder_input_ids")
-            prompt.decoder_input_ids = tensor;
-        else
-            throw InputError("The reference holds inputs." + name + ", which no text is generated from.",
-                             "texts start from input_ids, attention_mask and decoder_input_ids.");
-    }
-    return prompt;
 }
 
 /// A reference of task generate: outputs.sequences as transformers' generate returns them.
