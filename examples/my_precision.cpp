@@ -17,7 +17,8 @@ struct Bf16Weights {
     static constexpr std::string_view name = "bf16-weights";
     static constexpr c10::ScalarType storage = c10::ScalarType::BFloat16, compute = c10::ScalarType::Float,
                                      reduce = c10::ScalarType::Float;
-    static constexpr bool quantised = true;  // ops with weights need a kernel that knows this storage
+    static constexpr bool quantised = true;  // products need a kernel that knows this storage
+    using plain = silica::precision::Fp32;   // the rest: embeddings, norms
 };
 static_assert(silica::PrecisionPolicy<Bf16Weights>);
 
@@ -26,9 +27,8 @@ static_assert(silica::PrecisionPolicy<Bf16Weights>);
 template <>
 struct silica::Kernel<silica::op::Linear, silica::device::Cpu, mine::Bf16Weights> {
     using Packed = op::Plain;
-    static Packed pack(Tensor weight, std::optional<Tensor> bias) {
-        if (bias) bias = bias->to(mine::Bf16Weights::compute);
-        return {std::move(weight), std::move(bias)};
+    static Packed pack(op::Linear::Source s) {
+        return {s.weight.to(mine::Bf16Weights::storage), std::move(s.bias)};
     }
     static Tensor run(const Tensor& x, const Packed& w) { return at::linear(x, w.weight.to(x.scalar_type()), w.bias); }
 };
@@ -37,7 +37,7 @@ int main() {
     using namespace silica;
     using Here = Exec<device::Cpu, mine::Bf16Weights>;
     const Tensor w = at::randn({6, 8}), b = at::randn({6}), x = at::randn({3, 8});
-    const nn::Linear<Here> layer(w.to(at::kBFloat16), b);
+    const auto layer = nn::Linear<Here>::own({w, b});
     const Tensor want = at::linear(x, w, b), got = layer(x);
     const float worst = (got - want).abs().max().item<float>();
     std::printf("float32 results from bfloat16 weights, largest difference %.4f\n", static_cast<double>(worst));

@@ -34,6 +34,8 @@ struct Exec {
     /// The same placement in another precision: for a layer that must not run in this one.
     template <class Other>
     using with = Exec<DeviceOrChain, Other>;
+    /// The same without quantised weights.
+    using plain = Exec<DeviceOrChain, typename Precision::plain>;
 };
 
 }  // namespace silica

@@ -15,6 +15,7 @@ enum class FallbackReason {
     declined,         ///< home's kernel does not take these sizes, types or strides
     not_implemented,  ///< home's LibTorch threw NotImplementedError
     out_of_memory,    ///< home was out of memory twice, the second time with its cache emptied
+    unavailable,      ///< home's own kernel cannot be made on this machine
 };
 
 /// The reason in words.
@@ -28,6 +29,8 @@ constexpr std::string_view describe(FallbackReason reason) {
             return "its LibTorch does not implement the op";
         case FallbackReason::out_of_memory:
             return "out of memory";
+        case FallbackReason::unavailable:
+            return "its own kernel cannot be made here";
     }
     return "";
 }

@@ -1,6 +1,8 @@
 #pragma once
 /// Weights packed once, for the kernel that will use them.
 
+#include "silica/core/transfer.hpp"
+#include "silica/op/prepared.hpp"
 #include "silica/placement.hpp"
 
 #include <memory>
@@ -26,60 +28,76 @@ public:
     /// The device the weights lie on: the first candidate, not always home.
     using Device = typename detail::front<Candidates>::type;
     using Packed = packed_for<Device>;
+    using Source = typename Op::Source;
 
-    /// `weight` and `bias` lie on `Device`, in the precision's storage type.
+    /// `source` lies on `Device`, in the precision's compute type. InputError where its tensors do not fit each other.
+    explicit Prepared(Source source)
+        : Prepared(checked(source), [&] { return kernel_of<Op, Device, Precision>::pack(std::move(source)); }) {}
     Prepared(Tensor weight, std::optional<Tensor> bias)
-        : state_(std::make_shared<State>(kernel_of<Op, Device, Precision>::pack(std::move(weight), std::move(bias)))) {}
+        requires std::is_same_v<Source, op::Plain>
+        : Prepared(Source{std::move(weight), std::move(bias)}) {}
 
     /// From weights that another op keeps as well (tied embeddings): they stay plain, so that there is one copy.
-    static Prepared shared(Tensor weight, std::optional<Tensor> bias) {
+    static Prepared shared(Source source) {
         using K = kernel_of<Op, Device, Precision>;
-        if constexpr (requires { K::keep(weight, bias); }) {
-            return Prepared(K::keep(std::move(weight), std::move(bias)));
+        if constexpr (requires { K::keep(std::move(source)); }) {
+            return Prepared(checked(source), [&] { return K::keep(std::move(source)); });
         } else {
-            return Prepared(std::move(weight), std::move(bias));
+            return Prepared(std::move(source));
         }
     }
 
-    /// The layout that candidate `D` wants; the first one is there, the others are made at their first use.
+    /// The layout that candidate `D` wants on `device`; the first one is there, the others are made at their first use.
     template <class D>
-    [[nodiscard]] const packed_for<D>& on(c10::Device device) const {
+    [[nodiscard]] std::shared_ptr<const packed_for<D>> on(c10::Device device) const {
         if constexpr (std::is_same_v<D, Device>) {
-            return state_->first;
+            return {state_, &state_->first};
         } else {
             const std::lock_guard guard(state_->mutex);
-            auto& slot = std::get<std::optional<Slot<D>>>(state_->others);
-            if (!slot) {
-                auto plain = state_->first.unpack();
-                std::optional<Tensor> bias;
-                if (plain.bias) bias = plain.bias->to(device);
-                slot.emplace(Slot<D>{kernel_of<Op, D, Precision>::pack(plain.weight.to(device), std::move(bias))});
+            auto& slot = std::get<Slot<D>>(state_->others);
+            if (!slot.packed || slot.device != device) {
+                std::uint64_t bytes = 0;
+                slot.packed = std::make_shared<const packed_for<D>>(
+                    kernel_of<Op, D, Precision>::pack(moved_to(Source(state_->first.unpack()), device, bytes)));
+                slot.device = device;
             }
-            return slot->packed;
+            return slot.packed;
         }
     }
     [[nodiscard]] const Packed& first() const noexcept { return state_->first; }
 
     /// The weights as the checkpoint has them, on `Device`.
-    [[nodiscard]] auto unpack() const { return state_->first.unpack(); }
+    [[nodiscard]] Source unpack() const { return state_->first.unpack(); }
+
+    /// The shape and type of the weight, for the laws of ops.
+    [[nodiscard]] const op::WeightShape& shape() const noexcept { return state_->shape; }
 
 private:
-    explicit Prepared(Packed packed) : state_(std::make_shared<State>(std::move(packed))) {}
+    template <class Pack>
+    Prepared(op::WeightShape shape, Pack&& pack) : state_(std::make_shared<State>(std::move(shape), pack())) {}
+
+    static op::WeightShape checked(const Source& source) {
+        op::law(source.weight.defined(), Op::name, "a weight");
+        Op::check(source);
+        return {source.weight.sizes().vec(), source.weight.scalar_type()};
+    }
 
     template <class D>
     struct Slot {
-        packed_for<D> packed;
+        std::shared_ptr<const packed_for<D>> packed;
+        c10::Device device = c10::Device(c10::DeviceType::CPU);
     };
     template <class C>
     struct slots;
     template <class First, class... Rest>
     struct slots<Chain<First, Rest...>> {
-        using type = std::tuple<std::optional<Slot<Rest>>...>;
+        using type = std::tuple<Slot<Rest>...>;
     };
 
     struct State {
-        explicit State(Packed packed) : first(std::move(packed)) {}
+        State(op::WeightShape s, Packed packed) : first(std::move(packed)), shape(std::move(s)) {}
         Packed first;
+        op::WeightShape shape;
         typename slots<Candidates>::type others;
         std::mutex mutex;
     };

@@ -1,14 +1,20 @@
 #pragma once
+// clang-format off
 /// run<Op, Exec>(args...): the only place where a call meets a device.
 ///
-/// | step      | when                                                              | cost |
-/// |-----------|-------------------------------------------------------------------|-------------------------------------|
-/// | 1 static  | the one candidate is the CPU at home and takes everything         | none: a direct call | | 2 hop |
-/// the first candidate is another device                             | the arguments move there, the result back | | 3
-/// decline | `Kernel::accepts(args...)` is false                               | one branch, then the next candidate |
-/// | 4 recover | NotImplementedError; out of memory again after `empty_cache()`    | nothing until it happens |
+/// | step      | when                                                           | cost                                    |
+/// |-----------|----------------------------------------------------------------|-----------------------------------------|
+/// | 0 check   | always: the op's law, by what the host knows                   | some compares                           |
+/// | 1 static  | the one candidate is the CPU at home and takes everything      | none: a direct call                     |
+/// | 2 hop     | the first candidate is another device                          | the arguments move there, the result back |
+/// | 3 decline | `Kernel::accepts(args...)` is false                            | one branch, then the next candidate     |
+/// | 4 recover | NotImplementedError; an own kernel that cannot be made; out of memory again after `empty_cache()` | nothing until it happens |
+///
+/// While a graph is recorded (core/recording.hpp) steps 2 to 4 throw: nothing may wait or leave the device then.
+// clang-format on
 
 #include "silica/core/error.hpp"
+#include "silica/core/recording.hpp"
 #include "silica/core/transfer.hpp"
 #include "silica/fallback.hpp"
 #include "silica/placement.hpp"
@@ -19,17 +25,25 @@
 
 #include <chrono>
 #include <exception>
+#include <new>
 #include <string>
 #include <tuple>
 
 namespace silica {
 namespace detail {
 
+/// Packed weights, kept while a call uses them.
+template <class Packed>
+struct Held {
+    std::shared_ptr<const Packed> packed;
+    operator const Packed&() const noexcept { return *packed; }  // NOLINT(google-explicit-constructor)
+};
+
 /// What a kernel on `D` gets for an argument: its own packed weights for `Prepared`, everything else as it is.
 template <class D, class T>
 decltype(auto) given(const T& arg, [[maybe_unused]] c10::Device device) {
     if constexpr (is_prepared<T>)
-        return (arg.template on<D>(device));
+        return Held{arg.template on<D>(device)};
     else
         return (arg);
 }
@@ -43,24 +57,56 @@ decltype(auto) given_first(const T& arg) {
         return (arg);
 }
 
+/// What the law of an op gets for an argument: the shape of weights, everything else as it is.
+template <class T>
+decltype(auto) lawful(const T& arg) {
+    if constexpr (is_prepared<T>)
+        return (arg.shape());
+    else
+        return (arg);
+}
+
+/// Calls `f(tensor)` on the tensors of an argument, those that are not defined too where it is a tensor itself.
+template <class T, class F>
+void each_tensor(const T& arg, F&& f) {
+    if constexpr (is_prepared<T>)
+        return;
+    else if constexpr (is_in_out<T>)
+        f(arg.value);
+    else if constexpr (std::is_same_v<T, Tensor>)
+        f(arg);
+    else
+        for_each_tensor(arg, f);
+}
+
 /// The device of the first tensor among the arguments: the home of the call.
 template <class... Args>
 c10::Device home_device(c10::DeviceType type, const Args&... args) {
     std::optional<c10::Device> home;
-    [[maybe_unused]] const auto look = [&](const auto& arg) {
-        using T = std::remove_cvref_t<decltype(arg)>;
-        if (home) return;
-        if constexpr (is_prepared<T>)
-            return;
-        else if constexpr (is_in_out<T>)
-            home = arg.value.device();
-        else
-            for_each_tensor(arg, [&](const Tensor& t) {
-                if (!home) home = t.device();
-            });
-    };
-    (look(args), ...);
+    (each_tensor(args,
+                 [&](const Tensor& t) {
+                     if (!home) home = t.device();
+                 }),
+     ...);
     return home.value_or(c10::Device(type));
+}
+
+[[noreturn]] void refuse_tensor(std::string_view op, const Tensor& t, std::string_view home);
+[[noreturn]] void refuse_recording(std::string_view op, FallbackReason why);
+
+/// Step 0. InputError unless every tensor is there, on one device of the home's type, and the law of the op holds.
+template <class Op, class Home, class... Args>
+void check(const Args&... args) {
+    const c10::TensorImpl* first = nullptr;
+    const auto look = [&](const Tensor& t) {
+        const bool fits = t.defined() && t.device().type() == Home::type &&
+                          (first == nullptr || t.device() == first->device());
+        if (!fits) [[unlikely]]
+            refuse_tensor(Op::name, t, Home::name);
+        first = t.unsafeGetTensorImpl();
+    };
+    (each_tensor(args, look), ...);
+    if constexpr (requires { Op::check(lawful(args)...); }) Op::check(lawful(args)...);
 }
 
 /// Steps 2 to 4. `Index` counts candidates; a fused op has its parts as the last resort.
@@ -85,27 +131,36 @@ struct Dispatch {
 
     template <class... Args>
     static Result call(FallbackReason why, const Args&... args) {
-        if constexpr (requires { &K::accepts; }) {
-            const c10::Device there = stays ? home_device(Home::type, args...) : c10::Device(Device::type);
-            if (!K::accepts(given<Device>(args, there)...)) return next(FallbackReason::declined, args...);
+        FallbackReason failure = FallbackReason::declined;
+        try {
+            if (accepts(args...)) return invoke(why, args...);
+        } catch (const c10::NotImplementedError&) {
+            if constexpr (writes) throw;
+            failure = FallbackReason::not_implemented;
+        } catch (const KernelUnavailable&) {  // before anything was written
+            failure = FallbackReason::unavailable;
+        } catch (const c10::Error& e) {
+            if (writes || !is_full(e)) throw;
+            failure = FallbackReason::out_of_memory;
+        } catch (const std::bad_alloc&) {
+            if constexpr (writes) throw;
+            failure = FallbackReason::out_of_memory;
         }
-        if constexpr (writes) {
-            return invoke(why, args...);
-        } else {
-            FallbackReason failure;
-            try {
-                return invoke(why, args...);
-            } catch (const c10::NotImplementedError&) {
-                failure = FallbackReason::not_implemented;
-            } catch (const c10::Error& e) {
-                if (!is_full(e)) throw;
-                failure = FallbackReason::out_of_memory;
-            }
-            return recover(why, failure, args...);
-        }
+        return recover(why, failure, args...);
     }
 
 private:
+    /// Packing for a candidate that was not asked before may fail like the kernel itself.
+    template <class... Args>
+    static bool accepts(const Args&... args) {
+        if constexpr (requires { &K::accepts; }) {
+            const c10::Device there = stays ? home_device(Home::type, args...) : c10::Device(Device::type);
+            return K::accepts(given<Device>(args, there)...);
+        } else {
+            return true;
+        }
+    }
+
     template <class... Args>
     static Result invoke(FallbackReason why, const Args&... args) {
         if constexpr (stays) {
@@ -121,17 +176,23 @@ private:
     /// Out of memory on the candidate, or at home, where its result has to go.
     static bool is_full(const c10::Error& e) { return Device::is_out_of_memory(e) || Home::is_out_of_memory(e); }
 
-    /// The device's memory is full or the op is missing: one more try where that can help, then the next candidate.
+    /// One more try where that can help, then the next candidate.
     template <class... Args>
     static Result recover(FallbackReason why, FallbackReason failure, const Args&... args) {
-        if (failure == FallbackReason::out_of_memory) {
-            Device::empty_cache();
-            if constexpr (!stays) Home::empty_cache();
-            try {
+        if (recording && failure != FallbackReason::declined) refuse_recording(Op::name, failure);
+        try {
+            if (failure == FallbackReason::unavailable) return invoke(why, args...);
+            if (failure == FallbackReason::out_of_memory) {
+                Device::empty_cache();
+                if constexpr (!stays) Home::empty_cache();
                 return invoke(why, args...);
-            } catch (const c10::Error& e) {
-                if (!is_full(e)) throw;
             }
+        } catch (const KernelUnavailable&) {
+            if constexpr (writes) throw;
+        } catch (const c10::Error& e) {
+            if (writes || !is_full(e)) throw;
+        } catch (const std::bad_alloc&) {
+            if constexpr (writes) throw;
         }
         return next(failure, args...);
     }
@@ -156,6 +217,7 @@ private:
     /// Step 2: wait for both devices, move the arguments, run, wait, move the result home, and say so.
     template <class... Args>
     static Result hop(FallbackReason why, const Args&... args) {
+        if (recording) refuse_recording(Op::name, why);
         const auto start = std::chrono::steady_clock::now();
         const c10::Device home = home_device(Home::type, args...);
         const c10::Device there(Device::type);
@@ -190,7 +252,7 @@ private:
     template <class T, class M>
     static decltype(auto) as_argument(const T& arg, M& moved, [[maybe_unused]] c10::Device there) {
         if constexpr (is_prepared<T>)
-            return (arg.template on<Device>(there));
+            return Held{arg.template on<Device>(there)};
         else if constexpr (is_in_out<T>)
             return InOut<M>{moved};
         else
@@ -232,10 +294,12 @@ consteval bool is_direct() {
 
 /// Calls `Op` with the arguments of its signature, on the first device of the chain that takes them. Weights are passed
 /// as `Prepared<Op, Exec>`.
-/// Throws DeviceError when the last candidate declines or fails; errors of the op itself pass through.
+/// Throws InputError where the arguments do not fit each other, DeviceError when the last candidate declines or fails;
+/// errors of the op itself pass through.
 template <class Op, class Exec, class... Args>
 inline result_of<Op> run(const Args&... args) {
     using P = typename Exec::precision;
+    detail::check<Op, typename Exec::home>(args...);
     if constexpr (detail::is_fused<Op> && !detail::fused_at_home<Op, Exec>()) {
         return Op::template by_parts<Exec>(args...);
     } else if constexpr (candidates<Op, Exec>::size == 0) {
@@ -248,3 +312,7 @@ inline result_of<Op> run(const Args&... args) {
 }
 
 }  // namespace silica
+
+#ifndef SILICA_COMPILED
+#include "silica/run.ipp"
+#endif

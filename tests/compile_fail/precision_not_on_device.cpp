@@ -11,6 +11,7 @@ struct Fp64 {
     static constexpr c10::ScalarType storage = c10::ScalarType::Double, compute = c10::ScalarType::Double,
                                      reduce = c10::ScalarType::Double;
     static constexpr bool quantised = false;
+    using plain = Fp64;
 };
 
 #ifdef SILICA_CONTROL

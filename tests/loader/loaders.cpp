@@ -253,7 +253,7 @@ TEST_CASE("Mapped gives the pages of the file back as soon as a weight is packed
         static_cast<void>(b.sum().item<float>());
         {
             const auto packed =
-                Kernel<op::Linear, Cpu>::pack(source.read(*c.find("a"), at::kFloat, c10::Device("cpu")), {});
+                Kernel<op::Linear, Cpu>::pack({source.read(*c.find("a"), at::kFloat, c10::Device("cpu"))});
             CHECK(packed.panels == (device::cpu::panel_width(device::cpu::isa::best()) > 0));
             if (packed.panels) CHECK(resident(file) <= 4 * mib + mib / 4);  // b's, and nothing of a's
         }

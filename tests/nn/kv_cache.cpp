@@ -4,8 +4,8 @@
 #include <ATen/ops/tensor.h>
 #include <cmath>
 
-#include "silica/nn/causal_mask.hpp"
 #include "silica/nn/rope.hpp"
+#include "silica/op/attends.hpp"
 #include "support/catch.hpp"
 #include "support/devices.hpp"
 
@@ -52,19 +52,22 @@ TEMPLATE_LIST_TEST_CASE("Padding is not attended to until a new token takes its 
 
 TEST_CASE("A query attends to itself, to what is before it, within the window, where it may") {
     const c10::Device cpu("cpu");
-    CHECK(nn::causal_mask(0, 5, std::nullopt, std::nullopt, cpu).causal);
-    CHECK(nn::causal_mask(0, 5, 5, std::nullopt, cpu).causal);
-    const Tensor attend = at::tensor({0, 1, 1, 1, 1}, at::kInt).view({1, 5}).to(at::kBool);
-    const auto found = nn::causal_mask(2, 3, 2, attend, cpu);
-    CHECK_FALSE(found.causal);
-    REQUIRE(found.mask->sizes() == c10::IntArrayRef({1, 1, 3, 5}));
+    CHECK_FALSE(op::Attends{}.shown(3, 5, cpu).has_value());
+    CHECK_FALSE(op::Attends::causal(4).shown(1, 5, cpu).has_value());  // the last token sees all
+    CHECK_FALSE(op::Attends::causal(4, 5).shown(1, 5, cpu).has_value());
+    const Tensor attend = at::tensor({0, 1, 1, 1, 1}, at::kInt).view({1, 1, 1, 5}).to(at::kBool);
+    auto attends = op::Attends::causal(2, 2);
+    attends.mask = attend;
+    const auto found = attends.shown(3, 5, cpu);
+    REQUIRE(found->sizes() == c10::IntArrayRef({1, 1, 3, 5}));
     for (std::int64_t q = 0; q < 3; ++q) {
         for (std::int64_t k = 0; k < 5; ++k) {
             CAPTURE(q, k);
             const bool want = k <= q + 2 && k > q + 2 - 2 && k != 0;
-            CHECK((*found.mask)[0][0][q][k].item<bool>() == want);
+            CHECK((*found)[0][0][q][k].item<bool>() == want);
         }
     }
+    CHECK(attends.shown(3, 5, cpu)->is_same(*found));  // made once
 }
 
 TEST_CASE("Position p turns pair i by p theta^(-2i/d); dynamic and longrope follow the length of the text") {

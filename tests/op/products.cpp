@@ -93,6 +93,14 @@ Tensor attention_equation(const Tensor& q, const Tensor& k, const Tensor& v, con
     return (e / e.sum(-1, true)).matmul(v.to(at::kDouble));
 }
 
+/// What attention is told: a mask of bool or numbers, and whether query i attends to the keys 0 to i only.
+op::Attends attends_of(const Kept& mask, bool causal) {
+    op::Attends attends;
+    if (mask) (mask->scalar_type() == at::kBool ? attends.mask : attends.bias) = mask;
+    if (causal) attends.offset = 0;
+    return attends;
+}
+
 /// Calls op::Attention on `D` and compares; the tensors keep their strides.
 template <class D, class P>
 void check_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Kept& mask, bool causal) {
@@ -100,7 +108,8 @@ void check_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Ke
     const auto home = test::place<D>();
     const FallbackScope fallbacks;
     const Kept there = mask ? Kept(mask->to(home)) : std::nullopt;
-    const Tensor y = run<op::Attention, Exec<D, P>>(q.to(home), k.to(home), v.to(home), there, causal, scale);
+    const Tensor y =
+        run<op::Attention, Exec<D, P>>(q.to(home), k.to(home), v.to(home), attends_of(there, causal), scale);
     CHECK(y.scalar_type() == P::compute);
     CHECK(y.device() == home);
     CHECK(test::differs(y, attention_equation(q, k, v, mask, causal, scale), test::tolerance<P>()) == "");
@@ -162,7 +171,7 @@ TEMPLATE_LIST_TEST_CASE("Packed weights unpack to exactly what was packed, and c
             CAPTURE(text(product));
             const Operands<TestType, P> o(product);
             const auto plain = o.weight.unpack();
-            CHECK(plain.weight.scalar_type() == P::storage);
+            CHECK(plain.weight.scalar_type() == P::compute);
             CHECK(test::differs(plain.weight, o.w, 0) == "");
             CHECK(plain.bias.has_value() == product.bias);
             if (plain.bias) CHECK(test::differs(*plain.bias, *o.b, 0) == "");
@@ -171,7 +180,7 @@ TEMPLATE_LIST_TEST_CASE("Packed weights unpack to exactly what was packed, and c
         const Prepared<op::Linear, E> copy = o.weight;
         CHECK(&copy.first() == &o.weight.first());
         const Tensor table = o.w.to(test::place<TestType>());
-        const auto shared = Prepared<op::Linear, E>::shared(table, std::nullopt);
+        const auto shared = Prepared<op::Linear, E>::shared({table});
         CHECK(shared.unpack().weight.is_same(table));  // a weight that two ops keep stays one tensor
         CHECK(test::differs(run<op::Linear, E>(o.there, shared), linear_equation(o.x, o.w, {}), sum_tolerance<P>(8)) ==
               "");
@@ -284,11 +293,72 @@ TEMPLATE_LIST_TEST_CASE("attention that is causal: query i sees the keys 0 to i"
     });
 }
 
+TEMPLATE_LIST_TEST_CASE("attention with an offset, a window, lengths, a mask and a bias, each alone and all at once", "",
+                        test::Devices) {
+    if (!test::present<TestType>()) return;
+    in_every_precision([]<class P>() {
+        constexpr auto dtype = P::compute;
+        const auto home = test::place<TestType>();
+        const double scale = 0.4;
+        struct Sizes {
+            std::int64_t queries, keys;
+        };
+        for (const auto& [queries, keys] : {Sizes{1, 9}, Sizes{5, 9}, Sizes{60, 150}, Sizes{7, 200}}) {
+            const Tensor q = heads_of(2, 4, queries, 8, 1, dtype), k = heads_of(2, 2, keys, 8, 2, dtype),
+                         v = heads_of(2, 2, keys, 8, 3, dtype);
+            const Tensor wide_k = k.repeat_interleave(2, 1), wide_v = v.repeat_interleave(2, 1);
+            const Tensor mask = test::random({2, 1, 1, keys}, 4) > -0.7;
+            const Tensor bias = test::random({1, 4, queries, keys}, 5, dtype);
+            const Tensor lengths = at::tensor({keys - 3, keys}, at::kLong);
+            const auto position = at::arange(keys - queries, keys).unsqueeze(1);  // of the queries
+            const auto key = at::arange(keys).unsqueeze(0);
+            for (int told = 0; told < 32; ++told) {
+                CAPTURE(P::name, queries, keys, told);
+                op::Attends a, there;
+                Tensor keep = at::ones({2, 1, queries, keys}, at::kBool);
+                if (told & 1) a.offset = keys - queries, keep = keep & (key <= position);
+                if (told & 2) {
+                    if (!(told & 1)) continue;
+                    a.window = 4, keep = keep & (key > position - 4);
+                }
+                if (told & 4) a.lengths = lengths, keep = keep & (key < lengths.view({2, 1, 1, 1}));
+                if (told & 8) a.mask = mask, keep = keep & mask;
+                if (told & 16) a.bias = bias;
+                const auto move = [&](const Kept& t) { return t ? Kept(t->to(home)) : std::nullopt; };
+                there = {.mask = move(a.mask), .bias = move(a.bias), .lengths = move(a.lengths), .offset = a.offset,
+                         .window = a.window};
+                Tensor want = attention_equation(
+                    q, wide_k, wide_v,
+                    at::where(keep, a.bias ? a.bias->to(at::kDouble) : at::zeros({}, at::kDouble),
+                              at::full({}, -std::numeric_limits<double>::infinity(), at::kDouble)),
+                    false, scale);
+                want = at::where(want.isnan(), at::zeros({}, at::kDouble), want);  // who attends to nothing gets zeros
+                const auto call = [&] {
+                    return run<op::Attention, Exec<TestType, P>>(q.to(home), k.to(home), v.to(home), there, scale);
+                };
+                CHECK(test::differs(call(), want, test::tolerance<P>()) == "");
+                const auto made = there.made;
+                CHECK(test::differs(call(), want, test::tolerance<P>()) == "");
+                CHECK(made == there.made);  // a second layer makes no mask of its own
+            }
+        }
+    });
+}
+
+TEST_CASE("On the CPU an offset, a window and lengths need no mask") {
+    const Tensor q = test::random({1, 2, 5, 8}, 1), k = test::random({1, 2, 9, 8}, 2);
+    auto attends = op::Attends::causal(4, 3);
+    attends.lengths = at::full({1}, 8, at::kLong);
+    if (device::cpu::isa::best() == device::cpu::isa::Isa::baseline) return test::skip("tiles: baseline instructions");
+    static_cast<void>(run<op::Attention, Exec<device::Cpu, precision::Fp32>>(q, k, k, attends, 1.0));
+    CHECK(attends.made == nullptr);
+}
+
 TEST_CASE("On the CPU weights stay as they are, and LibTorch's linear is not asked") {
     using K = Kernel<op::Linear, device::Cpu>;
     for (const at::ScalarType dtype : {at::kFloat, at::kHalf, at::kBFloat16}) {
         const Tensor w = test::random({40, 24}, 1, dtype);
-        const auto packed = K::pack(w, std::nullopt);
+        const auto packed = K::pack({w});
         CHECK(packed.unpack().weight.is_same(w));
         const test::OpInputs plain("aten::linear");
         for (const std::int64_t rows : {1, 8, 9, 100}) {
@@ -321,7 +391,7 @@ std::vector<test::OpInputs::Call> calls_of_sdpa(const Tensor& q, const Tensor& k
     const test::OpInputs inputs(sdpa);
     const double scale = 1 / std::sqrt(static_cast<double>(q.size(-1)));
     const Kept there = mask ? Kept(on_mps(*mask)) : std::nullopt;
-    const Tensor y = AttentionOnMps::run(on_mps(q), on_mps(k), on_mps(v), there, causal, scale, limit);
+    const Tensor y = AttentionOnMps::run(on_mps(q), on_mps(k), on_mps(v), attends_of(there, causal), scale, limit);
     const double tolerance = q.scalar_type() == at::kFloat ? 1e-5 : 4e-3;
     CHECK(test::differs(y, attention_equation(q, k, v, mask, causal, scale), tolerance) == "");
     return inputs.calls();
@@ -406,7 +476,7 @@ TEST_CASE("On MPS, the bias of a single row is added apart on macOS 26: LibTorch
     if (!test::present<Mps>()) return;
     const test::sim::Settings settings;
     using K = Kernel<op::Linear, Mps>;
-    const auto weight = K::pack(on_mps(test::random({4, 8}, 1)), on_mps(test::random({4}, 2)));
+    const auto weight = K::pack({on_mps(test::random({4, 8}, 1)), on_mps(test::random({4}, 2))});
     const auto handed = [&](c10::IntArrayRef shape) {
         const test::OpInputs inputs("aten::linear");
         static_cast<void>(K::run(on_mps(test::random(shape, 3)), weight));
@@ -426,10 +496,10 @@ TEST_CASE("On MPS, the bias of a single row is added apart on macOS 26: LibTorch
 TEST_CASE("On MPS, weights are made contiguous when they are packed, not at each call") {
     if (!test::present<Mps>()) return;
     const Tensor strided = on_mps(test::random({8, 4}, 1)).t();
-    CHECK((Kernel<op::Linear, Mps>::pack(strided, std::nullopt).weight.is_contiguous()));
-    CHECK((Kernel<op::Embedding, Mps>::pack(strided, std::nullopt).weight.is_contiguous()));
+    CHECK((Kernel<op::Linear, Mps>::pack({strided}).weight.is_contiguous()));
+    CHECK((Kernel<op::Embedding, Mps>::pack({strided}).weight.is_contiguous()));
     const Tensor plain = on_mps(test::random({4, 8}, 1));
-    CHECK((Kernel<op::Linear, Mps>::pack(plain, std::nullopt).weight.is_same(plain)));
+    CHECK((Kernel<op::Linear, Mps>::pack({plain}).weight.is_same(plain)));
 }
 
 #endif

@@ -101,6 +101,8 @@ static_assert(DevicePolicy<First>);
 struct Scale {
     static constexpr std::string_view name = "scale";
     using signature = Tensor(const Tensor& x, const op::Prepared& weight);
+    using Source = op::Plain;
+    static void check(const Source&) {}
 };
 
 /// y = -x, on First alone.
@@ -110,7 +112,7 @@ struct FirstOnly {
 };
 
 /// How many dispatched calls of `Fails` on `First` throw, and how.
-inline std::atomic<int> throw_full = 0, throw_missing = 0, calls_of_first = 0;
+inline std::atomic<int> throw_full = 0, throw_missing = 0, throw_host_full = 0, throw_unavailable = 0, calls_of_first = 0;
 
 }  // namespace silica::test
 
@@ -154,6 +156,8 @@ struct Kernel<test::Fails, First> {
         ++test::calls_of_first;
         TORCH_CHECK_NOT_IMPLEMENTED(test::throw_missing-- <= 0, "first has no such op");
         TORCH_CHECK(test::throw_full-- <= 0, "first is full");
+        if (test::throw_host_full-- > 0) throw std::bad_alloc();
+        if (test::throw_unavailable-- > 0) throw KernelUnavailable("No kernel was made.", "none.");
         return at::gelu(x);
     }
 };
@@ -223,12 +227,13 @@ struct Kernel<test::Scale, device::Cpu> {
         Tensor doubled;
         [[nodiscard]] op::Plain unpack() const { return {doubled / 2}; }
     };
-    static inline std::atomic<int> packs = 0;
-    static Packed pack(Tensor w, std::optional<Tensor> bias) {
+    static inline std::atomic<int> packs = 0, full = 0;
+    static Packed pack(const op::Plain& s) {
         ++packs;
-        CHECK(w.is_cpu());
-        CHECK_FALSE(bias);
-        return {2 * w};
+        TORCH_CHECK(full-- <= 0, "DefaultCPUAllocator: can't allocate memory");
+        CHECK(s.weight.is_cpu());
+        CHECK_FALSE(s.bias);
+        return {2 * s.weight};
     }
     static Tensor run(const Tensor& x, const Packed& w) { return x * w.doubled / 2; }
 };
@@ -244,9 +249,9 @@ struct Kernel<test::Scale, First> {
     };
     static inline std::atomic<int> packs = 0, unpacks = 0;
     static inline std::atomic<bool> takes = true, slow = false;  ///< slow: threads that are not kept apart do meet
-    static Packed pack(Tensor w, std::optional<Tensor>) {
+    static Packed pack(const op::Plain& s) {
         ++packs;
-        return {3 * w};
+        return {3 * s.weight};
     }
     static bool accepts(const Tensor&, const Packed&) { return takes; }
     static Tensor run(const Tensor& x, const Packed& w) { return x * w.tripled / 3; }
@@ -545,6 +550,65 @@ TEST_CASE("Each candidate knows its own way to be out of memory") {
     CHECK(calls_of_first == 1);
     CHECK(scope.report().size() == 2);
     reset(0, 0);
+}
+
+TEST_CASE("A host out of memory and an own kernel that cannot be made are tried once more, then the next candidate runs") {
+    const Tensor x = random({5}, 1);
+    for (auto* fault : {&throw_host_full, &throw_unavailable}) {
+        const FallbackScope scope;
+        throw_full = throw_missing = throw_host_full = throw_unavailable = calls_of_first = 0;
+        *fault = 1;
+        CHECK(differs(run<Fails, OnFirst>(x), at::gelu(x), 1e-6) == "");
+        CHECK(calls_of_first == 2);
+        CHECK(scope.report().empty());
+        *fault = 2;
+        CHECK(differs(run<Fails, OnFirst>(x), at::gelu(x), 1e-6) == "");
+        CHECK(calls_of_first == 4);
+        REQUIRE(scope.report().size() == 1);
+        CHECK(scope.report()[0].reason ==
+              (fault == &throw_host_full ? FallbackReason::out_of_memory : FallbackReason::unavailable));
+    }
+    throw_host_full = throw_unavailable = 0;
+}
+
+TEST_CASE("No room to pack for the next candidate is out of memory like any other") {
+    using Home = Kernel<Scale, First>;
+    using Next = Kernel<Scale, Cpu>;
+    const Tensor w = random({6}, 1), x = random({6}, 2);
+    const Prepared<Scale, OnFirst> weight(w, std::nullopt);
+    Home::takes = false;
+    Next::full = 1;
+    const FallbackScope scope;
+    CHECK(differs(run<Scale, OnFirst>(x, weight), x * w, 1e-6) == "");  // the second try has room
+    const Prepared<Scale, OnFirst> other(w, std::nullopt);
+    Next::full = 2;
+    CHECK(contains(device_error([&] { static_cast<void>(run<Scale, OnFirst>(x, other)); }), "out of memory"));
+    Next::full = 0;
+    Home::takes = true;
+}
+
+TEST_CASE("While a graph is recorded nothing hops, waits or is tried again; parts of a fused op may run at home") {
+    struct Recording {
+        Recording() { recording = true; }
+        ~Recording() { recording = false; }
+    };
+    const Tensor x = random({5}, 1);
+    throw_full = 1, throw_missing = calls_of_first = 0;
+    const int emptied = First::emptied;
+    {
+        const Recording now;
+        CHECK(contains(device_error([&] { static_cast<void>(run<Fails, OnFirst>(x)); }), "cannot be recorded"));
+        CHECK(calls_of_first == 1);
+        CHECK(First::emptied == emptied);
+    }
+    if (!present<Mps>()) return;
+    const Tensor there_x = there(x), there_r = there(random({5}, 2));
+    sim::reset();
+    const Recording now;
+    CHECK(contains(device_error([&] { static_cast<void>(run<Twice, OnMps>(there_x)); }), "'twice' cannot be recorded"));
+    static_cast<void>(run<GeluAddCpu, OnMps>(there_x, there_r));
+    CHECK(sim::counters().syncs == 0);
+    CHECK(sim::counters().d2h_copies == 0);
 }
 
 // ---- ops that write

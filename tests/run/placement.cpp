@@ -22,6 +22,7 @@ struct Fp64 {
     static constexpr c10::ScalarType storage = c10::ScalarType::Double, compute = c10::ScalarType::Double,
                                      reduce = c10::ScalarType::Double;
     static constexpr bool quantised = false;
+    using plain = Fp64;
 };
 static_assert(PrecisionPolicy<Fp64>);
 
@@ -38,6 +39,7 @@ struct Int3 {
     static constexpr c10::ScalarType storage = c10::ScalarType::Byte, compute = c10::ScalarType::Float,
                                      reduce = c10::ScalarType::Float;
     static constexpr bool quantised = true;
+    using plain = Fp32;
 };
 static_assert(PrecisionPolicy<Int3>);
 
@@ -45,7 +47,18 @@ struct NoCompute {
     static constexpr std::string_view name = "no compute";
     static constexpr c10::ScalarType storage = c10::ScalarType::Float, reduce = c10::ScalarType::Float;
     static constexpr bool quantised = false;
+    using plain = Fp32;
 };
+
+/// Its rest would be in other numbers than its products.
+struct MixedNumbers {
+    static constexpr std::string_view name = "mixed";
+    static constexpr c10::ScalarType storage = c10::ScalarType::Byte, compute = c10::ScalarType::Float,
+                                     reduce = c10::ScalarType::Float;
+    static constexpr bool quantised = true;
+    using plain = Bf16;
+};
+static_assert(!PrecisionPolicy<MixedNumbers>);
 
 /// Has its own kernel for one op in one precision, and everything else from its chain.
 struct Bare {
@@ -290,7 +303,7 @@ TEST_CASE("A kernel exists where it is specialised, for one precision or for all
     STATIC_REQUIRE(has_kernel<op::Gelu, Cpu, Int3>);  // no weights: the precision of the weights does not matter
     STATIC_REQUIRE_FALSE(has_kernel<op::Linear, Cpu, Int3>);  // or an int3 model would silently run plain weights
     STATIC_REQUIRE_FALSE(has_kernel<op::LinearAdd, Cpu, Int3>);
-    STATIC_REQUIRE_FALSE(has_kernel<op::Embedding, Mps, Int3>);
+    STATIC_REQUIRE(has_kernel<op::Embedding, Mps, Int3>);
 }
 
 TEST_CASE("Candidates are the devices of the chain that have a kernel, in its order") {

@@ -64,10 +64,10 @@ struct BertForMaskedLM : BertFamily {
         Outputs operator()(const Inputs& in) const { return {decoder(norm(transform(body(in), act)))}; }
 
     private:
-        nn::Linear<E> make_decoder(const Config& c, const Weights& w) const {
+        nn::VocabularyProjection<E> make_decoder(const Config& c, const Weights& w) const {
             const Weights own = w / "cls.predictions.decoder";
             return nn::vocabulary_projection(
-                own, w, "bert.embeddings.word_embeddings.weight", body.embeddings.word_embeddings, c.tie_word_embeddings,
+                own, w / "bert.embeddings.word_embeddings", body.embeddings.word_embeddings, c.tie_word_embeddings,
                 c.vocab_size, c.hidden_size,
                 nn::take<op::Linear, E>(own.has("bias") ? own : w / "cls.predictions", "bias", {c.vocab_size}));
         }
@@ -75,7 +75,7 @@ struct BertForMaskedLM : BertFamily {
         BertBody<E> body;
         nn::Linear<E> transform;
         nn::LayerNorm<E> norm;
-        nn::Linear<E> decoder;
+        nn::VocabularyProjection<E> decoder;
         Activation act;
     };
 };

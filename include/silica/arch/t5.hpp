@@ -4,7 +4,7 @@
 /// https://arxiv.org/abs/2002.05202). Followed: transformers, models/t5/modeling_t5.py.
 
 #include "silica/arch/concept.hpp"
-#include "silica/arch/t5/decoder.hpp"
+#include "silica/arch/t5/body.hpp"
 
 #include <cmath>
 
@@ -102,7 +102,7 @@ struct T5ForConditionalGeneration : T5Family {
         [[nodiscard]] Tensor scores(const Tensor& h) const { return lm_head(scale == 1 ? h : h * scale); }
 
         T5Body<E> body;
-        nn::Linear<E> lm_head;
+        nn::VocabularyProjection<E> lm_head;
         double scale;
     };
 };

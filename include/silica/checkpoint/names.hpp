@@ -31,6 +31,21 @@ struct NameRules {
     std::vector<Rename> renames = {};             ///< tried in order, on the name without its base prefix
     std::vector<std::string> ignored = {};        ///< patterns of known tensors that no network reads
     std::vector<std::string> tied = {};           ///< canonical names that a file leaves out where they equal another
+    std::string place = {};                       ///< what all names begin with: "vision_tower."; empty: the root
+    std::vector<NameRules> parts = {};            ///< families mounted at places of their own
+
+    /// The same family mounted at `where`, which ends with a dot: `Llama::names().under("language_model.")`.
+    [[nodiscard]] NameRules under(std::string_view where) const {
+        NameRules mounted = *this;
+        mounted.place.insert(0, where);
+        return mounted;
+    }
+    /// `own` with `part` mounted: own renames come first, on the whole name, and bring it to the part's place; what lies
+    /// there the part spells.
+    [[nodiscard]] friend NameRules operator+(NameRules own, NameRules part) {
+        own.parts.push_back(std::move(part));
+        return own;
+    }
 };
 
 /// Renames that hold for every family, tried before its own.
@@ -50,52 +65,74 @@ struct NameRules {
 struct CanonicalNames {
     std::map<std::string, const TensorEntry*, std::less<>> names;  ///< point into the entries given
     std::vector<const TensorEntry*> ignored;                       ///< matched by `NameRules::ignored`
+    std::vector<std::string> tied = {};                            ///< those of `NameRules::tied`, with their places
 };
 
 /// Applies rules to names; made once per family, used for every tensor.
 class NameTranslator {
 public:
     /// InputError when a pattern is malformed.
-    explicit NameTranslator(const NameRules& rules) : base_(rules.base_prefix), heads_(rules.head_prefixes) {
+    explicit NameTranslator(const NameRules& rules)
+        : place_(rules.place), base_(rules.base_prefix), heads_(rules.head_prefixes) {
         for (const auto& [from, to] : legacy_renames()) renames_.emplace_back(from, to);
         for (const auto& [from, to] : rules.renames) renames_.emplace_back(from, to);
         for (const auto& pattern : rules.ignored) ignored_.emplace_back(pattern, pattern);
+        for (const auto& part : rules.parts) parts_.emplace_back(part);
+        for (const auto& name : rules.tied) tied_.push_back(place_ + name);
+        for (const auto& part : parts_)
+            for (const auto& name : part.tied_) tied_.push_back(place_ + name);
     }
 
-    /// The canonical spelling of `name`: without its base prefix, then each rename in turn (once per name), then with
-    /// the base prefix unless it begins like a head.
+    /// The canonical spelling of `name`: without its base prefix, then each rename in turn (once per name), then as the
+    /// part spells it at whose place it lies, or with the base prefix unless it begins like a head. A name outside of the
+    /// family's place stays as it is.
     [[nodiscard]] std::string canonical(std::string_view name) const {
-        std::string stem = stem_of(name);
+        if (!name.starts_with(place_)) return std::string(name);
+        const std::string stem = stem_of(name);
+        if (const auto* part = part_of(stem)) return place_ + part->canonical(stem);
         for (const auto& head : heads_)
-            if (stem.starts_with(head)) return stem;
-        return base_ + stem;
+            if (stem.starts_with(head)) return place_ + stem;
+        return place_ + base_ + stem;
     }
 
     /// Whether `name` is known and read by no network.
     [[nodiscard]] bool ignored(std::string_view name) const {
+        if (!name.starts_with(place_)) return false;
         const std::string stem = stem_of(name);
         for (const auto& pattern : ignored_)
             if (pattern.matches(stem)) return true;
-        return false;
+        const auto* part = part_of(stem);
+        return part != nullptr && part->ignored(stem);
     }
+
+    /// Canonical names that a file leaves out where they equal another.
+    [[nodiscard]] const std::vector<std::string>& tied() const noexcept { return tied_; }
 
 private:
     [[nodiscard]] std::string stem_of(std::string_view name) const {
+        name.remove_prefix(place_.size());
         if (!base_.empty() && name.starts_with(base_)) name.remove_prefix(base_.size());
         std::string stem(name);
         for (const auto& rename : renames_) rename.apply(stem);
         return stem;
     }
+    [[nodiscard]] const NameTranslator* part_of(std::string_view stem) const {
+        for (const auto& part : parts_)
+            if (stem.starts_with(part.place_)) return &part;
+        return nullptr;
+    }
 
-    std::string base_;
-    std::vector<std::string> heads_;
+    std::string place_, base_;
+    std::vector<std::string> heads_, tied_;
     std::vector<NamePattern> renames_, ignored_;
+    std::vector<NameTranslator> parts_;
 };
 
 /// The entries by canonical name. CheckpointError when two entries that are not the same bytes get one name.
 [[nodiscard]] inline CanonicalNames canonical_names(std::span<const TensorEntry> entries, const NameRules& rules) {
     const NameTranslator translator(rules);
     CanonicalNames result;
+    result.tied = translator.tied();
     for (const auto& entry : entries) {
         if (translator.ignored(entry.name)) {
             result.ignored.push_back(&entry);

@@ -42,8 +42,13 @@ public:
     /// Whether the checkpoint has this tensor. Random weights have all but those that are tied to another.
     [[nodiscard]] bool has(std::string_view name) const {
         const auto whole = full(name);
-        if (tree_->source.invents()) return std::ranges::find(tree_->tied, whole) == tree_->tied.end();
+        if (tree_->source.invents()) return std::ranges::find(tree_->canonical.tied, whole) == tree_->canonical.tied.end();
         return tree_->canonical.names.contains(whole);
+    }
+
+    /// Throws what `get` would throw for this tensor, and reads nothing: for checks before memory is taken.
+    void require(std::string_view name, const std::vector<std::int64_t>& shape) const {
+        static_cast<void>(checked(full(name), shape));
     }
 
     /// The tensor `name` below this place, in this type on this device.
@@ -51,19 +56,7 @@ public:
     [[nodiscard]] Tensor get(std::string_view name, const std::vector<std::int64_t>& shape, at::ScalarType dtype,
                              c10::Device device) const {
         const auto whole = full(name);
-        const auto entry = find(whole, shape);
-        if (entry.shape != shape) {
-            throw CheckpointError(tree_->source.where() + ": " + checkpoint::quote(entry.name) + " has shape " +
-                                      checkpoint::tuple_text(entry.shape) + ", the configuration makes it " +
-                                      checkpoint::tuple_text(shape) + ".",
-                                  "config.json and the weights belong to different models: download both again.");
-        }
-        if (!c10::isFloatingType(entry.dtype)) {
-            throw CheckpointError(tree_->source.where() + ": " + checkpoint::quote(entry.name) + " is of type " +
-                                      entry.dtype_name + ", which is no type of weights here.",
-                                  "use a checkpoint in float32, float16 or bfloat16.");
-        }
-        Tensor tensor = tree_->source.read(entry, dtype, device);
+        Tensor tensor = tree_->source.read(checked(whole, shape), dtype, device);
         if (tree_->taken.insert(whole).second) {
             tree_->parameters += static_cast<std::uint64_t>(tensor.numel());
             tree_->bytes += static_cast<std::uint64_t>(tensor.nbytes());
@@ -71,10 +64,11 @@ public:
         return tensor;
     }
 
-    /// Whether two tensors are the same bytes of the same file: tied in the checkpoint itself.
-    [[nodiscard]] bool same_bytes(std::string_view one, std::string_view other) const {
+    /// Whether the `weight` here and the one at another place are the same bytes of the same file: tied in the checkpoint
+    /// itself.
+    [[nodiscard]] bool same_bytes(const Weights& other) const {
         const auto& names = tree_->canonical.names;
-        const auto a = names.find(full(one)), b = names.find(full(other));
+        const auto a = names.find(full("weight")), b = names.find(other.full("weight"));
         return a != names.end() && b != names.end() && a->second->same_storage(*b->second);
     }
 
@@ -86,7 +80,7 @@ public:
         account.bytes = tree_->bytes;
         for (const auto& [name, entry] : tree_->canonical.names) {
             if (tree_->taken.contains(name)) continue;
-            const bool repeats = std::ranges::find(tree_->tied, name) != tree_->tied.end();
+            const bool repeats = std::ranges::find(tree_->canonical.tied, name) != tree_->canonical.tied.end();
             (repeats ? account.ignored : account.unexpected).push_back(entry->name);
         }
         for (const auto* entry : tree_->canonical.ignored) account.ignored.push_back(entry->name);
@@ -96,10 +90,9 @@ public:
 private:
     struct Tree {
         Tree(checkpoint::TensorSource& s, const checkpoint::NameRules& rules, c10::Device h)
-            : source(s), home(h), tied(rules.tied), canonical(checkpoint::canonical_names(s.entries(), rules)) {}
+            : source(s), home(h), canonical(checkpoint::canonical_names(s.entries(), rules)) {}
         checkpoint::TensorSource& source;
         c10::Device home;
-        std::vector<std::string> tied;
         checkpoint::CanonicalNames canonical;
         std::set<std::string, std::less<>> taken;
         std::uint64_t parameters = 0, bytes = 0;
@@ -107,6 +100,23 @@ private:
 
     [[nodiscard]] std::string full(std::string_view name) const {
         return path_.empty() ? std::string(name) : path_ + '.' + std::string(name);
+    }
+
+    [[nodiscard]] checkpoint::TensorEntry checked(const std::string& whole,
+                                                  const std::vector<std::int64_t>& shape) const {
+        auto entry = find(whole, shape);
+        if (entry.shape != shape) {
+            throw CheckpointError(tree_->source.where() + ": " + checkpoint::quote(entry.name) + " has shape " +
+                                      checkpoint::tuple_text(entry.shape) + ", the configuration makes it " +
+                                      checkpoint::tuple_text(shape) + ".",
+                                  "config.json and the weights belong to different models: download both again.");
+        }
+        if (!c10::isFloatingType(entry.dtype)) {
+            throw CheckpointError(tree_->source.where() + ": " + checkpoint::quote(entry.name) + " is of type " +
+                                      entry.dtype_name + ", which is no type of weights here.",
+                                  "use a checkpoint in float32, float16 or bfloat16.");
+        }
+        return entry;
     }
 
     [[nodiscard]] checkpoint::TensorEntry find(const std::string& whole, const std::vector<std::int64_t>& shape) const {

@@ -43,4 +43,9 @@ class DeviceError : public Error {
     using Error::Error;
 };
 
+/// A kernel of Silica's own cannot be made on this machine; LibTorch's serves instead.
+class KernelUnavailable : public DeviceError {
+    using DeviceError::DeviceError;
+};
+
 }  // namespace silica

@@ -128,7 +128,7 @@ public:
 
     CausalLmNetwork(const Config& c, const Weights& w)
         : model(c.shape("the configuration"), w / "model", DecoderNetwork<E, Config>::words(w)),
-          lm_head(vocabulary_projection(w / "lm_head", w, "model.embed_tokens.weight", model.embed_tokens,
+          lm_head(vocabulary_projection(w / "lm_head", w / "model.embed_tokens", model.embed_tokens,
                                         c.tie_word_embeddings, c.vocab_size, c.hidden_size)) {}
 
     CausalLmOutputs operator()(const DecoderInputs& in) const {
@@ -147,7 +147,7 @@ public:
 
 private:
     Decoder<E> model;
-    Linear<E> lm_head;
+    VocabularyProjection<E> lm_head;
 };
 
 }  // namespace silica::nn

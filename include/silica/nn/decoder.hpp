@@ -5,10 +5,7 @@
 #include "silica/core/error.hpp"
 #include "silica/nn/decoder_layer.hpp"
 #include "silica/nn/embedding.hpp"
-
-#include <range/v3/range/conversion.hpp>
-#include <range/v3/view/iota.hpp>
-#include <range/v3/view/transform.hpp>
+#include "silica/nn/layers.hpp"
 
 #include <algorithm>
 #include <string>
@@ -24,9 +21,7 @@ public:
 
     Decoder(const DecoderShape& c, const Weights& w, const Weights& words)  // model
         : embed_tokens(words, c.vocab_size, c.hidden_size),
-          layers(ranges::views::iota(std::int64_t{0}, c.num_hidden_layers) |
-                 ranges::views::transform([&](auto n) { return DecoderLayer<E>(c, w / "layers" / n); }) |
-                 ranges::to<std::vector>()),
+          layers(nn::layers(c.num_hidden_layers, [&](auto n) { return DecoderLayer<E>(c, w / "layers" / n); })),
           norm(w / "norm", c.hidden_size, c.rms_norm_eps),
           rope(c.rope, c.head_dim, c.max_position_embeddings),
           shape(c),
@@ -38,8 +33,7 @@ public:
         const auto tokens = x.size(1);
         const auto table = rope.table(tokens, tokens);
         const Angles angles{table.cos.to(x.options()).unsqueeze(0), table.sin.to(x.options()).unsqueeze(0)};
-        const auto full = causal_mask(0, tokens, std::nullopt, attend, x.device());
-        const auto sliding = causal_mask(0, tokens, window(), attend, x.device());
+        const auto full = attends(0, std::nullopt, attend), sliding = attends(0, window(), attend);
         for (std::size_t n = 0; n < layers.size(); ++n) {
             x = layers[n](x, angles, shape.windows[n] ? sliding : full);
         }
@@ -60,18 +54,17 @@ public:
     /// its last token (batch, hidden). Positions count the tokens that are attended to.
     Tensor prefill(Tensor x, const std::optional<Tensor>& attend, DecoderState& state) const {
         const auto tokens = x.size(1), length = state.length();
-        check_room(x.size(0), tokens, state);
+        state.require_room(x.size(0), tokens);
         const auto [positions, longest] = positions_of(attend, x.size(0), tokens, state);
         state.use_angles(longest);
         const Angles angles{state.cos.index_select(0, positions.view({-1})).view({x.size(0), tokens, -1}),
                             state.sin.index_select(0, positions.view({-1})).view({x.size(0), tokens, -1})};
-        const auto full = mask_of(state.full, length, tokens, std::nullopt, attend, x.device());
-        const auto sliding =
-            state.sliding ? mask_of(*state.sliding, length, tokens, window(), attend, x.device()) : full;
-        const PrefillView view{length, tokens, angles, full, sliding};
+        const auto full = attends(state.full, length, tokens, std::nullopt, attend);
+        const auto sliding = state.sliding ? attends(*state.sliding, length, tokens, window(), attend) : full;
+        const PromptPiece piece{length, tokens, angles, full, sliding};
         for (std::size_t n = 0; n < layers.size(); ++n) {
             const auto& slots = state.slots(n);
-            x = layers[n].prefill(x, view, &slots == &state.full ? full : sliding, state.caches[n], slots);
+            x = layers[n].prefill(x, piece, &slots == &state.full ? full : sliding, state.caches[n], slots);
         }
         state.for_each_kind([&](KvSlots& slots) { slots.stored(length, tokens, attend); });
         state.advance(tokens);
@@ -110,19 +103,6 @@ private:
         return std::nullopt;
     }
 
-    static void check_room(std::int64_t batch, std::int64_t tokens, const DecoderState& state) {
-        if (batch != state.batch()) {
-            throw InputError("The inputs have " + std::to_string(batch) + " rows, the state was made for " +
-                                 std::to_string(state.batch()) + ".",
-                             "make a state for as many rows.");
-        }
-        if (state.length() + tokens > state.capacity()) {
-            throw InputError("The prompt needs " + std::to_string(state.length() + tokens) + " places, the state has " +
-                                 std::to_string(state.capacity()) + ".",
-                             "make a state of a larger capacity, or shorten the prompt.");
-        }
-    }
-
     /// Each token's position: how many tokens before it are attended to. Leaves the next token's in the state.
     static Positions positions_of(const std::optional<Tensor>& attend, std::int64_t batch, std::int64_t tokens,
                                   DecoderState& state) {
@@ -148,18 +128,21 @@ private:
         return {positions.to(state.positions.device()), longest};
     }
 
-    /// The mask of a piece of a prompt over what a kind of cache still holds, and the piece.
-    static CausalMask mask_of(const KvSlots& slots, std::int64_t length, std::int64_t tokens,
-                              std::optional<std::int64_t> window, const std::optional<Tensor>& attend,
-                              c10::Device device) {
+    /// No one attends to what comes later than `before` tokens and itself, nor to what `attend` (batch, keys) leaves out.
+    static op::Attends attends(std::int64_t before, std::optional<std::int64_t> window,
+                               const std::optional<Tensor>& attend) {
+        auto a = op::Attends::causal(before, window);
+        if (attend) a.mask = attend->unsqueeze(1).unsqueeze(1);
+        return a;
+    }
+    /// The same for a piece of a prompt, over what a kind of cache still holds, and the piece.
+    static op::Attends attends(const KvSlots& slots, std::int64_t length, std::int64_t tokens,
+                               std::optional<std::int64_t> window, const std::optional<Tensor>& attend) {
         const auto before = std::min(length, slots.capacity());
-        std::optional<Tensor> all = attend;
-        if (const auto old = slots.attend(); before > 0 && (old || attend)) {
-            const Tensor rows = slots.attend_in_order(length);
-            const Tensor fresh = attend ? *attend : at::ones({rows.size(0), tokens}, rows.options());
-            all = at::cat({rows, fresh}, 1);
-        }
-        return causal_mask(before, tokens, window, all, device);
+        if (before == 0 || (!slots.masked() && !attend)) return attends(before, window, attend);
+        const Tensor rows = slots.attend_in_order(length);
+        const Tensor fresh = attend ? *attend : at::ones({rows.size(0), tokens}, rows.options());
+        return attends(before, window, at::cat({rows, fresh}, 1));
     }
 
     std::vector<DecoderLayer<E>> layers;

@@ -1,8 +1,8 @@
 #pragma once
 /// One layer of a decoder with rotary positions: at once, for a piece of a prompt, and for one token.
 
-#include "silica/nn/causal_mask.hpp"
 #include "silica/nn/decoder_state.hpp"
+#include "silica/nn/heads.hpp"
 #include "silica/nn/linear.hpp"
 #include "silica/nn/rms_norm.hpp"
 #include "silica/op/attention.hpp"
@@ -22,7 +22,7 @@ struct DecoderShape {
     double rms_norm_eps;
     Activation hidden_act;
     RopeParameters rope;
-    std::vector<std::optional<std::int64_t>> windows;  ///< of each layer; absent: attends to all
+    Windows windows;
     bool qkv_bias = false, o_bias = false, mlp_bias = false;
 };
 
@@ -31,11 +31,11 @@ struct Angles {
     Tensor cos, sin;
 };
 
-/// What a layer needs to know of the prompt piece it gets.
-struct PrefillView {
-    std::int64_t length, tokens;  ///< before this piece, and in it
+/// A piece of a prompt, as a layer needs to know it.
+struct PromptPiece {
+    std::int64_t before, tokens;  ///< before this piece, and in it
     const Angles& angles;
-    const CausalMask &full_mask, &sliding_mask;
+    const op::Attends &full, &sliding;  ///< over what the caches of the kind hold, and the piece
 };
 
 /// softmax(q k^T / sqrt(d)) v with q and k turned by their positions; several query heads share a key head.
@@ -57,25 +57,33 @@ public:
           scale(1.0 / std::sqrt(static_cast<double>(c.head_dim))) {}
 
     /// x (batch, tokens, hidden) -> x + attention(h), h being x normalised. Without a cache.
-    Tensor operator()(const Tensor& x, const Tensor& h, const Angles& angles, const CausalMask& mask) const {
+    Tensor operator()(const Tensor& x, const Tensor& h, const Angles& angles, const op::Attends& attends) const {
         const auto [q, k, v] = turned(h, angles);
-        return output.add(joined(run<op::Attention, E>(q, k, v, mask.mask, mask.causal, scale)), x);
+        return output.add(joined_heads(run<op::Attention, E>(q, k, v, attends, scale)), x);
     }
 
     /// The same for a piece of a prompt, whose keys and values go into the cache.
-    Tensor prefill(const Tensor& x, const Tensor& h, const PrefillView& view, const CausalMask& mask, KvCache& cache,
-                   const KvSlots& slots) const {
-        const auto [q, k, v] = turned(h, view.angles);
-        Tensor keys = k, values = v;
-        if (view.length > 0) {
-            keys = at::cat({slots.in_order(cache.keys, 2, view.length), k}, 2);
-            values = at::cat({slots.in_order(cache.values, 2, view.length), v}, 2);
+    Tensor prefill(const Tensor& x, const Tensor& h, const PromptPiece& piece, const op::Attends& attends,
+                   KvCache& cache, const KvSlots& slots) const {
+        const auto [q, k, v] = turned(h, piece.angles);
+        const auto attend = [&](const Tensor& keys, const Tensor& values) {
+            return joined_heads(run<op::Attention, E>(q, keys, values, attends, scale));
+        };
+        const auto store = [&] {
+            const auto kept = std::min(piece.tokens, slots.capacity()), first = piece.tokens - kept;
+            run<op::StoreKv, E>(InOut<Tensor>{cache.keys}, InOut<Tensor>{cache.values}, k.narrow(2, first, kept),
+                                v.narrow(2, first, kept), slots.of_new(piece.before + first, kept));
+        };
+        const auto all = piece.before + piece.tokens;
+        if (piece.before > 0 && all <= slots.capacity()) {  // the cache holds all in order, the piece too
+            store();
+            return output.add(attend(cache.keys.narrow(2, 0, all), cache.values.narrow(2, 0, all)), x);
         }
-        const Tensor context = joined(run<op::Attention, E>(q, keys, values, mask.mask, mask.causal, scale));
-        const auto kept = std::min(view.tokens, slots.capacity());
-        run<op::StoreKv, E>(InOut<Tensor>{cache.keys}, InOut<Tensor>{cache.values},
-                            k.narrow(2, view.tokens - kept, kept), v.narrow(2, view.tokens - kept, kept),
-                            slots.of_new(view.length + view.tokens - kept, kept));
+        const auto with_cached = [&](const Tensor& cached, const Tensor& fresh) {
+            return piece.before == 0 ? fresh : at::cat({slots.in_order(cached, 2, piece.before), fresh}, 2);
+        };
+        const Tensor context = attend(with_cached(cache.keys, k), with_cached(cache.values, v));
+        store();
         return output.add(context, x);
     }
 
@@ -84,8 +92,9 @@ public:
                 const KvSlots& slots) const {
         const Tensor q = run<op::RotaryStore, E>(query_key_value.of_normed(x, norm), angles.cos, angles.sin,
                                                  InOut<Tensor>{cache.keys}, InOut<Tensor>{cache.values}, slots.next());
-        return output.add(
-            joined(run<op::DecodeAttention, E>(q, cache.keys, cache.values, slots.filled(), slots.attend(), scale)), x);
+        return output.add(joined_heads(run<op::DecodeAttention, E>(q, cache.keys, cache.values, slots.filled(),
+                                                                   slots.attend(), scale)),
+                          x);
     }
 
 private:
@@ -95,14 +104,10 @@ private:
 
     /// (batch, tokens, hidden) -> (batch, heads, tokens, d) each.
     Heads turned(const Tensor& h, const Angles& angles) const {
-        const Tensor by_head = query_key_value(h).view({h.size(0), h.size(1), heads + 2 * kv_heads, d}).transpose(1, 2);
-        return {run<op::Rotary, E>(by_head.narrow(1, 0, heads), angles.cos, angles.sin),
-                run<op::Rotary, E>(by_head.narrow(1, heads, kv_heads), angles.cos, angles.sin),
-                by_head.narrow(1, heads + kv_heads, kv_heads)};
-    }
-    /// (batch, heads, tokens, d) -> (batch, tokens, heads d).
-    Tensor joined(const Tensor& context) const {
-        return context.transpose(1, 2).reshape({context.size(0), context.size(2), heads * d});
+        const Tensor qkv = query_key_value(h);
+        return {run<op::Rotary, E>(heads_of(qkv, 0, heads, d), angles.cos, angles.sin),
+                run<op::Rotary, E>(heads_of(qkv, heads, kv_heads, d), angles.cos, angles.sin),
+                heads_of(qkv, heads + kv_heads, kv_heads, d)};
     }
 
     Linear<E> query_key_value, output;
@@ -126,12 +131,12 @@ public:
           down({{w / "mlp.down_proj", c.hidden_size, c.mlp_bias}}, c.intermediate_size),
           act(c.hidden_act) {}
 
-    Tensor operator()(const Tensor& x, const Angles& angles, const CausalMask& mask) const {
-        return feed_forward(attention(x, attention_norm(x), angles, mask));
+    Tensor operator()(const Tensor& x, const Angles& angles, const op::Attends& attends) const {
+        return feed_forward(attention(x, attention_norm(x), angles, attends));
     }
-    Tensor prefill(const Tensor& x, const PrefillView& view, const CausalMask& mask, KvCache& cache,
+    Tensor prefill(const Tensor& x, const PromptPiece& piece, const op::Attends& attends, KvCache& cache,
                    const KvSlots& slots) const {
-        return feed_forward(attention.prefill(x, attention_norm(x), view, mask, cache, slots));
+        return feed_forward(attention.prefill(x, attention_norm(x), piece, attends, cache, slots));
     }
     Tensor step(const Tensor& x, const Angles& angles, KvCache& cache, const KvSlots& slots) const {
         const Tensor h = attention.step(x, attention_norm, angles, cache, slots);

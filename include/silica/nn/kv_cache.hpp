@@ -7,16 +7,21 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 namespace silica::nn {
 
-/// Keys and values of one layer, (batch, heads, capacity, d) each.
+/// Keys and values of one layer, (batch, heads, capacity, d) each. A copy would share the tensors, so `clone` makes one.
 struct KvCache {
     Tensor keys, values;
 
     KvCache(std::int64_t batch, std::int64_t heads, std::int64_t capacity, std::int64_t d, at::TensorOptions options)
         : keys(at::zeros({batch, heads, capacity, d}, options)),
           values(at::zeros({batch, heads, capacity, d}, options)) {}
+    KvCache(KvCache&&) = default;
+    KvCache& operator=(KvCache&&) = default;
+
+    [[nodiscard]] KvCache clone() const { return {keys.clone(), values.clone()}; }
 
     /// Row i becomes what row `rows[i]` was.
     void reorder(const Tensor& rows) {
@@ -24,6 +29,9 @@ struct KvCache {
         values.copy_(values.index_select(0, rows));
     }
     [[nodiscard]] std::uint64_t bytes() const { return keys.nbytes() + values.nbytes(); }
+
+private:
+    KvCache(Tensor k, Tensor v) : keys(std::move(k)), values(std::move(v)) {}
 };
 
 /// Which slot of a cache holds which token. A cache that is smaller than the text is a ring: token t is in slot t
@@ -36,6 +44,14 @@ public:
           filled_(at::zeros({1}, next_.options())),
           all_(at::arange(capacity, next_.options())),
           attend_(at::ones({batch, 1, 1, capacity}, next_.options().dtype(c10::ScalarType::Bool))) {}
+    KvSlots(KvSlots&&) = default;
+    KvSlots& operator=(KvSlots&&) = default;
+
+    [[nodiscard]] KvSlots clone() const {
+        KvSlots copy(*this);
+        for (Tensor* t : {&copy.next_, &copy.filled_, &copy.attend_}) *t = t->clone();
+        return copy;
+    }
 
     [[nodiscard]] std::int64_t capacity() const noexcept { return capacity_; }
     /// (1) int64 on the device: where the next token goes, and how many slots hold a token.
@@ -98,6 +114,8 @@ public:
     }
 
 private:
+    KvSlots(const KvSlots&) = default;
+
     std::int64_t capacity_;
     Tensor next_, filled_, all_, attend_;
     bool masked_ = false;

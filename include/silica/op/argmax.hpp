@@ -2,6 +2,7 @@
 /// The index of the largest value of each row: greedy decoding.
 
 #include "silica/op/concept.hpp"
+#include "silica/op/law.hpp"
 
 namespace silica::op {
 
@@ -9,6 +10,7 @@ namespace silica::op {
 struct Argmax {
     static constexpr std::string_view name = "argmax";
     using signature = Tensor(const Tensor& x);
+    static void check(const Tensor& x) { law(x.dim() == 2 && x.size(1) > 0, name, "x (rows, n), n above 0", x); }
 };
 static_assert(OpTag<Argmax>);
 

@@ -98,9 +98,23 @@ struct unite<Known, OpList<>, Lists...> : unite<Known, Lists...> {};
 template <class... Lists>
 using union_of = typename detail::unite<OpList<>, Lists...>::type;
 
-/// True for ops that carry weights, which are packed once for the kernel that will use them.
+/// True for ops that carry weights, which are packed once for the kernel that will use them. Such an op says in what form
+/// they come (`Source`), and may say `quantisable = false`: under a quantised precision its kernels for all unquantised
+/// ones serve.
 template <OpTag Op>
 inline constexpr bool weighted = detail::signature<typename Op::signature>::weighted;
+
+namespace detail {
+
+template <class Op>
+consteval bool quantises() {
+    if constexpr (requires { Op::quantisable; })
+        return Op::quantisable;
+    else
+        return weighted<Op>;
+}
+
+}  // namespace detail
 
 namespace detail {
 
@@ -130,7 +144,7 @@ struct kernel<Op, Device, Precision> {
 };
 template <class Op, class Device, class Precision>
     requires(!Complete<Kernel<Op, Device, Precision>> && Complete<Kernel<Op, Device, AnyPrecision>> &&
-             !(Precision::quantised && weighted<Op>))
+             !(Precision::quantised && quantises<Op>()))
 struct kernel<Op, Device, Precision> {
     static constexpr bool exists = true;
     using type = Kernel<Op, Device, AnyPrecision>;

@@ -10,6 +10,14 @@ namespace silica::op {
 struct Embedding {
     static constexpr std::string_view name = "embedding";
     using signature = Tensor(const Tensor& ids, const Prepared& table);
+    using Source = Plain;
+    static constexpr bool quantisable = false;
+    static void check(const Source& s) {
+        law(s.weight.dim() == 2 && !s.bias, name, "a table W (rows, d) and no bias", s.weight, s.bias);
+    }
+    static void check(const Tensor& ids, const WeightShape& table) {
+        law(ids.scalar_type() == c10::ScalarType::Long, name, "ids (...) int64 and W (rows, d)", ids, table);
+    }
 };
 static_assert(OpTag<Embedding>);
 

@@ -3,6 +3,7 @@
 
 #include "silica/op/activation.hpp"
 #include "silica/op/gelu.hpp"
+#include "silica/op/law.hpp"
 
 namespace silica::op {
 
@@ -10,6 +11,9 @@ namespace silica::op {
 struct Gated {
     static constexpr std::string_view name = "gated";
     using signature = Tensor(const Tensor& x, Activation act);
+    static void check(const Tensor& x, Activation) {
+        law(x.dim() >= 1 && x.size(-1) % 2 == 0, name, "x (..., 2 n)", x);
+    }
     using parts = OpList<Gelu, Activate>;
 
     template <class Exec>

@@ -2,6 +2,7 @@
 /// y = (x - mean) / sqrt(var + eps) * w + b over the last dimension. Ba, Kiros and Hinton 2016, section 3.
 
 #include "silica/op/concept.hpp"
+#include "silica/op/law.hpp"
 
 namespace silica::op {
 
@@ -9,6 +10,11 @@ namespace silica::op {
 struct LayerNorm {
     static constexpr std::string_view name = "layer_norm";
     using signature = Tensor(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps);
+    static void check(const Tensor& x, const Tensor& weight, const Tensor& bias, double) {
+        law(x.dim() >= 1 && is_vector(weight, x.size(-1), x.scalar_type()) &&
+                is_vector(bias, x.size(-1), x.scalar_type()),
+            name, "x (..., d), w (d) and b (d) of one type", x, weight, bias);
+    }
 };
 static_assert(OpTag<LayerNorm>);
 

@@ -2,6 +2,7 @@
 /// One vector for a sequence: Reimers and Gurevych 2019, section 3 (mean, first token, max), and its relatives.
 
 #include "silica/op/concept.hpp"
+#include "silica/op/law.hpp"
 
 #include <array>
 #include <utility>
@@ -41,6 +42,11 @@ namespace op {
 struct Pool {
     static constexpr std::string_view name = "pool";
     using signature = Tensor(const Tensor& h, const Tensor& mask, Pooling how);
+    static void check(const Tensor& h, const Tensor& mask, Pooling) {
+        law(h.dim() == 3 && mask.dim() == 2 && mask.scalar_type() == c10::ScalarType::Bool &&
+                mask.size(0) == h.size(0) && mask.size(1) == h.size(1) && h.size(1) > 0,
+            name, "h (batch, tokens, d) and mask (batch, tokens) bool", h, mask);
+    }
 };
 static_assert(OpTag<Pool>);
 

@@ -2,6 +2,7 @@
 /// y = x / sqrt(mean(x^2) + eps) * w over the last dimension. Zhang and Sennrich 2019, equation 4.
 
 #include "silica/op/concept.hpp"
+#include "silica/op/law.hpp"
 
 namespace silica::op {
 
@@ -9,6 +10,10 @@ namespace silica::op {
 struct RmsNorm {
     static constexpr std::string_view name = "rms_norm";
     using signature = Tensor(const Tensor& x, const Tensor& weight, double eps);
+    static void check(const Tensor& x, const Tensor& weight, double) {
+        law(x.dim() >= 1 && is_vector(weight, x.size(-1), x.scalar_type()), name, "x (..., d) and w (d) of one type", x,
+            weight);
+    }
 };
 static_assert(OpTag<RmsNorm>);
 

@@ -10,6 +10,10 @@ namespace silica::op {
 struct RmsNormLinear {
     static constexpr std::string_view name = "rms_norm_linear";
     using signature = Tensor(const Tensor& x, const Tensor& scale, double eps, const Prepared& weight);
+    static void check(const Tensor& x, const Tensor& scale, double eps, const WeightShape& w) {
+        RmsNorm::check(x, scale, eps);
+        Linear::check(x, w);
+    }
     using packed_as = Linear;
     using parts = OpList<RmsNorm, Linear>;
 

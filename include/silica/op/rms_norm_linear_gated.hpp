@@ -10,6 +10,10 @@ namespace silica::op {
 struct RmsNormLinearGated {
     static constexpr std::string_view name = "rms_norm_linear_gated";
     using signature = Tensor(const Tensor& x, const Tensor& scale, double eps, const Prepared& weight, Activation act);
+    static void check(const Tensor& x, const Tensor& scale, double eps, const WeightShape& w, Activation act) {
+        RmsNorm::check(x, scale, eps);
+        LinearGated::check(x, w, act);
+    }
     using packed_as = Linear;
     using parts = OpList<RmsNorm, LinearGated, Linear, Gated, Gelu, Activate>;
 

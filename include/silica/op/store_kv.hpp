@@ -2,6 +2,7 @@
 /// Writes keys and values into a cache of fixed shape.
 
 #include "silica/op/concept.hpp"
+#include "silica/op/law.hpp"
 
 namespace silica::op {
 
@@ -14,6 +15,17 @@ struct StoreKv {
     static constexpr std::string_view name = "store_kv";
     using signature = Written(InOut<Tensor> keys, InOut<Tensor> values, const Tensor& k, const Tensor& v,
                               const Tensor& slots);
+    static void check(InOut<Tensor> keys, InOut<Tensor> values, const Tensor& k, const Tensor& v, const Tensor& slots) {
+        const auto fits = [&](const Tensor& cache, const Tensor& t) {
+            return cache.dim() == 4 && t.dim() == 4 && cache.size(0) == t.size(0) && cache.size(1) == t.size(1) &&
+                   cache.size(3) == t.size(3) && t.size(2) == slots.numel() && t.size(2) <= cache.size(2) &&
+                   cache.scalar_type() == t.scalar_type();
+        };
+        law(slots.dim() == 1 && slots.scalar_type() == c10::ScalarType::Long && fits(keys.value, k) &&
+                fits(values.value, v),
+            name, "caches (batch, heads, capacity, d), k and v (batch, heads, tokens, d) of one type, slots (tokens) int64",
+            keys.value, values.value, k, v, slots);
+    }
 };
 static_assert(OpTag<StoreKv>);
 

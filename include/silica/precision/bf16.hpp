@@ -10,6 +10,7 @@ struct Bf16 {
     static constexpr c10::ScalarType storage = c10::ScalarType::BFloat16, compute = c10::ScalarType::BFloat16,
                                      reduce = c10::ScalarType::Float;
     static constexpr bool quantised = false;
+    using plain = Bf16;
 };
 static_assert(PrecisionPolicy<Bf16>);
 

@@ -8,7 +8,9 @@
 
 namespace silica {
 
-/// A precision: how weights are stored, in what products are computed and in what sums and norms are reduced.
+/// A precision: in what products are computed, and so what a kernel's `pack` is given (`compute`); what kernels keep of
+/// the weights of products (`storage`); in what sums and norms are reduced. A quantised one says in which precision
+/// the rest is: embeddings, norms, convolutions (`plain`; of the others, itself).
 template <class P>
 concept PrecisionPolicy = requires {
     { P::name } -> std::convertible_to<std::string_view>;
@@ -16,6 +18,8 @@ concept PrecisionPolicy = requires {
     { P::compute } -> std::convertible_to<c10::ScalarType>;
     { P::reduce } -> std::convertible_to<c10::ScalarType>;
     { P::quantised } -> std::convertible_to<bool>;
+    typename P::plain;
+    requires !P::plain::quantised && P::plain::compute == P::compute;
 };
 
 /// In a `Kernel<Op, Device, AnyPrecision>`: serves every precision whose weights are not quantised.

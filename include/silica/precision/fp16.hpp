@@ -10,6 +10,7 @@ struct Fp16 {
     static constexpr c10::ScalarType storage = c10::ScalarType::Half, compute = c10::ScalarType::Half,
                                      reduce = c10::ScalarType::Float;
     static constexpr bool quantised = false;
+    using plain = Fp16;
 };
 static_assert(PrecisionPolicy<Fp16>);
 

@@ -10,6 +10,7 @@ struct Fp32 {
     static constexpr c10::ScalarType storage = c10::ScalarType::Float, compute = c10::ScalarType::Float,
                                      reduce = c10::ScalarType::Float;
     static constexpr bool quantised = false;
+    using plain = Fp32;
 };
 static_assert(PrecisionPolicy<Fp32>);
 

@@ -185,17 +185,17 @@ TEST_CASE("Linear packs float32 in panels where they are full, and keeps all els
     using K = Kernel<op::Linear, device::Cpu>;
     const std::int64_t width = device::cpu::panel_width(device::cpu::isa::best());
     const Tensor full = test::random({4 * std::max<std::int64_t>(width, 1), 8}, 1);
-    CHECK(K::pack(full, std::nullopt).panels == (width > 0));
-    CHECK_FALSE(K::keep(full, std::nullopt).panels);
-    CHECK_FALSE(K::pack(full.to(at::kBFloat16), std::nullopt).panels);
-    CHECK_FALSE(K::pack(test::random({1, 8}, 1), std::nullopt).panels);
-    CHECK_FALSE(K::pack(at::empty({0, 8}), std::nullopt).panels);
+    CHECK(K::pack({full}).panels == (width > 0));
+    CHECK_FALSE(K::keep({full}).panels);
+    CHECK_FALSE(K::pack({full.to(at::kBFloat16)}).panels);
+    CHECK_FALSE(K::pack({test::random({1, 8}, 1)}).panels);
+    CHECK_FALSE(K::pack({at::empty({0, 8})}).panels);
     const Tensor odd = test::random({10 * std::max<std::int64_t>(width, 1) - 3, 8}, 1), x = test::random({20, 8}, 2);
-    const auto packed = K::pack(odd.t().contiguous().t(), std::nullopt);
+    const auto packed = K::pack({odd.t().contiguous().t()});
     CHECK(test::differs(packed.unpack().weight, odd, 0) == "");
     CHECK(test::differs(K::run(x, packed), x.to(at::kDouble).matmul(odd.to(at::kDouble).t()), 1e-5) == "");
     // a gate whose halves do not begin with panels of their own
-    const Tensor y = Kernel<op::LinearGated, device::Cpu>::run(x, K::pack(full.narrow(0, 0, full.size(0) - 2), {}),
+    const Tensor y = Kernel<op::LinearGated, device::Cpu>::run(x, K::pack({full.narrow(0, 0, full.size(0) - 2)}),
                                                                Activation::relu);
     const Tensor sums = x.to(at::kDouble).matmul(full.narrow(0, 0, full.size(0) - 2).to(at::kDouble).t());
     const std::int64_t n = sums.size(1) / 2;

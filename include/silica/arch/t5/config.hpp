@@ -54,7 +54,8 @@ struct T5Config {
 struct T5Inputs {
     Tensor input_ids;                                   ///< (batch, tokens) int64
     std::optional<Tensor> attention_mask = {};          ///< (batch, tokens) int64 or bool, 1 = attend; absent: all
-    std::optional<Tensor> decoder_input_ids = {};       ///< (batch, decoder tokens) int64; absent: one start token
+    /// (batch, decoder tokens) int64; absent: one start token. With k rows for each text they stand together: its beams.
+    std::optional<Tensor> decoder_input_ids = {};
     std::optional<Tensor> decoder_attention_mask = {};  ///< (batch, decoder tokens) as attention_mask
 };
 
@@ -118,10 +119,11 @@ struct T5Family {
         }
         prepare_text(c, "decoder_input_ids", *in.decoder_input_ids, "decoder_attention_mask",
                      in.decoder_attention_mask);
-        if (in.decoder_input_ids->size(0) != in.input_ids.size(0)) {
+        if (in.decoder_input_ids->size(0) % in.input_ids.size(0) != 0) {
             throw InputError("Input decoder_input_ids has shape " + shape_text(in.decoder_input_ids->sizes()) +
                                  ", input_ids has " + shape_text(in.input_ids.sizes()) + ".",
-                             "give both the same number of rows.");
+                             "give both the same number of rows, or each text as many rows of the decoder, one after "
+                             "another.");
         }
         return in;
     }

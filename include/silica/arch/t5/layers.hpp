@@ -1,15 +1,14 @@
 #pragma once
 /// T5's layers: attention and feed-forward networks, each within a residual branch that begins with a norm.
 
-#include "silica/arch/t5/position_bias.hpp"
-#include "silica/nn/kv_cache.hpp"
-#include "silica/nn/linear.hpp"
+#include "silica/arch/t5/config.hpp"
+#include "silica/nn/attention.hpp"
 #include "silica/nn/rms_norm.hpp"
-#include "silica/op/attention.hpp"
+#include "silica/nn/vocabulary_projection.hpp"
 #include "silica/op/clamp.hpp"
-#include "silica/op/decode_attention.hpp"
 #include "silica/precision/fp32.hpp"
 
+#include <string_view>
 #include <type_traits>
 
 namespace silica::arch {
@@ -19,8 +18,6 @@ namespace silica::arch {
 template <class E>
 using T5Residual =
     std::conditional_t<E::precision::compute == c10::ScalarType::Half, typename E::template with<precision::Fp32>, E>;
-template <class E>
-inline constexpr bool t5_widens = !std::is_same_v<T5Residual<E>, E>;
 
 /// x / sqrt(mean(x^2) + eps) * w, of the residual sum.
 template <class E>
@@ -35,127 +32,34 @@ private:
     nn::RmsNorm<T5Residual<E>> norm;
 };
 
-/// The last product of attention, added to the residual sum.
+/// x + W_O attend(Norm(x)). There is no scale 1 / sqrt(d_kv): the weights have it.
 template <class E>
-class T5AttentionOutput {
+class T5Attention {
 public:
-    using Ops = union_of<typename nn::Linear<E>::Ops, OpList<op::Clamp>>;
+    using Ops = union_of<typename T5Norm<E>::Ops, typename nn::Attention<E>::Ops, OpList<op::Clamp>>;
 
-    T5AttentionOutput(const T5Config& c, const Weights& w) : output(w, c.num_heads * c.d_kv, c.d_model) {}
+    T5Attention(const T5Config& c, const Weights& w, std::string_view name, nn::JoinedProducts joined)  // block.N.layer.i
+        : norm(c, w / "layer_norm"),
+          attention({c.d_model, c.num_heads, c.d_kv, 1.0}, {w / name / "q", w / name / "k", w / name / "v", w / name / "o"},
+                    joined) {}
 
-    /// context (batch, heads, tokens, d_kv), x (batch, tokens, d_model). In float16 an infinity becomes the largest
-    /// number less 1000, as in transformers.
-    Tensor operator()(const Tensor& context, const Tensor& x) const {
-        const Tensor joined = context.transpose(1, 2).reshape({x.size(0), x.size(1), -1});
-        if constexpr (t5_widens<E>) {
+    /// `attend(attention, h)` is what attention makes of h = Norm(x), (batch, tokens, heads d_kv).
+    template <class F>
+    Tensor operator()(const Tensor& x, F&& attend) const {
+        const Tensor context = attend(attention, norm(x));
+        if constexpr (std::is_same_v<T5Residual<E>, E>) {
+            return attention.output.add(context, x);
+        } else {  // an infinity becomes the largest number less 1000, as in transformers
             constexpr double most = 65504 - 1000;
-            return x + run<op::Clamp, E>(output(joined), -most, most);
-        } else {
-            return output.add(joined, x);
+            return x + run<op::Clamp, E>(attention.output(context), -most, most);
         }
     }
 
-private:
-    nn::Linear<E> output;
-};
-
-/// Keys and values of one text, (batch, heads, tokens, d_kv) each.
-struct T5KeysValues {
-    Tensor keys, values;
-};
-
-/// (batch, tokens, parts * heads * d) -> part i of it, (batch, heads, tokens, d).
-inline Tensor t5_part(const Tensor& joined, std::int64_t parts, std::int64_t i, std::int64_t heads) {
-    return joined.view({joined.size(0), joined.size(1), parts, heads, -1}).select(2, i).transpose(1, 2);
-}
-
-/// x + SelfAttention(Norm(x)). There is no scale 1 / sqrt(d_kv): the weights have it.
-template <class E>
-class T5SelfAttention {
-public:
-    using Ops = union_of<typename T5Norm<E>::Ops, typename nn::Linear<E>::Ops, typename T5AttentionOutput<E>::Ops,
-                         OpList<op::Attention, op::DecodeAttention, op::StoreKv>>;
-
-    T5SelfAttention(const T5Config& c, const Weights& w)  // block.N.layer.0
-        : norm(c, w / "layer_norm"),
-          query_key_value({w / "SelfAttention.q", w / "SelfAttention.k", w / "SelfAttention.v"}, c.d_model,
-                          c.num_heads * c.d_kv),
-          output(c, w / "SelfAttention.o"),
-          heads(c.num_heads) {}
-
-    /// mask (batch or 1, heads, tokens, tokens), added to the scores.
-    Tensor operator()(const Tensor& x, const Tensor& mask) const {
-        const Tensor qkv = query_key_value(norm(x));
-        return output(run<op::Attention, E>(part(qkv, 0), part(qkv, 1), part(qkv, 2), mask, false, 1.0), x);
-    }
-
-    /// The same for tokens that follow those in the cache: `length` tokens with the new ones, which go to `slots`.
-    Tensor operator()(const Tensor& x, const Tensor& mask, nn::KvCache& cache, const Tensor& slots,
-                      std::int64_t length) const {
-        const Tensor qkv = query_key_value(norm(x));
-        run<op::StoreKv, E>(InOut<Tensor>{cache.keys}, InOut<Tensor>{cache.values}, part(qkv, 1), part(qkv, 2), slots);
-        return output(run<op::Attention, E>(part(qkv, 0), cache.keys.narrow(2, 0, length),
-                                            cache.values.narrow(2, 0, length), mask, false, 1.0),
-                      x);
-    }
-
-    /// The same for one token; mask (batch or 1, heads, 1, capacity).
-    Tensor step(const Tensor& x, const Tensor& mask, nn::KvCache& cache, const nn::KvSlots& slots) const {
-        const Tensor qkv = query_key_value(norm(x));
-        run<op::StoreKv, E>(InOut<Tensor>{cache.keys}, InOut<Tensor>{cache.values}, part(qkv, 1), part(qkv, 2),
-                            slots.next());
-        return output(run<op::DecodeAttention, E>(part(qkv, 0), cache.keys, cache.values, slots.filled(),
-                                                  std::optional(mask), 1.0),
-                      x);
-    }
-
-private:
-    [[nodiscard]] Tensor part(const Tensor& qkv, std::int64_t i) const { return t5_part(qkv, 3, i, heads); }
-
-    T5Norm<E> norm;
-    nn::Linear<E> query_key_value;
-    T5AttentionOutput<E> output;
-    std::int64_t heads;
-};
-
-/// x + CrossAttention(Norm(x), encoder): keys and values are those of the encoder's output, without positions.
-template <class E>
-class T5CrossAttention {
-public:
-    using Ops = union_of<typename T5Norm<E>::Ops, typename nn::Linear<E>::Ops, typename T5AttentionOutput<E>::Ops,
-                         OpList<op::Attention, op::DecodeAttention>>;
-
-    T5CrossAttention(const T5Config& c, const Weights& w)  // decoder.block.N.layer.1
-        : norm(c, w / "layer_norm"),
-          query(w / "EncDecAttention.q", c.d_model, c.num_heads * c.d_kv),
-          key_value({w / "EncDecAttention.k", w / "EncDecAttention.v"}, c.d_model, c.num_heads * c.d_kv),
-          output(c, w / "EncDecAttention.o"),
-          heads(c.num_heads) {}
-
-    /// What all tokens of the decoder attend to.
-    [[nodiscard]] T5KeysValues keys_values(const Tensor& encoder) const {
-        const Tensor both = key_value(encoder);
-        return {t5_part(both, 2, 0, heads).contiguous(), t5_part(both, 2, 1, heads).contiguous()};
-    }
-
-    /// mask (batch, 1, 1, encoder tokens), added to the scores.
-    Tensor operator()(const Tensor& x, const T5KeysValues& kv, const std::optional<Tensor>& mask) const {
-        const Tensor q = t5_part(query(norm(x)), 1, 0, heads);
-        return output(run<op::Attention, E>(q, kv.keys, kv.values, mask, false, 1.0), x);
-    }
-
-    /// The same for one token; `filled` (1) int64 on the device: the encoder's tokens.
-    Tensor step(const Tensor& x, const T5KeysValues& kv, const Tensor& filled,
-                const std::optional<Tensor>& mask) const {
-        const Tensor q = t5_part(query(norm(x)), 1, 0, heads);
-        return output(run<op::DecodeAttention, E>(q, kv.keys, kv.values, filled, mask, 1.0), x);
-    }
+    [[nodiscard]] nn::KeysValues keys_values(const Tensor& encoded) const { return attention.keys_values(encoded); }
 
 private:
     T5Norm<E> norm;
-    nn::Linear<E> query, key_value;
-    T5AttentionOutput<E> output;
-    std::int64_t heads;
+    nn::Attention<E> attention;
 };
 
 /// x + W_o act(W_i Norm(x)), or gated: x + W_o (act(W_0 h) * (W_1 h)), h = Norm(x). Shazeer 2020, equation 6.
@@ -184,6 +88,44 @@ private:
     nn::Linear<T5Residual<E>> output;
     Activation act;
     bool gated;
+};
+
+/// The word vectors: one matrix for encoder, decoder and scores, under any of its names; what the file holds apart and
+/// different stays apart.
+template <class E>
+class T5Words {
+public:
+    T5Words(const T5Config& c, const Weights& w) : model(w), place(w / "shared"), shape{c.vocab_size, c.d_model} {
+        for (const auto* other : {"encoder.embed_tokens", "decoder.embed_tokens", "lm_head"})
+            if (!place.has("weight") && (w / other).has("weight")) place = w / other;
+        table = nn::take<op::Embedding, E>(place, "weight", shape);
+    }
+
+    /// Those of "encoder.embed_tokens" or "decoder.embed_tokens".
+    [[nodiscard]] nn::Embedding<E> embedding(std::string_view name) const {
+        return nn::Embedding<E>(own<op::Embedding>(model / name).value_or(table));
+    }
+
+    /// Scores of all words: x W^T.
+    [[nodiscard]] nn::VocabularyProjection<E> scores() const {
+        using Projection = nn::VocabularyProjection<E>;
+        auto other = own<op::Linear>(model / "lm_head");
+        return other ? Projection::own({std::move(*other)}) : Projection::shared({table});
+    }
+
+private:
+    /// What the file holds at `there` and nowhere else.
+    template <class Op>
+    [[nodiscard]] std::optional<Tensor> own(const Weights& there) const {
+        if (there.path() == place.path() || !there.has("weight") || there.same_bytes(place)) return std::nullopt;
+        Tensor other = nn::take<Op, E>(there, "weight", shape);
+        if (other.device() == table.device() && other.equal(table)) return std::nullopt;
+        return other;
+    }
+
+    Weights model, place;
+    std::vector<std::int64_t> shape;
+    Tensor table;
 };
 
 }  // namespace silica::arch

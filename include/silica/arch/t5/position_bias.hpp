@@ -3,6 +3,7 @@
 /// al. 2020, section 2.1.
 
 #include "silica/arch/t5/config.hpp"
+#include "silica/core/limits.hpp"
 #include "silica/nn/place.hpp"
 
 #include <algorithm>
@@ -69,11 +70,7 @@ private:
 /// nothing attends to all alike, as in transformers.
 template <class E>
 Tensor t5_masked(const Tensor& bias, const Tensor& attend) {
-    constexpr auto type = E::precision::compute;
-    constexpr double least = type == c10::ScalarType::Half       ? -65504.0
-                             : type == c10::ScalarType::BFloat16 ? -0x1.FEp127
-                                                                 : -0x1.FFFFFEp127;
-    return at::where(attend, bias, at::full({}, least, bias.options()));
+    return at::where(attend, bias, at::full({}, least_of(E::precision::compute), bias.options()));
 }
 
 }  // namespace silica::arch

@@ -9,7 +9,7 @@ namespace silica::device::aten {
 
 struct Embedding {
     using Packed = op::Plain;
-    static Packed pack(Tensor table, std::optional<Tensor> /*bias*/) { return {std::move(table)}; }
+    static Packed pack(op::Embedding::Source s) { return s; }
     static Tensor run(const Tensor& ids, const Packed& table) { return at::embedding(table.weight, ids); }
 };
 

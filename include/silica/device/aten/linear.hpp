@@ -9,7 +9,7 @@ namespace silica::device::aten {
 
 struct Linear {
     using Packed = op::Plain;
-    static Packed pack(Tensor weight, std::optional<Tensor> bias) { return {std::move(weight), std::move(bias)}; }
+    static Packed pack(op::Linear::Source s) { return s; }
     static Tensor run(const Tensor& x, const Packed& w) { return at::linear(x, w.weight, w.bias); }
 };
 

@@ -14,7 +14,7 @@ struct Kernel<op::DecodeAttention, device::Cpu> {
         if (!device::cpu::is_floating(q) || keys.scalar_type() != q.scalar_type() ||
             values.scalar_type() != q.scalar_type() || keys.stride(3) != 1 || values.stride(3) != 1)
             return device::aten::DecodeAttention::run(q, keys, values, filled, mask, scale);
-        const std::int64_t n = std::min(filled.const_data_ptr<std::int64_t>()[0], keys.size(2));
+        const std::int64_t n = std::clamp<std::int64_t>(filled.const_data_ptr<std::int64_t>()[0], 0, keys.size(2));
         return device::cpu::AttendOne::run(q, keys, values, n, mask, scale);
     }
 };

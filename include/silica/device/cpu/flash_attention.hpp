@@ -24,10 +24,12 @@ struct FlashAttention {
     const T *q, *k, *v;
     Strides of_q, of_k, of_v;
     std::int64_t batch, heads, kv_heads, queries, keys, d, dv;
-    bool causal;
     float scale;
-    const float* mask;  ///< added to the scores, or null; keys are contiguous
-    Strides of_mask;    ///< `token` counts queries
+    std::int64_t offset;          ///< query i attends to the keys 0..offset + i; the number of keys: to all
+    std::int64_t window;          ///< and to none before offset + i - window + 1; the largest number: to all
+    const std::int64_t* lengths;  ///< of each row, how many keys are there; null: all
+    const float* mask;            ///< added to the scores, or null; keys are contiguous
+    Strides of_mask;              ///< `token` counts queries
     T* y;
     Strides of_y;
 
@@ -68,11 +70,12 @@ private:
         }
     };
 
-    Room room(isa::Isa set) const {
+    Room room(isa::Isa set, std::int64_t b) const {
         Room r{};
         r.set = set;
         r.tiling = isa::tiling<T>(set);
-        r.seen = causal ? std::min(keys, queries) : keys;
+        r.seen = std::min(keys, offset + queries);
+        if (lengths) r.seen = std::clamp<std::int64_t>(lengths[b], 0, r.seen);
         r.units = r.tiling.pairs ? (d + 1) / 2 : d;
         r.width = r.tiling.lanes * r.tiling.vectors;
         r.padded_v = (dv + r.tiling.lanes - 1) / r.tiling.lanes * r.tiling.lanes;
@@ -94,7 +97,7 @@ private:
 
     /// One head of keys: every `slices`-th block of queries of each of its query heads.
     void head(isa::Isa set, std::int64_t b, std::int64_t h, std::int64_t slice, std::int64_t slices) const {
-        const Room r = room(set);
+        const Room r = room(set, b);
         const T *from_k = k + b * of_k.batch + h * of_k.head, *from_v = v + b * of_v.batch + h * of_v.head;
         for (std::int64_t j = 0; j < r.seen; j += r.width) {
             const std::int64_t width = r.key_columns(j);
@@ -129,8 +132,10 @@ private:
         }
         std::fill(r.m, r.m + rows, -std::numeric_limits<float>::infinity());
         std::fill(r.total, r.total + rows, 0.0F);
-        const std::int64_t end = causal ? std::min(r.seen, first + rows) : r.seen;
-        for (std::int64_t j = 0; j < end; j += block_keys) {
+        const std::int64_t end = std::min(r.seen, offset + first + rows),
+                           begin = std::max<std::int64_t>(0, offset + first + 1 - window) / block_keys * block_keys;
+        if (begin >= end) std::fill(r.sums, r.sums + block_queries * r.padded_v, 0.0F);
+        for (std::int64_t j = begin; j < end; j += block_keys) {
             const std::int64_t columns = std::min(block_keys, end - j);
             for (std::int64_t c = 0; c < columns; c += r.width)
                 product(r, r.tiling.pairs, r.q, r.units, r.units, rows, r.k + (j + c) * r.units, r.key_columns(j + c),
@@ -144,13 +149,15 @@ private:
                 .scale = scale,
                 .mask = mask ? mask + b * of_mask.batch + h * of_mask.head + first * of_mask.token + j : nullptr,
                 .mask_row = of_mask.token,
-                .seen = causal ? first + 1 - j : columns,
+                .seen = offset + first + 1 - j,
+                .limit = r.seen - j,
+                .hidden = offset + first + 1 - window - j,
                 .weights = r.weights,
                 .ldw = block_keys,
                 .m = r.m,
                 .total = r.total,
                 .sums = r.sums,
-                .sum_panels = j == 0 ? 0 : (dv + r.width - 1) / r.width,
+                .sum_panels = j == begin ? 0 : (dv + r.width - 1) / r.width,
                 .sum_width = std::min(r.width, r.padded_v),
                 .lds = r.width * block_queries,
             };
@@ -158,7 +165,7 @@ private:
             for (std::int64_t c = 0; c < dv; c += r.width) {
                 const std::int64_t width = r.columns(c, dv);
                 product(r, false, r.weights, block_keys, columns, rows, r.v + c * r.seen + j * width, width,
-                        r.sums + c * block_queries, j == 0);
+                        r.sums + c * block_queries, j == begin);
             }
         }
         for (std::int64_t c = 0; c < dv; c += r.width) {

@@ -13,6 +13,7 @@ struct Kernel<op::RotaryStore, device::Cpu> {
     static Tensor run(const Tensor& qkv, const Tensor& cos, const Tensor& sin, InOut<Tensor> keys, InOut<Tensor> values,
                       const Tensor& slot) {
         namespace cpu = device::cpu;
+        cpu::require_slots(slot, keys.value.size(2));
         const std::int64_t batch = qkv.size(0), kv = keys.value.size(1), d = keys.value.size(3),
                            heads = qkv.size(2) / d - 2 * kv;
         if (!serves(qkv, cos, sin, keys.value, values.value)) {

@@ -8,10 +8,21 @@
 
 namespace silica::device::cpu {
 
+/// InputError unless every slot (int64, on the host here) is one of `capacity`.
+inline void require_slots(const Tensor& slots, std::int64_t capacity) {
+    const Tensor all = slots.contiguous();
+    const auto* const slot = all.const_data_ptr<std::int64_t>();
+    for (std::int64_t i = 0; i < all.numel(); ++i) {
+        op::law(slot[i] >= 0 && slot[i] < capacity, "store_kv", "slots below the capacity of the cache", slots);
+    }
+}
+
 struct StoreKv {
     /// Rows of k and v to their slots; ATen where types or strides are unusual.
     static op::Written run(InOut<Tensor> keys, InOut<Tensor> values, const Tensor& k, const Tensor& v,
                            const Tensor& slots) {
+        require_slots(slots, keys.value.size(2));
+        require_slots(slots, values.value.size(2));
         if (!copies(keys.value, k, slots) || !copies(values.value, v, slots))
             return aten::StoreKv::run(keys, values, k, v, slots);
         copy(keys.value, k, slots);

@@ -8,9 +8,8 @@ namespace silica {
 
 template <>
 struct Kernel<op::Attention, device::Cuda> {
-    static Tensor run(const Tensor& q, const Tensor& k, const Tensor& v, const std::optional<Tensor>& mask, bool causal,
-                      double scale) {
-        return device::cuda::attend(q, k, v, mask, causal, scale);
+    static Tensor run(const Tensor& q, const Tensor& k, const Tensor& v, const op::Attends& attends, double scale) {
+        return device::cuda::attend(q, k, v, attends, scale);
     }
 };
 

@@ -118,12 +118,12 @@ void record(Graph& graph, c10::Device device, F&& f) {
     const auto before = guard.exchangeStream(guard.getStreamFromGlobalPool(device, /*isHighPriority=*/false));
     try {
         graph.begin();
-        recording = true;
+        silica::recording = true;
         try {
             f();
-            recording = false;
+            silica::recording = false;
         } catch (...) {
-            recording = false;
+            silica::recording = false;
             try {
                 graph.end();
             } catch (const std::exception&) {  // the first error says more

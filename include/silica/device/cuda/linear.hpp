@@ -10,7 +10,7 @@ namespace silica {
 template <>
 struct Kernel<op::Linear, device::Cuda> {
     using Packed = op::Plain;
-    static Packed pack(Tensor weight, std::optional<Tensor> bias) { return {std::move(weight), std::move(bias)}; }
+    static Packed pack(op::Linear::Source s) { return s; }
 
     static Tensor run(const Tensor& x, const Packed& w) { return device::cuda::linear(x, w); }
 };

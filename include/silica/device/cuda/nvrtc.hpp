@@ -2,6 +2,7 @@
 /// Own CUDA kernels: source text that NVRTC compiles for the GPU at hand at its first use, once for the process.
 
 #include "silica/core/error.hpp"
+#include "silica/core/recording.hpp"
 #include "silica/core/tensor.hpp"
 #include "silica/device/cuda/driver.hpp"
 
@@ -19,11 +20,9 @@
 
 namespace silica::device::cuda {
 
-/// Whether Silica's own kernels may serve; set to false to have LibTorch's alone, for comparison.
+/// Whether Silica's own kernels may serve; set to false to have LibTorch's alone, for comparison. Becomes false where
+/// one cannot be made on this machine.
 inline std::atomic<bool> own_kernels{true};
-
-/// True on a thread while it records a graph (graph.hpp).
-inline thread_local bool recording = false;
 
 /// Whether own kernels can run here; where not, ATen's serve.
 inline bool has_nvrtc() { return own_kernels.load(std::memory_order_relaxed) && Driver::get().usable; }
@@ -105,9 +104,9 @@ inline std::string compile(const KernelSource& source, int capability) {
         fetch(d.log_size, d.log);
     if (program != nullptr) d.destroy_program(&program);
     if (status != 0) {
-        throw DeviceError("NVRTC cannot compile kernel '" + name + "' for compute capability " +
-                              std::to_string(capability) + ": " + code,
-                          "please report this; LibTorch's own kernels serve under Chain<Cuda> without NVRTC.");
+        throw KernelUnavailable("NVRTC cannot compile kernel '" + name + "' for compute capability " +
+                                    std::to_string(capability) + ": " + code,
+                                "please report this; LibTorch's kernels serve until then.");
     }
     return code;
 }
@@ -126,14 +125,19 @@ inline Function build(const KernelSource& source, c10::DeviceIndex device) {
     auto status = d.load_module(&module, code.data());
     if (status == 0) status = d.function_of(&f.handle, module, std::string(source.name).c_str());
     d.pop_context(&previous);
-    check(status, "loading kernel '" + std::string(source.name) + "'");
+    if (status != 0) {  // PTX that is newer than the driver, ...
+        throw KernelUnavailable("Kernel '" + std::string(source.name) + "' cannot be loaded on this GPU (CUDA error " +
+                                    std::to_string(status) + ").",
+                                "install a newer NVIDIA driver; LibTorch's kernels serve until then.");
+    }
     return f;
 }
 
 }  // namespace detail
 
 /// The kernel that `make()` describes, compiled at the first call with this `key` on this GPU. `key` tells apart all
-/// variants of the kernels of one `Family`.
+/// variants of the kernels of one `Family`. KernelUnavailable where it cannot be made: then no own kernel is used any more,
+/// so that a second try of the op finds LibTorch's.
 template <class Family, class Make>
 const Function& function(c10::DeviceIndex device, std::uint64_t key, Make make) {
     static std::mutex mutex;
@@ -141,7 +145,12 @@ const Function& function(c10::DeviceIndex device, std::uint64_t key, Make make) 
     const std::lock_guard guard(mutex);
     const auto at = std::pair{device, key};
     if (const auto found = known.find(at); found != known.end()) return found->second;
-    return known.emplace(at, detail::build(make(), device)).first->second;
+    try {
+        return known.emplace(at, detail::build(make(), device)).first->second;
+    } catch (const KernelUnavailable&) {
+        own_kernels = false;
+        throw;
+    }
 }
 
 /// How many multiprocessors a GPU has.

@@ -4,8 +4,6 @@
 #include "silica/device/aten/attention.hpp"
 #include "silica/device/mps/version.hpp"
 
-#include <ATen/ops/tril.h>
-
 #include <algorithm>
 #include <vector>
 
@@ -18,31 +16,36 @@ struct Attend {
 
     /// The kernels read v with the head size of q: wrong results where they differ before LibTorch 2.12
     /// (pytorch#176843).
-    static bool accepts(const Tensor& q, const Tensor&, const Tensor& v, const std::optional<Tensor>&, bool, double) {
+    static bool accepts(const Tensor& q, const Tensor&, const Tensor& v, const op::Attends&, double) {
         return !libtorch_before(2, 12) || q.size(-1) == v.size(-1);
     }
 
-    /// q, k and v contiguous: permuted ones give wrong results for head sizes from 64 on (pytorch#163597, #181133).
-    /// `limit` is the most that a score matrix may have; tests make it small.
-    static Tensor run(const Tensor& q, const Tensor& k, const Tensor& v, const std::optional<Tensor>& mask, bool causal,
-                      double scale, std::int64_t limit = max_score_bytes) {
+    /// op::Attention; `limit` is the most that a score matrix may have, which tests make small.
+    static Tensor run(const Tensor& q, const Tensor& k, const Tensor& v, const op::Attends& attends, double scale,
+                      std::int64_t limit = max_score_bytes) {
+        const bool causal = attends.offset == 0 && !attends.mask && !attends.bias && !attends.lengths &&
+                            !attends.hides_earlier(q.size(2)) && attends.hides_later(k.size(2));
+        if (causal && !masks_explicitly(q) && rows_per_chunk(q, k, limit) >= q.size(2))
+            return aten::Attention::run(q.contiguous(), k.contiguous(), v.contiguous(), std::nullopt, true, scale);
+        return run(q, k, v, aten::Attention::mask_of(attends, q, k), scale, limit);
+    }
+
+    /// With a mask for ATen. q, k and v contiguous: permuted ones give wrong results for head sizes from 64 on
+    /// (pytorch#163597, #181133).
+    static Tensor run(const Tensor& q, const Tensor& k, const Tensor& v, std::optional<Tensor> mask, double scale,
+                      std::int64_t limit = max_score_bytes) {
         const Tensor qc = q.contiguous(), kc = k.contiguous(), vc = v.contiguous();
-        std::optional<Tensor> explicit_mask = mask;
         const auto rows = rows_per_chunk(qc, kc, limit);
-        if (causal && (masks_explicitly(q) || rows < q.size(-2))) {
-            const auto bools = at::TensorOptions().dtype(at::kBool).device(q.device());
-            explicit_mask = at::tril(at::ones({q.size(-2), k.size(-2)}, bools)).unsqueeze(0).unsqueeze(0);
-            causal = false;
+        if (mask) {
+            if (expands_mask()) mask = mask->expand({q.size(0), q.size(1), q.size(2), k.size(2)});
+            mask = mask->contiguous();
         }
-        if (explicit_mask && expands_mask()) {
-            explicit_mask = explicit_mask->expand({q.size(0), q.size(1), q.size(2), k.size(2)}).contiguous();
-        }
-        if (rows >= q.size(-2)) return aten::Attention::run(qc, kc, vc, explicit_mask, causal, scale);
+        if (rows >= q.size(-2)) return aten::Attention::run(qc, kc, vc, mask, false, scale);
         std::vector<Tensor> parts;
         for (std::int64_t begin = 0; begin < q.size(-2); begin += rows) {
             const auto end = std::min(begin + rows, q.size(-2));
-            auto part_mask = explicit_mask;
-            if (part_mask && part_mask->size(-2) > 1) part_mask = part_mask->slice(-2, begin, end).contiguous();
+            auto part_mask = mask;
+            if (part_mask && part_mask->dim() > 1 && part_mask->size(-2) > 1) part_mask = part_mask->slice(-2, begin, end).contiguous();
             parts.push_back(
                 aten::Attention::run(qc.slice(-2, begin, end).contiguous(), kc, vc, part_mask, false, scale));
         }

@@ -13,7 +13,7 @@ struct Kernel<op::DecodeAttention, device::Mps> {
     static Tensor run(const Tensor& q, const Tensor& keys, const Tensor& values, const Tensor& filled,
                       const std::optional<Tensor>& mask, double scale) {
         const Tensor attend = device::aten::DecodeAttention::mask_of(keys, filled, mask);
-        return device::mps::Attend::run(q, keys, values, attend, /*causal=*/false, scale);
+        return device::mps::Attend::run(q, keys, values, std::optional(attend), scale);
     }
 };
 

@@ -9,7 +9,7 @@ namespace silica {
 template <>
 struct Kernel<op::Embedding, device::Mps> {
     using Packed = op::Plain;
-    static Packed pack(Tensor table, std::optional<Tensor>) { return {table.contiguous()}; }
+    static Packed pack(const op::Embedding::Source& s) { return {s.weight.contiguous()}; }
     static Tensor run(const Tensor& ids, const Packed& table) {
         return device::aten::Embedding::run(ids.contiguous(), table);
     }

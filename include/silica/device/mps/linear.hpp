@@ -13,9 +13,9 @@ struct Kernel<op::Linear, device::Mps> {
     using Packed = op::Plain;
 
     /// A strided weight gives wrong products (pytorch#161641, LibTorch 2.8): contiguous at load time, always.
-    static Packed pack(Tensor weight, std::optional<Tensor> bias) {
-        if (bias) bias = bias->contiguous();
-        return {weight.contiguous(), std::move(bias)};
+    static Packed pack(op::Linear::Source s) {
+        if (s.bias) s.bias = s.bias->contiguous();
+        return {s.weight.contiguous(), std::move(s.bias)};
     }
 
     static Tensor run(const Tensor& x, const Packed& w) {

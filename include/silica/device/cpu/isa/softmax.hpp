@@ -20,6 +20,8 @@ struct BlockSoftmaxArguments {
     const float* mask;      ///< added to the scores, or null
     std::int64_t mask_row;  ///< from row to row of the mask
     std::int64_t seen;      ///< the first row attends to the columns before this one, the next to one more, ...
+    std::int64_t limit;     ///< no row attends to this column or later ones
+    std::int64_t hidden;    ///< the first row does not attend to the columns before this one, the next to one more, ...
     float* weights;         ///< row r at r ldw
     std::int64_t ldw;
     float *m, *total;  ///< of each row
@@ -37,7 +39,7 @@ private:
 
     template <int W>
     [[gnu::always_inline]] static void row(const BlockSoftmaxArguments& a, std::int64_t r) {
-        const std::int64_t columns = std::min(a.columns, a.seen + r);
+        const std::int64_t columns = std::min({a.columns, a.seen + r, a.limit}), hidden = a.hidden + r;
         float* weights = a.weights + r * a.ldw;
         Floats<W> v, w, most;
         fill<W>(most, a.m[r]);
@@ -53,10 +55,10 @@ private:
                     load_some<W>(w, mask, left);
                 v += w;
             }
-            if (left < W) {
+            if (left < W || j < hidden) {
                 float lanes[W];
                 store<W>(lanes, v);
-                for (std::int64_t i = left; i < W; ++i) lanes[i] = never;
+                for (std::int64_t i = 0; i < W; ++i) lanes[i] = i < left && j + i >= hidden ? lanes[i] : never;
                 load<W>(v, lanes);
             }
             select<W>(most, v > most, v, most);

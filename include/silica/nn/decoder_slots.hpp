@@ -1,0 +1,108 @@
+#pragma once
+/// What every decoder keeps of its own tokens while it generates.
+
+#include "silica/core/error.hpp"
+#include "silica/nn/kv_cache.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace silica::nn {
+
+/// Of each layer how many of the last tokens it attends to; absent: all.
+using Windows = std::vector<std::optional<std::int64_t>>;
+
+/// Keys and values of `batch` rows in all layers, and which slots hold which token. Everything on the device has a fixed
+/// shape and place. What the host counts (`length`) advances apart from it, so that a graph can replay the device's part.
+/// Moves, and copies by `clone`.
+class DecoderSlots {
+public:
+    /// Caches in `options`, on the device. InputError for more than a machine could hold.
+    DecoderSlots(std::int64_t batch, std::int64_t capacity, std::int64_t heads, std::int64_t d, const Windows& windows,
+                 at::TensorOptions options)
+        : full((check(batch, capacity, heads * d), batch), capacity, options.device()), batch_(batch) {
+        for (const auto& window : windows) {
+            const auto slots = window ? std::min(*window, capacity) : capacity;
+            if (slots < capacity && !sliding) sliding.emplace(batch, slots, options.device());
+            caches.emplace_back(batch, heads, slots, d, options);
+        }
+    }
+    DecoderSlots(DecoderSlots&&) = default;
+    DecoderSlots& operator=(DecoderSlots&&) = default;
+    [[nodiscard]] DecoderSlots clone() const { return DecoderSlots(*this, 0); }
+
+    /// Tokens taken so far, padding included.
+    [[nodiscard]] std::int64_t length() const noexcept { return length_; }
+    [[nodiscard]] std::int64_t capacity() const noexcept { return full.capacity(); }
+    [[nodiscard]] std::int64_t batch() const noexcept { return batch_; }
+    /// Bytes of all caches.
+    [[nodiscard]] std::uint64_t bytes() const {
+        std::uint64_t sum = 0;
+        for (const auto& cache : caches) sum += cache.bytes();
+        return sum;
+    }
+    /// Steps with a mask are of another kind: below 4.
+    [[nodiscard]] std::int64_t step_kind() const {
+        return (full.masked() ? 1 : 0) + (sliding && sliding->masked() ? 2 : 0);
+    }
+
+    /// InputError unless there is room for `tokens` more of `batch` rows.
+    void require_room(std::int64_t batch, std::int64_t tokens) const {
+        if (batch != batch_) {
+            throw InputError("The inputs have " + std::to_string(batch) + " rows, the state was made for " +
+                                 std::to_string(batch_) + ".",
+                             "make a state for as many rows.");
+        }
+        if (tokens > capacity() - length_) {
+            throw InputError("The decoder's tokens need " + std::to_string(length_ + tokens) +
+                                 " places, the state has " + std::to_string(capacity()) + ".",
+                             "make a state of a larger capacity, or shorten the prompt.");
+        }
+    }
+
+    /// The slots of layer `n`.
+    [[nodiscard]] KvSlots& slots(std::size_t n) { return caches[n].keys.size(2) < capacity() ? *sliding : full; }
+    /// Calls `f(slots)` for each kind of cache there is.
+    template <class F>
+    void for_each_kind(F&& f) {
+        f(full);
+        if (sliding) f(*sliding);
+    }
+
+    /// What the host counts, after `tokens` more.
+    void advance(std::int64_t tokens) { length_ += tokens; }
+    /// Forgets all tokens; the tensors stay.
+    void clear() {
+        for_each_kind([](KvSlots& slots) { slots.clear(); });
+        length_ = 0;
+    }
+    /// Row i becomes what row `rows[i]` was: for beam search.
+    void reorder(const Tensor& rows) {
+        for (auto& cache : caches) cache.reorder(rows);
+        for_each_kind([&](KvSlots& slots) { slots.reorder(rows); });
+    }
+
+    std::vector<KvCache> caches;     ///< of each layer
+    KvSlots full;                    ///< of the caches that keep every token
+    std::optional<KvSlots> sliding;  ///< of those that keep a window
+
+private:
+    DecoderSlots(const DecoderSlots& from, int)
+        : full(from.full.clone()), batch_(from.batch_), length_(from.length_) {
+        if (from.sliding) sliding.emplace(from.sliding->clone());
+        for (const auto& cache : from.caches) caches.push_back(cache.clone());
+    }
+
+    static void check(std::int64_t batch, std::int64_t capacity, std::int64_t width) {
+        constexpr double most = 1e15;  // values of one layer
+        if (static_cast<double>(batch) * static_cast<double>(capacity) * static_cast<double>(width) < most) return;
+        throw InputError("A state for " + std::to_string(batch) + " rows of " + std::to_string(capacity) +
+                             " tokens is larger than any memory.",
+                         "ask for fewer rows, or a smaller capacity.");
+    }
+
+    std::int64_t batch_, length_ = 0;
+};
+
+}  // namespace silica::nn

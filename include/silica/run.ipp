@@ -1,0 +1,21 @@
+#pragma once
+/// The errors of dispatch.
+
+#include "silica/core/compiled.hpp"
+#include "silica/run.hpp"
+
+namespace silica::detail {
+
+SILICA_INLINE void refuse_tensor(std::string_view op, const Tensor& t, std::string_view home) {
+    const std::string name = "Op '" + std::string(op) + "' ";
+    if (!t.defined()) throw InputError(name + "was given an undefined tensor.", "give it a value.");
+    throw InputError(name + "runs on " + std::string(home) + ", and was given a tensor on " + t.device().str() + ".",
+                     "move all arguments to one " + std::string(home) + " device with .to(...).");
+}
+
+SILICA_INLINE void refuse_recording(std::string_view op, FallbackReason why) {
+    throw DeviceError("Op '" + std::string(op) + "' cannot be recorded in a graph: " + std::string(describe(why)) + ".",
+                      "run without a graph, or with smaller inputs.");
+}
+
+}  // namespace silica::detail
