@@ -6,10 +6,20 @@
 
 namespace silica::nn {
 
+namespace detail {
+
+template <class Precision>
+inline constexpr bool plain_projection = false;
+template <class Precision>
+    requires(Precision::plain_projection)
+inline constexpr bool plain_projection<Precision> = true;
+
+}  // namespace detail
+
 /// The type of that matrix. A quantised precision that says `plain_projection = true` leaves it unquantised.
 template <class E>
 using VocabularyProjection =
-    Linear<std::conditional_t<requires { requires E::precision::plain_projection; }, typename E::plain, E>>;
+    Linear<std::conditional_t<detail::plain_projection<typename E::precision>, typename E::plain, E>>;
 
 /// The projection at `own`, (vocabulary, d). Tied to `words`, which the file has at the place `table`, where `tie` is
 /// set and the file leaves the matrix out or repeats the word vectors there; a matrix that differs from them stays apart.
