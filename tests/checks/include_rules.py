@@ -136,7 +136,7 @@ def check(headers):
 
 def read(include_directory):
     base = Path(include_directory) / "silica"
-    return {p.relative_to(base).as_posix(): p.read_text() for p in base.rglob("*.hpp")}
+    return {p.relative_to(base).as_posix(): p.read_text() for p in base.rglob("*.[hi]pp")}
 
 
 def self_test():

@@ -183,14 +183,18 @@ TEMPLATE_LIST_TEST_CASE("Positions and caches refuse what does not fit", "", tes
     step_refuses(qkv, turn, turn, T::longs({0, 1}));
     step_refuses(qkv.to(at::kHalf), turn, turn, slot);
     if constexpr (TestType::type == c10::DeviceType::CPU) {  // where the host sees the numbers, they are checked too
-        store_refuses(two, two, T::longs({0, 1000}));
-        store_refuses(two, two, T::longs({-1, 0}));
+        const auto store = [&](std::vector<std::int64_t> at) {
+            static_cast<void>(run<op::StoreKv, typename T::E>(InOut<Tensor>{keys}, InOut<Tensor>{values}, two, two,
+                                                              T::longs(std::move(at))));
+        };
+        test::refuses<InputError>([&] { store({0, 1000}); }, {"slot 1000 of a cache of 4"});
+        test::refuses<InputError>([&] { store({-1, 0}); }, {"slot -1"});
         test::refuses<InputError>(
             [&] {
                 static_cast<void>(run<op::RotaryStore, typename T::E>(qkv, turn, turn, InOut<Tensor>{keys},
                                                                       InOut<Tensor>{values}, T::longs({4})));
             },
-            {"store_kv", "capacity"});
+            {"slot 4 of a cache of 4"});
         const Prepared<op::Embedding, typename T::E> table(T::x({8, 4}), std::nullopt);
         test::refuses<InputError>([&] { static_cast<void>(run<op::Embedding, typename T::E>(T::longs({8}), table)); },
                                   {"holds 8", "0 to 7"});

@@ -6,6 +6,7 @@
 
 #include "silica/device/cpu/attend.hpp"
 #include "silica/device/cpu/flash_attention.hpp"
+#include "silica/device/cpu/isa/attend.hpp"
 #include "support/catch.hpp"
 #include "support/devices.hpp"
 

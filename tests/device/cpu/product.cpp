@@ -3,6 +3,7 @@
 #include <limits>
 #include <vector>
 
+#include "silica/device/cpu/isa/vector.hpp"
 #include "silica/device/cpu/multiply.hpp"
 #include "silica/device/cpu/panels.hpp"
 #include "support/catch.hpp"
@@ -63,17 +64,18 @@ void check(Isa set, std::int64_t m, std::int64_t k, std::int64_t n, bool gated, 
     const T mark = static_cast<T>(-7.0F);
     std::vector<T> y(size(m * n + 16), mark);
     const Activation act = gated ? Activation::silu : parts ? Activation::gelu : Activation::linear;
-    device::cpu::multiply<T>(set, {.x = x.data(),
-                                   .ldx = k + gap,
-                                   .m = m,
-                                   .w = w.data(),
-                                   .k = k,
-                                   .n = n,
-                                   .gated = gated,
-                                   .bias = parts ? b.data() : nullptr,
-                                   .residual = parts ? r.data() : nullptr,
-                                   .act = act,
-                                   .y = y.data()});
+    const device::cpu::Product<T> p{.x = x.data(),
+                                    .ldx = k + gap,
+                                    .m = m,
+                                    .w = w.data(),
+                                    .k = k,
+                                    .n = n,
+                                    .gated = gated,
+                                    .bias = parts ? b.data() : nullptr,
+                                    .residual = parts ? r.data() : nullptr,
+                                    .act = act,
+                                    .y = y.data()};
+    device::cpu::multiply(set, p);
     std::int64_t wrong = 0;
     double worst = 0;
     const std::vector<double> dw = doubles(w), dx = doubles(x), db = doubles(b), dr = doubles(r), dy = doubles(y);
@@ -214,8 +216,9 @@ TEMPLATE_TEST_CASE("Infinities, NaN and numbers that overflow come through a pro
             w[0] = TestType(infinity);
             w[10] = TestType(std::numeric_limits<float>::quiet_NaN());
             w[20] = TestType(-infinity);
-            device::cpu::multiply<TestType>(
-                set, {.x = x.data(), .ldx = 10, .m = m, .w = w.data(), .k = 10, .n = 4, .y = y.data()});
+            const device::cpu::Product<TestType> p{
+                .x = x.data(), .ldx = 10, .m = m, .w = w.data(), .k = 10, .n = 4, .y = y.data()};
+            device::cpu::multiply(set, p);
             CHECK(static_cast<float>(y[0]) == infinity);
             CHECK(std::isnan(static_cast<float>(y[1])));
             CHECK(static_cast<float>(y[2]) == -infinity);

@@ -3,6 +3,7 @@
 
 #include "silica/device/cpu.hpp"
 #include "silica/device/cpu/turn.hpp"
+#include "silica/op/rotary.hpp"
 
 namespace silica {
 

@@ -1,9 +1,8 @@
 #pragma once
 /// The start of attention in a decode step on the CPU: one pass over the product of the joined projections.
 
+#include "silica/core/compiled.hpp"
 #include "silica/device/cpu.hpp"
-#include "silica/device/cpu/store.hpp"
-#include "silica/device/cpu/turn.hpp"
 #include "silica/op/rotary_store.hpp"
 
 namespace silica {
@@ -11,55 +10,11 @@ namespace silica {
 template <>
 struct Kernel<op::RotaryStore, device::Cpu> {
     static Tensor run(const Tensor& qkv, const Tensor& cos, const Tensor& sin, InOut<Tensor> keys, InOut<Tensor> values,
-                      const Tensor& slot) {
-        namespace cpu = device::cpu;
-        cpu::require_slots(slot, keys.value.size(2));
-        const std::int64_t batch = qkv.size(0), kv = keys.value.size(1), d = keys.value.size(3),
-                           heads = qkv.size(2) / d - 2 * kv;
-        if (!serves(qkv, cos, sin, keys.value, values.value)) {
-            const Tensor by_head = qkv.view({batch, 1, heads + 2 * kv, d}).transpose(1, 2);
-            const Tensor k = cpu::rotary(by_head.narrow(1, heads, kv), cos, sin);
-            cpu::StoreKv::run(keys, values, k, by_head.narrow(1, heads + kv, kv), slot);
-            return cpu::rotary(by_head.narrow(1, 0, heads), cos, sin);
-        }
-        const Tensor q = at::empty({batch, heads, 1, d}, qkv.options());
-        const std::int64_t at = slot.const_data_ptr<std::int64_t>()[0];
-        cpu::with_type(qkv, [&]<class T>() {
-            const std::int64_t grain = cpu::values_for_a_thread / qkv.size(2) + 1;
-            const T *of_cos = cos.const_data_ptr<T>(), *of_sin = sin.const_data_ptr<T>(),
-                    *rows = qkv.const_data_ptr<T>();
-            T *to_q = q.mutable_data_ptr<T>(), *to_k = place<T>(keys.value, at), *to_v = place<T>(values.value, at);
-            parallel_for(0, batch, grain, [&](std::int64_t first, std::int64_t last) {
-                for (std::int64_t b = first; b < last; ++b) {
-                    const T* row = rows + b * qkv.size(2);
-                    const std::int64_t angle = cos.size(0) == 1 ? 0 : b * (d / 2);
-                    cpu::turn<T>({row, of_cos + angle, of_sin + angle, to_q + b * heads * d, d / 2, heads, d, d});
-                    cpu::turn<T>({row + heads * d, of_cos + angle, of_sin + angle, to_k + b * keys.value.stride(0),
-                                  d / 2, kv, d, keys.value.stride(1)});
-                    for (std::int64_t h = 0; h < kv; ++h) {
-                        std::memcpy(to_v + b * values.value.stride(0) + h * values.value.stride(1),
-                                    row + (heads + kv + h) * d, static_cast<std::size_t>(d) * sizeof(T));
-                    }
-                }
-            });
-        });
-        return q;
-    }
-
-private:
-    template <class T>
-    static T* place(const Tensor& cache, std::int64_t slot) {
-        return cache.mutable_data_ptr<T>() + slot * cache.stride(2);
-    }
-
-    static bool serves(const Tensor& qkv, const Tensor& cos, const Tensor& sin, const Tensor& keys,
-                       const Tensor& values) {
-        const auto type = qkv.scalar_type();
-        for (const Tensor* t : {&cos, &sin, &keys, &values})
-            if (t->scalar_type() != type) return false;
-        return device::cpu::is_floating(qkv) && qkv.is_contiguous() && cos.is_contiguous() && sin.is_contiguous() &&
-               keys.stride(3) == 1 && values.stride(3) == 1;
-    }
+                      const Tensor& slot);
 };
 
 }  // namespace silica
+
+#ifndef SILICA_COMPILED
+#include "silica/device/cpu/rotary_store.ipp"
+#endif

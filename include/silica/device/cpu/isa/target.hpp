@@ -1,33 +1,16 @@
 #pragma once
-/// Which vector instructions this processor has, and how a loop is compiled for each of them.
+/// How a loop is compiled for each instruction set.
 ///
 /// A loop is a type with a static member template `run<width>(args...)`, always inlined, written with the vectors of
 /// isa/vector.hpp. `on_best<Loop>(args...)` calls the copy of it that is compiled for the best instructions found at
 /// run time. Everything a loop calls must be always inlined too: a lambda or a std algorithm does not inherit the
 /// target.
 
-#include <cstdint>
+#include "silica/device/cpu/isa.hpp"
 
 namespace silica::device::cpu::isa {
 
-/// Instruction sets, the better ones later. `baseline` is what the program is compiled for: SSE2 on x86-64, NEON on
-/// arm64.
-enum class Isa : std::uint8_t { baseline, avx2, avx512, avx512_bf16 };
-
 #if defined(__x86_64__)
-
-/// The best that this processor and its operating system have.
-inline Isa best() {
-    static const Isa found = [] {
-        const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-        if (avx512 && __builtin_cpu_supports("avx512bf16")) return Isa::avx512_bf16;
-        if (avx512) return Isa::avx512;
-        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Isa::avx2;
-        return Isa::baseline;
-    }();
-    return found;
-}
 
 namespace detail {
 
@@ -57,8 +40,6 @@ inline void on(Isa set, Args... args) {
 }
 
 #else
-
-inline Isa best() { return Isa::baseline; }
 
 template <class Loop, class... Args>
 inline void on(Isa, Args... args) {

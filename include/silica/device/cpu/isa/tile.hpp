@@ -8,35 +8,6 @@
 
 namespace silica::device::cpu::isa {
 
-/// How a product is cut on an instruction set.
-struct Tiling {
-    std::int64_t lanes;    ///< rows of x in a vector
-    std::int64_t vectors;  ///< vectors in a full panel; 0 where this product is left to LibTorch
-    bool pairs;            ///< whether a unit of 32 bits is two bfloats, else a float
-
-    /// Rows of w in a tile that meets this many vectors: what fits the registers, and less than the ways of a cache,
-    /// since rows are often a power of two apart.
-    [[nodiscard]] constexpr std::int64_t rows(std::int64_t of_vectors) const {
-        return lanes == 16 && of_vectors < 4 ? 8 : 6;
-    }
-};
-
-/// For weights of type T.
-template <class T>
-constexpr Tiling tiling(Isa set) {
-    switch (set) {
-        case Isa::avx512_bf16:
-            return {16, 4, std::is_same_v<T, c10::BFloat16>};
-        case Isa::avx512:
-            return {16, 4, false};
-        case Isa::avx2:
-            return {8, 2, false};
-        case Isa::baseline:
-            break;
-    }
-    return {4, 0, false};
-}
-
 /// c[r][m] (+)= sum over u of w[r][u] x[u][m], where x has `vectors` vectors of lanes for each unit u, c as many for
 /// each row. On the way, `lines` lines of cache from `ahead` on are fetched.
 struct TileArguments {

@@ -1,0 +1,48 @@
+#pragma once
+/// What this processor has, and the limit that the environment sets.
+
+#include "silica/core/error.hpp"
+#include "silica/device/cpu/isa.hpp"
+
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+namespace silica::device::cpu::isa {
+namespace detail {
+
+SILICA_INLINE Isa of_processor() {
+#if defined(__x86_64__)
+    const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    if (avx512 && __builtin_cpu_supports("avx512bf16")) return Isa::avx512_bf16;
+    if (avx512) return Isa::avx512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Isa::avx2;
+#endif
+    return Isa::baseline;
+}
+
+/// The instruction set that a value of SILICA_CPU_ISA names.
+SILICA_INLINE Isa named(std::string_view name) {
+    if (name == "baseline") return Isa::baseline;
+    if (name == "avx2") return Isa::avx2;
+    if (name == "avx512") return Isa::avx512;
+    if (name == "avx512_bf16") return Isa::avx512_bf16;
+    throw InputError("The environment variable SILICA_CPU_ISA is '" + std::string(name.substr(0, 40)) + "'.",
+                     "Set it to baseline, avx2, avx512 or avx512_bf16, or unset it.");
+}
+
+}  // namespace detail
+
+SILICA_INLINE Isa best() {
+    static const Isa found = [] {
+        const Isa there = detail::of_processor();
+        const char* const limit = std::getenv("SILICA_CPU_ISA");
+        if (limit == nullptr || *limit == '\0') return there;
+        const Isa most = detail::named(limit);
+        return most < there ? most : there;
+    }();
+    return found;
+}
+
+}  // namespace silica::device::cpu::isa
