@@ -48,7 +48,7 @@ function(compiled_library target exported)
         target_sources(${target} PRIVATE ${unit})
         if(directory MATCHES "^silica/device/cpu(/|$)")
             # Kernels are always optimised, and mean what they say whatever the flags of the project are.
-            set(flags -fno-fast-math)
+            set(flags -fno-fast-math -fno-semantic-interposition)
             if(NOT SILICA_SANITIZE)
                 list(PREPEND flags -O3)
             endif()
