@@ -55,9 +55,9 @@ Subject located(std::string_view name) {
 
 /// Everything `--model` knows by name.
 std::vector<std::string_view> known_names() {
-    std::vector<std::string_view> names = {"all"};
+    std::vector<std::string_view> names = families_written();
+    names.push_back("all");
     for (const auto& f : families()) {
-        names.push_back(f.name);
         for (const auto& m : f.models) names.push_back(m.name);
     }
     return names;
@@ -82,9 +82,7 @@ Subject subject_named(std::string_view name, bool small) {
         return located(name);
     } catch (const CheckpointError& e) {
         std::error_code error;
-        if (fs::exists(fs::path(std::string(name)), error)) throw;
-        static_cast<void>(every_family());  // one that is not compiled in may publish a model of this name
-        if (name.find('/') != std::string_view::npos) throw;
+        if (name.find('/') != std::string_view::npos || fs::exists(fs::path(std::string(name)), error)) throw;
         const auto near = checkpoint::nearest(name, known_names());
         if (near.empty()) throw;
         throw InputError("There is no model " + quote(name) + ".", "did you mean " + near +
