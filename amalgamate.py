@@ -6,7 +6,8 @@
 
 silica.hpp holds everything but input/ and task/; input.hpp holds input/; task.hpp includes both and holds task/. Each of our
 headers stands in its file once, where it is first included, behind a guard, so that the files may be included in any order.
-Headers of other libraries stay #included.
+The bodies (`.ipp`) stand where their headers include them: the single headers are always header-only. Headers of other
+libraries stay #included.
 """
 import argparse
 import re
@@ -17,6 +18,11 @@ ROOT = Path(__file__).resolve().parent
 INCLUDE = re.compile(r'\s*#\s*include\s*[<"]silica/([^>"]+)[>"]')
 CONDITION_BEGIN = re.compile(r"\s*#\s*if")
 CONDITION_END = re.compile(r"\s*#\s*endif")
+BODY = re.compile(r'^#ifndef SILICA_COMPILED\n(#include "silica/\S+\.ipp"\n)#endif\n?', re.MULTILINE)
+HEADER_ONLY = """#ifdef SILICA_COMPILED
+#error "The single headers define everything. Remedy: link silica::silica beside them, or include the headers that silica::compiled is made from."
+#endif
+"""
 
 
 def headers(include):
@@ -32,7 +38,7 @@ def section(include, path, seen):
     yield f"#ifndef {guard}"
     yield f"#define {guard}"
     depth = 0
-    for line in (include / "silica" / path).read_text().splitlines():
+    for line in BODY.sub(r"\1", (include / "silica" / path).read_text()).splitlines():
         if line.strip() == "#pragma once":
             continue
         depth += bool(CONDITION_BEGIN.match(line)) - bool(CONDITION_END.match(line))
@@ -62,11 +68,11 @@ def amalgamate(include):
         if not paths:
             continue
         lines = [f"// Silica {version}: {what}. Written by amalgamate.py from include/; change it there.",
-                 "// SPDX-License-Identifier: Apache-2.0", "#pragma once", ""]
+                 "// SPDX-License-Identifier: Apache-2.0", "#pragma once", "", HEADER_ONLY]
         lines += [f'#include "{other}"' for other in includes]
         seen = set()
         for other in includes:  # what those hold need not stand here again
-            seen |= {p for p in everything if p in files_paths(files, other)}
+            seen |= files_paths(files, other)
         for path in paths:
             if path not in seen:
                 lines += section(include, path, seen)

@@ -5,6 +5,7 @@
 
 #include <ATen/Parallel.h>
 
+#include "every_family.hpp"
 #include "silica/checkpoint/nearest.hpp"
 #include "silica/core/error.hpp"
 #include "silica/core/quote.hpp"
@@ -172,6 +173,7 @@ const Family& family_named(std::string_view name) {
     if (!written && std::ranges::find(all_family_names(), name) == all_family_names().end()) {
         unknown_name("family", name, all_family_names());
     }
+    if (written) build_and_run_again({name});
     not_compiled("family", {name, name, written}, "SILICA_FAMILIES", compiled);
 }
 

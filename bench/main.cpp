@@ -12,6 +12,7 @@
 
 #include "commands.hpp"
 #include "errors.hpp"
+#include "every_family.hpp"
 #include "registry.hpp"
 #include "silica/checkpoint/nearest.hpp"
 #include "silica/core/error.hpp"
@@ -103,6 +104,7 @@ int main(int argc, char** argv) {
     silica::announce_fallbacks = false;                             // reports name them
     std::ios::sync_with_stdio(false);
     std::cout.exceptions(std::ios::badbit);  // a full disk ends the work
+    bench::called_with(argv);
     int code = bench::Exit::bad_input;
     const std::string problem = bench::sentence_of([&] {
         try {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "arguments.hpp"
+#include "every_family.hpp"
 #include "silica/checkpoint/checkpoint.hpp"
 #include "silica/checkpoint/config.hpp"
 #include "silica/checkpoint/hub.hpp"
@@ -54,9 +55,9 @@ Subject located(std::string_view name) {
 
 /// Everything `--model` knows by name.
 std::vector<std::string_view> known_names() {
-    std::vector<std::string_view> names = {"all"};
+    std::vector<std::string_view> names = families_written();
+    names.push_back("all");
     for (const auto& f : families()) {
-        names.push_back(f.name);
         for (const auto& m : f.models) names.push_back(m.name);
     }
     return names;
@@ -71,19 +72,17 @@ Subject subject_named(std::string_view name, bool small) {
             if (!small && !fs::exists(fs::path(std::string(name)), error)) return published(family, model);
         }
     }
+    const bool is_family = std::ranges::find(all_family_names(), name) != all_family_names().end();
+    if (is_family) static_cast<void>(family_named(name));  // throws: not in this program
     if (small) {
         throw InputError("--small-model goes with the name of a family, not with " + quote(name) + ".",
                          "leave it out, or name one of the families.");
     }
-    const bool is_family = std::ranges::find(all_family_names(), name) != all_family_names().end();
-    std::error_code error;
-    if (!is_family && (name.find('/') != std::string_view::npos || fs::exists(fs::path(std::string(name)), error))) {
-        return located(name);
-    }
-    if (is_family) static_cast<void>(family_named(name));  // throws: not in this program
     try {
-        return located(name);  // a repository without an owner
+        return located(name);
     } catch (const CheckpointError& e) {
+        std::error_code error;
+        if (name.find('/') != std::string_view::npos || fs::exists(fs::path(std::string(name)), error)) throw;
         const auto near = checkpoint::nearest(name, known_names());
         if (near.empty()) throw;
         throw InputError("There is no model " + quote(name) + ".", "did you mean " + near +
@@ -129,7 +128,7 @@ Subject subject_in(const fs::path& directory, const Flag& family) {
     }
     if (subject.origin.weights) {
         const auto checkpoint = checkpoint::Checkpoint::open(directory);
-        for (const auto& f : families()) {
+        for (const auto& f : every_family()) {
             if (f.recognises != nullptr && f.recognises(checkpoint)) {
                 subject.family = &f;
                 return subject;
@@ -144,7 +143,7 @@ Subject subject_in(const fs::path& directory, const Flag& family) {
 std::vector<Subject> subjects_named(const Flag& models, bool small, const Flag& checkpoint) {
     std::vector<Subject> subjects;
     if (models && *models == "all") {
-        for (const auto& f : families()) subjects.push_back(published(f, small ? f.models.back() : f.models.front()));
+        for (const auto& f : every_family()) subjects.push_back(published(f, small ? f.models.back() : f.models.front()));
     } else if (models) {
         for (const auto& name : split_list("--model", *models)) subjects.push_back(subject_named(name, small));
     }

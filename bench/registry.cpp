@@ -2,6 +2,7 @@
 
 #include <boost/hana/for_each.hpp>
 
+#include "family_list.hpp"
 #include "grid.hpp"
 #include "loaders.hpp"
 #include "silica/device/simulated.hpp"

@@ -8,6 +8,7 @@
 #include "arguments.hpp"
 #include "cli.hpp"
 #include "commands.hpp"
+#include "every_family.hpp"
 #include "table.hpp"
 
 namespace silica::bench {
@@ -41,7 +42,7 @@ std::string cell_text(const OpPlace& p) {
 std::vector<std::pair<const Family*, std::vector<const Head*>>> chosen(const std::string& arch) {
     std::vector<std::pair<const Family*, std::vector<const Head*>>> found;
     std::vector<std::string_view> known;
-    for (const auto& family : families()) {
+    for (const auto& family : arch.empty() ? every_family() : families()) {
         std::vector<const Head*> heads;
         for (const auto& head : family.heads) {
             if (arch.empty() || arch == family.name || arch == head.architecture) heads.push_back(&head);
@@ -53,6 +54,7 @@ std::vector<std::pair<const Family*, std::vector<const Head*>>> chosen(const std
     if (found.empty()) {
         if (std::ranges::find(all_family_names(), arch) != all_family_names().end())
             static_cast<void>(family_named(arch));
+        static_cast<void>(every_family());  // a head of another family, perhaps
         unknown_name("architecture", arch, known);
     }
     return found;

@@ -9,6 +9,9 @@ if(SILICA_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
         CCACHE_SLOPPINESS=pch_defines,time_macros ${SILICA_CCACHE})
 endif()
 
+# As the library that is installed has to be, so that it shares the precompiled header with all else.
+add_compile_options(-fPIC -fno-semantic-interposition)
+
 # One target carries warnings and sanitizers; the headers of other libraries are SYSTEM and stay silent.
 add_library(silica_own_code INTERFACE)
 target_compile_options(silica_own_code INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion

@@ -40,3 +40,12 @@ if(SILICA_UTF8PROC_INCLUDE AND SILICA_UTF8PROC_LIBRARY AND SILICA_PCRE2_INCLUDE 
     target_compile_definitions(silica::unicode INTERFACE PCRE2_CODE_UNIT_WIDTH=8)
     target_link_libraries(silica::unicode INTERFACE ${SILICA_UTF8PROC_LIBRARY} ${SILICA_PCRE2_LIBRARY})
 endif()
+
+# Once for a project, whichever way it takes Silica.
+get_property(_silica_warned GLOBAL PROPERTY silica_warned_of_build_type)
+if(NOT _silica_warned AND NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES AND NOT CMAKE_CXX_FLAGS MATCHES "-O[0-9sfg]")
+    set_property(GLOBAL PROPERTY silica_warned_of_build_type TRUE)
+    message(WARNING "There is no CMAKE_BUILD_TYPE, so what links silica::silica alone compiles its kernels for the CPU without "
+                    "optimisation: many times slower. Remedy: -DCMAKE_BUILD_TYPE=Release, or link silica::compiled, whose "
+                    "kernels are always optimised.")
+endif()

@@ -12,7 +12,7 @@
 #include "support/golden_grid.hpp"
 
 using namespace silica;
-using silica::test::Reference;
+using silica::test::Halves, silica::test::Reference;
 
 namespace {
 
@@ -51,8 +51,9 @@ void for_each_file(const fs::path& directory, const std::string& prefix, F f) {
 
 /// The case on every device in every precision.
 template <class Arch>
-void forward_case(const std::string& family, const std::string& name) {
+void forward_case(const std::string& family, const std::string& name, Halves halves = Halves::none) {
     const auto directory = test::golden(family, name);
+    REQUIRE(fs::exists(directory / "reference-exact.safetensors") == (halves == Halves::given));
     hana::for_each(grid, [&](auto point) {
         hana::unpack(point, [&](auto d, auto p) {
             using D = typename decltype(d)::type;
@@ -68,10 +69,8 @@ void forward_case(const std::string& family, const std::string& name) {
                 const auto out = model(reference.template inputs<nn::DecoderInputs>());
                 test::check<P>(reference, out, test::place<D>());
                 CHECK(fallbacks.report().empty());
-                if (file.stem() == "reference-exact") {
-                    test::check_beside_transformers<P>(
-                        reference, directory / ("reference-" + std::string(P::name) + ".safetensors"), out);
-                }
+                if (file.stem() == "reference-exact")
+                    test::check_beside_transformers<P>(reference, directory, halves, out);
             });
         });
     });
@@ -140,7 +139,7 @@ void generate_case(const std::string& family, const std::string& name, bool chun
 }  // namespace
 
 TEST_CASE("LLaMA equals transformers on every device, in every precision") {
-    forward_case<arch::LlamaForCausalLM>("llama", "base");
+    forward_case<arch::LlamaForCausalLM>("llama", "base", Halves::given);
     forward_case<arch::LlamaForCausalLM>("llama", "biases_tied");
     forward_case<arch::LlamaForCausalLM>("llama", "bfloat16_file");
     forward_case<arch::Llama>("llama", "model");
@@ -155,7 +154,7 @@ TEST_CASE("Mistral equals transformers, its window smaller and larger than the t
 }
 
 TEST_CASE("Qwen2 equals transformers, tied, with windows in some layers") {
-    forward_case<arch::Qwen2ForCausalLM>("qwen2", "tied");
+    forward_case<arch::Qwen2ForCausalLM>("qwen2", "tied", Halves::given);
     forward_case<arch::Qwen2ForCausalLM>("qwen2", "sliding");
 }
 

@@ -16,21 +16,26 @@ import subprocess
 import sys
 
 
-def syntax_only(commands_file, reference):
-    """The command that compiles `reference`, without the launcher, the source and what it writes."""
+def command_of(commands_file, reference, launcher=False):
+    """The command that compiles `reference` without the source and what it writes, and its directory."""
     with open(commands_file) as file:
         entry = next(e for e in json.load(file) if os.path.samefile(e["file"], reference))
     words = shlex.split(entry["command"])
-    first = next(i for i, word in enumerate(words) if re.search(r"(g\+\+|clang\+\+|c\+\+)(-[\d.]+)?$", word))
-    command, skip = [], False
-    for word in words[first:]:
+    compiler = next(i for i, word in enumerate(words) if re.search(r"(g\+\+|clang\+\+|c\+\+)(-[\d.]+)?$", word))
+    command, skip = words[:compiler] if launcher else [], False
+    for word in words[compiler:]:
         if skip:
             skip = False
         elif word in ("-o", "-MF", "-MT", "-MQ", "-c"):
             skip = True  # with the word after it
         elif word not in ("-MD", "-MMD"):
             command.append(word)
-    return command + ["-fsyntax-only"], entry["directory"]
+    return command, entry["directory"]
+
+
+def syntax_only(commands_file, reference):
+    command, directory = command_of(commands_file, reference)
+    return command + ["-fsyntax-only"], directory
 
 
 def run(command, directory):

@@ -5,8 +5,8 @@
     docs_code.py ROOT --missing  lists messages of the code that docs/errors.md does not quote (never fails)
     docs_code.py --self-test     plants mistakes and fails if one is not found
 
-* A ```cpp block of more than one line follows `<!-- from FILE -->`, FILE under examples/, tests/ or include/, and stands
-  there as consecutive lines; the same indentation may be missing from all of them.
+* A ```cpp block of more than one line follows `<!-- from FILE -->`, FILE under examples/, tests/ or include/, and what
+  follows such a comment stands there as consecutive lines; the same indentation may be missing from all of them.
 * A relative link leads to a file, and its #anchor to a heading.
 * `silica COMMAND --option` and `./run COMMAND` name what bench/*.cpp and run have.
 * Messages quoted in docs/errors.md, `... <value> ...` or `... {one|other} ...`, are in the code.
@@ -62,7 +62,7 @@ def anchors(text):
 
 def sources(root):
     """The files that messages are in."""
-    return [p for d in ("include", "bench") for p in sorted((root / d).rglob("*")) if p.suffix in (".hpp", ".cpp", ".txt")]
+    return [p for d in ("include", "bench") for p in sorted((root / d).rglob("*")) if p.suffix in (".hpp", ".ipp", ".cpp", ".txt")]
 
 
 def literals(text):
@@ -96,7 +96,7 @@ def check(root):
     script = (root / "run").read_text() if (root / "run").exists() else ""
     commands = set(re.findall(r'Command c\(app, "([a-z_]+)"', program))
     options = set(re.findall(r"--[a-z-]+", program + script)) | {"--help", "--version"}
-    targets = set(re.findall(r"^    ([a-z]+)\)$", script, re.M)) | {"--help"}
+    targets = set(re.findall(r"^    ([a-z]+)\)$", script, re.M)) | {"--help", "--families"}
     for page in pages:
         name, text = page.relative_to(root), page.read_text()
         lines = text.splitlines()
@@ -106,9 +106,9 @@ def check(root):
                 prose[number] = (number + 1, "")
             shell = language in ("", "sh", "bash", "console", "text")
             prose += [(start + i + 1, "`" + line + "`") for i, line in enumerate(block)] if shell else []
-            if language not in ("cpp", "c++") or len(block) < 2:
-                continue
             origin = FROM.fullmatch(before)
+            if (language not in ("cpp", "c++") or len(block) < 2) and not origin:
+                continue
             if not origin:
                 yield f"{name}:{start}: code without `<!-- from examples/FILE.cpp -->` before it"
                 continue

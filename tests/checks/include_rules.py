@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Holds the headers to the rules of the design: which directory may include which, and how a header is laid out.
+"""Holds the headers, and the bodies (.ipp) beside them, to the rules of the design: which directory may include which, and
+how they are laid out.
 
     include_rules.py <include directory>       checks it
     include_rules.py --self-test               shows that each rule catches its violation
@@ -35,6 +36,7 @@ NETWORKS = {"arch", "nn"}  # they see LibTorch through core/tensor.hpp, so that 
 MAX_LINES = 250
 
 INCLUDE = re.compile(r'\s*#\s*include\s*[<"]([^>"]+)[>"]')
+END_WITH_BODY = '#ifndef SILICA_COMPILED\n#include "silica/{}"\n#endif\n'  # the last lines of a header that has one
 
 
 def allowed_from(part, table=MAY_INCLUDE):
@@ -50,7 +52,7 @@ def allowed_from(part, table=MAY_INCLUDE):
 def part_of(path):
     """The part that a header belongs to, from its path under include/silica: 'op/gelu.hpp' -> 'op'."""
     pieces = path.split("/")
-    top = pieces[0] if len(pieces) > 1 else pieces[0].removesuffix(".hpp")
+    top = pieces[0] if len(pieces) > 1 else re.sub(r"\.[hi]pp$", "", pieces[0])
     return PART_OF.get(top, top)
 
 
@@ -98,13 +100,41 @@ def check_header(path, text):
             yield where + "our headers come before those of other libraries."
         if allowed is not None and part_of(target) not in allowed:
             yield where + f"{part} may include {', '.join(sorted(allowed))}, not {part_of(target)}."
-        if part == "arch" and part_of(target) == "arch" and path.split("/")[1].removesuffix(".hpp") not in COMPOSITES:
-            family, other = (p.split("/")[1].removesuffix(".hpp") for p in (path, target))
+        if part == "arch" and part_of(target) == "arch" and re.sub(r"\.[hi]pp$", "", path.split("/")[1]) not in COMPOSITES:
+            family, other = (re.sub(r"\.[hi]pp$", "", p.split("/")[1]) for p in (path, target))
             if other not in (family, "concept"):
                 yield where + "families share through nn/; only composites include another family."
 
 
 COMPOSITES = {"llava", "llava_next"}
+
+
+def check_bodies(headers):
+    """A body belongs to the header of its name, whose last lines include it, or to other bodies: a header that included one
+    elsewhere would define it in every file of a project that links silica::compiled."""
+    included = set()
+    for path, text in headers.items():
+        end = END_WITH_BODY.format(re.sub(r"\.hpp$", ".ipp", path))
+        rest = text.removesuffix(end) if path.endswith(".hpp") else text
+        if rest != text:
+            included.add(re.sub(r"\.hpp$", ".ipp", path))
+        for line in rest.splitlines():
+            include = INCLUDE.match(line)
+            target = own(include[1]) if include else None
+            if target is None or not target.endswith(".ipp"):
+                continue
+            if path.endswith(".ipp"):
+                included.add(target)
+            else:
+                yield path, f"includes {target}. Remedy: the header of its name does, as its last lines:\n{END_WITH_BODY.format(target)}"
+    for path in sorted(p for p in headers if p.endswith(".ipp")):
+        header = re.sub(r"\.ipp$", ".hpp", path)
+        if path not in included:
+            yield path, "is included by nothing: header-only programs would miss it."
+        if header in headers and f'#include "silica/{header}"\n' not in headers[path]:
+            yield path, f"does not include its header, silica/{header}."
+        if re.search(r"^\s*namespace\s*{", headers[path], re.MULTILINE):
+            yield path, "has a namespace without a name. Remedy: detail, since the bodies of a directory are compiled together."
 
 
 def check_device_lists(headers):
@@ -123,7 +153,7 @@ def check_device_lists(headers):
                     seen.add(target)
                     todo.append(target)
         for kernel in sorted(headers):
-            if kernel.startswith(folder) and kernel not in seen:
+            if kernel.startswith(folder) and kernel.endswith(".hpp") and kernel not in seen:
                 yield path, f"does not include {kernel}: the kernels of a device belong to its header."
 
 
@@ -132,6 +162,7 @@ def check(headers):
         for problem in check_header(path, headers[path]):
             yield path, problem
     yield from check_device_lists(headers)
+    yield from check_bodies(headers)
 
 
 def read(include_directory):
@@ -172,6 +203,21 @@ def self_test():
             '#include "silica/x.hpp"', '#include <vector>\n#include "silica/core/tensor.hpp"'), "come before"),
         ("op/a.hpp", good.replace("silica/core/tensor.hpp", "tensor.hpp"), "from silica/ on"),
         ("op/a.hpp", good.replace('#include "', '# include   "').replace("core/tensor", "model"), "not model"),
+        ("core/a.ipp", good, None),
+        ("core/a.ipp", good.replace("core/tensor", "op/gelu"), "not op"),
+        ("arch/vit.ipp", good.replace("core/tensor", "arch/bert"), "share through nn/"),
+    ]
+    end = END_WITH_BODY.format("core/a.ipp")
+    body = '#pragma once\n#include "silica/core/a.hpp"\n'
+    bodies = [  # (files, a word of the complaint); None: no complaint
+        ({"core/a.hpp": good + end, "core/a.ipp": body}, None),
+        ({"core/a.hpp": good + end, "core/a.ipp": body + '#include "silica/core/b.ipp"\n', "core/b.ipp": "#pragma once\n"}, None),
+        ({"core/a.hpp": good + "\n#include \"silica/core/a.ipp\"\n", "core/a.ipp": body}, "as its last lines"),
+        ({"core/a.hpp": good + end + "int after;\n", "core/a.ipp": body}, "as its last lines"),
+        ({"core/a.hpp": good + end, "core/a.ipp": body, "core/b.hpp": good + end}, "as its last lines"),
+        ({"core/a.hpp": good, "core/a.ipp": body}, "included by nothing"),
+        ({"core/a.hpp": good + end, "core/a.ipp": "#pragma once\n#include <vector>\n"}, "include its header"),
+        ({"core/a.hpp": good + end, "core/a.ipp": body + "namespace {\n}\n"}, "without a name"),
     ]
     failed = 0
     for path, text, word in cases:
@@ -182,6 +228,11 @@ def self_test():
         elif word and not any(word in p for p in problems):
             failed += 1
             print(f"self-test: {path}, expected {word!r}, got {problems}")
+    for files, word in bodies:
+        problems = [problem for _, problem in check_bodies(files)]
+        if bool(problems) != bool(word) or (word and word not in problems[0]):
+            failed += 1
+            print(f"self-test: bodies {files}, expected {word!r}, got {problems}")
     # Through the file system, with a kernel that its device forgets and one that it reaches through another.
     with tempfile.TemporaryDirectory() as folder:
         for path, text in {
@@ -197,7 +248,7 @@ def self_test():
         if problems != [("device/cpu.hpp", "does not include device/cpu/linear.hpp: the kernels of a device belong to its header.")]:
             failed += 1
             print(f"self-test: forgotten kernel, got {problems}")
-    print(f"self-test: {len(cases) + 1 - failed} of {len(cases) + 1} rules hold")
+    print(f"self-test: {len(cases) + len(bodies) + 1 - failed} of {len(cases) + len(bodies) + 1} rules hold")
     return 1 if failed else 0
 
 

@@ -56,7 +56,8 @@ void check(const std::string& name) {
     std::vector<std::int64_t> ids{5, 9, 11};
     for (int turn = 0; turn < 3; ++turn) {
         const generate::Prompt prompt{at::tensor(ids, at::kLong).view({1, -1})};
-        const generate::GenerationConfig config{.max_new_tokens = turn == 2 ? 4 : 8, .eos_token_id = {{}}};
+        const std::vector<std::int64_t> none;
+        const generate::GenerationConfig config{.max_new_tokens = turn == 2 ? 4 : 8, .eos_token_id = none};
         const auto out = complete(decoder, prompt, merged(config, own), {.held = &held});
         CHECK(out.sequences.equal(complete(fresh, prompt, merged(config, own)).sequences));
         // There is room for twice the first call; an encoder reads its text whole.

@@ -155,19 +155,29 @@ void check(const Reference& reference, const Outputs& out, c10::Device home) {
     });
 }
 
+/// Whether a case has the outputs of transformers in half precisions beside those in float32. The list of cases says it,
+/// so that a file that is missing, or has another name, is not passed over.
+enum class Halves { none, given };
+
 /// In a half precision: as far from float32 as transformers is in that precision, or closer; twice, since that is one
 /// sample of a few roundings.
 template <class P, class Outputs>
-void check_beside_transformers(const Reference& exact, const std::filesystem::path& file, const Outputs& out) {
-    if (!std::filesystem::exists(file)) return;
-    const Reference theirs(file);
-    exact.compare(out, [&](std::string_view field, const Tensor& got, const Tensor& want) {
-        if (!got.defined()) return;
-        CAPTURE(field);
-        const Tensor their = theirs.tensors.at("outputs." + std::string(field));
-        CHECK(their.scalar_type() == P::compute);
-        CHECK(relative_error(got, want) <= 2 * relative_error(their, want));
-    });
+void check_beside_transformers(const Reference& exact, const std::filesystem::path& directory, Halves halves,
+                               const Outputs& out) {
+    if constexpr (!std::is_same_v<P, precision::Fp32>) {
+        const auto file = directory / ("reference-" + std::string(P::name) + ".safetensors");
+        CAPTURE(file);
+        REQUIRE(std::filesystem::exists(file) == (halves == Halves::given));
+        if (halves == Halves::none) return;
+        const Reference theirs(file);
+        exact.compare(out, [&](std::string_view field, const Tensor& got, const Tensor& want) {
+            if (!got.defined()) return;
+            CAPTURE(field);
+            const Tensor their = theirs.tensors.at("outputs." + std::string(field));
+            CHECK(their.scalar_type() == P::compute);
+            CHECK(relative_error(got, want) <= 2 * relative_error(their, want));
+        });
+    }
 }
 
 }  // namespace silica::test

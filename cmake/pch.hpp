@@ -1,4 +1,4 @@
-// Precompiled for all tests that use LibTorch: other libraries only, nothing of ours, so that it is built once.
+// Precompiled for whatever uses LibTorch: other libraries only, nothing of ours, so that it is built once.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -33,5 +33,3 @@
 #include <range/v3/range/conversion.hpp>
 #include <range/v3/view/iota.hpp>
 #include <range/v3/view/transform.hpp>
-
-#include "support/catch.hpp"
