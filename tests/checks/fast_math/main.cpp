@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 #include "silica/device/cpu/flash_attention.hpp"
@@ -86,8 +87,10 @@ void test_softmax() {
                         .keys = tokens,
                         .d = d,
                         .dv = d,
-                        .causal = false,
                         .scale = 1,
+                        .offset = tokens,
+                        .window = std::numeric_limits<std::int64_t>::max(),
+                        .lengths = nullptr,
                         .mask = mask.data(),
                         .of_mask = {0, 0, tokens},
                         .y = y.data(),
