@@ -41,14 +41,16 @@ function(compiled_library target exported)
     add_library(silica::${exported} ALIAS ${target})
     set_target_properties(${target} PROPERTIES EXPORT_NAME ${exported} POSITION_INDEPENDENT_CODE ON)
     target_compile_definitions(${target} PUBLIC SILICA_COMPILED)
+    # Infinities and NaN are what they are, whatever the flags of the project.
+    target_compile_options(${target} PRIVATE -fno-fast-math -fno-finite-math-only)
     foreach(directory IN LISTS directories)
         string(MAKE_C_IDENTIFIER ${directory} name)
         set(unit ${CMAKE_CURRENT_BINARY_DIR}/compiled/${target}/${name}.cpp)
         file(CONFIGURE OUTPUT ${unit} CONTENT "${includes_of_${directory}}" @ONLY)
         target_sources(${target} PRIVATE ${unit})
         if(directory MATCHES "^silica/device/cpu(/|$)")
-            # Kernels are always optimised, and mean what they say whatever the flags of the project are.
-            set(flags -fno-fast-math -fno-semantic-interposition)
+            # Kernels are always optimised.
+            set(flags -fno-semantic-interposition)
             if(NOT SILICA_SANITIZE)
                 list(PREPEND flags -O3)
             endif()

@@ -1,6 +1,8 @@
 #pragma once
 /// What ran elsewhere than at home, and why: the report of steps 2 to 4 of dispatch (run.hpp).
 
+#include "silica/core/compiled.hpp"
+
 #include <atomic>
 #include <cstdint>
 #include <cstdio>
@@ -34,6 +36,10 @@ constexpr std::string_view describe(FallbackReason reason) {
     }
     return "";
 }
+
+// Scopes are seen by all objects of a process, whichever version of Silica each was built with: another layout of these
+// two, another name.
+inline namespace abi_1 {
 
 /// One line of the report: all calls of an op that took the same way for the same reason.
 struct Fallback {
@@ -74,7 +80,7 @@ private:
         lines_.push_back(event);
     }
 
-    static FallbackScope*& innermost() {
+    SILICA_API static FallbackScope*& innermost() {
         thread_local FallbackScope* scope = nullptr;
         return scope;
     }
@@ -83,8 +89,10 @@ private:
     std::vector<Fallback> lines_;
 };
 
+}  // namespace abi_1
+
 /// Whether fallbacks outside of any FallbackScope are announced on stderr, once per op. On until turned off.
-inline std::atomic<bool> announce_fallbacks{true};
+SILICA_API inline std::atomic<bool> announce_fallbacks{true};
 
 namespace detail {
 

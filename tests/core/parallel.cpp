@@ -12,7 +12,10 @@
 #include <omp.h>
 #endif
 
+#include <ATen/Parallel.h>
+
 #include "silica/core/parallel.hpp"
+#include "silica/core/thread_pool.hpp"
 #include "support/catch.hpp"
 
 using namespace silica;

@@ -3,6 +3,7 @@
 
 #include "silica/core/memory.hpp"
 #include "silica/device/concept.hpp"
+#include "silica/device/cpu/scratch.hpp"
 #include "silica/precision/bf16.hpp"
 #include "silica/precision/fp16.hpp"
 #include "silica/precision/fp32.hpp"
@@ -22,7 +23,8 @@ struct Cpu {
 
     static Availability available() { return {true}; }
     static void synchronize(c10::DeviceIndex = -1) {}
-    static void empty_cache() {}
+    /// Frees what kernels keep from call to call.
+    static void empty_cache() { cpu::release_scratch(); }
     /// Memory of this process: resident now and at its peak, of all that the machine has.
     static DeviceMemory memory(c10::DeviceIndex = -1) {
         const auto m = process_memory();

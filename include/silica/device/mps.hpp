@@ -1,6 +1,7 @@
 #pragma once
 /// Apple GPUs through LibTorch's Metal backend.
 
+#include "silica/core/compiled.hpp"
 #include "silica/device/cpu.hpp"
 #include "silica/device/mps/version.hpp"
 
@@ -45,8 +46,9 @@ struct Mps {
         return text.find("MPS backend out of memory") != std::string_view::npos ||
                text.find("Invalid buffer size") != std::string_view::npos;
     }
-    /// Two threads that encode at once crash the command queue (pytorch#197805), so calls take turns.
-    static std::unique_lock<std::recursive_mutex> lock() {
+    /// Two threads that encode at once crash the command queue (pytorch#197805), so calls take turns, whichever shared
+    /// object of the process they come from.
+    SILICA_API static std::unique_lock<std::recursive_mutex> lock() {
         static std::recursive_mutex mutex;
         return std::unique_lock(mutex);
     }

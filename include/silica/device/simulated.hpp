@@ -2,6 +2,8 @@
 /// Which devices of this program are simulated. Only a test build links a simulation (`tests/support/sim_mps/`); it
 /// sets the marker below before `main`, and every output that names the device must then name the simulation as well.
 
+#include "silica/core/compiled.hpp"
+
 #include <c10/core/DeviceType.h>
 
 #include <atomic>
@@ -9,7 +11,7 @@
 namespace silica::device {
 
 /// What simulates `mps` in this program, in words for people ("simulated MPS (tests only)"); null when nothing does.
-inline std::atomic<const char*> simulated_mps{nullptr};
+SILICA_API inline std::atomic<const char*> simulated_mps{nullptr};
 
 /// What simulates devices of `type` in this program; null when they are real or absent.
 [[nodiscard]] inline const char* simulated(c10::DeviceType type) noexcept {

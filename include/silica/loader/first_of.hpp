@@ -1,6 +1,7 @@
 #pragma once
 /// FirstOf: tries loaders in turn. Graceful degradation.
 
+#include "silica/core/compiled.hpp"
 #include "silica/core/error.hpp"
 #include "silica/loader/concept.hpp"
 
@@ -12,7 +13,7 @@
 namespace silica::loader {
 
 /// What the loaders before the one that worked said; read by Model for the account of the load.
-inline std::string& degradation_note() {
+SILICA_API inline std::string& degradation_note() {
     thread_local std::string note;
     return note;
 }

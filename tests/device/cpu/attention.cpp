@@ -4,6 +4,8 @@
 #include <optional>
 #include <vector>
 
+#include <ATen/Parallel.h>
+
 #include "silica/device/cpu/attend.hpp"
 #include "silica/device/cpu/flash_attention.hpp"
 #include "silica/device/cpu/isa/attend.hpp"

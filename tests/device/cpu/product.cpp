@@ -3,6 +3,8 @@
 #include <limits>
 #include <vector>
 
+#include <ATen/Parallel.h>
+
 #include "silica/device/cpu/isa/vector.hpp"
 #include "silica/device/cpu/multiply.hpp"
 #include "silica/device/cpu/panels.hpp"

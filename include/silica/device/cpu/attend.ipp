@@ -6,6 +6,8 @@
 #include "silica/device/cpu/isa/attend.hpp"
 #include "silica/device/cpu/scratch.hpp"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 
 namespace silica::device::cpu {
@@ -32,7 +34,8 @@ void attend_one(const Tensor& q, const Tensor& keys, const Tensor& values, std::
     }
     const std::int64_t length = (filled + parts - 1) / parts, stride = group * (dv + 2);
     T* const out = y.mutable_data_ptr<T>();
-    float* const partial = scratch<3>(static_cast<std::size_t>(heads * parts * stride));
+    const Scratch<3> sums(static_cast<std::size_t>(heads * parts * stride));
+    float* const partial = sums.data();
     const std::int64_t grain = values_for_a_thread * parts / (work + 1) + 1;
     parallel_for(0, heads * parts, grain, [&](std::int64_t first, std::int64_t last) {
         for (std::int64_t i = first; i < last; ++i) {

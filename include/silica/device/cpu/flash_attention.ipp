@@ -8,9 +8,12 @@
 #include "silica/device/cpu/isa/tile.hpp"
 #include "silica/device/cpu/scratch.hpp"
 
+#include <ATen/Parallel.h>
+
 #include <array>
 #include <atomic>
 #include <cstring>
+#include <optional>
 
 namespace silica::device::cpu {
 namespace detail {
@@ -56,7 +59,8 @@ private:
         }
     };
 
-    Room room(isa::Isa set, std::int64_t b) const {
+    /// For row `b` of the batch; takes its memory from `memory`.
+    Room room(isa::Isa set, std::int64_t b, std::optional<Scratch<4>>& memory) const {
         Room r{};
         r.set = set;
         r.tiling = isa::tiling<T>(set);
@@ -69,7 +73,7 @@ private:
                            for_q = block_queries * r.units, for_scores = block_queries * block_keys,
                            for_sums = block_queries * r.padded_v;
         const std::int64_t all = for_k + for_v + for_q + 2 * for_scores + for_sums + 2 * block_queries + 8 * 16;
-        float* next = scratch<4>(static_cast<std::size_t>(all));
+        float* next = memory.emplace(static_cast<std::size_t>(all)).data();
         const auto take = [&](std::int64_t n) {
             float* p = next;
             next += (n + 15) / 16 * 16;
@@ -83,7 +87,8 @@ private:
 
     /// One head of keys: every `slices`-th block of queries of each of its query heads.
     void head(isa::Isa set, std::int64_t b, std::int64_t h, std::int64_t slice, std::int64_t slices) const {
-        const Room r = room(set, b);
+        std::optional<Scratch<4>> memory;
+        const Room r = room(set, b, memory);
         const T* from_k = p_.k + b * p_.of_k.batch + h * p_.of_k.head;
         const T* from_v = p_.v + b * p_.of_v.batch + h * p_.of_v.head;
         for (std::int64_t j = 0; j < r.seen; j += r.width) {

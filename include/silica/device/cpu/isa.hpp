@@ -6,6 +6,7 @@
 #include <c10/util/BFloat16.h>
 
 #include <cstdint>
+#include <string_view>
 #include <type_traits>
 
 namespace silica::device::cpu::isa {
@@ -14,8 +15,11 @@ namespace silica::device::cpu::isa {
 /// arm64.
 enum class Isa : std::uint8_t { baseline, avx2, avx512, avx512_bf16 };
 
-/// The best that this processor and its operating system have. The environment variable SILICA_CPU_ISA (baseline, avx2,
-/// avx512 or avx512_bf16) sets a limit; it is read once.
+/// The instruction set that a name means: baseline, avx2, avx512 or avx512_bf16.
+Isa named(std::string_view name);
+
+/// The best that this processor and its operating system have. The environment variable SILICA_CPU_ISA, a name as
+/// above, sets a limit; it is read once.
 Isa best();
 
 /// How a product is cut on an instruction set.

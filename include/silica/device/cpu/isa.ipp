@@ -22,24 +22,23 @@ SILICA_INLINE Isa of_processor() {
     return Isa::baseline;
 }
 
-/// The instruction set that a value of SILICA_CPU_ISA names.
+}  // namespace detail
+
 SILICA_INLINE Isa named(std::string_view name) {
     if (name == "baseline") return Isa::baseline;
     if (name == "avx2") return Isa::avx2;
     if (name == "avx512") return Isa::avx512;
     if (name == "avx512_bf16") return Isa::avx512_bf16;
-    throw InputError("The environment variable SILICA_CPU_ISA is '" + std::string(name.substr(0, 40)) + "'.",
-                     "Set it to baseline, avx2, avx512 or avx512_bf16, or unset it.");
+    throw InputError("'" + std::string(name.substr(0, 40)) + "' is no instruction set of the CPU's kernels.",
+                     "Name baseline, avx2, avx512 or avx512_bf16 in SILICA_CPU_ISA, or unset it.");
 }
-
-}  // namespace detail
 
 SILICA_INLINE Isa best() {
     static const Isa found = [] {
         const Isa there = detail::of_processor();
         const char* const limit = std::getenv("SILICA_CPU_ISA");
         if (limit == nullptr || *limit == '\0') return there;
-        const Isa most = detail::named(limit);
+        const Isa most = named(limit);
         return most < there ? most : there;
     }();
     return found;

@@ -6,6 +6,8 @@
 #include "silica/device/cpu/multiply.hpp"
 #include "silica/device/cpu/scratch.hpp"
 
+#include <ATen/Parallel.h>
+
 #include <atomic>
 #include <cstring>
 
@@ -38,7 +40,8 @@ private:
     /// Rows [first, last) of y.
     void rows(std::int64_t first, std::int64_t last) const {
         const std::int64_t panels = (last - first + lanes_ - 1) / lanes_;
-        auto* x = scratch<0>(static_cast<std::size_t>(panels * lanes_ * units_));
+        const Scratch<0> packed(static_cast<std::size_t>(panels * lanes_ * units_));
+        float* const x = packed.data();
         pack(x, first, last, panels);
 
         // Columns are cut into several times as many parts as there are threads, and rows too when columns are few.
@@ -86,8 +89,10 @@ private:
     void part(const float* x, std::int64_t first, std::int64_t last, std::int64_t begin, std::int64_t end) const {
         const std::int64_t panels = (last - first + lanes_ - 1) / lanes_, most_columns = most_rows / parts_;
         Block block;
-        block.c = scratch<2>(static_cast<std::size_t>(panels * most_rows * lanes_));
-        if (!in_place_) block.wide = scratch<1>(static_cast<std::size_t>(most_rows * most_units));
+        const Scratch<1> wide(in_place_ ? 0 : static_cast<std::size_t>(most_rows * most_units));
+        const Scratch<2> sums(static_cast<std::size_t>(panels * most_rows * lanes_));
+        block.c = sums.data();
+        block.wide = wide.data();
         for (block.n = begin; block.n < end; block.n += most_columns) {
             block.columns = std::min(most_columns, end - block.n);
             block.padded = (block.columns + step - 1) / step * step;

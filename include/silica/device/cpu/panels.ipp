@@ -6,6 +6,8 @@
 #include "silica/device/cpu/panels.hpp"
 #include "silica/device/cpu/scratch.hpp"
 
+#include <ATen/Parallel.h>
+
 #include <atomic>
 
 namespace silica::device::cpu {
@@ -77,7 +79,8 @@ private:
     /// bit; after the last ones those of the panel `then`, or none.
     void part(std::int64_t panel, std::int64_t first, std::int64_t last, std::int64_t then) const {
         const std::int64_t parts = p_.gated ? 2 : 1, rows = last - first, column = panel * width_;
-        float* const c = scratch<2>(static_cast<std::size_t>(parts * most_rows * width_));
+        const Scratch<2> sums(static_cast<std::size_t>(parts * most_rows * width_));
+        float* const c = sums.data();
         for (std::int64_t u = 0; u < p_.k; u += most_units) {
             const std::int64_t units = std::min(most_units, p_.k - u);
             const bool end = u + units == p_.k;

@@ -1,6 +1,7 @@
 #pragma once
 /// Own CUDA kernels: source text that NVRTC compiles for the GPU at hand at its first use, once for the process.
 
+#include "silica/core/compiled.hpp"
 #include "silica/core/error.hpp"
 #include "silica/core/recording.hpp"
 #include "silica/core/tensor.hpp"
@@ -22,7 +23,7 @@ namespace silica::device::cuda {
 
 /// Whether Silica's own kernels may serve; set to false to have LibTorch's alone, for comparison. Becomes false where
 /// one cannot be made on this machine.
-inline std::atomic<bool> own_kernels{true};
+SILICA_API inline std::atomic<bool> own_kernels{true};
 
 /// Whether own kernels can run here; where not, ATen's serve.
 inline bool has_nvrtc() { return own_kernels.load(std::memory_order_relaxed) && Driver::get().usable; }

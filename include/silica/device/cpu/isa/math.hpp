@@ -17,17 +17,21 @@ template <int W>
     const I below = x < low;
     select<W>(y, x > high, high, x);
     select<W>(y, below, low, y);
-    // x = n ln 2 + r; the sum rounds n to a whole number and leaves it in the last bits
+    // x = n ln 2 + r; the sum rounds n to a whole number and leaves it in the last bits, from where it is taken: not by
+    // a difference, which -fassociative-math would cancel
     const F magic = y * 1.44269504F + 12582912.0F;
-    const F n = magic - 12582912.0F, r = (y - n * 0.693359375F) + n * 2.12194440e-4F;
+    typename Lanes<W>::U exponent, value, zero;  // unsigned: with NaN they overflow
+    bits(exponent, magic);
+    const typename Lanes<W>::U from_zero = exponent - 0x4b400000U;
+    I whole;
+    bits(whole, from_zero);
+    const F n = __builtin_convertvector(whole, F), r = (y - n * 0.693359375F) + n * 2.12194440e-4F;
     F p = r * 1.9875691500e-4F + 1.3981999507e-3F;
     p = p * r + 8.3334519073e-3F;
     p = p * r + 4.1665795894e-2F;
     p = p * r + 1.6666665459e-1F;
     p = p * r + 5.0000001201e-1F;
     p = (p * r) * r + r + 1.0F;
-    typename Lanes<W>::U exponent, value, zero;  // unsigned: with NaN they overflow
-    bits(exponent, magic);
     bits(value, p);
     bits(zero, below);
     value += exponent << 23;

@@ -13,8 +13,9 @@
 
 namespace silica::device::cpu::isa {
 
-/// The vectors of `W` lanes: floats `F`, signed and unsigned integers `I` and `U` of 32 bits, `H` of 16 bits; and the
-/// same at any address. (memcpy would do, but it is cut into pieces for the instruction set of the program.)
+/// The vectors of `W` lanes: floats `F`, signed and unsigned integers of 32 bits, `I` and `U`, and of 16 bits, `S` and
+/// `H`; and the same at any address. (memcpy would do, but it is cut into pieces for the instruction set of the
+/// program.)
 template <int W>
 struct Lanes;
 template <>
@@ -23,6 +24,7 @@ struct Lanes<4> {
     typedef std::int32_t I __attribute__((vector_size(16)));
     typedef std::uint32_t U __attribute__((vector_size(16)));
     typedef std::uint16_t H __attribute__((vector_size(8)));
+    typedef std::int16_t S __attribute__((vector_size(8)));
     typedef float FloatsAnywhere __attribute__((vector_size(16), aligned(1), may_alias));
     typedef std::uint32_t UAnywhere __attribute__((vector_size(16), aligned(1), may_alias));
     typedef std::uint16_t HAnywhere __attribute__((vector_size(8), aligned(1), may_alias));
@@ -33,6 +35,7 @@ struct Lanes<8> {
     typedef std::int32_t I __attribute__((vector_size(32)));
     typedef std::uint32_t U __attribute__((vector_size(32)));
     typedef std::uint16_t H __attribute__((vector_size(16)));
+    typedef std::int16_t S __attribute__((vector_size(16)));
     typedef float FloatsAnywhere __attribute__((vector_size(32), aligned(1), may_alias));
     typedef std::uint32_t UAnywhere __attribute__((vector_size(32), aligned(1), may_alias));
     typedef std::uint16_t HAnywhere __attribute__((vector_size(16), aligned(1), may_alias));
@@ -43,6 +46,7 @@ struct Lanes<16> {
     typedef std::int32_t I __attribute__((vector_size(64)));
     typedef std::uint32_t U __attribute__((vector_size(64)));
     typedef std::uint16_t H __attribute__((vector_size(32)));
+    typedef std::int16_t S __attribute__((vector_size(32)));
     typedef float FloatsAnywhere __attribute__((vector_size(64), aligned(1), may_alias));
     typedef std::uint32_t UAnywhere __attribute__((vector_size(64), aligned(1), may_alias));
     typedef std::uint16_t HAnywhere __attribute__((vector_size(32), aligned(1), may_alias));
@@ -64,6 +68,17 @@ template <int W>
     v = s - Floats<W>{};
 }
 
+/// mask ? a : b, lane by lane.
+template <int W>
+[[gnu::always_inline]] inline void select(Floats<W>& v, const typename Lanes<W>::I& mask, const Floats<W>& a,
+                                          const Floats<W>& b) {
+    typename Lanes<W>::I x, y;
+    bits(x, a);
+    bits(y, b);
+    x = (x & mask) | (y & ~mask);
+    bits(v, x);
+}
+
 /// W values at p, of any alignment, as floats.
 template <int W, class T>
 [[gnu::always_inline]] inline void load(Floats<W>& v, const T* p) {
@@ -72,24 +87,28 @@ template <int W, class T>
         v = (Floats<W>)*reinterpret_cast<const typename L::FloatsAnywhere*>(p);
     } else {
         const auto h = (typename L::H) * reinterpret_cast<const typename L::HAnywhere*>(p);
-        typename L::U u = __builtin_convertvector(h, typename L::U);
         if constexpr (std::is_same_v<T, c10::BFloat16>) {
-            u <<= 16;
+            const typename L::U u = __builtin_convertvector(h, typename L::U) << 16;
             bits(v, u);
         } else {
             static_assert(std::is_same_v<T, c10::Half>);
-            // The exponent is moved by a product, which is right for denormals too; infinity and NaN are set apart.
-            typename L::U magnitude = (u & 0x7fffU) << 13;
-            Floats<W> m;
-            bits(m, magnitude);
-            m *= 0x1p112F;
-            bits(magnitude, m);
-            const typename L::I special = (u & 0x7c00U) == 0x7c00U;
+            const auto wide = __builtin_convertvector((typename L::S)h, typename L::I);
+            typename L::U u;
+            bits(u, wide);
+            u <<= 13;  // the sign has its place, and so has the rest
+            // Normal numbers need another exponent. Others are what is left of 2^-14 (1 + mantissa), which is less than
+            // the former just for them: no float on the way is denormal, so that they survive where those are flushed.
+            const typename L::U magnitude = u & 0x0fffe000U, normal = magnitude + (112U << 23);
+            typename L::U least = magnitude + (113U << 23);
+            bits(v, least);
+            v -= 0x1p-14F;
+            bits(least, v);
+            least = least < normal ? least : normal;
+            const typename L::I special = magnitude >= 0x0f800000U;
             typename L::U mask;
             bits(mask, special);
-            magnitude |= mask & 0x7f800000U;
-            magnitude |= (u & 0x8000U) << 16;
-            bits(v, magnitude);
+            u = (u & 0x80000000U) | least | (mask & 0x7f800000U);
+            bits(v, u);
         }
     }
 }
@@ -157,17 +176,6 @@ template <int W, class T>
     store<W>(reinterpret_cast<T*>(block), v);
     for (std::int64_t i = 0; i < n * static_cast<std::int64_t>(sizeof(T)); ++i)
         reinterpret_cast<unsigned char*>(p)[i] = block[i];
-}
-
-/// mask ? a : b, lane by lane.
-template <int W>
-[[gnu::always_inline]] inline void select(Floats<W>& v, const typename Lanes<W>::I& mask, const Floats<W>& a,
-                                          const Floats<W>& b) {
-    typename Lanes<W>::I x, y;
-    bits(x, a);
-    bits(y, b);
-    x = (x & mask) | (y & ~mask);
-    bits(v, x);
 }
 
 /// m = the largest lane, unless m is larger.
