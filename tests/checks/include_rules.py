@@ -33,7 +33,7 @@ EVERYTHING = {"silica", "input"}  # silica.hpp and input.hpp list the others
 
 HEAVY = {"torch/torch.h", "torch/nn.h", "torch/all.h", "ATen/ATen.h", "boost/hana.hpp", "range/v3/all.hpp"}
 NETWORKS = {"arch", "nn"}  # they see LibTorch through core/tensor.hpp, so that ops that a device may lack are routed
-MAX_LINES = 250
+MAX_LINES = {".hpp": 250, ".ipp": 300}
 
 INCLUDE = re.compile(r'\s*#\s*include\s*[<"]([^>"]+)[>"]')
 END_WITH_BODY = '#ifndef SILICA_COMPILED\n#include "silica/{}"\n#endif\n'  # the last lines of a header that has one
@@ -71,8 +71,9 @@ def check_header(path, text):
         return
     if not lines or lines[0].strip() != "#pragma once":
         yield "does not begin with #pragma once."
-    if len(lines) > MAX_LINES:
-        yield f"has {len(lines)} lines, more than {MAX_LINES}. Remedy: one idea per header, so make it two."
+    most = MAX_LINES[Path(path).suffix]
+    if len(lines) > most:
+        yield f"has {len(lines)} lines, more than {most}. Remedy: one idea per header, so make it two."
 
     allowed = None if listing else allowed_from(part)
     others_seen, in_first_block, in_comment = False, True, False
@@ -137,6 +138,31 @@ def check_bodies(headers):
             yield path, "has a namespace without a name. Remedy: detail, since the bodies of a directory are compiled together."
 
 
+def check_circles(headers):
+    """In header-only programs a body follows its header at once. What it includes must be whole by then, so it may not be what
+    the header was included from: a header that leads to the body's own."""
+    edges = {path: [t for line in text.splitlines() if (i := INCLUDE.match(line)) and (t := own(i[1])) in headers]
+             for path, text in headers.items()}
+    for body in sorted(p for p in headers if p.endswith(".ipp")):
+        header = re.sub(r"\.ipp$", ".hpp", body)
+        if header not in headers:
+            continue
+        had = reached(header, {path: [] if path.endswith(".ipp") else others for path, others in edges.items()})
+        for target in edges[body]:
+            if target not in had and target != header and header in reached(target, edges):
+                yield body, f"includes {target}, which leads to {header}: where {target} comes first, the body comes too early."
+
+
+def reached(path, edges):
+    seen, todo = {path}, [path]
+    while todo:
+        for other in edges[todo.pop()]:
+            if other not in seen:
+                seen.add(other)
+                todo.append(other)
+    return seen
+
+
 def check_device_lists(headers):
     """device/<name>.hpp includes all of device/<name>/: a kernel that nobody sees would silently not be there."""
     for path, text in headers.items():
@@ -163,6 +189,7 @@ def check(headers):
             yield path, problem
     yield from check_device_lists(headers)
     yield from check_bodies(headers)
+    yield from check_circles(headers)
 
 
 def read(include_directory):
@@ -199,6 +226,8 @@ def self_test():
         ("arch/a.hpp", good.replace("<vector>", "  <c10/core/Device.h>"), "core/tensor.hpp only"),
         ("op/a.hpp", "\n" + good, "#pragma once"),
         ("op/a.hpp", good + "\n" * 250, "lines"),
+        ("op/a.ipp", good + "\n" * 250, None),
+        ("op/a.ipp", good + "\n" * 300, "lines"),
         ("op/a.hpp", good.replace("core/tensor.hpp\"\n\n#include <vector>", "x.hpp\"").replace(
             '#include "silica/x.hpp"', '#include <vector>\n#include "silica/core/tensor.hpp"'), "come before"),
         ("op/a.hpp", good.replace("silica/core/tensor.hpp", "tensor.hpp"), "from silica/ on"),
@@ -233,6 +262,12 @@ def self_test():
         if bool(problems) != bool(word) or (word and word not in problems[0]):
             failed += 1
             print(f"self-test: bodies {files}, expected {word!r}, got {problems}")
+    # core/user.hpp includes core/a.hpp, whose body needs core/user.hpp.
+    circle = {"core/a.hpp": good + end, "core/a.ipp": body + '#include "silica/core/user.hpp"\n',
+              "core/user.hpp": '#pragma once\n#include "silica/core/a.hpp"\n'}
+    if [path for path, _ in check_circles(circle)] != ["core/a.ipp"] or list(check_circles({**circle, "core/a.ipp": body})):
+        failed += 1
+        print(f"self-test: a circle, got {list(check_circles(circle))}")
     # Through the file system, with a kernel that its device forgets and one that it reaches through another.
     with tempfile.TemporaryDirectory() as folder:
         for path, text in {
@@ -248,7 +283,7 @@ def self_test():
         if problems != [("device/cpu.hpp", "does not include device/cpu/linear.hpp: the kernels of a device belong to its header.")]:
             failed += 1
             print(f"self-test: forgotten kernel, got {problems}")
-    print(f"self-test: {len(cases) + len(bodies) + 1 - failed} of {len(cases) + len(bodies) + 1} rules hold")
+    print(f"self-test: {len(cases) + len(bodies) + 2 - failed} of {len(cases) + len(bodies) + 2} rules hold")
     return 1 if failed else 0
 
 

@@ -18,7 +18,7 @@ def main():
     words, _ = syntax_only(commands_file, reference)
     flags = [f"-I{Path(source).parents[3] / 'single_include'}", "-w"]
     for i, word in enumerate(words):
-        if word.startswith(("-D", "-I", "-std=")):
+        if word.startswith(("-D", "-I", "-std=")) and word != "-DSILICA_COMPILED":  # single headers define everything
             flags.append(word)
         elif word == "-isystem":
             flags += [word, words[i + 1]]
