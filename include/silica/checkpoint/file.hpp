@@ -68,6 +68,17 @@ private:
     std::size_t size_ = 0;
 };
 
+/// Whether a directory lists `path`, be it as a link to what is gone: opening it then says so, where leaving it out
+/// would be another checkpoint.
+[[nodiscard]] inline bool is_listed(const std::filesystem::path& path) noexcept {
+    std::error_code ignored;
+    return std::filesystem::exists(std::filesystem::symlink_status(path, ignored));
+}
+
+/// Throws a CheckpointError where a file of text in `directory` (configuration, vocabulary, template) is a link to what
+/// is gone.
+void refuse_dangling_links(const std::filesystem::path& directory);
+
 /// A regular file open for reading. Reads are positional, so several threads may share one.
 class File {
 public:
@@ -147,12 +158,19 @@ private:
 
     [[noreturn]] static void fail_to_open(const std::filesystem::path& path, int error) {
         std::string remedy = "Check the path, and that you may read the file.";
+        std::string problem = "Opening " + path.string() + " failed: " + std::generic_category().message(error) + ".";
         if (error == EMFILE || error == ENFILE) remedy = "Allow more open files: ulimit -n 4096.";
-        if (error == ENOENT)
+        if (error == ENOENT) {
+            std::error_code no_link;
+            const auto target = std::filesystem::read_symlink(path, no_link);
+            if (!no_link) {
+                problem = path.string() + " is a link, and what it points to is gone: " + target.string() + ".";
+                remedy = "Put that file back, or copy the checkpoint with its links followed (cp -rL).";
+            }
             if (const auto origin = origin_of(path))
-                remedy = "Run `" + download_line(origin->repo, origin->revision, path.filename().string()) + "`.";
-        throw CheckpointError("Opening " + path.string() + " failed: " + std::generic_category().message(error) + ".",
-                              remedy);
+                remedy = "Run `" + download_line(origin->repo, origin->revision, origin->file) + "`.";
+        }
+        throw CheckpointError(std::move(problem), std::move(remedy));
     }
 
     [[noreturn]] void fail_short(std::uint64_t offset, std::uint64_t nbytes, std::uint64_t end) const {
@@ -165,5 +183,15 @@ private:
     int fd_;
     std::uint64_t size_ = 0;
 };
+
+inline void refuse_dangling_links(const std::filesystem::path& directory) {
+    std::error_code error;
+    for (std::filesystem::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
+        std::error_code ignored;
+        const auto extension = at->path().extension();
+        if (extension != ".json" && extension != ".txt" && extension != ".model" && extension != ".jinja") continue;
+        if (at->is_symlink(ignored) && !at->exists(ignored)) static_cast<void>(File::open(at->path()));
+    }
+}
 
 }  // namespace silica::checkpoint

@@ -3,7 +3,7 @@
 ///
 /// The cache is laid out as in https://huggingface.co/docs/hub/local-cache, and found by the rule of huggingface_hub:
 /// $HF_HUB_CACHE, else $HUGGINGFACE_HUB_CACHE, else hub/ in $HF_HOME, else in $XDG_CACHE_HOME/huggingface, else in
-/// ~/.cache/huggingface.
+/// ~/.cache/huggingface. "~" and "$NAME" in them are expanded.
 
 #include "silica/checkpoint/file.hpp"
 #include "silica/checkpoint/locate.hpp"
@@ -49,6 +49,35 @@ namespace detail {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
+/// `text` with "$NAME" and "${NAME}" replaced by variables of the environment; those that are not set stay.
+[[nodiscard]] inline std::string expand_variables(std::string_view text) {
+    std::string out;
+    for (std::size_t at = 0; at < text.size();) {
+        std::size_t begin = at + 1, end = begin, next = begin;
+        if (text[at] == '$' && begin < text.size() && text[begin] == '{') {
+            end = std::min(text.find('}', ++begin), text.size());
+            next = end + 1;
+        } else if (text[at] == '$') {
+            while (end < text.size() && word(text[end])) ++end;
+            next = end;
+        }
+        const char* value = nullptr;
+        if (end > begin && next <= text.size())
+            value = std::getenv(std::string(text.substr(begin, end - begin)).c_str());  // NOLINT(concurrency-mt-unsafe)
+        if (value != nullptr)
+            out += value;
+        else
+            out += text.substr(at, std::min(next, text.size()) - at);
+        at = next;
+    }
+    return out;
+}
+
+/// A path as a variable of huggingface_hub holds it.
+[[nodiscard]] inline std::filesystem::path expanded(std::string_view path) {
+    return expand_variables(expand_home(path).string());
+}
+
 /// One half of a repository name, by the rules of huggingface_hub.
 [[nodiscard]] inline bool repo_part(std::string_view part) {
     return !part.empty() && part.size() <= 96 && word(part.front()) && word(part.back()) &&
@@ -85,10 +114,9 @@ namespace detail {
 /// The directory of the hub cache, whether it exists or not.
 [[nodiscard]] inline std::filesystem::path hub_cache() {
     for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"})
-        if (const auto value = detail::environment(name)) return detail::expand_home(*value);
-    if (const auto home = detail::environment("HF_HOME")) return detail::expand_home(*home) / "hub";
-    if (const auto xdg = detail::environment("XDG_CACHE_HOME"))
-        return std::filesystem::path(*xdg) / "huggingface" / "hub";
+        if (const auto value = detail::environment(name)) return detail::expanded(*value);
+    if (const auto home = detail::environment("HF_HOME")) return detail::expanded(*home) / "hub";
+    if (const auto xdg = detail::environment("XDG_CACHE_HOME")) return detail::expanded(*xdg) / "huggingface" / "hub";
     return detail::expand_home("~/.cache/huggingface/hub");
 }
 
@@ -149,20 +177,24 @@ enum class Need {
 [[nodiscard]] inline std::filesystem::path resolve(std::string_view dir_or_repo, Need need = Need::model) {
     const auto path = detail::expand_home(dir_or_repo);
     std::error_code error;
-    if (!dir_or_repo.empty() && std::filesystem::exists(path, error)) return path;
+    if (!dir_or_repo.empty() && std::filesystem::exists(path, error)) {
+        refuse_dangling_links(path);
+        if (need == Need::model) refuse_adapter(path);
+        return path;
+    }
     const auto name = repo_name(dir_or_repo);
     if (!name)
         throw CheckpointError(
             "There is no directory " + quote(dir_or_repo) + ", and it is not the name of a repository of the hub.",
             "Name an existing directory, or a repository as org/name or org/name@revision.");
     const auto snapshot = hub_snapshot(*name);
+    refuse_dangling_links(snapshot);
     if (need == Need::directory) return snapshot;
-    const auto lacks = [&](const std::string& what, const std::string& files) {
+    refuse_adapter(snapshot);
+    if (!is_listed(snapshot / "config.json"))
         throw CheckpointError(
-            "The hub cache has only a part of " + name->repo + ": " + snapshot.string() + " has no " + what + ".",
-            "Run `" + download_line(name->repo, name->revision, files) + "`.");
-    };
-    if (!std::filesystem::exists(snapshot / "config.json", error)) lacks("config.json", "config.json");
+            "The hub cache has only a part of " + name->repo + ": " + snapshot.string() + " has no config.json.",
+            "Run `" + download_line(name->repo, name->revision, "config.json") + "`.");
     static_cast<void>(locate_weights(snapshot));
     return snapshot;
 }

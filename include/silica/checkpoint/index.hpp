@@ -2,6 +2,7 @@
 /// The index of a checkpoint in several files: `model.safetensors.index.json`, `pytorch_model.bin.index.json`.
 
 #include "silica/checkpoint/file.hpp"
+#include "silica/checkpoint/impostor.hpp"
 #include "silica/checkpoint/origin.hpp"
 #include "silica/core/error.hpp"
 #include "silica/core/json_reader.hpp"
@@ -11,7 +12,6 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -43,6 +43,7 @@ namespace detail {
     if (file->size() > largest)
         throw CheckpointError(path.string() + " is " + bytes(file->size()) + " long; an index has at most 100000000.",
                               fetch_again(path));
+    refuse_impostor(*file);
     const std::string text = file->read_text(0, file->size());
     JsonReader json(text, path.string(), fetch_again(path));
     Index index;
@@ -73,9 +74,8 @@ namespace detail {
 [[nodiscard]] inline std::vector<std::string> missing_shards(const Index& index,
                                                              const std::filesystem::path& directory) {
     std::vector<std::string> missing;
-    std::error_code ignored;
     for (const auto& shard : index.shards)
-        if (!std::filesystem::exists(directory / shard, ignored)) missing.push_back(shard);
+        if (!is_listed(directory / shard)) missing.push_back(shard);
     return missing;
 }
 

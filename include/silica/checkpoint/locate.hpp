@@ -1,6 +1,7 @@
 #pragma once
 /// Which file of a directory holds the weights.
 
+#include "silica/checkpoint/file.hpp"
 #include "silica/checkpoint/origin.hpp"
 #include "silica/checkpoint/text.hpp"
 #include "silica/core/error.hpp"
@@ -8,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -37,13 +39,20 @@ namespace detail {
 
 [[nodiscard]] inline bool has_any(const std::filesystem::path& directory,
                                   std::initializer_list<std::string_view> names) {
-    std::error_code ignored;
-    return std::any_of(names.begin(), names.end(),
-                       [&](auto name) { return std::filesystem::exists(directory / std::string(name), ignored); });
+    return std::any_of(names.begin(), names.end(), [&](auto name) { return is_listed(directory / name); });
+}
+
+/// Whether huggingface_hub has noted that the repository of a snapshot has no such file.
+[[nodiscard]] inline bool noted_absent(const std::filesystem::path& snapshot, std::string_view name) {
+    return is_listed(snapshot.parent_path().parent_path() / ".no_exist" / snapshot.filename() / name);
 }
 
 [[nodiscard]] inline std::string remedy_without_weights(const std::filesystem::path& directory) {
     const auto origin = origin_of(directory);
+    if (is_listed(directory / "adapter_config.json")) {
+        return "adapter_config.json makes it a PEFT adapter, not a model: merge it into its base model "
+               "(model.merge_and_unload().save_pretrained(...)) and open that.";
+    }
     if (has_any(directory, {"tf_model.h5", "flax_model.msgpack", "model.onnx", "rust_model.ot", "model.gguf"})) {
         return "These are weights of another framework: get model.safetensors of the same model" +
                (origin ? ", `" + download_line(origin->repo, {}, "model.safetensors") +
@@ -52,6 +61,10 @@ namespace detail {
                ", or convert them with transformers: AutoModel.from_pretrained(..., from_tf or from_flax=True)."
                "save_pretrained(...).";
     }
+    if (origin && noted_absent(directory, "model.safetensors") &&
+        noted_absent(directory, "model.safetensors.index.json"))
+        return "Run `" + download_line(origin->repo, origin->revision, "--include \"*.bin*\"") +
+               "`: the repository has no safetensors.";
     if (origin)
         return "Run `" + download_line(origin->repo, origin->revision, "--include \"*.safetensors*\"") +
                "` (\"*.bin*\" where the repository has no safetensors).";
@@ -60,12 +73,26 @@ namespace detail {
 
 }  // namespace detail
 
+/// Throws a CheckpointError where `directory` holds a PEFT adapter: weights that change those of a base model, beside it
+/// or elsewhere.
+inline void refuse_adapter(const std::filesystem::path& directory) {
+    if (!is_listed(directory / "adapter_config.json")) return;
+    throw CheckpointError(
+        directory.string() + " holds a PEFT adapter (adapter_config.json), which changes the weights of its base model.",
+        "Merge it (model.merge_and_unload().save_pretrained(...)) and open the result, or remove adapter_config.json to "
+        "open base weights that lie beside it as they are.");
+}
+
 /// The file to open in `directory`: the first of `weight_files` that is there. CheckpointError that lists what is there
-/// when none is.
+/// when none is, and for a link to what is gone.
 [[nodiscard]] inline std::filesystem::path locate_weights(const std::filesystem::path& directory) {
-    std::error_code error;
-    for (const auto name : weight_files)
-        if (const auto path = directory / std::string(name); std::filesystem::exists(path, error)) return path;
+    std::error_code ignored;
+    for (const auto name : weight_files) {
+        auto path = directory / name;
+        if (!is_listed(path)) continue;
+        if (!std::filesystem::exists(path, ignored)) static_cast<void>(File::open(path));  // says what it points to
+        return path;
+    }
     throw CheckpointError("The directory " + directory.string() +
                               " holds no weights (model.safetensors, "
                               "pytorch_model.bin or an index of either). It has " +

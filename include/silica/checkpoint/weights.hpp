@@ -2,12 +2,15 @@
 /// Weights: a place in a checkpoint. `w / "encoder" / "layer" / 3` is a place below it.
 
 #include "silica/checkpoint/account.hpp"
+#include "silica/checkpoint/companions.hpp"
 #include "silica/checkpoint/names.hpp"
 #include "silica/checkpoint/nearest.hpp"
 #include "silica/checkpoint/source.hpp"
 #include "silica/checkpoint/text.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <iterator>
 #include <memory>
 #include <set>
 #include <string>
@@ -72,7 +75,8 @@ public:
         return a != names.end() && b != names.end() && a->second->same_storage(*b->second);
     }
 
-    /// What was taken so far, and what was left.
+    /// What was taken so far, and what was left. CheckpointError where something that was left belongs to something
+    /// that was taken, which means nothing without it: the scale of quantised weights, an adapter.
     [[nodiscard]] LoadingAccount account() const {
         LoadingAccount account;
         account.tensors = tree_->taken.size();
@@ -81,6 +85,7 @@ public:
         for (const auto& [name, entry] : tree_->canonical.names) {
             if (tree_->taken.contains(name)) continue;
             const bool repeats = std::ranges::find(tree_->canonical.tied, name) != tree_->canonical.tied.end();
+            if (!repeats) refuse_companion(name, entry->name);
             (repeats ? account.ignored : account.unexpected).push_back(entry->name);
         }
         for (const auto* entry : tree_->canonical.ignored) account.ignored.push_back(entry->name);
@@ -111,10 +116,11 @@ private:
                                       checkpoint::tuple_text(shape) + ".",
                                   "config.json and the weights belong to different models: download both again.");
         }
-        if (!c10::isFloatingType(entry.dtype)) {
+        constexpr at::ScalarType known[] = {at::kFloat, at::kHalf, at::kBFloat16, at::kDouble};
+        if (std::ranges::find(known, entry.dtype) == std::end(known)) {
             throw CheckpointError(tree_->source.where() + ": " + checkpoint::quote(entry.name) + " is of type " +
                                       entry.dtype_name + ", which is no type of weights here.",
-                                  "use a checkpoint in float32, float16 or bfloat16.");
+                                  unquantised);
         }
         return entry;
     }
@@ -129,14 +135,43 @@ private:
         }
         const auto& names = tree_->canonical.names;
         if (const auto found = names.find(whole); found != names.end()) return *found->second;
+        const std::string missing = tree_->source.where() + " has no tensor " + checkpoint::quote(whole) +
+                                    " of shape " + checkpoint::tuple_text(shape);
+        const auto module = whole.substr(0, whole.rfind('.') + 1);
+        for (auto at = names.lower_bound(module); at != names.end() && at->first.starts_with(module); ++at)
+            if (checkpoint::is_companion(std::string_view(at->first).substr(module.size())))
+                throw CheckpointError(missing + ", but " + checkpoint::quote(at->second->name) + ".", unquantised);
         std::vector<std::string_view> known;
         for (const auto& [name, entry] : names) known.push_back(name);
         const auto near = checkpoint::nearest(whole, known);
-        throw CheckpointError(tree_->source.where() + " has no tensor " + checkpoint::quote(whole) + " of shape " +
-                                  checkpoint::tuple_text(shape) +
-                                  (near.empty() ? "." : "; the nearest is " + checkpoint::quote(near) + "."),
+        throw CheckpointError(missing + (near.empty() ? "." : "; the nearest is " + checkpoint::quote(near) + "."),
                               "use the architecture that config.json names, or download the weights again.");
     }
+
+    /// Throws where the tensor `name`, which nobody took, is of no use but with one that was taken: its name extends
+    /// that one's ("q.weight_scale", "q.weight.absmax"), it is a companion beside it ("q.scales"), or an adapter.
+    void refuse_companion(const std::string& name, const std::string& spelled) const {
+        for (auto end = name.find_last_of("._"); end != std::string::npos; end = name.find_last_of("._", end - 1)) {
+            if (end == 0) return;
+            auto of = tree_->taken.find(std::string_view(name).substr(0, end));
+            const auto rest = std::string_view(name).substr(end + 1);
+            if (of == tree_->taken.end() && name[end] == '.' && checkpoint::is_companion(rest)) {
+                const auto module = std::string_view(name).substr(0, end + 1);
+                of = tree_->taken.lower_bound(module);
+                while (of != tree_->taken.end() && of->starts_with(module) && of->rfind('.') != end) ++of;
+                if (of != tree_->taken.end() && !of->starts_with(module)) of = tree_->taken.end();
+            }
+            if (of == tree_->taken.end() && !rest.starts_with("lora_")) continue;
+            throw CheckpointError(tree_->source.where() + ": " + checkpoint::quote(spelled) + " belongs to " +
+                                      (of == tree_->taken.end() ? "an adapter" : checkpoint::quote(*of)) +
+                                      ", changes what the weights mean, and is not read.",
+                                  unquantised);
+        }
+    }
+
+    static constexpr const char* unquantised =
+        "use a checkpoint in float32, float16 or bfloat16, without adapters: dequantise or merge this one and save it "
+        "again.";
 
     std::shared_ptr<Tree> tree_;
     std::string path_;

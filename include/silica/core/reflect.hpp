@@ -12,6 +12,7 @@
 #include <boost/hana/second.hpp>
 
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -36,24 +37,53 @@ void for_each_member(T&& object, F&& f) {
     });
 }
 
+/// No integer of a configuration is larger than this, or smaller than its negative: sizes, ids, lengths.
+inline constexpr std::int64_t largest_config_integer = 2'147'483'647;
+/// No network has more layers than this: they are counted before the first weight is missed.
+inline constexpr std::int64_t most_layers = 100'000;
+
+namespace detail {
+
+[[noreturn]] inline void fail_wanted(const std::string& path, const Json& json, std::string_view what) {
+    std::string problem = path;
+    problem.append(" is ").append(json.brief()).append(", ").append(what).append(" is wanted.");
+    throw ConfigError(std::move(problem), "correct the key, or download the file again.");
+}
+
+/// The most that the integer at `path` ("config.json: num_hidden_layers") may be.
+[[nodiscard]] inline std::int64_t config_bound(std::string_view path) {
+    const auto key = path.substr(path.find_last_of(". ") + 1);
+    return key.ends_with("layers") && !key.starts_with("max_") ? most_layers : largest_config_integer;
+}
+
+/// The integer in `json`, within its bounds.
+[[nodiscard]] inline std::int64_t config_integer(const Json& json, const std::string& path) {
+    const auto most = config_bound(path);
+    const double size = json.is_number() ? json.number() : 0;
+    if (size > static_cast<double>(most)) fail_wanted(path, json, "at most " + std::to_string(most));
+    if (size < static_cast<double>(-largest_config_integer))
+        fail_wanted(path, json, "at least " + std::to_string(-largest_config_integer));
+    if (!json.is_integer()) fail_wanted(path, json, "an integer");
+    return json.integer();
+}
+
+}  // namespace detail
+
 /// Reads `json` into `value`: booleans, integers, numbers, strings, enums by name (`enum_names`), optionals (null is
 /// absent), vectors (a single value is a list of one), maps, nested structs. A key that is missing keeps its default;
-/// `T::aliases()` lists other spellings of keys. `path` is "config.json: key" so far.
+/// `T::aliases()` lists other spellings of keys. `path` is "config.json: key" so far. Integers have bounds
+/// (`largest_config_integer`; `most_layers` where the key ends with "layers"); numbers may be infinite or NaN.
 /// Throws ConfigError with the file, the key, what was found and what is wanted.
 template <class T>
 void read_json(T& value, const Json& json, const std::string& path) {
-    const auto wants = [&](std::string_view what) {
-        throw ConfigError(path + " is " + json.brief() + ", " + std::string(what) + " is wanted.",
-                          "correct the key, or download the file again.");
-    };
+    const auto wants = [&](std::string_view what) { detail::fail_wanted(path, json, what); };
     if constexpr (std::is_same_v<T, Json>) {
         value = json;
     } else if constexpr (std::is_same_v<T, bool>) {
         if (!json.is_bool()) wants("true or false");
         value = json.boolean();
     } else if constexpr (std::is_same_v<T, std::int64_t>) {
-        if (!json.is_integer()) wants("an integer");
-        value = json.integer();
+        value = detail::config_integer(json, path);
     } else if constexpr (std::is_same_v<T, double>) {
         if (!json.is_number()) wants("a number");
         value = json.number();
@@ -100,6 +130,30 @@ void read_json(T& value, const Json& json, const std::string& path) {
         value.clear();
         if (!json.is_array()) return read_json(value.emplace_back(), json, path);
         for (const auto& item : json.array()) read_json(value.emplace_back(), item, path);
+    }
+}
+
+/// Throws ConfigError where a number among `value`'s members is infinite or NaN; `path` is "config.json:".
+template <class T>
+void require_finite(const T& value, const std::string& path) {
+    if constexpr (std::is_same_v<T, double>) {
+        if (!std::isfinite(value)) detail::fail_wanted(path, Json(value), "a finite number");
+    } else if constexpr (Reflected<T>) {
+        const std::string inside = path + (path.ends_with(':') ? " " : ".");
+        for_each_member(value, [&](std::string_view name, const auto& member) {
+            require_finite(member, inside + std::string(name));
+        });
+    } else if constexpr (requires {
+                             typename T::value_type;
+                             value.has_value();
+                         }) {
+        if (value) require_finite(*value, path);
+    } else if constexpr (requires { typename T::mapped_type; }) {
+        for (const auto& [key, item] : value) require_finite(item, path + "." + key);
+    } else if constexpr (requires { typename T::allocator_type; } && !std::is_same_v<T, std::string>) {
+        for (const auto& item : value) {
+            if constexpr (!std::is_same_v<std::remove_cvref_t<decltype(item)>, bool>) require_finite(item, path);
+        }
     }
 }
 
