@@ -30,6 +30,34 @@ namespace silica::checkpoint {
     return std::min(row.back(), limit + 1);
 }
 
+namespace detail {
+
+/// Letters and digits, small.
+[[nodiscard]] inline std::string letters_of(std::string_view name) {
+    std::string out;
+    for (const char c : name.substr(0, 256)) {
+        if (c >= 'A' && c <= 'Z') out += static_cast<char>(c - 'A' + 'a');
+        if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) out += c;
+    }
+    return out;
+}
+
+/// Whether one slip, not at the first letter and of no digit, makes `a` into `b`.
+[[nodiscard]] inline bool is_slip(std::string_view a, std::string_view b) {
+    if (a == b) return true;
+    if (a.empty() || b.empty()) return false;
+    const auto [same, there] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
+    const auto at = static_cast<std::size_t>(same - a.begin());
+    if (at == 0) return false;
+    const auto letter = [](std::string_view text, std::size_t i) { return text[i] >= 'a' && text[i] <= 'z'; };
+    if (a.size() == b.size() + 1) return letter(a, at) && a.substr(at + 1) == b.substr(at);
+    if (b.size() == a.size() + 1) return letter(b, at) && b.substr(at + 1) == a.substr(at);
+    return a.size() == b.size() && at + 1 < a.size() && a[at] == b[at + 1] && a[at + 1] == b[at] && letter(a, at) &&
+           letter(a, at + 1) && a.substr(at + 2) == b.substr(at + 2);
+}
+
+}  // namespace detail
+
 /// The candidate (anything a string_view can be made of) nearest to `name`, if one is near: at most a third of its
 /// letters differ, and at most 16. Empty when none is. At most 20,000 candidates are looked at, names over 256 bytes
 /// not at all.
@@ -50,6 +78,17 @@ template <class Candidates>
         limit = distance - 1;
     }
     return best;
+}
+
+/// The candidate that `name` is a slip of the keyboard for: the same letters and digits but for case, or one letter too
+/// many, too few, or two swapped; empty when there is none. For names of architectures, which differ by less than
+/// `nearest` forgives: albert, bart, mt5 and qwen3 are no slips of bert, bert, t5 and qwen2.
+template <class Candidates>
+[[nodiscard]] std::string slip_of(std::string_view name, const Candidates& candidates) {
+    for (const auto& candidate : candidates)
+        if (detail::is_slip(detail::letters_of(name), detail::letters_of(candidate)))
+            return std::string(std::string_view(candidate));
+    return {};
 }
 
 }  // namespace silica::checkpoint
