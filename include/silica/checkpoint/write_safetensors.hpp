@@ -73,11 +73,19 @@ public:
         }
     }
 
-    /// Gives the file its name, in place of whatever has it.
+    /// Gives the file its name, in place of whatever has it, so that a loss of power leaves one or the other.
     void commit() {
         if (::fsync(fd_) != 0) fail("Writing " + temporary_.string());
         if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("Renaming " + temporary_.string());
         ::close(std::exchange(fd_, -1));
+        const auto parent = path_.parent_path();
+        const int directory = ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (directory < 0) return;  // one may write there and not read; the file is whole
+        const bool synced = ::fsync(directory) == 0 || errno == EINVAL || errno == ENOTSUP;
+        const int error = std::exchange(errno, 0);
+        ::close(directory);
+        errno = error;
+        if (!synced) fail("Writing the directory of " + path_.string());
     }
 
 private:
