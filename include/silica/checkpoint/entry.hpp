@@ -6,12 +6,14 @@
 
 #include <c10/core/ScalarType.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace silica::checkpoint {
@@ -91,6 +93,21 @@ inline constexpr std::array<FormatDtype, 22> format_dtypes = {{
     for (const auto& dtype : format_dtypes)
         if (dtype.name == name) return dtype;
     return std::nullopt;
+}
+
+/// Puts the tensors of one file in the order of their bytes, then of their ends, then of their names.
+inline void sort_by_place(std::vector<TensorEntry>& entries) {
+    std::vector<std::size_t> order(entries.size());  // entries are large: each is moved once
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+        const auto &x = entries[a], &y = entries[b];
+        if (x.offset != y.offset) return x.offset < y.offset;
+        return x.nbytes != y.nbytes ? x.nbytes < y.nbytes : x.name < y.name;
+    });
+    std::vector<TensorEntry> sorted;
+    sorted.reserve(entries.size());
+    for (const auto i : order) sorted.push_back(std::move(entries[i]));
+    entries = std::move(sorted);
 }
 
 /// The strides of a row-major tensor of this shape, in elements.

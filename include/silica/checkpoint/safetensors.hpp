@@ -168,9 +168,7 @@ private:
     /// The tensors must cover the data without gap or overlap, as the reference requires.
     void check_layout() {
         auto& entries = header_.entries;
-        std::sort(entries.begin(), entries.end(), [](const TensorEntry& a, const TensorEntry& b) {
-            return std::pair(a.offset, a.offset + a.nbytes) < std::pair(b.offset, b.offset + b.nbytes);
-        });
+        sort_by_place(entries);
         std::uint64_t end = data_;
         const TensorEntry* before = nullptr;
         for (const auto& entry : entries) {
