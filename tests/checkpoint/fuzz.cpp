@@ -125,7 +125,8 @@ TEMPLATE_TEST_CASE("a damaged config.json is read or refused, in no time", "", a
     const double start = processor_seconds();
     for (int i = 0; i < rounds(1500); ++i) {
         std::string text = damaged(whole, random);
-        if (const auto digit = text.find_first_of("123456789", random() % (text.size() + 1)); i % 3 == 0 && digit < text.size())
+        const auto digit = text.find_first_of("123456789", random() % (text.size() + 1));
+        if (i % 3 == 0 && digit < text.size())
             text.replace(digit, 1, std::to_string(std::uint64_t{1} << random() % 63));
         directory.write("config.json", text);
         try {

@@ -127,7 +127,8 @@ TEST_CASE("the hub cache is found by the rule of huggingface_hub") {
 
 TEST_CASE("variables in the variables of the cache are expanded as huggingface_hub does") {
     const Variable a("HF_HUB_CACHE", nullptr), b("HUGGINGFACE_HUB_CACHE", nullptr), c("HF_HOME", nullptr),
-        d("XDG_CACHE_HOME", nullptr), e("HOME", "/home/me"), f("SILICA_A", "/a"), g("SILICA_B", "b"), none("SILICA_C", nullptr);
+        d("XDG_CACHE_HOME", nullptr), e("HOME", "/home/me"), f("SILICA_A", "/a"), g("SILICA_B", "b"),
+        none("SILICA_C", nullptr);
     for (const auto& [value, path] : std::vector<std::pair<const char*, const char*>>{
              {"$SILICA_A/hf", "/a/hf"},
              {"${SILICA_A}/x${SILICA_B}y/$SILICA_B", "/a/xby/b"},
@@ -441,7 +442,8 @@ TEST_CASE("a hint is the nearest existing name, if one is near") {
 }
 
 TEST_CASE("another architecture is no slip of one") {
-    const std::vector<std::string_view> families = {"bert", "llama", "qwen2", "t5", "mistral", "vit", "clip", "bert-tiny"};
+    const std::vector<std::string_view> families = {"bert",    "llama", "qwen2", "t5",
+                                                    "mistral", "vit",   "clip",  "bert-tiny"};
     for (const auto& [slip, meant] : std::vector<std::pair<const char*, const char*>>{{"bret", "bert"},
                                                                                       {"BERT", "bert"},
                                                                                       {"lama", "llama"},
@@ -451,7 +453,7 @@ TEST_CASE("another architecture is no slip of one") {
                                                                                       {"qwen-2", "qwen2"},
                                                                                       {"bert_tiny", "bert-tiny"}})
         CHECK(slip_of(slip, families) == meant);
-    for (const auto* other : {"albert", "bart", "mbart", "mt5", "qwen3", "qwen", "llama4", "bit", "deit", "clap", "clvp",
-                              "roberta", "distilbert", "ibert", "fnet", "", "b", "t", "ministral", "mixtral"})
+    for (const auto* other : {"albert", "bart", "mbart", "mt5", "qwen3", "qwen", "llama4", "bit", "deit", "clap",
+                              "clvp", "roberta", "distilbert", "ibert", "fnet", "", "b", "t", "ministral", "mixtral"})
         CHECK(slip_of(other, families).empty());
 }

@@ -186,7 +186,8 @@ TEST_CASE("The checkpoint says how its vectors are made") {
             dir.write("modules.json", modules({module(type, "2")}));
             CHECK_THAT(said(dir), ContainsSubstring(type));
         }
-        dir.write("modules.json", "[" + std::string(transformer) + R"(, {"type": "mine.Pooling", "path": "1_Pooling"}])");
+        dir.write("modules.json",
+                  "[" + std::string(transformer) + R"(, {"type": "mine.Pooling", "path": "1_Pooling"}])");
         CHECK_THAT(said(dir), ContainsSubstring("mine.Pooling") && ContainsSubstring("code of its own"));
         dir.write("modules.json", R"([{"type": "custom_st.Transformer", "path": ""}])");
         CHECK_THAT(said(dir), ContainsSubstring("custom_st.Transformer"));
@@ -222,9 +223,9 @@ TEST_CASE("The checkpoint says how its vectors are made") {
                          "pooling_mode_max_tokens": true, "pooling_mode_cls_token": true})") ==
                std::vector{Pooling::cls, Pooling::max, Pooling::mean, Pooling::mean_sqrt_len, Pooling::weighted_mean,
                            Pooling::last}));
-        for (const auto* text : {R"({"pooling_mode": "attention"})", R"({"pooling_mode": []})", R"({"pooling_mode": 3})",
-                                 R"({"pooling_mode_attention": true})", R"({"pooling_mode_cls_token": "yes"})",
-                                 R"({"include_prompt": 1})"}) {
+        for (const auto* text : {R"({"pooling_mode": "attention"})", R"({"pooling_mode": []})",
+                                 R"({"pooling_mode": 3})", R"({"pooling_mode_attention": true})",
+                                 R"({"pooling_mode_cls_token": "yes"})", R"({"include_prompt": 1})"}) {
             dir.write("1_Pooling/config.json", text);
             CHECK_THAT(said(dir), ContainsSubstring("1_Pooling/config.json"));
         }
@@ -244,7 +245,8 @@ TEST_CASE("The checkpoint says how its vectors are made") {
         CHECK_THROWS_AS(prompts.prompt("x", "query"), InputError);
         REQUIRE(prompts.notes.size() == 1);
         CHECK_THAT(prompts.notes[0], ContainsSubstring("'odd'") && ContainsSubstring("config_sentence_transformers"));
-        for (const auto* text : {R"({"default_prompt_name": "nope"})", R"({"prompts": ["x"]})", R"({"prompts": {"a": 1}})",
+        for (const auto* text : {R"({"default_prompt_name": "nope"})", R"({"prompts": ["x"]})",
+                                 R"({"prompts": {"a": 1}})",
                                  R"({"truncate_dim": 0})", R"({"truncate_dim": 4294967296})",
                                  R"({"model_type": "SparseEncoder"})"}) {
             dir.write("config_sentence_transformers.json", text);
@@ -323,7 +325,8 @@ TEST_CASE("Modules after the pooling compute what their files say") {
         refused(R"({"in_features": 4, "out_features": 2, "activation_function": "evil.Tanh"})", "evil.Tanh");
         refused(R"({"in_features": 4, "out_features": 2, "activation_function": "torch.nn.functional.relu"})", "relu");
         refused(R"({"in_features": 4, "out_features": 2, "activation_function": null})", "activation_function");
-        refused(R"({"in_features": 4, "out_features": 2, "module_input_name": "token_embeddings"})", "token_embeddings");
+        refused(R"({"in_features": 4, "out_features": 2, "module_input_name": "token_embeddings"})",
+                "token_embeddings");
         save(dir, "2", {{"linear.weight", w}, {"residual.weight", r}});
         CHECK(at::allclose(applied("Dense", R"({"in_features": 4, "out_features": 2, "bias": false, "more": 1,
                                     "use_residual": true, "activation_function": "torch.nn.modules.activation.ReLU"})"),

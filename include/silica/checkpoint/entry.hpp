@@ -6,14 +6,12 @@
 
 #include <c10/core/ScalarType.h>
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace silica::checkpoint {
@@ -89,36 +87,16 @@ inline constexpr std::array<FormatDtype, 22> format_dtypes = {{
 }};
 
 /// The element type of that name, if the format has it.
-[[nodiscard]] inline std::optional<FormatDtype> format_dtype(std::string_view name) noexcept {
-    for (const auto& dtype : format_dtypes)
-        if (dtype.name == name) return dtype;
-    return std::nullopt;
-}
+[[nodiscard]] std::optional<FormatDtype> format_dtype(std::string_view name) noexcept;
 
 /// Puts the tensors of one file in the order of their bytes, then of their ends, then of their names.
-inline void sort_by_place(std::vector<TensorEntry>& entries) {
-    std::vector<std::size_t> order(entries.size());  // entries are large: each is moved once
-    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-        const auto &x = entries[a], &y = entries[b];
-        if (x.offset != y.offset) return x.offset < y.offset;
-        return x.nbytes != y.nbytes ? x.nbytes < y.nbytes : x.name < y.name;
-    });
-    std::vector<TensorEntry> sorted;
-    sorted.reserve(entries.size());
-    for (const auto i : order) sorted.push_back(std::move(entries[i]));
-    entries = std::move(sorted);
-}
+void sort_by_place(std::vector<TensorEntry>& entries);
 
 /// The strides of a row-major tensor of this shape, in elements.
-[[nodiscard]] inline std::vector<std::int64_t> row_major(const std::vector<std::int64_t>& shape) {
-    std::vector<std::int64_t> strides(shape.size());
-    std::int64_t step = 1;
-    for (std::size_t d = shape.size(); d-- > 0;) {
-        strides[d] = step;
-        step *= shape[d] > 0 ? shape[d] : 1;
-    }
-    return strides;
-}
+[[nodiscard]] std::vector<std::int64_t> row_major(const std::vector<std::int64_t>& shape);
 
 }  // namespace silica::checkpoint
+
+#ifndef SILICA_COMPILED
+#include "silica/checkpoint/entry.ipp"
+#endif

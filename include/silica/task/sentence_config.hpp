@@ -18,7 +18,7 @@ namespace silica::task {
 
 /// Which network reads a text, what stands before it, and what follows the network.
 struct SentenceConfig {
-    std::filesystem::path directory = {};            ///< of the network and its tokenizer: the checkpoint's, or a folder
+    std::filesystem::path directory = {};            ///< of the network and its tokenizer: the whole, or a folder
     std::vector<Pooling> pooling = {Pooling::mean};  ///< several are joined side by side
     bool include_prompt = true;                      ///< whether the tokens of a prompt count in the pooling
     std::vector<SentenceModule> modules = {};        ///< what follows the pooling, in turn

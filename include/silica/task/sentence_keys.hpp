@@ -18,7 +18,8 @@ namespace silica::task::detail {
 /// The object in a file, with errors that name file, key and value.
 class SentenceFile {
 public:
-    /// Reads `directory / name`; an empty object where there is none and it is `optional`. ConfigError for a wrong file.
+    /// Reads `directory / name`; an empty object where there is none and it is `optional`. ConfigError for a wrong
+    /// file.
     SentenceFile(const std::filesystem::path& directory, std::string_view name, bool optional)
         : path_((directory / name).string()) {
         if (!optional || checkpoint::is_listed(directory / name)) json_ = checkpoint::read_json_file(directory, name);
