@@ -108,7 +108,7 @@ std::vector<std::int64_t> whole_numbers(std::string_view option, std::string_vie
 }
 
 void unknown_name(std::string_view what, std::string_view name, const std::vector<std::string_view>& known) {
-    const std::string near = checkpoint::nearest(name, known);
+    const std::string near = what == "family" ? checkpoint::slip_of(name, known) : checkpoint::nearest(name, known);
     throw InputError(
         "There is no " + std::string(what) + " " + quote(name) + ".",
         (near.empty() ? "" : "did you mean " + near + "? ") + std::string("Known are ") + joined(known) + ".");

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 #include <iostream>
+#include <limits>
 #include <memory>
 
 #include <nlohmann/json.hpp>
@@ -21,7 +22,7 @@ namespace silica::bench {
 namespace {
 
 struct Options {
-    Flag precision, threads;
+    Flag precision, threads, prompt, prompt_name, truncate_dim;
     std::string directory, jsonl, hardware = "cpu", loader = "mapped", batch = "32";
     std::vector<std::string> texts;
 };
@@ -31,7 +32,7 @@ class Encoder {
 public:
     using Exec = silica::Exec<device::Cpu, precision::Fp32>;
     struct Config {
-        std::int64_t max_position_embeddings = 512;
+        std::int64_t max_position_embeddings = std::numeric_limits<std::int64_t>::max();  // where there is a limit
     };
     struct Inputs {
         Tensor input_ids;
@@ -65,14 +66,15 @@ private:
 task::Embedder<Encoder> open(const Options& o, const Device& device) {
     const std::string precision = precisions_named(o.precision.value_or(std::string(device.default_precision))).front();
     const std::string loader = loaders_named(o.loader).front();
-    const auto directory = checkpoint::resolve(o.directory);
-    const Subject subject = subject_in(directory);
-    static_cast<void>(checkpoint::locate_weights(directory));  // throws when there are none
-    auto tokenizer = text::Tokenizer::open(directory);
-    auto config = task::SentenceConfig::read(directory);
+    auto config = task::SentenceConfig::read(checkpoint::resolve(o.directory, checkpoint::Need::directory));
+    const auto network = checkpoint::resolve(config.directory.string());
+    for (const auto& note : config.notes) complain(note);
+    const Subject subject = subject_in(network);
+    static_cast<void>(checkpoint::locate_weights(network));  // throws when there are none
+    auto tokenizer = text::Tokenizer::open(network);
     Encoder::Config limits;
-    if (const Json* n = checkpoint::read_json_file(directory, "config.json").find("max_position_embeddings")) {
-        if (n->is_integer()) limits.max_position_embeddings = n->integer();
+    if (const Json* n = checkpoint::read_json_file(network, "config.json").find("max_position_embeddings")) {
+        if (n->is_integer() && n->integer() > 0) limits.max_position_embeddings = n->integer();
     }
     auto loaded = load(cell_of(subject.family->heads.front(), device, precision, loader), subject.origin);
     return {std::move(tokenizer), std::move(config), Encoder(std::move(loaded.model), limits)};
@@ -107,7 +109,10 @@ std::string sentence(const std::string& line, std::size_t number) {
 int embed(const Options& o) {
     use_threads(o.threads);
     const auto hardware = hardware_named(o.hardware);
-    const auto batch = whole_number("--batch-size", o.batch, 1, 65536);
+    task::EmbedOptions options{.batch_size = whole_number("--batch-size", o.batch, 1, 65536),
+                               .prompt = o.prompt,
+                               .prompt_name = o.prompt_name};
+    if (o.truncate_dim) options.truncate_dim = whole_number("--truncate-dim", *o.truncate_dim, 1, 1 << 30);
     if (hardware.size() != 1) throw InputError("--hardware names several devices.", "embed uses one.");
     if (const auto can = hardware[0]->available(); !can) {
         complain(hardware[0]->label() + " is not available: " + can.reason + ".");
@@ -126,7 +131,7 @@ int embed(const Options& o) {
             if (more && line.find_first_not_of(" \t\r") != std::string::npos)
                 sentences.push_back(sentence(line, number));
             if (sentences.empty() || (more && sentences.size() < at_once)) continue;
-            print_vectors(embedder(sentences, {.batch_size = batch}));
+            print_vectors(embedder(sentences, options));
             sentences.clear();
         }
         return static_cast<int>(Exit::done);
@@ -145,9 +150,13 @@ Action add_embed(CLI::App& app) {
     c.option("--precision", o->precision, "float32, float16, bfloat16, ... Default: the device's own");
     c.option("--loader", o->loader, "mapped, cpu-first, streamed, auto. Default: mapped");
     c.option("--batch-size", o->batch, "sentences that run together. Default: 32");
+    c.option("--prompt", o->prompt, "what stands before each sentence. Default: the checkpoint's default prompt");
+    c.option("--prompt-name", o->prompt_name, "the same, by its name in config_sentence_transformers.json");
+    c.option("--truncate-dim", o->truncate_dim, "how many numbers of each vector are kept. Default: all");
     c.option("--threads", o->threads, "threads of the CPU. Default: LibTorch's choice");
     c.footer(
-        "Pooling and normalisation are those of the checkpoint (modules.json). Output lines: {\"embedding\": [...]}.");
+        "Prompt, pooling and what follows it are those of the checkpoint (modules.json). Output lines: {\"embedding\": "
+        "[...]}.");
     return [o] { return embed(*o); };
 }
 

@@ -83,7 +83,7 @@ Subject subject_named(std::string_view name, bool small) {
     } catch (const CheckpointError& e) {
         std::error_code error;
         if (name.find('/') != std::string_view::npos || fs::exists(fs::path(std::string(name)), error)) throw;
-        const auto near = checkpoint::nearest(name, known_names());
+        const auto near = checkpoint::slip_of(name, known_names());
         if (near.empty()) throw;
         throw InputError("There is no model " + quote(name) + ".", "did you mean " + near +
                                                                        "? A family, a directory or a "

@@ -2,6 +2,11 @@
 // Meant for the sanitizers; the seeds are fixed. SILICA_FUZZ_ROUNDS multiplies the work.
 
 #include "checkpoint/support.hpp"
+#include "silica/arch/bert.hpp"
+#include "silica/arch/llama.hpp"
+#include "silica/arch/qwen2.hpp"
+#include "silica/arch/t5.hpp"
+#include "silica/checkpoint/config.hpp"
 #include "support/catch.hpp"
 
 #include <cstdlib>
@@ -108,4 +113,33 @@ TEST_CASE("a damaged index is refused, or names files of its own directory") {
         }
     }
     CHECK(opened > 0);
+}
+
+TEMPLATE_TEST_CASE("a damaged config.json is read or refused, in no time", "", arch::Bert, arch::Llama, arch::Qwen2,
+                   arch::T5) {
+    const auto family = fs::path(SILICA_TESTS_DIR) / "golden" / std::string(TestType::family);
+    const auto whole = slurp(family / (TestType::family == "qwen2" ? "tied" : "base") / "config.json");
+    const Directory directory;
+    std::mt19937_64 random(7);
+    int opened = 0, refused = 0;
+    const double start = processor_seconds();
+    for (int i = 0; i < rounds(1500); ++i) {
+        std::string text = damaged(whole, random);
+        const auto digit = text.find_first_of("123456789", random() % (text.size() + 1));
+        if (i % 3 == 0 && digit < text.size())
+            text.replace(digit, 1, std::to_string(std::uint64_t{1} << random() % 63));
+        directory.write("config.json", text);
+        try {
+            static_cast<void>(read_config<TestType>(directory.path()));
+            ++opened;
+        } catch (const ConfigError& error) {
+            ++refused;
+            REQUIRE_FALSE(error.problem().empty());
+            REQUIRE(std::string_view(error.what()).size() < 4000);
+        }
+    }
+    INFO("opened " << opened << ", refused " << refused);
+    CHECK(refused > 100);
+    CHECK(opened > 100);
+    CHECK(processor_seconds() - start < rounds(10));
 }

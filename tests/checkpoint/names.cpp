@@ -125,6 +125,70 @@ TEST_CASE("the hub cache is found by the rule of huggingface_hub") {
     CHECK(hub_cache() == "/cache");
 }
 
+TEST_CASE("variables in the variables of the cache are expanded as huggingface_hub does") {
+    const Variable a("HF_HUB_CACHE", nullptr), b("HUGGINGFACE_HUB_CACHE", nullptr), c("HF_HOME", nullptr),
+        d("XDG_CACHE_HOME", nullptr), e("HOME", "/home/me"), f("SILICA_A", "/a"), g("SILICA_B", "b"),
+        none("SILICA_C", nullptr);
+    for (const auto& [value, path] : std::vector<std::pair<const char*, const char*>>{
+             {"$SILICA_A/hf", "/a/hf"},
+             {"${SILICA_A}/x${SILICA_B}y/$SILICA_B", "/a/xby/b"},
+             {"~/$SILICA_B", "/home/me/b"},
+             {"/x/$SILICA_C/${SILICA_C}", "/x/$SILICA_C/${SILICA_C}"},
+             {"/x/$", "/x/$"},
+             {"/x/${SILICA_A", "/x/${SILICA_A"},
+             {"/x/${}$$SILICA_B", "/x/${}$b"}}) {
+        CAPTURE(value);
+        for (const auto* variable : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"}) {
+            const Variable set(variable, value);
+            CHECK(hub_cache() == path);
+        }
+        const Variable home("HF_HOME", value);
+        CHECK(hub_cache() == fs::path(path) / "hub");
+        const Variable not_home("HF_HOME", nullptr), xdg("XDG_CACHE_HOME", value);
+        CHECK(hub_cache() == fs::path(path) / "huggingface" / "hub");
+    }
+}
+
+TEST_CASE("a link whose blob is gone is told as that, whichever file it is") {
+    const Cache cache;
+    const auto at = cache.snapshot("org--name", "c0ffee", "main", {"config.json", "model.safetensors"});
+    const auto lost = [&](const std::string& file) {
+        fs::remove(at / file);
+        fs::create_symlink("../../blobs/gone", at / file);
+        const auto text = unresolved("org/name");
+        has(text, file + " is a link, and what it points to is gone: ../../blobs/gone.");
+        has(text, "Run `hf download org/name " + file + " --revision c0ffee`.");
+    };
+    lost("tokenizer.json");  // without it, vocab.txt would be another tokenizer
+    fs::remove(at / "tokenizer.json");
+    lost("config.json");
+    fs::remove(at / "config.json");
+    cache.directory.write("models--org--name/snapshots/c0ffee/config.json", "{}");
+    fs::remove(at / "model.safetensors");
+    fs::create_symlink("../../blobs/gone", at / "model.safetensors");
+    has(unresolved("org/name"), "model.safetensors is a link, and what it points to is gone: ../../blobs/gone.");
+    has(refusal([&] { return Checkpoint::open(at); }), "model.safetensors is a link, and what it points to is gone");
+    fs::remove(at / "model.safetensors");
+    cache.directory.write("models--org--name/snapshots/c0ffee/model.safetensors.index.json",
+                          R"({"weight_map":{"a":"m-1.safetensors"}})");
+    fs::create_symlink("../../blobs/gone", at / "m-1.safetensors");
+    has(refusal([&] { return Checkpoint::open(at); }), "m-1.safetensors is a link, and what it points to is gone");
+    const Directory here;
+    fs::create_symlink("elsewhere", here.path() / "model.safetensors");
+    has(refusal([&] { return Checkpoint::open(here.path()); }), "what it points to is gone: elsewhere. Remedy: Put");
+}
+
+TEST_CASE("a file in a folder of a snapshot is downloaded by its whole name, one that the repository lacks is not") {
+    const Cache cache;
+    const auto at = cache.snapshot("org--name", "c0ffee", "main", {"config.json", "0_Transformer/model.safetensors"});
+    has(refusal([&] { return Checkpoint::open(at / "0_Transformer"); }),
+        "hf download org/name 0_Transformer/model.safetensors --revision c0ffee --force-download");
+    has(unresolved("org/name"), "\"*.bin*\" where the repository has no safetensors");
+    for (const auto* file : {"model.safetensors", "model.safetensors.index.json"})
+        cache.directory.write("models--org--name/.no_exist/c0ffee/" + std::string(file), "");
+    has(unresolved("org/name"), "--include \"*.bin*\" --revision c0ffee`: the repository has no safetensors.");
+}
+
 TEST_CASE("names of repositories follow huggingface_hub's rules and cannot leave the cache") {
     for (const auto* good :
          {"foo", "foo/bar", "123", "Foo-BAR_foo.bar123", "_a/b_", "a/b@main", "a/b@refs/pr/3", "a/b@v1.0-rc+1"})
@@ -193,7 +257,7 @@ TEST_CASE("what the cache lacks is said with the line that brings it") {
     has(unresolved("org/name@gone"), "not its revision 'gone'");
     fs::create_symlink(cache.directory.path() / "blobs" / "gone",
                        part / "model.safetensors");  // an interrupted download
-    has(unresolved("org/name"), "holds no weights");
+    has(unresolved("org/name"), "model.safetensors is a link, and what it points to is gone");
 }
 
 TEST_CASE("errors about files in the cache name the download, elsewhere they do not") {
@@ -375,4 +439,21 @@ TEST_CASE("a hint is the nearest existing name, if one is near") {
     const double start = processor_seconds();
     static_cast<void>(nearest(std::string(250, 'y'), many));
     CHECK(processor_seconds() - start < 5);
+}
+
+TEST_CASE("another architecture is no slip of one") {
+    const std::vector<std::string_view> families = {"bert",    "llama", "qwen2", "t5",
+                                                    "mistral", "vit",   "clip",  "bert-tiny"};
+    for (const auto& [slip, meant] : std::vector<std::pair<const char*, const char*>>{{"bret", "bert"},
+                                                                                      {"BERT", "bert"},
+                                                                                      {"lama", "llama"},
+                                                                                      {"lllama", "llama"},
+                                                                                      {"mistrla", "mistral"},
+                                                                                      {"T-5", "t5"},
+                                                                                      {"qwen-2", "qwen2"},
+                                                                                      {"bert_tiny", "bert-tiny"}})
+        CHECK(slip_of(slip, families) == meant);
+    for (const auto* other : {"albert", "bart", "mbart", "mt5", "qwen3", "qwen", "llama4", "bit", "deit", "clap",
+                              "clvp", "roberta", "distilbert", "ibert", "fnet", "", "b", "t", "ministral", "mixtral"})
+        CHECK(slip_of(other, families).empty());
 }

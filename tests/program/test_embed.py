@@ -39,6 +39,85 @@ class Embed(ProgramTest):
         (self.checkpoint / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_cls_token": True}))
         self.assertAlmostEqual(math.hypot(*self.vectors("hello")[0]), 1.0, places=5)
 
+    def sentence_transformer(self, files):
+        """Makes the checkpoint one of sentence-transformers, with mean pooling and these files beside."""
+        files = {"modules.json": [
+            {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+            {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}],
+            "1_Pooling/config.json": {"pooling_mode_mean_tokens": True}, **files}
+        for name, content in files.items():
+            (self.checkpoint / name).parent.mkdir(exist_ok=True)
+            (self.checkpoint / name).write_text(json.dumps(content))
+
+    def test_prompts_stand_before_the_sentences(self):
+        plain = self.vectors("hello world", "a b hello world")
+        self.sentence_transformer({"config_sentence_transformers.json": {
+            "prompts": {"ab": "a b ", "c": "c "}, "default_prompt_name": "ab"}})
+        self.near(self.vectors("hello world")[0], plain[1])
+        self.near(self.vectors("hello world", "--prompt-name", "query")[0], plain[0])
+        self.near(self.vectors("world", "--prompt", "a b hello ")[0], plain[1])
+        self.near(self.vectors("hello world", "--prompt", "")[0], plain[0])
+        refused = lambda *args, **kw: self.refused("embed", self.checkpoint, "a", *args, **kw)
+        refused("--prompt-name", "d", says="ab, c, document, query")
+        refused("--prompt-name", "c", "--prompt", "x", says="one of them")
+
+    def test_the_prompt_can_be_left_out_of_the_pooling(self):
+        settings = {"config_sentence_transformers.json": {"prompts": {"ab": "a b "}}}
+        self.sentence_transformer({**settings, "1_Pooling/config.json": {"pooling_mode": "cls"}})
+        first = self.vectors("hello", "--prompt", "")[0]
+        self.sentence_transformer({**settings, "1_Pooling/config.json": {"pooling_mode": "lasttoken"}})
+        last = self.vectors("hello", "--prompt-name", "ab")[0]
+        self.sentence_transformer({**settings, "1_Pooling/config.json": {
+            "pooling_mode": ["cls", "lasttoken", "max"], "include_prompt": False}})
+        vector = self.vectors("hello", "--prompt-name", "ab")[0]
+        self.assertNotEqual(vector[:32], first)  # that of "hello", not of [CLS]
+        self.near(vector[32:64], last)
+        self.assertTrue(all(m >= max(a, b) - 1e-6 for a, b, m in zip(vector[:32], last, vector[64:])))
+
+    def test_vectors_are_cut(self):
+        whole = self.vectors("hello")[0]
+        self.near(self.vectors("hello", "--truncate-dim", "5")[0], whole[:5])
+        self.sentence_transformer({"config_sentence_transformers.json": {"truncate_dim": 7}})
+        self.near(self.vectors("hello")[0], whole[:7])
+        self.near(self.vectors("hello", "--truncate-dim", "5000")[0], whole)
+        self.refused("embed", self.checkpoint, "a", "--truncate-dim", "0", says="--truncate-dim")
+
+    def test_the_network_may_lie_in_a_folder(self):
+        whole = self.vectors("hello world")[0]
+        folder = self.checkpoint / "0_Transformer"
+        folder.mkdir()
+        for file in list(self.checkpoint.iterdir()):
+            if file != folder:
+                shutil.move(file, folder / file.name)
+        self.sentence_transformer({"modules.json": [
+            {"idx": 0, "name": "0", "path": "0_Transformer", "type": "sentence_transformers.models.Transformer"},
+            {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]})
+        self.near(self.vectors("hello world")[0], whole)
+        cache = self.directory / "hub"
+        shutil.copytree(self.checkpoint, cache / "models--org--tiny" / "snapshots" / "abc")
+        (cache / "models--org--tiny" / "refs").mkdir()
+        (cache / "models--org--tiny" / "refs" / "main").write_text("abc")
+        out = self.done("embed", "org/tiny", "hello world", env={"HF_HUB_CACHE": str(cache)}).stdout
+        self.near(json.loads(out)["embedding"], whole)
+
+    def test_unknown_keys_are_named_once(self):
+        self.sentence_transformer({"config_sentence_transformers.json": {"odd": 1}})
+        err = self.done("embed", self.checkpoint, "hello", "a").stderr
+        self.assertEqual(err.count("'odd'"), 1)
+
+    def test_what_is_not_itself_is_told(self):
+        pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
+        for name in ("vocab.txt", "config.json", "model.safetensors"):
+            before = (self.checkpoint / name).read_bytes()
+            (self.checkpoint / name).write_text(pointer)
+            self.refused("embed", self.checkpoint, "hello", says=(name, "Git LFS pointer"))
+            (self.checkpoint / name).unlink()
+            (self.checkpoint / name).symlink_to("gone")
+            self.refused("embed", self.checkpoint, "hello", says=(name, "is a link"))
+            (self.checkpoint / name).unlink()
+            (self.checkpoint / name).write_bytes(before)
+        self.vectors("hello")
+
     def test_other_precisions_are_near(self):
         one, other = self.vectors("hello world")[0], self.vectors("hello world", "--precision", "bfloat16")[0]
         self.near(one, other, 0.2)

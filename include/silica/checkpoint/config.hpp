@@ -2,9 +2,12 @@
 /// Reads config.json.
 
 #include "silica/checkpoint/file.hpp"
+#include "silica/checkpoint/locate.hpp"
+#include "silica/core/error.hpp"
 #include "silica/core/json.hpp"
 #include "silica/core/reflect.hpp"
 
+#include <concepts>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -12,35 +15,30 @@
 namespace silica::checkpoint {
 
 /// The document in `directory / name`. ConfigError when it is missing, unreadable or not JSON.
-inline Json read_json_document(const std::filesystem::path& directory, std::string_view name) {
-    const auto path = directory / name;
-    std::string text;
-    try {
-        const auto file = File::open(path);
-        constexpr std::uint64_t longest = std::uint64_t{256} << 20;
-        if (file->size() > longest) {
-            throw ConfigError(path.string() + " is " + bytes(file->size()) + " long, which is no configuration.",
-                              "download it again.");
-        }
-        text = file->read_text(0, file->size());
-    } catch (const CheckpointError& e) {
-        throw ConfigError(e.problem(), e.remedy());
-    }
-    return Json::parse(text, path.string());
-}
+Json read_json_document(const std::filesystem::path& directory, std::string_view name);
 
 /// The same for a file that must hold an object.
-inline Json read_json_file(const std::filesystem::path& directory, std::string_view name) {
-    Json json = read_json_document(directory, name);
-    if (!json.is_object()) {
-        throw ConfigError((directory / name).string() + " is not a JSON object.", "download the file again.");
-    }
-    return json;
-}
+Json read_json_file(const std::filesystem::path& directory, std::string_view name);
+
+/// A precision that reads weights which are quantised in a way of their own: `P::reads(object)` says whether it knows
+/// what `quantization_config` asks for.
+template <class P>
+concept ReadsQuantised = requires(const Json& quantisation) {
+    { P::reads(quantisation) } -> std::same_as<bool>;
+};
+
+namespace detail {
+
+/// Refuses what changes the meaning of the weights, here and in the configurations inside (text_config, ...), unless
+/// `reads` knows it.
+void check_meaning_of_weights(const Json& json, const std::string& file, bool (*reads)(const Json&));
+
+}  // namespace detail
 
 /// The configuration of `Arch` in `directory / "config.json"`, checked. A file without `model_type` is taken to be of
-/// the family that is asked for (old checkpoints leave it out).
-template <class Arch>
+/// the family that is asked for (old checkpoints leave it out). ConfigError for weights that are quantised in a way
+/// that `Precision` does not say it reads, and for a PEFT adapter.
+template <class Arch, class Precision = void>
 typename Arch::Config read_config(const std::filesystem::path& directory) {
     const Json json = read_json_file(directory, "config.json");
     const auto file = (directory / "config.json").string();
@@ -50,10 +48,18 @@ typename Arch::Config read_config(const std::filesystem::path& directory) {
                               "open this checkpoint with the architecture of its family.");
         }
     }
+    bool (*reads)(const Json&) = nullptr;
+    if constexpr (ReadsQuantised<Precision>) reads = &Precision::reads;
+    detail::check_meaning_of_weights(json, file, reads);
     typename Arch::Config config;
     read_json(config, json, file + ":");
+    require_finite(config, file + ":");
     Arch::check(config, file);
     return config;
 }
 
 }  // namespace silica::checkpoint
+
+#ifndef SILICA_COMPILED
+#include "silica/checkpoint/config.ipp"
+#endif

@@ -87,21 +87,16 @@ inline constexpr std::array<FormatDtype, 22> format_dtypes = {{
 }};
 
 /// The element type of that name, if the format has it.
-[[nodiscard]] inline std::optional<FormatDtype> format_dtype(std::string_view name) noexcept {
-    for (const auto& dtype : format_dtypes)
-        if (dtype.name == name) return dtype;
-    return std::nullopt;
-}
+[[nodiscard]] std::optional<FormatDtype> format_dtype(std::string_view name) noexcept;
+
+/// Puts the tensors of one file in the order of their bytes, then of their ends, then of their names.
+void sort_by_place(std::vector<TensorEntry>& entries);
 
 /// The strides of a row-major tensor of this shape, in elements.
-[[nodiscard]] inline std::vector<std::int64_t> row_major(const std::vector<std::int64_t>& shape) {
-    std::vector<std::int64_t> strides(shape.size());
-    std::int64_t step = 1;
-    for (std::size_t d = shape.size(); d-- > 0;) {
-        strides[d] = step;
-        step *= shape[d] > 0 ? shape[d] : 1;
-    }
-    return strides;
-}
+[[nodiscard]] std::vector<std::int64_t> row_major(const std::vector<std::int64_t>& shape);
 
 }  // namespace silica::checkpoint
+
+#ifndef SILICA_COMPILED
+#include "silica/checkpoint/entry.ipp"
+#endif

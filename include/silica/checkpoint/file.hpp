@@ -1,24 +1,14 @@
 #pragma once
 /// A file of weights, open for reading: bytes at a position, or the whole file mapped into memory.
 
-#include "silica/checkpoint/origin.hpp"
 #include "silica/checkpoint/text.hpp"
-#include "silica/core/error.hpp"
 
-#include <algorithm>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <fcntl.h>
 #include <filesystem>
-#include <limits>
 #include <memory>
 #include <span>
 #include <string>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <system_error>
-#include <unistd.h>
 #include <utility>
 
 namespace silica::checkpoint {
@@ -30,114 +20,58 @@ class Mapping {
 public:
     Mapping(const Mapping&) = delete;
     Mapping& operator=(const Mapping&) = delete;
-    ~Mapping() {
-        if (data_ != nullptr) ::munmap(data_, size_);
-    }
+    ~Mapping();
 
     [[nodiscard]] std::byte* data() const noexcept { return data_; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
     /// Gives the pages that lie wholly inside [offset, offset + nbytes) back to the system. They are read from the
     /// file again when touched; what was written to them is lost.
-    void release(std::uint64_t offset, std::uint64_t nbytes) const noexcept {
-        const auto [first, last] = pages(offset, nbytes, true);
-        if (first < last) ::madvise(data_ + first, last - first, MADV_DONTNEED);
-    }
+    void release(std::uint64_t offset, std::uint64_t nbytes) const noexcept;
 
     /// Tells the system that [offset, offset + nbytes) is read soon.
-    void prefetch(std::uint64_t offset, std::uint64_t nbytes) const noexcept {
-        const auto [first, last] = pages(offset, nbytes, false);
-        if (first < last) ::madvise(data_ + first, last - first, MADV_WILLNEED);
-    }
+    void prefetch(std::uint64_t offset, std::uint64_t nbytes) const noexcept;
 
 private:
     friend class File;
     Mapping(std::byte* data, std::size_t size) noexcept : data_(data), size_(size) {}
 
     [[nodiscard]] std::pair<std::size_t, std::size_t> pages(std::uint64_t offset, std::uint64_t nbytes,
-                                                            bool inside) const noexcept {
-        const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-        const auto begin = static_cast<std::size_t>(std::min<std::uint64_t>(offset, size_));
-        const auto end = begin + static_cast<std::size_t>(std::min<std::uint64_t>(nbytes, size_ - begin));
-        if (!inside) return {begin / page * page, end};
-        const std::size_t last = end == size_ ? end : end / page * page;  // the last page holds nothing after the file
-        return {(begin + page - 1) / page * page, last};
-    }
+                                                            bool inside) const noexcept;
 
     std::byte* data_ = nullptr;
     std::size_t size_ = 0;
 };
 
+/// Whether a directory lists `path`, be it as a link to what is gone: opening it then says so, where leaving it out
+/// would be another checkpoint.
+[[nodiscard]] bool is_listed(const std::filesystem::path& path) noexcept;
+
+/// Throws a CheckpointError where a file of text in `directory` (configuration, vocabulary, template) is a link to what
+/// is gone.
+void refuse_dangling_links(const std::filesystem::path& directory);
+
 /// A regular file open for reading. Reads are positional, so several threads may share one.
 class File {
 public:
     /// Opens `path`; CheckpointError when it is missing, unreadable or not a regular file.
-    [[nodiscard]] static std::shared_ptr<const File> open(const std::filesystem::path& path) {
-        int fd = -1;
-        do fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // not to wait for the writer of a pipe
-        while (fd < 0 && errno == EINTR);
-        if (fd < 0) fail_to_open(path, errno);
-        std::shared_ptr<File> file(new File(path, fd));
-        struct stat status = {};
-        if (::fstat(fd, &status) != 0) fail_to_open(path, errno);
-        if (!S_ISREG(status.st_mode)) {
-            throw CheckpointError(path.string() + " is not a regular file.",
-                                  "Name a file of weights, or the directory that holds it.");
-        }
-        file->size_ = static_cast<std::uint64_t>(status.st_size);
-        return file;
-    }
+    [[nodiscard]] static std::shared_ptr<const File> open(const std::filesystem::path& path);
 
     File(const File&) = delete;
     File& operator=(const File&) = delete;
-    ~File() { ::close(fd_); }
+    ~File();
 
     [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
     [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
 
     /// Fills `out` with the bytes at `offset`, all of them or a CheckpointError.
-    void read(std::uint64_t offset, std::span<std::byte> out) const {
-        if (offset > size_ || out.size() > size_ - offset) fail_short(offset, out.size(), size_);
-        constexpr std::size_t most = std::size_t{1} << 30U;  // macOS refuses more than 2 GiB - 1 in one call
-        while (!out.empty()) {
-            const auto n = ::pread(fd_, out.data(), std::min(out.size(), most), static_cast<off_t>(offset));
-            if (n < 0 && errno == EINTR) continue;
-            if (n < 0) {
-                throw CheckpointError("Reading " + path_.string() + " at byte " + std::to_string(offset) +
-                                          " failed: " + std::generic_category().message(errno) + ".",
-                                      "Check the disk or the network share, and copy the file again.");
-            }
-            if (n == 0) fail_short(offset, out.size(), offset);
-            out = out.subspan(static_cast<std::size_t>(n));
-            offset += static_cast<std::uint64_t>(n);
-        }
-    }
+    void read(std::uint64_t offset, std::span<std::byte> out) const;
 
     /// The `nbytes` bytes at `offset` as text.
-    [[nodiscard]] std::string read_text(std::uint64_t offset, std::uint64_t nbytes) const {
-        if (offset > size_ || nbytes > size_ - offset) fail_short(offset, nbytes, size_);
-        std::string text(static_cast<std::size_t>(nbytes), '\0');
-        read(offset, std::as_writable_bytes(std::span(text.data(), text.size())));
-        return text;
-    }
+    [[nodiscard]] std::string read_text(std::uint64_t offset, std::uint64_t nbytes) const;
 
     /// Maps the whole file, anew on each call; the mapping outlives the File.
-    [[nodiscard]] std::shared_ptr<Mapping> map() const {
-        if (size_ == 0) return std::shared_ptr<Mapping>(new Mapping(nullptr, 0));
-        int flags = MAP_PRIVATE;
-#ifdef MAP_NORESERVE
-        flags |= MAP_NORESERVE;  // the pages are clean: no swap space is set aside for them
-#endif
-        void* data = MAP_FAILED;
-        if (size_ <= std::numeric_limits<std::size_t>::max())
-            data = ::mmap(nullptr, static_cast<std::size_t>(size_), PROT_READ | PROT_WRITE, flags, fd_, 0);
-        if (data == MAP_FAILED) {
-            throw CheckpointError("Mapping " + path_.string() + " (" + bytes(size_) +
-                                      ") into memory failed: " + std::generic_category().message(errno) + ".",
-                                  "Load with loader::Streamed or loader::CpuFirst, which read instead of mapping.");
-        }
-        return std::shared_ptr<Mapping>(new Mapping(static_cast<std::byte*>(data), static_cast<std::size_t>(size_)));
-    }
+    [[nodiscard]] std::shared_ptr<Mapping> map() const;
 
     /// Whether two files are one and the same open file.
     friend bool operator==(const File& a, const File& b) noexcept { return &a == &b; }
@@ -145,21 +79,9 @@ public:
 private:
     File(std::filesystem::path path, int fd) : path_(std::move(path)), fd_(fd) {}
 
-    [[noreturn]] static void fail_to_open(const std::filesystem::path& path, int error) {
-        std::string remedy = "Check the path, and that you may read the file.";
-        if (error == EMFILE || error == ENFILE) remedy = "Allow more open files: ulimit -n 4096.";
-        if (error == ENOENT)
-            if (const auto origin = origin_of(path))
-                remedy = "Run `" + download_line(origin->repo, origin->revision, path.filename().string()) + "`.";
-        throw CheckpointError("Opening " + path.string() + " failed: " + std::generic_category().message(error) + ".",
-                              remedy);
-    }
+    [[noreturn]] static void fail_to_open(const std::filesystem::path& path, int error);
 
-    [[noreturn]] void fail_short(std::uint64_t offset, std::uint64_t nbytes, std::uint64_t end) const {
-        throw CheckpointError(path_.string() + " ends at byte " + std::to_string(end) + ", where bytes " +
-                                  std::to_string(offset) + " to " + std::to_string(offset + nbytes) + " were expected.",
-                              fetch_again(path_));
-    }
+    [[noreturn]] void fail_short(std::uint64_t offset, std::uint64_t nbytes, std::uint64_t end) const;
 
     std::filesystem::path path_;
     int fd_;
@@ -167,3 +89,7 @@ private:
 };
 
 }  // namespace silica::checkpoint
+
+#ifndef SILICA_COMPILED
+#include "silica/checkpoint/file.ipp"
+#endif

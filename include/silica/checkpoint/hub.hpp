@@ -3,23 +3,14 @@
 ///
 /// The cache is laid out as in https://huggingface.co/docs/hub/local-cache, and found by the rule of huggingface_hub:
 /// $HF_HUB_CACHE, else $HUGGINGFACE_HUB_CACHE, else hub/ in $HF_HOME, else in $XDG_CACHE_HOME/huggingface, else in
-/// ~/.cache/huggingface.
+/// ~/.cache/huggingface. "~" and "$NAME" in them are expanded.
 
-#include "silica/checkpoint/file.hpp"
 #include "silica/checkpoint/locate.hpp"
-#include "silica/checkpoint/origin.hpp"
-#include "silica/checkpoint/text.hpp"
-#include "silica/core/error.hpp"
 
-#include <algorithm>
-#include <cstddef>
-#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
-#include <vector>
 
 namespace silica::checkpoint {
 
@@ -29,114 +20,14 @@ struct RepoName {
     std::string revision;  ///< empty: not asked for, "main"
 };
 
-namespace detail {
-
-/// A variable of the environment; an empty one counts as absent.
-[[nodiscard]] inline std::optional<std::string> environment(const char* name) {
-    const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
-    return value == nullptr || *value == '\0' ? std::nullopt : std::optional<std::string>(value);
-}
-
-/// `path` with a leading "~" replaced by the home directory.
-[[nodiscard]] inline std::filesystem::path expand_home(std::string_view path) {
-    if (path == "~" || path.starts_with("~/"))
-        if (const auto home = environment("HOME"))
-            return std::filesystem::path(*home) / std::string(path.substr(std::min<std::size_t>(path.size(), 2)));
-    return std::string(path);
-}
-
-[[nodiscard]] inline bool word(char c) noexcept {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-/// One half of a repository name, by the rules of huggingface_hub.
-[[nodiscard]] inline bool repo_part(std::string_view part) {
-    return !part.empty() && part.size() <= 96 && word(part.front()) && word(part.back()) &&
-           std::all_of(part.begin(), part.end(), [](char c) { return word(c) || c == '-' || c == '.'; }) &&
-           part.find("..") == std::string_view::npos && part.find("--") == std::string_view::npos &&
-           !part.ends_with(".git");
-}
-
-/// A branch, tag, commit or "refs/pr/7": no way out of the cache.
-[[nodiscard]] inline bool revision_name(std::string_view revision) {
-    if (revision.empty() || revision.size() > 200 || revision.front() == '/' || revision.back() == '/') return false;
-    if (revision.front() == '-' || revision.front() == '.') return false;
-    if (revision.find("..") != std::string_view::npos || revision.find("//") != std::string_view::npos) return false;
-    if (revision.find("/.") != std::string_view::npos) return false;
-    return std::all_of(revision.begin(), revision.end(),
-                       [](char c) { return word(c) || c == '-' || c == '.' || c == '/' || c == '+'; });
-}
-
-/// The names of the refs (or snapshots) below `directory`, for errors: "main, refs/pr/3".
-[[nodiscard]] inline std::string names_below(const std::filesystem::path& directory) {
-    std::vector<std::string> names;
-    std::error_code error;
-    std::filesystem::recursive_directory_iterator at(directory, error), end;
-    for (; !error && at != end && names.size() < 20; at.increment(error))
-        if (at->is_regular_file(error)) names.push_back(at->path().lexically_relative(directory).generic_string());
-    std::sort(names.begin(), names.end());
-    std::string text;
-    for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
-    return text;
-}
-
-}  // namespace detail
-
 /// The directory of the hub cache, whether it exists or not.
-[[nodiscard]] inline std::filesystem::path hub_cache() {
-    for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"})
-        if (const auto value = detail::environment(name)) return detail::expand_home(*value);
-    if (const auto home = detail::environment("HF_HOME")) return detail::expand_home(*home) / "hub";
-    if (const auto xdg = detail::environment("XDG_CACHE_HOME"))
-        return std::filesystem::path(*xdg) / "huggingface" / "hub";
-    return detail::expand_home("~/.cache/huggingface/hub");
-}
+[[nodiscard]] std::filesystem::path hub_cache();
 
 /// Splits "org/name@revision"; nothing when it is not the name of a repository.
-[[nodiscard]] inline std::optional<RepoName> repo_name(std::string_view text) {
-    const auto at = text.find('@');
-    const auto repo = text.substr(0, at);
-    const auto slash = repo.find('/');
-    const bool good = slash == std::string_view::npos
-                          ? detail::repo_part(repo)
-                          : detail::repo_part(repo.substr(0, slash)) && detail::repo_part(repo.substr(slash + 1));
-    if (!good) return std::nullopt;
-    if (at == std::string_view::npos) return RepoName{std::string(repo), {}};
-    const auto revision = text.substr(at + 1);
-    if (!detail::revision_name(revision)) return std::nullopt;
-    return RepoName{std::string(repo), std::string(revision)};
-}
+[[nodiscard]] std::optional<RepoName> repo_name(std::string_view text);
 
 /// The snapshot of `name` in the hub cache. CheckpointError with the `hf download` line when it is not there.
-[[nodiscard]] inline std::filesystem::path hub_snapshot(const RepoName& name) {
-    const auto cache = hub_cache();
-    std::string folder = "models--" + name.repo;
-    if (const auto slash = folder.find('/'); slash != std::string::npos) folder.replace(slash, 1, "--");
-    const auto repo = cache / folder;
-    const std::string remedy = "Run `" + download_line(name.repo, name.revision) + "`.";
-    std::error_code error;
-    if (!std::filesystem::is_directory(repo, error))
-        throw CheckpointError(name.repo + " is neither a directory here nor in the hub cache " + cache.string() + ".",
-                              remedy);
-    const std::string revision = name.revision.empty() ? "main" : name.revision;
-    std::string commit = revision;
-    if (const auto ref = repo / "refs" / revision; std::filesystem::is_regular_file(ref, error)) {
-        const auto file = File::open(ref);
-        commit = file->read_text(0, std::min<std::uint64_t>(file->size(), 256));
-        while (!commit.empty() && (commit.back() == '\n' || commit.back() == '\r' || commit.back() == ' '))
-            commit.pop_back();
-        if (!detail::revision_name(commit) || commit.find('/') != std::string::npos)
-            throw CheckpointError(ref.string() + " should hold the name of a commit, but holds " + quote(commit) + ".",
-                                  remedy);
-    }
-    const auto snapshot = repo / "snapshots" / commit;
-    if (commit.find('/') == std::string::npos && std::filesystem::is_directory(snapshot, error)) return snapshot;
-    const std::string refs = detail::names_below(repo / "refs");
-    throw CheckpointError("The hub cache has " + name.repo + ", but not its revision " + quote(revision) +
-                              (refs.empty() ? "" : " (it has " + refs + ")") + ": looked for " + snapshot.string() +
-                              ".",
-                          remedy);
-}
+[[nodiscard]] std::filesystem::path hub_snapshot(const RepoName& name);
 
 /// What the caller of `resolve` will read.
 enum class Need {
@@ -146,25 +37,10 @@ enum class Need {
 
 /// The directory of a model: `dir_or_repo` itself when that exists (a file of weights may be named, too), else the
 /// snapshot of "org/name" or "org/name@revision" in the hub cache, checked for the files that `need` asks for.
-[[nodiscard]] inline std::filesystem::path resolve(std::string_view dir_or_repo, Need need = Need::model) {
-    const auto path = detail::expand_home(dir_or_repo);
-    std::error_code error;
-    if (!dir_or_repo.empty() && std::filesystem::exists(path, error)) return path;
-    const auto name = repo_name(dir_or_repo);
-    if (!name)
-        throw CheckpointError(
-            "There is no directory " + quote(dir_or_repo) + ", and it is not the name of a repository of the hub.",
-            "Name an existing directory, or a repository as org/name or org/name@revision.");
-    const auto snapshot = hub_snapshot(*name);
-    if (need == Need::directory) return snapshot;
-    const auto lacks = [&](const std::string& what, const std::string& files) {
-        throw CheckpointError(
-            "The hub cache has only a part of " + name->repo + ": " + snapshot.string() + " has no " + what + ".",
-            "Run `" + download_line(name->repo, name->revision, files) + "`.");
-    };
-    if (!std::filesystem::exists(snapshot / "config.json", error)) lacks("config.json", "config.json");
-    static_cast<void>(locate_weights(snapshot));
-    return snapshot;
-}
+[[nodiscard]] std::filesystem::path resolve(std::string_view dir_or_repo, Need need = Need::model);
 
 }  // namespace silica::checkpoint
+
+#ifndef SILICA_COMPILED
+#include "silica/checkpoint/hub.ipp"
+#endif

@@ -1,17 +1,9 @@
 #pragma once
 /// Which file of a directory holds the weights.
 
-#include "silica/checkpoint/origin.hpp"
-#include "silica/checkpoint/text.hpp"
-#include "silica/core/error.hpp"
-
-#include <algorithm>
 #include <array>
 #include <filesystem>
-#include <string>
 #include <string_view>
-#include <system_error>
-#include <vector>
 
 namespace silica::checkpoint {
 
@@ -19,58 +11,16 @@ namespace silica::checkpoint {
 inline constexpr std::array<std::string_view, 4> weight_files = {"model.safetensors", "model.safetensors.index.json",
                                                                  "pytorch_model.bin", "pytorch_model.bin.index.json"};
 
-namespace detail {
-
-/// The names in `directory`, sorted; at most 20 and then "...".
-[[nodiscard]] inline std::string listing(const std::filesystem::path& directory) {
-    std::vector<std::string> names;
-    std::error_code error;
-    for (std::filesystem::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
-        names.push_back(at->path().filename().string());
-        if (names.size() == 1000) break;
-    }
-    std::sort(names.begin(), names.end());
-    std::string text;
-    for (std::size_t i = 0; i < names.size() && i < 20; ++i) text += (i == 0 ? "" : ", ") + quote(names[i]);
-    return names.size() > 20 ? text + ", ..." : text.empty() ? "nothing" : text;
-}
-
-[[nodiscard]] inline bool has_any(const std::filesystem::path& directory,
-                                  std::initializer_list<std::string_view> names) {
-    std::error_code ignored;
-    return std::any_of(names.begin(), names.end(),
-                       [&](auto name) { return std::filesystem::exists(directory / std::string(name), ignored); });
-}
-
-[[nodiscard]] inline std::string remedy_without_weights(const std::filesystem::path& directory) {
-    const auto origin = origin_of(directory);
-    if (has_any(directory, {"tf_model.h5", "flax_model.msgpack", "model.onnx", "rust_model.ot", "model.gguf"})) {
-        return "These are weights of another framework: get model.safetensors of the same model" +
-               (origin ? ", `" + download_line(origin->repo, {}, "model.safetensors") +
-                             "` (some repositories have it on --revision refs/pr/1 only)"
-                       : std::string()) +
-               ", or convert them with transformers: AutoModel.from_pretrained(..., from_tf or from_flax=True)."
-               "save_pretrained(...).";
-    }
-    if (origin)
-        return "Run `" + download_line(origin->repo, origin->revision, "--include \"*.safetensors*\"") +
-               "` (\"*.bin*\" where the repository has no safetensors).";
-    return "Put model.safetensors, or model.safetensors.index.json with its shards, there, or name the file itself.";
-}
-
-}  // namespace detail
+/// Throws a CheckpointError where `directory` holds a PEFT adapter: weights that change those of a base model, beside
+/// it or elsewhere.
+void refuse_adapter(const std::filesystem::path& directory);
 
 /// The file to open in `directory`: the first of `weight_files` that is there. CheckpointError that lists what is there
-/// when none is.
-[[nodiscard]] inline std::filesystem::path locate_weights(const std::filesystem::path& directory) {
-    std::error_code error;
-    for (const auto name : weight_files)
-        if (const auto path = directory / std::string(name); std::filesystem::exists(path, error)) return path;
-    throw CheckpointError("The directory " + directory.string() +
-                              " holds no weights (model.safetensors, "
-                              "pytorch_model.bin or an index of either). It has " +
-                              detail::listing(directory) + ".",
-                          detail::remedy_without_weights(directory));
-}
+/// when none is, and for a link to what is gone.
+[[nodiscard]] std::filesystem::path locate_weights(const std::filesystem::path& directory);
 
 }  // namespace silica::checkpoint
+
+#ifndef SILICA_COMPILED
+#include "silica/checkpoint/locate.ipp"
+#endif

@@ -5,30 +5,21 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 namespace silica::checkpoint {
 
 /// The number of letters to insert, delete or replace to get from `a` to `b`; `limit + 1` when it is over `limit`.
-[[nodiscard]] inline std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t limit) {
-    if (a.size() > b.size()) std::swap(a, b);
-    if (b.size() - a.size() > limit) return limit + 1;
-    std::vector<std::size_t> row(a.size() + 1);
-    for (std::size_t i = 0; i < row.size(); ++i) row[i] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-        std::size_t diagonal = row[0];
-        std::size_t least = row[0] = j;
-        for (std::size_t i = 1; i <= a.size(); ++i) {
-            const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-            diagonal = row[i];
-            row[i] = std::min({replaced, row[i] + 1, row[i - 1] + 1});
-            least = std::min(least, row[i]);
-        }
-        if (least > limit) return limit + 1;
-    }
-    return std::min(row.back(), limit + 1);
-}
+[[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t limit);
+
+namespace detail {
+
+/// Letters and digits, small.
+[[nodiscard]] std::string letters_of(std::string_view name);
+
+/// Whether one slip, not at the first letter and of no digit, makes `a` into `b`.
+[[nodiscard]] bool is_slip(std::string_view a, std::string_view b);
+
+}  // namespace detail
 
 /// The candidate (anything a string_view can be made of) nearest to `name`, if one is near: at most a third of its
 /// letters differ, and at most 16. Empty when none is. At most 20,000 candidates are looked at, names over 256 bytes
@@ -52,4 +43,19 @@ template <class Candidates>
     return best;
 }
 
+/// The candidate that `name` is a slip of the keyboard for: the same letters and digits but for case, or one letter too
+/// many, too few, or two swapped; empty when there is none. For names of architectures, which differ by less than
+/// `nearest` forgives: albert, bart, mt5 and qwen3 are no slips of bert, bert, t5 and qwen2.
+template <class Candidates>
+[[nodiscard]] std::string slip_of(std::string_view name, const Candidates& candidates) {
+    for (const auto& candidate : candidates)
+        if (detail::is_slip(detail::letters_of(name), detail::letters_of(candidate)))
+            return std::string(std::string_view(candidate));
+    return {};
+}
+
 }  // namespace silica::checkpoint
+
+#ifndef SILICA_COMPILED
+#include "silica/checkpoint/nearest.ipp"
+#endif

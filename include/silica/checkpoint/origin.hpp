@@ -15,39 +15,21 @@ namespace silica::checkpoint {
 struct Origin {
     std::string repo;      ///< "org/name"
     std::string revision;  ///< the commit of the snapshot
+    std::string file;      ///< the path inside the snapshot: "1_Pooling/config.json"; empty for the snapshot itself
 };
 
 /// The repository that `path` (a snapshot directory or a file in one) was downloaded from; nothing for other paths.
-[[nodiscard]] inline std::optional<Origin> origin_of(const std::filesystem::path& path) {
-    std::filesystem::path before, parent;  // the two components before the one at hand
-    for (const auto& part : path) {
-        if (parent == "snapshots" && before.string().starts_with("models--") && !part.empty()) {
-            std::string repo = before.string().substr(8);
-            if (const auto dashes = repo.find("--"); dashes != std::string::npos) repo.replace(dashes, 2, "/");
-            return Origin{repo, part.string()};
-        }
-        before = parent;
-        parent = part;
-    }
-    return std::nullopt;
-}
+[[nodiscard]] std::optional<Origin> origin_of(const std::filesystem::path& path);
 
 /// The command that brings `files` (names separated by blanks; empty: the whole repository) of `repo`.
-[[nodiscard]] inline std::string download_line(std::string_view repo, std::string_view revision = {},
-                                               std::string_view files = {}) {
-    std::string line = "hf download " + std::string(repo);
-    if (!files.empty()) line += " " + std::string(files);
-    if (!revision.empty() && revision != "main") line += " --revision " + std::string(revision);
-    return line;
-}
+[[nodiscard]] std::string download_line(std::string_view repo, std::string_view revision = {},
+                                               std::string_view files = {});
 
 /// What to do about a damaged `file`: the download command for a file of the hub cache, words for any other.
-[[nodiscard]] inline std::string fetch_again(const std::filesystem::path& file) {
-    if (const auto origin = origin_of(file)) {
-        return "Run `" + download_line(origin->repo, origin->revision, file.filename().string()) +
-               " --force-download`.";
-    }
-    return "The file is damaged or was not fully copied: copy, download or save it again.";
-}
+[[nodiscard]] std::string fetch_again(const std::filesystem::path& file);
 
 }  // namespace silica::checkpoint
+
+#ifndef SILICA_COMPILED
+#include "silica/checkpoint/origin.ipp"
+#endif

@@ -50,9 +50,7 @@ public:
             refuse("holds no tensors itself, but a dictionary " + quote(inner),
                    "Save that one: torch.save(torch.load(...)[" + quote(inner) + "], 'pytorch_model.bin').");
         if (entries.empty()) refuse("holds no tensors", "Save model.state_dict() with torch.save, or safetensors.");
-        std::sort(entries.begin(), entries.end(), [](const TensorEntry& a, const TensorEntry& b) {
-            return std::pair(a.offset, std::string_view(a.name)) < std::pair(b.offset, std::string_view(b.name));
-        });
+        sort_by_place(entries);
         return entries;
     }
 

@@ -1,23 +1,11 @@
 #pragma once
 /// Writes safetensors files: for tests, tools and reference outputs.
 
-#include "silica/checkpoint/entry.hpp"
-#include "silica/checkpoint/text.hpp"
-#include "silica/core/error.hpp"
 #include "silica/core/tensor.hpp"
-#include "silica/core/utf8.hpp"
 
-#include <algorithm>
-#include <cerrno>
-#include <cstddef>
-#include <cstdint>
-#include <fcntl.h>
 #include <filesystem>
 #include <map>
 #include <string>
-#include <string_view>
-#include <system_error>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -26,126 +14,13 @@ namespace silica::checkpoint {
 /// Tensors with their names, in any order.
 using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
-namespace detail {
-
-/// `text` as a JSON string.
-[[nodiscard]] inline std::string json_string(std::string_view text) {
-    constexpr std::string_view hex = "0123456789abcdef";
-    std::string out = "\"";
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20) {
-            out += "\\u00";
-            out += hex[byte >> 4U];
-            out += hex[byte & 0xfU];
-            continue;
-        }
-        if (c == '"' || c == '\\') out += '\\';
-        out += c;
-    }
-    return out + '"';
-}
-
-/// A file that appears under its name when all of it is written, and not at all otherwise.
-class AtomicFile {
-public:
-    explicit AtomicFile(std::filesystem::path path) : path_(std::move(path)), temporary_(path_) {
-        temporary_ += ".part" + std::to_string(::getpid());
-        fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-        if (fd_ < 0) fail("Creating " + temporary_.string());
-    }
-    AtomicFile(const AtomicFile&) = delete;
-    AtomicFile& operator=(const AtomicFile&) = delete;
-    ~AtomicFile() {
-        if (fd_ < 0) return;
-        ::close(fd_);
-        ::unlink(temporary_.c_str());
-    }
-
-    void write(const void* data, std::size_t nbytes) {
-        const auto* at = static_cast<const std::byte*>(data);
-        while (nbytes > 0) {
-            const auto n = ::write(fd_, at, std::min(nbytes, std::size_t{1} << 30U));
-            if (n < 0 && errno == EINTR) continue;
-            if (n < 0) fail("Writing " + temporary_.string());
-            at += n;
-            nbytes -= static_cast<std::size_t>(n);
-        }
-    }
-
-    /// Gives the file its name, in place of whatever has it.
-    void commit() {
-        if (::fsync(fd_) != 0) fail("Writing " + temporary_.string());
-        if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("Renaming " + temporary_.string());
-        ::close(std::exchange(fd_, -1));
-    }
-
-private:
-    [[noreturn]] static void fail(const std::string& what) {
-        throw CheckpointError(what + " failed: " + std::generic_category().message(errno) + ".",
-                              "Check that the directory exists, that you may write there, and that the disk has room.");
-    }
-
-    std::filesystem::path path_, temporary_;
-    int fd_ = -1;
-};
-
-[[nodiscard]] inline std::string_view format_name(const std::string& name, at::ScalarType type) {
-    for (const auto& dtype : format_dtypes)
-        if (dtype.dtype == type && type != at::ScalarType::Undefined) return dtype.name;
-    throw InputError("Tensor " + quote(name) + " is of type " + at::toString(type) + ", which safetensors cannot hold.",
-                     "Convert it before it is written.");
-}
-
-}  // namespace detail
-
 /// Writes `tensors` (of any device and strides) and text `metadata` to `path`, by way of a temporary file beside it.
 /// InputError for a name that occurs twice or is not UTF-8, CheckpointError when the disk fails.
-inline void write_safetensors(const std::filesystem::path& path, NamedTensors tensors,
-                              const std::map<std::string, std::string>& metadata = {}) {
-    // as the reference does: wide elements first, so that every tensor is aligned, then by name
-    std::sort(tensors.begin(), tensors.end(), [](const auto& a, const auto& b) {
-        const auto x = a.second.element_size(), y = b.second.element_size();
-        return x != y ? x > y : a.first < b.first;
-    });
-    std::map<std::string_view, bool> seen;
-    std::string header = "{";
-    const auto text = [](std::string_view s) {
-        if (first_bad_utf8(s) != s.size())
-            throw InputError(quote(s) + " is not UTF-8.", "Use UTF-8 in names and metadata.");
-        return detail::json_string(s);
-    };
-    if (!metadata.empty()) {
-        header += "\"__metadata__\":{";
-        for (const auto& [key, value] : metadata) {
-            if (header.back() != '{') header += ',';
-            header += text(key) + ':' + text(value);
-        }
-        header += '}';
-    }
-    std::uint64_t end = 0;
-    for (auto& [name, tensor] : tensors) {
-        if (!seen.emplace(name, true).second || name == "__metadata__")
-            throw InputError("Tensor " + quote(name) + " cannot be written: the name is taken.",
-                             "Give it another name.");
-        tensor = tensor.detach().to(at::kCPU).resolve_conj().resolve_neg().contiguous();
-        const std::uint64_t begin = std::exchange(end, end + tensor.nbytes());
-        std::string shape;
-        for (const auto size : tensor.sizes()) shape += (shape.empty() ? "" : ",") + std::to_string(size);
-        if (header.size() > 1) header += ',';
-        header += text(name) + ":{\"dtype\":\"" + std::string(detail::format_name(name, tensor.scalar_type())) +
-                  "\",\"shape\":[" + shape + "],\"data_offsets\":[" + std::to_string(begin) + ',' +
-                  std::to_string(end) + "]}";
-    }
-    header += '}';
-    header.append((8 - header.size() % 8) % 8, ' ');
-    unsigned char length[8];
-    for (std::size_t i = 0; i < 8; ++i) length[i] = static_cast<unsigned char>(header.size() >> (8 * i));
-    detail::AtomicFile file(path);
-    file.write(length, sizeof length);
-    file.write(header.data(), header.size());
-    for (const auto& [name, tensor] : tensors) file.write(tensor.const_data_ptr(), tensor.nbytes());
-    file.commit();
-}
+void write_safetensors(const std::filesystem::path& path, NamedTensors tensors,
+                              const std::map<std::string, std::string>& metadata = {});
 
 }  // namespace silica::checkpoint
+
+#ifndef SILICA_COMPILED
+#include "silica/checkpoint/write_safetensors.ipp"
+#endif

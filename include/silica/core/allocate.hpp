@@ -1,32 +1,17 @@
 #pragma once
 /// Memory for weights, which comes from the system and goes back to it at once.
 
-#include <cstdint>
-
-#if defined(__unix__) || defined(__APPLE__)
-#include <sys/mman.h>
-#endif
-
-#include <ATen/ops/from_blob.h>
-
 #include "silica/core/tensor.hpp"
 
 namespace silica {
 
 /// An uninitialised contiguous tensor. On the CPU a large one has pages of its own: loading makes and drops a copy of
 /// almost every weight, and a heap keeps the holes (measured: 1.4 times the weights instead of 1.0).
-inline Tensor allocate(c10::IntArrayRef shape, c10::ScalarType dtype, c10::Device device) {
-    const auto options = at::TensorOptions().dtype(dtype);
-#if defined(__unix__) || defined(__APPLE__)
-    constexpr std::int64_t large = std::int64_t{1} << 18;
-    const auto bytes = c10::multiply_integers(shape) * static_cast<std::int64_t>(c10::elementSize(dtype));
-    if (device.is_cpu() && bytes >= large) {
-        const auto size = static_cast<std::size_t>(bytes);
-        void* pages = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0);
-        if (pages != MAP_FAILED) return at::from_blob(pages, shape, [size](void* p) { ::munmap(p, size); }, options);
-    }
-#endif
-    return at::empty(shape, options.device(device));
-}
+/// ConfigError for a shape that no memory holds.
+Tensor allocate(c10::IntArrayRef shape, c10::ScalarType dtype, c10::Device device);
 
 }  // namespace silica
+
+#ifndef SILICA_COMPILED
+#include "silica/core/allocate.ipp"
+#endif

@@ -12,6 +12,7 @@
 #include <boost/hana/second.hpp>
 
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -36,24 +37,35 @@ void for_each_member(T&& object, F&& f) {
     });
 }
 
+/// No integer of a configuration is larger than this, or smaller than its negative: sizes, ids, lengths.
+inline constexpr std::int64_t largest_config_integer = 2'147'483'647;
+/// No network has more layers than this: they are counted before the first weight is missed.
+inline constexpr std::int64_t most_layers = 100'000;
+
+namespace detail {
+
+[[noreturn]] void fail_wanted(const std::string& path, const Json& json, std::string_view what);
+
+/// The integer in `json`, within its bounds.
+[[nodiscard]] std::int64_t config_integer(const Json& json, const std::string& path);
+
+}  // namespace detail
+
 /// Reads `json` into `value`: booleans, integers, numbers, strings, enums by name (`enum_names`), optionals (null is
 /// absent), vectors (a single value is a list of one), maps, nested structs. A key that is missing keeps its default;
-/// `T::aliases()` lists other spellings of keys. `path` is "config.json: key" so far.
+/// `T::aliases()` lists other spellings of keys. `path` is "config.json: key" so far. Integers have bounds
+/// (`largest_config_integer`; `most_layers` where the key ends with "layers"); numbers may be infinite or NaN.
 /// Throws ConfigError with the file, the key, what was found and what is wanted.
 template <class T>
 void read_json(T& value, const Json& json, const std::string& path) {
-    const auto wants = [&](std::string_view what) {
-        throw ConfigError(path + " is " + json.brief() + ", " + std::string(what) + " is wanted.",
-                          "correct the key, or download the file again.");
-    };
+    const auto wants = [&](std::string_view what) { detail::fail_wanted(path, json, what); };
     if constexpr (std::is_same_v<T, Json>) {
         value = json;
     } else if constexpr (std::is_same_v<T, bool>) {
         if (!json.is_bool()) wants("true or false");
         value = json.boolean();
     } else if constexpr (std::is_same_v<T, std::int64_t>) {
-        if (!json.is_integer()) wants("an integer");
-        value = json.integer();
+        value = detail::config_integer(json, path);
     } else if constexpr (std::is_same_v<T, double>) {
         if (!json.is_number()) wants("a number");
         value = json.number();
@@ -103,19 +115,40 @@ void read_json(T& value, const Json& json, const std::string& path) {
     }
 }
 
-/// Throws ConfigError unless `value` is at least `least`: for sizes, which must not be zero or negative.
-inline void require_at_least(const std::string& file, std::string_view key, std::int64_t value,
-                             std::int64_t least = 1) {
-    if (value >= least) return;
-    throw ConfigError(file + ": " + std::string(key) + " is " + std::to_string(value) + ", " + std::to_string(least) +
-                          " or more is needed.",
-                      "correct the key, or download the file again.");
+/// Throws ConfigError where a number among `value`'s members is infinite or NaN; `path` is "config.json:".
+template <class T>
+void require_finite(const T& value, const std::string& path) {
+    if constexpr (std::is_same_v<T, double>) {
+        if (!std::isfinite(value)) detail::fail_wanted(path, Json(value), "a finite number");
+    } else if constexpr (Reflected<T>) {
+        const std::string inside = path + (path.ends_with(':') ? " " : ".");
+        for_each_member(value, [&](std::string_view name, const auto& member) {
+            require_finite(member, inside + std::string(name));
+        });
+    } else if constexpr (requires {
+                             typename T::value_type;
+                             value.has_value();
+                         }) {
+        if (value) require_finite(*value, path);
+    } else if constexpr (requires { typename T::mapped_type; }) {
+        for (const auto& [key, item] : value) require_finite(item, path + "." + key);
+    } else if constexpr (requires { typename T::allocator_type; } && !std::is_same_v<T, std::string>) {
+        for (const auto& item : value) {
+            if constexpr (!std::is_same_v<std::remove_cvref_t<decltype(item)>, bool>) require_finite(item, path);
+        }
+    }
 }
+
+/// Throws ConfigError unless `value` is at least `least`: for sizes, which must not be zero or negative.
+void require_at_least(const std::string& file, std::string_view key, std::int64_t value,
+                             std::int64_t least = 1);
 
 /// Throws ConfigError that says a key has a value whose meaning is not implemented.
-[[noreturn]] inline void refuse_config(const std::string& file, std::string_view key, const std::string& value,
-                                       const std::string& remedy) {
-    throw ConfigError(file + ": " + std::string(key) + " = " + value + " is not supported.", remedy);
-}
+[[noreturn]] void refuse_config(const std::string& file, std::string_view key, const std::string& value,
+                                       const std::string& remedy);
 
 }  // namespace silica
+
+#ifndef SILICA_COMPILED
+#include "silica/core/reflect.ipp"
+#endif

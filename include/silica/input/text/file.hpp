@@ -2,6 +2,7 @@
 /// Reading tokenizer files.
 
 #include <silica/core/error.hpp>
+#include <silica/core/impostor.hpp>
 #include <silica/input/text/utf8.hpp>
 
 #include <nlohmann/json.hpp>
@@ -33,6 +34,10 @@ namespace silica::text {
     std::string bytes(error ? 0 : static_cast<std::size_t>(size), '\0');
     if (error || !in || !in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()))) {
         throw ConfigError(path.string() + " cannot be read.", "Check that the file exists and that you may read it.");
+    }
+    if (const auto found = impostor(bytes)) {
+        throw ConfigError(path.string() + " is " + std::string(found->what) + ", not the file itself.",
+                          std::string(found->remedy));
     }
     return bytes;
 }

@@ -13,6 +13,7 @@
 #include <silica/input/text/parts.hpp>
 #include <silica/input/text/tokenizer_config.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -20,6 +21,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace silica::text {
@@ -142,6 +144,21 @@ public:
     /// The number of tokens that tokenizer_config.json says the model takes.
     [[nodiscard]] std::optional<std::int64_t> model_max_length() const { return config_.model_max_length; }
 
+    /// Puts small letters before everything else that is done to a text, where the tokenizer's file has no step that
+    /// does that alone: "do_lower_case" of sentence-transformers.
+    void lower_first() {
+        NormalizerSequence steps{{Normalizer{Lowercase{}}}};
+        const auto lowers = [](const Normalizer& each) { return std::holds_alternative<Lowercase>(each.step); };
+        if (auto& now = parts_.normalizer) {
+            const auto* several = std::get_if<NormalizerSequence>(&now->step);
+            if (lowers(*now) || (several && std::any_of(several->steps.begin(), several->steps.end(), lowers))) return;
+            if (several)
+                steps.steps.insert(steps.steps.end(), several->steps.begin(), several->steps.end());
+            else
+                steps.steps.push_back(*now);
+        }
+        parts_.normalizer = Normalizer{std::move(steps)};
+    }
     /// Replaces the truncation of the tokenizer's file (or switches it off).
     void set_truncation(std::optional<Truncation> truncation) { parts_.truncation = truncation; }
     /// Replaces the padding of the tokenizer's file (or switches it off).

@@ -1,0 +1,76 @@
+#pragma once
+/// Definitions of config.hpp.
+
+#include "silica/checkpoint/config.hpp"
+#include "silica/checkpoint/impostor.hpp"
+#include "silica/checkpoint/text.hpp"
+#include "silica/core/compiled.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+
+namespace silica::checkpoint {
+
+SILICA_INLINE Json read_json_document(const std::filesystem::path& directory, std::string_view name) {
+    const auto path = directory / name;
+    std::string text;
+    try {
+        if (name == "config.json" && !is_listed(path)) refuse_adapter(directory);
+        const auto file = File::open(path);
+        constexpr std::uint64_t longest = std::uint64_t{256} << 20;
+        if (file->size() > longest) {
+            throw ConfigError(path.string() + " is " + bytes(file->size()) + " long, which is no configuration.",
+                              "download it again.");
+        }
+        refuse_impostor(*file);
+        text = file->read_text(0, file->size());
+    } catch (const CheckpointError& e) {
+        throw ConfigError(e.problem(), e.remedy());
+    }
+    return Json::parse(text, path.string());
+}
+
+SILICA_INLINE Json read_json_file(const std::filesystem::path& directory, std::string_view name) {
+    Json json = read_json_document(directory, name);
+    if (!json.is_object()) {
+        throw ConfigError((directory / name).string() + " is not a JSON object.", "download the file again.");
+    }
+    return json;
+}
+
+namespace detail {
+
+/// The keys whose object says that the weights are not what they look like: transformers' and older tools', MLX's.
+inline constexpr std::string_view quantisation_keys[] = {"quantization_config", "compression_config", "quantization"};
+
+[[noreturn]] SILICA_INLINE void refuse_quantised(const std::string& file, std::string_view key, const Json& value) {
+    const Json* method = value.find("quant_method");
+    std::string what(key);
+    if (method != nullptr) what += ".quant_method";
+    refuse_config(file, what, method != nullptr ? method->brief() : value.brief(),
+                  "use a checkpoint in float32, float16 or bfloat16, or dequantise this one and save it again.");
+}
+
+SILICA_INLINE void check_meaning_of_weights(const Json& json, const std::string& file, bool (*reads)(const Json&)) {
+    for (const auto& [key, value] : json.object()) {
+        const bool off = value.is_null() || (value.is_bool() && !value.boolean()) ||
+                         (value.is_object() && value.object().empty());
+        if (off) continue;
+        if (std::ranges::find(quantisation_keys, key) != std::end(quantisation_keys)) {
+            if (reads == nullptr || !reads(value)) refuse_quantised(file, key, value);
+        } else if ((key == "dtype" || key == "torch_dtype") && value.is_string()) {
+            const std::string_view type = value.string();
+            const bool quantised = type.find("float8") != type.npos || type.find("float4") != type.npos ||
+                                   type.find("int") != type.npos;
+            if (quantised && reads == nullptr)
+                refuse_config(file, key, value.brief(), "use a checkpoint in float32, float16 or bfloat16.");
+        } else if (key.ends_with("_config") && value.is_object()) {
+            check_meaning_of_weights(value, file + ": " + key, reads);
+        }
+    }
+}
+
+}  // namespace detail
+
+}  // namespace silica::checkpoint
