@@ -199,7 +199,7 @@ inline Generated beam_search(Decoder& decoder, Plan plan, const Hooks& hooks) {
     HostScores scores;
     double prefilled = 0;
     for (std::uint32_t place = 0;; ++place) {
-        scores.copy(logits);
+        scores.copy(decoder, logits);
         const auto vocab = static_cast<std::size_t>(logits.size(1));
         if (n * vocab < std::max<std::size_t>(2, 1 + plan.ends.size()) * n)
             throw InputError("num_beams cannot be followed in a vocabulary of " + std::to_string(vocab) + ".",
@@ -232,7 +232,7 @@ inline Generated beam_search(Decoder& decoder, Plan plan, const Hooks& hooks) {
             ids.mutable_data_ptr<std::int64_t>()[r] = beam.ids.back();
         }
         decoder.reorder(from);
-        logits = decoder.step(ids.to(decoder.device()));
+        logits = decoder.step(decoder.on_device([&] { return ids.to(decoder.device()); }));
     }
 
     Generated out = detail::chosen(plan, all, hooks, clock);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -26,11 +27,16 @@ struct Ranges {
         text << *value;
         throw InputError(std::string(key) + " is " + text.str() + ".", remedy);
     }
-    static void at_least(std::string_view key, const std::optional<std::int64_t>& value, std::int64_t least) {
+    /// From `least` to what 32 bits hold: larger numbers are damage, and would overflow where they are added up.
+    static void whole(std::string_view key, const std::optional<std::int64_t>& value, std::int64_t least) {
         require(
             key, value, [&](auto v) { return v >= least; },
-            least == 0 ? "0 or more is needed." : "1 or more is needed.");
+            (std::to_string(least) + " or more is needed.").c_str());
+        require(
+            key, value, [](auto v) { return v <= most_of_any; },
+            ("at most " + std::to_string(most_of_any) + " is possible.").c_str());
     }
+    static constexpr std::int64_t most_of_any = std::numeric_limits<std::int32_t>::max();
     static void positive(std::string_view key, const std::optional<double>& value, const char* remedy) {
         require(
             key, value, [](double v) { return v > 0 && std::isfinite(v); }, remedy);
@@ -69,16 +75,16 @@ inline void check(const GenerationConfig& c, const DecoderFacts& facts) {
     using R = detail::Ranges;
     const bool sample = c.do_sample.value_or(false);
     const auto beams = c.num_beams.value_or(1);
-    R::at_least("max_length", c.max_length, 1);
-    R::at_least("max_new_tokens", c.max_new_tokens, 1);
-    R::at_least("min_length", c.min_length, 0);
-    R::at_least("min_new_tokens", c.min_new_tokens, 0);
+    R::whole("max_length", c.max_length, 1);
+    R::whole("max_new_tokens", c.max_new_tokens, 1);
+    R::whole("min_length", c.min_length, 0);
+    R::whole("min_new_tokens", c.min_new_tokens, 0);
     R::positive("max_time", c.max_time, "a number of seconds over 0 is needed.");
-    R::at_least("num_beams", c.num_beams, 1);
-    R::at_least("num_return_sequences", c.num_return_sequences, 1);
-    R::at_least("no_repeat_ngram_size", c.no_repeat_ngram_size, 0);
-    R::at_least("encoder_no_repeat_ngram_size", c.encoder_no_repeat_ngram_size, 0);
-    R::at_least("prefill_chunk_size", c.prefill_chunk_size, 0);
+    R::whole("num_beams", c.num_beams, 1);
+    R::whole("num_return_sequences", c.num_return_sequences, 1);
+    R::whole("no_repeat_ngram_size", c.no_repeat_ngram_size, 0);
+    R::whole("encoder_no_repeat_ngram_size", c.encoder_no_repeat_ngram_size, 0);
+    R::whole("prefill_chunk_size", c.prefill_chunk_size, 0);
     R::finite("length_penalty", c.length_penalty);
     R::finite("frequency_penalty", c.frequency_penalty);
     R::finite("presence_penalty", c.presence_penalty);
@@ -88,7 +94,7 @@ inline void check(const GenerationConfig& c, const DecoderFacts& facts) {
     if (sample) {
         R::positive("temperature", c.temperature,
                     "a number over 0 is needed; for the most likely token set do_sample to false.");
-        R::at_least("top_k", c.top_k, 0);
+        R::whole("top_k", c.top_k, 0);
         R::share("top_p", c.top_p);
         R::share("min_p", c.min_p);
         R::require(
@@ -110,6 +116,10 @@ inline void check(const GenerationConfig& c, const DecoderFacts& facts) {
         throw InputError("num_return_sequences is " + std::to_string(n) + ", num_beams " + std::to_string(beams) + ".",
                          "ask for as many texts as there are beams, or fewer.");
     }
+    if (const auto& decay = c.exponential_decay_length_penalty) {
+        R::whole("exponential_decay_length_penalty: start", std::optional(decay->start), -R::most_of_any);
+        R::finite("exponential_decay_length_penalty: factor", std::optional(decay->factor));
+    }
     if (c.exponential_decay_length_penalty && (!c.eos_token_id || c.eos_token_id->empty()))
         throw InputError("exponential_decay_length_penalty needs an end token.", "set eos_token_id.");
 
@@ -125,7 +135,11 @@ inline void check(const GenerationConfig& c, const DecoderFacts& facts) {
     };
     for (const auto& word : c.bad_words_ids.value_or(std::vector<std::vector<std::int64_t>>{}))
         sequence("bad_words_ids", word);
-    for (const auto& s : c.sequence_bias.value_or(std::vector<SequenceBias>{})) sequence("sequence_bias", s.tokens);
+    for (const auto& s : c.sequence_bias.value_or(std::vector<SequenceBias>{})) {
+        sequence("sequence_bias", s.tokens);
+        R::require(
+            "sequence_bias", std::optional(s.bias), [](double v) { return !std::isnan(v); }, "a number is needed.");
+    }
     for (const auto& text : c.stop_strings.value_or(std::vector<std::string>{})) {
         if (text.empty()) throw InputError("stop_strings has an empty string.", "remove it.");
     }

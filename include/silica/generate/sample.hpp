@@ -19,11 +19,13 @@ namespace silica::generate {
 /// The scores of each row on the host, float32, to be changed in place. Their memory is kept from step to step.
 class HostScores {
 public:
-    /// Copies logits (rows, vocabulary) of any type and device.
-    void copy(const Tensor& logits) {
-        if (!host_.defined() || host_.sizes() != logits.sizes())
-            host_ = at::empty(logits.sizes(), at::TensorOptions().dtype(c10::ScalarType::Float));
-        host_.copy_(logits);
+    /// Copies logits (rows, vocabulary) of any type from the device of `decoder`.
+    void copy(const Decoder& decoder, const Tensor& logits) {
+        decoder.on_device([&] {
+            if (!host_.defined() || host_.sizes() != logits.sizes())
+                host_ = at::empty(logits.sizes(), at::TensorOptions().dtype(c10::ScalarType::Float));
+            host_.copy_(logits);
+        });
     }
     [[nodiscard]] Scores row(std::size_t r) {
         const auto n = host_.size(1);
@@ -76,9 +78,9 @@ inline Generated sample(Decoder& decoder, Plan plan, const Hooks& hooks) {
     double prefilled = 0;
     for (std::uint32_t place = 0;; ++place) {
         if (on_device) {
-            chosen = detail::on_host(ids);
+            chosen = decoder.on_device([&] { return ids.to(c10::Device(c10::DeviceType::CPU)); });
         } else {
-            scores.copy(logits);
+            scores.copy(decoder, logits);
             for (std::size_t r = 0; r < rows; ++r) {
                 if (progress.ended(r)) continue;
                 const Scores row = scores.row(r);
@@ -97,7 +99,7 @@ inline Generated sample(Decoder& decoder, Plan plan, const Hooks& hooks) {
         if (on_device)
             ids = decoder.greedy_step(ids);
         else
-            logits = decoder.step(chosen.to(decoder.device()));
+            logits = decoder.step(decoder.on_device([&] { return chosen.to(decoder.device()); }));
     }
     keep(decoder, plan, hooks.held);
     Generated out = std::move(progress).result();

@@ -75,9 +75,10 @@ public:
             const Tensor part = embed(encodings, batch, options);
             if (!vectors.defined())
                 vectors = at::empty({static_cast<std::int64_t>(order.size()), part.size(1)}, part.options());
-            for (std::size_t i = 0; i < batch.size(); ++i) {
-                vectors[static_cast<std::int64_t>(batch[i])].copy_(part[static_cast<std::int64_t>(i)]);
-            }
+            encoder_.on_device([&] {
+                for (std::size_t i = 0; i < batch.size(); ++i)
+                    vectors[static_cast<std::int64_t>(batch[i])].copy_(part[static_cast<std::int64_t>(i)]);
+            });
         }
         if (!options.normalize.value_or(config_.normalize)) return vectors;
         return vectors / at::linalg_vector_norm(vectors, 2, {1}, true).clamp_min(1e-12);
@@ -111,15 +112,15 @@ private:
             put(mask, e.attention_mask);
             if (e.size() == 0) mask[row][0] = 1;  // a tokenizer that adds nothing, and an empty text: the padding token
         }
-        const at::NoGradGuard no_grad;
-        const auto out = encoder_({.input_ids = ids, .attention_mask = mask, .token_type_ids = types});
-        const Tensor home_mask = mask.to(at::kBool).to(encoder_.device());
-        std::vector<Tensor> parts;
-        const auto modes = options.pooling ? std::vector{*options.pooling} : config_.pooling;
-        for (const auto how : modes) {
-            parts.push_back(run<op::Pool, typename Encoder::Exec>(out.last_hidden_state, home_mask, how));
-        }
-        return at::cat(parts, 1).to(c10::Device(c10::DeviceType::CPU));
+        return encoder_.on_device([&] {
+            const auto out = encoder_({.input_ids = ids, .attention_mask = mask, .token_type_ids = types});
+            const Tensor home_mask = mask.to(at::kBool).to(encoder_.device());
+            std::vector<Tensor> parts;
+            const auto modes = options.pooling ? std::vector{*options.pooling} : config_.pooling;
+            for (const auto how : modes)
+                parts.push_back(run<op::Pool, typename Encoder::Exec>(out.last_hidden_state, home_mask, how));
+            return at::cat(parts, 1).to(c10::Device(c10::DeviceType::CPU));
+        });
     }
 
     text::Tokenizer tokenizer_;
