@@ -23,6 +23,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace silica {
@@ -39,8 +40,8 @@ namespace detail {
 template <class Argument, class State>
 struct not_a_state_of_this_model {
     static_assert(always_false<Argument>,
-                  "this is no state that the model can change. Remedy: keep what its make_state() returns in a variable "
-                  "that is not const, and pass that.");
+                  "this is no state that the model can change. Remedy: keep what its make_state() returns in a "
+                  "variable that is not const, and pass that.");
 };
 
 /// The part of a text that says what went wrong.
@@ -89,7 +90,8 @@ public:
     [[nodiscard]] static Model open(const checkpoint::Location& location, OpenOptions options = {}) {
         const auto home = require_device(options);
         const auto place = checkpoint::resolve(location.text());
-        const bool is_file = std::filesystem::is_regular_file(place);
+        std::error_code ignored;
+        const bool is_file = std::filesystem::is_regular_file(place, ignored);
         const auto config = checkpoint::read_config<Arch>(is_file ? place.parent_path() : place);
         const auto files = checkpoint::Checkpoint::open(place);
         loader::degradation_note().clear();
@@ -159,17 +161,19 @@ public:
         on_device([&] { state.reorder(rows.to(home_)); });
     }
 
+    /// What is no state of this model's kind does not compile, and the compiler says what to pass.
     template <class Other>
     void prefill(const Inputs&, const Other&) const {
         static_cast<void>(detail::not_a_state_of_this_model<Other, State>());
     }
+    /// See prefill.
     template <class Other>
     void step(const Tensor&, const Other&) const {
         static_cast<void>(detail::not_a_state_of_this_model<Other, State>());
     }
 
-    /// What `f` returns, called where the device may be used: in this thread's turn, without gradients, with the model's
-    /// device as the current one. May be called inside itself. Throws DeviceError where memory is out.
+    /// What `f` returns, called where the device may be used: in this thread's turn, without gradients, with the
+    /// model's device as the current one. May be called inside itself. Throws DeviceError where memory is out.
     template <class F>
     decltype(auto) on_device(F&& f) const {
         return enter(home_, "for this call", "use a smaller batch, shorter inputs or a smaller precision.", f);
@@ -188,7 +192,8 @@ private:
         : config_(config), home_(home), network_(build(config, weights)), account_(weights.account()) {}
 
     static Network build(const Config& config, const Weights& weights) {
-        return enter(weights.home(), "for the weights", "use a smaller precision or model, or the loader Streamed.", [&] {
+        const char* remedy = "use a smaller precision or model, or the loader Streamed.";
+        return enter(weights.home(), "for the weights", remedy, [&] {
             Network network(config, weights);
             Device::synchronize(weights.home().index());
             return network;

@@ -31,15 +31,15 @@ concept Architecture =
         { A::names() } -> std::convertible_to<checkpoint::NameRules>;
     };
 
-/// What a network that writes text keeps of its rows (caches, positions): made once, of fixed shape, for one caller at a
-/// time. It refers to memory of the device, so it is not copied by accident: `clone()` makes another one.
+/// What a network that writes text keeps of its rows (caches, positions): made once, of fixed shape, for one caller at
+/// a time. It refers to memory of the device, so it is not copied by accident: `clone()` makes another one.
 /// - `batch()`, `capacity()`: rows, and tokens that a row has room for; `length()`: tokens taken so far, padding
 ///   included; `bytes()` of all caches;
 /// - `clear()`: forgets all tokens, the tensors stay;
 /// - `reorder(rows)`: row i becomes what row `rows[i]` was, rows (batch) int64 on the device; with an encoder, of the
 ///   same text;
-/// - `replays()`: steps of one kind do the same to the same tensors, so that a graph can replay them; `step_kind()`: the
-///   kind of the next one; `advance(tokens)`: what the host counts, which a replay leaves as it was.
+/// - `replays()`: steps of one kind do the same to the same tensors, so that a graph can replay them; `step_kind()`:
+///   the kind of the next one; `advance(tokens)`: what the host counts, which a replay leaves as it was.
 template <class S>
 concept DecodingState = std::move_constructible<S> && !std::copy_constructible<S> && !std::is_copy_assignable_v<S> &&
                         requires(S& state, const S& fixed, const Tensor& rows) {

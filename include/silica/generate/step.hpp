@@ -1,6 +1,8 @@
 #pragma once
 /// One step of decoding: a token per row in, what follows it out.
 
+#include "silica/core/inputs.hpp"
+#include "silica/core/state_inputs.hpp"
 #include "silica/generate/graph_step.hpp"
 #include "silica/model.hpp"
 #include "silica/op/argmax.hpp"

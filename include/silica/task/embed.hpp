@@ -33,10 +33,9 @@ template <class Encoder>
 class Embedder {
 public:
     /// Opens a directory or "org/name" in the hub cache, as Model::open does, with its tokenizer and pooling.
-    [[nodiscard]] static Embedder open(std::string_view directory_or_repo, OpenOptions options = {}) {
-        const auto directory = checkpoint::resolve(directory_or_repo);
-        return {text::Tokenizer::open(directory), SentenceConfig::read(directory),
-                Encoder::open(directory.string(), options)};
+    [[nodiscard]] static Embedder open(const checkpoint::Location& location, OpenOptions options = {}) {
+        const auto directory = checkpoint::resolve(location.text());
+        return {text::Tokenizer::open(directory), SentenceConfig::read(directory), Encoder::open(directory, options)};
     }
 
     Embedder(text::Tokenizer tokenizer, SentenceConfig config, Encoder encoder)
