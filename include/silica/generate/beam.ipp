@@ -13,6 +13,8 @@
 #include <cmath>
 #include <cstdint>
 #include <iterator>
+#include <span>
+#include <string>
 #include <utility>
 #include <vector>
 

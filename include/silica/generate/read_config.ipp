@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <mutex>
 #include <set>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
