@@ -11,11 +11,11 @@
 #include <boost/hana/for_each.hpp>
 #include <boost/hana/tuple.hpp>
 
-#include "fields.hpp"
 #include "grid.hpp"
 #include "loaders.hpp"
 #include "registry.hpp"
 #include "silica/checkpoint/config.hpp"
+#include "silica/core/fields.hpp"
 #include "silica/generate/model_decoder.hpp"
 #include "silica/model.hpp"
 

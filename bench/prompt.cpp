@@ -1,7 +1,5 @@
 #include "prompt.hpp"
 
-#include "silica/core/error.hpp"
-
 namespace silica::bench {
 
 generate::Prompt prompt_of(const Named& inputs) {
@@ -14,8 +12,7 @@ generate::Prompt prompt_of(const Named& inputs) {
         else if (name == "decoder_input_ids")
             prompt.decoder_input_ids = tensor;
         else
-            throw InputError("The reference holds inputs." + name + ", which no text is generated from.",
-                             "texts start from input_ids, attention_mask and decoder_input_ids.");
+            prompt.extra.emplace_back(name, tensor);
     }
     return prompt;
 }

@@ -6,7 +6,7 @@
 
 namespace silica::bench {
 
-/// input_ids, attention_mask and decoder_input_ids. InputError for any other name.
+/// What a text starts from, with whatever else the family takes (`input_features`, `pixel_values`).
 [[nodiscard]] generate::Prompt prompt_of(const Named& inputs);
 
 }  // namespace silica::bench

@@ -4,6 +4,8 @@
 #include "silica/arch/concept.hpp"
 #include "silica/checkpoint/config.hpp"
 #include "silica/checkpoint/hub.hpp"
+#include "silica/checkpoint/location.hpp"
+#include "silica/core/state_inputs.hpp"
 #include "silica/core/transfer.hpp"
 #include "silica/device/cpu.hpp"
 #include "silica/exec.hpp"
@@ -14,21 +16,45 @@
 
 #include <ATen/core/grad_mode.h>
 #include <c10/core/DeviceGuard.h>
-#include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <chrono>
 #include <filesystem>
-#include <map>
+#include <new>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace silica {
 
-/// Which of several devices of a kind.
+/// How a model is opened.
 struct OpenOptions {
-    c10::DeviceIndex index = 0;
+    c10::DeviceIndex index = 0;  ///< which of several devices of a kind
+    bool strict = false;         ///< whether weights that the architecture does not use are an error
 };
+
+namespace detail {
+
+/// What an argument that is no State of the model runs into.
+template <class Argument, class State>
+struct not_a_state_of_this_model {
+    static_assert(always_false<Argument>,
+                  "this is no state that the model can change. Remedy: keep what its make_state() returns in a "
+                  "variable that is not const, and pass that.");
+};
+
+/// The part of a text that says what went wrong.
+[[nodiscard]] std::string first_line(const std::string& text);
+
+/// CheckpointError for weights that nothing uses.
+void refuse_unexpected(const LoadingAccount& account, const std::string& place);
+
+/// The device `index` of a kind that `can` be used. DeviceError where there is none.
+[[nodiscard]] c10::Device device_at(c10::DeviceType type, std::string_view name, const Availability& can,
+                                    c10::DeviceIndex index);
+
+}  // namespace detail
 
 /// - `Arch`: a family with a head, `arch::Bert`;
 /// - `DeviceOrChain`: where it runs, `device::Mps`, or `Chain<device::Mps>` for "there or not at all";
@@ -55,13 +81,17 @@ public:
     using Inputs = typename Arch::Inputs;
     using Outputs = typename Arch::Outputs;
     using Network = typename Arch::template Network<Exec>;
+    /// What a text needs while it is written: made by make_state().
+    using State = typename detail::state_of<Network>::type;
 
-    /// Opens a directory, a file of weights with its config.json beside it, or "org/name" in the hub cache.
+    /// Opens a directory, a file of weights with its config.json beside it, or "org/name" in the hub cache, named by a
+    /// path or a string.
     /// Throws DeviceError (no such device, no memory), ConfigError (config.json), CheckpointError (the weights).
-    [[nodiscard]] static Model open(std::string_view directory_or_repo, OpenOptions options = {}) {
+    [[nodiscard]] static Model open(const checkpoint::Location& location, OpenOptions options = {}) {
         const auto home = require_device(options);
-        const auto place = checkpoint::resolve(directory_or_repo);
-        const bool is_file = std::filesystem::is_regular_file(place);
+        const auto place = checkpoint::resolve(location.text());
+        std::error_code ignored;
+        const bool is_file = std::filesystem::is_regular_file(place, ignored);
         const auto config = checkpoint::read_config<Arch>(is_file ? place.parent_path() : place);
         const auto files = checkpoint::Checkpoint::open(place);
         loader::degradation_note().clear();
@@ -72,6 +102,7 @@ public:
         if (auto& note = loader::degradation_note(); !note.empty())
             model.account_.notes.push_back(std::exchange(note, {}));
         model.account_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        if (options.strict) detail::refuse_unexpected(model.account_, place.string());
         return model;
     }
 
@@ -82,46 +113,70 @@ public:
         Arch::check(config, "the configuration");
         Model model(config, source, require_device(options));
         model.account_.loader = std::remove_cvref_t<Source>::name;
+        if (options.strict) detail::refuse_unexpected(model.account_, source.where());
         return model;
     }
 
     /// Runs the network. Inputs may lie on any device; outputs stay on the model's.
     /// Throws InputError for wrong inputs, before anything reaches the device.
     [[nodiscard]] Outputs operator()(const Inputs& inputs) const {
-        return on_device([&](Inputs prepared) { return network_(prepared); }, Arch::prepare(config_, inputs));
+        return on_device([&] { return network_(prepared(inputs)); });
     }
 
     /// Empty caches for generating `batch` rows of up to `capacity` tokens. The state belongs to one caller at a time.
-    [[nodiscard]] auto make_state(std::int64_t batch, std::int64_t capacity) const
+    /// Throws InputError for less than one of both, and for more than any memory holds.
+    [[nodiscard]] State make_state(std::int64_t batch, std::int64_t capacity) const
         requires Generative<Network, Inputs>
     {
-        if (batch < 1 || capacity < 1) {
-            throw InputError("A state for " + std::to_string(batch) + " rows of " + std::to_string(capacity) +
-                                 " tokens cannot be made.",
-                             "1 or more of both is needed.");
-        }
+        require_state_size(batch, capacity);
         return on_device([&] { return network_.make_state(batch, capacity); });
     }
 
     /// Takes a prompt, or its next piece: logits of the token that follows, (batch, vocabulary), on the device.
     /// Throws InputError for wrong inputs, and where the state has no room.
-    [[nodiscard]] Tensor prefill(const Inputs& inputs, auto& state) const
+    Tensor prefill(const Inputs& inputs, State& state) const
         requires Generative<Network, Inputs>
     {
-        return on_device([&](Inputs prepared) { return network_.prefill(prepared, state); },
-                         Arch::prepare(config_, inputs));
+        return on_device([&] { return network_.prefill(prepared(inputs), state); });
     }
 
-    /// Takes one token per row, ids (batch) int64 on the device, which are not checked: logits of the next.
-    /// Throws InputError where the state has no room.
-    [[nodiscard]] Tensor step(const Tensor& ids, auto& state) const
+    /// Takes one token per row, ids (batch) int64 on the device: logits of the next, (batch, vocabulary). Their values
+    /// are looked at on the CPU only: elsewhere that would wait for the device.
+    /// Throws InputError for ids of another shape, type or device, and where the state has no room.
+    Tensor step(const Tensor& ids, State& state) const
         requires Generative<Network, Inputs>
     {
-        if (state.length() >= state.capacity()) {
-            throw InputError("The state holds " + std::to_string(state.length()) + " tokens and has no room for more.",
-                             "make a state of a larger capacity.");
-        }
+        std::optional<std::int64_t> limit;
+        if constexpr (requires { config_.vocab_size; }) limit = config_.vocab_size;
+        require_step(ids, state.batch(), state.length(), state.capacity(), home_, limit);
         return on_device([&] { return network_.step(ids, state); });
+    }
+
+    /// Row i of the state becomes what row `rows[i]` was: rows (batch) int64 on any device, looked at on the CPU only.
+    /// Throws InputError for rows that there are not.
+    void reorder(const Tensor& rows, State& state) const
+        requires Generative<Network, Inputs>
+    {
+        require_rows(rows, state.batch());
+        on_device([&] { state.reorder(rows.to(home_)); });
+    }
+
+    /// What is no state of this model's kind does not compile, and the compiler says what to pass.
+    template <class Other>
+    void prefill(const Inputs&, const Other&) const {
+        static_cast<void>(detail::not_a_state_of_this_model<Other, State>());
+    }
+    /// See prefill.
+    template <class Other>
+    void step(const Tensor&, const Other&) const {
+        static_cast<void>(detail::not_a_state_of_this_model<Other, State>());
+    }
+
+    /// What `f` returns, called where the device may be used: in this thread's turn, without gradients, with the
+    /// model's device as the current one. May be called inside itself. Throws DeviceError where memory is out.
+    template <class F>
+    decltype(auto) on_device(F&& f) const {
+        return enter(home_, "for this call", "use a smaller batch, shorter inputs or a smaller precision.", f);
     }
 
     [[nodiscard]] const Config& config() const noexcept { return config_; }
@@ -137,55 +192,41 @@ private:
         : config_(config), home_(home), network_(build(config, weights)), account_(weights.account()) {}
 
     static Network build(const Config& config, const Weights& weights) {
-        [[maybe_unused]] const auto turn = Device::lock();
-        const at::NoGradGuard no_grad;
-        return within_memory("for the weights", "use a smaller precision or model, or the loader Streamed.", [&] {
+        const char* remedy = "use a smaller precision or model, or the loader Streamed.";
+        return enter(weights.home(), "for the weights", remedy, [&] {
             Network network(config, weights);
             Device::synchronize(weights.home().index());
             return network;
         });
     }
 
-    /// What `f` returns with its arguments moved to the device, without gradients, in this thread's turn.
-    template <class F, class... Args>
-    auto on_device(F&& f, Args... args) const {
-        [[maybe_unused]] const auto turn = Device::lock();
-        const at::NoGradGuard no_grad;
-        const c10::OptionalDeviceGuard on(home_.is_cpu() ? std::nullopt : std::optional(home_));
-        return within_memory("for this call", "use a smaller batch, shorter inputs or a smaller precision.", [&] {
-            [[maybe_unused]] std::uint64_t bytes = 0;
-            return f(moved_to(std::move(args), home_, bytes)...);
-        });
+    /// Inputs checked, on the device.
+    [[nodiscard]] Inputs prepared(const Inputs& inputs) const {
+        std::uint64_t bytes = 0;
+        return moved_to(Arch::prepare(config_, inputs), home_, bytes);
     }
 
-    /// What `f` returns. Where LibTorch throws that memory is out, and no op recovered from it, a DeviceError.
+    /// See on_device. Memory that is out, and that no op recovered from, is a DeviceError `what` with `remedy`.
     template <class F>
-    static auto within_memory(const char* what, const char* remedy, F&& f) {
+    static decltype(auto) enter(c10::Device home, const char* what, const char* remedy, F&& f) {
+        [[maybe_unused]] const auto turn = Device::lock();
+        const at::NoGradGuard no_grad;
+        const c10::OptionalDeviceGuard on(home.is_cpu() ? std::nullopt : std::optional(home));
         try {
             return f();
         } catch (const c10::Error& e) {
-            if (!Device::is_out_of_memory(e) && !device::Cpu::is_out_of_memory(e)) throw;
-            throw DeviceError(std::string(Device::name) + " has not enough memory " + what + ": " +
-                                  first_line(e.what_without_backtrace()),
+            const bool here = Device::is_out_of_memory(e);
+            if (!here && !device::Cpu::is_out_of_memory(e)) throw;
+            throw DeviceError(std::string(here ? Device::name : device::Cpu::name) + " has not enough memory " + what +
+                                  ": " + detail::first_line(e.what_without_backtrace()),
                               remedy);
+        } catch (const std::bad_alloc&) {
+            throw DeviceError(std::string(device::Cpu::name) + " has not enough memory " + what + ".", remedy);
         }
     }
 
-    static std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
-
     static c10::Device require_device(OpenOptions options) {
-        if (const auto can = Device::available(); !can) {
-            throw DeviceError(std::string(Device::name) + " cannot be used here: " + can.reason + ".",
-                              "choose another device policy, such as device::Cpu.");
-        }
-        if (Device::type == c10::DeviceType::CPU) return c10::Device(Device::type);
-        const auto count = c10::impl::VirtualGuardImpl(Device::type).deviceCount();
-        if (options.index < 0 || options.index >= count) {
-            throw DeviceError("There is no " + std::string(Device::name) + " device " + std::to_string(options.index) +
-                                  ", only " + std::to_string(count) + ".",
-                              "choose an index from 0 to " + std::to_string(count - 1) + ".");
-        }
-        return {Device::type, options.index};
+        return detail::device_at(Device::type, Device::name, Device::available(), options.index);
     }
 
     Config config_;
@@ -195,3 +236,7 @@ private:
 };
 
 }  // namespace silica
+
+#ifndef SILICA_COMPILED
+#include "silica/model.ipp"
+#endif

@@ -34,6 +34,8 @@ EVERYTHING = {"silica", "input"}  # silica.hpp and input.hpp list the others
 HEAVY = {"torch/torch.h", "torch/nn.h", "torch/all.h", "ATen/ATen.h", "boost/hana.hpp", "range/v3/all.hpp"}
 NETWORKS = {"arch", "nn"}  # they see LibTorch through core/tensor.hpp, so that ops that a device may lack are routed
 MAX_LINES = {".hpp": 250, ".ipp": 300}
+DOORED = {"generate", "task"}  # they touch a device inside of on_device(...) only, which takes turns and knows memory
+TOUCH = re.compile(r"(\.|->)(to|copy_|cpu|item)\s*[(<]|\brun<")
 
 INCLUDE = re.compile(r'\s*#\s*include\s*[<"]([^>"]+)[>"]')
 END_WITH_BODY = '#ifndef SILICA_COMPILED\n#include "silica/{}"\n#endif\n'  # the last lines of a header that has one
@@ -163,6 +165,29 @@ def reached(path, edges):
     return seen
 
 
+def blanked(text):
+    """The text without what is in comments and strings, of the same length."""
+    what = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)\'', re.S)
+    return what.sub(lambda m: re.sub(r"[^\n]", " ", m[0]), text)
+
+
+def check_door(path, text):
+    """What generation and tasks do with tensors that may be on a device stands between the brackets of on_device(...)."""
+    if part_of(path) not in DOORED:
+        return
+    code, inside = blanked(text), []
+    for call in re.finditer(r"\bon_device\s*\(", code):
+        depth, end = 1, call.end()
+        while end < len(code) and depth > 0:
+            depth += {"(": 1, ")": -1}.get(code[end], 0)
+            end += 1
+        inside.append(range(call.end(), end))
+    for touch in TOUCH.finditer(code):
+        if not any(touch.start() in place for place in inside):
+            line = code.count("\n", 0, touch.start()) + 1
+            yield f"line {line} has {touch[0].strip()} outside of on_device(...). Remedy: put it inside: it uses the device."
+
+
 def check_device_lists(headers):
     """device/<name>.hpp includes all of device/<name>/: a kernel that nobody sees would silently not be there."""
     for path, text in headers.items():
@@ -185,7 +210,7 @@ def check_device_lists(headers):
 
 def check(headers):
     for path in sorted(headers):
-        for problem in check_header(path, headers[path]):
+        for problem in (*check_header(path, headers[path]), *check_door(path, headers[path])):
             yield path, problem
     yield from check_device_lists(headers)
     yield from check_bodies(headers)
@@ -250,7 +275,7 @@ def self_test():
     ]
     failed = 0
     for path, text, word in cases:
-        problems = list(check_header(path, text))
+        problems = [*check_header(path, text), *check_door(path, text)]
         if (not problems) if word else bool(problems):
             failed += 1
             print(f"self-test: {path}, expected {word!r}, got {problems}\n{text}")

@@ -10,6 +10,7 @@
 #include "generate/toy.hpp"
 #include "silica/checkpoint/config.hpp"
 #include "silica/core/json.hpp"
+#include "silica/generate/plan.hpp"
 #include "silica/generate/read_config.hpp"
 #include "support/catch.hpp"
 #include "support/devices.hpp"

@@ -106,6 +106,22 @@ class Generate(GenerateTest):
         (directory / "generation_config.json").write_text(json.dumps({"eos_token_id": 5000}))
         self.refused("generate", directory, "--prompt", "x", says=("eos_token_id", "5000"))
 
+    def test_a_key_that_nobody_knows_is_named(self):
+        directory = self.copy_of("llama")
+        (directory / "generation_config.json").write_text(json.dumps({"max_new_token": 4, "use_cache": True}))
+        stderr = self.done("generate", directory, "--prompt", "x", "--max-new-tokens", "2").stderr
+        self.assertIn("no meaning is known for 'max_new_token' (said once)", stderr)
+        self.assertNotIn("use_cache", stderr)
+
+    def test_numbers_beyond_measure_are_refused(self):
+        refused = lambda name, config, says: self.refused(
+            "generate", CASES / name, "--prompt", "x", "--config", json.dumps(config), says=says)
+        for name in ("llama", "t5"):
+            for key in ("max_new_tokens", "max_length", "num_beams", "num_return_sequences", "min_length", "min_new_tokens",
+                        "no_repeat_ngram_size", "prefill_chunk_size"):
+                refused(name, {key: 2**63 - 1}, key)
+            refused(name, {"num_beams": 70000}, "65536")
+
     def test_wrong_input_is_refused(self):
         refused = lambda *args, **kw: self.refused("generate", CASES / "llama", *args, **kw)
         refused("--prompt", "x" * 500, says=("501 tokens", "context 128"))

@@ -9,6 +9,7 @@
 #include <concepts>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace silica {
 
@@ -30,23 +31,59 @@ concept Architecture =
         { A::names() } -> std::convertible_to<checkpoint::NameRules>;
     };
 
-/// A network that writes text token by token. Its `State` (caches, positions) is made once, has tensors of fixed shape,
-/// and belongs to one caller; the network itself stays const.
+/// What a network that writes text keeps of its rows (caches, positions): made once, of fixed shape, for one caller at
+/// a time. It refers to memory of the device, so it is not copied by accident: `clone()` makes another one.
+/// - `batch()`, `capacity()`: rows, and tokens that a row has room for; `length()`: tokens taken so far, padding
+///   included; `bytes()` of all caches;
+/// - `clear()`: forgets all tokens, the tensors stay;
+/// - `reorder(rows)`: row i becomes what row `rows[i]` was, rows (batch) int64 on the device; with an encoder, of the
+///   same text;
+/// - `replays()`: steps of one kind do the same to the same tensors, so that a graph can replay them; `step_kind()`:
+///   the kind of the next one; `advance(tokens)`: what the host counts, which a replay leaves as it was.
+template <class S>
+concept DecodingState = std::move_constructible<S> && !std::copy_constructible<S> && !std::is_copy_assignable_v<S> &&
+                        requires(S& state, const S& fixed, const Tensor& rows) {
+                            { fixed.batch() } -> std::same_as<std::int64_t>;
+                            { fixed.length() } -> std::same_as<std::int64_t>;
+                            { fixed.capacity() } -> std::same_as<std::int64_t>;
+                            { fixed.bytes() } -> std::same_as<std::uint64_t>;
+                            { fixed.clone() } -> std::same_as<S>;
+                            { fixed.replays() } -> std::same_as<bool>;
+                            { fixed.step_kind() } -> std::same_as<std::int64_t>;
+                            state.clear();
+                            state.reorder(rows);
+                            state.advance(std::int64_t{});
+                        };
+
+/// A network that writes text token by token. What it keeps is in its `State`; the network itself stays const.
 /// - `make_state(batch, capacity)`: empty, for `batch` rows of up to `capacity` tokens of the decoder;
 /// - `prefill(inputs, state)`: takes a prompt, or the next piece of one -> logits of the next token (batch,
-/// vocabulary);
+///   vocabulary). With an encoder, its inputs have a row for each text and decoder_input_ids one for each row of the
+///   state, those of a text together;
 /// - `step(ids, state)`: takes one token per row, ids (batch) int64 on the device -> the same. Reads nothing on the
-/// host;
-/// - `State::length()`: tokens taken so far, padding included; `State::capacity()`; `State::reorder(rows)`: row i
-///   becomes what row `rows[i]` was, rows (batch) int64 on the device.
+///   host.
 template <class N, class Inputs>
-concept Generative = requires(const N& network, typename N::State& state, const Inputs& inputs, const Tensor& t) {
-    { network.make_state(std::int64_t{}, std::int64_t{}) } -> std::same_as<typename N::State>;
-    { network.prefill(inputs, state) } -> std::same_as<Tensor>;
-    { network.step(t, state) } -> std::same_as<Tensor>;
-    { state.length() } -> std::convertible_to<std::int64_t>;
-    { state.capacity() } -> std::convertible_to<std::int64_t>;
-    state.reorder(t);
+concept Generative = DecodingState<typename N::State> &&
+                     requires(const N& network, typename N::State& state, const Inputs& inputs, const Tensor& t) {
+                         { network.make_state(std::int64_t{}, std::int64_t{}) } -> std::same_as<typename N::State>;
+                         { network.prefill(inputs, state) } -> std::same_as<Tensor>;
+                         { network.step(t, state) } -> std::same_as<Tensor>;
+                     };
+
+namespace detail {
+
+/// The State of a network; a network that writes no text has one that cannot be made.
+template <class Network>
+struct state_of {
+    struct type {
+        type() = delete;
+    };
+};
+template <class Network>
+    requires requires { typename Network::State; }
+struct state_of<Network> {
+    using type = typename Network::State;
 };
 
+}  // namespace detail
 }  // namespace silica

@@ -5,27 +5,22 @@
 ///     generate::ModelDecoder decoder(model);
 ///     auto out = generate::complete(decoder, {.input_ids = ids}, {.max_new_tokens = 50});    // out.sequences
 
-#include "silica/generate/beam.hpp"
+#include "silica/generate/config.hpp"
+#include "silica/generate/decoder.hpp"
 #include "silica/generate/generated.hpp"
 #include "silica/generate/model_decoder.hpp"
-#include "silica/generate/plan.hpp"
-#include "silica/generate/sample.hpp"
-
-#include <utility>
 
 namespace silica::generate {
 
 /// Continues the prompts (or, with an encoder-decoder, answers the texts) as `config` says; what it does not say is
 /// transformers' default. Equal to transformers' generate token for token in float32, but for samples, whose random
-/// numbers are our own (random.hpp). InputError for wrong prompts and parameters, before the model runs.
-[[nodiscard]] inline Generated complete(Decoder& decoder, const Prompt& prompt, const GenerationConfig& config,
-                                        const Hooks& hooks = {}) {
-    Plan p = plan(decoder.facts(), prompt, config);
-    if (p.config.stop_strings && !p.config.stop_strings->empty() && !hooks.text)
-        throw InputError("stop_strings are given, but no way to decode tokens.",
-                         "set the text of the hooks, or use task::TextGenerator.");
-    return p.config.num_beams.value_or(1) > 1 ? beam_search(decoder, std::move(p), hooks)
-                                              : sample(decoder, std::move(p), hooks);
-}
+/// numbers are our own (random.hpp). InputError for wrong prompts and parameters, before the model runs; DeviceError
+/// where memory is out.
+[[nodiscard]] Generated complete(Decoder& decoder, const Prompt& prompt, const GenerationConfig& config,
+                                 const Hooks& hooks = {});
 
 }  // namespace silica::generate
+
+#ifndef SILICA_COMPILED
+#include "silica/generate/complete.ipp"
+#endif

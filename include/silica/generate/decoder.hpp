@@ -2,20 +2,25 @@
 /// A model that writes text, with its types forgotten: what the loops of generation drive. `ModelDecoder` makes one of
 /// a Model, so that a loop is compiled once for all models, devices and precisions.
 
+#include "silica/core/fields.hpp"
 #include "silica/core/tensor.hpp"
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace silica::generate {
 
-/// What generation starts from.
+/// What generation starts from. A family whose encoder takes no text (speech) has no input_ids.
 struct Prompt {
-    Tensor input_ids;  ///< (batch, tokens) int64: prompts padded on the left, or an encoder's texts padded on the right
+    Tensor input_ids = {};  ///< (batch, tokens) int64: prompts padded on the left, or an encoder's texts padded on the
+                            ///< right
     std::optional<Tensor> attention_mask = {};     ///< (batch, tokens) int64 or bool, 1 = a token; absent: all are
     std::optional<Tensor> decoder_input_ids = {};  ///< (batch, tokens) int64, encoder-decoder only; absent: the start
+    Named extra = {};  ///< further inputs of the family, by field: {"input_features", (batch, mels, frames)}
 };
 
 /// What a loop has to know about a model.
@@ -40,11 +45,11 @@ public:
     /// Forgets what was taken; room for `rows` rows of up to `capacity` tokens.
     virtual void start(std::int64_t rows, std::int64_t capacity) = 0;
     /// Takes a prompt or its next piece -> logits. InputError for ids out of range.
-    [[nodiscard]] virtual Tensor prefill(const Prompt& prompt) = 0;
+    virtual Tensor prefill(const Prompt& prompt) = 0;
     /// Takes one token per row, ids (rows) int64 on the device -> logits.
-    [[nodiscard]] virtual Tensor step(const Tensor& ids) = 0;
+    virtual Tensor step(const Tensor& ids) = 0;
     /// The same -> the most likely next tokens (rows), which stay on the device.
-    [[nodiscard]] virtual Tensor greedy_step(const Tensor& ids) = 0;
+    virtual Tensor greedy_step(const Tensor& ids) = 0;
     /// Logits -> the most likely tokens (rows) int64, on the device.
     [[nodiscard]] virtual Tensor most_likely(const Tensor& logits) = 0;
     /// Row i becomes what row `rows[i]` was; rows (rows) int64 on any device.
@@ -52,11 +57,40 @@ public:
 
     [[nodiscard]] virtual std::int64_t length() const = 0;
     [[nodiscard]] virtual std::int64_t capacity() const = 0;
-    /// Bytes of the state's tensors (caches, encoder outputs); 0 where the state does not say.
+    /// Bytes of the state's tensors (caches, encoder outputs).
     [[nodiscard]] virtual std::uint64_t state_bytes() const = 0;
     [[nodiscard]] virtual c10::Device device() const = 0;
     /// Waits until the device has done all it was given.
     virtual void synchronize() = 0;
+
+    /// What `f` returns, called as Model::on_device calls it: whatever reads or writes a tensor of the device is done
+    /// in here.
+    template <class F>
+    auto on_device(F&& f) const {
+        using Result = std::invoke_result_t<F&>;
+        if constexpr (std::is_void_v<Result>) {
+            enter(Work(f));
+        } else {
+            std::optional<Result> result;
+            const auto keep = [&] { result.emplace(f()); };
+            enter(Work(keep));
+            return *std::move(result);
+        }
+    }
+
+protected:
+    /// Something to call, which lives where it was handed over.
+    class Work {
+    public:
+        template <class F>
+        explicit Work(F& f) : f_(&f), call_([](const void* p) { (*static_cast<F*>(const_cast<void*>(p)))(); }) {}
+        void operator()() const { call_(f_); }
+
+    private:
+        const void* f_;
+        void (*call_)(const void*);
+    };
+    virtual void enter(Work work) const = 0;
 };
 
 }  // namespace silica::generate

@@ -34,7 +34,8 @@ struct Token {
     std::int64_t row = 0;    ///< of the batch
     std::int64_t index = 0;  ///< how many this row wrote before
     std::int64_t id = 0;
-    std::string_view text = {};         ///< text that became final with it; whole characters, often empty
+    std::string_view text = {};         ///< text that became final with it; whole characters, often empty. It ends with
+                                        ///< the callback: keep a std::string of it
     std::optional<Finish> finish = {};  ///< of the last token of a row
 };
 

@@ -5,8 +5,10 @@
 #include "silica/device/cuda/graph.hpp"
 #include "silica/placement.hpp"
 
-#include <concepts>
+#include <exception>
 #include <memory>
+#include <string>
+#include <utility>
 
 namespace silica::generate {
 
@@ -20,16 +22,9 @@ inline constexpr bool all_native = [] {
     return true;
 }();
 
-/// A state that says when its steps are alike.
-template <class State>
-concept Replays = requires(State& state) {
-    { state.replays() } -> std::convertible_to<bool>;
-    state.advance(1);
-};
-
 template <class Model>
 constexpr bool can_capture() {
-    if constexpr (Model::Device::type == c10::DeviceType::CUDA && Replays<typename Model::Network::State>)
+    if constexpr (Model::Device::type == c10::DeviceType::CUDA)
         return all_native<typename Model::Exec, typename Model::Network::Ops>;
     else
         return false;
@@ -37,18 +32,27 @@ constexpr bool can_capture() {
 
 }  // namespace detail
 
-/// Whether a step of `Model` can be recorded: on CUDA, no op leaves home, and its State says which steps are alike:
-/// - `replays()`: steps of one kind do the same to the same tensors; `step_kind()`: the kind of the next one;
-/// - `advance(tokens)`: what the host counts, which a replay leaves as it was.
+/// Whether a step of `Model` can be recorded: on CUDA, where no op leaves home.
 template <class Model>
 inline constexpr bool capturable = detail::can_capture<Model>();
+
+/// A step cannot be recorded after all. The device has done nothing of it.
+class NotRecorded : public DeviceError {
+    using DeviceError::DeviceError;
+};
 
 /// Work that is the same each time, on tensors that stay where they are: run as it is at first, then recorded and
 /// replayed.
 class CapturedStep {
 public:
+    /// Whether steps of a Model are recorded at all.
+    template <class Model>
+    static constexpr bool records = capturable<Model>;
+    static Availability available() { return device::cuda::Graph::available(); }
+
     /// Does what `f` does, on `device`. True when `f` ran on the host, false when the device replayed it. What `f` does
     /// on the host alone happens only in the first case. Tensors that `f` makes are overwritten by the next call.
+    /// NotRecorded where that fails; what `f` does on the host may have happened then.
     template <class F>
     bool operator()(c10::Device device, F&& f) {
         if (!warm_) {  // libraries make their handles, kernels are compiled
@@ -58,9 +62,13 @@ public:
         }
         const bool first = graph_ == nullptr;
         if (first) {
-            auto graph = std::make_unique<device::cuda::Graph>();
-            device::cuda::record(*graph, device, f);
-            graph_ = std::move(graph);
+            try {
+                auto graph = std::make_unique<device::cuda::Graph>();
+                device::cuda::record(*graph, device, f);
+                graph_ = std::move(graph);
+            } catch (const std::exception& e) {
+                throw NotRecorded("A step cannot be recorded: " + std::string(e.what()), "");
+            }
         }
         graph_->replay();
         return first;

@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace silica::generate {
 
@@ -48,8 +49,8 @@ struct arch_of<Model<Arch, D, P, L>> {
 
 }  // namespace detail
 
-/// A state of a Model `M` and the steps on it. The model outlives it.
-template <class M>
+/// A state of a Model `M` and the steps on it. The model outlives it. `Recording`: see Step.
+template <class M, class Recording = CapturedStep>
 class ModelDecoder final : public Decoder {
     using Arch = typename detail::arch_of<M>::type;
     static_assert(writes_text<M>,
@@ -59,53 +60,52 @@ class ModelDecoder final : public Decoder {
 public:
     explicit ModelDecoder(const M& model, StepOptions options = {})
         : model_(&model), facts_(detail::facts_of<Arch>(model.config())), options_(options) {}
+    /// A temporary would be gone before the decoder.
+    explicit ModelDecoder(const M&& model, StepOptions options = {}) = delete;
 
     const DecoderFacts& facts() const override { return facts_; }
 
     void start(std::int64_t rows, std::int64_t capacity) override {
-        if constexpr (requires {
-                          step_->clear();
-                          state_->batch();
-                      }) {
-            if (state_ && state_->batch() == rows && state_->capacity() == capacity) return step_->clear();
-        }
+        if (state_ && state_->batch() == rows && state_->capacity() == capacity) return step_->clear();
         step_.reset();
-        state_.reset();  // the old caches go before new ones come
+        on_device([&] { state_.reset(); });  // the old caches go before new ones come
         state_.emplace(model_->make_state(rows, capacity));
         step_.emplace(*model_, *state_, options_);
     }
 
     Tensor prefill(const Prompt& prompt) override {
-        typename M::Inputs inputs;
-        inputs.input_ids = prompt.input_ids;
-        inputs.attention_mask = prompt.attention_mask;
-        if constexpr (requires { inputs.decoder_input_ids = prompt.decoder_input_ids; })
-            inputs.decoder_input_ids = prompt.decoder_input_ids;
+        typename M::Inputs inputs{};
+        const auto set = [&](std::string_view name, const std::optional<Tensor>& t) {
+            if (t && t->defined()) set_named(inputs, name, *t);
+        };
+        set("input_ids", prompt.input_ids);
+        set("attention_mask", prompt.attention_mask);
+        set("decoder_input_ids", prompt.decoder_input_ids);
+        for (const auto& item : prompt.extra) set(item.first, item.second);
         return model_->prefill(inputs, state());
     }
 
     Tensor step(const Tensor& ids) override { return stepper()(ids); }
     Tensor greedy_step(const Tensor& ids) override { return stepper().greedy(ids); }
     Tensor most_likely(const Tensor& logits) override { return stepper().most_likely(logits); }
-    void reorder(const Tensor& rows) override { stepper().reorder(rows); }
+    void reorder(const Tensor& rows) override { model_->reorder(rows, state()); }
 
     std::int64_t length() const override { return state_ ? state_->length() : 0; }
     std::int64_t capacity() const override { return state_ ? state_->capacity() : 0; }
-    std::uint64_t state_bytes() const override {
-        if constexpr (requires { state_->bytes(); }) return state_ ? state_->bytes() : 0;
-        return 0;
-    }
+    std::uint64_t state_bytes() const override { return state_ ? state_->bytes() : 0; }
     c10::Device device() const override { return model_->device(); }
-    void synchronize() override { M::Device::synchronize(model_->device().index()); }
+    void synchronize() override {
+        on_device([&] { M::Device::synchronize(model_->device().index()); });
+    }
 
 private:
-    using State = typename M::Network::State;
+    void enter(Work work) const override { model_->on_device(work); }
 
-    State& state() {
+    typename M::State& state() {
         if (!state_) throw InputError("The decoder was not started.", "call start(rows, capacity) first.");
         return *state_;
     }
-    Step<M>& stepper() {
+    Step<M, Recording>& stepper() {
         static_cast<void>(state());
         return *step_;
     }
@@ -113,8 +113,8 @@ private:
     const M* model_;
     DecoderFacts facts_;
     StepOptions options_;
-    std::optional<State> state_;
-    std::optional<Step<M>> step_;
+    std::optional<typename M::State> state_;
+    std::optional<Step<M, Recording>> step_;
 };
 
 }  // namespace silica::generate

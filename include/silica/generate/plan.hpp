@@ -2,18 +2,11 @@
 /// What a call of generation comes down to: lengths, start tokens, rows. Followed: transformers 5.23,
 /// generation/utils.py, _prepare_special_tokens, _prepare_generated_length, _expand_inputs_for_generation.
 
-#include "silica/core/inputs.hpp"
-#include "silica/generate/check_config.hpp"
 #include "silica/generate/config.hpp"
 #include "silica/generate/decoder.hpp"
 #include "silica/generate/scores.hpp"
 
-#include <ATen/ops/full.h>
-
-#include <algorithm>
 #include <cstdint>
-#include <string>
-#include <utility>
 #include <vector>
 
 namespace silica::generate {
@@ -26,7 +19,7 @@ struct Plan {
     std::size_t start = 0, max_length = 0;           ///< tokens of a row before the first new one, and at the end
     std::vector<std::vector<std::int64_t>> history;  ///< (rows) tokens of the decoder so far, padding included
     std::vector<std::size_t> padding;                ///< (rows) of these, padding
-    std::vector<std::vector<std::int64_t>> encoder;  ///< (rows) the encoder's text; of a decoder alone, its prompt
+    std::vector<std::vector<std::int64_t>> encoder;  ///< (rows) the encoder's text, if it is one; else the prompt
     std::vector<std::int64_t> ends;                  ///< end tokens
     std::int64_t pad = 0;                            ///< what rows that ended are filled with
     std::int64_t prompt_tokens = 0;
@@ -34,127 +27,11 @@ struct Plan {
     [[nodiscard]] Row row(std::size_t i) const { return {history[i], start, padding[i], encoder[i]}; }
 };
 
-namespace detail {
-
-inline std::vector<std::vector<std::int64_t>> rows_of(const Tensor& ids) {
-    const Tensor host = ids.contiguous();
-    const auto* id = host.const_data_ptr<std::int64_t>();
-    std::vector<std::vector<std::int64_t>> rows;
-    for (std::int64_t r = 0; r < host.size(0); ++r)
-        rows.emplace_back(id + r * host.size(1), id + (r + 1) * host.size(1));
-    return rows;
-}
-
-/// Each row `times` times, one after another.
-inline Tensor repeated(const Tensor& t, std::int64_t times) {
-    if (times == 1) return t;
-    return t.unsqueeze(1).expand({t.size(0), times, t.size(1)}).reshape({t.size(0) * times, t.size(1)});
-}
-
-inline Tensor on_host(const Tensor& t) { return t.to(c10::Device(c10::DeviceType::CPU)); }
-
-/// The mask of a prompt as bool on the CPU, checked; absent where nothing is masked.
-inline std::optional<Tensor> prompt_mask(const Prompt& prompt, bool left) {
-    if (!prompt.attention_mask) return {};
-    require_tensor("attention_mask", *prompt.attention_mask, 2, {c10::ScalarType::Long, c10::ScalarType::Bool});
-    require_same_shape("attention_mask", *prompt.attention_mask, "input_ids", prompt.input_ids);
-    auto mask = bool_mask(*prompt.attention_mask);
-    if (!mask) return {};
-    const auto width = mask->size(1);
-    const auto* m = mask->const_data_ptr<bool>();
-    for (std::int64_t r = 0; r < mask->size(0); ++r) {
-        const auto* row = m + r * width;
-        if (std::find(row, row + width, true) == row + width)
-            throw InputError("Row " + std::to_string(r) + " of the prompt is all padding.", "give it a token.");
-        if (left && !row[width - 1])
-            throw InputError("Row " + std::to_string(r) + " of the prompt is padded on the right.",
-                             "pad on the left: what is written follows the last token.");
-    }
-    return mask;
-}
-
-/// (batch, tokens): what the decoder of an encoder-decoder starts with.
-inline Tensor decoder_start(const Prompt& prompt, const GenerationConfig& c, const DecoderFacts& facts,
-                            std::int64_t batch) {
-    const auto start = c.decoder_start_token_id ? c.decoder_start_token_id : c.bos_token_id;
-    if (!start)
-        throw InputError(facts.architecture + " starts its text with a token that nothing names.",
-                         "set decoder_start_token_id.");
-    const Tensor first = at::full({batch, 1}, *start, c10::ScalarType::Long);
-    if (!prompt.decoder_input_ids) return first;
-    require_tensor("decoder_input_ids", *prompt.decoder_input_ids, 2, {c10::ScalarType::Long});
-    const Tensor given = on_host(*prompt.decoder_input_ids);
-    if (given.size(0) != batch)
-        throw InputError("decoder_input_ids has " + std::to_string(given.size(0)) + " rows, input_ids " +
-                             std::to_string(batch) + ".",
-                         "give both a row for each text.");
-    const auto rows = rows_of(given);
-    const bool there = std::ranges::any_of(rows, [&](const auto& row) { return row.front() == *start; });
-    return there ? given : at::cat({first, given}, 1);
-}
-
-/// Tokens of a row at its end. InputError where nothing can be written.
-inline std::size_t length_limit(const GenerationConfig& c, const DecoderFacts& facts, std::size_t start) {
-    const auto n = static_cast<std::int64_t>(start);
-    const auto context = c.beyond_context ? std::nullopt : facts.context;
-    if (context && n > *context) {
-        throw InputError("The prompt has " + std::to_string(n) + " tokens, the model's context " +
-                             std::to_string(*context) + " (max_position_embeddings).",
-                         "shorten the prompt.");
-    }
-    std::int64_t most = n + c.max_new_tokens.value_or(20);
-    if (!c.max_new_tokens && c.max_length) {
-        most = *c.max_length;
-        if (n >= most) {
-            throw InputError("The prompt has " + std::to_string(n) + " tokens, max_length is " + std::to_string(most) +
-                                 ", prompt included.",
-                             "set max_new_tokens instead, or a larger max_length.");
-        }
-    }
-    if (context) most = std::min(most, std::max(*context, n + 1));
-    return static_cast<std::size_t>(most);
-}
-
-}  // namespace detail
-
-/// A call as a plan. InputError for whatever is wrong with it.
-[[nodiscard]] inline Plan plan(const DecoderFacts& facts, const Prompt& prompt, GenerationConfig c) {
-    if (!c.bos_token_id) c.bos_token_id = facts.bos_token_id;
-    if (!c.eos_token_id && !facts.eos_token_id.empty()) c.eos_token_id = facts.eos_token_id;
-    if (!c.pad_token_id) c.pad_token_id = facts.pad_token_id;
-    if (!c.decoder_start_token_id) c.decoder_start_token_id = facts.decoder_start_token_id;
-    check(c, facts);
-    if (!prompt.input_ids.defined() || prompt.input_ids.numel() == 0)
-        throw InputError("The prompt has no tokens.", "give at least one, such as bos_token_id.");
-    require_tensor("input_ids", prompt.input_ids, 2, {c10::ScalarType::Long});
-
-    Plan p;
-    const auto times = std::max(c.num_beams.value_or(1), c.num_return_sequences.value_or(1));
-    const Tensor ids = detail::on_host(prompt.input_ids);
-    const auto mask = detail::prompt_mask(prompt, !facts.encoder_decoder);
-    p.batch = ids.size(0);
-    p.rows = p.batch * times;
-    p.prompt.input_ids = detail::repeated(ids, times);
-    if (mask) p.prompt.attention_mask = detail::repeated(*mask, times);
-    p.prompt_tokens = mask ? mask->sum().item<std::int64_t>() : ids.numel();
-    p.encoder = detail::rows_of(p.prompt.input_ids);
-    if (facts.encoder_decoder) {
-        p.prompt.decoder_input_ids = detail::repeated(detail::decoder_start(prompt, c, facts, p.batch), times);
-        p.history = detail::rows_of(*p.prompt.decoder_input_ids);
-    } else {
-        p.history = p.encoder;
-    }
-    p.start = p.history.front().size();
-    for (std::int64_t r = 0; r < p.rows; ++r) {
-        const bool padded = mask && !facts.encoder_decoder;
-        const auto* m = padded ? p.prompt.attention_mask->const_data_ptr<bool>() + r * ids.size(1) : nullptr;
-        p.padding.push_back(padded ? static_cast<std::size_t>(std::find(m, m + ids.size(1), true) - m) : 0);
-    }
-    p.max_length = detail::length_limit(c, facts, p.start);
-    p.ends = c.eos_token_id.value_or(std::vector<std::int64_t>{});
-    p.pad = c.pad_token_id.value_or(p.ends.empty() ? 0 : p.ends.front());
-    p.config = std::move(c);
-    return p;
-}
+/// A call as a plan, of a prompt on the CPU. InputError for whatever is wrong with it.
+[[nodiscard]] Plan plan(const DecoderFacts& facts, const Prompt& prompt, GenerationConfig c);
 
 }  // namespace silica::generate
+
+#ifndef SILICA_COMPILED
+#include "silica/generate/plan.ipp"
+#endif

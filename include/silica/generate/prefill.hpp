@@ -17,7 +17,7 @@ inline std::int64_t held_tokens(const Decoder& decoder, const Plan& p, const Hel
     const auto n = static_cast<std::int64_t>(held.tokens.size());
     const auto& prompt = p.history.front();
     const bool goes_on = p.rows == 1 && !decoder.facts().encoder_decoder && !p.prompt.attention_mask &&
-                         n == decoder.length() && held.tokens.size() < prompt.size() &&
+                         p.prompt.extra.empty() && n == decoder.length() && held.tokens.size() < prompt.size() &&
                          decoder.capacity() >= static_cast<std::int64_t>(p.max_length) - 1;
     return goes_on && std::equal(held.tokens.begin(), held.tokens.end(), prompt.begin()) ? n : 0;
 }
@@ -31,7 +31,8 @@ inline std::int64_t capacity_of(const Decoder& decoder, const Plan& p, bool more
 
 }  // namespace detail
 
-/// Gives the decoder the prompt, a long one in pieces of prefill_chunk_size -> logits (rows, vocabulary) of what
+/// Gives the decoder the prompt, a long one in pieces of prefill_chunk_size (one with
+/// further inputs whole) -> logits (rows, vocabulary) of what
 /// follows. `held` (or null) is empty until `keep` fills it again: a call that fails leaves a state that nobody may go
 /// on from. `reused` tokens of the prompt were there.
 [[nodiscard]] inline Tensor prefill(Decoder& decoder, const Plan& p, Held* held, std::int64_t& reused) {
@@ -39,9 +40,9 @@ inline std::int64_t capacity_of(const Decoder& decoder, const Plan& p, bool more
     reused = before.tokens.empty() ? 0 : detail::held_tokens(decoder, p, before);
     if (reused == 0) decoder.start(p.rows, detail::capacity_of(decoder, p, held != nullptr && p.rows == 1));
     const auto chunk = p.config.prefill_chunk_size.value_or(2048);
+    if (decoder.facts().encoder_decoder || !p.prompt.extra.empty()) return decoder.prefill(p.prompt);
     const auto width = p.prompt.input_ids.size(1);
-    if (decoder.facts().encoder_decoder || (reused == 0 && (chunk == 0 || width <= chunk)))
-        return decoder.prefill(p.prompt);
+    if (reused == 0 && (chunk == 0 || width <= chunk)) return decoder.prefill(p.prompt);
     Tensor logits;
     for (std::int64_t from = reused; from < width;) {
         const auto to = chunk == 0 ? width : std::min(from + chunk, width);
@@ -55,7 +56,7 @@ inline std::int64_t capacity_of(const Decoder& decoder, const Plan& p, bool more
 
 /// Fills `held` at the end of a call: the last token was chosen, but the state did not take it.
 inline void keep(const Decoder& decoder, const Plan& p, Held* held) {
-    if (held == nullptr || p.rows != 1 || decoder.facts().encoder_decoder) return;
+    if (held == nullptr || p.rows != 1 || decoder.facts().encoder_decoder || !p.prompt.extra.empty()) return;
     const auto& all = p.history.front();
     held->tokens.assign(all.begin(), all.end() - 1);
 }

@@ -3,108 +3,16 @@
 /// _sample.
 
 #include "silica/generate/decoder.hpp"
+#include "silica/generate/generated.hpp"
 #include "silica/generate/plan.hpp"
-#include "silica/generate/prefill.hpp"
-#include "silica/generate/processors.hpp"
-#include "silica/generate/progress.hpp"
-#include "silica/generate/random.hpp"
-
-#include <cmath>
-#include <cstdint>
-#include <string>
-#include <vector>
 
 namespace silica::generate {
 
-/// The scores of each row on the host, float32, to be changed in place. Their memory is kept from step to step.
-class HostScores {
-public:
-    /// Copies logits (rows, vocabulary) of any type and device.
-    void copy(const Tensor& logits) {
-        if (!host_.defined() || host_.sizes() != logits.sizes())
-            host_ = at::empty(logits.sizes(), at::TensorOptions().dtype(c10::ScalarType::Float));
-        host_.copy_(logits);
-    }
-    [[nodiscard]] Scores row(std::size_t r) {
-        const auto n = host_.size(1);
-        return {host_.mutable_data_ptr<float>() + static_cast<std::int64_t>(r) * n, static_cast<std::size_t>(n)};
-    }
-
-private:
-    Tensor host_;
-};
-
-/// InputError that says that a row's scores are no numbers.
-[[noreturn]] inline void no_numbers(std::size_t row) {
-    throw InputError("The scores of row " + std::to_string(row) + " are not numbers, or forbid every token.",
-                     "use a wider precision (bfloat16, float32), or forbid less.");
-}
-
-/// A token drawn with the probabilities softmax(scores), added up in double in the order of the vocabulary.
-[[nodiscard]] inline std::int64_t draw(std::span<const float> scores, const Random& random, std::size_t row) {
-    const float most = largest(scores);
-    std::vector<std::pair<std::size_t, float>> likely;  // exp(score - most) of what can be
-    double sum = 0;
-    for (std::size_t i = 0; i < scores.size(); ++i) {
-        if (scores[i] == forbidden) continue;
-        likely.emplace_back(i, std::exp(scores[i] - most));
-        sum += static_cast<double>(likely.back().second);
-    }
-    if (!(sum > 0) || !std::isfinite(sum)) no_numbers(row);
-    double left = random.uniform() * sum;
-    for (const auto& [i, weight] : likely) {
-        left -= static_cast<double>(weight);
-        if (left < 0) return static_cast<std::int64_t>(i);
-    }
-    return most_likely(scores);  // lost in rounding
-}
-
 /// Writes until every row ended. Without processors the most likely tokens stay on the device and are only looked at.
-inline Generated sample(Decoder& decoder, Plan plan, const Hooks& hooks) {
-    const Clock clock;
-    Processors processors(plan.config, plan.start, plan.max_length, hooks.processors);
-    Progress progress(plan, hooks, clock);
-    const bool sampled = plan.config.do_sample.value_or(false), on_device = processors.empty() && !sampled;
-    const auto seed = plan.config.seed.value_or(0);
-    const auto rows = static_cast<std::size_t>(plan.rows);
-
-    std::int64_t reused = 0;
-    Tensor logits = prefill(decoder, plan, hooks.held, reused), ids;
-    if (on_device) ids = decoder.most_likely(logits);
-    HostScores scores;
-    Tensor chosen = at::empty({plan.rows}, c10::ScalarType::Long);
-    double prefilled = 0;
-    for (std::uint32_t place = 0;; ++place) {
-        if (on_device) {
-            chosen = detail::on_host(ids);
-        } else {
-            scores.copy(logits);
-            for (std::size_t r = 0; r < rows; ++r) {
-                if (progress.ended(r)) continue;
-                const Scores row = scores.row(r);
-                processors(row, plan.row(r));
-                auto* id = chosen.mutable_data_ptr<std::int64_t>() + r;
-                *id = sampled ? draw(row, Random(seed, static_cast<std::uint32_t>(r), place), r) : most_likely(row);
-                if (*id < 0) no_numbers(r);
-            }
-        }
-        if (place == 0) prefilled = clock.seconds();
-        for (std::size_t r = 0; r < rows; ++r) {
-            if (!progress.ended(r)) progress.take(r, chosen.const_data_ptr<std::int64_t>()[r]);
-        }
-        if (progress.done()) break;
-        // A row that ended goes on in the state with whatever token: rows do not see each other.
-        if (on_device)
-            ids = decoder.greedy_step(ids);
-        else
-            logits = decoder.step(chosen.to(decoder.device()));
-    }
-    keep(decoder, plan, hooks.held);
-    Generated out = std::move(progress).result();
-    out.held_tokens = reused;
-    out.prefill_seconds = prefilled;
-    out.decode_seconds = clock.seconds() - prefilled;
-    return out;
-}
+[[nodiscard]] Generated sample(Decoder& decoder, Plan plan, const Hooks& hooks);
 
 }  // namespace silica::generate
+
+#ifndef SILICA_COMPILED
+#include "silica/generate/sample.ipp"
+#endif

@@ -1,10 +1,14 @@
 #pragma once
 /// One step of decoding: a token per row in, what follows it out.
 
+#include "silica/core/inputs.hpp"
+#include "silica/core/state_inputs.hpp"
 #include "silica/generate/graph_step.hpp"
 #include "silica/model.hpp"
 #include "silica/op/argmax.hpp"
 #include "silica/run.hpp"
+
+#include <string>
 
 namespace silica::generate {
 
@@ -14,95 +18,91 @@ struct StepOptions {
 };
 
 /// Runs steps of one state. The model and the state outlive it. Tensors that come out hold until the next step.
-template <class Model>
+/// `Recording` records and replays them.
+template <class Model, class Recording = CapturedStep>
 class Step {
 public:
-    using State = typename Model::Network::State;
-    using Device = typename Model::Device;
+    using State = typename Model::State;
 
     Step(const Model& model, State& state, StepOptions options = {})
         : model_(&model), state_(&state), options_(options) {}
+    /// A temporary would be gone before the step.
+    Step(const Model&& model, State& state, StepOptions options = {}) = delete;
 
-    /// ids (batch) int64 on the device -> logits (batch, vocabulary). InputError where the state has no room.
-    [[nodiscard]] Tensor operator()(const Tensor& ids) {
-        if constexpr (capturable<Model>) {
-            if (captures()) return captured(ids).logits;
-        }
+    /// ids (batch) int64 on the device -> logits (batch, vocabulary). InputError as Model::step throws it.
+    Tensor operator()(const Tensor& ids) {
+        if (const auto* c = captured(ids)) return c->logits;
         return model_->step(ids, *state_);
     }
 
     /// The same -> the most likely next tokens (batch) int64, on the device.
-    [[nodiscard]] Tensor greedy(const Tensor& ids) {
-        if constexpr (capturable<Model>) {
-            if (captures()) return captured(ids).next;
-        }
+    Tensor greedy(const Tensor& ids) {
+        if (const auto* c = captured(ids)) return c->next;
         return most_likely(model_->step(ids, *state_));
     }
 
     /// Logits (batch, vocabulary) on the device -> the first index of the largest of each row, (batch) int64.
     [[nodiscard]] Tensor most_likely(const Tensor& logits) const {
-        return on_device([&] { return run<op::Argmax, typename Model::Exec>(logits); });
-    }
-
-    /// Row i of the state becomes what row `rows[i]` was; rows (batch) int64.
-    void reorder(const Tensor& rows) {
-        on_device([&] { state_->reorder(rows.to(model_->device())); });
+        require_tensor("logits", logits, 2, {Model::Exec::precision::compute, c10::ScalarType::Float});
+        require_device("logits", logits, model_->device());
+        return model_->on_device([&] { return run<op::Argmax, typename Model::Exec>(logits); });
     }
 
     /// Forgets all tokens; what is recorded stays.
-    void clear()
-        requires requires(State& s) { s.clear(); }
-    {
-        on_device([&] { state_->clear(); });
+    void clear() {
+        model_->on_device([&] { state_->clear(); });
     }
 
     [[nodiscard]] const StepOptions& options() const noexcept { return options_; }
+    /// Why steps are not recorded though they could be: what went wrong when it was tried. Else empty.
+    [[nodiscard]] const std::string& not_recorded() const noexcept { return not_recorded_; }
 
 private:
     /// What a recorded step leaves on the device, in the same tensors each time.
     struct Captured {
         Tensor ids, logits, next;
-        CapturedStep step = {};
+        Recording step = {};
         std::int64_t kind = -1;  ///< of the step that is recorded
     };
 
-    [[nodiscard]] bool captures() const {
-        return options_.capture && device::cuda::Graph::available() && state_->replays() &&
-               state_->length() < state_->capacity();
-    }
-
-    const Captured& captured(const Tensor& ids) {
-        auto& c = captured_;
-        if (const std::int64_t kind = state_->step_kind(); kind != c.kind) {
-            c.step.forget();
-            c.kind = kind;
+    /// Takes a step as it is recorded; null where steps are not.
+    [[nodiscard]] const Captured* captured(const Tensor& ids) {
+        if constexpr (!Recording::template records<Model>) {
+            return nullptr;
+        } else {
+            if (!options_.capture || !not_recorded_.empty() || !state_->replays() || !Recording::available())
+                return nullptr;
+            require_step(ids, state_->batch(), state_->length(), state_->capacity(), model_->device(), {});
+            auto& c = captured_;
+            if (const std::int64_t kind = state_->step_kind(); kind != c.kind) {
+                c.step.forget();
+                c.kind = kind;
+            }
+            const auto before = state_->length();
+            try {
+                model_->on_device([&] {
+                    if (!c.ids.defined()) c.ids = at::empty(ids.sizes(), ids.options());
+                    c.ids.copy_(ids);
+                    const bool ran = c.step(model_->device(), [&] {
+                        c.logits = model_->step(c.ids, *state_);
+                        c.next = most_likely(c.logits);
+                    });
+                    if (!ran) state_->advance(1);
+                });
+            } catch (const NotRecorded& e) {  // the device did nothing, the host may have counted
+                state_->advance(before - state_->length());
+                not_recorded_ = e.problem();
+                return nullptr;
+            }
+            return &c;
         }
-        on_device([&] {
-            if (!c.ids.defined()) c.ids = at::empty(ids.sizes(), ids.options().device(model_->device()));
-            c.ids.copy_(ids);
-            const bool ran = c.step(model_->device(), [&] {
-                c.logits = model_->step(c.ids, *state_);
-                c.next = most_likely(c.logits);
-            });
-            if (!ran) state_->advance(1);
-        });
-        return c;
-    }
-
-    /// What `f` returns, without gradients, on the model's device, in this thread's turn.
-    template <class F>
-    auto on_device(F&& f) const {
-        [[maybe_unused]] const auto turn = Device::lock();
-        const at::NoGradGuard no_grad;
-        const auto home = model_->device();
-        const c10::OptionalDeviceGuard on(home.is_cpu() ? std::nullopt : std::optional(home));
-        return f();
     }
 
     const Model* model_;
     State* state_;
     StepOptions options_;
     Captured captured_ = {};
+    std::string not_recorded_;
 };
 
 }  // namespace silica::generate

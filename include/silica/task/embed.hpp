@@ -37,11 +37,11 @@ template <class Encoder>
 class Embedder {
 public:
     /// Opens a directory or "org/name" in the hub cache, as Model::open does, with its tokenizer and pooling.
-    [[nodiscard]] static Embedder open(std::string_view directory_or_repo, OpenOptions options = {}) {
-        const auto place = checkpoint::resolve(directory_or_repo, checkpoint::Need::directory);
+    [[nodiscard]] static Embedder open(const checkpoint::Location& location, OpenOptions options = {}) {
+        const auto place = checkpoint::resolve(location.text(), checkpoint::Need::directory);
         auto config = SentenceConfig::read(place);
-        const auto network = config.directory.string();
-        return {text::Tokenizer::open(config.directory), std::move(config), Encoder::open(network, options)};
+        const auto network = config.directory;
+        return {text::Tokenizer::open(network), std::move(config), Encoder::open(network, options)};
     }
 
     Embedder(text::Tokenizer tokenizer, SentenceConfig config, Encoder encoder)
@@ -95,9 +95,10 @@ public:
             const Tensor part = pooled(encodings, batch, skipped, options);
             if (!vectors.defined())
                 vectors = at::empty({static_cast<std::int64_t>(order.size()), part.size(1)}, part.options());
-            for (std::size_t i = 0; i < batch.size(); ++i) {
-                vectors[static_cast<std::int64_t>(batch[i])].copy_(part[static_cast<std::int64_t>(i)]);
-            }
+            encoder_.on_device([&] {
+                for (std::size_t i = 0; i < batch.size(); ++i)
+                    vectors[static_cast<std::int64_t>(batch[i])].copy_(part[static_cast<std::int64_t>(i)]);
+            });
         }
         for (const auto& module : config_.modules) {
             if (options.normalize.value_or(true) || module.type != "Normalize") vectors = module.apply(vectors);
@@ -146,16 +147,17 @@ private:
             const auto first = static_cast<std::int64_t>(skipped);
             std::fill_n(counted.mutable_data_ptr<bool>() + row * tokens + first, n - first, true);
         }
-        const at::NoGradGuard no_grad;
-        Tensor hidden =
-            encoder_({.input_ids = ids, .attention_mask = mask, .token_type_ids = types}).last_hidden_state;
-        if (pad_left_) hidden = from_the_first_token(hidden, encodings, batch);
-        const Tensor home_counted = counted.to(encoder_.device());
-        std::vector<Tensor> parts;
-        const auto modes = options.pooling ? std::vector{*options.pooling} : config_.pooling;
-        for (const auto how : modes)
-            parts.push_back(run<op::Pool, typename Encoder::Exec>(hidden, home_counted, how));
-        return at::cat(parts, 1).to(c10::Device(c10::DeviceType::CPU));
+        return encoder_.on_device([&] {
+            Tensor hidden =
+                encoder_({.input_ids = ids, .attention_mask = mask, .token_type_ids = types}).last_hidden_state;
+            if (pad_left_) hidden = from_the_first_token(hidden, encodings, batch);
+            const Tensor home_counted = counted.to(encoder_.device());
+            std::vector<Tensor> parts;
+            const auto modes = options.pooling ? std::vector{*options.pooling} : config_.pooling;
+            for (const auto how : modes)
+                parts.push_back(run<op::Pool, typename Encoder::Exec>(hidden, home_counted, how));
+            return at::cat(parts, 1).to(c10::Device(c10::DeviceType::CPU));
+        });
     }
 
     /// Rows that were padded on the left, turned so that their first token comes first: a weighted mean counts from it.

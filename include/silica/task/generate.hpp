@@ -5,7 +5,6 @@
 #include "silica/task/writer.hpp"
 
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -21,11 +20,11 @@ namespace silica::task {
 template <class Model>
 class TextGenerator {
 public:
-    /// Opens a directory or "org/name" in the hub cache, as Model::open does, with its tokenizer, its chat template and
+    /// Opens a directory or "org/name" in the hub cache, as Model::open does, with its tokenizer, chat template and
     /// generation_config.json.
-    [[nodiscard]] static TextGenerator open(std::string_view directory_or_repo, OpenOptions options = {}) {
-        const auto directory = checkpoint::resolve(directory_or_repo);
-        return {Writer::open(directory), Model::open(directory.string(), options)};
+    [[nodiscard]] static TextGenerator open(const checkpoint::Location& location, OpenOptions options = {}) {
+        const auto directory = checkpoint::resolve(location.text());
+        return {Writer::open(directory), Model::open(directory, options)};
     }
 
     TextGenerator(Writer writer, Model model) : writer_(std::move(writer)), model_(std::move(model)) {}

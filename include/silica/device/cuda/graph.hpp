@@ -1,7 +1,7 @@
 #pragma once
 /// CUDA graphs: work recorded once and replayed with one launch, its memory kept apart. Through LibTorch's
-/// device-neutral graphs (2.13 on); before that through at::cuda::CUDAGraph, whose header needs the CUDA toolkit, by
-/// the names that libtorch_cuda exports.
+/// device-neutral graphs (2.13 on); in 2.11 and 2.12 through at::cuda::CUDAGraph, whose header needs the CUDA toolkit,
+/// by the names that libtorch_cuda exports: its layout is that of a release, so these two were tried.
 
 #include "silica/device/cuda/nvrtc.hpp"
 
@@ -12,7 +12,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
+
+#include <torch/version.h>
 
 #if __has_include(<ATen/core/GraphImplInterface.h>)
 #include <ATen/core/GraphImplInterface.h>
@@ -28,7 +31,10 @@ namespace silica::device::cuda {
 class Graph {
 public:
     /// Whether this LibTorch can record.
-    static bool available() { return at::has_graph_impl(c10::DeviceType::CUDA); }
+    static Availability available() {
+        if (at::has_graph_impl(c10::DeviceType::CUDA)) return {true};
+        return {false, "this LibTorch is built without CUDA graphs"};
+    }
 
     Graph() : impl_(at::create_graph_impl(c10::DeviceType::CUDA)) {}
     void begin() { impl_->capture_begin({0, 0}, at::GraphCaptureMode::ThreadLocal); }
@@ -39,16 +45,20 @@ private:
     std::unique_ptr<at::GraphImplInterface> impl_;
 };
 
-#elif __has_include(<dlfcn.h>)
+#elif TORCH_VERSION_MAJOR == 2 && (TORCH_VERSION_MINOR == 11 || TORCH_VERSION_MINOR == 12) && __has_include(<dlfcn.h>)
 
 /// A graph: `begin`, work on the current stream, `end`, then `replay` any number of times.
 class Graph {
 public:
     /// Whether this LibTorch can record.
-    static bool available() { return symbols().usable; }
+    static Availability available() {
+        if (symbols().usable) return {true};
+        return {false, "this LibTorch is built without CUDA graphs"};
+    }
 
     Graph() : memory_(new Storage) {
-        if (!available()) throw DeviceError("This LibTorch cannot record CUDA graphs.", "use LibTorch 2.11 or later.");
+        if (const auto can = available(); !can)
+            throw DeviceError("CUDA graphs cannot be recorded: " + can.reason + ".", "run steps as they are.");
         symbols().construct(memory_.get(), false);
         alive_ = true;
     }
@@ -102,7 +112,10 @@ private:
 /// Nothing to record with here.
 class Graph {
 public:
-    static bool available() { return false; }
+    static Availability available() {
+        return {false, "CUDA graphs were tried with LibTorch 2.11, 2.12 and from 2.13 on, and this is " +
+                           std::to_string(TORCH_VERSION_MAJOR) + "." + std::to_string(TORCH_VERSION_MINOR)};
+    }
     void begin() {}
     void end() {}
     void replay() {}

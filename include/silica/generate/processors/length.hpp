@@ -5,6 +5,7 @@
 #include "silica/generate/processors/bias.hpp"
 #include "silica/generate/scores.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>

@@ -3,6 +3,7 @@
 
 #include "silica/generate/scores.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <unordered_map>
 #include <vector>

@@ -1,15 +1,19 @@
 #pragma once
 /// Inputs and Outputs structs as lists of named tensors, and back.
 
-#include <string>
-#include <string_view>
-
-#include "registry.hpp"
 #include "silica/core/error.hpp"
 #include "silica/core/reflect.hpp"
 #include "silica/core/tensor.hpp"
 
-namespace silica::bench {
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica {
+
+/// Tensors by field: "input_ids", "hidden_states.0" for the items of a list, "text.logits" for the fields of a struct.
+using Named = std::vector<std::pair<std::string, Tensor>>;
 
 /// Appends the tensors inside `value`: "name" for a tensor, "name.0", "name.1", ... for a list, "name.field" for a
 /// struct.
@@ -39,7 +43,7 @@ void append_named(Named& out, const std::string& name, const T& value) {
 
 /// The tensors of a struct, by field.
 template <Reflected T>
-Named named(const T& value) {
+[[nodiscard]] Named named(const T& value) {
     Named out;
     append_named(out, "", value);
     return out;
@@ -47,9 +51,9 @@ Named named(const T& value) {
 
 namespace detail {
 
-/// Puts a tensor where `rest` says: nothing left for a tensor, an index for a list.
+/// Puts a tensor where `rest` says: nothing left for a tensor, an index for a list, a field for a struct.
 template <class T>
-bool place(T& value, std::string_view rest, const Tensor& t) {
+bool put_named(T& value, std::string_view rest, const Tensor& t) {
     if constexpr (std::is_same_v<T, Tensor>) {
         if (!rest.empty()) return false;
         value = t;
@@ -58,7 +62,15 @@ bool place(T& value, std::string_view rest, const Tensor& t) {
                              value.has_value();
                              value.emplace();
                          }) {
-        return place(value.has_value() ? *value : value.emplace(), rest, t);
+        return put_named(value.has_value() ? *value : value.emplace(), rest, t);
+    } else if constexpr (Reflected<T>) {
+        const auto dot = rest.find('.');
+        bool placed = false;
+        for_each_member(value, [&](std::string_view field, auto& member) {
+            if (field == rest.substr(0, dot))
+                placed = put_named(member, dot == std::string_view::npos ? "" : rest.substr(dot + 1), t);
+        });
+        return placed;
     } else if constexpr (requires {
                              typename T::value_type;
                              value.push_back(t);
@@ -73,28 +85,24 @@ bool place(T& value, std::string_view rest, const Tensor& t) {
 
 }  // namespace detail
 
+/// Puts a tensor into the field `name` of a struct of inputs. InputError for a name that is no field of it.
+template <Reflected T>
+void set_named(T& value, std::string_view name, const Tensor& tensor) {
+    if (detail::put_named(value, name, tensor)) return;
+    std::string known;
+    for_each_member(value, [&](std::string_view field, const auto&) {
+        known += (known.empty() ? "" : ", ") + std::string(field);
+    });
+    throw InputError("Input '" + std::string(name) + "' is none of this architecture.",
+                     "the inputs are " + known + ".");
+}
+
 /// A struct from tensors by field. InputError for a name that is no field of it.
 template <Reflected T>
-T from_named(const Named& tensors) {
+[[nodiscard]] T from_named(const Named& tensors) {
     T value{};
-    for (const auto& item : tensors) {
-        const std::string& name = item.first;
-        const Tensor& tensor = item.second;
-        const std::string_view whole = name;
-        const auto dot = whole.find('.');
-        bool placed = false;
-        std::string known;
-        for_each_member(value, [&](std::string_view field, auto& member) {
-            known += (known.empty() ? "" : ", ") + std::string(field);
-            if (field == whole.substr(0, dot)) {
-                placed = detail::place(member, dot == std::string_view::npos ? "" : whole.substr(dot + 1), tensor);
-            }
-        });
-        if (!placed) {
-            throw InputError("Input '" + name + "' is none of this architecture.", "the inputs are " + known + ".");
-        }
-    }
+    for (const auto& item : tensors) set_named(value, item.first, item.second);
     return value;
 }
 
-}  // namespace silica::bench
+}  // namespace silica

@@ -1,0 +1,203 @@
+#pragma once
+/// A call as a plan.
+
+#include "silica/core/compiled.hpp"
+#include "silica/core/inputs.hpp"
+#include "silica/core/state_inputs.hpp"
+#include "silica/generate/check_config.hpp"
+#include "silica/generate/plan.hpp"
+
+#include <ATen/ops/full.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica::generate {
+namespace detail {
+
+inline std::vector<std::vector<std::int64_t>> rows_of(const Tensor& ids) {
+    const Tensor host = ids.contiguous();
+    const auto* id = host.const_data_ptr<std::int64_t>();
+    std::vector<std::vector<std::int64_t>> rows;
+    for (std::int64_t r = 0; r < host.size(0); ++r)
+        rows.emplace_back(id + r * host.size(1), id + (r + 1) * host.size(1));
+    return rows;
+}
+
+/// Each row `times` times, one after another.
+inline Tensor repeated(const Tensor& t, std::int64_t times) { return times == 1 ? t : t.repeat_interleave(times, 0); }
+
+/// InputError for tensors that are not on the CPU: a plan reads them.
+inline void require_host(const Prompt& prompt) {
+    const auto look = [](std::string_view name, const std::optional<Tensor>& t) {
+        if (t && t->defined()) require_device(name, *t, c10::Device(c10::DeviceType::CPU));
+    };
+    look("input_ids", prompt.input_ids);
+    look("attention_mask", prompt.attention_mask);
+    look("decoder_input_ids", prompt.decoder_input_ids);
+    for (const auto& item : prompt.extra) look(item.first, item.second);
+}
+
+/// How many texts are asked for. InputError for a prompt without any.
+inline std::int64_t batch_of(const Prompt& prompt) {
+    const auto& ids = prompt.input_ids;
+    if (ids.defined() && ids.numel() > 0) {
+        require_tensor("input_ids", ids, 2, {c10::ScalarType::Long});
+        return ids.size(0);
+    }
+    if (ids.defined() || prompt.extra.empty())
+        throw InputError("The prompt has no tokens.", "give at least one, such as bos_token_id.");
+    const auto& [name, first] = prompt.extra.front();
+    if (!first.defined() || first.dim() == 0 || first.numel() == 0)
+        throw InputError("Input " + name + " is empty.", "give a row for each text.");
+    return first.size(0);
+}
+
+/// Rows of all prompts. More than any device runs at once would fill the host's memory first.
+inline std::int64_t rows_of_call(std::int64_t batch, std::int64_t times) {
+    constexpr std::int64_t most = 65536;
+    if (batch <= most / times) return batch * times;
+    throw InputError(std::to_string(batch) + " prompts with " + std::to_string(times) +
+                         " texts each (num_beams, num_return_sequences) are too many.",
+                     "ask for at most " + std::to_string(most) + " texts at once.");
+}
+
+/// Further inputs for rows that are `times` as many. What has a row for each prompt is repeated.
+inline Named repeated(const Named& extra, std::int64_t batch, std::int64_t times) {
+    Named all;
+    for (const auto& [name, t] : extra) {
+        if (times > 1 && (t.dim() == 0 || t.size(0) != batch)) {
+            throw InputError("Input " + name + " has shape " + shape_text(t.sizes()) + ", not a row for each of " +
+                                 std::to_string(batch) + " prompts: it cannot be shared out to several texts of each.",
+                             "give one, or set num_beams and num_return_sequences to 1.");
+        }
+        all.emplace_back(name, repeated(t, times));
+    }
+    return all;
+}
+
+/// How many of a mask are set.
+inline std::int64_t count(const Tensor& mask) {
+    const auto* m = mask.const_data_ptr<bool>();
+    return std::count(m, m + mask.numel(), true);
+}
+
+/// The mask of a prompt as bool on the CPU, checked; absent where nothing is masked.
+inline std::optional<Tensor> prompt_mask(const Prompt& prompt, bool left) {
+    if (!prompt.attention_mask || !prompt.input_ids.defined()) return {};
+    require_tensor("attention_mask", *prompt.attention_mask, 2, {c10::ScalarType::Long, c10::ScalarType::Bool});
+    require_same_shape("attention_mask", *prompt.attention_mask, "input_ids", prompt.input_ids);
+    auto mask = bool_mask(*prompt.attention_mask);
+    if (!mask) return {};
+    const auto width = mask->size(1);
+    const auto* m = mask->const_data_ptr<bool>();
+    for (std::int64_t r = 0; r < mask->size(0); ++r) {
+        const auto* row = m + r * width;
+        if (std::find(row, row + width, true) == row + width)
+            throw InputError("Row " + std::to_string(r) + " of the prompt is all padding.", "give it a token.");
+        if (left && !row[width - 1])
+            throw InputError("Row " + std::to_string(r) + " of the prompt is padded on the right.",
+                             "pad on the left: what is written follows the last token.");
+    }
+    return mask;
+}
+
+/// (batch, tokens): what the decoder of an encoder-decoder starts with.
+inline Tensor decoder_start(const Prompt& prompt, const GenerationConfig& c, const DecoderFacts& facts,
+                            std::int64_t batch) {
+    const auto start = c.decoder_start_token_id ? c.decoder_start_token_id : c.bos_token_id;
+    if (!start)
+        throw InputError(facts.architecture + " starts its text with a token that nothing names.",
+                         "set decoder_start_token_id.");
+    const Tensor first = at::full({batch, 1}, *start, c10::ScalarType::Long);
+    if (!prompt.decoder_input_ids) return first;
+    require_tensor("decoder_input_ids", *prompt.decoder_input_ids, 2, {c10::ScalarType::Long});
+    const Tensor& given = *prompt.decoder_input_ids;
+    if (given.size(0) != batch)
+        throw InputError("decoder_input_ids has " + std::to_string(given.size(0)) + " rows, the other inputs have " +
+                             std::to_string(batch) + ".",
+                         "give all a row for each text.");
+    const auto rows = rows_of(given);
+    const bool there = std::ranges::any_of(rows, [&](const auto& row) { return row.front() == *start; });
+    return there ? given : at::cat({first, given}, 1);
+}
+
+/// Tokens of a row at its end. InputError where nothing can be written.
+inline std::size_t length_limit(const GenerationConfig& c, const DecoderFacts& facts, std::size_t start) {
+    const auto n = static_cast<std::int64_t>(start);
+    const auto context = c.beyond_context ? std::nullopt : facts.context;
+    if (context && n > *context) {
+        throw InputError("The prompt has " + std::to_string(n) + " tokens, the model's context " +
+                             std::to_string(*context) + " (max_position_embeddings).",
+                         "shorten the prompt.");
+    }
+    std::int64_t most = n + c.max_new_tokens.value_or(20);
+    if (!c.max_new_tokens && c.max_length) {
+        most = *c.max_length;
+        if (n >= most) {
+            throw InputError("The prompt has " + std::to_string(n) + " tokens, max_length is " + std::to_string(most) +
+                                 ", prompt included.",
+                             "set max_new_tokens instead, or a larger max_length.");
+        }
+    }
+    if (context) most = std::min(most, std::max(*context, n + 1));
+    return static_cast<std::size_t>(most);
+}
+
+}  // namespace detail
+
+SILICA_INLINE Plan plan(const DecoderFacts& facts, const Prompt& prompt, GenerationConfig c) {
+    if (!c.bos_token_id) c.bos_token_id = facts.bos_token_id;
+    if (!c.eos_token_id && !facts.eos_token_id.empty()) c.eos_token_id = facts.eos_token_id;
+    if (!c.pad_token_id) c.pad_token_id = facts.pad_token_id;
+    if (!c.decoder_start_token_id) c.decoder_start_token_id = facts.decoder_start_token_id;
+    check(c, facts);
+    detail::require_host(prompt);
+
+    Plan p;
+    p.batch = detail::batch_of(prompt);
+    const auto times = std::max(c.num_beams.value_or(1), c.num_return_sequences.value_or(1));
+    p.rows = detail::rows_of_call(p.batch, times);
+    const auto mask = detail::prompt_mask(prompt, !facts.encoder_decoder);
+    // An encoder runs once for each text, whatever number of rows the decoder follows.
+    const auto copies = facts.encoder_decoder ? 1 : times;
+    p.prompt.extra = detail::repeated(prompt.extra, p.batch, copies);
+    p.encoder.resize(static_cast<std::size_t>(p.rows));
+    if (prompt.input_ids.defined()) {
+        p.prompt.input_ids = detail::repeated(prompt.input_ids, copies);
+        if (mask) p.prompt.attention_mask = detail::repeated(*mask, copies);
+        p.encoder = detail::rows_of(detail::repeated(prompt.input_ids, times));
+        p.prompt_tokens = mask ? detail::count(*mask) : prompt.input_ids.numel();
+    } else if (prompt.attention_mask) {  // of another input, which the family checks
+        p.prompt.attention_mask = detail::repeated(*prompt.attention_mask, copies);
+    }
+    if (facts.encoder_decoder) {
+        p.prompt.decoder_input_ids = detail::repeated(detail::decoder_start(prompt, c, facts, p.batch), times);
+        p.history = detail::rows_of(*p.prompt.decoder_input_ids);
+    } else if (!prompt.input_ids.defined()) {
+        throw InputError("The prompt has no tokens.", "give input_ids: " + facts.architecture + " continues them.");
+    } else {
+        p.history = p.encoder;
+    }
+    p.start = p.history.front().size();
+    p.padding.resize(static_cast<std::size_t>(p.rows));
+    if (mask && !facts.encoder_decoder) {
+        const auto width = mask->size(1);
+        for (std::int64_t r = 0; r < p.rows; ++r) {
+            const auto* m = mask->const_data_ptr<bool>() + r / times * width;
+            p.padding[static_cast<std::size_t>(r)] = static_cast<std::size_t>(std::find(m, m + width, true) - m);
+        }
+    }
+    p.max_length = detail::length_limit(c, facts, p.start);
+    p.ends = c.eos_token_id.value_or(std::vector<std::int64_t>{});
+    p.pad = c.pad_token_id.value_or(p.ends.empty() ? 0 : p.ends.front());
+    p.config = std::move(c);
+    return p;
+}
+
+}  // namespace silica::generate

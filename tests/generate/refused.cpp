@@ -1,0 +1,240 @@
+// Every public call of generation with each of its arguments wrong in turn: a silica::Error that says what to do, never
+// an error of LibTorch, never silence.
+#include <limits>
+
+#include <ATen/ops/tensor.h>
+
+#include "generate/toy.hpp"
+#include "silica/arch/bert.hpp"
+#include "silica/arch/llama.hpp"
+#include "silica/arch/t5.hpp"
+#include "silica/generate/complete.hpp"
+#include "silica/loader/mapped.hpp"
+#include "support/catch.hpp"
+#include "support/golden.hpp"
+#include "support/refuses.hpp"
+
+using namespace silica;
+using generate::complete, generate::GenerationConfig, generate::ModelDecoder, generate::Prompt;
+using test::refuses;
+
+namespace {
+
+constexpr auto huge = std::numeric_limits<std::int64_t>::max();
+
+template <class Device>
+using Llama = Model<arch::LlamaForCausalLM, Device, precision::Fp32>;
+template <class Device>
+using T5 = Model<arch::T5ForConditionalGeneration, Device, precision::Fp32>;
+
+template <class Model>
+Model opened(const char* family) {
+    return Model::open(test::golden(family, "base"));
+}
+
+/// Inputs of two rows.
+template <class Model>
+typename Model::Inputs two_rows(std::int64_t tokens = 4) {
+    typename Model::Inputs in;
+    in.input_ids = test::random_ids({2, tokens}, 60, 3);
+    if constexpr (requires { in.decoder_input_ids; }) in.decoder_input_ids = at::zeros({2, 1}, at::kLong);
+    return in;
+}
+
+template <class Model>
+void refuses_wrong_calls(const Model& model) {
+    refuses<InputError>([&] { static_cast<void>(model.make_state(0, 4)); }, {"0 rows", "1 or more"});
+    refuses<InputError>([&] { static_cast<void>(model.make_state(4, -1)); }, {"-1 tokens", "1 or more"});
+    for (const auto& [rows, tokens] : {std::pair{huge, std::int64_t{1}}, {std::int64_t{1}, huge}, {huge, huge},
+                                       {std::int64_t{1} << 40, std::int64_t{1} << 40}, {std::int64_t{2}, huge / 2}})
+        refuses<InputError>([&, r = rows, t = tokens] { static_cast<void>(model.make_state(r, t)); },
+                            {"larger than any memory", std::to_string(tokens)});
+
+    auto state = model.make_state(2, 6);
+    CHECK(state.batch() == 2);
+    CHECK(state.bytes() > 0);
+    auto wrong = two_rows<Model>();
+    const auto with = [&](auto change) {
+        auto in = two_rows<Model>();
+        change(in);
+        return in;
+    };
+    using In = typename Model::Inputs;
+    const auto prefill = [&](const In& in) { return [&model, &state, in] { model.prefill(in, state); }; };
+    refuses<InputError>(prefill({}), {"input_ids", "missing"});
+    refuses<InputError>(prefill(with([](In& in) { in.input_ids = in.input_ids[0]; })), {"input_ids", "rank"});
+    refuses<InputError>(prefill(with([](In& in) { in.input_ids = in.input_ids.to(at::kInt); })), {"Int"});
+    refuses<InputError>(prefill(with([](In& in) { in.input_ids = at::empty({2, 0}, at::kLong); })), {"empty"});
+    refuses<InputError>(prefill(with([](In& in) { in.input_ids = at::full({2, 3}, 1000000, at::kLong); })),
+                        {"1000000", "vocab_size"});
+    refuses<InputError>(prefill(with([](In& in) { in.attention_mask = at::ones({2, 9}, at::kLong); })),
+                        {"attention_mask"});
+    refuses<InputError>(prefill(with([](In& in) { in.attention_mask = at::ones({2, 4}, at::kFloat); })),
+                        {"attention_mask", "Float"});
+    if constexpr (requires { wrong.decoder_input_ids; }) {
+        refuses<InputError>(prefill(with([](In& in) { in.decoder_input_ids = at::zeros({2}, at::kLong); })), {"rank"});
+        refuses<InputError>(prefill(with([](In& in) { in.decoder_input_ids = at::full({2, 1}, -1, at::kLong); })),
+                            {"-1"});
+        refuses<InputError>(prefill(with([](In& in) { in.decoder_input_ids = at::zeros({2, 7}, at::kLong); })),
+                            {"7 places"});
+    } else {
+        refuses<InputError>(prefill(two_rows<Model>(7)), {"7 places"});
+        refuses<InputError>(prefill(with([](In& in) { in.input_ids = at::zeros({3, 2}, at::kLong); })),
+                            {"3 rows", "2"});
+    }
+    CHECK(state.length() == 0);
+
+    model.prefill(two_rows<Model>(), state);  // what it returns may be dropped
+    const auto length = state.length();
+    const auto step = [&](const Tensor& ids) {
+        return [&model, &state, ids] { model.step(ids, state); };
+    };
+    const auto put = [&](const Tensor& t) { return t.to(model.device()); };
+    refuses<InputError>(step({}), {"ids", "missing"});
+    refuses<InputError>(step(put(at::zeros({2, 1}, at::kLong))), {"rank 1"});
+    refuses<InputError>(step(put(at::zeros({}, at::kLong))), {"rank 1"});
+    refuses<InputError>(step(put(at::zeros({2}, at::kInt))), {"Int", "Long"});
+    refuses<InputError>(step(put(at::zeros({1}, at::kLong))), {"1 rows", "made for 2"});
+    refuses<InputError>(step(put(at::zeros({3}, at::kLong))), {"3 rows", "made for 2"});
+    refuses<InputError>(step(put(at::zeros({4}, at::kLong))), {"4 rows", "made for 2"});
+    if (model.device().is_cpu()) {
+        refuses<InputError>(step(at::full({2}, 1000000, at::kLong)), {"1000000", "vocab_size"});
+        refuses<InputError>(step(at::full({2}, -1, at::kLong)), {"-1"});
+    } else {
+        refuses<InputError>(step(at::zeros({2}, at::kLong)), {"lies on cpu", "model.device()"});
+    }
+    refuses<InputError>([&] { model.reorder({}, state); }, {"rows", "missing"});
+    refuses<InputError>([&] { model.reorder(at::zeros({3}, at::kLong), state); }, {"3 rows", "made for 2"});
+    refuses<InputError>([&] { model.reorder(at::zeros({2}, at::kDouble), state); }, {"Double"});
+    refuses<InputError>([&] { model.reorder(at::full({2}, 2, at::kLong), state); }, {"rows holds 2", "0 to 1"});
+    refuses<InputError>([&] { model.reorder(at::full({2}, -1, at::kLong), state); }, {"rows holds -1"});
+    CHECK(state.length() == length);
+    while (state.length() < state.capacity()) model.step(put(at::ones({2}, at::kLong)), state);
+    refuses<InputError>(step(put(at::ones({2}, at::kLong))), {"no room"});
+}
+
+template <class Model>
+void refuses_wrong_steps(const Model& model) {
+    for (const bool capture : {true, false}) {
+        ModelDecoder decoder(model, {.capture = capture});
+        const auto put = [&](const Tensor& t) { return t.to(model.device()); };
+        refuses<InputError>([&] { decoder.step(put(at::zeros({2}, at::kLong))); }, {"was not started"});
+        refuses<InputError>([&] { decoder.prefill({at::zeros({2, 2}, at::kLong)}); }, {"was not started"});
+        refuses<InputError>([&] { decoder.reorder(at::zeros({2}, at::kLong)); }, {"was not started"});
+        refuses<InputError>([&] { static_cast<void>(decoder.most_likely(put(at::zeros({2, 9})))); },
+                            {"was not started"});
+        refuses<InputError>([&] { decoder.start(0, 9); }, {"0 rows"});
+        refuses<InputError>([&] { decoder.start(huge, huge); }, {"larger than any memory"});
+        decoder.start(2, 40);
+        const Prompt prompt{at::ones({2, 2}, at::kLong)};
+        refuses<InputError>([&] { decoder.prefill({}); }, {"input_ids"});
+        auto unknown = prompt;
+        unknown.extra = {{"pixel_values", at::zeros({2, 3})}};
+        refuses<InputError>([&] { decoder.prefill(unknown); }, {"'pixel_values'", "the inputs are input_ids"});
+        decoder.prefill(prompt);
+        for (int i = 0; i < 3; ++i) {  // as it is, recorded, replayed
+            refuses<InputError>([&] { decoder.step(put(at::zeros({1}, at::kLong))); }, {"1 rows"});
+            refuses<InputError>([&] { decoder.greedy_step(put(at::zeros({4}, at::kLong))); }, {"4 rows"});
+            refuses<InputError>([&] { decoder.greedy_step(put(at::zeros({2, 1}, at::kLong))); }, {"rank 1"});
+            refuses<InputError>([&] { decoder.step(put(at::zeros({2}, at::kInt))); }, {"Int"});
+            refuses<InputError>([&] { static_cast<void>(decoder.most_likely({})); }, {"logits", "missing"});
+            refuses<InputError>([&] { static_cast<void>(decoder.most_likely(put(at::zeros({2})))); }, {"rank 2"});
+            refuses<InputError>([&] { static_cast<void>(decoder.most_likely(put(at::zeros({2, 3}, at::kLong)))); },
+                                {"Long"});
+            refuses<InputError>([&] { decoder.reorder(at::full({2}, 7, at::kLong)); }, {"rows holds 7"});
+            decoder.greedy_step(put(at::ones({2}, at::kLong)));
+        }
+    }
+}
+
+}  // namespace
+
+TEMPLATE_LIST_TEST_CASE("a Model and its State refuse what does not fit them", "[generate]", test::Devices) {
+    if (!test::present<TestType>()) return;
+    refuses_wrong_calls(opened<Llama<TestType>>("llama"));
+    refuses_wrong_calls(opened<T5<TestType>>("t5"));
+}
+
+TEMPLATE_LIST_TEST_CASE("a decoder refuses what does not fit it", "[generate]", test::Devices) {
+    if (!test::present<TestType>()) return;
+    refuses_wrong_steps(opened<Llama<TestType>>("llama"));
+    refuses_wrong_steps(opened<T5<TestType>>("t5"));
+}
+
+TEST_CASE("a clone is a state of its own", "[generate]") {
+    const auto check = [](const auto& model) {
+        using M = std::remove_cvref_t<decltype(model)>;
+        auto state = model.make_state(2, 9);
+        model.prefill(two_rows<M>(), state);
+        auto saved = state.clone();
+        CHECK(saved.length() == state.length());
+        const Tensor a = at::full({2}, 5, at::kLong), b = at::full({2}, 6, at::kLong);
+        const Tensor first = model.step(a, saved).clone();
+        model.step(b, saved);
+        saved.reorder(at::zeros({2}, at::kLong));
+        CHECK(test::differs(model.step(a, state), first, 0) == "");
+        CHECK(state.length() == saved.length() - 1);
+        saved.clear();
+        CHECK(saved.length() == 0);
+        CHECK(state.length() > 0);
+    };
+    check(opened<Llama<device::Cpu>>("llama"));
+    check(opened<T5<device::Cpu>>("t5"));
+    using State = Llama<device::Cpu>::State;
+    static_assert(!std::is_copy_constructible_v<State> && std::is_nothrow_move_constructible_v<test::ToyState>);
+}
+
+TEST_CASE("a model is opened by a path or any string", "[generate]") {
+    using M = Llama<device::Cpu>;
+    const auto path = test::golden("llama", "base");
+    const std::string text = path.string();
+    for (const auto& model : {M::open(path), M::open(text), M::open(std::string_view(text)), M::open(text.c_str()),
+                              M::open(path / "model.safetensors")})
+        CHECK(model.account().tensors > 0);
+    refuses<CheckpointError>([] { static_cast<void>(M::open("no/such/place")); }, {"no/such/place"});
+    refuses<CheckpointError>([] { static_cast<void>(M::open("")); }, {"There is no directory"});
+    refuses<InputError>([] { static_cast<void>(M::open(static_cast<const char*>(nullptr))); }, {"null pointer"});
+    CHECK_NOTHROW(M::open(path, {.strict = true}));
+    // The head of a language model is not used by its body.
+    using Bert = Model<arch::Bert, device::Cpu>;
+    const auto with_head = test::golden("bert", "masked_lm");
+    CHECK_NOTHROW(Bert::open(with_head));
+    refuses<CheckpointError>([&] { static_cast<void>(Bert::open(with_head, {.strict = true})); },
+                             {"does not use", "'cls.", "strict"});
+}
+
+TEST_CASE("every number of a GenerationConfig has a bound", "[generate]") {
+    const auto model = test::toy<device::Cpu>({.eos_token_id = 4});
+    ModelDecoder decoder(model);
+    const Prompt prompt{at::ones({2, 3}, at::kLong)};
+    std::size_t numbers = 0;
+    for (const std::int64_t number : {huge, std::int64_t{1} << 32, std::numeric_limits<std::int64_t>::min()}) {
+        GenerationConfig all;
+        for_each_member(all, [&](std::string_view name, auto&) {
+            GenerationConfig one{.do_sample = true};
+            bool is_number = false;
+            for_each_member(one, [&](std::string_view same, auto& value) {
+                if constexpr (std::is_same_v<std::remove_cvref_t<decltype(value)>, std::optional<std::int64_t>>) {
+                    if (name != same || name == "pad_token_id") return;
+                    value = number;
+                    is_number = true;
+                }
+            });
+            if (!is_number || name == "decoder_start_token_id" || name == "bos_token_id") return;
+            CAPTURE(name, number);
+            CHECK_THROWS_AS(complete(decoder, prompt, one), InputError);
+            CHECK_THROWS_WITH(complete(decoder, prompt, one), test::ContainsSubstring(std::string(name)));
+            ++numbers;
+        });
+    }
+    CHECK(numbers >= 3 * 11);
+    const auto refuses_config = [&](const GenerationConfig& c, std::initializer_list<std::string_view> words) {
+        refuses<InputError>([&] { static_cast<void>(complete(decoder, prompt, c)); }, words);
+    };
+    refuses_config({.num_beams = 1 << 30}, {"1073741824", "num_beams", "65536"});
+    refuses_config({.do_sample = true, .num_return_sequences = 40000}, {"40000", "65536"});
+    refuses_config({.exponential_decay_length_penalty = generate::LengthDecay{huge, 1.5}}, {"start"});
+    refuses_config({.exponential_decay_length_penalty = generate::LengthDecay{1, NAN}}, {"factor"});
+    refuses_config({.sequence_bias = {{{{3}, NAN}}}}, {"sequence_bias", "nan"});
+    CHECK(complete(decoder, prompt, {.max_new_tokens = (std::int64_t{1} << 31) - 1}).sequences.size(1) <= 64);
+}
