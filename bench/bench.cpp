@@ -1,5 +1,6 @@
 /// `silica bench`: how fast a model is here.
 
+#include <array>
 #include <iostream>
 #include <memory>
 
@@ -18,7 +19,8 @@ namespace silica::bench {
 namespace {
 
 struct Options {
-    Flag model, hardware, precision, loader, checkpoint, task, tokens, new_tokens, threads;
+    Flag model, hardware, precision, loader, checkpoint, task, new_tokens, threads;
+    std::array<Flag, size_kinds.size()> sizes;
     std::string batch = "1", iterations = "10", warmup = "3", output = "table";
     bool memory_efficient = false, alternative_loading = false, small = false;
 };
@@ -39,7 +41,8 @@ std::vector<std::string> chosen_loaders(const Options& o) {
 struct Axes {
     std::vector<const Device*> hardware;
     std::vector<std::string> precisions, loaders;           ///< no precision: each device's own
-    std::vector<std::int64_t> batches, tokens, new_tokens;  ///< no tokens: each family's usual number
+    std::vector<std::int64_t> batches, new_tokens;          ///< none: each family's usual number
+    std::array<std::vector<std::int64_t>, size_kinds.size()> sizes;  ///< the same, of each kind
     std::int64_t iterations, warmup;
 
     explicit Axes(const Options& o)
@@ -47,12 +50,37 @@ struct Axes {
           precisions(o.precision ? precisions_named(*o.precision) : std::vector<std::string>{}),
           loaders(chosen_loaders(o)),
           batches(whole_numbers("--batch-size", o.batch, 1, 65536)),
-          tokens(o.tokens ? whole_numbers("--prompt-tokens", *o.tokens, 1, 1 << 20) : std::vector<std::int64_t>{}),
           new_tokens(o.new_tokens ? whole_numbers("--new-tokens", *o.new_tokens, 1, 1 << 20)
                                   : std::vector<std::int64_t>{}),
           iterations(whole_number("--iterations", o.iterations, 1, 1'000'000)),
-          warmup(whole_number("--warmup", o.warmup, 0, 1'000'000)) {}
+          warmup(whole_number("--warmup", o.warmup, 0, 1'000'000)) {
+        for (std::size_t i = 0; i < sizes.size(); ++i)
+            if (o.sizes[i]) sizes[i] = whole_numbers(std::string(size_kinds[i].flag), *o.sizes[i], 1, 1 << 20);
+    }
+
+    /// What the command line says of a kind of size; `usual` where it says nothing.
+    [[nodiscard]] std::vector<std::int64_t> of(std::string_view kind, std::int64_t usual) const {
+        for (std::size_t i = 0; i < sizes.size(); ++i)
+            if (size_kinds[i].name == kind && !sizes[i].empty()) return sizes[i];
+        return {usual};
+    }
 };
+
+/// Every combination of the sizes that a head is measured in.
+std::vector<NamedSizes> combinations(const Axes& axes, const NamedSizes& usual) {
+    std::vector<NamedSizes> all = {{}};
+    for (const auto& [kind, n] : usual) {
+        std::vector<NamedSizes> longer;
+        for (const auto& sizes : all) {
+            for (const auto value : axes.of(kind, n)) {
+                longer.push_back(sizes);
+                longer.back().emplace_back(kind, value);
+            }
+        }
+        all = std::move(longer);
+    }
+    return all;
+}
 
 /// Every combination. Inputs are made once each, so that wrong sizes are refused before anything is loaded.
 std::vector<Job> plan(const Axes& axes, const std::vector<Subject>& subjects, const Flag& task) {
@@ -69,10 +97,10 @@ std::vector<Job> plan(const Axes& axes, const std::vector<Subject>& subjects, co
     for (const auto& subject : subjects) {
         const Head& head = head_for_task(*subject.family, task);
         for (const auto batch : axes.batches) {
-            for (const auto n : axes.tokens.empty() ? std::vector{head.usual_tokens(subject.origin)} : axes.tokens) {
+            for (const auto& named : combinations(axes, head.usual_sizes(subject.origin))) {
                 const bool generates = head.usual_new_tokens > 0 && !axes.new_tokens.empty();
                 for (const auto more : generates ? axes.new_tokens : std::vector{head.usual_new_tokens}) {
-                    const Sizes sizes{batch, n, more};
+                    const Sizes sizes{batch, more, named};
                     static_cast<void>(head.inputs(subject.origin, sizes));
                     for (const auto* device : axes.hardware) add(subject, head, *device, sizes);
                 }
@@ -142,7 +170,10 @@ Action add_bench(CLI::App& app) {
     c.flag("--memory-efficient", o->memory_efficient, "the same as --loader streamed");
     c.flag("--alternative-loading", o->alternative_loading, "the same as --loader cpu-first");
     c.option("--batch-size", o->batch, "a list of numbers. Default: 1");
-    c.option("--prompt-tokens", o->tokens, "length of text inputs; a list. Default: what is usual for the model");
+    for (std::size_t i = 0; i < size_kinds.size(); ++i) {
+        const std::string flag(size_kinds[i].flag), help(size_kinds[i].help);
+        c.option(flag.c_str(), o->sizes[i], (help + ". Default: what is usual for the model").c_str());
+    }
     c.option("--new-tokens", o->new_tokens,
              "how many tokens a task that generates makes; a list. Default: what is usual");
     c.option("--task", o->task, "which head, for example embed or mlm. Default: the family's first");

@@ -10,15 +10,17 @@ namespace silica::bench {
 
 template <class Config>
 struct CausalLmExample {
-    static std::int64_t tokens(const Config& c) { return std::min<std::int64_t>(128, c.max_position_embeddings); }
+    static NamedSizes sizes(const Config& c) {
+        return {{"prompt_tokens", std::min<std::int64_t>(128, c.max_position_embeddings)}};
+    }
     static nn::DecoderInputs inputs(const Config& c, const Sizes& s) {
-        if (s.tokens + s.new_tokens > c.max_position_embeddings) {
-            throw InputError(std::to_string(s.tokens) + " tokens of a prompt and " + std::to_string(s.new_tokens) +
+        if (s.tokens() + s.new_tokens > c.max_position_embeddings) {
+            throw InputError(std::to_string(s.tokens()) + " tokens of a prompt and " + std::to_string(s.new_tokens) +
                                  " new ones are more than the " + std::to_string(c.max_position_embeddings) +
                                  " positions of the model.",
                              "use smaller --prompt-tokens or --new-tokens.");
         }
-        return {.input_ids = example_ids(s.batch, s.tokens, 3, c.vocab_size)};
+        return {.input_ids = example_ids(s.batch, s.tokens(), 3, c.vocab_size)};
     }
     /// All but the word vectors, of which a step reads one row; where they are tied it reads them as its last matrix.
     static std::uint64_t step_parameters(const Config& c) {

@@ -37,7 +37,7 @@ double ms_since(Clock::time_point start) {
 /// One repetition; the tokens of each step are kept, so that nothing is left out.
 Generated generate_once(generate::Decoder& decoder, const generate::Prompt& prompt, const Sizes& sizes,
                         std::vector<at::Tensor>& tokens) {
-    const auto taken = decoder.facts().encoder_decoder ? 1 : sizes.tokens;
+    const auto taken = decoder.facts().encoder_decoder ? 1 : sizes.tokens();
     decoder.start(sizes.batch, taken + sizes.new_tokens);
     decoder.synchronize();
     tokens.clear();
@@ -125,7 +125,7 @@ double Measured::prefill_ms() const {
 }
 
 double Measured::prefill_tokens_per_s(const Sizes& sizes) const {
-    return static_cast<double>(sizes.batch * sizes.tokens) * 1000.0 / prefill_ms();
+    return static_cast<double>(sizes.batch * sizes.tokens()) * 1000.0 / prefill_ms();
 }
 
 std::vector<double> Measured::decode_rates(const Sizes& sizes) const {
@@ -154,9 +154,12 @@ MeanSd mean_sd(const std::vector<double>& values) {
 Measured measure(const Job& job) {
     const auto& origin = job.subject->origin;
     const Cell& cell = cell_of(*job.head, *job.device, job.precision, job.loader);
-    Progress progress(origin.name + " " + job.device->label() + " " + job.precision + " " +
-                          (origin.weights ? job.loader : std::string("random weights")) + " batch " +
-                          std::to_string(job.sizes.batch) + " tokens " + std::to_string(job.sizes.tokens),
+    std::string what = origin.name + " " + job.device->label() + " " + job.precision + " " +
+                       (origin.weights ? job.loader : std::string("random weights")) + " batch " +
+                       std::to_string(job.sizes.batch);
+    for (const auto& kind : size_kinds)
+        if (const auto n = job.sizes.of(kind.name); n > 0) what += " " + std::string(kind.column) + " " + std::to_string(n);
+    Progress progress(what,
                       static_cast<std::size_t>(job.warmup + job.iterations));
     const Named inputs = job.head->inputs(origin, job.sizes);
     Measured m;

@@ -113,8 +113,8 @@ std::vector<Cell> cells() {
 }
 
 template <class Arch, class Example>
-std::int64_t usual_tokens(const Origin& origin) {
-    return Example::tokens(config_of<Arch>(origin));
+NamedSizes usual_sizes(const Origin& origin) {
+    return Example::sizes(config_of<Arch>(origin));
 }
 
 template <class Arch, class Example>
@@ -132,11 +132,11 @@ Named checked_inputs(const Origin& origin, const Sizes& sizes) {
 
 }  // namespace detail
 
-/// A head that is one forward pass, for the registry. `Example::tokens(config)` is its usual length of text,
-/// `Example::inputs(config, sizes)` makes its inputs for measuring.
+/// A head that is one forward pass, for the registry. `Example::sizes(config)` says in what its inputs are measured and what
+/// is usual, `Example::inputs(config, sizes)` makes them.
 template <class Arch, class Example>
 Head head(std::string_view task) {
-    return {task, Arch::name, &detail::usual_tokens<Arch, Example>, &detail::checked_inputs<Arch, Example>,
+    return {task, Arch::name, &detail::usual_sizes<Arch, Example>, &detail::checked_inputs<Arch, Example>,
             detail::cells<Arch>()};
 }
 

@@ -13,6 +13,7 @@
 
 #include "silica/checkpoint/account.hpp"
 #include "silica/device/concept.hpp"
+#include "sizes.hpp"
 
 // Most of the program names tensors without looking into them; ATen would double its time to compile.
 namespace at {
@@ -30,12 +31,6 @@ namespace silica::bench {
 
 /// Tensors by field name: "input_ids", and "hidden_states.0" for the items of a list.
 using Named = std::vector<std::pair<std::string, at::Tensor>>;
-
-/// How large the inputs of a measurement are.
-struct Sizes {
-    std::int64_t batch = 1, tokens = 0;
-    std::int64_t new_tokens = 0;  ///< to generate; 0 for a task that does not
-};
 
 /// Where a model comes from.
 struct Origin {
@@ -86,8 +81,8 @@ struct Cell {
 /// A family's body with one head: what `--task` and `architectures` choose.
 struct Head {
     std::string_view task, architecture;
-    /// The length of text that is usual for this configuration.
-    std::int64_t (*usual_tokens)(const Origin&);
+    /// In what its inputs are measured, and what is usual for this configuration.
+    NamedSizes (*usual_sizes)(const Origin&);
     /// Inputs for measuring, checked against the configuration. Pseudo-random: their values do not change the time.
     Named (*inputs)(const Origin&, const Sizes&);
     std::vector<Cell> cells;

@@ -15,8 +15,7 @@ namespace {
 using nlohmann::ordered_json;
 
 bool same_work(const Job& a, const Job& b) {
-    return a.subject == b.subject && a.head == b.head && a.sizes.batch == b.sizes.batch &&
-           a.sizes.tokens == b.sizes.tokens && a.sizes.new_tokens == b.sizes.new_tokens;
+    return a.subject == b.subject && a.head == b.head && a.sizes == b.sizes;
 }
 
 double items_per_s(const Row& row) {
@@ -85,32 +84,47 @@ std::string weights_of(const Row& row) { return row.job.subject->origin.weights 
 /// Why a row has no numbers, in a word or two.
 std::string absent(const Row& row) { return row.unavailable ? "not available" : "failed"; }
 
+/// The kinds of sizes that some row has.
+std::vector<const SizeKind*> kinds_of(const std::vector<Row>& rows) {
+    std::vector<const SizeKind*> kinds;
+    for (const auto& kind : size_kinds) {
+        if (std::ranges::any_of(rows, [&](const Row& row) { return row.job.sizes.of(kind.name) > 0; }))
+            kinds.push_back(&kind);
+    }
+    return kinds;
+}
+
 /// What both kinds of table begin with.
-std::vector<Table::Column> columns(std::initializer_list<Table::Column> own) {
-    std::vector<Table::Column> all = {{"model"},        {"task"},         {"params", true},  {"weights"},
-                                      {"hardware"},     {"precision"},    {"loader"},        {"batch", true},
-                                      {"tokens", true}, {"load s", true}, {"host MB", true}, {"device MB", true}};
+std::vector<Table::Column> columns(const std::vector<const SizeKind*>& sizes, std::initializer_list<Table::Column> own) {
+    std::vector<Table::Column> all = {{"model"},     {"task"},   {"params", true}, {"weights"}, {"hardware"},
+                                      {"precision"}, {"loader"}, {"batch", true}};
+    for (const auto* kind : sizes) all.push_back({std::string(kind->column), true});
+    for (const char* name : {"load s", "host MB", "device MB"}) all.push_back({name, true});
     all.insert(all.end(), own);
     all.push_back({"vs cpu", true});
     all.push_back({"fallbacks"});
     return all;
 }
 
-std::vector<std::string> first_cells(const Row& row) {
+std::vector<std::string> first_cells(const Row& row, const std::vector<const SizeKind*>& sizes) {
     const auto& j = row.job;
     const Measured* m = row.measured ? &*row.measured : nullptr;
-    return {j.subject->origin.name,
-            std::string(j.head->task),
-            m != nullptr ? short_count(m->parameters) : "-",
-            weights_of(row),
-            j.device->label(),
-            j.precision,
-            j.subject->origin.weights ? j.loader : "-",
-            std::to_string(j.sizes.batch),
-            std::to_string(j.sizes.tokens),
-            m != nullptr ? fixed(m->load_s, 2) : "-",
-            m != nullptr ? fixed(mebibytes(m->peak), 0) : "-",
-            m != nullptr && m->device_peak ? fixed(mebibytes(*m->device_peak), 0) : "-"};
+    std::vector<std::string> cells = {j.subject->origin.name,
+                                      std::string(j.head->task),
+                                      m != nullptr ? short_count(m->parameters) : "-",
+                                      weights_of(row),
+                                      j.device->label(),
+                                      j.precision,
+                                      j.subject->origin.weights ? j.loader : "-",
+                                      std::to_string(j.sizes.batch)};
+    for (const auto* kind : sizes) {
+        const auto n = j.sizes.of(kind->name);
+        cells.push_back(n > 0 ? std::to_string(n) : "-");
+    }
+    cells.push_back(m != nullptr ? fixed(m->load_s, 2) : "-");
+    cells.push_back(m != nullptr ? fixed(mebibytes(m->peak), 0) : "-");
+    cells.push_back(m != nullptr && m->device_peak ? fixed(mebibytes(*m->device_peak), 0) : "-");
+    return cells;
 }
 
 /// The cells of a task that is one forward pass.
@@ -137,10 +151,11 @@ std::vector<std::string> generation_cells(const Row& row) {
 /// The rows of one kind, as a table with `own` columns between those that all have; nothing where there are none.
 void print_rows(std::ostream& out, Output output, const std::vector<Row>& rows, bool generation,
                 std::initializer_list<Table::Column> own) {
-    Table table(columns(own));
+    const auto sizes = kinds_of(rows);
+    Table table(columns(sizes, own));
     for (const auto& row : rows) {
         if ((row.job.sizes.new_tokens > 0) != generation) continue;
-        auto cells = first_cells(row);
+        auto cells = first_cells(row, sizes);
         if (row.measured) {
             const auto more = generation ? generation_cells(row) : call_cells(row);
             cells.insert(cells.end(), more.begin(), more.end());
@@ -250,14 +265,14 @@ ordered_json row_json(const Row& row, const std::vector<Row>& rows) {
                         {"simulated", j.device->simulated() != nullptr},
                         {"precision", j.precision},
                         {"threads", at::get_num_threads()},
-                        {"batch_size", j.sizes.batch},
-                        {"prompt_tokens", j.sizes.tokens},
-                        {"layers", nullptr},
-                        {"weights", weights_of(row)},
-                        {"loader", j.subject->origin.weights ? ordered_json(j.loader) : ordered_json(nullptr)},
-                        {"iterations", j.iterations},
-                        {"warmup", j.warmup},
-                        {"versions", version_facts()}};
+                        {"batch_size", j.sizes.batch}};
+    for (const auto& [name, n] : j.sizes.named) out[std::string(name)] = n;
+    out["layers"] = nullptr;
+    out["weights"] = weights_of(row);
+    out["loader"] = j.subject->origin.weights ? ordered_json(j.loader) : ordered_json(nullptr);
+    out["iterations"] = j.iterations;
+    out["warmup"] = j.warmup;
+    out["versions"] = version_facts();
     if (j.device->simulated() != nullptr) out["simulated_by"] = j.device->simulated();
     if (!row.measured) {
         out["available"] = !row.unavailable;

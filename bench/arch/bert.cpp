@@ -10,12 +10,12 @@ namespace silica::bench {
 namespace {
 
 struct Example {
-    static std::int64_t tokens(const arch::BertConfig& c) {
-        return std::min<std::int64_t>(128, c.max_position_embeddings);
+    static NamedSizes sizes(const arch::BertConfig& c) {
+        return {{"prompt_tokens", std::min<std::int64_t>(128, c.max_position_embeddings)}};
     }
     static arch::BertInputs inputs(const arch::BertConfig& c, const Sizes& s) {
-        return {.input_ids = example_ids(s.batch, s.tokens, 3, c.vocab_size),
-                .attention_mask = at::ones({s.batch, s.tokens}, at::kLong)};
+        return {.input_ids = example_ids(s.batch, s.tokens(), 3, c.vocab_size),
+                .attention_mask = at::ones({s.batch, s.tokens()}, at::kLong)};
     }
 };
 

@@ -8,16 +8,16 @@ namespace silica::bench {
 namespace {
 
 struct EncoderExample {
-    static std::int64_t tokens(const arch::T5Config&) { return 128; }
+    static NamedSizes sizes(const arch::T5Config&) { return {{"prompt_tokens", 128}}; }
     static arch::T5EncoderInputs inputs(const arch::T5Config& c, const Sizes& s) {
-        return {.input_ids = example_ids(s.batch, s.tokens, 3, c.vocab_size)};
+        return {.input_ids = example_ids(s.batch, s.tokens(), 3, c.vocab_size)};
     }
 };
 
 struct Example {
-    static std::int64_t tokens(const arch::T5Config&) { return 128; }
+    static NamedSizes sizes(const arch::T5Config&) { return {{"prompt_tokens", 128}}; }
     static arch::T5Inputs inputs(const arch::T5Config& c, const Sizes& s) {
-        arch::T5Inputs in{.input_ids = example_ids(s.batch, s.tokens, 3, c.vocab_size)};
+        arch::T5Inputs in{.input_ids = example_ids(s.batch, s.tokens(), 3, c.vocab_size)};
         if (!c.decoder_start_token_id) in.decoder_input_ids = at::zeros({s.batch, 1}, at::kLong);
         return in;
     }

@@ -6,7 +6,6 @@
 #include "silica/run.hpp"
 #include "silica/task/sentence_config.hpp"
 
-#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <cstdint>
