@@ -21,16 +21,10 @@ struct LlamaConfig {
     std::optional<nn::RopeParameters> rope_scaling = {}, rope_parameters = {};
 
     [[nodiscard]] nn::DecoderShape shape(const std::string& file) const {
-        const auto d = nn::head_size(file, head_dim, hidden_size, num_attention_heads);
-        return nn::checked(
-            {vocab_size, hidden_size, intermediate_size, num_hidden_layers, num_attention_heads,
-             num_key_value_heads.value_or(num_attention_heads), d, max_position_embeddings, rms_norm_eps, hidden_act,
-             nn::rope_of(file, rope_parameters, rope_scaling, rope_theta, original_max_position_embeddings,
-                         max_position_embeddings, d),
-             std::vector<std::optional<std::int64_t>>(
-                 static_cast<std::size_t>(std::max<std::int64_t>(num_hidden_layers, 0))),
-             attention_bias, attention_bias, mlp_bias},
-            file);
+        auto s = nn::decoder_shape(*this, file);
+        s.qkv_bias = s.o_bias = attention_bias;
+        s.mlp_bias = mlp_bias;
+        return nn::checked(std::move(s), file);
     }
 };
 
@@ -44,7 +38,7 @@ struct Llama : LlamaFamily {
     static constexpr std::string_view name = "LlamaModel";
     using Outputs = nn::DecoderOutputs;
     template <class E>
-    using Network = nn::DecoderNetwork<E, Config>;
+    using Network = nn::DecoderNetwork<E>;
 };
 
 /// LLaMA that writes text.
@@ -52,7 +46,7 @@ struct LlamaForCausalLM : LlamaFamily {
     static constexpr std::string_view name = "LlamaForCausalLM";
     using Outputs = nn::CausalLmOutputs;
     template <class E>
-    using Network = nn::CausalLmNetwork<E, Config>;
+    using Network = nn::CausalLmNetwork<E>;
 };
 
 }  // namespace silica::arch

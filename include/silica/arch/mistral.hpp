@@ -21,13 +21,9 @@ struct MistralConfig {
     std::optional<nn::RopeParameters> rope_scaling = {}, rope_parameters = {};
 
     [[nodiscard]] nn::DecoderShape shape(const std::string& file) const {
-        const auto d = nn::head_size(file, head_dim, hidden_size, num_attention_heads);
-        return nn::checked(
-            {vocab_size, hidden_size, intermediate_size, num_hidden_layers, num_attention_heads,
-             num_key_value_heads.value_or(num_attention_heads), d, max_position_embeddings, rms_norm_eps, hidden_act,
-             nn::rope_of(file, rope_parameters, rope_scaling, rope_theta, {}, max_position_embeddings, d),
-             std::vector(static_cast<std::size_t>(std::max<std::int64_t>(num_hidden_layers, 0)), sliding_window)},
-            file);
+        auto s = nn::decoder_shape(*this, file);
+        for (auto& window : s.windows) window = sliding_window;
+        return nn::checked(std::move(s), file);
     }
 };
 
@@ -41,7 +37,7 @@ struct Mistral : MistralFamily {
     static constexpr std::string_view name = "MistralModel";
     using Outputs = nn::DecoderOutputs;
     template <class E>
-    using Network = nn::DecoderNetwork<E, Config>;
+    using Network = nn::DecoderNetwork<E>;
 };
 
 /// Mistral that writes text.
@@ -49,7 +45,7 @@ struct MistralForCausalLM : MistralFamily {
     static constexpr std::string_view name = "MistralForCausalLM";
     using Outputs = nn::CausalLmOutputs;
     template <class E>
-    using Network = nn::CausalLmNetwork<E, Config>;
+    using Network = nn::CausalLmNetwork<E>;
 };
 
 }  // namespace silica::arch

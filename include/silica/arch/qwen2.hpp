@@ -22,20 +22,17 @@ struct Qwen2Config {
     std::optional<std::vector<std::string>> layer_types = {};
 
     [[nodiscard]] nn::DecoderShape shape(const std::string& file) const {
-        const auto d = nn::head_size(file, head_dim, hidden_size, num_attention_heads);
-        return nn::checked(
-            {vocab_size, hidden_size, intermediate_size, num_hidden_layers, num_attention_heads,
-             num_key_value_heads.value_or(num_attention_heads), d, max_position_embeddings, rms_norm_eps, hidden_act,
-             nn::rope_of(file, rope_parameters, rope_scaling, rope_theta, {}, max_position_embeddings, d),
-             windows(file), /*qkv_bias=*/true},
-            file);
+        auto s = nn::decoder_shape(*this, file);
+        s.windows = windows(file);
+        s.qkv_bias = true;
+        return nn::checked(std::move(s), file);
     }
 
 private:
     /// `layer_types` says which layers slide; without it those from `max_window_layers` on, where a window is used.
-    [[nodiscard]] std::vector<std::optional<std::int64_t>> windows(const std::string& file) const {
+    [[nodiscard]] nn::Windows windows(const std::string& file) const {
         const auto layers = static_cast<std::size_t>(std::max<std::int64_t>(num_hidden_layers, 0));
-        std::vector<std::optional<std::int64_t>> all(layers);
+        nn::Windows all(layers);
         const auto window = use_sliding_window ? sliding_window : std::nullopt;
         if (!layer_types) {
             for (std::size_t n = 0; n < layers; ++n) {
@@ -74,7 +71,7 @@ struct Qwen2 : Qwen2Family {
     static constexpr std::string_view name = "Qwen2Model";
     using Outputs = nn::DecoderOutputs;
     template <class E>
-    using Network = nn::DecoderNetwork<E, Config>;
+    using Network = nn::DecoderNetwork<E>;
 };
 
 /// Qwen2 that writes text.
@@ -82,7 +79,7 @@ struct Qwen2ForCausalLM : Qwen2Family {
     static constexpr std::string_view name = "Qwen2ForCausalLM";
     using Outputs = nn::CausalLmOutputs;
     template <class E>
-    using Network = nn::CausalLmNetwork<E, Config>;
+    using Network = nn::CausalLmNetwork<E>;
 };
 
 }  // namespace silica::arch

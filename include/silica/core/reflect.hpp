@@ -53,7 +53,7 @@ namespace detail {
 
 /// Reads `json` into `value`: booleans, integers, numbers, strings, enums by name (`enum_names`), optionals (null is
 /// absent), vectors (a single value is a list of one), maps, nested structs. A key that is missing keeps its default;
-/// `T::aliases()` lists other spellings of keys. `path` is "config.json: key" so far. Integers have bounds
+/// `T::aliases()` lists other spellings of keys. A type that reads itself has `read(json, path)`. `path` is "config.json: key" so far. Integers have bounds
 /// (`largest_config_integer`; `most_layers` where the key ends with "layers"); numbers may be infinite or NaN.
 /// Throws ConfigError with the file, the key, what was found and what is wanted.
 template <class T>
@@ -92,6 +92,8 @@ void read_json(T& value, const Json& json, const std::string& path) {
     } else if constexpr (requires { typename T::mapped_type; }) {
         if (!json.is_object()) wants("an object");
         for (const auto& [key, item] : json.object()) read_json(value[key], item, path + "." + key);
+    } else if constexpr (requires { value.read(json, path); }) {
+        value.read(json, path);
     } else if constexpr (Reflected<T>) {
         if (!json.is_object()) wants("an object");
         const std::string inside = path + (path.ends_with(':') ? " " : ".");

@@ -57,62 +57,51 @@ struct DecoderFamily {
     }
 };
 
-/// What every configuration of this kind must fulfil.
-inline DecoderShape checked(DecoderShape s, const std::string& file) {
-    require_at_least(file, "vocab_size", s.vocab_size);
-    require_at_least(file, "hidden_size", s.hidden_size);
-    require_at_least(file, "intermediate_size", s.intermediate_size);
-    require_at_least(file, "num_hidden_layers", s.num_hidden_layers, 0);
-    require_at_least(file, "num_attention_heads", s.num_attention_heads);
-    require_at_least(file, "num_key_value_heads", s.num_key_value_heads);
-    require_at_least(file, "head_dim", s.head_dim);
-    require_at_least(file, "max_position_embeddings", s.max_position_embeddings);
-    if (s.num_attention_heads % s.num_key_value_heads != 0) {
-        throw ConfigError(file + ": num_attention_heads " + std::to_string(s.num_attention_heads) +
-                              " is not a multiple of num_key_value_heads " + std::to_string(s.num_key_value_heads) +
-                              ".",
-                          "correct one of the two.");
-    }
-    if (!(s.rms_norm_eps >= 0)) {
-        throw ConfigError(file + ": rms_norm_eps is " + std::to_string(s.rms_norm_eps) + ", 0 or more is needed.",
-                          "the usual value is 1e-6.");
-    }
-    for (const auto& window : s.windows) {
-        if (window) require_at_least(file, "sliding_window", *window);
-    }
-    return s;
-}
+/// `s`, or ConfigError for sizes that are out of range or contradict each other.
+[[nodiscard]] DecoderShape checked(DecoderShape s, const std::string& file);
 
 /// hidden_size / num_attention_heads, unless the configuration says `head_dim`.
-inline std::int64_t head_size(const std::string& file, std::optional<std::int64_t> head_dim, std::int64_t hidden,
-                              std::int64_t heads) {
-    require_at_least(file, "hidden_size", hidden);
-    require_at_least(file, "num_attention_heads", heads);
-    if (head_dim) return *head_dim;
-    if (hidden % heads != 0) {
-        throw ConfigError(file + ": hidden_size " + std::to_string(hidden) +
-                              " is not a multiple of num_attention_heads " + std::to_string(heads) + ".",
-                          "correct one of the two, or give head_dim.");
-    }
-    return hidden / heads;
+[[nodiscard]] std::int64_t head_size(const std::string& file, std::optional<std::int64_t> head_dim, std::int64_t hidden,
+                                     std::int64_t heads);
+
+/// What the families name alike; windows and biases are theirs.
+template <class Config>
+DecoderShape decoder_shape(const Config& c, const std::string& file) {
+    const auto d = head_size(file, c.head_dim, c.hidden_size, c.num_attention_heads);
+    std::optional<std::int64_t> original;
+    if constexpr (requires { c.original_max_position_embeddings; }) original = c.original_max_position_embeddings;
+    return {.vocab_size = c.vocab_size,
+            .hidden_size = c.hidden_size,
+            .intermediate_size = c.intermediate_size,
+            .num_hidden_layers = c.num_hidden_layers,
+            .num_attention_heads = c.num_attention_heads,
+            .num_key_value_heads = c.num_key_value_heads.value_or(c.num_attention_heads),
+            .head_dim = d,
+            .max_position_embeddings = c.max_position_embeddings,
+            .rms_norm_eps = c.rms_norm_eps,
+            .hidden_act = c.hidden_act,
+            .rope = rope_of(file, c.rope_parameters, c.rope_scaling, c.rope_theta, original, c.max_position_embeddings, d),
+            .windows = Windows(static_cast<std::size_t>(std::max<std::int64_t>(c.num_hidden_layers, 0))),
+            .tie_word_embeddings = c.tie_word_embeddings};
 }
 
-/// The decoder without a head.
-template <class E, class Config>
+/// The word vectors of a decoder; where the file leaves them out, the matrix they are tied to.
+inline Weights decoder_words(const Weights& w) {
+    const Weights own = w / "model.embed_tokens", head = w / "lm_head";
+    return own.has("weight") || !head.has("weight") ? own : head;
+}
+
+/// The decoder without a head. One type for all families: what tells them apart is in the shape.
+template <class E>
 class DecoderNetwork {
 public:
     using Ops = typename Decoder<E>::Ops;
 
-    DecoderNetwork(const Config& c, const Weights& w) : model(c.shape("the configuration"), w / "model", words(w)) {}
+    DecoderNetwork(const auto& config, const Weights& w)
+        : model(config.shape("the configuration"), w / "model", decoder_words(w)) {}
 
     DecoderOutputs operator()(const DecoderInputs& in) const {
         return {model(model.embed_tokens(in.input_ids), in.attention_mask)};
-    }
-
-    /// Where the file leaves the word vectors out, they are the matrix they are tied to.
-    static Weights words(const Weights& w) {
-        return w.has("model.embed_tokens.weight") || !w.has("lm_head.weight") ? w / "model.embed_tokens"
-                                                                              : w / "lm_head";
     }
 
 private:
@@ -120,16 +109,18 @@ private:
 };
 
 /// Which token follows: softmax(W h) over the vocabulary.
-template <class E, class Config>
+template <class E>
 class CausalLmNetwork {
 public:
     using Ops = union_of<typename Decoder<E>::Ops, typename Linear<E>::Ops>;
     using State = DecoderState;
 
-    CausalLmNetwork(const Config& c, const Weights& w)
-        : model(c.shape("the configuration"), w / "model", DecoderNetwork<E, Config>::words(w)),
+    CausalLmNetwork(const DecoderShape& c, const Weights& w)
+        : model(c, w / "model", decoder_words(w)),
           lm_head(vocabulary_projection(w / "lm_head", w / "model.embed_tokens", model.embed_tokens,
                                         c.tie_word_embeddings, c.vocab_size, c.hidden_size)) {}
+    CausalLmNetwork(const auto& config, const Weights& w)
+        : CausalLmNetwork(DecoderShape(config.shape("the configuration")), w) {}
 
     CausalLmOutputs operator()(const DecoderInputs& in) const {
         return {lm_head(model(model.embed_tokens(in.input_ids), in.attention_mask))};
@@ -155,3 +146,7 @@ private:
 BOOST_HANA_ADAPT_STRUCT(silica::nn::DecoderInputs, input_ids, attention_mask);
 BOOST_HANA_ADAPT_STRUCT(silica::nn::DecoderOutputs, last_hidden_state);
 BOOST_HANA_ADAPT_STRUCT(silica::nn::CausalLmOutputs, logits);
+
+#ifndef SILICA_COMPILED
+#include "silica/nn/causal_lm.ipp"
+#endif

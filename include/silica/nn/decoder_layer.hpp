@@ -24,6 +24,7 @@ struct DecoderShape {
     RopeParameters rope;
     Windows windows;
     bool qkv_bias = false, o_bias = false, mlp_bias = false;
+    bool tie_word_embeddings = false;
 };
 
 /// cos and sin of the positions at hand, (batch or 1, tokens, d / 2).
