@@ -1,8 +1,10 @@
 // Two families mounted under one root: what composites (a vision tower and a decoder) are made of.
 #include "silica/arch/bert.hpp"
+#include "silica/arch/decoder_config.hpp"
 #include "silica/arch/llama.hpp"
 #include "support/catch.hpp"
 #include "support/golden.hpp"
+#include "support/refuses.hpp"
 
 #include "silica/model.hpp"
 
@@ -131,4 +133,33 @@ TEST_CASE("A state moves and is cloned, and a clone goes its own way") {
         static_cast<void>(model.step(ids(2), fresh));
         return model.step(ids(4), fresh);
     }()));
+}
+
+TEST_CASE("A decoder's configuration is read with the keys and defaults of the family it names") {
+    const auto read = [](const std::string& text) {
+        arch::DecoderConfig config;
+        read_json(config, Json::parse(text, "config.json"), "config.json: text_config");
+        return config;
+    };
+    const auto shape = [&](const std::string& text) { return read(text).shape("config.json: text_config"); };
+    CHECK(shape("{}").intermediate_size == 11008);  // LLaMA's
+    CHECK(shape(R"({"model_type": "mistral"})").intermediate_size == 14336);
+    CHECK(shape(R"({"model_type": "mistral", "sliding_window": 9})").windows[0] == 9);
+    CHECK(shape(R"({"model_type": "qwen2"})").qkv_bias);
+    CHECK_FALSE(shape(R"({"model_type": "llama", "num_hidden_layers": 3})").qkv_bias);
+    CHECK(shape(R"({"model_type": "llama", "num_hidden_layers": 3})").windows.size() == 3);
+    test::refuses<ConfigError>([&] { read(R"({"model_type": "gpt2"})"); }, {"text_config", "gpt2", "qwen2"});
+    test::refuses<ConfigError>([&] { read(R"({"model_type": 7})"); }, {"text_config", "7"});
+    test::refuses<ConfigError>([&] { shape(R"({"num_key_value_heads": 3})"); }, {"text_config", "multiple"});
+
+    // a network is built from it as from the family's own
+    const auto directory = test::golden("llama", "biases_tied");
+    arch::DecoderConfig config;
+    read_json(config, checkpoint::read_json_file(directory, "config.json"), "config.json:");
+    loader::InMemory source(test::tensors_of(directory / "model.safetensors"));
+    const Weights w(source, arch::Llama::names(), c10::Device("cpu"));
+    const nn::CausalLmNetwork<Exec<Cpu, Fp32>> network(config, w);
+    const auto model = Model<arch::LlamaForCausalLM, Cpu, Fp32>::open(directory.string());
+    const nn::DecoderInputs in{test::random_ids({2, 7}, 60, 2)};
+    CHECK(network(in).logits.equal(model(in).logits));
 }
