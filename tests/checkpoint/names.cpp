@@ -4,6 +4,7 @@
 #include "checkpoint/support.hpp"
 #include "silica/checkpoint/hub.hpp"
 #include "silica/checkpoint/nearest.hpp"
+#include "silica/checkpoint/origin.hpp"
 #include "silica/checkpoint/write_safetensors.hpp"
 #include "support/catch.hpp"
 
@@ -272,6 +273,8 @@ TEST_CASE("errors about files in the cache name the download, elsewhere they do 
     has(refusal([&] { return Checkpoint::open(at); }),
         "Run `hf download org/name m-1.safetensors m-2.safetensors --revision c0ffee`.");
     CHECK(origin_of("/x/models--org--name/snapshots/c0ffee/sub/f")->repo == "org/name");
+    CHECK(origin_of("/x/models--org--name/snapshots/c0ffee/sub/f")->file == "sub/f");
+    CHECK(origin_of("/x/models--org--name/snapshots/c0ffee")->file.empty());
     CHECK(origin_of("/x/models--gpt2/snapshots/c0ffee/")->repo == "gpt2");
     CHECK_FALSE(origin_of("/x/models--org--name/snapshots").has_value());
     CHECK_FALSE(origin_of("/x/model/snapshots/1/f").has_value());

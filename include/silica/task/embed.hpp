@@ -6,7 +6,6 @@
 #include "silica/run.hpp"
 #include "silica/task/sentence_config.hpp"
 
-
 #include <algorithm>
 #include <cstdint>
 #include <numeric>
