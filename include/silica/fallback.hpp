@@ -5,7 +5,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <cstdio>
 #include <string_view>
 #include <vector>
 
@@ -62,23 +61,10 @@ public:
     [[nodiscard]] const std::vector<Fallback>& report() const noexcept { return lines_; }
 
     /// Adds to every scope open on this thread; false when there is none.
-    static bool record(const Fallback& event) {
-        for (auto* scope = innermost(); scope != nullptr; scope = scope->outer_) scope->add(event);
-        return innermost() != nullptr;
-    }
+    static bool record(const Fallback& event);
 
 private:
-    void add(const Fallback& event) {
-        for (auto& line : lines_) {
-            if (line.op == event.op && line.from == event.from && line.to == event.to && line.reason == event.reason) {
-                line.count += event.count;
-                line.bytes += event.bytes;
-                line.ms += event.ms;
-                return;
-            }
-        }
-        lines_.push_back(event);
-    }
+    void add(const Fallback& event);
 
     SILICA_API static FallbackScope*& innermost() {
         thread_local FallbackScope* scope = nullptr;
@@ -96,12 +82,12 @@ SILICA_API inline std::atomic<bool> announce_fallbacks{true};
 
 namespace detail {
 
-inline void announce(const Fallback& f) {
-    const auto why = describe(f.reason);
-    std::fprintf(stderr, "silica: %.*s runs on %.*s instead of %.*s: %.*s (said once)\n", static_cast<int>(f.op.size()),
-                 f.op.data(), static_cast<int>(f.to.size()), f.to.data(), static_cast<int>(f.from.size()),
-                 f.from.data(), static_cast<int>(why.size()), why.data());
-}
+/// One line about it on stderr.
+void announce(const Fallback& f);
 
 }  // namespace detail
 }  // namespace silica
+
+#ifndef SILICA_COMPILED
+#include "silica/fallback.ipp"
+#endif

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The static step of dispatch costs nothing: run<op::Gelu, Exec<Cpu, Fp32>> is at::gelu, instruction for instruction.
+"""The static step of dispatch costs nothing: run<op::Gelu, Exec<Cpu, Fp32>> is the op's law and at::gelu, instruction for
+instruction.
 
     direct_call.py <compile_commands.json> <reference.cpp> <direct_call.cpp>
 
@@ -54,9 +55,9 @@ def main():
     run, hand = instructions(listing, "through_run"), instructions(listing, "by_hand")
     print("\n".join(run))
     if run == hand:
-        print(f"{len(run)} instructions in run<op::Gelu, Exec<Cpu, Fp32>>, the same {len(hand)} in at::gelu")
+        print(f"{len(run)} instructions in run<op::Gelu, Exec<Cpu, Fp32>>, the same {len(hand)} in its law and at::gelu")
         return 0
-    print("at::gelu called directly differs:", *hand, sep="\n")
+    print("the law and at::gelu called directly differ:", *hand, sep="\n")
     return 1
 
 

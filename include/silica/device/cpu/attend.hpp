@@ -5,7 +5,7 @@
 /// keys with a running maximum (Dao et al. 2022).
 
 #include "silica/core/compiled.hpp"
-#include "silica/device/cpu/rows.hpp"
+#include "silica/core/tensor.hpp"
 
 #include <optional>
 

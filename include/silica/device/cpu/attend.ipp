@@ -4,6 +4,7 @@
 #include "silica/core/parallel.hpp"
 #include "silica/device/cpu/attend.hpp"
 #include "silica/device/cpu/isa/attend.hpp"
+#include "silica/device/cpu/rows.hpp"
 #include "silica/device/cpu/scratch.hpp"
 
 #include <ATen/Parallel.h>

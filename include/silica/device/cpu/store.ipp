@@ -52,7 +52,8 @@ SILICA_INLINE void require_slots(const std::int64_t* slots, std::int64_t count, 
 SILICA_INLINE op::Written StoreKv::run(InOut<Tensor> keys, InOut<Tensor> values, const Tensor& k, const Tensor& v,
                                        const Tensor& slots) {
     const Tensor rows = slots.contiguous();
-    require_slots(rows.const_data_ptr<std::int64_t>(), rows.numel(), std::min(keys.value.size(2), values.value.size(2)));
+    require_slots(rows.const_data_ptr<std::int64_t>(), rows.numel(),
+                  std::min(keys.value.size(2), values.value.size(2)));
     if (!detail::copies_rows(keys.value, k, rows) || !detail::copies_rows(values.value, v, rows))
         return aten::StoreKv::run(keys, values, k, v, rows);
     detail::copy_rows(keys.value, k, rows);
