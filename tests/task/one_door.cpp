@@ -138,5 +138,9 @@ TEST_CASE("tasks refuse each wrong argument", "[task]") {
     refuses<InputError>([&] { static_cast<void>(embed(std::vector<std::string>{})); }, {"no sentence"});
     refuses<InputError>([&] { static_cast<void>(embed({"x"}, {.batch_size = 0})); }, {"batch_size is 0"});
     refuses<InputError>([&] { static_cast<void>(embed({"x"}, {.batch_size = -1})); }, {"batch_size is -1"});
+    refuses<InputError>([&] { static_cast<void>(embed({"x"}, {.truncate_dim = 0})); }, {"truncate_dim is 0"});
+    refuses<InputError>([&] { static_cast<void>(embed({"x"}, {.prompt_name = "none"})); }, {"none"});
     refuses<InputError>([&] { static_cast<void>(embed({"\xff"})); }, {"UTF-8"});
+    constexpr auto most = std::numeric_limits<std::int64_t>::max();
+    CHECK(embed(sentences, {.batch_size = most, .truncate_dim = most}).sizes() == c10::IntArrayRef({4, 32}));
 }

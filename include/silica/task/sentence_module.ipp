@@ -89,7 +89,7 @@ public:
                                   "save the module in float32.");
         }
         ++taken_;
-        return t.to(at::kFloat);
+        return t.toType(at::kFloat);
     }
 
     /// Throws where the file has more than was asked for.
