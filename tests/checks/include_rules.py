@@ -150,7 +150,8 @@ def check_circles(headers):
         if header not in headers:
             continue
         had = reached(header, {path: [] if path.endswith(".ipp") else others for path, others in edges.items()})
-        for target in edges[body]:
+        parts = reached(body, {path: [t for t in others if t.endswith(".ipp")] for path, others in edges.items()})
+        for target in (t for part in sorted(parts) for t in edges[part] if t.endswith(".hpp")):
             if target not in had and target != header and header in reached(target, edges):
                 yield body, f"includes {target}, which leads to {header}: where {target} comes first, the body comes too early."
 
