@@ -88,7 +88,7 @@ c10::Device home_device(c10::DeviceType type, const Args&... args) {
                      if (!home) home = t.device();
                  }),
      ...);
-    return home.value_or(c10::Device(type));
+    return home.value_or(c10::Device(type, type == c10::DeviceType::CPU ? -1 : 0));
 }
 
 [[noreturn]] void refuse_tensor(std::string_view op, const Tensor& t, std::string_view home);
