@@ -12,6 +12,20 @@
 #include <utility>
 
 namespace silica {
+namespace detail {
+
+/// What the laws of `Op` are told of its weights: its own `Shape`, made from the source, else the shape of the weight.
+template <class Op>
+struct shape_of {
+    using type = op::WeightShape;
+};
+template <class Op>
+    requires requires { typename Op::Shape; }
+struct shape_of<Op> {
+    using type = typename Op::Shape;
+};
+
+}  // namespace detail
 
 /// The weights of `Op` (Linear, Embedding, ...) in the layout of the first candidate's kernel. When a call falls back
 /// they are unpacked, moved and packed for the next candidate too, and that is kept. Copies share the weights.
@@ -29,6 +43,7 @@ public:
     using Device = typename detail::front<Candidates>::type;
     using Packed = packed_for<Device>;
     using Source = typename Op::Source;
+    using Shape = typename detail::shape_of<Op>::type;
 
     /// `source` lies on `Device`, in the precision's compute type. InputError where its tensors do not fit each other.
     explicit Prepared(Source source)
@@ -69,17 +84,20 @@ public:
     /// The weights as the checkpoint has them, on `Device`.
     [[nodiscard]] Source unpack() const { return state_->first.unpack(); }
 
-    /// The shape and type of the weight, for the laws of ops.
-    [[nodiscard]] const op::WeightShape& shape() const noexcept { return state_->shape; }
+    /// The shape and type of the weight, and what else the laws of ops ask for.
+    [[nodiscard]] const Shape& shape() const noexcept { return state_->shape; }
 
 private:
     template <class Pack>
-    Prepared(op::WeightShape shape, Pack&& pack) : state_(std::make_shared<State>(std::move(shape), pack())) {}
+    Prepared(Shape shape, Pack&& pack) : state_(std::make_shared<State>(std::move(shape), pack())) {}
 
-    static op::WeightShape checked(const Source& source) {
+    static Shape checked(const Source& source) {
         op::law(source.weight.defined(), Op::name, "a weight");
         Op::check(source);
-        return {source.weight.sizes().vec(), source.weight.scalar_type()};
+        if constexpr (std::is_same_v<Shape, op::WeightShape>)
+            return {source.weight.sizes().vec(), source.weight.scalar_type()};
+        else
+            return Shape(source);
     }
 
     template <class D>
@@ -95,9 +113,9 @@ private:
     };
 
     struct State {
-        State(op::WeightShape s, Packed packed) : first(std::move(packed)), shape(std::move(s)) {}
+        State(Shape s, Packed packed) : first(std::move(packed)), shape(std::move(s)) {}
         Packed first;
-        op::WeightShape shape;
+        Shape shape;
         typename slots<Candidates>::type others;
         std::mutex mutex;
     };

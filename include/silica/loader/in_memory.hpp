@@ -41,7 +41,8 @@ private:
     std::vector<checkpoint::TensorEntry> entries_;
 };
 
-/// A tensor of every name and shape: normal with deviation 0.02, scales of norms 1. For measuring without a checkpoint.
+/// A tensor of every name and shape: normal with deviation 0.02, scales of norms and variances 1. For measuring without
+/// a checkpoint.
 class Random final : public checkpoint::TensorSource {
 public:
     static constexpr std::string_view name = "random";
@@ -50,7 +51,7 @@ public:
     [[nodiscard]] std::string where() const override { return "random weights"; }
     [[nodiscard]] bool invents() const override { return true; }
     Tensor read(const checkpoint::TensorEntry& e, at::ScalarType dtype, c10::Device device) override {
-        if (e.shape.size() == 1 && e.name.ends_with("weight"))
+        if (e.shape.size() == 1 && (e.name.ends_with("weight") || e.name.ends_with("running_var")))
             return placed(at::ones(e.shape, at::kFloat), dtype, device);
         if (!block_.defined()) block_ = at::randn({block}, at::kFloat) * 0.02;
         const Tensor t = at::empty(e.shape, at::kFloat);

@@ -47,7 +47,7 @@ void law(bool fits, std::string_view name, std::string_view takes, const Args&..
 
 /// Whether `t` is a vector of `n` values of `type`.
 inline bool is_vector(const Tensor& t, std::int64_t n, c10::ScalarType type) {
-    return t.dim() == 1 && t.size(0) == n && t.scalar_type() == type;
+    return t.defined() && t.dim() == 1 && t.size(0) == n && t.scalar_type() == type;
 }
 
 /// Whether x (..., in) meets weights (out, in).

@@ -1,0 +1,43 @@
+#pragma once
+/// Convolutions by ATen on weights that are kept as they are.
+
+#include "silica/device/aten/activate.hpp"
+#include "silica/op/conv.hpp"
+
+#include <ATen/ops/convolution.h>
+
+#include <array>
+
+namespace silica::device::aten {
+
+/// Output padding is for transposed convolutions.
+inline c10::IntArrayRef no_output_padding(const op::ConvSteps& steps) {
+    static constexpr std::array<std::int64_t, 3> zeros{};
+    return c10::IntArrayRef(zeros).slice(0, steps.stride.size());
+}
+
+struct Conv {
+    using Packed = op::PlainConv;
+    static Packed pack(op::Conv::Source s) { return s; }
+    static Tensor run(const Tensor& x, const Packed& w) {
+        const auto& s = w.steps;
+        return at::convolution(x, w.weight, w.bias, s.stride, s.padding, s.dilation, false, no_output_padding(s),
+                               s.groups);
+    }
+};
+
+/// act(y) of a y that nobody else has: in place where that is enough.
+inline Tensor activated(Tensor y, Activation act) {
+    switch (act) {
+        case Activation::relu:
+            return at::relu_(y);
+        case Activation::gelu:
+            return at::gelu_(y);
+        case Activation::silu:
+            return at::silu_(y);
+        default:
+            return Activate::run(y, act);
+    }
+}
+
+}  // namespace silica::device::aten

@@ -1,0 +1,16 @@
+#pragma once
+/// Group norm by ATen: statistics in float32 whatever the type of x.
+
+#include "silica/op/group_norm.hpp"
+
+#include <ATen/ops/group_norm.h>
+
+namespace silica::device::aten {
+
+struct GroupNorm {
+    static Tensor run(const Tensor& x, const Tensor& weight, const Tensor& bias, std::int64_t groups, double eps) {
+        return at::group_norm(x, groups, weight, bias, eps);
+    }
+};
+
+}  // namespace silica::device::aten

@@ -1,0 +1,17 @@
+#pragma once
+/// Convolution and activation on CUDA: the activation in place.
+
+#include "silica/device/cuda.hpp"
+#include "silica/device/cuda/conv.hpp"
+#include "silica/op/conv_activation.hpp"
+
+namespace silica {
+
+template <>
+struct Kernel<op::ConvActivation, device::Cuda> {
+    static Tensor run(const Tensor& x, const op::PlainConv& w, Activation act) {
+        return device::aten::activated(Kernel<op::Conv, device::Cuda>::run(x, w), act);
+    }
+};
+
+}  // namespace silica

@@ -1,0 +1,93 @@
+#pragma once
+/// Recipes of convolutions: as the checkpoint has them, with a batch norm folded in, or as lengths and directions.
+
+#include "silica/nn/batch_norm.hpp"
+#include "silica/op/conv.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+namespace silica::nn {
+
+/// A convolution as configurations describe it. Lists have a number for each dimension of the kernel; an empty one
+/// stands for stride 1, padding 0, dilation 1.
+struct ConvSize {
+    std::int64_t in, out;  ///< channels
+    std::vector<std::int64_t> kernel, stride = {}, padding = {}, dilation = {};
+    std::int64_t groups = 1;
+    std::optional<bool> bias = {};  ///< absent: if the checkpoint has it
+
+    /// (out, in / groups, kernel...).
+    [[nodiscard]] std::vector<std::int64_t> weight() const {
+        std::vector<std::int64_t> shape{out, in / std::max<std::int64_t>(groups, 1)};
+        shape.insert(shape.end(), kernel.begin(), kernel.end());
+        return shape;
+    }
+    [[nodiscard]] op::ConvSteps steps() const {
+        const auto filled = [&](const std::vector<std::int64_t>& list, std::int64_t n) {
+            return list.empty() ? std::vector<std::int64_t>(kernel.size(), n) : list;
+        };
+        return {filled(stride, 1), filled(padding, 0), filled(dilation, 1), groups};
+    }
+    [[nodiscard]] bool biased(const Weights& w) const { return bias.value_or(w.has("bias")); }
+};
+
+namespace detail {
+
+/// A tensor for recipes that compute: in float64 on the host, so that they round once.
+inline Tensor take_exact(const Weights& w, std::string_view name, const std::vector<std::int64_t>& shape) {
+    return w.get(name, shape, c10::ScalarType::Double, c10::Device(c10::DeviceType::CPU));
+}
+
+/// What a recipe computed, as `take` gives what is there.
+template <class Op, class E>
+Tensor rounded(const Weights& w, const Tensor& exact) {
+    return exact.to(E::precision::compute).to(device_of<Op, E>(w));
+}
+
+/// (n) as one of `rank` dimensions, the one at `dim`.
+inline Tensor along(const Tensor& t, std::size_t rank, std::size_t dim) {
+    std::vector<std::int64_t> shape(rank, 1);
+    shape.at(dim) = t.size(0);
+    return t.view(shape);
+}
+
+}  // namespace detail
+
+/// `weight` (out, in / groups, kernel...) and `bias` (out) at `w`.
+template <class Op, class E>
+op::PlainConv plain_conv(const Weights& w, const ConvSize& size) {
+    std::optional<Tensor> bias;
+    if (size.biased(w)) bias = take<Op, E>(w, "bias", {size.out});
+    return {take<Op, E>(w, "weight", size.weight()), std::move(bias), size.steps()};
+}
+
+/// The same with the batch norm at `norm` after it: W' = W scale, b' = b scale + shift, output by output.
+template <class Op, class E>
+op::PlainConv batch_normed_conv(const Weights& w, const ConvSize& size, const Weights& norm, double eps) {
+    const auto [scale, shift] = batch_norm_terms(norm, size.out, eps);
+    const auto shape = size.weight();
+    const Tensor weight = detail::take_exact(w, "weight", shape) * detail::along(scale, shape.size(), 0);
+    const Tensor bias = size.biased(w) ? detail::take_exact(w, "bias", {size.out}) * scale + shift : shift;
+    return {detail::rounded<Op, E>(w, weight), detail::rounded<Op, E>(w, bias), size.steps()};
+}
+
+/// W = g v / |v|, `weight_g` being lengths along `dim` and |v| those of `weight_v` over all other dimensions (Salimans
+/// and Kingma 2016, equation 2).
+template <class Op, class E>
+op::PlainConv weight_normed_conv(const Weights& w, const ConvSize& size, std::size_t dim) {
+    const auto shape = size.weight();
+    std::vector<std::int64_t> lengths(shape.size(), 1), others;
+    lengths.at(dim) = shape.at(dim);
+    for (std::size_t i = 0; i < shape.size(); ++i) {
+        if (i != dim) others.push_back(static_cast<std::int64_t>(i));
+    }
+    const Tensor v = detail::take_exact(w, "weight_v", shape);
+    const Tensor weight = detail::take_exact(w, "weight_g", lengths) * v / (v * v).sum(others, true).sqrt();
+    std::optional<Tensor> bias;
+    if (size.biased(w)) bias = take<Op, E>(w, "bias", {size.out});
+    return {detail::rounded<Op, E>(w, weight), std::move(bias), size.steps()};
+}
+
+}  // namespace silica::nn
