@@ -4,9 +4,8 @@
 /// The classes \s \w \h, \p{..} and [:..:] mean what they mean in Oniguruma (Unicode 16), whatever Unicode PCRE2 was
 /// built with. Sets in sets and intersections, which PCRE2 does not know, become alternatives and look-aheads.
 
-#include <silica/input/text/unicode_tables.hpp>
+#include <silica/input/text/regex_classes.hpp>
 
-#include <cstdio>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,59 +19,6 @@ struct Translated {
 };
 
 namespace detail {
-
-template <std::size_t N>
-void append(std::string& out, const unicode::Range (&ranges)[N]) {
-    for (const auto& range : ranges) {
-        char text[48];
-        std::snprintf(text, sizeof text, "\\x{%X}-\\x{%X}", static_cast<unsigned>(range.first),
-                      static_cast<unsigned>(range.last));
-        out += text;
-    }
-}
-
-/// What the class \p{name} takes beyond PCRE2's, inside brackets.
-[[nodiscard]] inline std::string additions(std::string_view name) {
-    std::string out;
-    if (name == "L" || name == "Letter") append(out, unicode::letters_since_14);
-    if (name == "Lu" || name == "Uppercase_Letter") append(out, unicode::upper_since_14);
-    if (name == "Ll" || name == "Lowercase_Letter") append(out, unicode::lower_since_14);
-    if (name == "Lm" || name == "Modifier_Letter") append(out, unicode::modifiers_since_14);
-    if (name == "Lo" || name == "Other_Letter") append(out, unicode::other_letters_since_14);
-    if (name == "M" || name == "Mark") append(out, unicode::marks_since_14);
-    if (name == "N" || name == "Number") append(out, unicode::numbers_since_14);
-    if (name == "P" || name == "Punctuation") append(out, unicode::new_punctuation_since_14);
-    if (name == "S" || name == "Symbol") append(out, unicode::symbols_since_14);
-    return out;
-}
-
-inline constexpr const char* white_space =
-    "\\x{9}-\\x{D}\\x{20}\\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}\\x{205F}\\x{3000}";
-
-/// \w: Oniguruma counts the superscripts and fractions of Latin-1, too.
-[[nodiscard]] inline std::string word() {
-    std::string members = "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{B2}\\x{B3}\\x{B9}\\x{BC}-\\x{BE}";
-    append(members, unicode::word_others);
-    return members;
-}
-
-/// The members of [:name:]; empty where there is no such class.
-[[nodiscard]] inline std::string posix(std::string_view name) {
-    const std::string letters = "\\p{L}\\p{Nl}\\p{Other_Alphabetic}" + additions("L");
-    if (name == "alpha") return letters;
-    if (name == "alnum") return letters + "\\p{Nd}";
-    if (name == "digit") return "\\p{Nd}";
-    if (name == "upper") return "\\p{Uppercase}" + additions("Lu");
-    if (name == "lower") return "\\p{Lowercase}" + additions("Ll");
-    if (name == "space") return white_space;
-    if (name == "blank") return "\\x{9}\\p{Zs}";
-    if (name == "cntrl") return "\\p{Cc}";
-    if (name == "punct") return "\\p{P}$+<=>^`|~" + additions("P");
-    if (name == "word") return word();
-    if (name == "xdigit") return "0-9a-fA-F";
-    if (name == "ascii") return "\\x{0}-\\x{7F}";
-    return {};
-}
 
 /// Reads one pattern.
 class Translator {
@@ -91,6 +37,7 @@ public:
                 }
             } else if (c == '[') {
                 out_ += bracket(0);
+                in_brackets_ = false;
             } else {
                 repetition();
                 out_ += c;
@@ -131,11 +78,11 @@ private:
         if (e == 's' || e == 'S') {
             add(set, white_space, e == 'S');
         } else if (e == 'w' || e == 'W') {
-            add(set, word(), e == 'W');
+            add(set, word() + (in_brackets_ ? "" : latin_numbers), e == 'W');
         } else if (e == 'h' || e == 'H') {
             add(set, "0-9a-fA-F", e == 'H');
         } else if (e == 'd' || e == 'D') {
-            add(set, "\\p{Nd}", e == 'D');
+            add(set, decimals(), e == 'D');
         } else if ((e == 'p' || e == 'P') && next_is("{")) {
             const auto close = in_.find('}', at_);
             if (close == std::string_view::npos) {
@@ -173,6 +120,7 @@ private:
     }
     /// Reads from a [ to its ]: a pattern that matches one character.
     [[nodiscard]] std::string bracket(int depth) {
+        in_brackets_ = true;
         if (depth > 50) {
             fail("sets nest too deep");
             return {};
@@ -234,6 +182,7 @@ private:
 
     std::string_view in_;
     std::size_t at_ = 0;
+    bool in_brackets_ = false;
     std::string out_, problem_;
 };
 
