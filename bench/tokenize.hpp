@@ -3,6 +3,7 @@
 
 #include <silica/core/error.hpp>
 #include <silica/input/text/tokenizer.hpp>
+#include <silica/input/text/utf8.hpp>
 
 #include <nlohmann/json.hpp>
 

@@ -37,7 +37,6 @@ if(SILICA_UTF8PROC_INCLUDE AND SILICA_UTF8PROC_LIBRARY AND SILICA_PCRE2_INCLUDE 
    AND NOT TARGET silica::unicode)
     add_library(silica::unicode INTERFACE IMPORTED)
     target_include_directories(silica::unicode SYSTEM INTERFACE ${SILICA_UTF8PROC_INCLUDE} ${SILICA_PCRE2_INCLUDE})
-    target_compile_definitions(silica::unicode INTERFACE PCRE2_CODE_UNIT_WIDTH=8)
     target_link_libraries(silica::unicode INTERFACE ${SILICA_UTF8PROC_LIBRARY} ${SILICA_PCRE2_LIBRARY})
 endif()
 

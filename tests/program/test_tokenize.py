@@ -33,6 +33,17 @@ class Tokenize(ProgramTest):
         self.assertEqual(from_file[0]["type_ids"], [0, 0, 0, 1, 1])
         self.assertEqual(self.lines("--jsonl", "-", stdin=""), [])
 
+    def test_files_beside_the_vocabulary_are_obeyed(self):
+        config = {"tokenizer_class": "BertTokenizer", "do_lower_case": False, "image_token": "<img>", "no_such_key": 1}
+        (self.directory / "tokenizer_config.json").write_text(json.dumps(config))
+        (self.directory / "special_tokens_map.json").write_text(json.dumps({"sep_token": "[MASK]"}))
+        (self.directory / "added_tokens.json").write_text(json.dumps({"new": 700}))
+        result = self.done("tokenize", self.directory, "Hello <img>new hello")
+        self.assertEqual(json.loads(result.stdout)["ids"], [2, 1, 12, 11, 5, 4])
+        self.assertEqual(result.stderr.count("no_such_key"), 1)
+        (self.directory / "tokenizer_config.json").write_text("version https://git-lfs.github.com/spec/v1\n")
+        self.refused("tokenize", self.directory, "a", says="Git LFS")
+
     def test_wrong_input_is_refused(self):
         refused = lambda *args, **kw: self.refused("tokenize", self.directory, *args, **kw)
         refused(says="no text")

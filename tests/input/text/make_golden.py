@@ -6,6 +6,7 @@ Run by hand: make_golden.py [name ...]; needs the Python packages tokenizers, tr
 import base64
 import json
 import pathlib
+import random
 import sys
 import tempfile
 
@@ -21,7 +22,8 @@ TEXTS = ["", " ", "Hello, World!", "  the   unaffable\tcat\nsat ", "naïve Café
          "world's worlds' 's 't", "<0x41> \\n \u2581 \u0120", "the the world world hello hello"]
 
 
-def cases(tokenizer, texts=TEXTS, pairs=True):
+def cases(tokenizer, texts=TEXTS, pairs=True, decode=None):
+    decode = decode or tokenizer.decode
     out = []
     for i, text in enumerate(texts):
         for pair in ([None, texts[(i * 7 + 3) % len(texts)]] if pairs and i % 3 == 0 else [None]):
@@ -29,8 +31,8 @@ def cases(tokenizer, texts=TEXTS, pairs=True):
                 e = tokenizer.encode(text, pair, add_special_tokens=special)
                 case = {"text": text, "ids": e.ids, "type_ids": e.type_ids, "attention_mask": e.attention_mask,
                         "special_tokens_mask": e.special_tokens_mask, "tokens": e.tokens,
-                        "decoded": tokenizer.decode(e.ids, skip_special_tokens=False),
-                        "decoded_skip_special": tokenizer.decode(e.ids, skip_special_tokens=True)}
+                        "decoded": decode(e.ids, skip_special_tokens=False),
+                        "decoded_skip_special": decode(e.ids, skip_special_tokens=True)}
                 if pair is not None:
                     case["pair"] = pair
                 if not special:
@@ -61,9 +63,9 @@ def of_files(name, files):
     with tempfile.TemporaryDirectory() as directory:
         for file, content in files.items():
             pathlib.Path(directory, file).write_bytes(content if isinstance(content, bytes) else content.encode())
-        tokenizer = AutoTokenizer.from_pretrained(directory).backend_tokenizer
+        tokenizer = AutoTokenizer.from_pretrained(directory)
     return {"name": name, "files": {file: base64.b64encode(content if isinstance(content, bytes) else content.encode()).decode()
-                                    for file, content in files.items()}, "cases": cases(tokenizer)}
+                                    for file, content in files.items()}, "cases": cases(tokenizer.backend_tokenizer, decode=tokenizer.decode)}
 
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "hello", "world", "una", "##ffa", "##ble", "cat", "sat", "Hello", "World",
@@ -303,7 +305,122 @@ def unigram():
     return out
 
 
-KINDS = {"wordpiece": wordpiece, "components": components, "bpe": bpe, "unigram": unigram}
+def old_files():
+    """tokenizer.json files of old: parts that are known by their keys; and Unigram models whose cuts have equal scores."""
+    vocab = {w: i for i, w in enumerate(WORDS)}
+    top = {"version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "normalizer": None, "pre_tokenizer": {"type": "WhitespaceSplit"},
+           "post_processor": None, "decoder": None}
+    wordpiece = {"unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100, "vocab": vocab}
+    bert = {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True}
+    letters = {c: i for i, c in enumerate(["[UNK]"] + list("abcdefghijklmnopqrstuvwxyz") + ["th", "the", "he"])}
+    template = {"single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+                "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+                "special_tokens": {"[CLS]": {"id": "[CLS]", "ids": [2], "tokens": ["[CLS]"]}}}
+    out = []
+
+    def add(name, **parts):
+        text = json.dumps({**top, **parts})
+        entry = {"name": name, "tokenizer": json.loads(text), "cases": cases(Tokenizer.from_str(text), TEXTS[:14])}
+        out.append(entry)
+
+    add("WordPiece", model=wordpiece, normalizer=bert, decoder={"prefix": "##", "cleanup": True}, post_processor={"sep": ["[SEP]", 3], "cls": ["[CLS]", 2]})
+    add("WordPiece, more keys", model={**wordpiece, "something": 1}, normalizer={**bert, "type": "Bert"}, decoder={"type": "WordPiece", "prefix": "#", "cleanup": False},
+        post_processor={"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2], "trim_offsets": True, "add_prefix_space": False})
+    add("BPE", model={"vocab": letters, "merges": ["t h", "th e", "h e"], "unk_token": "[UNK]"}, decoder={"suffix": "e"}, post_processor=template)
+    add("BPE, merges as pairs", model={"dropout": None, "unk_token": "[UNK]", "fuse_unk": True, "vocab": letters, "merges": [["t", "h"], ["th", "e"]]},
+        normalizer={"normalizers": [{"type": "NFD"}, {"strip_left": True, "strip_right": False}, {"pattern": {"String": "w"}, "content": "th"}, {"prepend": "he"}]})
+    add("WordLevel", model={"vocab": vocab, "unk_token": "[UNK]"}, decoder={"pad_token": "[UNK]", "word_delimiter_token": "the", "cleanup": True})
+    add("Unigram", model={"unk_id": 0, "vocab": [["<unk>", 0], ["th", -1.5], ["e", -2], ["t", -2.5], ["h", -3], ["\u2581", -1]]},
+        normalizer={"pattern": {"Regex": "[a-c]"}, "content": "e"}, decoder={"content": "e", "start": 1, "stop": 0})
+    add("a type that is none", model=wordpiece, normalizer={"type": "Nonsense", "strip_left": True, "strip_right": True}, decoder={"type": "Huh", "prefix": "##", "cleanup": True})
+    add("UnicodeScripts", model={"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0.0], ["the", -1.0]]}, pre_tokenizer={"type": "UnicodeScripts"})
+    rng = random.Random(3)
+    for letters in ("a", "ab", "abc"):
+        vocab = [["<unk>", 0.0]]
+        for length in range(1, 9):
+            for _ in range(3 if len(letters) > 1 else 1):
+                score = -rng.uniform(1, 20)
+                word = "".join(rng.choice(letters) for _ in range(length))
+                if word not in [w for w, _ in vocab]:
+                    vocab.append([word, score * length if letters != "a" else -12.345678901234567 * length])
+        for c in letters:
+            if c not in [w for w, _ in vocab]:
+                vocab.append([c, -rng.uniform(1, 20)])
+        text = json.dumps({**top, "pre_tokenizer": None, "model": {"type": "Unigram", "unk_id": 0, "vocab": vocab}})
+        texts = ["".join(rng.choice(letters) for _ in range(n)) for n in (1, 7, 40, 99, 100, 101, 150, 333)]
+        out.append({"name": "equal scores of " + letters, "tokenizer": json.loads(text), "cases": cases(Tokenizer.from_str(text), texts, False)})
+    return out
+
+
+def directories():
+    """Directories, with the files beside the vocabulary against each other."""
+    vocabulary = "\n".join(WORDS + ["trailing \t ", "<a>"]) + "\n"
+    bert = Tokenizer(models.WordPiece({w: i for i, w in enumerate(WORDS)}, unk_token="[UNK]"))
+    bert.normalizer = normalizers.BertNormalizer(lowercase=True)
+    bert.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    bert.decoder = decoders.WordPiece(cleanup=False)
+    bert.add_tokens([AddedToken("<extra>", lstrip=True), AddedToken("[MASK]", special=True, rstrip=True)])
+    bert_json = bert.to_str()
+    new = {"content": "<new>", "lstrip": False, "rstrip": True, "normalized": False, "single_word": False, "special": True}
+    out = []
+
+    def add(name, more={}, **config):
+        files = {**more}
+        if config:
+            files["tokenizer_config.json"] = json.dumps(config)
+        out.append(of_files(name, files))
+
+    b = dict(tokenizer_class="BertTokenizer")
+    words, both = {"vocab.txt": vocabulary}, {"vocab.txt": vocabulary, "tokenizer.json": bert_json}
+    add("BERT: the config's case", both, **b, do_lower_case=False)
+    add("BERT: the config's accents", both, **b, do_lower_case=True, strip_accents=False, tokenize_chinese_chars=False)
+    add("BERT by config.json", {**both, "config.json": json.dumps({"model_type": "bert"})})
+    add("PreTrainedTokenizerFast keeps tokenizer.json", both, tokenizer_class="PreTrainedTokenizerFast", do_lower_case=False, extra_special_tokens=["<extra>", "the"])
+    add("tokens listed", words, **b, added_tokens_decoder={"900": new, "7": {"content": "sat", "special": False}}, additional_special_tokens=["<extra>"])
+    add("tokens listed hide special_tokens_map.json", {**words, "special_tokens_map.json": json.dumps({"sep_token": "<b>"})}, **b, added_tokens_decoder={"900": new})
+    add("added_tokens.json", {**words, "added_tokens.json": json.dumps({"<extra>": 300, "[SEP]x": 200, "Hello": 400})}, **b, sep_token="[SEP]x")
+    add("special_tokens_map.json", {**words, "special_tokens_map.json": json.dumps(
+        {"sep_token": {"content": "<extra>", "lstrip": True, "normalized": True}, "additional_special_tokens": ["the", "x<extra>y"], "do_lower_case": False})}, **b)
+    add("extra tokens by name", words, **b, extra_special_tokens={"image_token": "<extra>", "boi_token": "[SEP]"}, video_token="x<extra>y")
+    add("an object of extra tokens, a list of additional ones", words, **b, extra_special_tokens={"image_token": "<extra>"}, additional_special_tokens=["x"])
+    add("a token with options", words, **b, mask_token={"__type": "AddedToken", "content": "[MASK]", "lstrip": True}, cls_token={"__type": "AddedToken", "content": "the"})
+    add("no cls_token", words, **b, cls_token=None)
+    add("special tokens are split", words, **b, split_special_tokens=True)
+    add("spaces are cleaned up", {"tokenizer.json": bert_json}, tokenizer_class="PreTrainedTokenizerFast", clean_up_tokenization_spaces=True)
+    pieces = sentencepiece_models()
+    add("T5 with few sentinels", {"spiece.model": pieces["unigram"]}, tokenizer_class="T5Tokenizer", extra_ids=3, eos_token="<extra_id_1>")
+    add("T5 with other tokens", {"spiece.model": pieces["unigram"]}, tokenizer_class="T5TokenizerFast", additional_special_tokens=["<extra>"])
+    add("LLaMA without a space", {"tokenizer.model": pieces["bpe"]}, tokenizer_class="LlamaTokenizerFast", add_prefix_space=False, add_bos_token=True, add_eos_token=True)
+    add("tokenizer.model, no class", {"tokenizer.model": pieces["bpe"], "config.json": json.dumps({"model_type": "llama"})})
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocab = {t: i for i, t in enumerate(alphabet + ["th", "the", "\u0120t", "<|endoftext|>", "<|startoftranscript|>", "<|en|>", "<|zh|>", "<|de|>", "<|translate|>",
+                                                    "<|transcribe|>", "<|notimestamps|>"])}
+    level = {"vocab.json": json.dumps(vocab), "merges.txt": "#version: 0.2\nt h\nth e\n\u0120 t\n"}
+    add("Whisper in German", level, tokenizer_class="WhisperTokenizer", language="German", task="translate")
+    add("GPT-2 with a space", level, tokenizer_class="GPT2TokenizerFast", add_prefix_space=True)
+    add("Qwen2 by config.json", {**level, "config.json": json.dumps({"model_type": "qwen2"})}, tokenizer_class="PreTrainedTokenizerFast",
+        extra_special_tokens=[{"__type": "AddedToken", "content": "<extra>", "lstrip": True}])
+    return out
+
+
+def patterns():
+    """What Oniguruma matches."""
+    texts = ["abc xyz ABC 123 _-]^&[", "straße ÀÉ ¼²ⅣⅫ ٣५ \u00a0\u3000\u200b\t\n", "a]b^c-d&e&&f[g", "你好、。！?$+<=>^`|~", "\u0345\u24b6\u0301x\u0903", "zzz aeiou ZZZ"]
+    out = []
+    for pattern in (r"[a-z&&[^aeiou]]", r"[a-z&&[^aeiou]]+", r"[^a-z&&m-z]", r"[a-f&&d-z&&[^e]]", r"[a[bc]x]+", r"[^a[bc]]+", r"[[a-c][x-z]]", r"[\w&&[^\d]]+",
+                    r"[\p{L}&&\p{Lu}]+", r"[\p{L}&&[^\p{Lu}]]+", r"[[:alpha:]]+", r"[[:^alpha:]]+", r"[^[:alpha:]]+", r"[[:upper:][:digit:]]+", r"[[:alnum:]_]+",
+                    r"[[:space:]]+", r"[[:punct:]]+", r"[[:lower:]]+", r"[[:xdigit:]]+", r"[[:word:]]+", r"[\W\d]+", r"[\S&&\W]", r"[\w-]+", r"[\d\-a]+", r"[a-]+", r"[]a]+",
+                    r"[^]a]+", r"[a&&]", r"(?i)[a-c&&[^b]]+", r"[&]+", r"[a&b]+", r"[\P{L}]+", r"[\p{^L}]+", r"(?<=[a-z&&[^b]])\S", r"[[[a-c]]&&[b-d]]", r"[\H]+", r"[\]a]+", r"\w+", r"\W+", r"[^\s\w]+", r"\d+", r"[[:graph:]]",
+                    r"[a-z&&[b-y]&&^c]+", r"[-a]+", r"[a\-z]+", r"[\x41-\x43]+", r"[^&&a]+", r"[[:alpha:]&&[^[:lower:]]]+"):
+        try:
+            split = pre_tokenizers.Split(Regex(pattern), "isolated")
+            out.append({"name": pattern, "pieces": [[p for p, _ in split.pre_tokenize_str(text)] for text in texts]})
+        except Exception:
+            out.append({"name": pattern, "pieces": None})
+    return [{"name": "texts", "texts": texts}] + out
+
+
+KINDS = {"wordpiece": wordpiece, "components": components, "bpe": bpe, "unigram": unigram, "old_files": old_files, "directories": directories, "patterns": patterns}
 
 if __name__ == "__main__":
     GOLDEN.mkdir(exist_ok=True)
@@ -318,4 +435,4 @@ if __name__ == "__main__":
                 del e["tokenizer"]["model"]
         text = json.dumps({"models": [json.loads(k) for k in models_seen], "entries": entries}, ensure_ascii=False, separators=(",", ":"))
         (GOLDEN / f"{name}.json").write_text(text.replace('{"name"', '\n{"name"') + "\n")
-        print(name, len(entries), "tokenizers", sum(len(e["cases"]) for e in entries), "cases", len(text), "bytes")
+        print(name, len(entries), "entries", sum(len(e.get("cases", ())) for e in entries), "cases", len(text), "bytes")

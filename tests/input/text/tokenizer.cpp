@@ -1,5 +1,6 @@
 /// The tokenizers against what Python `tokenizers` and transformers make of the same files (golden/, make_golden.py).
 
+#include <silica/core/error.hpp>
 #include <silica/input/text/tokenizer.hpp>
 
 #include "support/catch.hpp"
@@ -116,6 +117,12 @@ TEST_CASE("Unigram and SentencePiece tokenizers give what Python tokenizers and 
 }
 
 TEST_CASE("Each normalizer, pre-tokenizer and decoder gives what Python tokenizers gives") { check("components"); }
+
+TEST_CASE("Parts without a type, and scores that are equal, are read as Python tokenizers reads them") {
+    check("old_files");
+}
+
+TEST_CASE("A directory gives what transformers makes of all its files") { check("directories"); }
 
 TEST_CASE("A tokenizer may be used by several threads at once") {
     const json file = golden("wordpiece");

@@ -1,8 +1,8 @@
 #pragma once
 /// Added tokens: found in the text before the model sees it ([CLS], <|endoftext|>, words of a fine-tuned model).
 
+#include <silica/input/text/added_token.hpp>
 #include <silica/input/text/byte_trie.hpp>
-#include <silica/input/text/json_place.hpp>
 #include <silica/input/text/model.hpp>
 #include <silica/input/text/normalizer.hpp>
 #include <silica/input/text/pieces.hpp>
@@ -19,29 +19,13 @@
 
 namespace silica::text {
 
-/// One token of "added_tokens".
-struct AddedToken {
-    std::string content;
-    bool single_word = false;  ///< only where no word character touches it
-    bool lstrip = false;       ///< takes the white space on its left with it
-    bool rstrip = false;       ///< takes the white space on its right with it
-    bool normalized = true;    ///< looked for in the normalized text, in its own normalized form
-    bool special = false;      ///< left out by decode(..., skip_special_tokens)
-
-    bool operator==(const AddedToken&) const = default;
-
-    [[nodiscard]] static AddedToken read(const JsonPlace& place) {
-        return {place.at("content").string(), place.at("single_word").boolean(), place.at("lstrip").boolean(),
-                place.at("rstrip").boolean(), place.at("normalized").boolean(),  place.at("special").boolean()};
-    }
-};
-
 /// The added tokens of a tokenizer, and the search for them.
 class AddedTokens {
 public:
     /// Adds tokens as the tokenizer's file lists them. One that the model has keeps the model's id, others get the next
     /// free one, whatever id the file names.
     void add(const std::vector<AddedToken>& tokens, const Model& model, const std::optional<Normalizer>& normalizer) {
+        for (const AddedToken& token : tokens) check(token.content);
         const auto size = static_cast<std::int32_t>(model.size());
         std::int32_t next = size;
         if (!by_id_.empty() && (by_id_.rbegin()->first >= size || size == 0)) next = by_id_.rbegin()->first + 1;
@@ -53,11 +37,12 @@ public:
             if (id < 0) id = next++;
             ids_[token.content] = id;
             if (token.special) special_.insert(token.content);
-            std::string shown = token.content;
+            const auto before = by_id_.find(id);
+            std::string shown = before == by_id_.end() ? token.content : before->second.shown;
             if (token.normalized && normalizer) {
                 Text text{token.content};
                 (*normalizer)(text);
-                shown = std::move(text.value);
+                if (text.value != token.content) shown = std::move(text.value);
             }
             by_id_.insert_or_assign(id, Entry{token, std::move(shown)});
         }
@@ -92,6 +77,9 @@ public:
         return found == ids_.end() ? nullptr : &by_id_.at(found->second).token;
     }
 
+    /// Whether special tokens are ordinary text where they stand in one.
+    void split_special(bool split) { split_special_ = split; }
+
     /// Cuts the text at the tokens that are looked for before normalization.
     void cut_plain(Pieces& pieces) const { cut(pieces, plain_); }
     /// Cuts the normalized text at the other ones.
@@ -103,6 +91,12 @@ private:
         std::string shown;
     };
 
+    static void check(const std::string& content) {
+        if (content.size() <= longest_token) return;
+        throw ConfigError("An added token of the tokenizer has " + std::to_string(content.size()) +
+                              " bytes, more than " + std::to_string(longest_token) + ": " + quote(content) + ".",
+                          "Take the tokenizer's files from the model's repository again.");
+    }
     void cut(Pieces& pieces, const ByteTrie& trie) const {
         if (trie.empty()) return;
         pieces.split([&](const Piece& piece, std::vector<Piece>& out) { cut(piece, trie, out); });
@@ -124,6 +118,7 @@ private:
             std::size_t start = i, stop = i + length;
             i = stop;
             const AddedToken& token = by_id_.at(id).token;
+            if (split_special_ && is_special(token.content)) continue;
             if (token.single_word) {
                 const auto word = [&](char32_t c) { return classes.is(c, unicode::is_word); };
                 if (start > 0 && word(utf8::decode_before(text, start).value)) continue;
@@ -154,6 +149,7 @@ private:
     std::map<std::int32_t, Entry> by_id_;
     std::set<std::string> special_;
     ByteTrie plain_, normalized_;
+    bool split_special_ = false;
 };
 
 }  // namespace silica::text

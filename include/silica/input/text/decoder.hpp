@@ -38,7 +38,7 @@ inline void DecoderSequence::operator()(std::vector<std::string>& tokens) const 
 
 inline Decoder Decoder::read(const JsonPlace& place, int depth) {
     if (depth > max_depth) place.fail("nests too deep");
-    const auto& type = place.type();
+    const auto type = place.type_or_none();
     if (type == "WordPiece") return {WordPieceDecoder::read(place)};
     if (type == "ByteLevel") return {ByteLevelDecoder{}};
     if (type == "ByteFallback") return {ByteFallback{}};
@@ -50,10 +50,16 @@ inline Decoder Decoder::read(const JsonPlace& place, int depth) {
     if (type == "BPEDecoder") return {BpeDecoder::read(place)};
     if (type == "Sequence") {
         DecoderSequence made;
-        const auto steps = place.at("decoders");
+        const auto steps = place.steps("decoders");
         for (std::size_t i = 0; i < steps.size(); ++i) made.steps.push_back(read(steps.at(i), depth + 1));
         return {std::move(made)};
     }
+    // Other types, or none: known by their members.
+    if (place.has({"suffix"})) return {BpeDecoder::read(place)};
+    if (place.has({"prefix", "cleanup"})) return {WordPieceDecoder::read(place)};
+    if (place.has({"pad_token", "word_delimiter_token", "cleanup"})) return {Ctc::read(place)};
+    if (place.has({"pattern", "content"})) return {ReplaceDecoder::read(place)};
+    if (place.has({"content", "start", "stop"})) return {StripDecoder::read(place)};
     place.unknown("decoder");
 }
 

@@ -3,9 +3,7 @@
 
 #include <silica/core/error.hpp>
 #include <silica/core/impostor.hpp>
-#include <silica/input/text/utf8.hpp>
-
-#include <nlohmann/json.hpp>
+#include <silica/core/json.hpp>
 
 #include <filesystem>
 #include <fstream>
@@ -43,17 +41,6 @@ namespace silica::text {
 }
 
 /// Parses JSON. `name` is the file, for the error.
-[[nodiscard]] inline nlohmann::json parse_json(std::string_view text, const std::string& name) {
-    try {
-        return nlohmann::json::parse(text);
-    } catch (const nlohmann::json::exception& error) {
-        std::string what = error.what();
-        if (const auto colon = what.find("] "); colon != std::string::npos) what.erase(0, colon + 2);
-        // It quotes bytes of the file.
-        what = utf8::lossy(std::string_view(what).substr(0, 300));
-        throw ConfigError(name + " is not valid JSON (" + what + ").",
-                          "Take the file from the model's repository again.");
-    }
-}
+[[nodiscard]] inline Json parse_json(std::string_view text, const std::string& name) { return Json::parse(text, name); }
 
 }  // namespace silica::text

@@ -2,11 +2,10 @@
 /// A value inside a JSON file together with its address, so that whatever is wrong with it is said by file and key.
 
 #include <silica/core/error.hpp>
-
-#include <nlohmann/json.hpp>
+#include <silica/core/json.hpp>
 
 #include <cstdint>
-#include <limits>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,10 +16,10 @@ namespace silica::text {
 /// ConfigError.
 class JsonPlace {
 public:
-    JsonPlace(const nlohmann::json& value, std::string file, std::string key = {})
+    JsonPlace(const Json& value, std::string file, std::string key = {})
         : value_(&value), file_(std::move(file)), key_(std::move(key)) {}
 
-    [[nodiscard]] const nlohmann::json& raw() const noexcept { return *value_; }
+    [[nodiscard]] const Json& raw() const noexcept { return *value_; }
     [[nodiscard]] bool is_null() const noexcept { return value_->is_null(); }
     [[nodiscard]] bool is_object() const noexcept { return value_->is_object(); }
     [[nodiscard]] bool is_array() const noexcept { return value_->is_array(); }
@@ -29,8 +28,8 @@ public:
     /// The member `name`, or nothing where it is absent or null.
     [[nodiscard]] std::optional<JsonPlace> find(std::string_view name) const {
         require(value_->is_object(), "an object");
-        const auto found = value_->find(std::string(name));
-        if (found == value_->end() || found->is_null()) return std::nullopt;
+        const Json* found = value_->find(name);
+        if (!found || found->is_null()) return std::nullopt;
         return JsonPlace(*found, file_, key_.empty() ? std::string(name) : key_ + "." + std::string(name));
     }
     /// The member `name`; an error where it is absent or null.
@@ -42,35 +41,32 @@ public:
     /// The element `index` of an array.
     [[nodiscard]] JsonPlace at(std::size_t index) const {
         require(value_->is_array(), "an array");
-        if (index >= value_->size()) fail("has fewer than " + std::to_string(index + 1) + " elements");
-        return JsonPlace((*value_)[index], file_, key_ + "[" + std::to_string(index) + "]");
+        if (index >= size()) fail("has fewer than " + std::to_string(index + 1) + " elements");
+        return JsonPlace(value_->array()[index], file_, key_ + "[" + std::to_string(index) + "]");
     }
     [[nodiscard]] std::size_t size() const {
         require(value_->is_array(), "an array");
-        return value_->size();
+        return value_->array().size();
     }
     [[nodiscard]] const std::string& string() const {
         require(value_->is_string(), "a string");
-        return value_->get_ref<const std::string&>();
+        return value_->string();
     }
     [[nodiscard]] bool boolean() const {
-        require(value_->is_boolean(), "true or false");
-        return value_->get<bool>();
+        require(value_->is_bool(), "true or false");
+        return value_->boolean();
     }
     [[nodiscard]] double number() const {
         require(value_->is_number(), "a number");
-        return value_->get<double>();
+        return value_->number();
     }
     /// An integer within [low, high].
     [[nodiscard]] std::int64_t integer(std::int64_t low, std::int64_t high) const {
-        require(value_->is_number_integer(), "an integer");
-        const bool big = value_->is_number_unsigned() &&
-                         value_->get<std::uint64_t>() > std::uint64_t(std::numeric_limits<std::int64_t>::max());
-        const std::int64_t n = big ? high : value_->get<std::int64_t>();
-        if (big || n < low || n > high) {
-            fail("is " + value_->dump() + ", outside " + std::to_string(low) + " to " + std::to_string(high));
+        require(value_->is_number(), "an integer");
+        if (!value_->is_integer() || value_->integer() < low || value_->integer() > high) {
+            fail("is " + value_->brief() + ", no integer from " + std::to_string(low) + " to " + std::to_string(high));
         }
-        return n;
+        return value_->integer();
     }
     /// A token id.
     [[nodiscard]] std::int32_t id() const { return static_cast<std::int32_t>(integer(0, max_id)); }
@@ -83,8 +79,23 @@ public:
         const auto found = find(name);
         return found ? found->boolean() : fallback;
     }
+    /// Whether this is an object with all of these members, null or not.
+    [[nodiscard]] bool has(std::initializer_list<std::string_view> names) const {
+        for (const auto name : names) {
+            if (!value_->find(name)) return false;
+        }
+        return is_object();
+    }
+    /// The value of "type"; empty where there is none, as in files of old.
+    [[nodiscard]] std::string type_or_none() const {
+        const Json* type = value_->find("type");
+        return type && type->is_string() ? type->string() : std::string();
+    }
     /// The value of "type", which every component of a tokenizer.json has.
-    [[nodiscard]] const std::string& type() const { return value_type().value_->get_ref<const std::string&>(); }
+    [[nodiscard]] const std::string& type() const { return value_type().value_->string(); }
+
+    /// The steps of a Sequence.
+    [[nodiscard]] JsonPlace steps(std::string_view name) const;
 
     /// Throws ConfigError: this place, and `problem` ("lacks the key ...").
     [[noreturn]] void fail(const std::string& problem) const {
@@ -94,6 +105,8 @@ public:
     }
     /// Throws ConfigError: a component of a type nobody here implements.
     [[noreturn]] void unknown(const std::string& kind) const {
+        if (!is_object() || !value_->find("type"))
+            fail("has no \"type\", and is no " + kind + " that is known without");
         throw ConfigError(file_ + ": " + key_ + " has the " + kind + " type \"" + type().substr(0, 100) +
                               "\", which Silica does not know.",
                           "Use a checkpoint whose tokenizer has known components, or add the " + kind +
@@ -112,14 +125,23 @@ private:
         return place;
     }
     void require(bool holds, const char* wanted) const {
-        if (!holds) fail(std::string("is ") + value_->type_name() + " where " + wanted + " belongs");
+        if (!holds) fail("is " + value_->brief() + " where " + wanted + " belongs");
     }
 
-    const nlohmann::json* value_;
+    const Json* value_;
     std::string file_, key_;
 };
 
-/// Components nest (Sequence in Sequence); deeper than this is damage.
-inline constexpr int max_depth = 32;
+/// Components nest (Sequence in Sequence); deeper, or more in one sequence, than this is damage.
+inline constexpr int max_depth = 4;
+inline constexpr std::size_t max_steps = 64;
+
+inline JsonPlace JsonPlace::steps(std::string_view name) const {
+    auto made = at(name);
+    if (made.size() > max_steps) {
+        made.fail("has " + std::to_string(made.size()) + " steps, more than " + std::to_string(max_steps));
+    }
+    return made;
+}
 
 }  // namespace silica::text

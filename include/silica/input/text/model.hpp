@@ -19,7 +19,20 @@ struct Model {
     std::variant<WordPiece, Bpe, Unigram, WordLevel> kind;
 
     [[nodiscard]] static Model read(const JsonPlace& place) {
-        const auto& type = place.type();
+        // Without a type the first that has what it needs, in this order.
+        auto type = place.type_or_none();
+        if (type.empty() && !place.has({"type"})) {
+            const auto vocab = place.at("vocab");
+            if (place.has({"vocab", "merges"})) {
+                type = "BPE";
+            } else if (place.has({"unk_token", "continuing_subword_prefix", "max_input_chars_per_word"})) {
+                type = "WordPiece";
+            } else if (vocab.is_object()) {
+                type = "WordLevel";
+            } else {
+                type = "Unigram";
+            }
+        }
         if (type == "WordPiece") return {WordPiece::read(place)};
         if (type == "BPE") return {Bpe::read(place)};
         if (type == "Unigram") return {Unigram::read(place)};

@@ -29,17 +29,28 @@ struct Normalizer {
     [[nodiscard]] static Normalizer read(const JsonPlace& place, int depth = 0);
     void operator()(Text& text) const {
         std::visit([&](const auto& each) { each(text); }, step);
+        if (text.value.size() > text.limit) grew_too_long(text.limit);
     }
+
+private:
+    [[nodiscard]] static NormalizerSequence read_sequence(const JsonPlace& place, int depth);
 };
 
 inline void NormalizerSequence::operator()(Text& text) const {
     for (const auto& each : steps) each(text);
 }
 
+inline NormalizerSequence Normalizer::read_sequence(const JsonPlace& place, int depth) {
+    NormalizerSequence made;
+    const auto steps = place.steps("normalizers");
+    for (std::size_t i = 0; i < steps.size(); ++i) made.steps.push_back(read(steps.at(i), depth + 1));
+    return made;
+}
+
 inline Normalizer Normalizer::read(const JsonPlace& place, int depth) {
     if (depth > max_depth) place.fail("nests too deep");
-    const auto& type = place.type();
-    if (type == "BertNormalizer") return {BertNormalizer::read(place)};
+    const auto type = place.type_or_none();
+    if (type == "BertNormalizer" || type == "Bert") return {BertNormalizer::read(place)};
     if (type == "NFC") return {NormalForm{unicode::nfc}};
     if (type == "NFD") return {NormalForm{unicode::nfd}};
     if (type == "NFKC") return {NormalForm{unicode::nfkc}};
@@ -52,12 +63,14 @@ inline Normalizer Normalizer::read(const JsonPlace& place, int depth) {
     if (type == "Replace") return {Replace::read(place)};
     if (type == "ByteLevel") return {ByteLevelNormalizer{}};
     if (type == "Precompiled") return {Precompiled::read(place)};
-    if (type == "Sequence") {
-        NormalizerSequence made;
-        const auto steps = place.at("normalizers");
-        for (std::size_t i = 0; i < steps.size(); ++i) made.steps.push_back(read(steps.at(i), depth + 1));
-        return {std::move(made)};
-    }
+    if (type == "Sequence") return {read_sequence(place, depth)};
+    // Other types, or none: known by their members.
+    if (place.has({"clean_text", "handle_chinese_chars", "lowercase"})) return {BertNormalizer::read(place)};
+    if (place.has({"strip_left", "strip_right"})) return {Strip::read(place)};
+    if (place.has({"normalizers"})) return {read_sequence(place, depth)};
+    if (place.has({"precompiled_charsmap"})) return {Precompiled::read(place)};
+    if (place.has({"pattern", "content"})) return {Replace::read(place)};
+    if (place.has({"prepend"})) return {Prepend::read(place)};
     place.unknown("normalizer");
 }
 

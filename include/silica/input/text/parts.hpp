@@ -1,9 +1,9 @@
 #pragma once
 /// The parts of a tokenizer, however they were read.
 
+#include <silica/core/quote.hpp>
 #include <silica/input/text/added_tokens.hpp>
 #include <silica/input/text/decoder.hpp>
-#include <silica/input/text/file.hpp>
 #include <silica/input/text/json_place.hpp>
 #include <silica/input/text/model.hpp>
 #include <silica/input/text/normalizer.hpp>
@@ -12,9 +12,11 @@
 #include <silica/input/text/tokenizer_config.hpp>
 #include <silica/input/text/truncation.hpp>
 
+#include <algorithm>
 #include <optional>
+#include <set>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace silica::text {
@@ -30,76 +32,87 @@ struct Parts {
     std::optional<Padding> padding = {};
     AddedTokens added = {};
 
-    /// Reads the text of a tokenizer.json; `file` is its name in errors.
-    [[nodiscard]] static Parts read(std::string_view json, const std::string& file) {
-        const auto parsed = parse_json(json, file);
-        const JsonPlace top(parsed, file);
-        if (!top.is_object()) top.fail("is no JSON object");
+    /// Reads a tokenizer.json.
+    [[nodiscard]] static Parts read(const JsonPlace& top) {
         if (const auto version = top.find("version"); version && version->string() != "1.0") {
-            version->fail("is \"" + version->string() + "\" where \"1.0\" is known");
+            version->fail("is " + quote(version->string()) + " where \"1.0\" is known");
         }
         Parts made{Model::read(top.at("model"))};
         if (const auto place = top.find("normalizer")) made.normalizer = Normalizer::read(*place);
         if (const auto place = top.find("pre_tokenizer")) made.pre_tokenizer = PreTokenizer::read(*place);
-        if (const auto place = top.find("post_processor")) made.post_processor = PostProcessor::read(*place);
         if (const auto place = top.find("decoder")) made.decoder = Decoder::read(*place);
-        if (const auto place = top.find("truncation")) made.truncation = Truncation::read(*place);
-        if (const auto place = top.find("padding")) made.padding = Padding::read(*place);
+        made.read_processing(top);
         if (const auto place = top.find("added_tokens")) {
             std::vector<AddedToken> tokens;
             for (std::size_t i = 0; i < place->size(); ++i) {
                 (void)place->at(i).at("id").id();
-                tokens.push_back(AddedToken::read(place->at(i)));
+                tokens.push_back(TokenizerConfig::read_added_token(place->at(i)));
             }
             made.added.add(tokens, made.model, made.normalizer);
         }
         return made;
     }
-
-    /// Adds the tokens that tokenizer_config.json lists and the special tokens, as transformers does.
-    void add_special_tokens(const TokenizerConfig& config) {
-        std::vector<AddedToken> tokens;
-        const auto listed = [&](const std::string& content) {
-            return added.find(content) || std::any_of(tokens.begin(), tokens.end(), [&](const AddedToken& token) {
-                       return token.content == content;
-                   });
-        };
-        for (const AddedToken& token : config.added_tokens) {
-            const auto* known = added.find(token.content);
-            if (!known || !(*known == token)) tokens.push_back(token);
-        }
-        for (const char* role : TokenizerConfig::roles) {
-            const auto found = config.special_tokens.find(role);
-            if (found != config.special_tokens.end() && !listed(found->second.content)) tokens.push_back(found->second);
-        }
-        for (const AddedToken& token : config.extra) {
-            if (!listed(token.content)) tokens.push_back(token);
-        }
-        for (AddedToken& token : tokens) {
-            for (const auto& [role, special] : config.special_tokens) token.special |= special.content == token.content;
-        }
-        added.add(tokens, model, normalizer);
+    /// Reads what every class of transformers keeps of a tokenizer.json.
+    void read_processing(const JsonPlace& top) {
+        if (const auto place = top.find("post_processor")) post_processor = PostProcessor::read(*place);
+        if (const auto place = top.find("truncation")) truncation = Truncation::read(*place);
+        if (const auto place = top.find("padding")) padding = Padding::read(*place);
     }
 
-    /// The special token of a role, as templates hold it.
+    /// Adds the tokens that the files beside the vocabulary list, and the special tokens, as transformers does
+    /// (tokenization_utils_tokenizers.py, `TokenizersBackend.__init__`).
+    void add_special_tokens(const TokenizerConfig& config) {
+        std::vector<NamedToken> tokens;
+        std::set<std::string> listed;
+        for (const auto& [id, token] : config.added_tokens) {
+            tokens.push_back(token);
+            listed.insert(token.content);
+        }
+        const auto offer = [&](const NamedToken& token) {
+            if (added.find(token.content) || listed.count(token.content) > 0) return;
+            if (std::find(tokens.begin(), tokens.end(), token) == tokens.end()) tokens.push_back(token);
+        };
+        for (const auto& [role, token] : config.special_tokens) offer(token);
+        for (const NamedToken& token : extra(config)) offer(token);
+        std::vector<AddedToken> plain;
+        for (NamedToken& token : tokens) {
+            const auto same = [&](const auto& entry) { return entry.second.content == token.content; };
+            const bool named = std::any_of(config.special_tokens.begin(), config.special_tokens.end(), same);
+            if (token.is_text || (named && !token.special)) token.make_special();
+            plain.push_back(token);
+        }
+        added.add(plain, model, normalizer);
+    }
+    /// The extra special tokens, by whichever name.
+    [[nodiscard]] static std::vector<NamedToken> extra(const TokenizerConfig& config) {
+        if (config.extra) return *config.extra;
+        return config.additional.value_or(std::vector<NamedToken>{});
+    }
+
+    /// The special token of a role, as templates hold it; where the files say null, what transformers holds then.
     [[nodiscard]] TemplateProcessing::Special special(const TokenizerConfig& config, const std::string& role,
-                                                      const std::string& fallback) const {
-        const auto token = config.token_or(role, fallback);
-        const auto found = id(token);
+                                                      std::optional<std::int64_t> without = std::nullopt) const {
+        const auto* token = config.find(role);
+        if (!token && without) return {{*without}, {"None"}};
+        const auto found = token ? id(token->content) : -1;
         if (found < 0) {
-            throw ConfigError("The tokenizer has no token \"" + token + "\" for the role " + role + ".",
+            throw ConfigError(config.file + " leaves the tokenizer without a " + role + ".",
                               "Set " + role + " in tokenizer_config.json to a token of the vocabulary.");
         }
-        return {{found}, {token}};
+        return {{found}, {token->content}};
     }
 
-    /// The beginning and end of sequence tokens around texts, as add_bos_token and add_eos_token ask.
-    void add_boundary_template(const TokenizerConfig& config) {
+    /// The beginning and end of sequence tokens around texts, as add_bos_token and add_eos_token ask. A tokenizer.json
+    /// overrules both.
+    void add_boundary_template(const TokenizerConfig& config, bool has_json) {
+        const auto place = config.place();
+        const bool asked = !has_json && (place.find("add_bos_token") || place.find("add_eos_token"));
+        if (post_processor && !asked) return;
         std::vector<TemplateProcessing::Part> single, pair;
         for (int text = 0; text < 2; ++text) {
             const auto add = [&](const char* option, const char* role) {
-                if (!config.place().boolean_or(option, false) || config.special_tokens.count(role) == 0) return;
-                pair.push_back({-1, text, special(config, role, "")});
+                if (has_json || !place.boolean_or(option, false) || !config.find(role)) return;
+                pair.push_back({-1, text, special(config, role)});
             };
             add("add_bos_token", "bos_token");
             pair.push_back({text, text});

@@ -2,6 +2,7 @@
 /// Patterns of Split and Replace: {"String": "..."} or {"Regex": "..."}.
 
 #include <silica/input/text/json_place.hpp>
+#include <silica/input/text/normalizer/text.hpp>
 #include <silica/input/text/regex.hpp>
 
 #include <optional>
@@ -44,13 +45,14 @@ public:
         }
     }
 
-    /// Every match becomes `content`.
-    void replace(std::string& text, std::string_view content) const {
+    /// Every match becomes `content`. InputError where that makes more than `limit` bytes.
+    void replace(std::string& text, std::string_view content, std::size_t limit) const {
         std::string out;
         std::size_t done = 0;
         bool any = false;
         each_match(text, [&](std::size_t start, std::size_t end) {
             out.append(text, done, start - done).append(content);
+            if (out.size() > limit) grew_too_long(limit);
             done = end;
             any = true;
         });

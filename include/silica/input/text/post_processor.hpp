@@ -6,6 +6,7 @@
 #include <silica/input/text/post_processor/bert.hpp>
 #include <silica/input/text/post_processor/template.hpp>
 
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -42,17 +43,17 @@ public:
 private:
     void add(const JsonPlace& place, int depth) {
         if (depth > max_depth) place.fail("nests too deep");
-        const auto& type = place.type();
-        if (type == "TemplateProcessing") {
-            steps_.push_back(TemplateProcessing::read(place));
-        } else if (type == "BertProcessing") {
-            steps_.push_back(read_bert_processing(place));
-        } else if (type == "RobertaProcessing") {
-            steps_.push_back(read_roberta_processing(place));
+        // Known by their members, whatever type they have.
+        const auto type = place.type_or_none();
+        if (place.has({"sep", "cls"})) {
+            const bool roberta = place.has({"trim_offsets", "add_prefix_space"});
+            steps_.push_back(roberta ? read_roberta_processing(place) : read_bert_processing(place));
         } else if (type == "ByteLevel") {
             // It trims offsets, which Silica does not report; ids stay.
+        } else if (place.has({"single", "pair"})) {
+            steps_.push_back(TemplateProcessing::read(place));
         } else if (type == "Sequence") {
-            const auto steps = place.at("processors");
+            const auto steps = place.steps("processors");
             for (std::size_t i = 0; i < steps.size(); ++i) add(steps.at(i), depth + 1);
         } else {
             place.unknown("post-processor");

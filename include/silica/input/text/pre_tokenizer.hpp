@@ -6,6 +6,7 @@
 #include <silica/input/text/pre_tokenizer/bert.hpp>
 #include <silica/input/text/pre_tokenizer/byte_level.hpp>
 #include <silica/input/text/pre_tokenizer/metaspace.hpp>
+#include <silica/input/text/pre_tokenizer/scripts.hpp>
 #include <silica/input/text/pre_tokenizer/split.hpp>
 
 #include <variant>
@@ -23,7 +24,8 @@ struct PreTokenizerSequence {
 
 /// Any pre-tokenizer of a tokenizer.json.
 struct PreTokenizer {
-    std::variant<BertPreTokenizer, ByteLevel, Metaspace, Split, SplitAt, Whitespace, FixedLength, PreTokenizerSequence>
+    std::variant<BertPreTokenizer, ByteLevel, Metaspace, Split, SplitAt, Whitespace, FixedLength, UnicodeScripts,
+                 PreTokenizerSequence>
         step;
 
     [[nodiscard]] static PreTokenizer read(const JsonPlace& place, int depth = 0);
@@ -60,13 +62,14 @@ inline PreTokenizer PreTokenizer::read(const JsonPlace& place, int depth) {
         if (utf8::count(delimiter.string()) != 1) delimiter.fail("is not one character");
         return {SplitAt{.character = utf8::decode(delimiter.string().data()).value}};
     }
+    if (type == "UnicodeScripts") return {UnicodeScripts{}};
     if (type == "FixedLength") {
         const auto length = place.find("length");
         return {FixedLength{static_cast<std::size_t>(length ? length->integer(1, INT32_MAX) : 5)}};
     }
     if (type == "Sequence") {
         PreTokenizerSequence made;
-        const auto steps = place.at("pretokenizers");
+        const auto steps = place.steps("pretokenizers");
         for (std::size_t i = 0; i < steps.size(); ++i) made.steps.push_back(read(steps.at(i), depth + 1));
         return {std::move(made)};
     }

@@ -8,6 +8,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,7 +27,9 @@ struct SentencePieceModel {
 
     std::vector<Piece> pieces = {};
     int model_type = unigram;
-    bool byte_fallback = false;
+    bool byte_fallback = false, has_bos = true, has_eos = true;
+    std::int64_t unknown_at = 0;  ///< the id of the unknown piece, -1 for none
+    std::string unknown_piece = "<unk>", bos_piece = "<s>", eos_piece = "</s>";
     std::string charsmap = {};  ///< precompiled_charsmap of the normalizer
 
     /// Reads the bytes of a model file. ConfigError, with the file's name, where they are damaged.
@@ -44,6 +47,12 @@ struct SentencePieceModel {
         return made;
     }
 
+    /// The id of the unknown piece.
+    [[nodiscard]] std::optional<std::int32_t> unknown_id() const {
+        if (unknown_at < 0 || static_cast<std::size_t>(unknown_at) >= pieces.size()) return std::nullopt;
+        return static_cast<std::int32_t>(unknown_at);
+    }
+
 private:
     [[noreturn]] static void damaged(const std::string& file, const std::string& why) {
         throw ConfigError(file + " is no SentencePiece model: it " + why + ".",
@@ -59,6 +68,7 @@ private:
             if (in.field() == 3 && in.wire() == 0) made.type = static_cast<int>(in.number() & 0x7F);
         }
         if (in.damaged()) damaged(file, "has a piece that breaks off");
+        if (made.text.size() > 512) damaged(file, "has a piece of " + std::to_string(made.text.size()) + " bytes");
         if (utf8::first_invalid(made.text) != std::string::npos) damaged(file, "has a piece that is not UTF-8");
         if (!std::isfinite(made.score)) damaged(file, "has a piece whose score is no number");
         return made;
@@ -68,8 +78,18 @@ private:
         while (in.next()) {
             if (in.field() == 3 && in.wire() == 0) model_type = static_cast<int>(in.number() & 0x7F);
             if (in.field() == 35 && in.wire() == 0) byte_fallback = in.number() != 0;
+            // Negative ids, for none, are written as 64 bits of two's complement.
+            if (in.field() == 40 && in.wire() == 0) unknown_at = static_cast<std::int32_t>(in.number());
+            if (in.field() == 41 && in.wire() == 0) has_bos = static_cast<std::int32_t>(in.number()) >= 0;
+            if (in.field() == 42 && in.wire() == 0) has_eos = static_cast<std::int32_t>(in.number()) >= 0;
+            if (in.field() == 45 && in.wire() == 2) unknown_piece = in.bytes();
+            if (in.field() == 46 && in.wire() == 2) bos_piece = in.bytes();
+            if (in.field() == 47 && in.wire() == 2) eos_piece = in.bytes();
         }
         if (in.damaged()) damaged(file, "has a trainer_spec that breaks off");
+        for (const std::string* text : {&unknown_piece, &bos_piece, &eos_piece}) {
+            if (utf8::first_invalid(*text) != std::string::npos) damaged(file, "names a token that is not UTF-8");
+        }
     }
     void read_normalizer(std::string_view bytes, const std::string& file) {
         ProtobufReader in(bytes);

@@ -1,11 +1,10 @@
 #pragma once
 /// Truncation and padding of encodings, as "truncation" and "padding" of tokenizer.json ask.
 
-#include <silica/core/error.hpp>
+#include <silica/core/compiled.hpp>
 #include <silica/input/text/encoding.hpp>
-#include <silica/input/text/json_place.hpp>
 
-#include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -16,18 +15,7 @@ namespace silica::text {
 /// Which end of a text is cut or filled.
 enum class Side { left, right };
 
-namespace detail {
-
-[[nodiscard]] inline Side read_side(const JsonPlace& place) {
-    if (place.string() == "Left") return Side::left;
-    if (place.string() == "Right") return Side::right;
-    place.fail("is neither \"Left\" nor \"Right\"");
-}
-
-/// Lengths and counts in a file beyond this are damage: no model takes that many tokens.
-inline constexpr std::int64_t longest_sequence = 1 << 24;
-
-}  // namespace detail
+class JsonPlace;
 
 /// Cuts encodings to a length.
 struct Truncation {
@@ -37,105 +25,14 @@ struct Truncation {
     Strategy strategy = Strategy::longest_first;
     Side direction = Side::right;
 
-    [[nodiscard]] static Truncation read(const JsonPlace& place) {
-        Truncation made;
-        if (const auto side = place.find("direction")) made.direction = detail::read_side(*side);
-        // "No limit" is written as a huge number.
-        made.max_length = static_cast<std::size_t>(place.at("max_length").integer(0, INT64_MAX));
-        made.stride = static_cast<std::size_t>(place.at("stride").integer(0, detail::longest_sequence));
-        const auto strategy = place.at("strategy");
-        if (strategy.string() == "LongestFirst") {
-            made.strategy = Strategy::longest_first;
-        } else if (strategy.string() == "OnlyFirst") {
-            made.strategy = Strategy::only_first;
-        } else if (strategy.string() == "OnlySecond") {
-            made.strategy = Strategy::only_second;
-        } else {
-            strategy.fail("is none of \"LongestFirst\", \"OnlyFirst\", \"OnlySecond\"");
-        }
-        return made;
-    }
+    [[nodiscard]] static Truncation read(const JsonPlace& place);
 
     /// Cuts both so that they and `added` special tokens fit.
-    void operator()(Encoding& first, std::optional<Encoding>& second, std::size_t added) const {
-        if (max_length < added) {
-            throw InputError("The tokenizer cuts texts to " + std::to_string(max_length) + " tokens, fewer than the " +
-                                 std::to_string(added) + " special tokens it adds.",
-                             "Raise truncation.max_length, or encode without special tokens.");
-        }
-        const std::size_t limit = max_length - added;
-        if (limit == 0) {
-            cut(first, 0);
-            if (second) cut(*second, 0);
-            return;
-        }
-        const std::size_t total = first.size() + (second ? second->size() : 0);
-        if (total <= limit) return;
-        if (strategy == Strategy::longest_first) {
-            if (!second) return cut(first, limit);
-            std::size_t n1 = first.size(), n2 = second->size();
-            const bool swapped = n1 > n2;
-            if (swapped) std::swap(n1, n2);
-            n2 = n1 > limit ? n1 : std::max(n1, limit - n1);
-            if (n1 + n2 > limit) {
-                n1 = limit / 2;
-                n2 = n1 + limit % 2;
-            }
-            if (swapped) std::swap(n1, n2);
-            cut(first, n1);
-            cut(*second, n2);
-            return;
-        }
-        const bool only_first = strategy == Strategy::only_first;
-        if (!only_first && !second) {
-            throw InputError("The tokenizer truncates the second text only, and there is none.",
-                             "Encode a pair, or set truncation.strategy to \"LongestFirst\".");
-        }
-        Encoding& target = only_first ? first : *second;
-        const std::size_t surplus = total - limit;
-        if (target.size() <= surplus) {
-            throw InputError("The text to truncate has " + std::to_string(target.size()) + " tokens and should lose " +
-                                 std::to_string(surplus) + ".",
-                             "Shorten the other text, or set truncation.strategy to \"LongestFirst\".");
-        }
-        cut(target, target.size() - surplus);
-    }
+    void operator()(Encoding& first, std::optional<Encoding>& second, std::size_t added) const;
 
 private:
     /// Keeps `length` tokens; the rest goes to `overflowing` in stretches of that length which overlap by `stride`.
-    void cut(Encoding& encoding, std::size_t length) const {
-        const std::size_t n = encoding.size();
-        if (length >= n) return;
-        if (length == 0) {
-            Encoding rest = std::move(encoding);
-            encoding = Encoding{};
-            encoding.overflowing.push_back(std::move(rest));
-            return;
-        }
-        if (stride >= length) {
-            throw InputError("The tokenizer's stride of " + std::to_string(stride) +
-                                 " tokens is not shorter than the " + std::to_string(length) +
-                                 " tokens left for the text.",
-                             "Lower truncation.stride or raise truncation.max_length.");
-        }
-        std::vector<Encoding> parts;
-        const std::size_t step = length - stride;
-        if (direction == Side::right) {
-            for (std::size_t start = 0;; start += step) {
-                const std::size_t stop = std::min(start + length, n);
-                parts.push_back(detail::slice(encoding, start, stop));
-                if (stop == n) break;
-            }
-        } else {
-            for (std::size_t stop = n;; stop -= step) {
-                const std::size_t start = stop > length ? stop - length : 0;
-                parts.push_back(detail::slice(encoding, start, stop));
-                if (start == 0) break;
-            }
-        }
-        encoding = std::move(parts.front());
-        encoding.overflowing.assign(std::make_move_iterator(parts.begin() + 1), std::make_move_iterator(parts.end()));
-    }
+    void cut(Encoding& encoding, std::size_t length) const;
 };
 
 /// Fills encodings up to a length.
@@ -146,53 +43,21 @@ struct Padding {
     std::int64_t id = 0, type_id = 0;
     std::string token = "[PAD]";
 
-    [[nodiscard]] static Padding read(const JsonPlace& place) {
-        Padding made;
-        const auto strategy = place.at("strategy");
-        if (strategy.is_object()) {
-            made.fixed = static_cast<std::size_t>(strategy.at("Fixed").integer(0, detail::longest_sequence));
-        } else if (strategy.string() != "BatchLongest") {
-            strategy.fail("is neither \"BatchLongest\" nor {\"Fixed\": length}");
-        }
-        if (const auto multiple = place.find("pad_to_multiple_of")) {
-            made.multiple = static_cast<std::size_t>(multiple->integer(0, detail::longest_sequence));
-        }
-        made.direction = detail::read_side(place.at("direction"));
-        made.id = place.at("pad_id").id();
-        made.type_id = place.at("pad_type_id").integer(0, INT32_MAX);
-        made.token = place.at("pad_token").string();
-        return made;
-    }
+    [[nodiscard]] static Padding read(const JsonPlace& place);
 
     /// Pads the encodings of a batch.
-    void operator()(std::vector<Encoding>& batch) const {
-        std::size_t length = 0;
-        for (const Encoding& each : batch) length = std::max(length, each.size());
-        pad(batch, fixed.value_or(length));
-    }
+    void operator()(std::vector<Encoding>& batch) const;
     /// Pads one encoding.
-    void operator()(Encoding& encoding) const { pad(encoding, rounded(fixed.value_or(encoding.size()))); }
+    void operator()(Encoding& encoding) const;
 
 private:
-    [[nodiscard]] std::size_t rounded(std::size_t length) const {
-        return multiple > 0 && length % multiple > 0 ? length + multiple - length % multiple : length;
-    }
-    void pad(std::vector<Encoding>& batch, std::size_t length) const {
-        for (Encoding& each : batch) pad(each, rounded(length));
-    }
-    void pad(Encoding& encoding, std::size_t length) const {
-        for (Encoding& each : encoding.overflowing) pad(each, length);
-        if (encoding.size() >= length) return;
-        const std::size_t n = length - encoding.size();
-        const auto fill = [&](auto& v, const auto& value) {
-            v.insert(direction == Side::left ? v.begin() : v.end(), n, value);
-        };
-        fill(encoding.ids, id);
-        fill(encoding.type_ids, type_id);
-        fill(encoding.attention_mask, std::int64_t{0});
-        fill(encoding.special_tokens_mask, std::int64_t{1});
-        fill(encoding.tokens, token);
-    }
+    [[nodiscard]] std::size_t rounded(std::size_t length) const;
+    void pad(std::vector<Encoding>& batch, std::size_t length) const;
+    void pad(Encoding& encoding, std::size_t length) const;
 };
 
 }  // namespace silica::text
+
+#ifndef SILICA_COMPILED
+#include "silica/input/text/truncation.ipp"
+#endif

@@ -120,6 +120,9 @@ struct StripDecoder {
     }
 };
 
+/// Decoders that make more bytes than this of some tokens are damage.
+inline constexpr std::size_t longest_decoded = std::size_t{1} << 26;
+
 /// Replaces in each token.
 struct ReplaceDecoder {
     Pattern pattern;
@@ -129,7 +132,11 @@ struct ReplaceDecoder {
         return {Pattern::read(place.at("pattern")), place.at("content").string()};
     }
     void operator()(std::vector<std::string>& tokens) const {
-        for (auto& token : tokens) pattern.replace(token, content);
+        std::size_t all = 0;
+        for (auto& token : tokens) {
+            pattern.replace(token, content, longest_decoded);
+            if ((all += token.size()) > longest_decoded) grew_too_long(longest_decoded);
+        }
     }
 };
 

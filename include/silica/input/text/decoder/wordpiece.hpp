@@ -34,6 +34,14 @@ inline void tidy_spaces(std::string& text) {
     for (const auto& [from, to] : rules) replace_all(text, from, to);
 }
 
+/// The same as transformers does it (`clean_up_tokenization_spaces`).
+inline void clean_up(std::string& text) {
+    constexpr std::pair<const char*, const char*> rules[] = {
+        {" .", "."},     {" ?", "?"},   {" !", "!"},   {" ,", ","},     {" ' ", "'"},
+        {" n't", "n't"}, {" 'm", "'m"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+    for (const auto& [from, to] : rules) replace_all(text, from, to);
+}
+
 /// "token ##s" reads "tokens".
 struct WordPieceDecoder {
     std::string prefix = "##";

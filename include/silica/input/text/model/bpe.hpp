@@ -43,6 +43,8 @@ public:
         if (const auto unknown = place.find("unk_token")) options.unknown = unknown->string();
         options.prefix = place.string_or("continuing_subword_prefix", "");
         options.suffix = place.string_or("end_of_word_suffix", "");
+        check_token(place, options.prefix);
+        check_token(place, options.suffix);
         options.fuse_unknown = place.boolean_or("fuse_unk", false);
         options.byte_fallback = place.boolean_or("byte_fallback", false);
         options.ignore_merges = place.boolean_or("ignore_merges", false);

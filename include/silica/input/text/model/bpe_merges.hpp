@@ -1,6 +1,7 @@
 #pragma once
 /// The merges of a BPE model, and their application to a word.
 
+#include <silica/core/quote.hpp>
 #include <silica/input/text/json_place.hpp>
 #include <silica/input/text/vocabulary.hpp>
 
@@ -33,7 +34,7 @@ public:
         std::string joined(left);
         if (right.size() >= prefix) joined += right.substr(prefix);
         const auto made = vocabulary.find(joined);
-        if (made < 0 || right.size() < prefix) return joined.empty() ? "\"\"" : joined;
+        if (made < 0 || right.size() < prefix) return joined.empty() ? " " : joined;
         add(a, b, made);
         return {};
     }
@@ -44,27 +45,25 @@ public:
         const std::size_t n = place.size();
         made.reserve(n);
         for (std::size_t i = 0; i < n; ++i) {
-            const auto& merge = place.raw()[i];
+            const Json& merge = place.raw().array()[i];
             std::string_view left, right;
             if (merge.is_string()) {
-                const std::string_view both = merge.get_ref<const std::string&>();
+                const std::string_view both = merge.string();
                 if (both.substr(0, 8) == "#version") continue;
                 const auto space = both.find(' ');
                 if (space == std::string_view::npos || both.find(' ', space + 1) != std::string_view::npos) {
                     place.at(i).fail("is not two tokens with a space between");
                 }
                 left = both.substr(0, space), right = both.substr(space + 1);
-            } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
-                left = merge[0].get_ref<const std::string&>(), right = merge[1].get_ref<const std::string&>();
+            } else if (merge.is_array() && merge.array().size() == 2 && merge.array()[0].is_string() &&
+                       merge.array()[1].is_string()) {
+                left = merge.array()[0].string(), right = merge.array()[1].string();
             } else {
                 place.at(i).fail("is neither \"a b\" nor [\"a\", \"b\"]");
             }
             const auto missing = made.add(left, right, vocabulary, prefix);
             if (!missing.empty()) {
-                place.at(i).fail("needs the token " +
-                                 nlohmann::json(missing.substr(0, 100))
-                                     .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
-                                 ", which is not in the vocabulary");
+                place.at(i).fail("needs the token " + quote(missing) + ", which is not in the vocabulary");
             }
         }
         return made;

@@ -10,7 +10,12 @@
 #include <silica/input/text/word_cache.hpp>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <limits>
 #include <optional>
 #include <string>
@@ -38,23 +43,30 @@ public:
     }
 
     [[nodiscard]] static Unigram read(const JsonPlace& place) {
-        const auto vocab = place.at("vocab");
+        auto tokens = read_tokens(place.at("vocab"));
+        for (auto& [token, score] : tokens) score = as_the_crate_reads(score);
+        std::optional<std::int32_t> unknown;
+        if (const auto id = place.find("unk_id")) {
+            unknown = id->id();
+            if (static_cast<std::size_t>(*unknown) >= tokens.size()) id->fail("is no id of the vocabulary");
+        }
+        return {std::move(tokens), unknown, place.boolean_or("byte_fallback", false)};
+    }
+    /// The list [[token, score], ...].
+    [[nodiscard]] static std::vector<std::pair<std::string, double>> read_tokens(const JsonPlace& vocab) {
         const std::size_t n = vocab.size();
         std::vector<std::pair<std::string, double>> tokens;
         tokens.reserve(n);
         for (std::size_t i = 0; i < n; ++i) {
-            const auto& entry = vocab.raw()[i];
-            if (!entry.is_array() || entry.size() != 2 || !entry[0].is_string() || !entry[1].is_number()) {
+            const Json& entry = vocab.raw().array()[i];
+            if (!entry.is_array() || entry.array().size() != 2 || !entry.array()[0].is_string() ||
+                !entry.array()[1].is_number() || !std::isfinite(entry.array()[1].number())) {
                 vocab.at(i).fail("is not [token, score]");
             }
-            tokens.emplace_back(entry[0].get_ref<const std::string&>(), entry[1].get<double>());
+            check_token(vocab, entry.array()[0].string());
+            tokens.emplace_back(entry.array()[0].string(), entry.array()[1].number());
         }
-        std::optional<std::int32_t> unknown;
-        if (const auto id = place.find("unk_id")) {
-            unknown = id->id();
-            if (static_cast<std::size_t>(*unknown) >= n) id->fail("is no id of the vocabulary");
-        }
-        return {std::move(tokens), unknown, place.boolean_or("byte_fallback", false)};
+        return tokens;
     }
 
     [[nodiscard]] const Vocabulary& vocabulary() const noexcept { return vocabulary_; }
@@ -75,6 +87,56 @@ private:
         std::uint32_t start = unreached;
     };
     static constexpr std::uint32_t unreached = ~std::uint32_t{0};
+
+    /// The number that serde_json makes of the text of `score`: its digits as an integer, divided by a power of ten,
+    /// which rounds twice. Where cuts of a word have equal scores, such a last bit decides.
+    [[nodiscard]] static double as_the_crate_reads(double score) {
+        const std::string text = shortest_text(std::fabs(score));
+        std::uint64_t digits = 0;
+        int exponent = 0;
+        std::size_t i = 0;
+        bool fraction = false;
+        for (; i < text.size() && text[i] != 'e'; ++i) {
+            if (text[i] == '.') {
+                fraction = true;
+                continue;
+            }
+            digits = digits * 10 + static_cast<std::uint64_t>(text[i] - '0');
+            exponent -= fraction;
+        }
+        if (i < text.size()) exponent += std::atoi(text.c_str() + i + 1);
+        double made = static_cast<double>(digits);
+        for (; exponent < -308 && made != 0; exponent += 308) made /= 1e308;
+        made = exponent < 0 ? made / power_of_ten(-exponent) : made * power_of_ten(exponent);
+        return std::signbit(score) ? -made : made;
+    }
+    /// The fewest digits that read as this number again.
+    [[nodiscard]] static std::string shortest_text(double value) {
+        char text[40];
+#if defined(__cpp_lib_to_chars) && __cpp_lib_to_chars >= 201611L
+        const auto end = std::to_chars(text, text + sizeof text, value).ptr;
+        return std::string(text, end);
+#else
+        for (int digits = 15; digits <= 17; ++digits) {
+            std::snprintf(text, sizeof text, "%.*g", digits, value);
+            if (std::strtod(text, nullptr) == value) break;
+        }
+        std::string made = text;
+        std::replace_if(
+            made.begin(), made.end(), [](char c) { return c == ','; }, '.');
+        return made;
+#endif
+    }
+    [[nodiscard]] static double power_of_ten(int n) {
+        static const auto powers = [] {
+            std::array<double, 309> made{};
+            for (int i = 0; i < 309; ++i) {
+                made[static_cast<std::size_t>(i)] = std::strtod(("1e" + std::to_string(i)).c_str(), nullptr);
+            }
+            return made;
+        }();
+        return powers[static_cast<std::size_t>(n)];
+    }
 
     void encode(std::string_view word, std::vector<WordToken>& out) const {
         const std::size_t n = word.size();

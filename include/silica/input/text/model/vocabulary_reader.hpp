@@ -1,29 +1,43 @@
 #pragma once
 /// Reading "vocab": an object of tokens and ids.
 
+#include <silica/core/quote.hpp>
 #include <silica/input/text/json_place.hpp>
 #include <silica/input/text/vocabulary.hpp>
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace silica::text {
+
+/// A token of more bytes is damage: those of real files stay far below it, and every place of a text is compared with
+/// the longest.
+inline constexpr std::size_t longest_token = 512;
+
+/// ConfigError where a token is too long.
+inline void check_token(const JsonPlace& place, std::string_view token) {
+    if (token.size() > longest_token) {
+        place.fail("has a token of " + std::to_string(token.size()) + " bytes, more than " +
+                   std::to_string(longest_token) + ": " + quote(token));
+    }
+}
 
 /// The tokens of a JSON object {token: id}. Ids must be different and lie close together.
 [[nodiscard]] inline Vocabulary read_vocabulary(const JsonPlace& place) {
     if (!place.is_object()) place.fail("is no object of tokens and their ids");
     Vocabulary made;
-    const auto limit = std::min<std::uint64_t>(JsonPlace::max_id, 8 * place.raw().size() + 65536);
-    for (const auto& [token, id] : place.raw().items()) {
-        if (!id.is_number_unsigned() || id.template get<std::uint64_t>() > limit) {
-            place.fail(
-                "gives the token " +
-                nlohmann::json(token.substr(0, 100)).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
-                " the id " + id.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).substr(0, 100) +
-                ", which is no id of a vocabulary of " + std::to_string(place.raw().size()));
+    const auto& members = place.raw().object();
+    const auto limit = std::min(JsonPlace::max_id, 8 * static_cast<std::int64_t>(members.size()) + 65536);
+    for (const auto& [token, id] : members) {
+        if (!id.is_integer() || id.integer() < 0 || id.integer() > limit) {
+            place.fail("gives the token " + quote(token) + " the id " + id.brief() +
+                       ", which is no id of a vocabulary of " + std::to_string(members.size()));
         }
-        if (!made.add(token, id.template get<std::int32_t>()))
-            place.fail("gives the id " + id.dump() + " to two tokens");
+        check_token(place, token);
+        if (!made.add(token, static_cast<std::int32_t>(id.integer())))
+            place.fail("gives the id " + id.brief() + " to two tokens");
     }
     return made;
 }

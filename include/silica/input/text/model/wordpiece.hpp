@@ -32,7 +32,8 @@ public:
     [[nodiscard]] static WordPiece read(const JsonPlace& place) {
         auto unknown = place.at("unk_token").string();
         auto prefix = place.at("continuing_subword_prefix").string();
-        const auto longest = place.at("max_input_chars_per_word").integer(0, 1 << 20);
+        const auto longest = place.at("max_input_chars_per_word").integer(0, INT64_MAX);
+        check_token(place, prefix);
         return {read_vocabulary(place.at("vocab")), std::move(unknown), std::move(prefix),
                 static_cast<std::size_t>(longest)};
     }

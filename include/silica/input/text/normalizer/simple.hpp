@@ -115,7 +115,7 @@ struct Replace {
     [[nodiscard]] static Replace read(const JsonPlace& place) {
         return {Pattern::read(place.at("pattern")), place.at("content").string()};
     }
-    void operator()(Text& text) const { pattern.replace(text.value, content); }
+    void operator()(Text& text) const { pattern.replace(text.value, content, text.limit); }
 };
 
 /// Every byte as a character of GPT-2's alphabet.

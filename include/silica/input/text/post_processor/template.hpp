@@ -82,11 +82,17 @@ private:
     [[nodiscard]] static std::vector<Part> read_parts(const JsonPlace& place,
                                                       const std::optional<JsonPlace>& specials) {
         std::vector<Part> parts;
+        constexpr std::size_t longest = 256, most_texts = 8;
+        if (place.size() > longest) {
+            place.fail("has " + std::to_string(place.size()) + " elements, more than " + std::to_string(longest));
+        }
+        std::size_t texts = 0;
         for (std::size_t i = 0; i < place.size(); ++i) {
             const auto element = place.at(i);
             if (const auto text = element.find("Sequence")) {
                 const auto id = text->at("id");
                 if (id.string() != "A" && id.string() != "B") id.fail("is neither \"A\" nor \"B\"");
+                if (++texts > most_texts) place.fail("has more than " + std::to_string(most_texts) + " texts");
                 parts.push_back({id.string() == "B", text->at("type_id").integer(0, INT32_MAX)});
             } else if (const auto token = element.find("SpecialToken")) {
                 const auto& name = token->at("id").string();
@@ -95,6 +101,7 @@ private:
                 Part part{-1, token->at("type_id").integer(0, INT32_MAX)};
                 const auto ids = entry.at("ids"), tokens = entry.at("tokens");
                 if (ids.size() != tokens.size()) entry.fail("has a different number of ids and tokens");
+                if (ids.size() > longest) ids.fail("has " + std::to_string(ids.size()) + " ids");
                 for (std::size_t k = 0; k < ids.size(); ++k) {
                     part.special.ids.push_back(ids.at(k).id());
                     part.special.tokens.push_back(tokens.at(k).string());
