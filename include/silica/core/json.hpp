@@ -3,12 +3,15 @@
 /// program that opens a model compiles it.
 
 #include "silica/core/json_reader.hpp"
-#include <silica/core/error.hpp>
+#include "silica/core/real.hpp"
 
+#include <algorithm>
+#include <charconv>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <locale>
-#include <set>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -18,6 +21,11 @@
 #include <vector>
 
 namespace silica {
+
+/// An integer that 64 bits do not hold: its digits, as the file has them.
+struct LongInteger {
+    std::string digits;  ///< a '-' comes first where it is negative
+};
 
 /// A parsed value. Objects keep the order of the file; a name that stands twice in one object is an error of parsing.
 class Json {
@@ -37,7 +45,8 @@ public:
     [[nodiscard]] bool is_null() const { return holds<std::monostate>(); }
     [[nodiscard]] bool is_bool() const { return holds<bool>(); }
     [[nodiscard]] bool is_integer() const { return holds<std::int64_t>(); }
-    [[nodiscard]] bool is_number() const { return holds<std::int64_t>() || holds<double>(); }
+    [[nodiscard]] bool is_long_integer() const { return holds<LongInteger>(); }
+    [[nodiscard]] bool is_number() const { return is_integer() || is_long_integer() || holds<double>(); }
     [[nodiscard]] bool is_string() const { return holds<std::string>(); }
     [[nodiscard]] bool is_array() const { return holds<Array>(); }
     [[nodiscard]] bool is_object() const { return holds<Object>(); }
@@ -45,8 +54,11 @@ public:
     // Each of these is called only after the question above said yes.
     [[nodiscard]] bool boolean() const { return std::get<bool>(value_); }
     [[nodiscard]] std::int64_t integer() const { return std::get<std::int64_t>(value_); }
+    [[nodiscard]] const std::string& digits() const { return std::get<LongInteger>(value_).digits; }
+    /// Any number as the nearest double.
     [[nodiscard]] double number() const {
-        return holds<double>() ? std::get<double>(value_) : static_cast<double>(integer());
+        if (is_integer()) return static_cast<double>(integer());
+        return is_long_integer() ? read_real(digits()) : std::get<double>(value_);
     }
     [[nodiscard]] const std::string& string() const { return std::get<std::string>(value_); }
     [[nodiscard]] const Array& array() const { return std::get<Array>(value_); }
@@ -66,6 +78,7 @@ public:
         if (is_null()) return "null";
         if (is_bool()) return boolean() ? "true" : "false";
         if (is_integer()) return std::to_string(integer());
+        if (is_long_integer()) return digits().size() > 40 ? digits().substr(0, 37) + "..." : digits();
         if (is_string()) return quote(string());
         if (is_array()) return "a list";
         if (is_object()) return "an object";
@@ -80,79 +93,111 @@ private:
     [[nodiscard]] bool holds() const {
         return std::holds_alternative<T>(value_);
     }
-    std::variant<std::monostate, bool, std::int64_t, double, std::string, Array, Object> value_;
+    std::variant<std::monostate, bool, std::int64_t, double, LongInteger, std::string, Array, Object> value_;
 };
 
 namespace detail {
 
-/// The value of a JSON number: an integer where it is one and fits, else the nearest double.
-inline Json json_number(std::string_view literal) {
-    std::istringstream in{std::string(literal)};
-    in.imbue(std::locale::classic());
-    if (literal.find_first_of(".eE") == std::string_view::npos) {
-        std::int64_t whole = 0;
-        if (in >> whole) return Json(whole);
-        in.clear();
-        in.str(std::string(literal));
-    }
-    double value = 0;
-    if (!(in >> value) && value != 0)
-        value = value < 0 ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
-    return Json(value);
-}
+/// Reads one document.
+class JsonBuilder {
+public:
+    JsonBuilder(std::string_view text, const std::string& source)
+        : in_(text, source, "Correct the file, or download it again.") {}
 
-inline Json json_value(JsonReader& in) {
-    switch (in.peek()) {
-        case '{': {
-            Json::Object members;
-            std::set<std::string> seen;
-            in.object([&](std::string name) {
-                if (!seen.insert(name).second) in.fail("has the name " + quote(name) + " twice in one object");
-                members.emplace_back(std::move(name), json_value(in));
-            });
-            return Json(std::move(members));
-        }
-        case '[': {
-            Json::Array items;
-            in.array([&] { items.push_back(json_value(in)); });
-            return Json(std::move(items));
-        }
-        case '"':
-            return Json(in.string());
-        case 't':
-            in.literal("true");
-            return Json(true);
-        case 'f':
-            in.literal("false");
-            return Json(false);
-        case 'n':
-            in.literal("null");
-            return {};
-        case 'N':
-            in.literal("NaN");
-            return Json(std::numeric_limits<double>::quiet_NaN());
-        case 'I':
-            in.literal("Infinity");
-            return Json(std::numeric_limits<double>::infinity());
-        default:
-            break;
+    [[nodiscard]] Json run() {
+        Json made = value();
+        in_.end();
+        return made;
     }
-    if (in.starts_with("-I")) {
-        in.literal("-Infinity");
-        return Json(-std::numeric_limits<double>::infinity());
+
+private:
+    /// A value takes some fifty bytes whatever its text: `[[],[],` of a gigabyte would take twenty.
+    static constexpr std::size_t most_values = std::size_t{1} << 24;
+    static constexpr std::size_t most_digits = 4300;  ///< of an integer: Python's limit
+
+    [[nodiscard]] Json value() {
+        if (++values_ > most_values) in_.fail("has more than " + std::to_string(most_values) + " values");
+        switch (in_.peek()) {
+            case '{':
+                return object();
+            case '[':
+                return array();
+            case '"':
+                return Json(in_.string());
+            case 't':
+                in_.literal("true");
+                return Json(true);
+            case 'f':
+                in_.literal("false");
+                return Json(false);
+            case 'n':
+                in_.literal("null");
+                return {};
+            default:
+                return number();
+        }
     }
-    return json_number(in.number_literal());
-}
+    [[nodiscard]] Json object() {
+        Json::Object members;
+        in_.object([&](std::string name) { members.emplace_back(std::move(name), value()); });
+        refuse_twins(members);
+        return Json(std::move(members));
+    }
+    [[nodiscard]] Json array() {
+        Json::Array items;
+        in_.array([&] { items.push_back(value()); });
+        return Json(std::move(items));
+    }
+    /// An integer where it is one, else the nearest double.
+    [[nodiscard]] Json number() {
+        const std::string_view literal = in_.number_literal();
+        if (literal.ends_with('N')) return Json(std::numeric_limits<double>::quiet_NaN());
+        if (literal.ends_with('y')) {
+            const double infinity = std::numeric_limits<double>::infinity();
+            return Json(literal.starts_with('-') ? -infinity : infinity);
+        }
+        if (literal.find_first_of(".eE") != std::string_view::npos) return Json(read_real(literal));
+        std::int64_t whole = 0;
+        if (std::from_chars(literal.data(), literal.data() + literal.size(), whole).ec == std::errc())
+            return Json(whole);
+        if (literal.size() > most_digits)
+            in_.fail("has an integer of more than " + std::to_string(most_digits) + " digits");
+        return Json(LongInteger{std::string(literal)});
+    }
+    void refuse_twins(const Json::Object& members) const {
+        const auto refuse = [this](const std::string& name) {
+            in_.fail("has the name " + quote(name) + " twice in one object");
+        };
+        if (members.size() <= 8) {
+            for (std::size_t i = 1; i < members.size(); ++i) {
+                for (std::size_t k = 0; k < i; ++k) {
+                    if (members[i].first == members[k].first) refuse(members[i].first);
+                }
+            }
+            return;
+        }
+        std::vector<std::pair<std::size_t, const std::string*>> names;
+        names.reserve(members.size());
+        for (const auto& member : members) names.emplace_back(std::hash<std::string>{}(member.first), &member.first);
+        std::sort(names.begin(), names.end(), [](const auto& a, const auto& b) {
+            return a.first != b.first ? a.first < b.first : *a.second < *b.second;
+        });
+        for (std::size_t i = 1; i < names.size(); ++i) {
+            if (names[i].first == names[i - 1].first && *names[i].second == *names[i - 1].second)
+                refuse(*names[i].second);
+        }
+    }
+
+    JsonReader in_;
+    std::size_t values_ = 0;
+};
 
 }  // namespace detail
 
 inline Json Json::parse(std::string_view text, const std::string& source) {
     if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
     try {
-        JsonReader in(text, source, "Correct the file, or download it again.");
-        Json value = detail::json_value(in);
-        in.end();
-        return value;
+        return detail::JsonBuilder(text, source).run();
     } catch (const CheckpointError& e) {
         throw ConfigError(e.problem(), e.remedy());
     }

@@ -109,21 +109,22 @@ public:
         return true;
     }
 
-    /// Reads `word`: true, false, null, and what Python writes besides.
+    /// Reads `word`: true, false or null.
     void literal(std::string_view word) {
         if (text_.substr(at_, word.size()) != word) fail("is not valid JSON");
         at_ += word.size();
     }
 
-    /// Whether this comes next.
-    [[nodiscard]] bool starts_with(std::string_view word) const noexcept {
-        return text_.substr(at_, word.size()) == word;
-    }
-
-    /// Reads a number of any kind and returns its text.
+    /// Reads a number of any kind and returns its text: that of JSON, or NaN, Infinity, -Infinity, as Python writes
+    /// them.
     [[nodiscard]] std::string_view number_literal() {
         static_cast<void>(peek());
         const std::size_t begin = at_;
+        for (const std::string_view word : {"NaN", "Infinity", "-Infinity"}) {
+            if (text_.substr(at_, word.size()) != word) continue;
+            at_ += word.size();
+            return text_.substr(begin, word.size());
+        }
         const auto next = [this](std::string_view set) {
             return at_ < text_.size() && set.find(text_[at_]) != std::string_view::npos && (++at_, true);
         };
