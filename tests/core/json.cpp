@@ -4,6 +4,8 @@
 #include <string>
 
 #include "silica/core/json.hpp"
+#include "silica/core/json_reader.hpp"
+#include "silica/core/real.hpp"
 #include "support/catch.hpp"
 
 using namespace silica;
