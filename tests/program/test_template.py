@@ -34,7 +34,7 @@ class Template(ProgramTest):
         (self.directory / "additional_chat_templates" / "rag.jinja").write_text("{{ documents[0].text }} {{ a }}")
         lines = [{"messages": [HELLO]}, {"messages": [HELLO], "variables": {"a": 10**30, "bos_token": "!"}},
                  {"messages": [HELLO], "template": "rag", "documents": [{"text": "d"}]}]
-        run = lambda *flags: [json.loads(line)["text"] for line in self.done(
+        run = lambda *flags: [json.loads(line).get("text") for line in self.done(
             "template", self.directory, "--jsonl", "-", *flags, stdin="\n".join(map(json.dumps, lines))).stdout.splitlines()]
         self.assertEqual(run(), ['"-" False <s>', f"{10**30} False !", "d "])
         self.assertEqual(run("--template-var", "a=false", "--template-var", "b=some text"),
