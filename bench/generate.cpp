@@ -20,6 +20,7 @@
 #include "silica/checkpoint/hub.hpp"
 #include "silica/checkpoint/locate.hpp"
 #include "silica/task/writer.hpp"
+#include "template.hpp"
 
 namespace silica::bench {
 namespace {
@@ -27,6 +28,7 @@ namespace {
 struct Options {
     GenerateFlags flags;
     Flag prompt, chat, precision, threads;
+    std::vector<std::string> variables;
     std::string directory, jsonl, hardware = "cpu", loader = "mapped";
 };
 
@@ -78,25 +80,31 @@ void print_speed(const generate::Generated& out) {
                  rate(later, out.decode_seconds));
 }
 
-/// The messages of {"messages": [...], "tools": [...]}, or a list of messages.
-struct Chat {
-    explicit Chat(const Json& json) {
-        const Json* found = json.is_array() ? &json : json.find("messages");
-        if (found == nullptr)
-            throw InputError("The chat is " + json.brief() + " without messages.",
-                             "give a list like [{\"role\": \"user\", \"content\": \"...\"}].");
-        messages = *found;
-        if (const Json* t = json.find("tools")) tools = *t;
+/// A chat as the template takes it: {"messages": [...], "variables": {...}, ...}, made of such an object or of a list of
+/// messages. Variables of the command line hold where it has none of their names.
+Json chat_of(const Json& json, const std::vector<std::string>& variables) {
+    if (!json.is_array() && json.find("messages") == nullptr)
+        throw InputError("The chat is " + json.brief() + " without messages.",
+                         "give a list like [{\"role\": \"user\", \"content\": \"...\"}].");
+    Json::Object made = json.is_array() ? Json::Object{{"messages", json}} : json.object();
+    const Json* own = json.find("variables");
+    if (variables.empty() || (own != nullptr && !own->is_object() && !own->is_null())) return Json(std::move(made));
+    Json::Object all = template_variables(variables).object();
+    if (own != nullptr && own->is_object()) {
+        std::erase_if(all, [own](const auto& member) { return own->find(member.first) != nullptr; });
+        all.insert(all.end(), own->object().begin(), own->object().end());
     }
-    Json messages, tools;
-};
+    std::erase_if(made, [](const auto& member) { return member.first == "variables"; });
+    made.emplace_back("variables", Json(std::move(all)));
+    return Json(std::move(made));
+}
 
 /// One answer, as it comes.
 int answer(const Session& s, const Options& o) {
     generate::Generated out;
     if (o.chat) {
-        const Chat chat(json_argument("--chat", *o.chat));
-        out = s.writer.chat(s.decoder(), chat.messages, s.config, print_piece, &chat.tools);
+        const Json chat = chat_of(json_argument("--chat", *o.chat), o.variables);
+        out = s.writer.chat(s.decoder(), chat, s.config, print_piece);
     } else {
         std::string prompt;
         if (o.prompt)
@@ -110,8 +118,8 @@ int answer(const Session& s, const Options& o) {
     return Exit::done;
 }
 
-/// A JSON line for each line {"prompt"} or {"messages", "tools"?}, with "config"? of its own.
-int answer_lines(const Session& s, std::istream& in) {
+/// A JSON line for each line {"prompt"} or {"messages", "tools"?, "variables"?}, with "config"? of its own.
+int answer_lines(const Session& s, const Options& o, std::istream& in) {
     std::string line;
     for (std::size_t number = 1; std::getline(in, line); ++number) {
         if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
@@ -137,7 +145,7 @@ int answer_lines(const Session& s, std::istream& in) {
         try {
             const auto out = prompt != nullptr
                                  ? s.writer(s.decoder(), std::span(&prompt->string(), 1), config)
-                                 : s.writer.chat(s.decoder(), *messages, config, {}, request.find("tools"));
+                                 : s.writer.chat(s.decoder(), chat_of(request, o.variables), config);
             nlohmann::json list = nlohmann::json::array();
             for (std::size_t r = 0; r < out.tokens.size(); ++r)
                 list.push_back({{"text", out.texts[r]}, {"tokens", out.tokens[r]}, {"finish", name_of(out.finish[r])}});
@@ -156,7 +164,7 @@ Json message(const char* role, const std::string& content) {
 }
 
 /// Turn by turn from a terminal. Control-C ends an answer, and the program where there is none.
-int converse(const Session& s) {
+int converse(const Session& s, const Options& o) {
     struct sigaction action = {};
     action.sa_handler = [](int) { interrupted = 1; };
     sigaction(SIGINT, &action, nullptr);  // without SA_RESTART: waiting for a line ends, too
@@ -175,7 +183,8 @@ int converse(const Session& s) {
         const std::string problem = sentence_of([&] {
             messages.push_back(message("user", line));
             const auto out = s.writer.has_template()
-                                 ? s.writer.chat(s.decoder(), Json(messages), s.config, print_piece, nullptr, &held)
+                                 ? s.writer.chat(s.decoder(), chat_of(Json(messages), o.variables), s.config,
+                                                 print_piece, nullptr, &held)
                                  : s.writer(s.decoder(), std::span(&line, 1), s.config, print_piece);
             std::cout << std::endl;
             print_speed(out);
@@ -202,8 +211,8 @@ int generate_command(const Options& o) {
         return Exit::no_hardware;
     }
     const Session session = open(o, *hardware[0]);
-    if (!o.jsonl.empty()) return with_lines({}, o.jsonl, [&](std::istream& in) { return answer_lines(session, in); });
-    if (ways == 0 && isatty(STDIN_FILENO) == 1) return converse(session);
+    if (!o.jsonl.empty()) return with_lines({}, o.jsonl, [&](std::istream& in) { return answer_lines(session, o, in); });
+    if (ways == 0 && isatty(STDIN_FILENO) == 1) return converse(session, o);
     return answer(session, o);
 }
 
@@ -216,6 +225,8 @@ Action add_generate(CLI::App& app) {
     c.option("--prompt", o->prompt, "the text to continue, or the encoder's text (T5)");
     c.option("--chat", o->chat, "messages, as JSON or a file of it: [{\"role\": \"user\", \"content\": \"...\"}]");
     c.option("--jsonl", o->jsonl, "a file of lines {\"prompt\"} or {\"messages\"}; - for standard input");
+    c.option("--template-var", o->variables,
+             "a variable of the chat template, NAME=VALUE, such as enable_thinking=false; may be given several times");
     o->flags.add_to(c);
     c.option("--hardware", o->hardware, "cpu, mps, cuda. Default: cpu");
     c.option("--precision", o->precision, "float32, float16, bfloat16, ... Default: the device's own");

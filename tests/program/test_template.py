@@ -28,6 +28,23 @@ class Template(ProgramTest):
             [{"text": "<s><|user|>héllo"}, {"text": "<s><|user|>héllo<|user|>héllo<|assistant|>"},
              {"text": "<s><|user|>héllo[2 tools]"}])
 
+    def test_variables_reach_the_template(self):
+        (self.directory / "chat_template.jinja").write_text("{{ a|default('-')|tojson }} {{ b is defined }} {{ bos_token }}")
+        (self.directory / "additional_chat_templates").mkdir()
+        (self.directory / "additional_chat_templates" / "rag.jinja").write_text("{{ documents[0].text }} {{ a }}")
+        lines = [{"messages": [HELLO]}, {"messages": [HELLO], "variables": {"a": 10**30, "bos_token": "!"}},
+                 {"messages": [HELLO], "template": "rag", "documents": [{"text": "d"}]}]
+        run = lambda *flags: [json.loads(line).get("text") for line in self.done(
+            "template", self.directory, "--jsonl", "-", *flags, stdin="\n".join(map(json.dumps, lines))).stdout.splitlines()]
+        self.assertEqual(run(), ['"-" False <s>', f"{10**30} False !", "d "])
+        self.assertEqual(run("--template-var", "a=false", "--template-var", "b=some text"),
+                         ["false True <s>", f"{10**30} True !", "d False"])
+        self.assertEqual(run("--template-var", "a=[1, 12345678901234567890]")[0], "[1, 12345678901234567890] False <s>")
+        self.assertEqual(run("--template", "rag", "--template-var", "a=x=y")[2], "d x=y")
+        refused = lambda *flags, says: self.refused("template", self.directory, "--jsonl", "-", *flags, stdin="", says=says)
+        refused("--template-var", "nothing", says="NAME=VALUE")
+        self.refused("template", self.directory, "--jsonl", "-", stdin=json.dumps({"messages": [HELLO], "variables": 1}), says="variables")
+
     def test_what_the_template_refuses_is_a_line_of_its_own(self):
         first, second = self.lines({"messages": [{"role": "nobody", "content": ""}]}, {"messages": [HELLO]})
         self.assertIn("nobody speaks", first["error"])

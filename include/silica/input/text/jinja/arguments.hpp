@@ -2,7 +2,7 @@
 /// The arguments of filters, methods and functions, by the names they have in Python.
 
 #include <silica/core/quote.hpp>
-#include <silica/input/text/jinja/operators.hpp>
+#include <silica/input/text/jinja/iteration.hpp>
 
 #include <initializer_list>
 #include <string>

@@ -60,6 +60,29 @@ protected:
         session_.take(text.size());
         *out_ += text;
     }
+    /// Writes what a call or a filter made for a block: only a text can be written as it is.
+    void write_made(const Value& made) {
+        if (!made.is_text()) wrong_type("writes", made);
+        write(made.text());
+    }
+    /// Makes variables of this scope that are undefined until they are set.
+    void hide(const std::vector<std::string>& names) {
+        for (const auto& name : names) {
+            scope_->set(session_, name, session_.missing("uses " + quote(name) + ", which is undefined"));
+        }
+    }
+    /// A flag with another value while it lives.
+    class Switched {
+    public:
+        Switched(bool& flag, bool value) : flag_(flag), before_(std::exchange(flag, value)) {}
+        Switched(const Switched&) = delete;
+        Switched& operator=(const Switched&) = delete;
+        ~Switched() { flag_ = before_; }
+
+    private:
+        bool& flag_;
+        bool before_;
+    };
 
     void assign(const Expression& target, Value value) {
         if (target.kind == Ex::name) return scope_->set(session_, target.name, std::move(value));
@@ -85,7 +108,8 @@ protected:
     [[nodiscard]] Value macro(const Statement& s) {
         captured_.push_back(scope_);
         session_.take(192);
-        return Value(std::make_shared<const Callable>(Callable{.name = s.name, .macro = &s, .scope = scope_}));
+        return Value(std::make_shared<const Callable>(
+            Callable{.name = s.name, .escapes = escapes_, .macro = &s, .scope = scope_}));
     }
     /// The named argument, taken out; nothing where there is none.
     [[nodiscard]] static std::optional<Value> take(Args& args, const std::string& name) {
@@ -102,6 +126,7 @@ protected:
         const Level level(session_);
         Captured captured(*this);
         const Entered entered(*this, what.scope);
+        const Switched switched(escapes_, what.escapes);
         bool caller = false;
         std::vector<std::optional<Value>> given;
         for (std::size_t i = 0; i < s.parameters.size(); ++i) {
@@ -135,14 +160,13 @@ protected:
         } else if (args.at.size() > taken) {
             throw Problem(name() + " with more than " + std::to_string(taken) + " arguments");
         }
+        hide(s.hidden);
         run_macro(s.body);
-        return session_.text(std::move(captured.text));
+        return session_.text(std::move(captured.text), session_.autoescape);
     }
 
     std::string* out_ = nullptr;
-
-private:
-    std::vector<std::shared_ptr<Scope>> captured_;
+    std::vector<std::shared_ptr<Scope>> captured_;  ///< those that values hold
 };
 
 }  // namespace silica::text::jinja

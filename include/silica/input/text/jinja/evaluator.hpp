@@ -24,6 +24,9 @@ protected:
     using Ex = Expression::Kind;
 
     [[nodiscard]] virtual Value call_macro(const Callable& macro, Args args) = 0;
+    [[nodiscard]] virtual Value call_block(const std::string& name) = 0;
+    [[nodiscard]] virtual Value call_loop(const std::shared_ptr<Loop>& loop, const Value& items) = 0;
+    [[nodiscard]] virtual bool has_block(const std::string& name) const = 0;
 
     [[nodiscard]] Value eval(const Expression& e) {
         const Level level(session_);
@@ -41,7 +44,7 @@ protected:
             case Ex::dict:
                 return dict(e);
             case Ex::attribute:
-                return attribute(session_, eval(*e.items[0]), e.name);
+                return attribute(e);
             case Ex::item:
                 return item(e);
             case Ex::slice:
@@ -55,7 +58,7 @@ protected:
             case Ex::negation:
                 return Value(!truth(eval(*e.items[0])));
             case Ex::sign:
-                return signed_value(eval(*e.items[0]), e.name == "-");
+                return signed_value(session_, eval(*e.items[0]), e.name == "-");
             case Ex::both: {
                 Value left = eval(*e.items[0]);
                 return truth(left) ? eval(*e.items[1]) : left;
@@ -102,8 +105,20 @@ protected:
     }
     [[nodiscard]] Value call(const Value& callee, Args args, unsigned line) {
         session_.line = line;
-        if (!callee.holds<const Callable>()) wrong_type("calls", callee);
+        if (callee.holds<Joiner>()) {
+            static_cast<void>(Bound("joiner", args, {}));
+            auto& joiner = *callee.ref<Joiner>();
+            return std::exchange(joiner.used, true) ? joiner.separator : Value(std::string());
+        }
+        if (callee.holds<Loop>()) {
+            return call_loop(callee.ref<Loop>(), *Bound("loop", args, {"iterable"}, 1)[0]);
+        }
+        if (!callee.holds<const Callable>() || is_self(callee)) wrong_type("calls", callee);
         const auto& what = *callee.ref<const Callable>();
+        if (what.is_block) {
+            static_cast<void>(Bound(what.name, args, {}));
+            return call_block(what.name);
+        }
         if (what.macro) return call_macro(what, std::move(args));
         return what.is_method ? call_method(session_, what.self, what.name, args)
                               : call_function(session_, what.name, args);
@@ -123,15 +138,27 @@ protected:
     Session& session_;
     const Dict& context_;
     std::shared_ptr<Scope> scope_ = std::make_shared<Scope>();
+    bool escapes_ = false;  ///< the statements at hand stand in {% autoescape true %}
 
 private:
+    /// `self`, whose attributes are the blocks.
+    [[nodiscard]] static bool is_self(const Value& v) {
+        return v.holds<const Callable>() && v.ref<const Callable>()->is_block && v.ref<const Callable>()->name.empty();
+    }
+    [[nodiscard]] Value block(const std::string& name) {
+        if (!has_block(name)) return session_.missing("uses the block " + quote(name) + ", which is not there");
+        session_.take(128);
+        return Value(std::make_shared<const Callable>(Callable{.name = name, .is_block = true}));
+    }
+    [[nodiscard]] Value attribute(const Expression& e) {
+        const Value of = eval(*e.items[0]);
+        return is_self(of) ? block(e.name) : jinja::attribute(session_, of, e.name);
+    }
     [[nodiscard]] Value name(const std::string& name) {
         if (const auto* found = scope_->find(session_, name)) return *found;
         if (const auto* found = find(session_, context_, name)) return *found;
         if (known_function(name)) return Value(std::make_shared<const Callable>(Callable{.name = name}));
-        if (detail::listed("cycler joiner lipsum self", name)) {
-            throw Problem("uses " + quote(name) + ", which Silica does not know");
-        }
+        if (name == "self") return Value(std::make_shared<const Callable>(Callable{.name = {}, .is_block = true}));
         return session_.missing("uses " + quote(name) + ", which is undefined");
     }
     [[nodiscard]] Values all(const Expression& e) {
@@ -149,8 +176,8 @@ private:
         return session_.dict(std::move(made));
     }
     [[nodiscard]] Value item(const Expression& e) {
-        const Value of = eval(*e.items[0]);
-        return jinja::item(session_, of, eval(*e.items[1]));
+        const Value of = eval(*e.items[0]), key = eval(*e.items[1]);
+        return is_self(of) && key.is_text() ? block(key.text()) : jinja::item(session_, of, key);
     }
     [[nodiscard]] Value slice(const Expression& e) {
         const Value of = eval(*e.items[0]);
@@ -190,13 +217,7 @@ private:
         return contains(session_, b, a) == (op == "in");
     }
     [[nodiscard]] Value concat(const Expression& e) {
-        std::string out;
-        for (const auto& part : e.items) {
-            const std::string text = text_of(session_, eval(*part));
-            session_.take(text.size());
-            out += text;
-        }
-        return session_.text(std::move(out));
+        return concatenated(session_, all(e), escapes_);
     }
 };
 

@@ -18,6 +18,7 @@ protected:
 
     [[nodiscard]] ExpressionPtr expression() override {
         const Nested nested(*this);
+        const std::size_t before = unknown_.size();
         auto left = either();
         while (at_name("if")) {
             auto made = make(Ex::choice, now().line);
@@ -26,6 +27,7 @@ protected:
             made->add(either());
             made->add(take_name("else") ? expression() : nullptr);
             left = checked(std::move(made));
+            unknown_.resize(before);
         }
         return left;
     }
@@ -140,9 +142,8 @@ protected:
         advance();
         const bool negated = take_name("not");
         made->name = expect_name("the name of a test");
-        if (!known_test(made->name)) {
-            throw Problem("uses the test " + quote(made->name) + ", which Silica does not know");
-        }
+        made->name += dotted();
+        if (!known_test(made->name)) unknown("uses the test " + quote(made->name) + ", which does not exist");
         made->add(std::move(value));
         const auto& t = now();
         if (at_op("(")) {

@@ -14,20 +14,26 @@ namespace silica::text::jinja {
 namespace detail {
 
 [[nodiscard]] inline Value map(Session& session, const Value& v, const Args& args) {
-    Values out;
-    if (!truth(v)) return session.iterator({});
-    const bool by_path = args.at.empty() && !args.named.empty();
-    if (!by_path) {
-        const auto& filter = word(args, 0, "map");
-        if (!known_filter(filter)) throw Problem("maps by " + quote(filter) + ", which is no filter here");
-        const Args rest = without_first(args, 1);
-        for (const auto& item : iterate(session, v)) out.push_back(apply_filter(session, filter, item, rest));
-        return session.iterator(std::move(out));
-    }
-    const Bound b("map", args, {"attribute", "default"}, 1);
-    for (const auto& item : iterate(session, v))
-        out.push_back(path(session, item, *b[0], b.absent(1) ? nullptr : b[1]));
-    return session.iterator(std::move(out));
+    return later(session, v, [&session, v, args]() -> Pull {
+        if (!truth(v)) return [](Value&) { return false; };
+        bool by_path = false;
+        for (const auto& [name, ignored] : args.named) by_path = by_path || (args.at.empty() && name == "attribute");
+        if (!by_path) {
+            const auto& filter = word(args, 0, "map");
+            if (!known_filter(filter)) throw Problem("maps by " + quote(filter) + ", which is no filter");
+            return [&session, filter, rest = without_first(args, 1), next = pull(session, v)](Value& item) {
+                if (!next(item)) return false;
+                item = apply_filter(session, filter, item, rest);
+                return true;
+            };
+        }
+        const Bound b("map", args, {"attribute", "default"}, 1);
+        return [&session, at = *b[0], otherwise = b[1] ? *b[1] : Value(None{}), next = pull(session, v)](Value& item) {
+            if (!next(item)) return false;
+            if (!at.is_none()) item = path(session, item, at, otherwise.is_none() ? nullptr : &otherwise);
+            return true;
+        };
+    });
 }
 
 }  // namespace detail
@@ -41,6 +47,8 @@ inline Value apply_filter(Session& session, const std::string& name, const Value
         return b[0] ? *b[0] : session.text({});
     }
     if (name == "length" || name == "count") {
+        static_cast<void>(Bound(name, args, {}));
+        if (v.holds<Loop>()) return Value(v.ref<Loop>()->length());
         const auto n = length(v);
         if (!n) wrong_type("takes the length of", v);
         return Value(*n);

@@ -3,7 +3,8 @@
 
 #include <silica/input/text/jinja/blocks.hpp>
 
-#include <algorithm>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -17,9 +18,12 @@ public:
     Interpreter(Session& session, const Dict& context) : Blocks(session, context) {}
     Interpreter(const Interpreter&) = delete;
     Interpreter& operator=(const Interpreter&) = delete;
-    [[nodiscard]] std::string run(const Body& body) {
+    /// The text of the template; variables of it in `hidden` are undefined at first.
+    [[nodiscard]] std::string run(const Body& body, const std::vector<std::string>& hidden) {
         std::string out;
         out_ = &out;
+        collect(body);
+        hide(hidden);
         static_cast<void>(exec(body));
         return out;
     }
@@ -28,6 +32,14 @@ private:
     using St = Statement::Kind;
     enum class Flow { on, leave, again };
 
+    void collect(const Body& body) {
+        for (const auto& s : body) {
+            if (s.kind == St::block) blocks_.emplace(s.name, &s);
+            collect(s.body);
+            collect(s.orelse);
+            for (const auto& branch : s.branches) collect(branch.body);
+        }
+    }
     [[nodiscard]] Flow exec(const Body& body) {
         for (const auto& s : body) {
             if (const Flow flow = exec(s); flow != Flow::on) return flow;
@@ -43,7 +55,10 @@ private:
                 write(s.text);
                 break;
             case St::output:
-                write(text_of(session_, eval(*s.value)));
+                for (const auto& [value, ignored] : s.parameters) {
+                    const Value v = eval(*value);
+                    write(escapes_ ? escape(session_, v).text() : text_of(session_, v));
+                }
                 break;
             case St::set:
                 assign(*s.target, eval(*s.value));
@@ -53,12 +68,12 @@ private:
             case St::choice:
                 return choice(s);
             case St::loop:
-                return loop(s);
+                return loop(s, eval(*s.value), 0);
             case St::macro:
                 scope_->set(session_, s.name, macro(s));
                 break;
             case St::call_block:
-                call_block(s);
+                fill_call(s);
                 break;
             case St::with:
                 return with(s);
@@ -66,8 +81,22 @@ private:
                 return filter_block(s);
             case St::scope: {
                 const Entered entered(*this);
+                hide(s.hidden);
                 return exec(s.body);
             }
+            case St::autoescape: {
+                const bool escapes = truth(eval(*s.value));
+                const Entered entered(*this);
+                hide(s.hidden);
+                const Switched here(escapes_, escapes), everywhere(session_.autoescape, escapes);
+                return exec(s.body);
+            }
+            case St::block:
+                if (s.required) throw Problem("has the required block " + quote(s.name) + ", which nothing fills");
+                block(s, s.scoped ? scope_ : root_);
+                break;
+            case St::loader:
+                throw Problem("uses " + quote(s.name) + "; there are no other templates to load");
             case St::leave:
                 return Flow::leave;
             case St::again:
@@ -79,10 +108,11 @@ private:
         Captured captured(*this);
         {
             const Entered entered(*this);
+            hide(s.hidden);
             if (const Flow flow = exec(s.body); flow != Flow::on) return flow;
         }
         session_.line = s.line;
-        assign(*s.target, filters(s.value.get(), session_.text(std::move(captured.text))));
+        assign(*s.target, filters(s.value.get(), session_.text(std::move(captured.text), escapes_)));
         return Flow::on;
     }
     [[nodiscard]] Flow filter_block(const Statement& s) {
@@ -90,10 +120,11 @@ private:
         {
             Captured captured(*this);
             const Entered entered(*this);
+            hide(s.hidden);
             if (const Flow flow = exec(s.body); flow != Flow::on) return flow;
-            made = filters(s.value.get(), session_.text(std::move(captured.text)));
+            made = filters(s.value.get(), session_.text(std::move(captured.text), escapes_));
         }
-        write(text_of(session_, made));
+        write_made(made);
         return Flow::on;
     }
     [[nodiscard]] Flow choice(const Statement& s) {
@@ -107,26 +138,27 @@ private:
         for (const auto& [target, value] : s.parameters) values.push_back(eval(*value));
         const Entered entered(*this);
         for (std::size_t i = 0; i < values.size(); ++i) assign(*s.parameters[i].first, std::move(values[i]));
+        hide(s.hidden);
         return exec(s.body);
     }
 
+    void block(const Statement& s, std::shared_ptr<Scope> around) {
+        const Entered entered(*this, std::move(around));
+        hide(s.hidden);
+        const Switched switched(escapes_, false);
+        static_cast<void>(exec(s.body));
+    }
+    [[nodiscard]] bool has_block(const std::string& name) const override { return blocks_.count(name) != 0; }
+    [[nodiscard]] Value call_block(const std::string& name) override {
+        const Level level(session_);
+        Captured captured(*this);
+        block(*blocks_.at(name), root_);
+        return session_.text(std::move(captured.text), session_.autoescape);
+    }
+
     /// The items of a loop, one by one, those that its condition lets through.
-    [[nodiscard]] std::function<bool(Value&)> items(const Statement& s) {
-        const Value from = eval(*s.value);
-        std::function<bool(Value&)> next;
-        if (from.holds<Iterator>()) {
-            next = [it = from.ref<Iterator>()](Value& item) {
-                if (it->next >= it->items.size()) return false;
-                item = it->items[it->next++];
-                return true;
-            };
-        } else {
-            next = [all = iterate(session_, from), at = std::size_t{0}](Value& item) mutable {
-                if (at >= all.size()) return false;
-                item = all[at++];
-                return true;
-            };
-        }
+    [[nodiscard]] Pull items(const Statement& s, const Value& from) {
+        Pull next = pull(session_, from);
         if (!s.condition) return next;
         return [this, &s, next = std::move(next), around = scope_](Value& item) mutable {
             while (next(item)) {
@@ -137,9 +169,16 @@ private:
             return false;
         };
     }
-    [[nodiscard]] Flow loop(const Statement& s) {
+    [[nodiscard]] Flow loop(const Statement& s, const Value& from, std::int64_t depth0) {
         const auto state = std::make_shared<Loop>();
-        state->pull = items(s);
+        state->pull = items(s, from);
+        state->depth0 = depth0;
+        if (s.recursive) {
+            state->recursive = &s;
+            state->around = scope_;
+            captured_.push_back(scope_);
+            session_.take(sizeof(Value));
+        }
         struct Finish {
             Loop& loop;
             ~Finish() { loop.finish(); }
@@ -150,22 +189,35 @@ private:
             const Entered entered(*this);
             scope_->set(session_, "loop", Value(state));
             assign(*s.target, state->current);
+            hide(s.hidden);
             const Flow flow = exec(s.body);
             if (flow == Flow::leave) break;
             completed = completed || flow == Flow::on;
         }
         if (completed || s.orelse.empty()) return Flow::on;
         const Entered entered(*this);
+        hide(s.hidden_else);
         return exec(s.orelse);
     }
+    [[nodiscard]] Value call_loop(const std::shared_ptr<Loop>& of, const Value& items) override {
+        if (!of->recursive) throw Problem("calls a loop that is not marked as recursive");
+        const Level level(session_);
+        Captured captured(*this);
+        const Entered entered(*this, of->around);
+        static_cast<void>(loop(*of->recursive, items, of->depth0 + 1));
+        return session_.text(std::move(captured.text), escapes_);
+    }
 
-    void call_block(const Statement& s) {
+    void fill_call(const Statement& s) {
         const Value callee = eval(*s.value->items[0]);
         Args args = arguments(s.value->arguments);
         args.named.emplace_back("caller", macro(s));
-        write(text_of(session_, call(callee, std::move(args), s.line)));
+        write_made(call(callee, std::move(args), s.line));
     }
     void run_macro(const Body& body) override { static_cast<void>(exec(body)); }
+
+    std::shared_ptr<Scope> root_ = scope_;
+    std::map<std::string, const Statement*> blocks_;
 };
 
 }  // namespace silica::text::jinja

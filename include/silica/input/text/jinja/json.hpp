@@ -2,8 +2,8 @@
 /// Between JSON and values: json.dumps for the filter tojson, and Silica's documents as values.
 
 #include <silica/core/json.hpp>
+#include <silica/input/text/jinja/iteration.hpp>
 #include <silica/input/text/jinja/merge_sort.hpp>
-#include <silica/input/text/jinja/operators.hpp>
 
 #include <algorithm>
 #include <string>
@@ -18,6 +18,12 @@ namespace silica::text::jinja {
     if (json.is_null()) return None{};
     if (json.is_bool()) return Value(json.boolean());
     if (json.is_integer()) return Value(json.integer());
+    if (json.is_long_integer()) {
+        const bool negative = json.digits()[0] == '-';
+        const auto digits = std::string_view(json.digits()).substr(negative ? 1 : 0);
+        session.spend(digits.size() * digits.size() / 64);
+        return session.integer(BigInteger::of_digits(digits, 10, negative));
+    }
     if (json.is_number()) return Value(json.number());
     if (json.is_string()) return session.text(json.string());
     if (json.is_array()) {
@@ -72,7 +78,7 @@ inline void put_json_text(std::string& out, std::string_view text, bool ascii) {
     if (key.is_text()) return key.text();
     if (key.is_none()) return "null";
     if (key.is_bool()) return key.boolean() ? "true" : "false";
-    if (key.is_integer()) return std::to_string(key.whole());
+    if (key.is_integer()) return whole_text(key);
     if (key.is_real()) return json_real(key.number());
     wrong_type("writes JSON with the key", key);
 }
@@ -107,7 +113,7 @@ inline void put_json(Session& session, std::string& out, const Value& v, const J
     } else if (v.is_bool()) {
         out += v.boolean() ? "true" : "false";
     } else if (v.is_integer()) {
-        out += std::to_string(v.whole());
+        out += whole_text(v);
     } else if (v.is_real()) {
         out += detail::json_real(v.number());
     } else if (v.is_text()) {

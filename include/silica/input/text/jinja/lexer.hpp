@@ -186,6 +186,18 @@ private:
         put(Kind::op, std::string(1, c));
         go_to(at_ + 1);
     }
+    /// The end of a number like 0x1F, 0o17 or 0b11 at `at`; 0 where there is none.
+    [[nodiscard]] std::size_t based(std::size_t at) const {
+        const auto name = rest(at).substr(0, 2);
+        const std::string_view known = name == "0x" || name == "0X"   ? "0123456789abcdefABCDEF"
+                                       : name == "0o" || name == "0O" ? "01234567"
+                                       : name == "0b" || name == "0B" ? "01"
+                                                                      : "";
+        const auto digit = [&](std::size_t i) { return i < source_.size() && known.find(source_[i]) != npos; };
+        std::size_t end = at + 2;
+        while (digit(end) || (end < source_.size() && source_[end] == '_' && digit(end + 1))) ++end;
+        return known.empty() || end == at + 2 ? 0 : end;
+    }
     void number() {
         const auto digits = [this](std::size_t at) {
             const auto digit = [this](std::size_t i) {
@@ -194,6 +206,12 @@ private:
             while (digit(at) || (at < source_.size() && source_[at] == '_' && digit(at + 1))) ++at;
             return at;
         };
+        if (const auto end = based(at_)) {
+            std::string text = source_.substr(at_, end - at_);
+            std::erase(text, '_');
+            put(Kind::integer, std::move(text));
+            return go_to(end);
+        }
         std::size_t end = digits(at_);
         const bool member = at_ > 0 && source_[at_ - 1] == '.';
         bool real = false;
@@ -214,9 +232,6 @@ private:
         std::erase(text, '_');
         if (!real && text.size() > 1 && text[0] == '0' && text.find_first_not_of('0') != npos) {
             throw Problem("has a number that begins with 0");
-        }
-        if (!real && text == "0" && end < source_.size() && std::string_view("xXoObB").find(source_[end]) != npos) {
-            throw Problem("has a number that is not decimal, which Silica does not know");
         }
         put(real ? Kind::real : Kind::integer, std::move(text));
         go_to(end);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <functional>
 #include <optional>
+#include <random>
 #include <string>
 #include <utility>
 
@@ -25,55 +26,104 @@ namespace detail {
 /// select, reject, selectattr, rejectattr.
 [[nodiscard]] inline Value select(Session& session, const std::string& name, const Value& v, const Args& args) {
     const bool by_path = name.ends_with("attr"), wanted = name.starts_with("select");
-    if (!truth(v)) return session.iterator({});
-    const std::size_t first = by_path ? 1 : 0;
-    if (by_path && args.at.empty()) throw Problem(name + " is given no attribute");
-    const bool tests = args.at.size() > first;
-    const std::string test = tests ? word(args, first, name) : "";
-    const bool sign = test == "==" || test == "!=" || test == "<" || test == "<=" || test == ">" || test == ">=";
-    if (tests && !known_test(test) && !sign) throw Problem(name + " names " + quote(test) + ", which is no test here");
-    const Args rest = tests ? without_first(args, first + 1) : Args{};
-    Values out;
-    for (const auto& item : iterate(session, v)) {
-        const Value at = by_path ? path(session, item, args.at[0]) : item;
-        if ((tests ? apply_test(session, test, at, rest) : truth(at)) == wanted) out.push_back(item);
-    }
-    return session.iterator(std::move(out));
+    return later(session, v, [&session, name, v, args, by_path, wanted]() -> Pull {
+        if (!truth(v)) return [](Value&) { return false; };
+        const std::size_t first = by_path ? 1 : 0;
+        if (by_path && args.at.empty()) throw Problem(name + " is given no attribute");
+        const bool tests = args.at.size() > first;
+        const std::string test = tests ? word(args, first, name) : "";
+        if (tests && !known_test(test)) throw Problem(name + " names " + quote(test) + ", which is no test");
+        return [&session, test, wanted, attribute = by_path ? args.at[0] : Value(), next = pull(session, v),
+                rest = tests ? without_first(args, first + 1) : Args{}](Value& item) {
+            while (next(item)) {
+                session.spend(1);
+                const bool whole = attribute.is_undefined() || attribute.is_none();
+                const Value at = whole ? item : path(session, item, attribute);
+                if ((test.empty() ? truth(at) : apply_test(session, test, at, rest)) == wanted) return true;
+            }
+            return false;
+        };
+    });
 }
 [[nodiscard]] inline Value batch(Session& session, const Value& v, const Args& args) {
     const Bound b("batch", args, {"linecount", "fill_with"}, 1);
-    const std::int64_t size = b.whole(0, 1);
-    Values out, row;
-    for (const auto& item : iterate(session, v)) {
-        if (static_cast<std::int64_t>(row.size()) == size) out.push_back(session.list(std::exchange(row, {})));
-        row.push_back(item);
-    }
-    if (!row.empty()) {
-        if (!b.absent(1)) {
-            session.take(static_cast<std::size_t>(std::clamp<std::int64_t>(size, 0, 1 << 30)) * sizeof(Value));
-            while (static_cast<std::int64_t>(row.size()) < size) row.push_back(*b[1]);
-        }
-        out.push_back(session.list(std::move(row)));
-    }
-    return session.iterator(std::move(out));
+    return later(session, v, [&session, v, count = *b[0], fill = b[1] ? *b[1] : Value(None{})]() -> Pull {
+        return [&session, count, fill, next = pull(session, v), ahead = Value(), some = false](Value& made) mutable {
+            Values row;
+            if (some) row.push_back(std::exchange(ahead, Value()));
+            some = false;
+            for (Value item; next(item);) {
+                if (equal(session, Value(static_cast<std::int64_t>(row.size())), count)) {
+                    ahead = std::move(item);
+                    some = true;
+                    break;
+                }
+                row.push_back(std::move(item));
+            }
+            if (row.empty() && !some) return false;
+            if (!some && !fill.is_none() && less(session, Value(static_cast<std::int64_t>(row.size())), count)) {
+                const std::int64_t size = count.whole();
+                session.take(static_cast<std::size_t>(std::clamp<std::int64_t>(size, 0, 1 << 30)) * sizeof(Value));
+                while (static_cast<std::int64_t>(row.size()) < size) row.push_back(fill);
+            }
+            made = session.list(std::move(row));
+            return true;
+        };
+    });
 }
 [[nodiscard]] inline Value slices(Session& session, const Value& v, const Args& args) {
     const Bound b("slice", args, {"slices", "fill_with"}, 1);
-    const std::int64_t count = b.whole(0, 1);
-    const auto items = iterate(session, v);
-    if (count == 0) throw Problem("slices a list into no parts");
-    if (count < 0) return session.iterator({});
-    session.spend(static_cast<std::size_t>(count));
-    const auto n = static_cast<std::size_t>(count), each = items.size() / n, more = items.size() % n;
-    Values out;
-    for (std::size_t i = 0, at = 0; i < n; ++i) {
-        const std::size_t end = at + each + (i < more ? 1 : 0);
-        Values part(items.begin() + static_cast<std::ptrdiff_t>(at), items.begin() + static_cast<std::ptrdiff_t>(end));
-        if (!b.absent(1) && i >= more) part.push_back(*b[1]);
-        out.push_back(session.list(std::move(part)));
-        at = end;
+    return later(session, v, [&session, v, parts = *b[0], fill = b[1] ? *b[1] : Value(None{})]() -> Pull {
+        const auto items = iterate(session, v);
+        if (!parts.is_whole()) wrong_type("slices a list into", parts);
+        const std::int64_t count = parts.whole();
+        if (count == 0) throw Problem("slices a list into no parts");
+        Values out;
+        if (count > 0) session.spend(static_cast<std::size_t>(count));
+        const auto n = static_cast<std::size_t>(std::max<std::int64_t>(count, 1));
+        const std::size_t each = items.size() / n, more = items.size() % n;
+        for (std::size_t i = 0, at = 0; count > 0 && i < n; ++i) {
+            const std::size_t end = at + each + (i < more ? 1 : 0);
+            Values part(items.begin() + static_cast<std::ptrdiff_t>(at), items.begin() + static_cast<std::ptrdiff_t>(end));
+            if (!fill.is_none() && i >= more) part.push_back(fill);
+            out.push_back(session.list(std::move(part)));
+            at = end;
+        }
+        return pull(session, session.iterator(std::move(out)));
+    });
+}
+/// The filter sum.
+[[nodiscard]] inline Value sum(Session& session, const Value& v, const Args& args) {
+    const Bound b("sum", args, {"attribute", "start"});
+    Value total = b[1] ? *b[1] : Value(std::int64_t{0});
+    if (total.is_text()) wrong_type("sums from", total);
+    const Pull next = pull(session, v);
+    for (Value item; next(item);) {
+        total = arithmetic(session, "+", total, b.absent(0) ? item : path(session, item, *b[0]));
     }
-    return session.iterator(std::move(out));
+    return total;
+}
+/// The filter random: any of the items.
+[[nodiscard]] inline Value any_of(Session& session, const Value& v) {
+    const auto size = length(v);
+    if (!size || v.holds<const View>()) wrong_type("chooses one of", v);
+    if (*size == 0) return session.missing("takes any of an empty list");
+    std::uniform_int_distribution<std::int64_t> place(0, *size - 1);
+    std::random_device device;
+    const auto chosen = own_item(session, v, Value(place(device)));
+    if (!chosen) throw Problem("chooses one of a dict by a number that is no key");
+    return *chosen;
+}
+/// The first item, or with `last` the last one.
+[[nodiscard]] inline Value end_of(Session& session, const Value& v, bool last) {
+    if (last && v.holds<Iterator>()) wrong_type("takes the last of", v);
+    if (v.holds<Iterator>()) {
+        Value item;
+        return v.ref<Iterator>()->pull(item) ? item : session.missing("takes the first of an empty list");
+    }
+    const auto items = iterate(session, v);
+    if (items.empty()) return session.missing("takes the first or the last of an empty list");
+    return last ? items.back() : items.front();
 }
 
 /// The filter, where it is one of these.
@@ -86,22 +136,20 @@ namespace detail {
     if (name == "min" || name == "max") return extreme(session, name, v, args);
     if (name == "unique") return unique(session, v, args);
     if (name == "dictsort") return dict_sort(session, v, args);
+    if (name == "groupby") return group_by(session, v, args);
     if (name == "batch") return batch(session, v, args);
     if (name == "slice") return slices(session, v, args);
+    if (name == "sum") return sum(session, v, args);
     if (name == "join") {
         const Bound b(name, args, {"d", "attribute"});
         auto items = iterate(session, v);
         for (auto& item : items) item = b.absent(1) ? item : path(session, item, *b[1]);
-        return join(session, b[0] ? text_of(session, *b[0]) : "", items, true);
-    }
-    if (name == "sum") {
-        const Bound b(name, args, {"attribute", "start"});
-        Value total = b[1] ? *b[1] : Value(std::int64_t{0});
-        if (total.is_text()) wrong_type("sums from", total);
-        for (const auto& item : iterate(session, v)) {
-            total = arithmetic(session, "+", total, b.absent(0) ? item : path(session, item, *b[0]));
-        }
-        return total;
+        Value glue = b[0] ? *b[0] : Value(std::string());
+        bool markup = session.autoescape && glue.is_markup();
+        for (const auto& item : items) markup = markup || (session.autoescape && item.is_markup());
+        glue = markup ? escape(session, glue) : session.text(text_of(session, glue));
+        for (auto& item : items) item = soft_text(session, item);
+        return join(session, glue, items);
     }
     if (name == "attr") {
         const Bound b(name, args, {"name"}, 1);
@@ -112,36 +160,24 @@ namespace detail {
     }
     static_cast<void>(Bound(name, args, {}));
     if (name == "list") return session.list(iterate(session, v));
+    if (name == "first" || name == "last") return end_of(session, v, name == "last");
+    if (name == "random") return any_of(session, v);
     if (name == "items") {
-        if (v.is_undefined()) return session.iterator({});
-        if (!v.is_dict()) wrong_type("takes the items of", v);
-        Values out;
-        for (const auto& [key, value] : v.dict().items) out.push_back(session.pair(key, value));
-        return session.iterator(std::move(out));
-    }
-    if (name == "first") {
-        if (v.holds<Iterator>()) {
-            auto& it = *v.ref<Iterator>();
-            return it.next < it.items.size() ? it.items[it.next++]
-                                             : session.missing("takes the first of an empty list");
-        }
-        const auto items = iterate(session, v);
-        return items.empty() ? session.missing("takes the first of an empty list") : items.front();
-    }
-    if (name == "last") {
-        if (v.holds<Iterator>()) wrong_type("takes the last of", v);
-        const auto items = iterate(session, v);
-        return items.empty() ? session.missing("takes the last of an empty list") : items.back();
+        return later(session, v, [&session, v]() -> Pull {
+            if (v.is_undefined()) return [](Value&) { return false; };
+            if (!v.is_dict()) wrong_type("takes the items of", v);
+            return pull(session, Value(std::make_shared<const View>(View{v.ref<const Dict>(), "items"})));
+        });
     }
     if (name == "reverse") {
         if (v.is_text()) {
             auto all = characters(v.text());
             std::reverse(all.begin(), all.end());
-            return session.text(utf8_of(all));
+            return session.text(utf8_of(all), v.is_markup());
         }
         auto items = iterate(session, v);
         std::reverse(items.begin(), items.end());
-        return session.iterator(std::move(items));
+        return v.holds<Iterator>() || v.is_undefined() ? session.list(std::move(items)) : session.iterator(std::move(items));
     }
     return std::nullopt;
 }

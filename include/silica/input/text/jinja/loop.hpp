@@ -1,11 +1,12 @@
 #pragma once
 /// `loop`: what a for loop knows about itself. Looks ahead only when it is asked, as Jinja does.
 
-#include <silica/input/text/jinja/operators.hpp>
+#include <silica/input/text/jinja/iteration.hpp>
 
 #include <algorithm>
 #include <functional>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,7 +16,10 @@ namespace silica::text::jinja {
 
 /// A for loop that runs.
 struct Loop {
-    std::function<bool(Value&)> pull = {};  ///< the next item; empty when the loop is over
+    Pull pull = {};  ///< the next item; empty when the loop is over
+    const Statement* recursive = nullptr;   ///< the loop, where it may call itself
+    std::shared_ptr<Scope> around = {};     ///< its scope, then
+    std::int64_t depth0 = 0;
     std::int64_t index0 = -1;
     std::optional<Value> ahead = {};
     Value current = {}, before = {};
@@ -76,8 +80,8 @@ struct Loop {
         if (name == "first") return Value(index0 == 0);
         if (name == "last") return Value(!peek());
         if (name == "length") return Value(length());
-        if (name == "depth") return Value(std::int64_t{1});
-        if (name == "depth0") return Value(std::int64_t{0});
+        if (name == "depth") return Value(depth0 + 1);
+        if (name == "depth0") return Value(depth0);
         if (name == "previtem") return index0 > 0 ? before : session.missing("uses the item before the first");
         if (name == "nextitem") return peek() ? *ahead : session.missing("uses the item after the last");
         return Value(
@@ -96,5 +100,9 @@ struct Loop {
         return Value(!same);
     }
 };
+
+[[nodiscard]] inline std::string loop_text(Loop& loop) {
+    return "<LoopContext " + std::to_string(loop.index0 + 1) + '/' + std::to_string(loop.length()) + '>';
+}
 
 }  // namespace silica::text::jinja

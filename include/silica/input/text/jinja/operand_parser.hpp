@@ -1,15 +1,10 @@
 #pragma once
 /// Reads what operators stand between: literals, names, parentheses, and what follows them directly.
 
+#include <silica/core/real.hpp>
+#include <silica/input/text/jinja/expression_maker.hpp>
 #include <silica/input/text/jinja/known.hpp>
-#include <silica/input/text/jinja/syntax.hpp>
-#include <silica/input/text/jinja/token_cursor.hpp>
 
-#include <cstdint>
-#include <limits>
-#include <locale>
-#include <memory>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,12 +13,9 @@
 namespace silica::text::jinja {
 
 /// The part of the parser that knows operands.
-class OperandParser : public TokenCursor {
+class OperandParser : public ExpressionMaker {
 protected:
-    using Ex = Expression::Kind;
-    static constexpr unsigned longest = 200;  ///< operators in a row
-
-    explicit OperandParser(std::vector<Token> tokens) : TokenCursor(std::move(tokens)) {}
+    explicit OperandParser(std::vector<Token> tokens) : ExpressionMaker(std::move(tokens)) {}
     OperandParser(const OperandParser&) = delete;
     OperandParser& operator=(const OperandParser&) = delete;
     virtual ~OperandParser() = default;
@@ -54,9 +46,8 @@ protected:
             inline_first = false;
             auto made = make(Ex::filter, now().line);
             made->name = expect_name("the name of a filter");
-            if (!known_filter(made->name)) {
-                throw Problem("uses the filter " + quote(made->name) + ", which Silica does not know");
-            }
+            made->name += dotted();
+            if (!known_filter(made->name)) unknown("uses the filter " + quote(made->name) + ", which does not exist");
             made->add(std::move(value));
             if (at_op("(")) made->set_arguments(arguments());
             value = checked(std::move(made));
@@ -88,14 +79,9 @@ protected:
                 return made;
             }
             case Kind::integer:
-                return constant(Value(whole(t.text)));
-            case Kind::real: {
-                std::istringstream in(t.text);
-                in.imbue(std::locale::classic());
-                double value = 0;
-                if (!(in >> value) && value != 0) value = std::numeric_limits<double>::infinity();
-                return constant(Value(value));
-            }
+                return constant(whole(t.text));
+            case Kind::real:
+                return constant(Value(read_real(t.text)));
             default:
                 break;
         }
@@ -184,17 +170,6 @@ protected:
         return made;
     }
 
-    [[nodiscard]] static ExpressionPtr make(Ex kind, unsigned line) { return std::make_unique<Expression>(kind, line); }
-
-    [[nodiscard]] static ExpressionPtr checked(ExpressionPtr made) {
-        if (made->depth > longest) {
-            throw Problem("has an expression of more than " + std::to_string(longest) + " operators in a row");
-        }
-        return made;
-    }
-    /// Which of a macro's special names occurred since they were last cleared.
-    bool saw_varargs_ = false, saw_kwargs_ = false, saw_caller_ = false;
-
 private:
     void saw(std::string_view name) {
         saw_varargs_ = saw_varargs_ || name == "varargs";
@@ -204,28 +179,38 @@ private:
     [[nodiscard]] bool tuple_ends() const {
         return now().kind == Kind::block_end || now().kind == Kind::output_end || at_op(")") || at_name("recursive");
     }
-    [[nodiscard]] static std::int64_t whole(const std::string& digits) {
-        std::int64_t n = 0;
-        for (const char c : digits) {
-            if (n > (std::numeric_limits<std::int64_t>::max() - (c - '0')) / 10) {
-                throw Problem("has a number of more than 64 bits");
-            }
-            n = n * 10 + (c - '0');
-        }
-        return n;
-    }
     [[nodiscard]] ExpressionPtr subscript(ExpressionPtr value, unsigned line) {
         auto made = make(Ex::item, line);
         made->add(std::move(value));
         if (!at_op(":")) made->add(expression());
-        if (at_op(":")) {
-            made->kind = Ex::slice;
-            if (made->items.size() == 1) made->add(nullptr);
-            for (int i = 0; i < 2; ++i) made->add(take_op(":") && !at_op(":") && !at_op("]") ? expression() : nullptr);
+        if (at_op(":")) slice_bounds(*made);
+        if (at_op(",")) {
+            auto keys = make(Ex::tuple, line);
+            // A slice among several subscripts finds nothing, as a None there does.
+            keys->add(made->kind == Ex::slice ? make_none(line) : std::move(made->items[1]));
+            while (take_op(",")) {
+                auto part = make(Ex::item, line);
+                part->add(nullptr);
+                if (!at_op(":")) part->add(expression());
+                if (at_op(":")) slice_bounds(*part);
+                keys->add(part->kind == Ex::slice ? make_none(line) : std::move(part->items[1]));
+            }
+            auto several = make(Ex::item, line);
+            several->add(std::move(made->items[0]));
+            several->add(std::move(keys));
+            made = std::move(several);
         }
-        if (at_op(",")) throw Problem("has several subscripts, which Silica does not know");
         expect_op("]");
         return made;
+    }
+    /// start:stop:step, after start.
+    void slice_bounds(Expression& made) {
+        made.kind = Ex::slice;
+        if (made.items.size() == 1) made.add(nullptr);
+        for (int i = 0; i < 2; ++i) {
+            const bool there = take_op(":") && !at_op(":") && !at_op("]") && !at_op(",");
+            made.add(there ? expression() : nullptr);
+        }
     }
 };
 

@@ -1,10 +1,8 @@
 #pragma once
-/// Python's operators on values: truth, equality, order, membership, length, iteration.
+/// Python's operators on values: truth, equality, order, keys of dicts.
 
 #include <silica/input/text/jinja/print.hpp>
 
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -23,7 +21,7 @@ inline void require_defined(const Value& v) {
 /// Python's truth of a value.
 [[nodiscard]] inline bool truth(const Value& v) {
     if (v.is_undefined() || v.is_none()) return false;
-    if (v.is_whole()) return v.whole() != 0;
+    if (v.is_whole()) return v.is_big() || v.whole() != 0;
     if (v.is_real()) return v.number() != 0;
     if (v.is_text()) return !v.text().empty();
     if (v.is_sequence()) return !v.list().items.empty();
@@ -33,14 +31,12 @@ inline void require_defined(const Value& v) {
     return true;
 }
 
+[[nodiscard]] inline bool equal_views(Session& session, const View& a, const View& b);
+
 /// a == b.
 [[nodiscard]] inline bool equal(Session& session, const Value& a, const Value& b) {
     session.spend(1);
-    if (a.is_number() && b.is_number()) {
-        return a.is_whole() && b.is_whole() ? a.whole() == b.whole()
-                                            : !(a.number() < b.number() || a.number() > b.number()) &&
-                                                  !std::isnan(a.number()) && !std::isnan(b.number());
-    }
+    if (a.is_number() && b.is_number()) return compare_numbers(a, b) == 0;
     if (a.is_text() && b.is_text()) {
         session.spend(a.text().size() == b.text().size() ? a.text().size() / 64 : 0);
         return a.text() == b.text();
@@ -75,20 +71,41 @@ inline void require_defined(const Value& v) {
         const auto &x = *a.ref<const Range>(), &y = *b.ref<const Range>();
         return x.size() == y.size() && (x.size() == 0 || (x.start == y.start && (x.size() == 1 || x.step == y.step)));
     }
+    if (a.holds<const View>() && b.holds<const View>()) return equal_views(session, *a.ref<const View>(), *b.ref<const View>());
     if (a.holds<Namespace>() && b.holds<Namespace>()) return a.ref<Namespace>() == b.ref<Namespace>();
+    if (a.holds<Iterator>() && b.holds<Iterator>()) return a.ref<Iterator>() == b.ref<Iterator>();
+    if (a.holds<Loop>() && b.holds<Loop>()) return a.ref<Loop>() == b.ref<Loop>();
+    if (a.holds<Cycler>() && b.holds<Cycler>()) return a.ref<Cycler>() == b.ref<Cycler>();
+    if (a.holds<Joiner>() && b.holds<Joiner>()) return a.ref<Joiner>() == b.ref<Joiner>();
     if (a.holds<const Callable>() && b.holds<const Callable>()) {
         const auto &x = *a.ref<const Callable>(), &y = *b.ref<const Callable>();
-        return &x == &y || (!x.macro && !y.macro && !x.is_method && !y.is_method && x.name == y.name);
+        return &x == &y || (!x.macro && !y.macro && !x.is_method && !y.is_method && x.name == y.name &&
+                            x.is_block == y.is_block);
     }
     return false;
+}
+
+/// The keys or items of two dicts as the sets that they are; their values are only equal to themselves.
+[[nodiscard]] inline bool equal_views(Session& session, const View& a, const View& b) {
+    const auto &x = a.of->items, &y = b.of->items;
+    if (a.name == "values" || b.name == "values") return &a == &b;
+    if (a.name != b.name) return x.empty() && y.empty();
+    if (x.size() != y.size()) return false;
+    for (const auto& [key, value] : x) {
+        bool found = false;
+        for (const auto& [other, its] : y) {
+            found = equal(session, key, other) && (a.name == "keys" || equal(session, value, its));
+            if (found) break;
+        }
+        if (!found) return false;
+    }
+    return true;
 }
 
 /// a < b. Problem where Python knows no order.
 [[nodiscard]] inline bool less(Session& session, const Value& a, const Value& b) {
     session.spend(1);
-    if (a.is_number() && b.is_number()) {
-        return a.is_whole() && b.is_whole() ? a.whole() < b.whole() : a.number() < b.number();
-    }
+    if (a.is_number() && b.is_number()) return compare_numbers(a, b) < 0;
     if (a.is_text() && b.is_text()) return a.text() < b.text();  // bytes of UTF-8 order as code points do
     if (a.is_sequence() && b.is_sequence() && a.list().is_tuple == b.list().is_tuple) {
         const auto &x = a.list().items, &y = b.list().items;
@@ -103,15 +120,14 @@ inline void require_defined(const Value& v) {
     throw Problem(std::string("orders a value of type ") + type_name(a) + " and one of type " + type_name(b));
 }
 [[nodiscard]] inline bool less_equal(Session& session, const Value& a, const Value& b) {
-    if (a.is_number() && b.is_number()) {
-        return a.is_whole() && b.is_whole() ? a.whole() <= b.whole() : a.number() <= b.number();
-    }
+    if (a.is_number() && b.is_number()) return compare_numbers(a, b) <= 0;
     return !less(session, b, a);
 }
 
 /// Whether the value can be a key: what Python can hash.
 [[nodiscard]] inline bool hashable(const Value& v) {
-    if (v.is_dict() || v.holds<const View>()) return false;
+    if (v.is_dict()) return false;
+    if (v.holds<const View>()) return v.ref<const View>()->name == "values";
     if (!v.is_sequence()) return true;
     if (!v.list().is_tuple) return false;
     for (const auto& item : v.list().items) {
@@ -147,92 +163,6 @@ inline void assign(Session& session, Dict& dict, const Value& key, Value value) 
     }
     session.take(2 * sizeof(Value));
     dict.items.emplace_back(key, std::move(value));
-}
-
-/// len(v); nothing where Python has none.
-[[nodiscard]] inline std::optional<std::int64_t> length(const Value& v) {
-    std::size_t n = 0;
-    if (v.is_text()) {
-        n = utf8::count(v.text());
-    } else if (v.is_sequence()) {
-        n = v.list().items.size();
-    } else if (v.is_dict()) {
-        n = v.dict().items.size();
-    } else if (v.holds<const View>()) {
-        n = v.ref<const View>()->of->items.size();
-    } else if (v.holds<const Range>()) {
-        return v.ref<const Range>()->size();
-    } else if (!v.is_undefined()) {
-        return std::nullopt;
-    }
-    return static_cast<std::int64_t>(n);
-}
-
-/// Whether iter(v) works.
-[[nodiscard]] inline bool iterable(const Value& v) {
-    return length(v).has_value() || v.holds<Iterator>() || v.holds<Loop>();
-}
-
-/// All that iterating gives. An iterator is used up.
-[[nodiscard]] inline Values iterate(Session& session, const Value& v) {
-    Values out;
-    if (const auto n = length(v)) {
-        session.spend(static_cast<std::size_t>(*n));
-        session.take(static_cast<std::size_t>(*n) * sizeof(Value));
-        out.reserve(static_cast<std::size_t>(*n));
-    }
-    if (v.is_sequence()) {
-        out = v.list().items;
-    } else if (v.is_dict()) {
-        for (const auto& item : v.dict().items) out.push_back(item.first);
-    } else if (v.is_text()) {
-        const std::string& text = v.text();
-        session.take(utf8::count(text) * 48);
-        for (std::size_t i = 0; i < text.size();) {
-            const auto n = utf8::length(text[i]);
-            out.emplace_back(text.substr(i, n));
-            i += n;
-        }
-    } else if (v.holds<const Range>()) {
-        const auto& r = *v.ref<const Range>();
-        for (std::int64_t i = 0; i < r.size(); ++i) out.emplace_back(r.start + i * r.step);
-    } else if (v.holds<Iterator>()) {
-        auto& it = *v.ref<Iterator>();
-        session.take((it.items.size() - it.next) * sizeof(Value));
-        out.assign(it.items.begin() + static_cast<std::ptrdiff_t>(it.next), it.items.end());
-        it.next = it.items.size();
-    } else if (v.holds<const View>()) {
-        const auto& view = *v.ref<const View>();
-        for (const auto& [key, value] : view.of->items) {
-            out.push_back(view.name == "keys" ? key : view.name == "values" ? value : session.pair(key, value));
-        }
-    } else if (!v.is_undefined()) {
-        wrong_type("goes through", v);
-    }
-    return out;
-}
-
-/// item in v.
-[[nodiscard]] inline bool contains(Session& session, const Value& v, const Value& item) {
-    if (v.is_text()) {
-        if (!item.is_text()) wrong_type("looks in a string for", item);
-        session.spend(v.text().size() / 64);
-        return v.text().find(item.text()) != std::string::npos;
-    }
-    if (v.is_dict()) {
-        if (!hashable(item)) wrong_type("looks in a dict for", item);
-        return find(session, v.dict(), item) != nullptr;
-    }
-    if (v.is_sequence()) {
-        for (const auto& held : v.list().items) {
-            if (equal(session, held, item)) return true;
-        }
-        return false;
-    }
-    for (const auto& held : iterate(session, v)) {
-        if (equal(session, held, item)) return true;
-    }
-    return false;
 }
 
 }  // namespace silica::text::jinja

@@ -1,8 +1,9 @@
 #pragma once
 /// Reads a whole template into statements.
 
-#include <silica/input/text/jinja/expression_parser.hpp>
+#include <silica/input/text/jinja/target_parser.hpp>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,14 +12,20 @@
 namespace silica::text::jinja {
 
 /// Statements, by the tags that open them. What Silica does not know is refused by name.
-class Parser : public ExpressionParser {
+class Parser : public TargetParser {
 public:
-    explicit Parser(std::vector<Token> tokens) : ExpressionParser(std::move(tokens)) {}
+    explicit Parser(std::vector<Token> tokens) : TargetParser(std::move(tokens)) {}
 
-    [[nodiscard]] Body run() { return body({}); }
+    [[nodiscard]] Body run() {
+        auto made = body({});
+        if (unknown_.empty()) return made;
+        failed_line_ = unknown_.front().first;
+        throw Problem(unknown_.front().second);
+    }
+    /// Where it stands, or what is wrong.
+    [[nodiscard]] unsigned line() const { return failed_line_ != 0 ? failed_line_ : TokenCursor::line(); }
 
 private:
-    using St = Statement::Kind;
     using Ends = std::vector<std::string_view>;
 
     /// Statements up to a tag named in `ends`, whose name is then the token at hand.
@@ -37,7 +44,7 @@ private:
             } else if (t.kind == Kind::output_begin) {
                 auto& out = made.emplace_back(St::output, t.line);
                 advance();
-                out.value = tuple();
+                out.parameters.emplace_back(tuple(), nullptr);
                 if (now().kind != Kind::output_end) unexpected("'}}'");
                 advance();
             } else {
@@ -57,8 +64,15 @@ private:
     /// The body after a tag, and its end tag up to "%}".
     [[nodiscard]] Body block(std::string_view end) {
         close();
-        auto made = body({end});
+        auto made = inner({end});
         advance();
+        return made;
+    }
+    /// A body with variables of its own.
+    [[nodiscard]] Body inner(const Ends& ends) {
+        const bool soft = std::exchange(soft_, false);
+        auto made = body(ends);
+        soft_ = soft;
         return made;
     }
 
@@ -86,15 +100,49 @@ private:
             if (loops_ == 0) throw Problem("has " + quote(tag) + " outside a loop");
             return Statement(tag == "break" ? St::leave : St::again, line);
         }
-        for (const std::string_view known :
-             {"block", "extends", "include", "import", "from", "print", "do", "autoescape", "trans", "debug"}) {
-            if (tag == known) throw Problem("uses the tag " + quote(tag) + ", which chat templates do without here");
+        if (tag == "print") {
+            Statement made(St::output, line);
+            while (now().kind != Kind::block_end) {
+                if (!made.parameters.empty()) expect_op(",");
+                made.parameters.emplace_back(expression(), nullptr);
+            }
+            return made;
         }
-        throw Problem("uses the tag " + quote(tag) + ", which Silica does not know or which does not belong there");
+        if (tag == "autoescape") {
+            Statement made(St::autoescape, line);
+            made.value = expression();
+            made.body = block("endautoescape");
+            return made;
+        }
+        if (tag == "block") return named_block(line);
+        for (const std::string_view known : {"extends", "include", "import", "from"}) {
+            if (tag == known) return loader(tag, line);
+        }
+        throw Problem("uses the tag " + quote(tag) + ", which does not exist or does not belong there");
     }
 
+    [[nodiscard]] Statement named_block(unsigned line) {
+        Statement made(St::block, line);
+        made.name = expect_name("the name of a block");
+        if (std::find(blocks_.begin(), blocks_.end(), made.name) != blocks_.end()) {
+            throw Problem("has the block " + quote(made.name) + " twice");
+        }
+        blocks_.push_back(made.name);
+        made.scoped = take_name("scoped");
+        made.required = take_name("required");
+        made.body = callable_body("endblock");
+        static_cast<void>(take_name(made.name));
+        const auto blank = [](const Statement& s) {
+            return s.kind == St::text && s.text.find_first_not_of(" \t\n\r\f\v") == std::string::npos;
+        };
+        if (made.required && !std::all_of(made.body.begin(), made.body.end(), blank)) {
+            throw Problem("has the required block " + quote(made.name) + " with something in it");
+        }
+        return made;
+    }
     [[nodiscard]] Statement choice(unsigned line) {
         Statement made(St::choice, line);
+        const bool soft = std::exchange(soft_, true);
         for (;;) {
             auto condition = tuple(false);
             close();
@@ -105,6 +153,7 @@ private:
             close();
             made.branches.push_back({nullptr, body({"endif"})});
         }
+        soft_ = soft;
         advance();
         return made;
     }
@@ -115,21 +164,17 @@ private:
         if (!take_name("in")) unexpected("'in'");
         made.value = tuple(false);
         if (take_name("if")) made.condition = expression();
-        if (at_name("recursive")) throw Problem("has a recursive loop, which Silica does not know");
+        made.recursive = take_name("recursive");
         close();
         ++loops_;
-        made.body = body({"else", "endfor"});
+        made.body = inner({"else", "endfor"});
         --loops_;
         if (take_name("else")) {
             close();
-            made.orelse = body({"endfor"});
+            made.orelse = inner({"endfor"});
         }
         advance();
         return made;
-    }
-    static void forbid_loop(const Expression& target) {
-        if (target.kind == Ex::name && target.name == "loop") throw Problem("goes through a list by the name 'loop'");
-        for (const auto& item : target.items) forbid_loop(*item);
     }
     [[nodiscard]] Statement set(unsigned line) {
         Statement made(St::set, line);
@@ -143,60 +188,12 @@ private:
         made.body = block("endset");
         return made;
     }
-    /// A name, namespace.name, or several between commas.
-    [[nodiscard]] ExpressionPtr target(bool members) {
-        auto made = make(Ex::tuple, now().line);
-        bool commas = false;
-        while (!at_name("in") && !at_op("=") && now().kind != Kind::block_end) {
-            made->add(target_part(members));
-            if (!take_op(",")) break;
-            commas = true;
-        }
-        if (made->items.empty()) unexpected("a name");
-        return commas ? std::move(made) : std::move(made->items[0]);
-    }
-    [[nodiscard]] ExpressionPtr target_part(bool members) {
-        auto part = primary();
-        if (members && part->kind == Ex::name && take_op(".")) {
-            part->kind = Ex::set_member;
-            part->member = expect_name("the name of an attribute");
-        }
-        require_target(*part, true);
-        return part;
-    }
-    static void require_target(const Expression& part, bool outermost) {
-        if (part.kind == Ex::tuple) {
-            for (const auto& item : part.items) require_target(*item, false);
-        } else if (part.kind != Ex::name && !(outermost && part.kind == Ex::set_member)) {
-            throw Problem("assigns to something that is no name");
-        }
-    }
-
     /// What a macro or a call block holds: no loop outside it can be left from inside.
     [[nodiscard]] Body callable_body(std::string_view end) {
         const unsigned loops = std::exchange(loops_, 0);
         auto made = block(end);
         loops_ = loops;
         return made;
-    }
-    void parameters(Statement& made) {
-        expect_op("(");
-        while (!at_op(")")) {
-            if (!made.parameters.empty()) expect_op(",");
-            auto name = make(Ex::name, now().line);
-            name->name = expect_name("the name of a parameter");
-            for (const auto& [other, ignored] : made.parameters) {
-                if (other->name == name->name) throw Problem("has the parameter " + quote(name->name) + " twice");
-            }
-            ExpressionPtr value;
-            if (take_op("=")) {
-                value = expression();
-            } else if (!made.parameters.empty() && made.parameters.back().second) {
-                throw Problem("has a parameter without a default after one that has one");
-            }
-            made.parameters.emplace_back(std::move(name), std::move(value));
-        }
-        expect_op(")");
     }
     /// Parameters and body, by `read`; notes which special names occur.
     template <class Read>
@@ -218,11 +215,15 @@ private:
             parameters(made);
             made.body = callable_body("endmacro");
         });
+        for (const auto& [name, value] : made.parameters) {
+            if (name->name == "caller" && !value && made.uses_caller) {
+                throw Problem("has a macro with the parameter 'caller' without a default");
+            }
+        }
         return made;
     }
     [[nodiscard]] Statement call_block(unsigned line) {
         Statement made(St::call_block, line);
-        made.name = "caller";
         if (at_op("(")) parameters(made);
         made.value = expression();
         if (made.value->kind != Ex::call) throw Problem("has a call block that calls nothing");
@@ -242,7 +243,8 @@ private:
         return made;
     }
 
-    unsigned loops_ = 0;
+    unsigned loops_ = 0, failed_line_ = 0;
+    std::vector<std::string> blocks_;
 };
 
 }  // namespace silica::text::jinja

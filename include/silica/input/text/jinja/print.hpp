@@ -1,6 +1,7 @@
 #pragma once
 /// Python's str() and repr() of values.
 
+#include <silica/input/text/jinja/number.hpp>
 #include <silica/input/text/jinja/session.hpp>
 #include <silica/input/text/jinja/strings.hpp>
 
@@ -19,7 +20,7 @@ namespace silica::text::jinja {
     if (v.is_bool()) return "bool";
     if (v.is_integer()) return "int";
     if (v.is_real()) return "float";
-    if (v.is_text()) return "str";
+    if (v.is_text()) return v.is_markup() ? "Markup" : "str";
     if (v.is_sequence()) return v.list().is_tuple ? "tuple" : "list";
     if (v.is_dict()) return "dict";
     if (v.holds<const Range>()) return "range";
@@ -27,6 +28,8 @@ namespace silica::text::jinja {
     if (v.holds<const View>()) return "dict view";
     if (v.holds<Namespace>()) return "Namespace";
     if (v.holds<Loop>()) return "LoopContext";
+    if (v.holds<Cycler>()) return "Cycler";
+    if (v.holds<Joiner>()) return "Joiner";
     return "function";
 }
 
@@ -63,41 +66,47 @@ namespace silica::text::jinja {
     return out + digits.substr(0, point) + "." + digits.substr(point);
 }
 
+namespace detail {
+
+/// Appends \\x, \\u or \\U and the number of a character.
+inline void put_escape(std::string& out, char32_t c) {
+    const int digits = c < 0x100 ? 2 : c < 0x10000 ? 4 : 8;
+    out += digits == 2 ? "\\x" : digits == 4 ? "\\u" : "\\U";
+    for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4) out += "0123456789abcdef"[c >> shift & 15U];
+}
+/// str.isprintable of one character.
+[[nodiscard]] inline bool printable(char32_t c) {
+    if (c < 0x7F) return c >= 0x20;
+    const auto kind = category(c);
+    return kind != UTF8PROC_CATEGORY_CC && kind != UTF8PROC_CATEGORY_CF && kind != UTF8PROC_CATEGORY_CS &&
+           kind != UTF8PROC_CATEGORY_CO && kind != UTF8PROC_CATEGORY_CN && kind != UTF8PROC_CATEGORY_ZL &&
+           kind != UTF8PROC_CATEGORY_ZP && kind != UTF8PROC_CATEGORY_ZS;
+}
+
+}  // namespace detail
+
 /// repr of a str.
 [[nodiscard]] inline std::string python_quoted(std::string_view text) {
     const bool twice = text.find('\'') != std::string_view::npos && text.find('"') == std::string_view::npos;
     const char quote = twice ? '"' : '\'';
     std::string out(1, quote);
-    const auto hex = [&out](char32_t c, int digits) {
-        for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4) out += "0123456789abcdef"[c >> shift & 15U];
-    };
     for (const char32_t c : characters(text)) {
         if (c == U'\\' || c == static_cast<char32_t>(quote)) {
             out += '\\';
             out += static_cast<char>(c);
         } else if (c == U'\n' || c == U'\r' || c == U'\t') {
             out += c == U'\n' ? "\\n" : c == U'\r' ? "\\r" : "\\t";
-        } else if (c >= 0x20 && c < 0x7F) {
-            out += static_cast<char>(c);
+        } else if (detail::printable(c)) {
+            utf8::append(out, c);
         } else {
-            const auto kind = detail::category(c);
-            const bool printable = kind != UTF8PROC_CATEGORY_CC && kind != UTF8PROC_CATEGORY_CF &&
-                                   kind != UTF8PROC_CATEGORY_CS && kind != UTF8PROC_CATEGORY_CO &&
-                                   kind != UTF8PROC_CATEGORY_CN && kind != UTF8PROC_CATEGORY_ZL &&
-                                   kind != UTF8PROC_CATEGORY_ZP && kind != UTF8PROC_CATEGORY_ZS;
-            if (printable) {
-                utf8::append(out, c);
-            } else if (c < 0x100) {
-                out += "\\x", hex(c, 2);
-            } else if (c < 0x10000) {
-                out += "\\u", hex(c, 4);
-            } else {
-                out += "\\U", hex(c, 8);
-            }
+            detail::put_escape(out, c);
         }
     }
     return out + quote;
 }
+
+/// str of a loop.
+[[nodiscard]] inline std::string loop_text(Loop& loop);
 
 /// Appends repr(v).
 inline void put_repr(Session& session, std::string& out, const Value& v);
@@ -137,11 +146,11 @@ inline void put_repr(Session& session, std::string& out, const Value& v) {
     } else if (v.is_bool()) {
         out += v.boolean() ? "True" : "False";
     } else if (v.is_integer()) {
-        out += std::to_string(v.whole());
+        out += whole_text(v);
     } else if (v.is_real()) {
         out += real_text(v.number());
     } else if (v.is_text()) {
-        out += python_quoted(v.text());
+        out += v.is_markup() ? "Markup(" + python_quoted(v.text()) + ")" : python_quoted(v.text());
     } else if (v.is_sequence()) {
         const auto& list = v.list();
         const char* close = !list.is_tuple ? "]" : list.items.size() == 1 ? ",)" : ")";
@@ -173,7 +182,10 @@ inline void put_repr(Session& session, std::string& out, const Value& v) {
         out += ">";
         return;
     } else if (v.holds<const Callable>() && v.ref<const Callable>()->macro) {
-        out += "<Macro " + python_quoted(v.ref<const Callable>()->name) + ">";
+        const std::string& name = v.ref<const Callable>()->name;
+        out += "<Macro " + (name.empty() ? "anonymous" : python_quoted(name)) + ">";
+    } else if (v.holds<Loop>()) {
+        out += loop_text(*v.ref<Loop>());
     } else {
         throw Problem(std::string("prints a ") + type_name(v) + ", which has no text of its own");
     }

@@ -8,21 +8,11 @@
 #include <ctime>
 #include <functional>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace silica::text::jinja {
-
-/// Something a template does that cannot be done. The template's name and the line are added where it is caught.
-struct Problem : std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
-/// The text that a template passed to raise_exception.
-struct Raised : std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
 
 /// Local time; tests pass their own.
 using Clock = std::function<std::tm()>;
@@ -34,6 +24,8 @@ public:
     static constexpr std::size_t most_bytes = std::size_t{1} << 28;  ///< of all values ever made
     static constexpr unsigned most_depth = 400;     ///< of calls, blocks and expressions inside each other
     static constexpr unsigned deepest_value = 100;  ///< of lists in lists
+    static constexpr std::size_t most_bits = 1U << 16U;  ///< of an integer
+    static constexpr std::size_t most_digits = 4300;     ///< of an integer that is written or read: Python's limit
 
     explicit Session(Clock now) : clock(std::move(now)) {}
     Session(const Session&) = delete;
@@ -59,15 +51,23 @@ public:
     }
 
     /// A string value.
-    [[nodiscard]] Value text(std::string s) {
+    [[nodiscard]] Value text(std::string s, bool markup = false) {
         take(s.size() + 32);
-        return Value(std::move(s));
+        return Value(std::move(s), markup);
     }
-    [[nodiscard]] Value list(Values items, bool is_tuple = false) {
+    /// An integer of any size.
+    [[nodiscard]] Value integer(const BigInteger& n) {
+        if (const auto small = n.small()) return Value(*small);
+        if (n.bits() > most_bits) {
+            throw Problem("makes an integer of more than " + std::to_string(most_bits) + " bits");
+        }
+        take(n.bits() / 8 + 32);
+        return Value(std::make_shared<const BigInteger>(n));
+    }
+    [[nodiscard]] Value list(Values items, bool is_tuple = false, bool is_group = false) {
         take((items.size() + 2) * sizeof(Value));
-        unsigned deepest = 0;
-        for (const auto& item : items) deepest = std::max(deepest, depth_of(item));
-        return Value(std::shared_ptr<const List>(new List{std::move(items), is_tuple, deeper(deepest)}));
+        const unsigned nested = deeper(deepest_of(items));
+        return Value(std::shared_ptr<const List>(new List{std::move(items), is_tuple, is_group, nested}));
     }
     [[nodiscard]] Value tuple(Values items) { return list(std::move(items), true); }
     [[nodiscard]] Value pair(Value a, Value b) { return tuple({std::move(a), std::move(b)}); }
@@ -78,12 +78,32 @@ public:
         made.depth = deeper(deepest);
         return Value(std::make_shared<const Dict>(std::move(made)));
     }
+    /// An iterator over items that are there.
     [[nodiscard]] Value iterator(Values items) {
         take((items.size() + 2) * sizeof(Value));
-        unsigned deepest = 0;
-        for (const auto& item : items) deepest = std::max(deepest, depth_of(item));
-        if (deepest > 0) static_cast<void>(deeper(deepest));
-        return Value(std::make_shared<Iterator>(Iterator{std::move(items), 0}));
+        const unsigned deepest = deepest_of(items);
+        return generator(
+            [items = std::move(items), at = std::size_t{0}](Value& item) mutable {
+                if (at == items.size()) return false;
+                item = items[at++];
+                return true;
+            },
+            deepest);
+    }
+    /// An iterator that makes its items; it holds values of the depth `held`.
+    [[nodiscard]] Value generator(Pull pull, unsigned held) {
+        take(256);
+        return Value(std::make_shared<Iterator>(Iterator{std::move(pull), deeper(held)}));
+    }
+    [[nodiscard]] Value cycler(Values items) {
+        take((items.size() + 4) * sizeof(Value));
+        static_cast<void>(deeper(deepest_of(items)));
+        return Value(std::make_shared<Cycler>(Cycler{std::move(items)}));
+    }
+    [[nodiscard]] Value joiner(Value separator) {
+        take(128);
+        static_cast<void>(deeper(depth_of(separator)));
+        return Value(std::make_shared<Joiner>(Joiner{std::move(separator)}));
     }
     [[nodiscard]] Value make_namespace(Dict attributes) {
         take(128);
@@ -97,18 +117,28 @@ public:
         return Undefined{std::make_shared<const std::string>(std::move(problem))};
     }
 
-    Clock clock;
-    unsigned line = 1, depth = 0;
-
-private:
+    /// How deep lists and the like nest in a value.
     [[nodiscard]] static unsigned depth_of(const Value& v) {
         if (v.is_sequence()) return v.list().depth;
         if (v.is_dict()) return v.dict().depth;
         if (v.holds<const View>()) return v.ref<const View>()->of->depth + 1;
-        if (v.holds<Iterator>()) return 20;
+        if (v.holds<Iterator>()) return v.ref<Iterator>()->depth;
         if (v.holds<const Callable>()) return 1 + depth_of(v.ref<const Callable>()->self);
+        if (v.holds<Cycler>()) return 1 + deepest_of(v.ref<Cycler>()->items);
+        if (v.holds<Joiner>()) return 1 + depth_of(v.ref<Joiner>()->separator);
         return 0;
     }
+    [[nodiscard]] static unsigned deepest_of(const Values& items) {
+        unsigned deepest = 0;
+        for (const auto& item : items) deepest = std::max(deepest, depth_of(item));
+        return deepest;
+    }
+
+    Clock clock;
+    unsigned line = 1, depth = 0;
+    bool autoescape = false;  ///< {% autoescape true %}, for filters and for what macros return
+
+private:
     [[nodiscard]] static unsigned deeper(unsigned below) {
         if (below >= deepest_value) {
             throw Problem("nests lists more than " + std::to_string(deepest_value) + " deep");

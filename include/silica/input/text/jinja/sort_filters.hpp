@@ -4,6 +4,7 @@
 #include <silica/input/text/jinja/arguments.hpp>
 #include <silica/input/text/jinja/attributes.hpp>
 #include <silica/input/text/jinja/merge_sort.hpp>
+#include <silica/input/text/jinja/text_parts.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -15,17 +16,24 @@
 
 namespace silica::text::jinja::detail {
 
+/// A step of a path: a place where it is all digits (of any script), else a name.
+[[nodiscard]] inline Value step_of(Session& session, const std::string& part) {
+    const bool number = all_characters(part, digit);
+    const auto place = number ? whole_of(part) : std::nullopt;
+    if (number && !place) throw Problem("looks up by " + quote(part));
+    return place ? session.integer(*place) : session.text(part);
+}
 /// "a.b.0" of a value, step by step.
 [[nodiscard]] inline Value path(Session& session, const Value& v, const Value& path, const Value* otherwise = nullptr) {
     Value at = v;
-    if (path.is_whole()) return item(session, v, path);
-    if (!path.is_text()) wrong_type("looks up by", path);
+    if (!path.is_text()) {
+        at = item(session, v, path);
+        return otherwise && at.is_undefined() ? *otherwise : at;
+    }
     for (std::size_t start = 0;;) {
         const auto dot = path.text().find('.', start);
         const std::string part = path.text().substr(start, dot == std::string::npos ? dot : dot - start);
-        const bool number =
-            !part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == std::string::npos;
-        at = item(session, at, number ? Value(static_cast<std::int64_t>(std::stoll(part))) : Value(part));
+        at = item(session, at, step_of(session, part));
         if (otherwise && at.is_undefined()) at = *otherwise;
         if (dot == std::string::npos) return at;
         start = dot + 1;
@@ -34,7 +42,7 @@ namespace silica::text::jinja::detail {
 /// What a value is compared by: an attribute of it, in lower case where case does not matter.
 [[nodiscard]] inline Value sort_key(Session& session, const Value& v, const Value* attribute, bool case_sensitive) {
     Value key = attribute && !attribute->is_none() ? path(session, v, *attribute) : v;
-    return key.is_text() && !case_sensitive ? session.text(lower(key.text())) : key;
+    return key.is_text() && !case_sensitive ? session.text(lower(key.text()), key.is_markup()) : key;
 }
 [[nodiscard]] inline Value sort(Session& session, const Value& v, const Args& args) {
     const Bound b("sort", args, {"reverse", "case_sensitive", "attribute"});
@@ -86,17 +94,49 @@ namespace silica::text::jinja::detail {
 }
 [[nodiscard]] inline Value unique(Session& session, const Value& v, const Args& args) {
     const Bound b("unique", args, {"case_sensitive", "attribute"});
-    Values out, seen;
-    for (const auto& item : iterate(session, v)) {
-        Value key = sort_key(session, item, b[1], b.flag(0, false));
-        if (!hashable(key)) wrong_type("finds the unique ones among", key);
-        const bool known =
-            std::any_of(seen.begin(), seen.end(), [&](const Value& k) { return equal(session, k, key); });
-        if (known) continue;
-        seen.push_back(std::move(key));
-        out.push_back(item);
+    const bool exact = b.flag(0, false);
+    const Value attribute = b[1] ? *b[1] : Value(None{});
+    return later(session, v, [&session, v, exact, attribute]() -> Pull {
+        return [&session, exact, attribute, next = pull(session, v), seen = Values()](Value& item) mutable {
+            while (next(item)) {
+                Value key = sort_key(session, item, &attribute, exact);
+                if (!hashable(key)) wrong_type("finds the unique ones among", key);
+                const bool known =
+                    std::any_of(seen.begin(), seen.end(), [&](const Value& k) { return equal(session, k, key); });
+                if (known) continue;
+                session.take(sizeof(Value));
+                seen.push_back(std::move(key));
+                return true;
+            }
+            return false;
+        };
+    });
+}
+/// The filter groupby: pairs of a key and the items that have it, by the order of the keys.
+[[nodiscard]] inline Value group_by(Session& session, const Value& v, const Args& args) {
+    const Bound b("groupby", args, {"attribute", "default", "case_sensitive"}, 1);
+    const Value* otherwise = b.absent(1) ? nullptr : b[1];
+    const bool exact = b.flag(2, false);
+    const auto key_of = [&](const Value& item) { return b[0]->is_none() ? item : path(session, item, *b[0], otherwise); };
+    const auto compared = [&](Value key) {
+        return key.is_text() && !exact ? session.text(lower(key.text()), key.is_markup()) : key;
+    };
+    std::vector<std::pair<Value, Value>> keyed;
+    for (auto& item : iterate(session, v)) {
+        Value key = compared(key_of(item));
+        keyed.emplace_back(std::move(key), std::move(item));
     }
-    return session.iterator(std::move(out));
+    stable_sort(keyed, [&](const auto& x, const auto& y) { return less(session, x.first, y.first); });
+    Values out;
+    for (std::size_t i = 0; i < keyed.size();) {
+        Values group;
+        std::size_t end = i;
+        while (end < keyed.size() && equal(session, keyed[i].first, keyed[end].first)) group.push_back(keyed[end++].second);
+        Value key = exact ? keyed[i].first : key_of(group.front());
+        out.push_back(session.list({std::move(key), session.list(std::move(group))}, true, true));
+        i = end;
+    }
+    return session.list(std::move(out));
 }
 [[nodiscard]] inline Value dict_sort(Session& session, const Value& v, const Args& args) {
     const Bound b("dictsort", args, {"case_sensitive", "by", "reverse"});

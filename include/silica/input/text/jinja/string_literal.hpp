@@ -1,6 +1,7 @@
 #pragma once
 /// String literals of expressions: Python's escapes, as Jinja decodes them.
 
+#include <silica/input/text/jinja/print.hpp>
 #include <silica/input/text/jinja/session.hpp>
 #include <silica/input/text/jinja/strings.hpp>
 
@@ -25,13 +26,6 @@ namespace detail {
     }
     if (c > 0x10FFFF || (c >= 0xD800 && c < 0xE000)) throw Problem("has an escape that is no character in a string");
     return c;
-}
-
-/// Jinja turns a character beyond ASCII into an escape first, so that a backslash before it escapes a backslash.
-inline void put_escaped_backslash(std::string& out, char32_t c) {
-    const int digits = c < 0x100 ? 2 : c < 0x10000 ? 4 : 8;
-    out += digits == 2 ? "\\x" : digits == 4 ? "\\u" : "\\U";
-    for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4) out += "0123456789abcdef"[c >> shift & 15U];
 }
 
 }  // namespace detail
@@ -65,8 +59,9 @@ inline void put_escaped_backslash(std::string& out, char32_t c) {
         } else if (c == 'N') {
             throw Problem("names a character by \\N in a string, which Silica does not know");
         } else if (static_cast<unsigned char>(c) >= 0x80) {
+            // Jinja makes an escape of the character first, so that the backslash before it escapes a backslash.
             const auto decoded = utf8::decode(text.data() + i);
-            detail::put_escaped_backslash(out, decoded.value);
+            detail::put_escape(out, decoded.value);
             i += decoded.length - 1;
         } else {
             out += '\\';

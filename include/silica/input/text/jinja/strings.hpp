@@ -1,6 +1,7 @@
 #pragma once
 /// Python's str: case, white space, code points.
 
+#include <silica/input/text/jinja/special_case.hpp>
 #include <silica/input/text/unicode.hpp>
 #include <silica/input/text/utf8.hpp>
 
@@ -71,53 +72,16 @@ namespace detail {
 }
 [[nodiscard]] inline bool letter(char32_t c) { return unicode::Classes::get().is(c, unicode::is_letter); }
 
-/// Characters whose upper case is several characters.
-[[nodiscard]] inline std::u32string_view long_upper(char32_t c) {
-    switch (c) {
-        case 0xDF:
-            return U"SS";
-        case 0x149:
-            return U"\u02BCN";
-        case 0x1F0:
-            return U"J\u030C";
-        case 0x390:
-            return U"\u0399\u0308\u0301";
-        case 0x3B0:
-            return U"\u03A5\u0308\u0301";
-        case 0x587:
-            return U"\u0535\u0552";
-        case 0xFB00:
-            return U"FF";
-        case 0xFB01:
-            return U"FI";
-        case 0xFB02:
-            return U"FL";
-        case 0xFB03:
-            return U"FFI";
-        case 0xFB04:
-            return U"FFL";
-        case 0xFB05:
-        case 0xFB06:
-            return U"ST";
-        default:
-            return {};
-    }
-}
 inline void put_upper(std::u32string& out, char32_t c) {
-    if (const auto several = long_upper(c); !several.empty()) {
-        out.append(several);
+    if (const auto* several = special_case(c)) {
+        out.append(several->upper);
     } else {
         out.push_back(static_cast<char32_t>(utf8proc_toupper(static_cast<utf8proc_int32_t>(c))));
     }
 }
 inline void put_title(std::u32string& out, char32_t c) {
-    if (const auto several = long_upper(c); !several.empty()) {
-        out.push_back(several[0]);
-        for (std::size_t i = 1; i < several.size(); ++i) {
-            out.push_back(c == 0x390 || c == 0x3B0 || c == 0x149 || c == 0x1F0
-                              ? several[i]
-                              : static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(several[i]))));
-        }
+    if (const auto* several = special_case(c)) {
+        out.append(several->title);
     } else {
         out.push_back(static_cast<char32_t>(utf8proc_totitle(static_cast<utf8proc_int32_t>(c))));
     }
@@ -176,6 +140,58 @@ inline void put_lower(std::u32string& out, std::u32string_view text, std::size_t
         inside = detail::cased(all[i]);
     }
     return utf8_of(out);
+}
+
+/// str.swapcase.
+[[nodiscard]] inline std::string swap_case(std::string_view text) {
+    const auto all = characters(text);
+    std::u32string out;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        if (detail::upper_case(all[i])) {
+            detail::put_lower(out, all, i);
+        } else if (detail::lower_case(all[i])) {
+            detail::put_upper(out, all[i]);
+        } else {
+            out.push_back(all[i]);
+        }
+    }
+    return utf8_of(out);
+}
+/// str.casefold.
+[[nodiscard]] inline std::string case_fold(std::string_view text) {
+    std::string out;
+    for (const char32_t c : characters(text)) {
+        utf8proc_int32_t folded[8];
+        int boundary = 0;
+        const auto n = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(c), folded, 8, UTF8PROC_CASEFOLD, &boundary);
+        for (utf8proc_ssize_t i = 0; i < n && i < 8; ++i) utf8::append(out, static_cast<char32_t>(folded[i]));
+    }
+    return out;
+}
+/// str.istitle.
+[[nodiscard]] inline bool title_case(std::string_view text) {
+    bool some = false, inside = false;
+    for (const char32_t c : characters(text)) {
+        const bool begins = detail::upper_case(c) || detail::category(c) == UTF8PROC_CATEGORY_LT;
+        const bool goes_on = !begins && detail::lower_case(c);
+        if (begins ? inside : goes_on && !inside) return false;
+        inside = begins || goes_on;
+        some = some || inside;
+    }
+    return some;
+}
+/// str.isidentifier.
+[[nodiscard]] inline bool identifier(std::string_view text) {
+    const auto all = characters(text);
+    const auto starts = [](char32_t c) {
+        return detail::letter(c) || c == U'_' || detail::category(c) == UTF8PROC_CATEGORY_NL;
+    };
+    if (all.empty() || !starts(all[0])) return false;
+    return std::all_of(all.begin(), all.end(), [&](char32_t c) {
+        const auto k = detail::category(c);
+        return starts(c) || k == UTF8PROC_CATEGORY_ND || k == UTF8PROC_CATEGORY_MN || k == UTF8PROC_CATEGORY_MC ||
+               k == UTF8PROC_CATEGORY_PC || c == 0xB7;
+    });
 }
 
 /// Replaces the first `count` occurrences, all where it is negative.

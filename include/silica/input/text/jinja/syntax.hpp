@@ -81,16 +81,19 @@ struct Branch {
 struct Statement {
     enum class Kind {
         text,        ///< text
-        output,      ///< value
+        output,      ///< the values of parameters
         set,         ///< target = value
         set_block,   ///< target = body, through the filters in value
         choice,      ///< branches
-        loop,        ///< for target in value if condition: body, otherwise: orelse
+        loop,        ///< for target in value if condition: body, otherwise: orelse; recursive
         macro,       ///< macro name(parameters): body
         call_block,  ///< call(parameters) value: body
         with,        ///< with parameters: body
         filter,      ///< body through the filters in value
         scope,       ///< body ({% generation %})
+        autoescape,  ///< body, escaped where value is true
+        block,       ///< block name: body; scoped, required
+        loader,      ///< include, import, from, extends: name; there is nothing to load
         leave,       ///< break
         again,       ///< continue
     };
@@ -101,6 +104,8 @@ struct Statement {
     std::vector<std::pair<ExpressionPtr, ExpressionPtr>> parameters = {};  ///< target, default or null
     std::vector<Branch> branches = {};
     Body body = {}, orelse = {};
+    std::vector<std::string> hidden = {}, hidden_else = {};  ///< variables of body and orelse that are undefined at first
+    bool recursive = false, scoped = false, required = false;
     bool uses_varargs = false, uses_kwargs = false, uses_caller = false;  ///< the names occur in a macro
 
     Statement(Kind what, unsigned at) : kind(what), line(at) {}

@@ -2,13 +2,16 @@
 /// A Jinja template: parsed once, rendered often.
 
 #include <silica/core/error.hpp>
+#include <silica/input/text/jinja/frames.hpp>
 #include <silica/input/text/jinja/interpreter.hpp>
 #include <silica/input/text/jinja/parser.hpp>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace silica::text::jinja {
 
@@ -38,7 +41,9 @@ public:
         }
         Parser parser(std::move(tokens));
         try {
-            body_ = std::make_shared<const Body>(parser.run());
+            Body body = parser.run();
+            hidden_ = Frames::analyse(body);
+            body_ = std::make_shared<const Body>(std::move(body));
         } catch (const Problem& problem) {
             refuse(problem.what(), parser.line());
         }
@@ -46,13 +51,11 @@ public:
 
     /// The text for these variables; `variables` makes them in the session. InputError: what raise_exception says, or
     /// what went wrong, with the line.
-    template <class Variables>
-        requires std::is_invocable_r_v<Dict, Variables, Session&>
-    [[nodiscard]] std::string render(Variables&& variables, Clock clock = local_time) const {
+    [[nodiscard]] std::string render(const std::function<Dict(Session&)>& variables, Clock clock = local_time) const {
         Session session(std::move(clock));
         try {
             const Dict context = variables(session);
-            return Interpreter(session, context).run(*body_);
+            return Interpreter(session, context).run(*body_, hidden_);
         } catch (const Raised& raised) {
             throw InputError(raised.what(), "");
         } catch (const Problem& problem) {
@@ -70,6 +73,7 @@ private:
 
     std::string name_;
     std::shared_ptr<const Body> body_;
+    std::vector<std::string> hidden_;
 };
 
 }  // namespace silica::text::jinja

@@ -13,10 +13,10 @@ namespace silica::text::jinja {
 /// `v is name(args)`.
 [[nodiscard]] inline bool apply_test(Session& session, const std::string& name, const Value& v, const Args& args) {
     const auto alone = [&] { static_cast<void>(Bound(name, args, {})); };
-    const auto other = [&]() -> const Value& { return *Bound(name, args, {"other"}, 1)[0]; };
+    const auto other = [&]() -> const Value& { return *Bound(name, args, {""}, 1)[0]; };
     const auto remainder = [&](const Value& by) {
         if (v.is_text()) wrong_type("divides", v);
-        return arithmetic(session, "%", v, by).number();
+        return arithmetic(session, "%", v, by);
     };
     if (name == "eq" || name == "equalto" || name == "==") return equal(session, v, other());
     if (name == "ne" || name == "!=") return !equal(session, v, other());
@@ -24,10 +24,15 @@ namespace silica::text::jinja {
     if (name == "gt" || name == "greaterthan" || name == ">") return less(session, other(), v);
     if (name == "le" || name == "<=") return less_equal(session, v, other());
     if (name == "ge" || name == ">=") return less_equal(session, other(), v);
-    if (name == "in") return contains(session, other(), v);
-    if (name == "divisibleby") return remainder(other()) == 0;
+    if (name == "in") return contains(session, *Bound(name, args, {"seq"}, 1)[0], v);
+    if (name == "divisibleby") {
+        const Bound b(name, args, {"num"}, 1);
+        return equal(session, remainder(*b[0]), Value(std::int64_t{0}));
+    }
     if (name == "sameas") {
-        const Value& o = other();
+        const Value& o = *Bound(name, args, {"other"}, 1)[0];
+        if (v.is_undefined()) return false;
+        if (v.holds<const Range>() && o.holds<const Range>()) return v.ref<const Range>() == o.ref<const Range>();
         if (v.is_none() || o.is_none()) return v.is_none() && o.is_none();
         if (v.is_bool() || o.is_bool()) return v.is_bool() && o.is_bool() && v.boolean() == o.boolean();
         if (v.is_sequence() && o.is_sequence()) return v.ref<const List>() == o.ref<const List>();
@@ -49,13 +54,20 @@ namespace silica::text::jinja {
     if (name == "mapping") return v.is_dict();
     if (name == "sequence") return length(v).has_value() && !v.holds<const View>();
     if (name == "iterable") return iterable(v);
-    if (name == "callable") return v.holds<const Callable>() || v.is_undefined();
-    if (name == "odd") return remainder(Value(std::int64_t{2})) == 1;
-    if (name == "even") return remainder(Value(std::int64_t{2})) == 0;
+    if (name == "callable") {
+        const bool self = v.holds<const Callable>() && v.ref<const Callable>()->is_block && v.ref<const Callable>()->name.empty();
+        return (v.holds<const Callable>() && !self) || v.is_undefined() || v.holds<Loop>() || v.holds<Joiner>();
+    }
+    if (name == "odd" || name == "even") {
+        return equal(session, remainder(Value(std::int64_t{2})), Value(std::int64_t{name == "odd"}));
+    }
+    if (name == "escaped") return v.is_markup();
     if (name == "lower") return detail::all_case(text_of(session, v), false);
     if (name == "upper") return detail::all_case(text_of(session, v), true);
-    if (name == "filter") return v.is_text() && known_filter(v.text());
-    if (name == "test") return v.is_text() && known_test(v.text());
+    if (name == "filter" || name == "test") {
+        if (!hashable(v)) wrong_type("looks for a filter or a test by", v);
+        return v.is_text() && (name == "filter" ? known_filter(v.text()) : known_test(v.text()));
+    }
     throw Problem("uses the test " + quote(name) + ", which Silica does not know");
 }
 

@@ -3,8 +3,12 @@
 
 #include <silica/input/text/jinja/attributes.hpp>
 #include <silica/input/text/jinja/json.hpp>
+#include <silica/input/text/jinja/markup_filters.hpp>
 #include <silica/input/text/jinja/number_filters.hpp>
+#include <silica/input/text/jinja/pretty.hpp>
 #include <silica/input/text/jinja/text_methods.hpp>
+#include <silica/input/text/jinja/urlize.hpp>
+#include <silica/input/text/jinja/wrap.hpp>
 
 #include <cmath>
 #include <cstdint>
@@ -25,17 +29,36 @@ namespace silica::text::jinja::detail {
         by.assign(static_cast<std::size_t>(std::max<std::int64_t>(width, 0)), ' ');
     }
     if (!v.is_text()) wrong_type("indents", v);
+    const bool all = b.flag(1, false), blank = b.flag(2, false);
     std::string out;
-    if (b.flag(1, false)) out += by;
+    if (all) out += by;
     bool first = true;
     for (const auto& line : split_lines(v.text() + "\n")) {
         session.take(by.size() + line.size());
         if (!first) out += '\n';
-        if (!first && (b.flag(2, false) || !line.empty())) out += by;
+        if (!first && (blank || !line.empty())) out += by;
         first = false;
         out += line;
     }
-    return session.text(std::move(out));
+    return session.text(std::move(out), v.is_markup());
+}
+/// The filter truncate.
+[[nodiscard]] inline Value truncate(Session& session, const Value& v, const Args& args) {
+    const Bound b("truncate", args, {"length", "killwords", "end", "leeway"});
+    const std::int64_t most = b.whole(0, 255), leeway = b.absent(3) ? 5 : b.whole(3, 5);
+    const Value end = b[2] ? *b[2] : Value("...");
+    const auto end_size = length(end), size = length(v);
+    if (!end_size) wrong_type("ends a text by", end);
+    if (most < *end_size) b.refuse("takes a length that has room for its end");
+    if (leeway < 0) b.refuse("takes no negative leeway");
+    if (!size) wrong_type("truncates", v);
+    if (*size <= most || *size - most <= leeway) return v;
+    if (!v.is_text()) wrong_type("truncates", v);
+    auto kept = utf8_of(std::u32string_view(characters(v.text())).substr(0, static_cast<std::size_t>(most - *end_size)));
+    if (!b.flag(1, false)) {
+        if (const auto space = kept.rfind(' '); space != std::string::npos) kept.erase(space);
+    }
+    return arithmetic(session, "+", session.text(std::move(kept), v.is_markup()), end);
 }
 [[nodiscard]] inline Value to_json(Session& session, const Value& v, const Args& args) {
     const Bound b("tojson", args, {"ensure_ascii", "indent", "separators", "sort_keys"});
@@ -79,31 +102,6 @@ namespace silica::text::jinja::detail {
     flush();
     return out;
 }
-[[nodiscard]] inline std::string escaped(std::string_view text) {
-    std::string out;
-    for (const char c : text) {
-        out += c == '&'    ? "&amp;"
-               : c == '<'  ? "&lt;"
-               : c == '>'  ? "&gt;"
-               : c == '"'  ? "&#34;"
-               : c == '\'' ? "&#39;"
-                           : std::string(1, c);
-    }
-    return out;
-}
-[[nodiscard]] inline std::string url_encoded(std::string_view text) {
-    std::string out;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                           std::string_view("_.-~/").find(c) != std::string_view::npos;
-        if (plain)
-            out += c;
-        else
-            (out += '%') += {"0123456789ABCDEF"[byte >> 4U], "0123456789ABCDEF"[byte & 15U]};
-    }
-    return out;
-}
 [[nodiscard]] inline std::int64_t word_count(std::string_view text) {
     std::int64_t n = 0;
     bool inside = false;
@@ -115,53 +113,69 @@ namespace silica::text::jinja::detail {
     return n;
 }
 
+/// The filter replace.
+[[nodiscard]] inline Value replaced(Session& session, const Value& v, const Args& args) {
+    const Bound b("replace", args, {"old", "new", "count"}, 2);
+    const Value count = b.absent(2) ? Value(Int{-1}) : *b[2];
+    if (!session.autoescape) {
+        const auto plain = [&session](const Value& of) { return session.text(text_of(session, of)); };
+        return text_method(session, plain(v), "replace", {.at = {plain(*b[0]), plain(*b[1]), count}});
+    }
+    const bool escapes = b[0]->is_markup() || (b[1]->is_markup() && !v.is_markup());
+    return text_method(session, escapes ? escape(session, v) : soft_text(session, v), "replace",
+                       {.at = {soft_text(session, *b[0]), soft_text(session, *b[1]), count}});
+}
 /// The filter, where it is one of these.
 [[nodiscard]] inline std::optional<Value> text_filter(Session& session, const std::string& name, const Value& v,
                                                       const Args& args) {
-    const auto plain = [&](std::string (*change)(std::string_view)) {
-        static_cast<void>(Bound(name, args, {}));
-        return session.text(change(text_of(session, v)));
-    };
+    const auto alone = [&] { static_cast<void>(Bound(name, args, {})); };
+    if (name == "upper" || name == "lower" || name == "capitalize") {
+        alone();
+        return text_method(session, soft_text(session, v), name, {});
+    }
     if (name == "trim") {
         const Bound b(name, args, {"chars"});
-        const auto set = b.absent(0) ? std::nullopt : std::optional(characters(b.text(0)));
-        return session.text(std::string(strip(text_of(session, v), true, true, set)));
+        Args inner;
+        if (b[0]) inner.at.push_back(*b[0]);
+        return text_method(session, soft_text(session, v), "strip", inner);
+    }
+    if (name == "center") {
+        const Bound b(name, args, {"width"});
+        return text_method(session, soft_text(session, v), "center", {.at = {b[0] ? *b[0] : Value(Int{80})}});
     }
     if (name == "tojson") return to_json(session, v, args);
-    if (name == "string" || name == "safe") return v.is_text() ? v : session.text(text_of(session, v));
-    if (name == "upper") return plain(upper);
-    if (name == "lower") return plain(lower);
-    if (name == "capitalize") return plain(capitalize);
-    if (name == "title") return plain(filter_title);
-    if (name == "escape" || name == "e") return plain(escaped);
-    if (name == "urlencode") {
-        if (!v.is_text() && iterable(v)) throw Problem("encodes a list for a URL, which Silica does not know");
-        return plain(url_encoded);
-    }
-    if (name == "replace") {
-        const Bound b(name, args, {"old", "new", "count"}, 2);
-        Args inner{.at = {session.text(text_of(session, *b[0])), session.text(text_of(session, *b[1]))}};
-        inner.at.push_back(b.absent(2) ? Value(std::int64_t{-1}) : *b[2]);
-        return text_method(session, text_of(session, v), "replace", inner);
-    }
+    if (name == "replace") return replaced(session, v, args);
     if (name == "indent") return indent(session, v, args);
-    if (name == "wordcount") return Value(word_count(text_of(session, v)));
-    if (name == "int") return to_whole(v, args);
+    if (name == "truncate") return truncate(session, v, args);
+    if (name == "wordwrap") return word_wrap(session, v, args);
+    if (name == "xmlattr") return xml_attributes(session, v, args);
+    if (name == "urlize") return session.text(Linker(session, args).run(v), session.autoescape);
+    if (name == "filesizeformat") return session.text(file_size(session, v, args));
+    if (name == "int") return to_whole(session, v, args);
     if (name == "float") return to_real(v, args);
-    if (name == "round") return round(v, args);
-    if (name == "abs") {
-        if (!v.is_number()) wrong_type("takes the absolute value of", v);
-        return v.is_real() ? Value(std::abs(v.number())) : signed_value(v, v.whole() < 0);
-    }
+    if (name == "round") return round(session, v, args);
     if (name == "format") {
-        if (args.named.empty())
-            return session.text(percent_format(session, text_of(session, v), session.tuple(args.at)));
+        if (args.named.empty()) return percent_format(session, soft_text(session, v), session.tuple(args.at));
         if (!args.at.empty()) throw Problem("formats by places and by names");
         Dict named;
         for (const auto& [key, value] : args.named) named.items.emplace_back(session.text(key), value);
-        return session.text(percent_format(session, text_of(session, v), session.dict(std::move(named))));
+        return percent_format(session, soft_text(session, v), session.dict(std::move(named)));
     }
-    return std::nullopt;
+    constexpr std::string_view without_arguments =
+        "string safe escape e forceescape title striptags urlencode wordcount abs pprint";
+    if (!listed(without_arguments, name)) return std::nullopt;
+    alone();
+    if (name == "string") return soft_text(session, v);
+    if (name == "safe") return session.text(text_of(session, v), true);
+    if (name == "escape" || name == "e") return escape(session, v);
+    if (name == "forceescape") return session.text(escaped(text_of(session, v)), true);
+    if (name == "title") return session.text(filter_title(text_of(session, v)));
+    if (name == "striptags") return strip_tags(session, soft_text(session, v));
+    if (name == "urlencode") return session.text(url_encode(session, v));
+    if (name == "wordcount") return Value(word_count(text_of(session, v)));
+    if (name == "pprint") return session.text(PrettyPrinter(session).run(v));
+    if (!v.is_number()) wrong_type("takes the absolute value of", v);
+    return v.is_real() ? Value(std::abs(v.number())) : signed_value(session, v, v.is_negative());
 }
 
 }  // namespace silica::text::jinja::detail

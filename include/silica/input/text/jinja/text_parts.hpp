@@ -2,6 +2,8 @@
 /// Splitting, searching, padding, joining and formatting strings, as Python does.
 
 #include <silica/input/text/jinja/arguments.hpp>
+#include <silica/input/text/jinja/markup.hpp>
+#include <silica/input/text/jinja/number_format.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -16,10 +18,11 @@ namespace silica::text::jinja {
 namespace detail {
 
 /// str.split and str.rsplit: at `separator`, or at white space where there is none; at most `most` times.
-[[nodiscard]] inline Value split(Session& session, std::string_view text, const std::string* separator,
-                                 std::int64_t most, bool from_right) {
+[[nodiscard]] inline Value split(Session& session, const Value& self, const std::string* separator, std::int64_t most,
+                                 bool from_right) {
     Values out;
-    const auto put = [&](std::string_view part) { out.push_back(session.text(std::string(part))); };
+    std::string_view text = self.text();
+    const auto put = [&](std::string_view part) { out.push_back(session.text(std::string(part), self.is_markup())); };
     const auto enough = [&] { return most >= 0 && static_cast<std::int64_t>(out.size()) >= most; };
     if (separator && separator->empty()) throw Problem("splits a string at an empty string");
     while (true) {
@@ -27,7 +30,7 @@ namespace detail {
             text = strip(text, !from_right, from_right);
             if (text.empty()) break;
             if (enough()) {
-                put(strip(text, from_right, !from_right));
+                put(text);
                 break;
             }
             std::size_t end = from_right ? text.size() : 0;
@@ -64,6 +67,7 @@ struct Window {
     const auto size = static_cast<std::int64_t>(utf8::count(text));
     const auto place = [&](std::size_t i, std::int64_t otherwise) {
         if (args.absent(i)) return otherwise;
+        if (args[i]->is_big()) return args[i]->is_negative() ? std::int64_t{0} : std::int64_t{1} << 62;
         const std::int64_t n = args.whole(i, 0);
         return n < 0 ? std::max<std::int64_t>(n + size, 0) : n;
     };
@@ -128,50 +132,76 @@ template <class Test>
     for (std::int64_t i = left; i < gap; ++i) out += fill;
     return out;
 }
-/// str.join, and the filter.
-[[nodiscard]] inline Value join(Session& session, const std::string& glue, const Values& parts, bool convert) {
+/// str.join; that of a Markup escapes the parts.
+[[nodiscard]] inline Value join(Session& session, const Value& glue, const Values& parts) {
     std::string out;
     bool first = true;
     for (const auto& part : parts) {
-        if (!convert && !part.is_text()) wrong_type("joins", part);
-        const std::string text = text_of(session, part);
-        session.take(text.size() + glue.size());
-        if (!first) out += glue;
+        if (!glue.is_markup() && !part.is_text()) wrong_type("joins", part);
+        const std::string text = glue.is_markup() ? escape(session, part).text() : part.text();
+        session.take(text.size() + glue.text().size());
+        if (!first) out += glue.text();
         first = false;
         out += text;
     }
-    return session.text(std::move(out));
+    return session.text(std::move(out), glue.is_markup());
 }
-/// str.format with {}, {0} and {name}, without conversions.
-[[nodiscard]] inline std::string brace_format(Session& session, const std::string& text, const Args& args) {
+/// str.expandtabs.
+[[nodiscard]] inline std::string expanded_tabs(Session& session, std::string_view text, std::int64_t size) {
     std::string out;
-    std::size_t next = 0;
-    bool numbered = false;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] != '{' && text[i] != '}') {
-            out += text[i];
-        } else if (i + 1 < text.size() && text[i + 1] == text[i]) {
-            out += text[i++];
+    std::int64_t column = 0;
+    for (std::size_t i = 0; i < text.size();) {
+        const std::size_t n = utf8::length(text[i]);
+        if (text[i] == '\t') {
+            const std::int64_t gap = size > 0 ? size - column % size : 0;
+            session.take(static_cast<std::size_t>(gap));
+            out.append(static_cast<std::size_t>(gap), ' ');
+            column += gap;
         } else {
-            const auto end = text.find('}', i);
-            if (text[i] == '}' || end == std::string::npos) throw Problem("formats a string with a single brace");
-            const std::string name = text.substr(i + 1, end - i - 1);
-            const Value* value = nullptr;
-            if (name.find_first_not_of("0123456789") == std::string::npos && name.size() < 6) {
-                numbered = numbered || !name.empty();
-                const std::size_t at = name.empty() ? next++ : std::stoul(name);
-                if (numbered && next > 0) throw Problem("formats a string by {} and by numbers");
-                if (at < args.at.size()) value = &args.at[at];
-            } else if (name.find_first_of(".[!:{") != std::string::npos) {
-                throw Problem("formats a string by {" + name + "}, which Silica does not know");
-            } else {
-                for (const auto& [key, held] : args.named) value = key == name ? &held : value;
-            }
-            if (!value) throw Problem("formats a string with too few values");
-            const std::string piece = text_of(session, *value);
-            session.take(piece.size());
-            out += piece;
-            i = end;
+            out.append(text.substr(i, n));
+            column = text[i] == '\n' || text[i] == '\r' ? 0 : column + 1;
+        }
+        i += n;
+    }
+    return out;
+}
+/// str.maketrans: a dict from the numbers of characters.
+[[nodiscard]] inline Value translation(Session& session, const Bound& args) {
+    Dict made;
+    const auto number = [](char32_t c) { return Value(static_cast<std::int64_t>(c)); };
+    if (!args[1]) {
+        if (!args[0]->is_dict()) args.refuse("takes one dict or two strings");
+        for (const auto& [key, value] : args[0]->dict().items) {
+            if (!key.is_text() && !key.is_whole()) args.refuse("takes characters and numbers for keys");
+            const auto c = key.is_text() ? characters(key.text()) : std::u32string();
+            if (key.is_text() && c.size() != 1) args.refuse("takes single characters for keys");
+            assign(session, made, key.is_text() ? number(c[0]) : key, value);
+        }
+        return session.dict(std::move(made));
+    }
+    const auto from = characters(args.text(0)), to = characters(args.text(1));
+    if (from.size() != to.size()) args.refuse("takes two strings of one length");
+    for (std::size_t i = 0; i < from.size(); ++i) assign(session, made, number(from[i]), number(to[i]));
+    if (args[2]) {
+        for (const char32_t c : characters(args.text(2))) assign(session, made, number(c), None{});
+    }
+    return session.dict(std::move(made));
+}
+/// str.translate by a dict.
+[[nodiscard]] inline std::string translated(Session& session, std::string_view text, const Value& table) {
+    if (!table.is_dict()) wrong_type("translates a string by", table);
+    std::string out;
+    for (const char32_t c : characters(text)) {
+        const Value* found = find(session, table.dict(), Value(static_cast<std::int64_t>(c)));
+        if (!found) {
+            utf8::append(out, c);
+        } else if (found->is_text()) {
+            session.take(found->text().size());
+            out += found->text();
+        } else if (found->is_whole()) {
+            out += character(*found);
+        } else if (!found->is_none()) {
+            wrong_type("translates a character to", *found);
         }
     }
     return out;
