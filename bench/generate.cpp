@@ -80,7 +80,7 @@ void print_speed(const generate::Generated& out) {
                  rate(later, out.decode_seconds));
 }
 
-/// A chat as the template takes it: {"messages": [...], "variables": {...}, ...}, made of such an object or of a list of
+/// A chat as the template takes it, {"messages": [...], "variables": {...}, ...}, of such an object or of a list of
 /// messages. Variables of the command line hold where it has none of their names.
 Json chat_of(const Json& json, const std::vector<std::string>& variables) {
     if (!json.is_array() && json.find("messages") == nullptr)
@@ -211,7 +211,9 @@ int generate_command(const Options& o) {
         return Exit::no_hardware;
     }
     const Session session = open(o, *hardware[0]);
-    if (!o.jsonl.empty()) return with_lines({}, o.jsonl, [&](std::istream& in) { return answer_lines(session, o, in); });
+    if (!o.jsonl.empty()) {
+        return with_lines({}, o.jsonl, [&](std::istream& in) { return answer_lines(session, o, in); });
+    }
     if (ways == 0 && isatty(STDIN_FILENO) == 1) return converse(session, o);
     return answer(session, o);
 }

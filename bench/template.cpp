@@ -62,7 +62,9 @@ int template_jsonl(std::istream& in, std::ostream& out, const text::ChatTemplate
         if (prompt && !prompt->is_bool() && !prompt->is_null()) {
             refuse("has \"add_generation_prompt\" that is neither true nor false");
         }
-        if (variables && !variables->is_object() && !variables->is_null()) refuse("has \"variables\" that are no object");
+        if (variables && !variables->is_object() && !variables->is_null()) {
+            refuse("has \"variables\" that are no object");
+        }
         if (name && !name->is_string() && !name->is_null()) refuse("has a \"template\" that is no name");
         nlohmann::json answer;
         try {

@@ -41,7 +41,7 @@ struct ChatOptions {
     const Json* more = nullptr;             ///< an object of further variables ("enable_thinking", ...)
     std::function<std::tm()> clock = {};    ///< for strftime_now; the machine's local time where it is empty
     const Json* documents = nullptr;        ///< a list of objects to answer from
-    std::optional<std::string> name = {};   ///< which template; else "tool_use" with tools, where it is there, or "default"
+    std::optional<std::string> name = {};   ///< which template; else "tool_use" with tools, or "default"
 };
 
 /// The templates of a checkpoint ("default", and more by name), parsed. Rendering is const: threads may share one.

@@ -58,7 +58,8 @@ inline void check_variables(const Json* variables) {
     }
     for (const auto& [name, ignored] : variables->object()) {
         for (const char* taken : {"messages", "tools", "documents", "add_generation_prompt"}) {
-            if (name == taken) throw InputError("The variable " + quote(name) + " is set by the chat.", "Give it beside the variables.");
+            if (name != taken) continue;
+            throw InputError("The variable " + quote(name) + " is set by the chat.", "Give it beside the variables.");
         }
     }
 }
@@ -232,7 +233,8 @@ SILICA_INLINE const jinja::Template& ChatTemplate::choose(const ChatOptions& opt
         if (found != templates_.end()) return *found->second;
         std::string known;
         for (const auto& entry : templates_) known += (known.empty() ? "" : ", ") + quote(entry.first);
-        throw InputError("The checkpoint has no chat template " + quote(*options.name) + ".", "Name one of " + known + ".");
+        throw InputError("The checkpoint has no chat template " + quote(*options.name) + ".",
+                         "Name one of " + known + ".");
     }
     if (options.tools && !options.tools->is_null()) found = templates_.find("tool_use");
     if (found == templates_.end()) found = templates_.find("default");

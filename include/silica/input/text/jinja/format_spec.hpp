@@ -125,14 +125,14 @@ struct FormatSpec {
                     .precision = spec.precision.value_or(6),
                     .alternate = spec.alternate,
                     .point_zero = lower == 0};
-    std::string text = lower == 0 && !spec.precision ? real_text(std::abs(x))
-                                                     : real_digits(session, lower == '%' ? x * 100 : x, style);
-    if (lower == 0 && !spec.precision && spec.alternate && text.find('.') == std::string::npos && std::isfinite(x)) {
+    const bool shortest = lower == 0 && !spec.precision;
+    std::string text = shortest ? real_text(std::abs(x)) : real_digits(session, lower == '%' ? x * 100 : x, style);
+    if (shortest && spec.alternate && text.find('.') == std::string::npos && std::isfinite(x)) {
         text.insert(text.find('e'), 1, '.');
     }
     if (lower != spec.type) to_upper(text);
-    bool negative = std::signbit(x) && !std::isnan(x);
-    if (spec.no_negative_zero && std::isfinite(x) && text.find_first_of("123456789") >= text.find_first_of("eE")) negative = false;
+    const bool zero = std::isfinite(x) && text.find_first_of("123456789") >= text.find_first_of("eE");
+    const bool negative = std::signbit(x) && !std::isnan(x) && !(spec.no_negative_zero && zero);
     if (spec.type == '%') text += '%';
     std::size_t digits = 0;
     while (digits < text.size() && text[digits] >= '0' && text[digits] <= '9') ++digits;
@@ -146,7 +146,7 @@ struct FormatSpec {
     if (spec.type != 0 && std::string_view("dnboxXc").find(spec.type) == std::string_view::npos) unknown_type(spec, v);
     if (spec.precision) throw Problem("formats an integer with a precision");
     if (spec.no_negative_zero) throw Problem("formats an integer by 'z'");
-    if (spec.grouping == ',' && spec.type != 0 && spec.type != 'd') throw Problem("groups digits by ',' outside base 10");
+    if (spec.grouping == ',' && spec.type != 0 && spec.type != 'd') unknown_type(spec, v);
     if (spec.grouping == '_' && (spec.type == 'n' || spec.type == 'c')) unknown_type(spec, v);
     if (spec.type == 'c') {
         if (spec.sign != 0 || spec.alternate) throw Problem("formats a character with a sign");
@@ -154,7 +154,7 @@ struct FormatSpec {
     }
     std::string before = sign_of(spec, v.is_negative());
     if (spec.alternate) before += base_prefix(spec.type);
-    return laid_out(session, spec, before, whole_digits(v, spec.type), "");
+    return laid_out(session, spec, before, whole_digits(session, v, spec.type), "");
 }
 [[nodiscard]] inline std::string format_text(Session& session, const Value& v, FormatSpec spec) {
     if (spec.type != 0 && spec.type != 's') unknown_type(spec, v);

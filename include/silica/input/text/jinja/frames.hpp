@@ -93,9 +93,10 @@ private:
         void see(const Statement& s) {
             if (s.kind == St::choice) return see_branches(s);
             if (s.kind == St::output || s.kind == St::with) {
-                for (const auto& parameter : s.parameters) see(s.kind == St::with ? parameter.second.get() : parameter.first.get());
+                for (const auto& [first, second] : s.parameters) see((s.kind == St::with ? second : first).get());
             }
-            if (s.kind == St::set || s.kind == St::loop || s.kind == St::call_block || s.kind == St::filter) see(s.value.get());
+            const bool value = s.kind == St::set || s.kind == St::loop || s.kind == St::call_block;
+            if (value || s.kind == St::filter) see(s.value.get());
             if (s.kind == St::set || s.kind == St::set_block) see_target(*s.target, false);
             if (s.kind == St::macro) store(s.name);
         }

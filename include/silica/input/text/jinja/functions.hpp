@@ -166,7 +166,7 @@ namespace detail {
     if (name == "conjugate") return self.is_bool() ? Value(self.whole()) : self;
     if (name == "bit_length") return Value(static_cast<std::int64_t>(self.big().bits()));
     if (name == "bit_count") {
-        const std::string bits = self.big().text(2);
+        const std::string bits = whole_text(session, self, 2);
         return Value(static_cast<std::int64_t>(std::count(bits.begin(), bits.end(), '1')));
     }
     if (self.is_whole()) return session.pair(self.is_bool() ? Value(self.whole()) : self, Value(std::int64_t{1}));

@@ -102,7 +102,7 @@ template <class Make>
 [[nodiscard]] inline bool contains(Session& session, const Value& v, const Value& item) {
     if (v.is_text()) {
         if (!item.is_text()) wrong_type("looks in a string for", item);
-        session.spend(v.text().size() / 64);
+        session.spend_search(v.text(), item.text());
         return v.text().find(item.text()) != std::string::npos;
     }
     if (v.is_dict()) {

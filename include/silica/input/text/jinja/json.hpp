@@ -74,11 +74,11 @@ inline void put_json_text(std::string& out, std::string_view text, bool ascii) {
 [[nodiscard]] inline std::string json_real(double x) {
     return std::isnan(x) ? "NaN" : std::isinf(x) ? (x < 0 ? "-Infinity" : "Infinity") : real_text(x);
 }
-[[nodiscard]] inline std::string json_key(const Value& key) {
+[[nodiscard]] inline std::string json_key(Session& session, const Value& key) {
     if (key.is_text()) return key.text();
     if (key.is_none()) return "null";
     if (key.is_bool()) return key.boolean() ? "true" : "false";
-    if (key.is_integer()) return whole_text(key);
+    if (key.is_integer()) return whole_text(session, key);
     if (key.is_real()) return json_real(key.number());
     wrong_type("writes JSON with the key", key);
 }
@@ -113,7 +113,7 @@ inline void put_json(Session& session, std::string& out, const Value& v, const J
     } else if (v.is_bool()) {
         out += v.boolean() ? "true" : "false";
     } else if (v.is_integer()) {
-        out += whole_text(v);
+        out += whole_text(session, v);
     } else if (v.is_real()) {
         out += detail::json_real(v.number());
     } else if (v.is_text()) {
@@ -129,7 +129,7 @@ inline void put_json(Session& session, std::string& out, const Value& v, const J
         }
         return members('{', '}', items, [&](const auto& item) {
             const std::size_t start = out.size();
-            detail::put_json_text(out, detail::json_key(item.first), style.ascii);
+            detail::put_json_text(out, detail::json_key(session, item.first), style.ascii);
             out += style.colon;
             session.take(out.size() - start);
             put_json(session, out, item.second, style, deep + 1);

@@ -84,7 +84,8 @@ namespace detail {
         const std::size_t each = items.size() / n, more = items.size() % n;
         for (std::size_t i = 0, at = 0; count > 0 && i < n; ++i) {
             const std::size_t end = at + each + (i < more ? 1 : 0);
-            Values part(items.begin() + static_cast<std::ptrdiff_t>(at), items.begin() + static_cast<std::ptrdiff_t>(end));
+            const auto from = items.begin() + static_cast<std::ptrdiff_t>(at);
+            Values part(from, from + static_cast<std::ptrdiff_t>(end - at));
             if (!fill.is_none() && i >= more) part.push_back(fill);
             out.push_back(session.list(std::move(part)));
             at = end;
@@ -177,7 +178,8 @@ namespace detail {
         }
         auto items = iterate(session, v);
         std::reverse(items.begin(), items.end());
-        return v.holds<Iterator>() || v.is_undefined() ? session.list(std::move(items)) : session.iterator(std::move(items));
+        const bool list = v.holds<Iterator>() || v.is_undefined();  // what has no order of its own to go back
+        return list ? session.list(std::move(items)) : session.iterator(std::move(items));
     }
     return std::nullopt;
 }

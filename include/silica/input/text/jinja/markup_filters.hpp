@@ -52,8 +52,9 @@ namespace detail {
         if (end == start) return {"&", at + 1};
         return {numbered_character(text.substr(start, end - start), hex ? 16 : 10), end + (text.substr(end, 1) == ";")};
     }
-    std::size_t end = at + 1, count = 0;
-    for (; end < text.size() && count < 32 && std::string_view("\t\n\f <&#;").find(text[end]) == std::string_view::npos; ++count) {
+    std::size_t end = at + 1;
+    for (int count = 0; end < text.size() && count < 32; ++count) {
+        if (std::string_view("\t\n\f <&#;").find(text[end]) != std::string_view::npos) break;
         end += utf8::length(text[end]);
     }
     if (end == at + 1) return {"&", at + 1};

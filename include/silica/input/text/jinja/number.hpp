@@ -31,9 +31,11 @@ namespace silica::text::jinja {
 }
 
 /// An integer as Python writes it in this base. Problem beyond Python's 4300 decimal digits.
-[[nodiscard]] inline std::string whole_text(const Value& v, unsigned base = 10) {
+[[nodiscard]] inline std::string whole_text(Session& session, const Value& v, unsigned base = 10) {
     if (!v.is_big() && base == 10) return std::to_string(v.whole());
-    std::string out = v.big().text(base);
+    const BigInteger n = v.big();
+    session.spend(n.limb_count() * n.limb_count() / 64);
+    std::string out = n.text(base);
     if (base == 10 && out.size() - (out[0] == '-' ? 1 : 0) > Session::most_digits) {
         throw Problem("writes an integer of more than " + std::to_string(Session::most_digits) + " digits");
     }

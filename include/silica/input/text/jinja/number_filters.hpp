@@ -25,7 +25,7 @@ namespace silica::text::jinja::detail {
     if (v.is_text()) {
         const bool small = !b[1] || (b[1]->is_whole() && !b[1]->is_big());
         const std::int64_t base = small ? b.whole(1, 10) : 1;
-        session.spend(v.text().size());
+        session.spend(v.text().size() + v.text().size() / 64 * v.text().size() / 64);
         if (base == 0 || (base >= 2 && base <= 36)) n = whole_of(v.text(), base);
         if (const auto x = n ? std::nullopt : real_of(v.text())) n = whole_part(*x);
     } else if (v.is_real()) {
@@ -64,7 +64,9 @@ namespace silica::text::jinja::detail {
 [[nodiscard]] inline Value round(Session& session, const Value& v, const Args& args) {
     const Bound c("round", args, {"precision", "method"});
     const std::string method = c[1] ? c.text(1) : "common";
-    if (method != "common" && method != "ceil" && method != "floor") c.refuse("knows the methods common, ceil and floor");
+    if (method != "common" && method != "ceil" && method != "floor") {
+        c.refuse("knows the methods common, ceil and floor");
+    }
     const std::int64_t places = c.absent(0) ? 0 : c.whole(0, 0);
     if (!v.is_number()) wrong_type("rounds", v);
     const Value ten(Int{10});
@@ -115,7 +117,8 @@ namespace silica::text::jinja::detail {
         if (bytes < unit) break;
     }
     const bool binary = base > 1000;
-    std::string out = std::isnan(bytes) ? "nan" : real_digits(session, base * bytes / unit, {.type = 'f', .precision = 1});
+    const double shown = base * bytes / unit;
+    const std::string out = std::isnan(shown) ? "nan" : real_digits(session, shown, {.type = 'f', .precision = 1});
     return out + ' ' + (binary && prefix == 'k' ? 'K' : prefix) + (binary ? "iB" : "B");
 }
 

@@ -83,9 +83,9 @@ inline void to_upper(std::string& text) {
 }
 
 /// An integer without its sign, in the base of d, i, u, o, x, X or b.
-[[nodiscard]] inline std::string whole_digits(const Value& v, char type) {
+[[nodiscard]] inline std::string whole_digits(Session& session, const Value& v, char type) {
     const unsigned base = type == 'o' ? 8 : type == 'x' || type == 'X' ? 16 : type == 'b' ? 2 : 10;
-    std::string out = whole_text(v, base);
+    std::string out = whole_text(session, v, base);
     if (out[0] == '-') out.erase(0, 1);
     if (type == 'X') to_upper(out);
     return out;

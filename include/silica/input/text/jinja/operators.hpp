@@ -71,7 +71,9 @@ inline void require_defined(const Value& v) {
         const auto &x = *a.ref<const Range>(), &y = *b.ref<const Range>();
         return x.size() == y.size() && (x.size() == 0 || (x.start == y.start && (x.size() == 1 || x.step == y.step)));
     }
-    if (a.holds<const View>() && b.holds<const View>()) return equal_views(session, *a.ref<const View>(), *b.ref<const View>());
+    if (a.holds<const View>() && b.holds<const View>()) {
+        return equal_views(session, *a.ref<const View>(), *b.ref<const View>());
+    }
     if (a.holds<Namespace>() && b.holds<Namespace>()) return a.ref<Namespace>() == b.ref<Namespace>();
     if (a.holds<Iterator>() && b.holds<Iterator>()) return a.ref<Iterator>() == b.ref<Iterator>();
     if (a.holds<Loop>() && b.holds<Loop>()) return a.ref<Loop>() == b.ref<Loop>();

@@ -53,7 +53,10 @@ private:
     void name() {
         std::size_t depth = 1;
         const std::size_t start = ++at_;
-        for (; at_ < format_.size() && depth > 0; ++at_) depth += format_[at_] == '(' ? 1 : format_[at_] == ')' ? -1 : 0;
+        for (; at_ < format_.size() && depth > 0; ++at_) {
+            if (format_[at_] == '(') ++depth;
+            if (format_[at_] == ')') --depth;
+        }
         if (!value_.is_dict() || depth > 0) throw Problem("formats a name without a dict");
         named_ = find(session_, value_.dict(), format_.substr(start, at_ - 1 - start));
         if (!named_) throw Problem("formats a name that the dict does not have");
@@ -110,7 +113,7 @@ private:
         } else if (std::string_view("diuoxX").find(kind) != std::string_view::npos) {
             const Value v = whole(next(), kind);
             sign(v.is_negative());
-            body = whole_digits(v, kind);
+            body = whole_digits(session_, v, kind);
             session_.take(static_cast<std::size_t>(std::max<std::int64_t>(precision, 0)));
             if (static_cast<std::int64_t>(body.size()) < precision) {
                 body.insert(0, static_cast<std::size_t>(precision) - body.size(), '0');

@@ -146,7 +146,7 @@ inline void put_repr(Session& session, std::string& out, const Value& v) {
     } else if (v.is_bool()) {
         out += v.boolean() ? "True" : "False";
     } else if (v.is_integer()) {
-        out += whole_text(v);
+        out += whole_text(session, v);
     } else if (v.is_real()) {
         out += real_text(v.number());
     } else if (v.is_text()) {

@@ -41,6 +41,10 @@ public:
         }
         steps_ += steps;
     }
+    /// Counts the search for a part of a text: at worst each place is compared with all of it.
+    void spend_search(const std::string& text, const std::string& part) {
+        spend(text.size() / 64 + (part.size() < text.size() ? (text.size() - part.size()) / 64 * (part.size() / 64) : 0));
+    }
     /// Counts memory before it is taken.
     void take(std::size_t bytes) {
         if (bytes > most_bytes - bytes_) {
@@ -93,7 +97,8 @@ public:
     /// An iterator that makes its items; it holds values of the depth `held`.
     [[nodiscard]] Value generator(Pull pull, unsigned held) {
         take(256);
-        return Value(std::make_shared<Iterator>(Iterator{std::move(pull), deeper(held)}));
+        constexpr unsigned weight = 3;  // going through one takes more of the stack than a list does
+        return Value(std::make_shared<Iterator>(Iterator{std::move(pull), deeper(held + weight - 1)}));
     }
     [[nodiscard]] Value cycler(Values items) {
         take((items.size() + 4) * sizeof(Value));

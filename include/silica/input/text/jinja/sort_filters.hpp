@@ -117,7 +117,9 @@ namespace silica::text::jinja::detail {
     const Bound b("groupby", args, {"attribute", "default", "case_sensitive"}, 1);
     const Value* otherwise = b.absent(1) ? nullptr : b[1];
     const bool exact = b.flag(2, false);
-    const auto key_of = [&](const Value& item) { return b[0]->is_none() ? item : path(session, item, *b[0], otherwise); };
+    const auto key_of = [&](const Value& item) {
+        return b[0]->is_none() ? item : path(session, item, *b[0], otherwise);
+    };
     const auto compared = [&](Value key) {
         return key.is_text() && !exact ? session.text(lower(key.text()), key.is_markup()) : key;
     };
@@ -131,7 +133,9 @@ namespace silica::text::jinja::detail {
     for (std::size_t i = 0; i < keyed.size();) {
         Values group;
         std::size_t end = i;
-        while (end < keyed.size() && equal(session, keyed[i].first, keyed[end].first)) group.push_back(keyed[end++].second);
+        for (; end < keyed.size() && equal(session, keyed[i].first, keyed[end].first); ++end) {
+            group.push_back(keyed[end].second);
+        }
         Value key = exact ? keyed[i].first : key_of(group.front());
         out.push_back(session.list({std::move(key), session.list(std::move(group))}, true, true));
         i = end;

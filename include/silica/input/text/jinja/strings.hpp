@@ -163,7 +163,8 @@ inline void put_lower(std::u32string& out, std::u32string_view text, std::size_t
     for (const char32_t c : characters(text)) {
         utf8proc_int32_t folded[8];
         int boundary = 0;
-        const auto n = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(c), folded, 8, UTF8PROC_CASEFOLD, &boundary);
+        const auto point = static_cast<utf8proc_int32_t>(c);
+        const auto n = utf8proc_decompose_char(point, folded, 8, UTF8PROC_CASEFOLD, &boundary);
         for (utf8proc_ssize_t i = 0; i < n && i < 8; ++i) utf8::append(out, static_cast<char32_t>(folded[i]));
     }
     return out;

@@ -104,7 +104,7 @@ struct Statement {
     std::vector<std::pair<ExpressionPtr, ExpressionPtr>> parameters = {};  ///< target, default or null
     std::vector<Branch> branches = {};
     Body body = {}, orelse = {};
-    std::vector<std::string> hidden = {}, hidden_else = {};  ///< variables of body and orelse that are undefined at first
+    std::vector<std::string> hidden = {}, hidden_else = {};  ///< variables of body, orelse: undefined at first
     bool recursive = false, scoped = false, required = false;
     bool uses_varargs = false, uses_kwargs = false, uses_caller = false;  ///< the names occur in a macro
 

@@ -55,8 +55,9 @@ namespace silica::text::jinja {
     if (name == "sequence") return length(v).has_value() && !v.holds<const View>();
     if (name == "iterable") return iterable(v);
     if (name == "callable") {
-        const bool self = v.holds<const Callable>() && v.ref<const Callable>()->is_block && v.ref<const Callable>()->name.empty();
-        return (v.holds<const Callable>() && !self) || v.is_undefined() || v.holds<Loop>() || v.holds<Joiner>();
+        if (v.is_undefined() || v.holds<Loop>() || v.holds<Joiner>()) return true;
+        const auto* callable = v.holds<const Callable>() ? v.ref<const Callable>().get() : nullptr;
+        return callable && !(callable->is_block && callable->name.empty());  // that is `self`
     }
     if (name == "odd" || name == "even") {
         return equal(session, remainder(Value(std::int64_t{2})), Value(std::int64_t{name == "odd"}));

@@ -54,7 +54,8 @@ namespace silica::text::jinja::detail {
     if (!size) wrong_type("truncates", v);
     if (*size <= most || *size - most <= leeway) return v;
     if (!v.is_text()) wrong_type("truncates", v);
-    auto kept = utf8_of(std::u32string_view(characters(v.text())).substr(0, static_cast<std::size_t>(most - *end_size)));
+    const auto all = characters(v.text());
+    auto kept = utf8_of(std::u32string_view(all).substr(0, static_cast<std::size_t>(most - *end_size)));
     if (!b.flag(1, false)) {
         if (const auto space = kept.rfind(' '); space != std::string::npos) kept.erase(space);
     }

@@ -31,7 +31,9 @@ namespace detail {
         return Value(begins(text, Bound(name, args, {"", "", ""}, 1), name == "endswith"));
     }
     if (name == "find" || name == "rfind" || name == "index" || name == "rindex") {
-        const auto found = place_of(text, Bound(name, args, {"", "", ""}, 1), name[0] == 'r');
+        const Bound b(name, args, {"", "", ""}, 1);
+        session.spend_search(text, b.text(0));
+        const auto found = place_of(text, b, name[0] == 'r');
         if (found < 0 && name.ends_with("index")) throw Problem("looks by index for a string that is not there");
         return Value(found);
     }
@@ -40,6 +42,7 @@ namespace detail {
         const auto [part, start, valid] = window(text, b, 1);
         if (!valid) return Value(std::int64_t{0});
         if (b.text(0).empty()) return Value(static_cast<std::int64_t>(utf8::count(part)) + 1);
+        session.spend_search(text, b.text(0));
         std::int64_t n = 0;
         for (std::size_t at = 0; (at = part.find(b.text(0), at)) != std::string_view::npos; at += b.text(0).size()) ++n;
         return Value(n);
@@ -50,10 +53,10 @@ namespace detail {
     if (name == "isnumeric") return whether(numeric);
     if (name == "isalpha") return whether(letter);
     if (name == "isalnum") return whether([&](char32_t c) { return letter(c) || numeric(c); });
-    static_cast<void>(session);
     if (name.starts_with("is")) static_cast<void>(Bound(name, args, {}));
     if (name == "isascii") {
-        return Value(std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) > 0x7F; }));
+        const auto beyond = [](char c) { return static_cast<unsigned char>(c) > 0x7F; };
+        return Value(std::none_of(text.begin(), text.end(), beyond));
     }
     if (name == "isprintable") {
         const auto all = characters(text);
@@ -70,6 +73,7 @@ namespace detail {
     const std::string& text = self.text();
     const std::string& at = b.text(0);
     if (at.empty()) throw Problem("splits a string at an empty string");
+    session.spend_search(text, at);
     const auto found = last ? text.rfind(at) : text.find(at);
     const auto part = [&](std::string piece) { return session.text(std::move(piece), self.is_markup()); };
     if (found == std::string::npos) {
@@ -95,6 +99,7 @@ namespace detail {
     if (name == "replace") {
         const Bound b(name, args, {"", "", ""}, 2);
         const std::string now = b[1]->is_markup() ? b.text(1) : put_in(b.text(1));
+        session.spend_search(text, b.text(0));
         const std::size_t places = b.text(0).empty() ? text.size() + 1 : text.size() / b.text(0).size();
         if (now.size() > 64 && places > 64) {
             session.take(std::min<std::size_t>(places * now.size(), Session::most_bytes));

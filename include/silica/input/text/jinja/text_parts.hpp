@@ -25,6 +25,7 @@ namespace detail {
     const auto put = [&](std::string_view part) { out.push_back(session.text(std::string(part), self.is_markup())); };
     const auto enough = [&] { return most >= 0 && static_cast<std::int64_t>(out.size()) >= most; };
     if (separator && separator->empty()) throw Problem("splits a string at an empty string");
+    if (separator) session.spend_search(self.text(), *separator);
     while (true) {
         if (!separator) {
             text = strip(text, !from_right, from_right);

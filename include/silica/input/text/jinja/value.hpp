@@ -52,7 +52,8 @@ public:
     explicit Value(bool v) : data_(v) {}
     explicit Value(std::int64_t v) : data_(v) {}
     explicit Value(double v) : data_(v) {}
-    explicit Value(std::string v, bool markup = false) : data_(std::make_shared<const Str>(Str{std::move(v), markup})) {}
+    explicit Value(std::string v, bool markup = false)
+        : data_(std::make_shared<const Str>(Str{std::move(v), markup})) {}
     explicit Value(const char* v) : Value(std::string(v)) {}
     template <class T>
     explicit Value(std::shared_ptr<T> v) : data_(std::move(v)) {}

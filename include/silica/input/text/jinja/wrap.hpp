@@ -65,9 +65,8 @@ private:
         std::size_t end = width_ - size;
         if (hyphens_ && chunk.size() > end) {
             const auto hyphen = end == 0 ? View::npos : View(chunk).substr(0, end).rfind(U'-');
-            if (hyphen != View::npos && hyphen > 0 && View(chunk).substr(0, hyphen).find_first_not_of(U'-') != View::npos) {
-                end = hyphen + 1;
-            }
+            const bool found = hyphen != View::npos && hyphen > 0;
+            if (found && View(chunk).substr(0, hyphen).find_first_not_of(U'-') != View::npos) end = hyphen + 1;
         }
         session_.spend(chunk.size() / 16);
         line.push_back(chunk.substr(0, end));
@@ -95,6 +94,7 @@ private:
         const auto dashes = [&](std::size_t at) {
             std::size_t n = 0;
             while (at + n < text.size() && text[at + n] == U'-') ++n;
+            session_.spend(n);
             return n;
         };
         const auto is = [&](std::size_t at, bool (*test)(char32_t)) { return at < text.size() && test(text[at]); };
@@ -106,7 +106,8 @@ private:
             // The word up to `end` goes on with text[end]: may it be broken there?
             if (text[end] == U'-') {
                 const bool two = end >= 2 && letter_like(text[end - 1]) && letter_like(text[end - 2]);
-                const bool apart = end >= 3 && letter_like(text[end - 1]) && text[end - 2] == U'-' && letter_like(text[end - 3]);
+                const bool apart =
+                    end >= 3 && letter_like(text[end - 1]) && text[end - 2] == U'-' && letter_like(text[end - 3]);
                 const bool after = is(end + 1, letter_like) &&
                                    (is(end + 2, letter_like) || (is(end + 2, [](char32_t c) { return c == U'-'; }) &&
                                                                  is(end + 3, letter_like)));
