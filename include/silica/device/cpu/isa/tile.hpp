@@ -32,13 +32,21 @@ template <int... R>
 [[gnu::always_inline]] inline void rows_of(const char** w, const TileArguments& a, std::integer_sequence<int, R...>) {
     ((w[R] = a.w[R] + 4 * a.skip), ...);
 }
-template <int W, int... I>
-[[gnu::always_inline]] inline void read_tile(Floats<W>* v, const float* c, std::integer_sequence<int, I...>) {
-    (load<W>(v[I], c + I * W), ...);
+template <int W>
+[[gnu::always_inline]] inline void add_to(float* c, const Floats<W>& v) {
+    Floats<W> old;
+    load<W>(old, c);
+    store<W>(c, old + v);
 }
+/// Sums of some units meet those of others when they are done: a sum of few terms, then one of few sums, is more exact
+/// than one chain.
 template <int W, int... I>
-[[gnu::always_inline]] inline void write_tile(float* c, const Floats<W>* v, std::integer_sequence<int, I...>) {
-    (store<W>(c + I * W, v[I]), ...);
+[[gnu::always_inline]] inline void write_tile(float* c, bool first, const Floats<W>* v,
+                                              std::integer_sequence<int, I...>) {
+    if (first)
+        (store<W>(c + I * W, v[I]), ...);
+    else
+        (add_to<W>(c + I * W, v[I]), ...);
 }
 [[gnu::always_inline]] inline void fetch(const char*& ahead, std::int64_t& lines) {
     if (lines <= 0) return;
@@ -68,10 +76,7 @@ template <int W, int R, int C>
     constexpr Indices<R> rows{};
     constexpr Indices<R * C> all{};
     Floats<W> sums[R * C];
-    if (a.first)
-        clear<W>(sums, all);
-    else
-        read_tile<W>(sums, a.c, all);
+    clear<W>(sums, all);
     const std::uint32_t* x = a.x;
     const char *w[R], *ahead = a.ahead;
     rows_of(w, a, rows);
@@ -87,7 +92,7 @@ template <int W, int R, int C>
         fetch(ahead, lines);
     }
     for (; u < a.units; ++u) tile_step<W, C>(sums, x, w, u, rows);
-    write_tile<W>(a.c, sums, all);
+    write_tile<W>(a.c, a.first, sums, all);
 }
 
 }  // namespace detail
@@ -139,10 +144,7 @@ template <int R, int C>
     constexpr Indices<R> rows{};
     constexpr Indices<R * C> all{};
     Floats<16> sums[R * C];
-    if (a.first)
-        clear<16>(sums, all);
-    else
-        read_tile<16>(sums, a.c, all);
+    clear<16>(sums, all);
     const std::uint32_t* x = a.x;
     const char *w[R], *ahead = a.ahead;
     rows_of(w, a, rows);
@@ -155,7 +157,7 @@ template <int R, int C>
         fetch(ahead, lines);
     }
     for (; u < a.units; ++u) tile_step<C>(sums, x, w, u, rows);
-    write_tile<16>(a.c, sums, all);
+    write_tile<16>(a.c, a.first, sums, all);
 }
 
 }  // namespace detail::bf16
