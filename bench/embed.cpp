@@ -57,6 +57,11 @@ public:
     }
     [[nodiscard]] const Config& config() const noexcept { return config_; }
     [[nodiscard]] static c10::Device device() { return c10::Device(c10::DeviceType::CPU); }
+    /// The model is behind its own door; what comes out of it lies on the host.
+    template <class F>
+    auto on_device(F&& f) const {
+        return f();
+    }
 
 private:
     std::shared_ptr<Opened> model_;

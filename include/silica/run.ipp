@@ -13,9 +13,4 @@ SILICA_INLINE void refuse_tensor(std::string_view op, const Tensor& t, std::stri
                      "move all arguments to one " + std::string(home) + " device with .to(...).");
 }
 
-SILICA_INLINE void refuse_recording(std::string_view op, FallbackReason why) {
-    throw DeviceError("Op '" + std::string(op) + "' cannot be recorded in a graph: " + std::string(describe(why)) + ".",
-                      "run without a graph, or with smaller inputs.");
-}
-
 }  // namespace silica::detail

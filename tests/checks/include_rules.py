@@ -28,7 +28,7 @@ MAY_INCLUDE = {
     "task": ["model", "generate", "input"],
 }
 # Top-level headers that belong to a part of another name.
-PART_OF = {"fallback": "run", "placement": "run", "prepared": "run"}
+PART_OF = {"dispatch": "run", "fallback": "run", "placement": "run", "prepared": "run"}
 EVERYTHING = {"silica", "input"}  # silica.hpp and input.hpp list the others
 
 HEAVY = {"torch/torch.h", "torch/nn.h", "torch/all.h", "ATen/ATen.h", "boost/hana.hpp", "range/v3/all.hpp"}
@@ -74,7 +74,8 @@ def check_header(path, text):
     if not lines or lines[0].strip() != "#pragma once":
         yield "does not begin with #pragma once."
     most = MAX_LINES[Path(path).suffix]
-    if len(lines) > most:
+    generated = "Made by tests/" in "\n".join(lines[:3])  # tables
+    if len(lines) > most and not generated:
         yield f"has {len(lines)} lines, more than {most}. Remedy: one idea per header, so make it two."
 
     allowed = None if listing else allowed_from(part)
@@ -109,7 +110,7 @@ def check_header(path, text):
                 yield where + "families share through nn/; only composites include another family."
 
 
-COMPOSITES = {"llava", "llava_next"}
+COMPOSITES = {"decoder_config", "llava", "llava_next"}
 
 
 def check_bodies(headers):
