@@ -410,7 +410,7 @@ def patterns():
     for pattern in (r"[a-z&&[^aeiou]]", r"[a-z&&[^aeiou]]+", r"[^a-z&&m-z]", r"[a-f&&d-z&&[^e]]", r"[a[bc]x]+", r"[^a[bc]]+", r"[[a-c][x-z]]", r"[\w&&[^\d]]+",
                     r"[\p{L}&&\p{Lu}]+", r"[\p{L}&&[^\p{Lu}]]+", r"[[:alpha:]]+", r"[[:^alpha:]]+", r"[^[:alpha:]]+", r"[[:upper:][:digit:]]+", r"[[:alnum:]_]+",
                     r"[[:space:]]+", r"[[:punct:]]+", r"[[:lower:]]+", r"[[:xdigit:]]+", r"[[:word:]]+", r"[\W\d]+", r"[\S&&\W]", r"[\w-]+", r"[\d\-a]+", r"[a-]+", r"[]a]+",
-                    r"[^]a]+", r"[a&&]", r"(?i)[a-c&&[^b]]+", r"[&]+", r"[a&b]+", r"[\P{L}]+", r"[\p{^L}]+", r"(?<=[a-z&&[^b]])\S", r"[[[a-c]]&&[b-d]]", r"[\H]+", r"[\]a]+", r"\w+", r"\W+", r"[^\s\w]+", r"\d+", r"[[:graph:]]",
+                    r"[^]a]+", r"[a&&]", r"(?i)[a-c&&[^b]]+", r"[&]+", r"[a&b]+", r"[\P{L}]+", r"[\p{^L}]+", r"(?<=[a-z&&[^b]])\S", r"[[[a-c]]&&[b-d]]", r"[\H]+", r"[\]a]+", r"\w+", r"\W+", r"[^\s\w]+", r"\d+",
                     r"[a-z&&[b-y]&&^c]+", r"[-a]+", r"[a\-z]+", r"[\x41-\x43]+", r"[^&&a]+", r"[[:alpha:]&&[^[:lower:]]]+"):
         try:
             split = pre_tokenizers.Split(Regex(pattern), "isolated")

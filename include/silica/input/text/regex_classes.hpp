@@ -85,7 +85,6 @@ inline constexpr const char* latin_numbers = "\\x{B2}\\x{B3}\\x{B9}\\x{BC}-\\x{B
     if (name == "punct") return "\\p{P}\\p{S}" + additions("P") + additions("S");
     if (name == "word") return word();
     if (name == "xdigit") return "0-9a-fA-F";
-    if (name == "graph" || name == "print") return "\\x{0}-\\x{10FFFF}";  // control characters, too
     if (name == "ascii") return "\\x{0}-\\x{7F}";
     return {};
 }

@@ -148,8 +148,8 @@ private:
                 if (!posix_class(set)) set.others.push_back(bracket(depth + 1));
                 after_class = true;
             } else {
-                // After a class a hyphen is one, not a range.
-                if (c == ']' || (c == '-' && after_class)) set.items += '\\';
+                // After a class a hyphen is one, not a range; a caret after && is one, too.
+                if (c == ']' || c == '^' || (c == '-' && after_class)) set.items += '\\';
                 set.items += c;
                 after_class = false;
                 ++at_;
