@@ -1,4 +1,6 @@
 // The CPU's own products, with each instruction set that this machine has, against float64.
+#include <ATen/ops/linspace.h>
+#include <ATen/ops/tensor.h>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -264,4 +266,16 @@ TEST_CASE("Conversions to and from 16 bits are exact, and round to nearest even"
         }
     }
     CHECK(wrong == 0);
+}
+
+TEST_CASE("gelu within a product is exact to the last bits of float32, from the middle to the tails") {
+    const Tensor x = at::cat({at::linspace(-12, 12, 24001), at::linspace(-0.01, 0.01, 101)}).unsqueeze(1);
+    const auto one = Kernel<op::Linear, device::Cpu>::pack({at::ones({1, 1})});
+    const Tensor y = Kernel<op::LinearActivation, device::Cpu>::run(x, one, Activation::gelu);
+    const Tensor wide = x.to(at::kDouble), want = wide * 0.5 * (-wide / std::sqrt(2.0)).erfc();
+    CHECK(test::differs(y, want, 2e-7) == "");
+    const Tensor ends = at::tensor({-INFINITY, INFINITY, NAN}).unsqueeze(1);
+    const Tensor at_ends = Kernel<op::LinearActivation, device::Cpu>::run(ends, one, Activation::gelu);
+    CHECK(at_ends[1].item<float>() == INFINITY);
+    CHECK(std::isnan(at_ends[2].item<float>()));
 }
