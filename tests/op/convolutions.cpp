@@ -305,7 +305,7 @@ TEMPLATE_LIST_TEST_CASE("Convolutions refuse what does not fit, before a kernel 
           c10::IntArrayRef({2, 4, 1, 5}));
 }
 
-TEST_CASE("On the CPU, patches side by side are a product of our own, and images come out with their channels last") {
+TEST_CASE("On the CPU, patches in float32 are a product of our own, and images come out with their channels last") {
     using E = Exec<device::Cpu, precision::Fp32>;
     const test::OpInputs convolutions("aten::convolution");
     const auto weight = [](std::int64_t kernel, std::int64_t stride, std::int64_t padding) {
