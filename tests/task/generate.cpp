@@ -117,7 +117,7 @@ TEST_CASE("wrong prompts and checkpoints are said, with what to do", "[task]") {
     CHECK_THROWS_WITH(write(std::string(500, 'x')), ContainsSubstring("the model's context 128"));
     CHECK_THROWS_WITH(write("x", {.do_sample = true, .top_p = 7.0}), ContainsSubstring("top_p is 7"));
     CHECK_THROWS_WITH(write.chat(Json::parse("[]", "chat")), ContainsSubstring("no messages"));
-    CHECK_THROWS_WITH(write.chat(Json::parse("{}", "chat")), ContainsSubstring("not a list"));
+    CHECK_THROWS_WITH(write.chat(Json::parse("{}", "chat")), ContainsSubstring("without \"messages\""));
     // An empty prompt is the start token, where the tokenizer adds it or the checkpoint names one.
     CHECK(write.generate(std::vector<std::string>{""}, {.max_new_tokens = 2}).prompt_tokens == 1);
 
