@@ -2,6 +2,7 @@
 #include "silica/core/fields.hpp"
 
 #include <ATen/ops/full.h>
+#include <boost/hana/adapt_struct.hpp>
 
 #include "support/catch.hpp"
 #include "support/refuses.hpp"

@@ -258,7 +258,7 @@ TEST_CASE("Mapped gives the pages of the file back as soon as a weight is packed
             if (packed.panels) CHECK(resident(file) <= 4 * mib + mib / 4);  // b's, and nothing of a's
         }
         const Tensor w = source.read(*c.find("a"), at::kFloat, c10::Device("cpu"));
-        const auto kept = Kernel<op::Linear, Cpu>::keep(w, {});
+        const auto kept = Kernel<op::Linear, Cpu>::keep({w});
         CHECK(kept.weight.const_data_ptr() == w.const_data_ptr());  // the file itself serves as the weights
         return 0;
     });

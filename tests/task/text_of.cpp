@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "silica/input/text/utf8.hpp"
 #include "support/catch.hpp"
 #include "support/directory.hpp"
 

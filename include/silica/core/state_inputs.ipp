@@ -2,6 +2,7 @@
 /// Checks of what a state of generation is asked for.
 
 #include "silica/core/compiled.hpp"
+#include "silica/core/error.hpp"
 #include "silica/core/inputs.hpp"
 #include "silica/core/state_inputs.hpp"
 

@@ -3,7 +3,7 @@
 /// (the patches of a vision transformer), our own product on rows of patches, else oneDNN through ATen, channels last.
 
 #include "silica/device/aten/conv.hpp"
-#include "silica/device/cpu/linear.hpp"
+#include "silica/device/cpu/packed_linear.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -20,7 +20,7 @@ struct PackedConv {
     static PackedConv pack(op::PlainConv s) {
         PackedConv packed{s.weight.sizes().vec(), s.steps};
         if (tiles(s)) {
-            packed.matrix = Kernel<op::Linear, Cpu>::pack({s.weight.flatten(1), std::move(s.bias)});
+            packed.matrix = PackedLinear::pack({s.weight.flatten(1), std::move(s.bias)});
             return packed;
         }
         if (s.weight.dim() == 3) {

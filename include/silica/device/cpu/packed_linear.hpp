@@ -25,6 +25,10 @@ struct PackedLinear {
     std::int64_t out = weight.size(0);
     bool panels = false;
 
+    /// Packed in panels where that is worth it.
+    [[nodiscard]] static PackedLinear pack(op::Plain s);
+    /// As it lies: for weights that another op reads as well.
+    [[nodiscard]] static PackedLinear keep(op::Plain s) { return {s.weight.contiguous(), std::move(s.bias)}; }
     [[nodiscard]] op::Plain unpack() const;
 
     /// x W^T + b.

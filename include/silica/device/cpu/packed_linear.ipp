@@ -4,6 +4,7 @@
 #include "silica/device/cpu/isa/math.hpp"
 #include "silica/device/cpu/multiply.hpp"
 #include "silica/device/cpu/packed_linear.hpp"
+#include "silica/device/cpu/panels.hpp"
 
 #include <ATen/ops/linear.h>
 
@@ -71,6 +72,16 @@ SILICA_INLINE Tensor PackedLinear::product(const Tensor& x, const After& after) 
         default:
             return {};
     }
+}
+
+SILICA_INLINE PackedLinear PackedLinear::pack(op::Plain s) {
+    const Tensor& weight = s.weight;
+    const std::int64_t n = weight.size(0), width = panel_width(isa::best());
+    // A panel that is filled up with more than an eighth of zeros is not worth it.
+    const bool panels = weight.scalar_type() == c10::ScalarType::Float && weight.numel() > 0 && width > 0 &&
+                        (n + width - 1) / width * width - n <= n / 8;
+    if (!panels) return keep(std::move(s));
+    return {pack_panels(isa::best(), weight.contiguous()), std::move(s.bias), n, true};
 }
 
 }  // namespace silica::device::cpu

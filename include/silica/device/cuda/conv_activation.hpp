@@ -2,7 +2,7 @@
 /// Convolution and activation on CUDA: the activation in place.
 
 #include "silica/device/cuda.hpp"
-#include "silica/device/cuda/conv.hpp"
+#include "silica/device/cuda/convolve.hpp"
 #include "silica/op/conv_activation.hpp"
 
 namespace silica {
@@ -10,7 +10,7 @@ namespace silica {
 template <>
 struct Kernel<op::ConvActivation, device::Cuda> {
     static Tensor run(const Tensor& x, const op::PlainConv& w, Activation act) {
-        return device::aten::activated(Kernel<op::Conv, device::Cuda>::run(x, w), act);
+        return device::aten::activated(device::cuda::convolve(x, w), act);
     }
 };
 

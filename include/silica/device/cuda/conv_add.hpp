@@ -2,7 +2,7 @@
 /// Convolution, residual sum and activation on CUDA: sum and activation in place.
 
 #include "silica/device/cuda.hpp"
-#include "silica/device/cuda/conv.hpp"
+#include "silica/device/cuda/convolve.hpp"
 #include "silica/op/conv_add.hpp"
 
 namespace silica {
@@ -10,7 +10,7 @@ namespace silica {
 template <>
 struct Kernel<op::ConvAdd, device::Cuda> {
     static Tensor run(const Tensor& x, const op::PlainConv& w, const Tensor& residual, Activation act) {
-        Tensor y = Kernel<op::Conv, device::Cuda>::run(x, w);
+        Tensor y = device::cuda::convolve(x, w);
         return device::aten::activated(y.add_(residual), act);
     }
 };

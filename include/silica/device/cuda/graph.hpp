@@ -3,6 +3,7 @@
 /// device-neutral graphs (2.13 on); in 2.11 and 2.12 through at::cuda::CUDAGraph, whose header needs the CUDA toolkit,
 /// by the names that libtorch_cuda exports: its layout is that of a release, so these two were tried.
 
+#include "silica/device/concept.hpp"
 #include "silica/device/cuda/nvrtc.hpp"
 
 #include <c10/core/CachingDeviceAllocator.h>

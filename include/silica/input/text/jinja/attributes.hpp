@@ -16,8 +16,7 @@ namespace silica::text::jinja {
 namespace detail {
 
 /// What a macro tells about itself.
-[[nodiscard]] inline std::optional<Value> macro_attribute(Session& session, const Callable& macro,
-                                                          std::string_view name);
+[[nodiscard]] std::optional<Value> macro_attribute(Session& session, const Callable& macro, std::string_view name);
 
 /// Whether `name` is among the words of `list`.
 [[nodiscard]] inline bool listed(std::string_view list, std::string_view name) {

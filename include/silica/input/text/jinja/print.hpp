@@ -106,7 +106,7 @@ inline void put_escape(std::string& out, char32_t c) {
 }
 
 /// str of a loop.
-[[nodiscard]] inline std::string loop_text(Loop& loop);
+[[nodiscard]] std::string loop_text(Loop& loop);
 
 /// Appends repr(v).
 inline void put_repr(Session& session, std::string& out, const Value& v);

@@ -2,6 +2,7 @@
 /// The filter wordwrap: Python's textwrap, paragraph by paragraph.
 
 #include <silica/input/text/jinja/arguments.hpp>
+#include <silica/input/text/jinja/text_parts.hpp>
 
 #include <algorithm>
 #include <cstdint>
