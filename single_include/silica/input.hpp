@@ -2,6 +2,241 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#ifdef SILICA_COMPILED
+#error "The single headers define everything. Remedy: link silica::silica beside them, or include the headers that silica::compiled is made from."
+#endif
+
+// ---- silica/input/audio/samples.hpp
+#ifndef SILICA_SINGLE_INPUT_AUDIO_SAMPLES_HPP
+#define SILICA_SINGLE_INPUT_AUDIO_SAMPLES_HPP
+/// Sound in memory.
+
+// ---- silica/core/error.hpp
+#ifndef SILICA_SINGLE_CORE_ERROR_HPP
+#define SILICA_SINGLE_CORE_ERROR_HPP
+/// What Silica throws: one sentence that says what is wrong, then what to do about it.
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace silica {
+
+/// Base of every exception thrown on purpose. `what()` reads "<problem> Remedy: <remedy>".
+class Error : public std::runtime_error {
+public:
+    /// Both arguments are whole sentences: "config.json has heads 0." and "Set num_attention_heads to 1 or more."
+    Error(std::string problem, std::string remedy)
+        : std::runtime_error(remedy.empty() ? problem : problem + " Remedy: " + remedy),
+          problem_(std::move(problem)),
+          remedy_(std::move(remedy)) {}
+
+    [[nodiscard]] const std::string& problem() const noexcept { return problem_; }
+    [[nodiscard]] const std::string& remedy() const noexcept { return remedy_; }
+
+private:
+    std::string problem_, remedy_;
+};
+
+/// An argument, an input tensor or an input text is wrong (rank, dtype, range, option value).
+class InputError : public Error {
+    using Error::Error;
+};
+
+/// A configuration (config.json, tokenizer.json, ...) is missing a key, has a wrong value or an unsupported one.
+class ConfigError : public Error {
+    using Error::Error;
+};
+
+/// A file of weights, or the directory that should hold it, is missing, damaged or does not fit the model.
+class CheckpointError : public Error {
+    using Error::Error;
+};
+
+/// A device is absent, out of memory, or refuses an operation and nothing else may take it.
+class DeviceError : public Error {
+    using Error::Error;
+};
+
+/// A kernel of Silica's own cannot be made on this machine; LibTorch's serves instead.
+class KernelUnavailable : public DeviceError {
+    using DeviceError::DeviceError;
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_ERROR_HPP
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace silica::audio {
+
+/// One channel of finite numbers, full scale being from -1 to 1, `rate` of them in a second. Copies share the numbers,
+/// which nobody writes to.
+class Samples {
+public:
+    /// Samples that lie elsewhere, not copied: `owner` keeps them alive, or, where it is null, the caller does.
+    /// InputError unless there are some, all of them finite, and the rate is 1 or more.
+    Samples(std::span<const float> mono, std::int64_t rate, std::shared_ptr<const void> owner)
+        : mono_(checked(mono, rate)), rate_(rate), owner_(std::move(owner)) {}
+
+    /// Samples that become the object's own.
+    Samples(std::vector<float> mono, std::int64_t rate)
+        : Samples(std::make_shared<const std::vector<float>>(std::move(mono)), rate) {}
+
+    [[nodiscard]] std::span<const float> mono() const noexcept { return mono_; }
+    /// Samples in a second.
+    [[nodiscard]] std::int64_t rate() const noexcept { return rate_; }
+    [[nodiscard]] double seconds() const noexcept {
+        return static_cast<double>(mono_.size()) / static_cast<double>(rate_);
+    }
+
+private:
+    Samples(std::shared_ptr<const std::vector<float>> own, std::int64_t rate)
+        : Samples(std::span(own->data(), own->size()), rate, own) {}
+
+    static std::span<const float> checked(std::span<const float> mono, std::int64_t rate) {
+        if (mono.empty()) throw InputError("There are no samples of sound.", "give at least one.");
+        if (rate < 1) {
+            throw InputError("A rate of " + std::to_string(rate) + " samples in a second cannot be.",
+                             "give the rate at which the sound was sampled: 16000, 44100, 48000.");
+        }
+        // By its bits: under -ffast-math every number counts as finite.
+        const auto finite = [](float x) { return (std::bit_cast<std::uint32_t>(x) & 0x7F800000U) != 0x7F800000U; };
+        if (const auto bad = std::ranges::find_if_not(mono, finite); bad != mono.end()) {
+            throw InputError("Sample " + std::to_string(bad - mono.begin()) + " of the sound is not a finite number.",
+                             "repair the sound, or cut it there.");
+        }
+        return mono;
+    }
+
+    std::span<const float> mono_;
+    std::int64_t rate_;
+    std::shared_ptr<const void> owner_;
+};
+
+}  // namespace silica::audio
+#endif  // SILICA_SINGLE_INPUT_AUDIO_SAMPLES_HPP
+// ---- silica/input/image/image.hpp
+#ifndef SILICA_SINGLE_INPUT_IMAGE_IMAGE_HPP
+#define SILICA_SINGLE_INPUT_IMAGE_IMAGE_HPP
+/// A picture in memory.
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace silica::image {
+
+/// Rows from the top, each of pixels from the left, each of red, green and blue from 0 to 255; without gaps. Copies
+/// share the pixels, which nobody writes to.
+class Image {
+public:
+    static constexpr std::int64_t channels = 3;
+
+    /// Pixels that lie elsewhere, not copied: `owner` keeps them alive, or, where it is null, the caller does.
+    /// InputError unless height and width are 1 or more and there are height * width * 3 values.
+    Image(std::int64_t height, std::int64_t width, std::span<const std::uint8_t> pixels,
+          std::shared_ptr<const void> owner)
+        : height_(height), width_(width), pixels_(checked(height, width, pixels)), owner_(std::move(owner)) {}
+
+    /// Pixels that become the image's own.
+    Image(std::int64_t height, std::int64_t width, std::vector<std::uint8_t> pixels)
+        : Image(height, width, std::make_shared<const std::vector<std::uint8_t>>(std::move(pixels))) {}
+
+    [[nodiscard]] std::int64_t height() const noexcept { return height_; }
+    [[nodiscard]] std::int64_t width() const noexcept { return width_; }
+    /// All values, height * width * 3.
+    [[nodiscard]] std::span<const std::uint8_t> pixels() const noexcept { return pixels_; }
+    /// The values of a row, width * 3.
+    [[nodiscard]] std::span<const std::uint8_t> row(std::int64_t y) const noexcept {
+        const auto size = static_cast<std::size_t>(width_ * channels);
+        return pixels_.subspan(static_cast<std::size_t>(y) * size, size);
+    }
+
+private:
+    Image(std::int64_t height, std::int64_t width, std::shared_ptr<const std::vector<std::uint8_t>> own)
+        : Image(height, width, std::span(own->data(), own->size()), own) {}
+
+    static std::span<const std::uint8_t> checked(std::int64_t height, std::int64_t width,
+                                                 std::span<const std::uint8_t> pixels) {
+        const std::string size =
+            "An image of " + std::to_string(height) + " rows and " + std::to_string(width) + " columns";
+        constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max() / channels;
+        if (height < 1 || width < 1 || height > most / width)
+            throw InputError(size + " cannot be.", "give both a height and a width of 1 or more, in pixels.");
+        if (pixels.data() == nullptr || pixels.size() != static_cast<std::uint64_t>(height * width * channels)) {
+            throw InputError(size + " has " + std::to_string(height * width * channels) + " values, and was given " +
+                                 std::to_string(pixels.size()) + ".",
+                             "give red, green and blue of each pixel in turn, row by row, without gaps.");
+        }
+        return pixels;
+    }
+
+    std::int64_t height_, width_;
+    std::span<const std::uint8_t> pixels_;
+    std::shared_ptr<const void> owner_;
+};
+
+}  // namespace silica::image
+#endif  // SILICA_SINGLE_INPUT_IMAGE_IMAGE_HPP
+// ---- silica/input/text/added_token.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_ADDED_TOKEN_HPP
+#define SILICA_SINGLE_INPUT_TEXT_ADDED_TOKEN_HPP
+/// A token that is looked for in the text before the model sees it.
+
+#include <string>
+#include <utility>
+
+namespace silica::text {
+
+/// One token of "added_tokens".
+struct AddedToken {
+    std::string content;
+    bool single_word = false;  ///< only where no word character touches it
+    bool lstrip = false;       ///< takes the white space on its left with it
+    bool rstrip = false;       ///< takes the white space on its right with it
+    bool normalized = true;    ///< looked for in the normalized text, in its own normalized form
+    bool special = false;      ///< left out by decode(..., skip_special_tokens)
+
+    bool operator==(const AddedToken&) const = default;
+};
+
+/// A token as the files beside the vocabulary name it: a string, or an object with options.
+struct NamedToken : AddedToken {
+    bool is_text = false;           ///< written as a string
+    bool normalized_given = false;  ///< else it is normalized where it is not special
+    bool is_object = false;         ///< written as an object in tokenizer_config.json
+
+    /// A special token written as a string.
+    [[nodiscard]] static NamedToken of(std::string content) {
+        NamedToken made;
+        made.content = std::move(content);
+        made.normalized = false, made.special = true, made.is_text = true;
+        return made;
+    }
+    void make_special() {
+        special = true;
+        if (!normalized_given) normalized = false;
+    }
+    bool operator==(const NamedToken& other) const {
+        return is_text == other.is_text && (is_text ? content == other.content : AddedToken::operator==(other));
+    }
+};
+
+}  // namespace silica::text
+#endif  // SILICA_SINGLE_INPUT_TEXT_ADDED_TOKEN_HPP
 // ---- silica/input/text/added_tokens.hpp
 #ifndef SILICA_SINGLE_INPUT_TEXT_ADDED_TOKENS_HPP
 #define SILICA_SINGLE_INPUT_TEXT_ADDED_TOKENS_HPP
@@ -97,182 +332,6 @@ private:
 
 }  // namespace silica::text
 #endif  // SILICA_SINGLE_INPUT_TEXT_BYTE_TRIE_HPP
-// ---- silica/input/text/json_place.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_JSON_PLACE_HPP
-#define SILICA_SINGLE_INPUT_TEXT_JSON_PLACE_HPP
-/// A value inside a JSON file together with its address, so that whatever is wrong with it is said by file and key.
-
-// ---- silica/core/error.hpp
-#ifndef SILICA_SINGLE_CORE_ERROR_HPP
-#define SILICA_SINGLE_CORE_ERROR_HPP
-/// What Silica throws: one sentence that says what is wrong, then what to do about it.
-
-#include <stdexcept>
-#include <string>
-#include <utility>
-
-namespace silica {
-
-/// Base of every exception thrown on purpose. `what()` reads "<problem> Remedy: <remedy>".
-class Error : public std::runtime_error {
-public:
-    /// Both arguments are whole sentences: "config.json has heads 0." and "Set num_attention_heads to 1 or more."
-    Error(std::string problem, std::string remedy)
-        : std::runtime_error(remedy.empty() ? problem : problem + " Remedy: " + remedy),
-          problem_(std::move(problem)),
-          remedy_(std::move(remedy)) {}
-
-    [[nodiscard]] const std::string& problem() const noexcept { return problem_; }
-    [[nodiscard]] const std::string& remedy() const noexcept { return remedy_; }
-
-private:
-    std::string problem_, remedy_;
-};
-
-/// An argument, an input tensor or an input text is wrong (rank, dtype, range, option value).
-class InputError : public Error {
-    using Error::Error;
-};
-
-/// A configuration (config.json, tokenizer.json, ...) is missing a key, has a wrong value or an unsupported one.
-class ConfigError : public Error {
-    using Error::Error;
-};
-
-/// A file of weights, or the directory that should hold it, is missing, damaged or does not fit the model.
-class CheckpointError : public Error {
-    using Error::Error;
-};
-
-/// A device is absent, out of memory, or refuses an operation and nothing else may take it.
-class DeviceError : public Error {
-    using Error::Error;
-};
-
-}  // namespace silica
-#endif  // SILICA_SINGLE_CORE_ERROR_HPP
-
-#include <nlohmann/json.hpp>
-
-#include <cstdint>
-#include <limits>
-#include <optional>
-#include <string>
-#include <string_view>
-
-namespace silica::text {
-
-/// A place in a tokenizer file: "tokenizer.json", then "model.vocab" and so on. Reads typed values or throws
-/// ConfigError.
-class JsonPlace {
-public:
-    JsonPlace(const nlohmann::json& value, std::string file, std::string key = {})
-        : value_(&value), file_(std::move(file)), key_(std::move(key)) {}
-
-    [[nodiscard]] const nlohmann::json& raw() const noexcept { return *value_; }
-    [[nodiscard]] bool is_null() const noexcept { return value_->is_null(); }
-    [[nodiscard]] bool is_object() const noexcept { return value_->is_object(); }
-    [[nodiscard]] bool is_array() const noexcept { return value_->is_array(); }
-    [[nodiscard]] bool is_string() const noexcept { return value_->is_string(); }
-
-    /// The member `name`, or nothing where it is absent or null.
-    [[nodiscard]] std::optional<JsonPlace> find(std::string_view name) const {
-        require(value_->is_object(), "an object");
-        const auto found = value_->find(std::string(name));
-        if (found == value_->end() || found->is_null()) return std::nullopt;
-        return JsonPlace(*found, file_, key_.empty() ? std::string(name) : key_ + "." + std::string(name));
-    }
-    /// The member `name`; an error where it is absent or null.
-    [[nodiscard]] JsonPlace at(std::string_view name) const {
-        auto found = find(name);
-        if (!found) fail("lacks the key \"" + std::string(name) + "\"");
-        return *std::move(found);
-    }
-    /// The element `index` of an array.
-    [[nodiscard]] JsonPlace at(std::size_t index) const {
-        require(value_->is_array(), "an array");
-        if (index >= value_->size()) fail("has fewer than " + std::to_string(index + 1) + " elements");
-        return JsonPlace((*value_)[index], file_, key_ + "[" + std::to_string(index) + "]");
-    }
-    [[nodiscard]] std::size_t size() const {
-        require(value_->is_array(), "an array");
-        return value_->size();
-    }
-    [[nodiscard]] const std::string& string() const {
-        require(value_->is_string(), "a string");
-        return value_->get_ref<const std::string&>();
-    }
-    [[nodiscard]] bool boolean() const {
-        require(value_->is_boolean(), "true or false");
-        return value_->get<bool>();
-    }
-    [[nodiscard]] double number() const {
-        require(value_->is_number(), "a number");
-        return value_->get<double>();
-    }
-    /// An integer within [low, high].
-    [[nodiscard]] std::int64_t integer(std::int64_t low, std::int64_t high) const {
-        require(value_->is_number_integer(), "an integer");
-        const bool big = value_->is_number_unsigned() &&
-                         value_->get<std::uint64_t>() > std::uint64_t(std::numeric_limits<std::int64_t>::max());
-        const std::int64_t n = big ? high : value_->get<std::int64_t>();
-        if (big || n < low || n > high) {
-            fail("is " + value_->dump() + ", outside " + std::to_string(low) + " to " + std::to_string(high));
-        }
-        return n;
-    }
-    /// A token id.
-    [[nodiscard]] std::int32_t id() const { return static_cast<std::int32_t>(integer(0, max_id)); }
-
-    [[nodiscard]] std::string string_or(std::string_view name, std::string fallback) const {
-        const auto found = find(name);
-        return found ? found->string() : fallback;
-    }
-    [[nodiscard]] bool boolean_or(std::string_view name, bool fallback) const {
-        const auto found = find(name);
-        return found ? found->boolean() : fallback;
-    }
-    /// The value of "type", which every component of a tokenizer.json has.
-    [[nodiscard]] const std::string& type() const { return value_type().value_->get_ref<const std::string&>(); }
-
-    /// Throws ConfigError: this place, and `problem` ("lacks the key ...").
-    [[noreturn]] void fail(const std::string& problem) const {
-        throw ConfigError(
-            file_ + (key_.empty() ? "" : ": " + key_) + " " + problem + ".",
-            "Take " + file_ + " from the model's repository again; it is damaged or of an unknown format.");
-    }
-    /// Throws ConfigError: a component of a type nobody here implements.
-    [[noreturn]] void unknown(const std::string& kind) const {
-        throw ConfigError(file_ + ": " + key_ + " has the " + kind + " type \"" + type().substr(0, 100) +
-                              "\", which Silica does not know.",
-                          "Use a checkpoint whose tokenizer has known components, or add the " + kind +
-                              " under include/silica/input/text/.");
-    }
-    [[nodiscard]] const std::string& file() const noexcept { return file_; }
-    [[nodiscard]] const std::string& key() const noexcept { return key_; }
-
-    /// The largest token id taken for real; a vocabulary is dense, so larger ones are damage.
-    static constexpr std::int64_t max_id = (1 << 26) - 1;
-
-private:
-    [[nodiscard]] JsonPlace value_type() const {
-        auto place = at("type");
-        place.require(place.is_string(), "a string");
-        return place;
-    }
-    void require(bool holds, const char* wanted) const {
-        if (!holds) fail(std::string("is ") + value_->type_name() + " where " + wanted + " belongs");
-    }
-
-    const nlohmann::json* value_;
-    std::string file_, key_;
-};
-
-/// Components nest (Sequence in Sequence); deeper than this is damage.
-inline constexpr int max_depth = 32;
-
-}  // namespace silica::text
-#endif  // SILICA_SINGLE_INPUT_TEXT_JSON_PLACE_HPP
 // ---- silica/input/text/model.hpp
 #ifndef SILICA_SINGLE_INPUT_TEXT_MODEL_HPP
 #define SILICA_SINGLE_INPUT_TEXT_MODEL_HPP
@@ -376,6 +435,804 @@ inline void merge(Encoding& to, Encoding next) {
 }  // namespace detail
 }  // namespace silica::text
 #endif  // SILICA_SINGLE_INPUT_TEXT_ENCODING_HPP
+// ---- silica/input/text/json_place.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JSON_PLACE_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JSON_PLACE_HPP
+/// A value inside a JSON file together with its address, so that whatever is wrong with it is said by file and key.
+
+// ---- silica/core/json.hpp
+#ifndef SILICA_SINGLE_CORE_JSON_HPP
+#define SILICA_SINGLE_CORE_JSON_HPP
+/// JSON documents kept as values: configurations. Built on the reader that checkpoint headers use.
+
+// ---- silica/core/compiled.hpp
+#ifndef SILICA_SINGLE_CORE_COMPILED_HPP
+#define SILICA_SINGLE_CORE_COMPILED_HPP
+/// Header-only, or compiled once.
+///
+/// What depends on no policy is declared in a header and defined in the `.ipp` beside it. By default the header includes
+/// that file, and all of Silica is in headers. A program that links `silica::compiled` takes the definitions from there
+/// instead: the target defines SILICA_COMPILED for its users and for itself.
+
+#ifdef SILICA_COMPILED
+#define SILICA_INLINE
+#else
+#define SILICA_INLINE inline
+#endif
+
+/// Marks what a process has once, whichever of its shared objects asks: one symbol under -fvisibility=hidden too.
+#if defined(_WIN32)
+#define SILICA_API
+#else
+#define SILICA_API __attribute__((visibility("default")))
+#endif
+#endif  // SILICA_SINGLE_CORE_COMPILED_HPP
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace silica {
+
+/// An integer that 64 bits do not hold: its digits, as the file has them.
+struct LongInteger {
+    std::string digits;  ///< a '-' comes first where it is negative
+};
+
+/// A parsed value. Objects keep the order of the file; a name that stands twice in one object is an error of parsing.
+class Json {
+public:
+    using Array = std::vector<Json>;
+    using Object = std::vector<std::pair<std::string, Json>>;
+
+    Json() = default;
+    template <class T>
+        requires(!std::is_same_v<std::remove_cvref_t<T>, Json>)
+    explicit Json(T value) : value_(std::move(value)) {}
+
+    /// Parses a whole text (RFC 8259, and the NaN and Infinity that Python writes). `source` names it in errors:
+    /// ConfigError with line and column.
+    [[nodiscard]] static Json parse(std::string_view text, const std::string& source);
+
+    [[nodiscard]] bool is_null() const { return holds<std::monostate>(); }
+    [[nodiscard]] bool is_bool() const { return holds<bool>(); }
+    [[nodiscard]] bool is_integer() const { return holds<std::int64_t>(); }
+    [[nodiscard]] bool is_long_integer() const { return holds<LongInteger>(); }
+    [[nodiscard]] bool is_number() const { return is_integer() || is_long_integer() || holds<double>(); }
+    [[nodiscard]] bool is_string() const { return holds<std::string>(); }
+    [[nodiscard]] bool is_array() const { return holds<Array>(); }
+    [[nodiscard]] bool is_object() const { return holds<Object>(); }
+
+    // Each of these is called only after the question above said yes.
+    [[nodiscard]] bool boolean() const { return std::get<bool>(value_); }
+    [[nodiscard]] std::int64_t integer() const { return std::get<std::int64_t>(value_); }
+    [[nodiscard]] const std::string& digits() const { return std::get<LongInteger>(value_).digits; }
+    /// Any number as the nearest double.
+    [[nodiscard]] double number() const;
+    [[nodiscard]] const std::string& string() const { return std::get<std::string>(value_); }
+    [[nodiscard]] const Array& array() const { return std::get<Array>(value_); }
+    [[nodiscard]] const Object& object() const { return std::get<Object>(value_); }
+
+    /// The value of a name; null when this is no object or has no such name.
+    [[nodiscard]] const Json* find(std::string_view name) const;
+
+    /// The value as short text for an error: `true`, `-3`, `"gelu"`, `a list`.
+    [[nodiscard]] std::string brief() const;
+
+private:
+    template <class T>
+    [[nodiscard]] bool holds() const {
+        return std::holds_alternative<T>(value_);
+    }
+    std::variant<std::monostate, bool, std::int64_t, double, LongInteger, std::string, Array, Object> value_;
+};
+
+}  // namespace silica
+
+// ---- silica/core/json.ipp
+#ifndef SILICA_SINGLE_CORE_JSON_IPP
+#define SILICA_SINGLE_CORE_JSON_IPP
+/// Definitions of json.hpp.
+
+// ---- silica/core/json_reader.hpp
+#ifndef SILICA_SINGLE_CORE_JSON_READER_HPP
+#define SILICA_SINGLE_CORE_JSON_READER_HPP
+/// Reads JSON front to back without keeping it: the headers and indexes of checkpoints, which come from strangers and
+/// may be 100 MB. One pass, memory only for the string at hand, nesting bounded. (`core/json.hpp` keeps whole
+/// documents.)
+
+// ---- silica/core/quote.hpp
+#ifndef SILICA_SINGLE_CORE_QUOTE_HPP
+#define SILICA_SINGLE_CORE_QUOTE_HPP
+/// Names from files and users, made fit to print in an error.
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace silica {
+
+/// `name` in single quotes, fit to print: cut after 120 bytes, control bytes shown as '?'.
+[[nodiscard]] inline std::string quote(std::string_view name) {
+    constexpr std::size_t longest = 120;
+    std::string out = "'";
+    for (const char c : name.substr(0, longest)) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+    if (name.size() > longest) {
+        while (out.size() > 1 && (static_cast<unsigned char>(out.back()) & 0xc0U) == 0x80U) out.pop_back();
+        if (static_cast<unsigned char>(out.back()) >= 0xc0U) out.pop_back();
+        out += "...";
+    }
+    return out + "'";
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_QUOTE_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace silica {
+
+/// A cursor over JSON text. Every function reads one thing or throws a CheckpointError that says where and why.
+class JsonReader {
+public:
+    /// `source` names the text in errors ("model.safetensors: header"); `remedy` is their second half.
+    JsonReader(std::string_view text, std::string source, std::string remedy);
+
+    /// Throws: the text, at this line and column, `problem` ("has no member 'dtype'").
+    [[noreturn]] void fail(std::string_view problem) const;
+
+    /// The next byte that is not white space, not consumed; 0 at the end.
+    [[nodiscard]] char peek() noexcept {
+        while (at_ < text_.size() &&
+               (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\r' || text_[at_] == '\t'))
+            ++at_;
+        return at_ < text_.size() ? text_[at_] : '\0';
+    }
+
+    /// Reads an object; `member(key)` must read the value that follows.
+    template <class Member>
+    void object(Member&& member) {
+        sequence('{', '}', "an object", [&] {
+            std::string key = string();
+            expect(':');
+            member(std::move(key));
+        });
+    }
+
+    /// Reads an array; `item()` must read one value.
+    template <class Item>
+    void array(Item&& item) {
+        sequence('[', ']', "an array", item);
+    }
+
+    /// Reads a string, with its escapes replaced.
+    [[nodiscard]] std::string string();
+
+    /// Reads a whole number from 0 to 2^64 - 1; `what()` names it in errors.
+    template <class What>
+    [[nodiscard]] std::uint64_t number(What&& what) {
+        const char first = peek();
+        if (first < '0' || first > '9') fail(what() + " should be a whole number, 0 or more");
+        const std::size_t begin = at_;
+        std::uint64_t value = 0;
+        for (; at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_) {
+            const auto digit = static_cast<std::uint64_t>(text_[at_] - '0');
+            if (value > (std::numeric_limits<std::uint64_t>::max() - digit) / 10) fail(what() + " is 2^64 or more");
+            value = value * 10 + digit;
+        }
+        if (first == '0' && at_ - begin > 1) fail(what() + " has a leading zero");
+        if (at_ < text_.size() && (text_[at_] == '.' || text_[at_] == 'e' || text_[at_] == 'E'))
+            fail(what() + " should be a whole number");
+        return value;
+    }
+
+    /// Reads `null` if that comes next.
+    [[nodiscard]] bool null();
+
+    /// Reads `word`: true, false or null.
+    void literal(std::string_view word);
+
+    /// Reads a number of any kind and returns its text: that of JSON, or NaN, Infinity, -Infinity, as Python writes
+    /// them.
+    [[nodiscard]] std::string_view number_literal();
+
+    /// Reads any value and forgets it.
+    void skip();
+
+    /// Throws unless nothing but white space is left.
+    void end();
+
+private:
+    template <class Item>
+    void sequence(char open, char close, std::string_view what, Item&& item) {
+        constexpr int deepest = 64;
+        if (peek() != open) fail("should have " + std::string(what) + " here");
+        if (++depth_ > deepest) fail("is nested more than 64 deep");
+        ++at_;
+        if (peek() == close) {
+            ++at_;
+        } else {
+            while (true) {
+                item();
+                const char c = peek();
+                if (c != ',' && c != close) fail(at_ == text_.size() ? "ends too early" : "is not valid JSON");
+                ++at_;
+                if (c == close) break;
+            }
+        }
+        --depth_;
+    }
+
+    void expect(char c);
+    void digits();
+    unsigned hex4();
+    void escape(std::string& out);
+
+    std::string_view text_;
+    std::string source_, remedy_;
+    std::size_t at_ = 0;
+    int depth_ = 0;
+};
+
+}  // namespace silica
+
+// ---- silica/core/json_reader.ipp
+#ifndef SILICA_SINGLE_CORE_JSON_READER_IPP
+#define SILICA_SINGLE_CORE_JSON_READER_IPP
+/// Definitions of json_reader.hpp.
+
+// ---- silica/core/utf8.hpp
+#ifndef SILICA_SINGLE_CORE_UTF8_HPP
+#define SILICA_SINGLE_CORE_UTF8_HPP
+/// UTF-8: checking it, writing it.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+namespace silica {
+
+/// The position of the first byte that is not well-formed UTF-8 (RFC 3629), or text.size().
+[[nodiscard]] inline std::size_t first_bad_utf8(std::string_view text) noexcept {
+    const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    std::size_t i = 0;
+    while (i < text.size()) {
+        if (text.size() - i >= 8) {  // eight ASCII bytes at a time
+            std::uint64_t word = 0;
+            std::memcpy(&word, text.data() + i, 8);
+            if ((word & 0x8080808080808080U) == 0) {
+                i += 8;
+                continue;
+            }
+        }
+        const unsigned lead = at(i);
+        if (lead < 0x80) {
+            ++i;
+            continue;
+        }
+        const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+        if (lead < 0xc2 || lead > 0xf4 || text.size() - i < length) return i;
+        const unsigned second = at(i + 1);
+        const unsigned low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;   // no overlong forms
+        const unsigned high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;  // no surrogates, nothing over 10FFFF
+        if (second < low || second > high) return i;
+        for (std::size_t k = 2; k < length; ++k)
+            if ((at(i + k) & 0xc0U) != 0x80U) return i;
+        i += length;
+    }
+    return i;
+}
+
+/// Appends the UTF-8 form of a code point (at most 0x10FFFF, no surrogate).
+inline void append_utf8(std::string& out, std::uint32_t code) {
+    const auto put = [&](std::uint32_t byte) { out += static_cast<char>(static_cast<unsigned char>(byte)); };
+    if (code < 0x80) return put(code);
+    if (code < 0x800) {
+        put(0xc0U | code >> 6U);
+    } else {
+        if (code < 0x10000) {
+            put(0xe0U | code >> 12U);
+        } else {
+            put(0xf0U | code >> 18U);
+            put(0x80U | (code >> 12U & 0x3fU));
+        }
+        put(0x80U | (code >> 6U & 0x3fU));
+    }
+    put(0x80U | (code & 0x3fU));
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_UTF8_HPP
+
+#include <algorithm>
+
+namespace silica {
+
+SILICA_INLINE JsonReader::JsonReader(std::string_view text, std::string source, std::string remedy)
+    : text_(text), source_(std::move(source)), remedy_(std::move(remedy)) {
+    at_ = first_bad_utf8(text_);
+    if (at_ != text_.size()) fail("is not UTF-8");
+    at_ = 0;
+}
+
+SILICA_INLINE void JsonReader::fail(std::string_view problem) const {
+    const auto before = text_.substr(0, std::min(at_, text_.size()));
+    const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+    const auto newline = before.rfind('\n');
+    const auto column = newline == std::string_view::npos ? before.size() + 1 : before.size() - newline;
+    throw CheckpointError(source_ + " (line " + std::to_string(line) + ", column " + std::to_string(column) + ") " +
+                              std::string(problem) + ".",
+                          remedy_);
+}
+
+SILICA_INLINE std::string JsonReader::string() {
+    if (peek() != '"') fail("should have a string here");
+    ++at_;
+    std::string out;
+    while (true) {
+        const auto end = std::find_if(text_.begin() + static_cast<std::ptrdiff_t>(at_), text_.end(), [](char c) {
+            return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20;
+        });
+        const auto stop = static_cast<std::size_t>(end - text_.begin());
+        out.append(text_, at_, stop - at_);
+        at_ = stop;
+        if (at_ == text_.size()) fail("ends inside a string");
+        if (text_[at_] == '"') break;
+        if (text_[at_] != '\\') fail("has a control character in a string");
+        escape(out);
+    }
+    ++at_;
+    return out;
+}
+
+SILICA_INLINE bool JsonReader::null() {
+    if (peek() != 'n') return false;
+    literal("null");
+    return true;
+}
+
+SILICA_INLINE void JsonReader::literal(std::string_view word) {
+    if (text_.substr(at_, word.size()) != word) fail("is not valid JSON");
+    at_ += word.size();
+}
+
+SILICA_INLINE std::string_view JsonReader::number_literal() {
+    static_cast<void>(peek());
+    const std::size_t begin = at_;
+    for (const std::string_view word : {"NaN", "Infinity", "-Infinity"}) {
+        if (text_.substr(at_, word.size()) != word) continue;
+        at_ += word.size();
+        return text_.substr(begin, word.size());
+    }
+    const auto next = [this](std::string_view set) {
+        return at_ < text_.size() && set.find(text_[at_]) != std::string_view::npos && (++at_, true);
+    };
+    static_cast<void>(next("-"));
+    if (!next("0")) digits();
+    if (next(".")) digits();
+    if (next("eE")) {
+        static_cast<void>(next("+-"));
+        digits();
+    }
+    return text_.substr(begin, at_ - begin);
+}
+
+SILICA_INLINE void JsonReader::skip() {
+    switch (peek()) {
+        case '{':
+            return object([this](const std::string&) { skip(); });
+        case '[':
+            return array([this] { skip(); });
+        case '"':
+            return static_cast<void>(string());
+        case 't':
+            return literal("true");
+        case 'f':
+            return literal("false");
+        case 'n':
+            return literal("null");
+        default:
+            static_cast<void>(number_literal());
+    }
+}
+
+SILICA_INLINE void JsonReader::end() {
+    if (peek() != '\0' || at_ != text_.size()) fail("has more text after the end of the JSON");
+}
+
+SILICA_INLINE void JsonReader::expect(char c) {
+    if (peek() != c) fail(std::string("should have '") + c + "' here");
+    ++at_;
+}
+
+SILICA_INLINE void JsonReader::digits() {
+    const std::size_t begin = at_;
+    while (at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9') ++at_;
+    if (at_ == begin) fail(at_ == text_.size() ? "ends too early" : "is not valid JSON");
+}
+
+SILICA_INLINE unsigned JsonReader::hex4() {
+    unsigned value = 0;
+    for (int i = 0; i < 4; ++i, ++at_) {
+        const char c = at_ < text_.size() ? text_[at_] : '\0';
+        const char lower = static_cast<char>(c | 0x20);
+        if (c >= '0' && c <= '9')
+            value = value * 16 + static_cast<unsigned>(c - '0');
+        else if (lower >= 'a' && lower <= 'f')
+            value = value * 16 + static_cast<unsigned>(lower - 'a' + 10);
+        else
+            fail("has a bad \\u escape");
+    }
+    return value;
+}
+
+SILICA_INLINE void JsonReader::escape(std::string& out) {
+    constexpr std::string_view letters = "\"\\/bfnrt", meanings = "\"\\/\b\f\n\r\t";
+    ++at_;
+    const char c = at_ < text_.size() ? text_[at_] : '\0';
+    ++at_;
+    if (const auto k = letters.find(c); c != '\0' && k != std::string_view::npos) {
+        out += meanings[k];
+        return;
+    }
+    if (c != 'u') fail("has a bad escape in a string");
+    std::uint32_t code = hex4();
+    if (code >= 0xd800 && code < 0xdc00 && text_.substr(std::min(at_, text_.size()), 2) == "\\u") {
+        at_ += 2;
+        const std::uint32_t low = hex4();
+        if (low < 0xdc00 || low > 0xdfff) fail("has half of a surrogate pair");
+        code = 0x10000 + ((code - 0xd800) << 10U) + (low - 0xdc00);
+    } else if (code >= 0xd800 && code < 0xe000) {
+        fail("has half of a surrogate pair");
+    }
+    append_utf8(out, code);
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_JSON_READER_IPP
+#endif  // SILICA_SINGLE_CORE_JSON_READER_HPP
+// ---- silica/core/real.hpp
+#ifndef SILICA_SINGLE_CORE_REAL_HPP
+#define SILICA_SINGLE_CORE_REAL_HPP
+/// Decimal numbers, read as the nearest double whatever the locale.
+
+#include <charconv>
+#include <limits>
+#include <locale>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace silica {
+
+namespace detail {
+
+/// For standard libraries whose from_chars knows no floating point, and for what from_chars calls out of range.
+[[nodiscard]] inline double slow_real(std::string_view decimal) {
+    std::istringstream in{std::string(decimal)};
+    in.imbue(std::locale::classic());
+    double value = 0;
+    if (in >> value || value == 0) return value;
+    return value < 0 ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
+}
+
+}  // namespace detail
+
+/// The nearest double of `-12.5e+3` and its like, as Python's float() reads it: infinite beyond the largest, zero
+/// below the smallest.
+[[nodiscard]] inline double read_real(std::string_view decimal) {
+#if defined(__cpp_lib_to_chars) && __cpp_lib_to_chars >= 201611L
+    double value = 0;
+    if (std::from_chars(decimal.data(), decimal.data() + decimal.size(), value).ec == std::errc()) return value;
+#endif
+    return detail::slow_real(decimal);
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_REAL_HPP
+
+#include <algorithm>
+#include <charconv>
+#include <cstddef>
+#include <functional>
+#include <limits>
+#include <locale>
+#include <sstream>
+
+namespace silica {
+
+SILICA_INLINE double Json::number() const {
+    if (is_integer()) return static_cast<double>(integer());
+    return is_long_integer() ? read_real(digits()) : std::get<double>(value_);
+}
+
+SILICA_INLINE const Json* Json::find(std::string_view name) const {
+    if (!is_object()) return nullptr;
+    for (const auto& [key, value] : object()) {
+        if (key == name) return &value;
+    }
+    return nullptr;
+}
+
+SILICA_INLINE std::string Json::brief() const {
+    if (is_null()) return "null";
+    if (is_bool()) return boolean() ? "true" : "false";
+    if (is_integer()) return std::to_string(integer());
+    if (is_long_integer()) return digits().size() > 40 ? digits().substr(0, 37) + "..." : digits();
+    if (is_string()) return quote(string());
+    if (is_array()) return "a list";
+    if (is_object()) return "an object";
+    std::ostringstream text;
+    text.imbue(std::locale::classic());
+    text << number();
+    return text.str();
+}
+
+namespace detail {
+
+/// Reads one document.
+class JsonBuilder {
+public:
+    JsonBuilder(std::string_view text, const std::string& source)
+        : in_(text, source, "Correct the file, or download it again.") {}
+
+    [[nodiscard]] Json run() {
+        Json made = value();
+        in_.end();
+        return made;
+    }
+
+private:
+    /// A value takes some fifty bytes whatever its text: `[[],[],` of a gigabyte would take twenty.
+    static constexpr std::size_t most_values = std::size_t{1} << 24;
+    static constexpr std::size_t most_digits = 4300;  ///< of an integer: Python's limit
+
+    [[nodiscard]] Json value() {
+        if (++values_ > most_values) in_.fail("has more than " + std::to_string(most_values) + " values");
+        switch (in_.peek()) {
+            case '{':
+                return object();
+            case '[':
+                return array();
+            case '"':
+                return Json(in_.string());
+            case 't':
+                in_.literal("true");
+                return Json(true);
+            case 'f':
+                in_.literal("false");
+                return Json(false);
+            case 'n':
+                in_.literal("null");
+                return {};
+            default:
+                return number();
+        }
+    }
+    [[nodiscard]] Json object() {
+        Json::Object members;
+        in_.object([&](std::string name) { members.emplace_back(std::move(name), value()); });
+        refuse_twins(members);
+        return Json(std::move(members));
+    }
+    [[nodiscard]] Json array() {
+        Json::Array items;
+        in_.array([&] { items.push_back(value()); });
+        return Json(std::move(items));
+    }
+    /// An integer where it is one, else the nearest double.
+    [[nodiscard]] Json number() {
+        const std::string_view literal = in_.number_literal();
+        if (literal.ends_with('N')) return Json(std::numeric_limits<double>::quiet_NaN());
+        if (literal.ends_with('y')) {
+            const double infinity = std::numeric_limits<double>::infinity();
+            return Json(literal.starts_with('-') ? -infinity : infinity);
+        }
+        if (literal.find_first_of(".eE") != std::string_view::npos) return Json(read_real(literal));
+        std::int64_t whole = 0;
+        if (std::from_chars(literal.data(), literal.data() + literal.size(), whole).ec == std::errc())
+            return Json(whole);
+        if (literal.size() > most_digits)
+            in_.fail("has an integer of more than " + std::to_string(most_digits) + " digits");
+        return Json(LongInteger{std::string(literal)});
+    }
+    void refuse_twins(const Json::Object& members) const {
+        const auto refuse = [this](const std::string& name) {
+            in_.fail("has the name " + quote(name) + " twice in one object");
+        };
+        if (members.size() <= 8) {
+            for (std::size_t i = 1; i < members.size(); ++i) {
+                for (std::size_t k = 0; k < i; ++k) {
+                    if (members[i].first == members[k].first) refuse(members[i].first);
+                }
+            }
+            return;
+        }
+        std::vector<std::pair<std::size_t, const std::string*>> names;
+        names.reserve(members.size());
+        for (const auto& member : members) names.emplace_back(std::hash<std::string>{}(member.first), &member.first);
+        std::sort(names.begin(), names.end(), [](const auto& a, const auto& b) {
+            return a.first != b.first ? a.first < b.first : *a.second < *b.second;
+        });
+        for (std::size_t i = 1; i < names.size(); ++i) {
+            if (names[i].first == names[i - 1].first && *names[i].second == *names[i - 1].second)
+                refuse(*names[i].second);
+        }
+    }
+
+    JsonReader in_;
+    std::size_t values_ = 0;
+};
+
+}  // namespace detail
+
+SILICA_INLINE Json Json::parse(std::string_view text, const std::string& source) {
+    if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+    try {
+        return detail::JsonBuilder(text, source).run();
+    } catch (const CheckpointError& e) {
+        throw ConfigError(e.problem(), e.remedy());
+    }
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_JSON_IPP
+#endif  // SILICA_SINGLE_CORE_JSON_HPP
+
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace silica::text {
+
+/// A place in a tokenizer file: "tokenizer.json", then "model.vocab" and so on. Reads typed values or throws
+/// ConfigError.
+class JsonPlace {
+public:
+    JsonPlace(const Json& value, std::string file, std::string key = {})
+        : value_(&value), file_(std::move(file)), key_(std::move(key)) {}
+
+    [[nodiscard]] const Json& raw() const noexcept { return *value_; }
+    [[nodiscard]] bool is_null() const noexcept { return value_->is_null(); }
+    [[nodiscard]] bool is_object() const noexcept { return value_->is_object(); }
+    [[nodiscard]] bool is_array() const noexcept { return value_->is_array(); }
+    [[nodiscard]] bool is_string() const noexcept { return value_->is_string(); }
+
+    /// The member `name`, or nothing where it is absent or null.
+    [[nodiscard]] std::optional<JsonPlace> find(std::string_view name) const {
+        require(value_->is_object(), "an object");
+        const Json* found = value_->find(name);
+        if (!found || found->is_null()) return std::nullopt;
+        return JsonPlace(*found, file_, key_.empty() ? std::string(name) : key_ + "." + std::string(name));
+    }
+    /// The member `name`; an error where it is absent or null.
+    [[nodiscard]] JsonPlace at(std::string_view name) const {
+        auto found = find(name);
+        if (!found) fail("lacks the key \"" + std::string(name) + "\"");
+        return *std::move(found);
+    }
+    /// The element `index` of an array.
+    [[nodiscard]] JsonPlace at(std::size_t index) const {
+        require(value_->is_array(), "an array");
+        if (index >= size()) fail("has fewer than " + std::to_string(index + 1) + " elements");
+        return JsonPlace(value_->array()[index], file_, key_ + "[" + std::to_string(index) + "]");
+    }
+    [[nodiscard]] std::size_t size() const {
+        require(value_->is_array(), "an array");
+        return value_->array().size();
+    }
+    [[nodiscard]] const std::string& string() const {
+        require(value_->is_string(), "a string");
+        return value_->string();
+    }
+    [[nodiscard]] bool boolean() const {
+        require(value_->is_bool(), "true or false");
+        return value_->boolean();
+    }
+    [[nodiscard]] double number() const {
+        require(value_->is_number(), "a number");
+        return value_->number();
+    }
+    /// An integer within [low, high].
+    [[nodiscard]] std::int64_t integer(std::int64_t low, std::int64_t high) const {
+        require(value_->is_number(), "an integer");
+        if (!value_->is_integer() || value_->integer() < low || value_->integer() > high) {
+            fail("is " + value_->brief() + ", no integer from " + std::to_string(low) + " to " + std::to_string(high));
+        }
+        return value_->integer();
+    }
+    /// A token id.
+    [[nodiscard]] std::int32_t id() const { return static_cast<std::int32_t>(integer(0, max_id)); }
+
+    [[nodiscard]] std::string string_or(std::string_view name, std::string fallback) const {
+        const auto found = find(name);
+        return found ? found->string() : fallback;
+    }
+    [[nodiscard]] bool boolean_or(std::string_view name, bool fallback) const {
+        const auto found = find(name);
+        return found ? found->boolean() : fallback;
+    }
+    /// Whether this is an object with all of these members, null or not.
+    [[nodiscard]] bool has(std::initializer_list<std::string_view> names) const {
+        for (const auto name : names) {
+            if (!value_->find(name)) return false;
+        }
+        return is_object();
+    }
+    /// The value of "type"; empty where there is none, as in files of old.
+    [[nodiscard]] std::string type_or_none() const {
+        const Json* type = value_->find("type");
+        return type && type->is_string() ? type->string() : std::string();
+    }
+    /// The value of "type", which every component of a tokenizer.json has.
+    [[nodiscard]] const std::string& type() const { return value_type().value_->string(); }
+
+    /// The steps of a Sequence.
+    [[nodiscard]] JsonPlace steps(std::string_view name) const;
+
+    /// Throws ConfigError: this place, and `problem` ("lacks the key ...").
+    [[noreturn]] void fail(const std::string& problem) const {
+        throw ConfigError(
+            file_ + (key_.empty() ? "" : ": " + key_) + " " + problem + ".",
+            "Take " + file_ + " from the model's repository again; it is damaged or of an unknown format.");
+    }
+    /// Throws ConfigError: a component of a type nobody here implements.
+    [[noreturn]] void unknown(const std::string& kind) const {
+        if (!is_object() || !value_->find("type"))
+            fail("has no \"type\", and is no " + kind + " that is known without");
+        throw ConfigError(file_ + ": " + key_ + " has the " + kind + " type \"" + type().substr(0, 100) +
+                              "\", which Silica does not know.",
+                          "Use a checkpoint whose tokenizer has known components, or add the " + kind +
+                              " under include/silica/input/text/.");
+    }
+    [[nodiscard]] const std::string& file() const noexcept { return file_; }
+    [[nodiscard]] const std::string& key() const noexcept { return key_; }
+
+    /// The largest token id taken for real; a vocabulary is dense, so larger ones are damage.
+    static constexpr std::int64_t max_id = (1 << 26) - 1;
+
+private:
+    [[nodiscard]] JsonPlace value_type() const {
+        auto place = at("type");
+        place.require(place.is_string(), "a string");
+        return place;
+    }
+    void require(bool holds, const char* wanted) const {
+        if (!holds) fail("is " + value_->brief() + " where " + wanted + " belongs");
+    }
+
+    const Json* value_;
+    std::string file_, key_;
+};
+
+/// Components nest (Sequence in Sequence); deeper, or more in one sequence, than this is damage.
+inline constexpr int max_depth = 4;
+inline constexpr std::size_t max_steps = 64;
+
+inline JsonPlace JsonPlace::steps(std::string_view name) const {
+    auto made = at(name);
+    if (made.size() > max_steps) {
+        made.fail("has " + std::to_string(made.size()) + " steps, more than " + std::to_string(max_steps));
+    }
+    return made;
+}
+
+}  // namespace silica::text
+#endif  // SILICA_SINGLE_INPUT_TEXT_JSON_PLACE_HPP
 // ---- silica/input/text/model/bpe.hpp
 #ifndef SILICA_SINGLE_INPUT_TEXT_MODEL_BPE_HPP
 #define SILICA_SINGLE_INPUT_TEXT_MODEL_BPE_HPP
@@ -544,7 +1401,7 @@ public:
         std::string joined(left);
         if (right.size() >= prefix) joined += right.substr(prefix);
         const auto made = vocabulary.find(joined);
-        if (made < 0 || right.size() < prefix) return joined.empty() ? "\"\"" : joined;
+        if (made < 0 || right.size() < prefix) return joined.empty() ? " " : joined;
         add(a, b, made);
         return {};
     }
@@ -555,27 +1412,25 @@ public:
         const std::size_t n = place.size();
         made.reserve(n);
         for (std::size_t i = 0; i < n; ++i) {
-            const auto& merge = place.raw()[i];
+            const Json& merge = place.raw().array()[i];
             std::string_view left, right;
             if (merge.is_string()) {
-                const std::string_view both = merge.get_ref<const std::string&>();
+                const std::string_view both = merge.string();
                 if (both.substr(0, 8) == "#version") continue;
                 const auto space = both.find(' ');
                 if (space == std::string_view::npos || both.find(' ', space + 1) != std::string_view::npos) {
                     place.at(i).fail("is not two tokens with a space between");
                 }
                 left = both.substr(0, space), right = both.substr(space + 1);
-            } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
-                left = merge[0].get_ref<const std::string&>(), right = merge[1].get_ref<const std::string&>();
+            } else if (merge.is_array() && merge.array().size() == 2 && merge.array()[0].is_string() &&
+                       merge.array()[1].is_string()) {
+                left = merge.array()[0].string(), right = merge.array()[1].string();
             } else {
                 place.at(i).fail("is neither \"a b\" nor [\"a\", \"b\"]");
             }
             const auto missing = made.add(left, right, vocabulary, prefix);
             if (!missing.empty()) {
-                place.at(i).fail("needs the token " +
-                                 nlohmann::json(missing.substr(0, 100))
-                                     .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
-                                 ", which is not in the vocabulary");
+                place.at(i).fail("needs the token " + quote(missing) + ", which is not in the vocabulary");
             }
         }
         return made;
@@ -690,25 +1545,38 @@ private:
 /// Reading "vocab": an object of tokens and ids.
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace silica::text {
+
+/// A token of more bytes is damage: those of real files stay far below it, and every place of a text is compared with
+/// the longest.
+inline constexpr std::size_t longest_token = 512;
+
+/// ConfigError where a token is too long.
+inline void check_token(const JsonPlace& place, std::string_view token) {
+    if (token.size() > longest_token) {
+        place.fail("has a token of " + std::to_string(token.size()) + " bytes, more than " +
+                   std::to_string(longest_token) + ": " + quote(token));
+    }
+}
 
 /// The tokens of a JSON object {token: id}. Ids must be different and lie close together.
 [[nodiscard]] inline Vocabulary read_vocabulary(const JsonPlace& place) {
     if (!place.is_object()) place.fail("is no object of tokens and their ids");
     Vocabulary made;
-    const auto limit = std::min<std::uint64_t>(JsonPlace::max_id, 8 * place.raw().size() + 65536);
-    for (const auto& [token, id] : place.raw().items()) {
-        if (!id.is_number_unsigned() || id.template get<std::uint64_t>() > limit) {
-            place.fail(
-                "gives the token " +
-                nlohmann::json(token.substr(0, 100)).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
-                " the id " + id.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).substr(0, 100) +
-                ", which is no id of a vocabulary of " + std::to_string(place.raw().size()));
+    const auto& members = place.raw().object();
+    const auto limit = std::min(JsonPlace::max_id, 8 * static_cast<std::int64_t>(members.size()) + 65536);
+    for (const auto& [token, id] : members) {
+        if (!id.is_integer() || id.integer() < 0 || id.integer() > limit) {
+            place.fail("gives the token " + quote(token) + " the id " + id.brief() +
+                       ", which is no id of a vocabulary of " + std::to_string(members.size()));
         }
-        if (!made.add(token, id.template get<std::int32_t>()))
-            place.fail("gives the id " + id.dump() + " to two tokens");
+        check_token(place, token);
+        if (!made.add(token, static_cast<std::int32_t>(id.integer())))
+            place.fail("gives the id " + id.brief() + " to two tokens");
     }
     return made;
 }
@@ -958,6 +1826,8 @@ public:
         if (const auto unknown = place.find("unk_token")) options.unknown = unknown->string();
         options.prefix = place.string_or("continuing_subword_prefix", "");
         options.suffix = place.string_or("end_of_word_suffix", "");
+        check_token(place, options.prefix);
+        check_token(place, options.suffix);
         options.fuse_unknown = place.boolean_or("fuse_unk", false);
         options.byte_fallback = place.boolean_or("byte_fallback", false);
         options.ignore_merges = place.boolean_or("ignore_merges", false);
@@ -1043,7 +1913,12 @@ private:
 /// Unigram: the most probable way to cut the word into tokens (Kudo 2018), by Viterbi.
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <limits>
 #include <optional>
 #include <string>
@@ -1071,23 +1946,30 @@ public:
     }
 
     [[nodiscard]] static Unigram read(const JsonPlace& place) {
-        const auto vocab = place.at("vocab");
+        auto tokens = read_tokens(place.at("vocab"));
+        for (auto& [token, score] : tokens) score = as_the_crate_reads(score);
+        std::optional<std::int32_t> unknown;
+        if (const auto id = place.find("unk_id")) {
+            unknown = id->id();
+            if (static_cast<std::size_t>(*unknown) >= tokens.size()) id->fail("is no id of the vocabulary");
+        }
+        return {std::move(tokens), unknown, place.boolean_or("byte_fallback", false)};
+    }
+    /// The list [[token, score], ...].
+    [[nodiscard]] static std::vector<std::pair<std::string, double>> read_tokens(const JsonPlace& vocab) {
         const std::size_t n = vocab.size();
         std::vector<std::pair<std::string, double>> tokens;
         tokens.reserve(n);
         for (std::size_t i = 0; i < n; ++i) {
-            const auto& entry = vocab.raw()[i];
-            if (!entry.is_array() || entry.size() != 2 || !entry[0].is_string() || !entry[1].is_number()) {
+            const Json& entry = vocab.raw().array()[i];
+            if (!entry.is_array() || entry.array().size() != 2 || !entry.array()[0].is_string() ||
+                !entry.array()[1].is_number() || !std::isfinite(entry.array()[1].number())) {
                 vocab.at(i).fail("is not [token, score]");
             }
-            tokens.emplace_back(entry[0].get_ref<const std::string&>(), entry[1].get<double>());
+            check_token(vocab, entry.array()[0].string());
+            tokens.emplace_back(entry.array()[0].string(), entry.array()[1].number());
         }
-        std::optional<std::int32_t> unknown;
-        if (const auto id = place.find("unk_id")) {
-            unknown = id->id();
-            if (static_cast<std::size_t>(*unknown) >= n) id->fail("is no id of the vocabulary");
-        }
-        return {std::move(tokens), unknown, place.boolean_or("byte_fallback", false)};
+        return tokens;
     }
 
     [[nodiscard]] const Vocabulary& vocabulary() const noexcept { return vocabulary_; }
@@ -1108,6 +1990,56 @@ private:
         std::uint32_t start = unreached;
     };
     static constexpr std::uint32_t unreached = ~std::uint32_t{0};
+
+    /// The number that serde_json makes of the text of `score`: its digits as an integer, divided by a power of ten,
+    /// which rounds twice. Where cuts of a word have equal scores, such a last bit decides.
+    [[nodiscard]] static double as_the_crate_reads(double score) {
+        const std::string text = shortest_text(std::fabs(score));
+        std::uint64_t digits = 0;
+        int exponent = 0;
+        std::size_t i = 0;
+        bool fraction = false;
+        for (; i < text.size() && text[i] != 'e'; ++i) {
+            if (text[i] == '.') {
+                fraction = true;
+                continue;
+            }
+            digits = digits * 10 + static_cast<std::uint64_t>(text[i] - '0');
+            exponent -= fraction;
+        }
+        if (i < text.size()) exponent += std::atoi(text.c_str() + i + 1);
+        double made = static_cast<double>(digits);
+        for (; exponent < -308 && made != 0; exponent += 308) made /= 1e308;
+        made = exponent < 0 ? made / power_of_ten(-exponent) : made * power_of_ten(exponent);
+        return std::signbit(score) ? -made : made;
+    }
+    /// The fewest digits that read as this number again.
+    [[nodiscard]] static std::string shortest_text(double value) {
+        char text[40];
+#if defined(__cpp_lib_to_chars) && __cpp_lib_to_chars >= 201611L
+        const auto end = std::to_chars(text, text + sizeof text, value).ptr;
+        return std::string(text, end);
+#else
+        for (int digits = 15; digits <= 17; ++digits) {
+            std::snprintf(text, sizeof text, "%.*g", digits, value);
+            if (std::strtod(text, nullptr) == value) break;
+        }
+        std::string made = text;
+        std::replace_if(
+            made.begin(), made.end(), [](char c) { return c == ','; }, '.');
+        return made;
+#endif
+    }
+    [[nodiscard]] static double power_of_ten(int n) {
+        static const auto powers = [] {
+            std::array<double, 309> made{};
+            for (int i = 0; i < 309; ++i) {
+                made[static_cast<std::size_t>(i)] = std::strtod(("1e" + std::to_string(i)).c_str(), nullptr);
+            }
+            return made;
+        }();
+        return powers[static_cast<std::size_t>(n)];
+    }
 
     void encode(std::string_view word, std::vector<WordToken>& out) const {
         const std::size_t n = word.size();
@@ -1246,7 +2178,8 @@ public:
     [[nodiscard]] static WordPiece read(const JsonPlace& place) {
         auto unknown = place.at("unk_token").string();
         auto prefix = place.at("continuing_subword_prefix").string();
-        const auto longest = place.at("max_input_chars_per_word").integer(0, 1 << 20);
+        const auto longest = place.at("max_input_chars_per_word").integer(0, INT64_MAX);
+        check_token(place, prefix);
         return {read_vocabulary(place.at("vocab")), std::move(unknown), std::move(prefix),
                 static_cast<std::size_t>(longest)};
     }
@@ -1319,7 +2252,20 @@ struct Model {
     std::variant<WordPiece, Bpe, Unigram, WordLevel> kind;
 
     [[nodiscard]] static Model read(const JsonPlace& place) {
-        const auto& type = place.type();
+        // Without a type the first that has what it needs, in this order.
+        auto type = place.type_or_none();
+        if (type.empty() && !place.has({"type"})) {
+            const auto vocab = place.at("vocab");
+            if (place.has({"vocab", "merges"})) {
+                type = "BPE";
+            } else if (place.has({"unk_token", "continuing_subword_prefix", "max_input_chars_per_word"})) {
+                type = "WordPiece";
+            } else if (vocab.is_object()) {
+                type = "WordLevel";
+            } else {
+                type = "Unigram";
+            }
+        }
         if (type == "WordPiece") return {WordPiece::read(place)};
         if (type == "BPE") return {Bpe::read(place)};
         if (type == "Unigram") return {Unigram::read(place)};
@@ -1905,6 +2851,7 @@ inline void normalize(std::string& text, Form form) {
 #define SILICA_SINGLE_INPUT_TEXT_NORMALIZER_TEXT_HPP
 /// The text that normalizers rewrite.
 
+#include <cstddef>
 #include <string>
 
 namespace silica::text {
@@ -1914,7 +2861,18 @@ struct Text {
     std::string value;
     /// Its first character stands for the first character of the input (Metaspace's "first" asks).
     bool at_origin = true;
+    /// The longest that it may become.
+    std::size_t limit = longest_text(value.size());
+
+    /// A normalizer that makes more of a text is damage; real ones make less than twenty times as much.
+    [[nodiscard]] static constexpr std::size_t longest_text(std::size_t size) { return 64 * size + (1 << 16); }
 };
+
+/// Throws InputError: the text grew beyond all measure.
+[[noreturn]] inline void grew_too_long(std::size_t limit) {
+    throw InputError("The tokenizer makes more than " + std::to_string(limit) + " bytes of the text.",
+                     "Take the tokenizer's files from the model's repository again.");
+}
 
 }  // namespace silica::text
 #endif  // SILICA_SINGLE_INPUT_TEXT_NORMALIZER_TEXT_HPP
@@ -2332,21 +3290,34 @@ inline constexpr const char* gpt2_pattern =
 #define SILICA_SINGLE_INPUT_TEXT_REGEX_SYNTAX_HPP
 /// From Oniguruma's Ruby syntax, in which tokenizer files write patterns, to PCRE2's.
 ///
-/// The classes \s \w \h and \p{..} mean what they mean in Oniguruma (Unicode 16), whatever Unicode PCRE2 was built
-/// with.
+/// The classes \s \w \h, \p{..} and [:..:] mean what they mean in Oniguruma (Unicode 16), whatever Unicode PCRE2 was
+/// built with. Sets in sets and intersections, which PCRE2 does not know, become alternatives and look-aheads.
+
+// ---- silica/input/text/regex_classes.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_REGEX_CLASSES_HPP
+#define SILICA_SINGLE_INPUT_TEXT_REGEX_CLASSES_HPP
+/// The classes of characters that patterns name, as Oniguruma knows them, in PCRE2's words: for use inside brackets.
+/// The tables are what tokenizers 0.23.3 matches and PCRE2 10.42 does not.
 
 #include <cstdio>
 #include <string>
 #include <string_view>
 
-namespace silica::text::regex_syntax {
+namespace silica::text::regex_syntax::detail {
 
-/// A pattern for PCRE2, or why there is none.
-struct Translated {
-    std::string pattern, problem;
-};
+inline constexpr unicode::Range alphabetic_since_14[] = {
+    {0x363, 0x36F},     {0x897, 0x897},     {0xC04, 0xC04},     {0xCF3, 0xCF3},     {0xF82, 0xF83},
+    {0x1DD3, 0x1DE6},   {0x10D69, 0x10D69}, {0x10EFC, 0x10EFC}, {0x11080, 0x11081}, {0x11241, 0x11241},
+    {0x113B8, 0x113C0}, {0x113C2, 0x113C2}, {0x113C5, 0x113C5}, {0x113C7, 0x113CA}, {0x113CC, 0x113CD},
+    {0x11F00, 0x11F01}, {0x11F03, 0x11F03}, {0x11F34, 0x11F3A}, {0x11F3E, 0x11F40}, {0x1611E, 0x1612E},
+    {0x1E08F, 0x1E08F}};
 
-namespace detail {
+inline constexpr unicode::Range lowercase_since_14[] = {
+    {0x10FC, 0x10FC}, {0xA7F2, 0xA7F4}, {0xAB69, 0xAB69}, {0x1E030, 0x1E06D}};
+
+inline constexpr unicode::Range decimals_since_14[] = {{0x10D40, 0x10D49}, {0x116D0, 0x116E3}, {0x11BF0, 0x11BF9},
+                                                       {0x11F50, 0x11F59}, {0x16130, 0x16139}, {0x16D70, 0x16D79},
+                                                       {0x1CCF0, 0x1CCF9}, {0x1E4F0, 0x1E4F9}, {0x1E5F1, 0x1E5FA}};
 
 template <std::size_t N>
 void append(std::string& out, const unicode::Range (&ranges)[N]) {
@@ -2368,6 +3339,7 @@ void append(std::string& out, const unicode::Range (&ranges)[N]) {
     if (name == "Lo" || name == "Other_Letter") append(out, unicode::other_letters_since_14);
     if (name == "M" || name == "Mark") append(out, unicode::marks_since_14);
     if (name == "N" || name == "Number") append(out, unicode::numbers_since_14);
+    if (name == "Nd" || name == "Decimal_Number") append(out, decimals_since_14);
     if (name == "P" || name == "Punctuation") append(out, unicode::new_punctuation_since_14);
     if (name == "S" || name == "Symbol") append(out, unicode::symbols_since_14);
     return out;
@@ -2376,96 +3348,241 @@ void append(std::string& out, const unicode::Range (&ranges)[N]) {
 inline constexpr const char* white_space =
     "\\x{9}-\\x{D}\\x{20}\\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}\\x{205F}\\x{3000}";
 
+/// \w inside brackets.
+[[nodiscard]] inline std::string word() {
+    std::string members = "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}";
+    append(members, unicode::word_others);
+    return members;
+}
+/// What \w takes besides outside of brackets: the superscripts and fractions of Latin-1.
+inline constexpr const char* latin_numbers = "\\x{B2}\\x{B3}\\x{B9}\\x{BC}-\\x{BE}";
+
+/// \d.
+[[nodiscard]] inline std::string decimals() { return "\\p{Nd}" + additions("Nd"); }
+
+/// The members of [:name:]; empty where there is no such class.
+[[nodiscard]] inline std::string posix(std::string_view name) {
+    if (name == "alpha" || name == "alnum") {
+        std::string letters = "\\p{Alphabetic}" + additions("L");
+        append(letters, alphabetic_since_14);
+        return name == "alpha" ? letters : letters + decimals();
+    }
+    if (name == "digit") return decimals();
+    if (name == "upper") return "\\p{Uppercase}" + additions("Lu");
+    if (name == "lower") {
+        std::string letters = "\\p{Lowercase}" + additions("Ll");
+        append(letters, lowercase_since_14);
+        return letters;
+    }
+    if (name == "space") return white_space;
+    if (name == "blank") return "\\x{9}\\p{Zs}";
+    if (name == "cntrl") return "\\p{Cc}";
+    if (name == "punct") return "\\p{P}\\p{S}" + additions("P") + additions("S");
+    if (name == "word") return word();
+    if (name == "xdigit") return "0-9a-fA-F";
+    if (name == "ascii") return "\\x{0}-\\x{7F}";
+    return {};
+}
+
+}  // namespace silica::text::regex_syntax::detail
+#endif  // SILICA_SINGLE_INPUT_TEXT_REGEX_CLASSES_HPP
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica::text::regex_syntax {
+
+/// A pattern for PCRE2, or why there is none.
+struct Translated {
+    std::string pattern, problem;
+};
+
+namespace detail {
+
+/// Reads one pattern.
+class Translator {
+public:
+    explicit Translator(std::string_view in) : in_(in) {}
+
+    [[nodiscard]] Translated run() {
+        while (at_ < in_.size() && problem_.empty()) {
+            const char c = in_[at_];
+            if (c == '\\') {
+                Set set;
+                if (escape(set)) {
+                    out_ += set.items.empty() ? set.others.front() : "[" + set.items + "]";
+                } else {
+                    out_ += set.items;
+                }
+            } else if (c == '[') {
+                out_ += bracket(0);
+                in_brackets_ = false;
+            } else {
+                repetition();
+                out_ += c;
+                ++at_;
+            }
+        }
+        if (!problem_.empty()) return {{}, problem_};
+        return {std::move(out_), {}};
+    }
+
+private:
+    /// Characters in the syntax inside brackets, and other ways to match one character.
+    struct Set {
+        std::string items;
+        std::vector<std::string> others;
+    };
+
+    void fail(std::string problem) {
+        if (problem_.empty()) problem_ = std::move(problem);
+        at_ = in_.size();
+    }
+    [[nodiscard]] bool next_is(std::string_view text) const { return in_.substr(at_, text.size()) == text; }
+
+    static void add(Set& set, const std::string& members, bool negated) {
+        if (negated) {
+            set.others.push_back("[^" + members + "]");
+        } else {
+            set.items += members;
+        }
+    }
+    /// Reads what a backslash opens. True where it is a class of characters, not one.
+    bool escape(Set& set) {
+        if (++at_ >= in_.size()) {
+            fail("it ends with a backslash");
+            return false;
+        }
+        const char e = in_[at_++];
+        if (e == 's' || e == 'S') {
+            add(set, white_space, e == 'S');
+        } else if (e == 'w' || e == 'W') {
+            add(set, word() + (in_brackets_ ? "" : latin_numbers), e == 'W');
+        } else if (e == 'h' || e == 'H') {
+            add(set, "0-9a-fA-F", e == 'H');
+        } else if (e == 'd' || e == 'D') {
+            add(set, decimals(), e == 'D');
+        } else if ((e == 'p' || e == 'P') && next_is("{")) {
+            const auto close = in_.find('}', at_);
+            if (close == std::string_view::npos) {
+                fail("\\p{ has no }");
+                return false;
+            }
+            std::string_view name = in_.substr(at_ + 1, close - at_ - 1);
+            const bool caret = name.starts_with('^');
+            if (caret) name.remove_prefix(1);
+            at_ = close + 1;
+            add(set, "\\p{" + std::string(name) + "}" + additions(name), caret != (e == 'P'));
+        } else {
+            set.items += '\\';
+            set.items += e;
+            return false;
+        }
+        return true;
+    }
+    /// Reads [:name:] or [:^name:], if that comes next.
+    bool posix_class(Set& set) {
+        if (!next_is("[:")) return false;
+        const auto close = in_.find(":]", at_ + 2);
+        if (close == std::string_view::npos) return false;
+        std::string_view name = in_.substr(at_ + 2, close - at_ - 2);
+        const bool caret = name.starts_with('^');
+        if (caret) name.remove_prefix(1);
+        const auto members = posix(name);
+        if (members.empty()) {
+            fail("the class [:" + std::string(name.substr(0, 40)) + ":] is not supported");
+            return true;
+        }
+        add(set, members, caret);
+        at_ = close + 2;
+        return true;
+    }
+    /// Reads from a [ to its ]: a pattern that matches one character.
+    [[nodiscard]] std::string bracket(int depth) {
+        in_brackets_ = true;
+        if (depth > 50) {
+            fail("sets nest too deep");
+            return {};
+        }
+        ++at_;
+        const bool negated = next_is("^");
+        at_ += negated;
+        std::vector<Set> sides(1);  // of &&
+        bool after_class = false;
+        for (bool first = true;; first = false) {
+            if (at_ >= in_.size()) {
+                fail("a [ has no ]");
+                return {};
+            }
+            Set& set = sides.back();
+            const char c = in_[at_];
+            if (c == ']' && !first) break;
+            if (next_is("&&")) {
+                at_ += 2;
+                sides.emplace_back();
+                after_class = false;
+            } else if (c == '\\') {
+                after_class = escape(set);
+            } else if (c == '[') {
+                if (!posix_class(set)) set.others.push_back(bracket(depth + 1));
+                after_class = true;
+            } else {
+                // After a class a hyphen is one, not a range; a caret after && is one, too.
+                if (c == ']' || c == '^' || (c == '-' && after_class)) set.items += '\\';
+                set.items += c;
+                after_class = false;
+                ++at_;
+            }
+        }
+        ++at_;
+        if (sides.size() == 1 && sides[0].others.empty()) return (negated ? "[^" : "[") + sides[0].items + "]";
+        std::string all;
+        for (std::size_t i = 0; i < sides.size(); ++i) {
+            const bool last = i + 1 == sides.size();
+            all += (last ? "" : "(?=") + any_of(sides[i]) + (last ? "" : ")");
+        }
+        return negated ? "(?:(?!" + all + ")(?s:.))" : "(?:" + all + ")";
+    }
+    [[nodiscard]] static std::string any_of(const Set& set) {
+        std::string out = set.items.empty() ? "" : "[" + set.items + "]";
+        for (const auto& other : set.others) out += (out.empty() ? "" : "|") + other;
+        return out.empty() ? "(?!)" : "(?:" + out + ")";
+    }
+    /// In Ruby {n,m}+ repeats again; in PCRE2 it would be possessive.
+    void repetition() {
+        if (in_[at_] != '+' || at_ == 0 || in_[at_ - 1] != '}' || !out_.ends_with('}')) return;
+        const auto open = in_.rfind('{', at_);
+        if (open == std::string_view::npos) return;
+        const auto inside = in_.substr(open + 1, at_ - open - 2);
+        if (!inside.empty() && inside.find_first_not_of("0123456789,") == std::string_view::npos) {
+            fail("a repetition of {n,m} is not supported");
+        }
+    }
+
+    std::string_view in_;
+    std::size_t at_ = 0;
+    bool in_brackets_ = false;
+    std::string out_, problem_;
+};
+
 }  // namespace detail
 
 /// Rewrites a pattern.
-[[nodiscard]] inline Translated translate(std::string_view in) {
-    std::string out;
-    bool in_class = false, class_start = false;
-    const auto put_class = [&](const std::string& members, bool negated) {
-        out += in_class ? members : (negated ? "[^" : "[") + members + "]";
-    };
-    for (std::size_t i = 0; i < in.size(); ++i) {
-        const char c = in[i];
-        const bool first = class_start;
-        class_start = false;
-        if (c == '\\') {
-            if (i + 1 >= in.size()) return {{}, "it ends with a backslash"};
-            const char e = in[++i];
-            if (e == 's') {
-                put_class(detail::white_space, false);
-            } else if (e == 'S' && !in_class) {
-                put_class(detail::white_space, true);
-            } else if (e == 'w' || (e == 'W' && !in_class)) {
-                // Oniguruma counts the superscripts and fractions of Latin-1, too.
-                std::string members = "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{B2}\\x{B3}\\x{B9}\\x{BC}-\\x{BE}";
-                detail::append(members, unicode::word_others);
-                put_class(members, e == 'W');
-            } else if (e == 'h' || (e == 'H' && !in_class)) {
-                put_class("0-9a-fA-F", e == 'H');
-            } else if (e == 'H' || e == 'W') {
-                return {{}, std::string("\\") + e + " inside brackets is not supported"};
-            } else if ((e == 'p' || e == 'P') && i + 1 < in.size() && in[i + 1] == '{') {
-                const auto close = in.find('}', i);
-                if (close == std::string_view::npos) return {{}, "\\p{ has no }"};
-                std::string_view name = in.substr(i + 2, close - i - 2);
-                const bool caret = !name.empty() && name.front() == '^';
-                if (caret) name.remove_prefix(1);
-                const bool negated = caret != (e == 'P');
-                const std::string property = (negated && in_class ? "\\P{" : "\\p{") + std::string(name) + "}";
-                if (negated && in_class) {
-                    out += property;
-                } else {
-                    put_class(property + detail::additions(name), negated);
-                }
-                i = close;
-            } else {
-                out += '\\';
-                out += e;
-            }
-        } else if (in_class) {
-            if (c == '[' && i + 1 < in.size() && in[i + 1] == ':') {
-                const auto close = in.find(":]", i);
-                if (close == std::string_view::npos) return {{}, "[: has no :]"};
-                out += in.substr(i, close + 2 - i);
-                i = close + 1;
-            } else if (c == '[') {
-                return {{}, "a set inside a set is not supported"};
-            } else if (c == '&' && i + 1 < in.size() && in[i + 1] == '&') {
-                return {{}, "the intersection && of sets is not supported"};
-            } else {
-                if (c == ']' && !first) in_class = false;
-                out += c;
-            }
-        } else {
-            if (c == '[') {
-                in_class = class_start = true;
-                out += c;
-                if (i + 1 < in.size() && in[i + 1] == '^') out += in[++i];
-                continue;
-            }
-            // In Ruby {n,m}+ repeats again; in PCRE2 it would be possessive.
-            if (c == '+' && !out.empty() && out.back() == '}' && i > 0 && in[i - 1] == '}') {
-                const auto open = in.rfind('{', i);
-                const auto inside = in.substr(open + 1, i - open - 2);
-                if (!inside.empty() && inside.find_first_not_of("0123456789,") == std::string_view::npos) {
-                    return {{}, "a repetition of {n,m} is not supported"};
-                }
-            }
-            out += c;
-        }
-    }
-    if (in_class) return {{}, "a [ has no ]"};
-    return {std::move(out), {}};
-}
+[[nodiscard]] inline Translated translate(std::string_view in) { return detail::Translator(in).run(); }
 
 }  // namespace silica::text::regex_syntax
 #endif  // SILICA_SINGLE_INPUT_TEXT_REGEX_SYNTAX_HPP
 
-#ifndef PCRE2_CODE_UNIT_WIDTH
-#define PCRE2_CODE_UNIT_WIDTH 8
-#endif
+// The functions of 8 bits are called by their names: the width is the user's own.
+#ifdef PCRE2_CODE_UNIT_WIDTH
 #include <pcre2.h>
+#else
+#define PCRE2_CODE_UNIT_WIDTH 0
+#include <pcre2.h>
+#undef PCRE2_CODE_UNIT_WIDTH
+#endif
 
 #include <cstddef>
 #include <memory>
@@ -2486,22 +3603,22 @@ public:
         if (pattern.size() > 100'000) refuse("it has " + std::to_string(pattern.size()) + " bytes");
         const auto translated = regex_syntax::translate(pattern);
         if (!translated.problem.empty()) refuse(translated.problem);
-        const std::unique_ptr<pcre2_compile_context, Free> context(pcre2_compile_context_create(nullptr));
+        const std::unique_ptr<pcre2_compile_context_8, Free> context(pcre2_compile_context_create_8(nullptr));
         if (!context) throw std::bad_alloc();
-        pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);
-        pcre2_set_parens_nest_limit(context.get(), 100);
+        pcre2_set_newline_8(context.get(), PCRE2_NEWLINE_LF);
+        pcre2_set_parens_nest_limit_8(context.get(), 100);
         int error = 0;
         PCRE2_SIZE at = 0;
-        code_.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.pattern.data()), translated.pattern.size(),
-                                  PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &error, &at,
-                                  context.get()),
+        code_.reset(pcre2_compile_8(reinterpret_cast<PCRE2_SPTR8>(translated.pattern.data()), translated.pattern.size(),
+                                    PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &error, &at,
+                                    context.get()),
                     Free{});
         if (!code_) {
-            PCRE2_UCHAR message[256];
-            pcre2_get_error_message(error, message, sizeof message);
+            PCRE2_UCHAR8 message[256];
+            pcre2_get_error_message_8(error, message, sizeof message);
             refuse(reinterpret_cast<const char*>(message));
         }
-        pcre2_jit_compile(code_.get(), PCRE2_JIT_COMPLETE);  // without JIT, pcre2_match interprets
+        pcre2_jit_compile_8(code_.get(), PCRE2_JIT_COMPLETE);  // without JIT it interprets
     }
 
     /// Calls `found(start, end)` for every match in valid UTF-8, from left to right. InputError where a match would
@@ -2509,13 +3626,13 @@ public:
     template <class Found>
     void each_match(std::string_view text, Found&& found) const {
         State& state = State::mine();
-        const std::unique_ptr<pcre2_match_data, Free> data(pcre2_match_data_create(1, nullptr));
+        const std::unique_ptr<pcre2_match_data_8, Free> data(pcre2_match_data_create_8(1, nullptr));
         if (!data) throw std::bad_alloc();
-        const auto* ovector = pcre2_get_ovector_pointer(data.get());
+        const auto* ovector = pcre2_get_ovector_pointer_8(data.get());
         std::size_t from = 0, last_end = std::string_view::npos;
         while (from <= text.size()) {
-            const int n = pcre2_match(code_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from,
-                                      PCRE2_NO_UTF_CHECK, data.get(), state.context.get());
+            const int n = pcre2_match_8(code_.get(), reinterpret_cast<PCRE2_SPTR8>(text.data()), text.size(), from,
+                                        PCRE2_NO_UTF_CHECK, data.get(), state.context.get());
             if (n == PCRE2_ERROR_NOMATCH) return;
             if (n < 0) too_hard(n);
             const std::size_t start = ovector[0], end = ovector[1];
@@ -2532,21 +3649,21 @@ public:
 
 private:
     struct Free {
-        void operator()(pcre2_code* p) const noexcept { pcre2_code_free(p); }
-        void operator()(pcre2_compile_context* p) const noexcept { pcre2_compile_context_free(p); }
-        void operator()(pcre2_match_context* p) const noexcept { pcre2_match_context_free(p); }
-        void operator()(pcre2_match_data* p) const noexcept { pcre2_match_data_free(p); }
-        void operator()(pcre2_jit_stack* p) const noexcept { pcre2_jit_stack_free(p); }
+        void operator()(pcre2_code_8* p) const noexcept { pcre2_code_free_8(p); }
+        void operator()(pcre2_compile_context_8* p) const noexcept { pcre2_compile_context_free_8(p); }
+        void operator()(pcre2_match_context_8* p) const noexcept { pcre2_match_context_free_8(p); }
+        void operator()(pcre2_match_data_8* p) const noexcept { pcre2_match_data_free_8(p); }
+        void operator()(pcre2_jit_stack_8* p) const noexcept { pcre2_jit_stack_free_8(p); }
     };
     /// What a thread needs to match.
     struct State {
-        std::unique_ptr<pcre2_jit_stack, Free> stack{pcre2_jit_stack_create(32 * 1024, 8 * 1024 * 1024, nullptr)};
-        std::unique_ptr<pcre2_match_context, Free> context{pcre2_match_context_create(nullptr)};
+        std::unique_ptr<pcre2_jit_stack_8, Free> stack{pcre2_jit_stack_create_8(32 * 1024, 8 * 1024 * 1024, nullptr)};
+        std::unique_ptr<pcre2_match_context_8, Free> context{pcre2_match_context_create_8(nullptr)};
         State() {
             if (!context) throw std::bad_alloc();
-            pcre2_set_match_limit(context.get(), 20'000'000);
-            pcre2_set_heap_limit(context.get(), 64 * 1024);  // KiB
-            if (stack) pcre2_jit_stack_assign(context.get(), nullptr, stack.get());
+            pcre2_set_match_limit_8(context.get(), 20'000'000);
+            pcre2_set_heap_limit_8(context.get(), 64 * 1024);  // KiB
+            if (stack) pcre2_jit_stack_assign_8(context.get(), nullptr, stack.get());
         }
         static State& mine() {
             thread_local State state;
@@ -2554,14 +3671,14 @@ private:
         }
     };
     [[noreturn]] void too_hard(int error) const {
-        PCRE2_UCHAR message[256];
-        pcre2_get_error_message(error, message, sizeof message);
+        PCRE2_UCHAR8 message[256];
+        pcre2_get_error_message_8(error, message, sizeof message);
         throw InputError(
             "The pattern of " + where_ + " gave up on the text: " + reinterpret_cast<const char*>(message) + ".",
             "Encode the text in shorter parts.");
     }
 
-    std::shared_ptr<pcre2_code> code_;
+    std::shared_ptr<pcre2_code_8> code_;
     std::string where_;
 };
 
@@ -2608,13 +3725,14 @@ public:
         }
     }
 
-    /// Every match becomes `content`.
-    void replace(std::string& text, std::string_view content) const {
+    /// Every match becomes `content`. InputError where that makes more than `limit` bytes.
+    void replace(std::string& text, std::string_view content, std::size_t limit) const {
         std::string out;
         std::size_t done = 0;
         bool any = false;
         each_match(text, [&](std::size_t start, std::size_t end) {
             out.append(text, done, start - done).append(content);
+            if (out.size() > limit) grew_too_long(limit);
             done = end;
             any = true;
         });
@@ -2738,7 +3856,7 @@ struct Replace {
     [[nodiscard]] static Replace read(const JsonPlace& place) {
         return {Pattern::read(place.at("pattern")), place.at("content").string()};
     }
-    void operator()(Text& text) const { pattern.replace(text.value, content); }
+    void operator()(Text& text) const { pattern.replace(text.value, content, text.limit); }
 };
 
 /// Every byte as a character of GPT-2's alphabet.
@@ -2776,17 +3894,28 @@ struct Normalizer {
     [[nodiscard]] static Normalizer read(const JsonPlace& place, int depth = 0);
     void operator()(Text& text) const {
         std::visit([&](const auto& each) { each(text); }, step);
+        if (text.value.size() > text.limit) grew_too_long(text.limit);
     }
+
+private:
+    [[nodiscard]] static NormalizerSequence read_sequence(const JsonPlace& place, int depth);
 };
 
 inline void NormalizerSequence::operator()(Text& text) const {
     for (const auto& each : steps) each(text);
 }
 
+inline NormalizerSequence Normalizer::read_sequence(const JsonPlace& place, int depth) {
+    NormalizerSequence made;
+    const auto steps = place.steps("normalizers");
+    for (std::size_t i = 0; i < steps.size(); ++i) made.steps.push_back(read(steps.at(i), depth + 1));
+    return made;
+}
+
 inline Normalizer Normalizer::read(const JsonPlace& place, int depth) {
     if (depth > max_depth) place.fail("nests too deep");
-    const auto& type = place.type();
-    if (type == "BertNormalizer") return {BertNormalizer::read(place)};
+    const auto type = place.type_or_none();
+    if (type == "BertNormalizer" || type == "Bert") return {BertNormalizer::read(place)};
     if (type == "NFC") return {NormalForm{unicode::nfc}};
     if (type == "NFD") return {NormalForm{unicode::nfd}};
     if (type == "NFKC") return {NormalForm{unicode::nfkc}};
@@ -2799,12 +3928,14 @@ inline Normalizer Normalizer::read(const JsonPlace& place, int depth) {
     if (type == "Replace") return {Replace::read(place)};
     if (type == "ByteLevel") return {ByteLevelNormalizer{}};
     if (type == "Precompiled") return {Precompiled::read(place)};
-    if (type == "Sequence") {
-        NormalizerSequence made;
-        const auto steps = place.at("normalizers");
-        for (std::size_t i = 0; i < steps.size(); ++i) made.steps.push_back(read(steps.at(i), depth + 1));
-        return {std::move(made)};
-    }
+    if (type == "Sequence") return {read_sequence(place, depth)};
+    // Other types, or none: known by their members.
+    if (place.has({"clean_text", "handle_chinese_chars", "lowercase"})) return {BertNormalizer::read(place)};
+    if (place.has({"strip_left", "strip_right"})) return {Strip::read(place)};
+    if (place.has({"normalizers"})) return {read_sequence(place, depth)};
+    if (place.has({"precompiled_charsmap"})) return {Precompiled::read(place)};
+    if (place.has({"pattern", "content"})) return {Replace::read(place)};
+    if (place.has({"prepend"})) return {Prepend::read(place)};
     place.unknown("normalizer");
 }
 
@@ -2891,29 +4022,13 @@ private:
 
 namespace silica::text {
 
-/// One token of "added_tokens".
-struct AddedToken {
-    std::string content;
-    bool single_word = false;  ///< only where no word character touches it
-    bool lstrip = false;       ///< takes the white space on its left with it
-    bool rstrip = false;       ///< takes the white space on its right with it
-    bool normalized = true;    ///< looked for in the normalized text, in its own normalized form
-    bool special = false;      ///< left out by decode(..., skip_special_tokens)
-
-    bool operator==(const AddedToken&) const = default;
-
-    [[nodiscard]] static AddedToken read(const JsonPlace& place) {
-        return {place.at("content").string(), place.at("single_word").boolean(), place.at("lstrip").boolean(),
-                place.at("rstrip").boolean(), place.at("normalized").boolean(),  place.at("special").boolean()};
-    }
-};
-
 /// The added tokens of a tokenizer, and the search for them.
 class AddedTokens {
 public:
     /// Adds tokens as the tokenizer's file lists them. One that the model has keeps the model's id, others get the next
     /// free one, whatever id the file names.
     void add(const std::vector<AddedToken>& tokens, const Model& model, const std::optional<Normalizer>& normalizer) {
+        for (const AddedToken& token : tokens) check(token.content);
         const auto size = static_cast<std::int32_t>(model.size());
         std::int32_t next = size;
         if (!by_id_.empty() && (by_id_.rbegin()->first >= size || size == 0)) next = by_id_.rbegin()->first + 1;
@@ -2925,11 +4040,12 @@ public:
             if (id < 0) id = next++;
             ids_[token.content] = id;
             if (token.special) special_.insert(token.content);
-            std::string shown = token.content;
+            const auto before = by_id_.find(id);
+            std::string shown = before == by_id_.end() ? token.content : before->second.shown;
             if (token.normalized && normalizer) {
                 Text text{token.content};
                 (*normalizer)(text);
-                shown = std::move(text.value);
+                if (text.value != token.content) shown = std::move(text.value);
             }
             by_id_.insert_or_assign(id, Entry{token, std::move(shown)});
         }
@@ -2964,6 +4080,9 @@ public:
         return found == ids_.end() ? nullptr : &by_id_.at(found->second).token;
     }
 
+    /// Whether special tokens are ordinary text where they stand in one.
+    void split_special(bool split) { split_special_ = split; }
+
     /// Cuts the text at the tokens that are looked for before normalization.
     void cut_plain(Pieces& pieces) const { cut(pieces, plain_); }
     /// Cuts the normalized text at the other ones.
@@ -2975,6 +4094,12 @@ private:
         std::string shown;
     };
 
+    static void check(const std::string& content) {
+        if (content.size() <= longest_token) return;
+        throw ConfigError("An added token of the tokenizer has " + std::to_string(content.size()) +
+                              " bytes, more than " + std::to_string(longest_token) + ": " + quote(content) + ".",
+                          "Take the tokenizer's files from the model's repository again.");
+    }
     void cut(Pieces& pieces, const ByteTrie& trie) const {
         if (trie.empty()) return;
         pieces.split([&](const Piece& piece, std::vector<Piece>& out) { cut(piece, trie, out); });
@@ -2996,6 +4121,7 @@ private:
             std::size_t start = i, stop = i + length;
             i = stop;
             const AddedToken& token = by_id_.at(id).token;
+            if (split_special_ && is_special(token.content)) continue;
             if (token.single_word) {
                 const auto word = [&](char32_t c) { return classes.is(c, unicode::is_word); };
                 if (start > 0 && word(utf8::decode_before(text, start).value)) continue;
@@ -3026,6 +4152,7 @@ private:
     std::map<std::int32_t, Entry> by_id_;
     std::set<std::string> special_;
     ByteTrie plain_, normalized_;
+    bool split_special_ = false;
 };
 
 }  // namespace silica::text
@@ -3036,504 +4163,146 @@ private:
 /// The chat template of a checkpoint: messages to the prompt that the model was trained on, as
 /// transformers' apply_chat_template renders it.
 
-// ---- silica/core/json.hpp
-#ifndef SILICA_SINGLE_CORE_JSON_HPP
-#define SILICA_SINGLE_CORE_JSON_HPP
-/// JSON documents kept as values: configurations. Built on the reader that checkpoint headers use; small, since every
-/// program that opens a model compiles it.
-
-// ---- silica/core/json_reader.hpp
-#ifndef SILICA_SINGLE_CORE_JSON_READER_HPP
-#define SILICA_SINGLE_CORE_JSON_READER_HPP
-/// Reads JSON front to back without keeping it: the headers and indexes of checkpoints, which come from strangers and
-/// may be 100 MB. One pass, memory only for the string at hand, nesting bounded. (`core/json.hpp` keeps whole
-/// documents.)
-
-// ---- silica/core/quote.hpp
-#ifndef SILICA_SINGLE_CORE_QUOTE_HPP
-#define SILICA_SINGLE_CORE_QUOTE_HPP
-/// Names from files and users, made fit to print in an error.
-
-#include <cstddef>
-#include <string>
-#include <string_view>
-
-namespace silica {
-
-/// `name` in single quotes, fit to print: cut after 120 bytes, control bytes shown as '?'.
-[[nodiscard]] inline std::string quote(std::string_view name) {
-    constexpr std::size_t longest = 120;
-    std::string out = "'";
-    for (const char c : name.substr(0, longest)) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
-    if (name.size() > longest) {
-        while (out.size() > 1 && (static_cast<unsigned char>(out.back()) & 0xc0U) == 0x80U) out.pop_back();
-        if (static_cast<unsigned char>(out.back()) >= 0xc0U) out.pop_back();
-        out += "...";
-    }
-    return out + "'";
-}
-
-}  // namespace silica
-#endif  // SILICA_SINGLE_CORE_QUOTE_HPP
-// ---- silica/core/utf8.hpp
-#ifndef SILICA_SINGLE_CORE_UTF8_HPP
-#define SILICA_SINGLE_CORE_UTF8_HPP
-/// UTF-8: checking it, writing it.
-
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <string>
-#include <string_view>
-
-namespace silica {
-
-/// The position of the first byte that is not well-formed UTF-8 (RFC 3629), or text.size().
-[[nodiscard]] inline std::size_t first_bad_utf8(std::string_view text) noexcept {
-    const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    std::size_t i = 0;
-    while (i < text.size()) {
-        if (text.size() - i >= 8) {  // eight ASCII bytes at a time
-            std::uint64_t word = 0;
-            std::memcpy(&word, text.data() + i, 8);
-            if ((word & 0x8080808080808080U) == 0) {
-                i += 8;
-                continue;
-            }
-        }
-        const unsigned lead = at(i);
-        if (lead < 0x80) {
-            ++i;
-            continue;
-        }
-        const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-        if (lead < 0xc2 || lead > 0xf4 || text.size() - i < length) return i;
-        const unsigned second = at(i + 1);
-        const unsigned low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;   // no overlong forms
-        const unsigned high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;  // no surrogates, nothing over 10FFFF
-        if (second < low || second > high) return i;
-        for (std::size_t k = 2; k < length; ++k)
-            if ((at(i + k) & 0xc0U) != 0x80U) return i;
-        i += length;
-    }
-    return i;
-}
-
-/// Appends the UTF-8 form of a code point (at most 0x10FFFF, no surrogate).
-inline void append_utf8(std::string& out, std::uint32_t code) {
-    const auto put = [&](std::uint32_t byte) { out += static_cast<char>(static_cast<unsigned char>(byte)); };
-    if (code < 0x80) return put(code);
-    if (code < 0x800) {
-        put(0xc0U | code >> 6U);
-    } else {
-        if (code < 0x10000) {
-            put(0xe0U | code >> 12U);
-        } else {
-            put(0xf0U | code >> 18U);
-            put(0x80U | (code >> 12U & 0x3fU));
-        }
-        put(0x80U | (code >> 6U & 0x3fU));
-    }
-    put(0x80U | (code & 0x3fU));
-}
-
-}  // namespace silica
-#endif  // SILICA_SINGLE_CORE_UTF8_HPP
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <limits>
+#include <ctime>
+#include <filesystem>
+#include <functional>
+#include <initializer_list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
-
-namespace silica {
-
-/// A cursor over JSON text. Every function reads one thing or throws a CheckpointError that says where and why.
-class JsonReader {
-public:
-    /// `source` names the text in errors ("model.safetensors: header"); `remedy` is their second half.
-    JsonReader(std::string_view text, std::string source, std::string remedy)
-        : text_(text), source_(std::move(source)), remedy_(std::move(remedy)) {
-        at_ = first_bad_utf8(text_);
-        if (at_ != text_.size()) fail("is not UTF-8");
-        at_ = 0;
-    }
-
-    /// Throws: the text, at this line and column, `problem` ("has no member 'dtype'").
-    [[noreturn]] void fail(std::string_view problem) const {
-        const auto before = text_.substr(0, std::min(at_, text_.size()));
-        const auto line = 1 + std::count(before.begin(), before.end(), '\n');
-        const auto newline = before.rfind('\n');
-        const auto column = newline == std::string_view::npos ? before.size() + 1 : before.size() - newline;
-        throw CheckpointError(source_ + " (line " + std::to_string(line) + ", column " + std::to_string(column) + ") " +
-                                  std::string(problem) + ".",
-                              remedy_);
-    }
-
-    /// The next byte that is not white space, not consumed; 0 at the end.
-    [[nodiscard]] char peek() noexcept {
-        while (at_ < text_.size() &&
-               (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\r' || text_[at_] == '\t'))
-            ++at_;
-        return at_ < text_.size() ? text_[at_] : '\0';
-    }
-
-    /// Reads an object; `member(key)` must read the value that follows.
-    template <class Member>
-    void object(Member&& member) {
-        sequence('{', '}', "an object", [&] {
-            std::string key = string();
-            expect(':');
-            member(std::move(key));
-        });
-    }
-
-    /// Reads an array; `item()` must read one value.
-    template <class Item>
-    void array(Item&& item) {
-        sequence('[', ']', "an array", item);
-    }
-
-    /// Reads a string, with its escapes replaced.
-    [[nodiscard]] std::string string() {
-        if (peek() != '"') fail("should have a string here");
-        ++at_;
-        std::string out;
-        while (true) {
-            const auto end = std::find_if(text_.begin() + static_cast<std::ptrdiff_t>(at_), text_.end(), [](char c) {
-                return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20;
-            });
-            const auto stop = static_cast<std::size_t>(end - text_.begin());
-            out.append(text_, at_, stop - at_);
-            at_ = stop;
-            if (at_ == text_.size()) fail("ends inside a string");
-            if (text_[at_] == '"') break;
-            if (text_[at_] != '\\') fail("has a control character in a string");
-            escape(out);
-        }
-        ++at_;
-        return out;
-    }
-
-    /// Reads a whole number from 0 to 2^64 - 1; `what()` names it in errors.
-    template <class What>
-    [[nodiscard]] std::uint64_t number(What&& what) {
-        const char first = peek();
-        if (first < '0' || first > '9') fail(what() + " should be a whole number, 0 or more");
-        const std::size_t begin = at_;
-        std::uint64_t value = 0;
-        for (; at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_) {
-            const auto digit = static_cast<std::uint64_t>(text_[at_] - '0');
-            if (value > (std::numeric_limits<std::uint64_t>::max() - digit) / 10) fail(what() + " is 2^64 or more");
-            value = value * 10 + digit;
-        }
-        if (first == '0' && at_ - begin > 1) fail(what() + " has a leading zero");
-        if (at_ < text_.size() && (text_[at_] == '.' || text_[at_] == 'e' || text_[at_] == 'E'))
-            fail(what() + " should be a whole number");
-        return value;
-    }
-
-    /// Reads `null` if that comes next.
-    [[nodiscard]] bool null() {
-        if (peek() != 'n') return false;
-        literal("null");
-        return true;
-    }
-
-    /// Reads `word`: true, false, null, and what Python writes besides.
-    void literal(std::string_view word) {
-        if (text_.substr(at_, word.size()) != word) fail("is not valid JSON");
-        at_ += word.size();
-    }
-
-    /// Whether this comes next.
-    [[nodiscard]] bool starts_with(std::string_view word) const noexcept {
-        return text_.substr(at_, word.size()) == word;
-    }
-
-    /// Reads a number of any kind and returns its text.
-    [[nodiscard]] std::string_view number_literal() {
-        static_cast<void>(peek());
-        const std::size_t begin = at_;
-        const auto next = [this](std::string_view set) {
-            return at_ < text_.size() && set.find(text_[at_]) != std::string_view::npos && (++at_, true);
-        };
-        static_cast<void>(next("-"));
-        if (!next("0")) digits();
-        if (next(".")) digits();
-        if (next("eE")) {
-            static_cast<void>(next("+-"));
-            digits();
-        }
-        return text_.substr(begin, at_ - begin);
-    }
-
-    /// Reads any value and forgets it.
-    void skip() {
-        switch (peek()) {
-            case '{':
-                return object([this](const std::string&) { skip(); });
-            case '[':
-                return array([this] { skip(); });
-            case '"':
-                return static_cast<void>(string());
-            case 't':
-                return literal("true");
-            case 'f':
-                return literal("false");
-            case 'n':
-                return literal("null");
-            default:
-                static_cast<void>(number_literal());
-        }
-    }
-
-    /// Throws unless nothing but white space is left.
-    void end() {
-        if (peek() != '\0' || at_ != text_.size()) fail("has more text after the end of the JSON");
-    }
-
-private:
-    template <class Item>
-    void sequence(char open, char close, std::string_view what, Item&& item) {
-        constexpr int deepest = 64;
-        if (peek() != open) fail("should have " + std::string(what) + " here");
-        if (++depth_ > deepest) fail("is nested more than 64 deep");
-        ++at_;
-        if (peek() == close) {
-            ++at_;
-        } else {
-            while (true) {
-                item();
-                const char c = peek();
-                if (c != ',' && c != close) fail(at_ == text_.size() ? "ends too early" : "is not valid JSON");
-                ++at_;
-                if (c == close) break;
-            }
-        }
-        --depth_;
-    }
-
-    void expect(char c) {
-        if (peek() != c) fail(std::string("should have '") + c + "' here");
-        ++at_;
-    }
-
-    void digits() {
-        const std::size_t begin = at_;
-        while (at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9') ++at_;
-        if (at_ == begin) fail(at_ == text_.size() ? "ends too early" : "is not valid JSON");
-    }
-
-    unsigned hex4() {
-        unsigned value = 0;
-        for (int i = 0; i < 4; ++i, ++at_) {
-            const char c = at_ < text_.size() ? text_[at_] : '\0';
-            const char lower = static_cast<char>(c | 0x20);
-            if (c >= '0' && c <= '9')
-                value = value * 16 + static_cast<unsigned>(c - '0');
-            else if (lower >= 'a' && lower <= 'f')
-                value = value * 16 + static_cast<unsigned>(lower - 'a' + 10);
-            else
-                fail("has a bad \\u escape");
-        }
-        return value;
-    }
-
-    void escape(std::string& out) {
-        constexpr std::string_view letters = "\"\\/bfnrt", meanings = "\"\\/\b\f\n\r\t";
-        ++at_;
-        const char c = at_ < text_.size() ? text_[at_] : '\0';
-        ++at_;
-        if (const auto k = letters.find(c); c != '\0' && k != std::string_view::npos) {
-            out += meanings[k];
-            return;
-        }
-        if (c != 'u') fail("has a bad escape in a string");
-        std::uint32_t code = hex4();
-        if (code >= 0xd800 && code < 0xdc00 && text_.substr(std::min(at_, text_.size()), 2) == "\\u") {
-            at_ += 2;
-            const std::uint32_t low = hex4();
-            if (low < 0xdc00 || low > 0xdfff) fail("has half of a surrogate pair");
-            code = 0x10000 + ((code - 0xd800) << 10U) + (low - 0xdc00);
-        } else if (code >= 0xd800 && code < 0xe000) {
-            fail("has half of a surrogate pair");
-        }
-        append_utf8(out, code);
-    }
-
-    std::string_view text_;
-    std::string source_, remedy_;
-    std::size_t at_ = 0;
-    int depth_ = 0;
-};
-
-}  // namespace silica
-#endif  // SILICA_SINGLE_CORE_JSON_READER_HPP
-
-#include <cstdint>
-#include <limits>
-#include <locale>
-#include <set>
-#include <sstream>
-#include <string>
-#include <string_view>
-#include <type_traits>
-#include <utility>
-#include <variant>
 #include <vector>
 
-namespace silica {
+namespace silica::text {
 
-/// A parsed value. Objects keep the order of the file; a name that stands twice in one object is an error of parsing.
-class Json {
-public:
-    using Array = std::vector<Json>;
-    using Object = std::vector<std::pair<std::string, Json>>;
+namespace jinja {
+class Template;
+}
 
-    Json() = default;
-    template <class T>
-        requires(!std::is_same_v<std::remove_cvref_t<T>, Json>)
-    explicit Json(T value) : value_(std::move(value)) {}
-
-    /// Parses a whole text (RFC 8259, and the NaN and Infinity that Python writes). `source` names it in errors:
-    /// ConfigError with line and column.
-    [[nodiscard]] static Json parse(std::string_view text, const std::string& source);
-
-    [[nodiscard]] bool is_null() const { return holds<std::monostate>(); }
-    [[nodiscard]] bool is_bool() const { return holds<bool>(); }
-    [[nodiscard]] bool is_integer() const { return holds<std::int64_t>(); }
-    [[nodiscard]] bool is_number() const { return holds<std::int64_t>() || holds<double>(); }
-    [[nodiscard]] bool is_string() const { return holds<std::string>(); }
-    [[nodiscard]] bool is_array() const { return holds<Array>(); }
-    [[nodiscard]] bool is_object() const { return holds<Object>(); }
-
-    // Each of these is called only after the question above said yes.
-    [[nodiscard]] bool boolean() const { return std::get<bool>(value_); }
-    [[nodiscard]] std::int64_t integer() const { return std::get<std::int64_t>(value_); }
-    [[nodiscard]] double number() const {
-        return holds<double>() ? std::get<double>(value_) : static_cast<double>(integer());
-    }
-    [[nodiscard]] const std::string& string() const { return std::get<std::string>(value_); }
-    [[nodiscard]] const Array& array() const { return std::get<Array>(value_); }
-    [[nodiscard]] const Object& object() const { return std::get<Object>(value_); }
-
-    /// The value of a name; null when this is no object or has no such name.
-    [[nodiscard]] const Json* find(std::string_view name) const {
-        if (!is_object()) return nullptr;
-        for (const auto& [key, value] : object()) {
-            if (key == name) return &value;
-        }
-        return nullptr;
-    }
-
-    /// The value as short text for an error: `true`, `-3`, `"gelu"`, `a list`.
-    [[nodiscard]] std::string brief() const {
-        if (is_null()) return "null";
-        if (is_bool()) return boolean() ? "true" : "false";
-        if (is_integer()) return std::to_string(integer());
-        if (is_string()) return quote(string());
-        if (is_array()) return "a list";
-        if (is_object()) return "an object";
-        std::ostringstream text;
-        text.imbue(std::locale::classic());
-        text << number();
-        return text.str();
-    }
-
-private:
-    template <class T>
-    [[nodiscard]] bool holds() const {
-        return std::holds_alternative<T>(value_);
-    }
-    std::variant<std::monostate, bool, std::int64_t, double, std::string, Array, Object> value_;
+/// One turn of a chat.
+struct Message {
+    std::string role;     ///< "system", "user", "assistant", ... as the template knows them
+    std::string content;  ///< the text
 };
 
-namespace detail {
+/// Messages as the JSON that chats are made of: a list of {"role", "content"}.
+[[nodiscard]] Json messages(std::span<const Message> turns);
+[[nodiscard]] Json messages(std::initializer_list<Message> turns);
 
-/// The value of a JSON number: an integer where it is one and fits, else the nearest double.
-inline Json json_number(std::string_view literal) {
-    std::istringstream in{std::string(literal)};
-    in.imbue(std::locale::classic());
-    if (literal.find_first_of(".eE") == std::string_view::npos) {
-        std::int64_t whole = 0;
-        if (in >> whole) return Json(whole);
-        in.clear();
-        in.str(std::string(literal));
-    }
-    double value = 0;
-    if (!(in >> value) && value != 0)
-        value = value < 0 ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
-    return Json(value);
-}
+/// What a template is told beside the messages.
+struct ChatOptions {
+    bool add_generation_prompt = false;     ///< ends with what opens the answer
+    const Json* tools = nullptr;            ///< a list of function schemas
+    const Json* more = nullptr;             ///< an object of further variables ("enable_thinking", ...)
+    std::function<std::tm()> clock = {};    ///< for strftime_now; the machine's local time where it is empty
+    const Json* documents = nullptr;        ///< a list of objects to answer from
+    std::optional<std::string> name = {};   ///< which template; else "tool_use" with tools, or "default"
+};
 
-inline Json json_value(JsonReader& in) {
-    switch (in.peek()) {
-        case '{': {
-            Json::Object members;
-            std::set<std::string> seen;
-            in.object([&](std::string name) {
-                if (!seen.insert(name).second) in.fail("has the name " + quote(name) + " twice in one object");
-                members.emplace_back(std::move(name), json_value(in));
-            });
-            return Json(std::move(members));
-        }
-        case '[': {
-            Json::Array items;
-            in.array([&] { items.push_back(json_value(in)); });
-            return Json(std::move(items));
-        }
-        case '"':
-            return Json(in.string());
-        case 't':
-            in.literal("true");
-            return Json(true);
-        case 'f':
-            in.literal("false");
-            return Json(false);
-        case 'n':
-            in.literal("null");
-            return {};
-        case 'N':
-            in.literal("NaN");
-            return Json(std::numeric_limits<double>::quiet_NaN());
-        case 'I':
-            in.literal("Infinity");
-            return Json(std::numeric_limits<double>::infinity());
-        default:
-            break;
-    }
-    if (in.starts_with("-I")) {
-        in.literal("-Infinity");
-        return Json(-std::numeric_limits<double>::infinity());
-    }
-    return json_number(in.number_literal());
-}
+/// The templates of a checkpoint ("default", and more by name), parsed. Rendering is const: threads may share one.
+class ChatTemplate {
+public:
+    /// The template of a directory: chat_template.jinja and additional_chat_templates/*.jinja, else "chat_template" of
+    /// tokenizer_config.json or chat_template.json (which goes first where the checkpoint has a processor, whose file
+    /// it is). The special tokens of the tokenizer are variables. ConfigError where there is none, or where it is
+    /// damaged.
+    [[nodiscard]] static ChatTemplate open(const std::filesystem::path& directory);
+    /// A template that is at hand, with the special tokens it may name ("bos_token", ...).
+    [[nodiscard]] static ChatTemplate from_text(const std::string& source,
+                                                std::vector<std::pair<std::string, std::string>> tokens = {});
 
-}  // namespace detail
+    /// The prompt for a chat: a list of messages like {"role": "user", "content": "..."}, or an object with such a list
+    /// as its "messages" and, where wanted, "tools", "documents", "variables" (an object), "template" (a name) and
+    /// "add_generation_prompt", which go before the options; variables are joined. InputError: what the template's
+    /// raise_exception says, or what is wrong.
+    [[nodiscard]] std::string render(const Json& chat, const ChatOptions& options = {}) const;
+    /// The same for turns of text: `render({{"user", "Hi"}}, {.add_generation_prompt = true})`.
+    [[nodiscard]] std::string render(std::initializer_list<Message> turns, const ChatOptions& options = {}) const;
 
-inline Json Json::parse(std::string_view text, const std::string& source) {
-    if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
-    try {
-        JsonReader in(text, source, "Correct the file, or download it again.");
-        Json value = detail::json_value(in);
-        in.end();
-        return value;
-    } catch (const CheckpointError& e) {
-        throw ConfigError(e.problem(), e.remedy());
-    }
-}
+    /// The names of the templates.
+    [[nodiscard]] std::vector<std::string> names() const;
 
-}  // namespace silica
-#endif  // SILICA_SINGLE_CORE_JSON_HPP
+private:
+    ChatTemplate() = default;
+
+    void add(const std::string& name, const std::string& source, const std::string& file);
+    void read_jinja(const std::filesystem::path& directory);
+    void read_json(const std::filesystem::path& directory, const char* name);
+    [[nodiscard]] const jinja::Template& choose(const ChatOptions& options) const;
+
+    std::map<std::string, std::shared_ptr<const jinja::Template>> templates_;
+    std::vector<std::pair<std::string, std::string>> tokens_;
+};
+
+}  // namespace silica::text
+
+// ---- silica/input/text/chat_template.ipp
+#ifndef SILICA_SINGLE_INPUT_TEXT_CHAT_TEMPLATE_IPP
+#define SILICA_SINGLE_INPUT_TEXT_CHAT_TEMPLATE_IPP
+/// Definitions of chat_template.hpp.
+
 // ---- silica/input/text/file.hpp
 #ifndef SILICA_SINGLE_INPUT_TEXT_FILE_HPP
 #define SILICA_SINGLE_INPUT_TEXT_FILE_HPP
 /// Reading tokenizer files.
 
-#include <nlohmann/json.hpp>
+// ---- silica/core/impostor.hpp
+#ifndef SILICA_SINGLE_CORE_IMPOSTOR_HPP
+#define SILICA_SINGLE_CORE_IMPOSTOR_HPP
+/// Files that a download left in the place of another: their first bytes tell.
+
+#include <cstddef>
+#include <optional>
+#include <string_view>
+
+namespace silica {
+
+/// What stands in a file's place, and what to do about it.
+struct Impostor {
+    std::string_view what;    ///< "a Git LFS pointer"
+    std::string_view remedy;  ///< a sentence
+};
+
+/// How many bytes of a file `impostor` wants to see.
+inline constexpr std::size_t impostor_bytes = 64;
+
+/// What a file that begins with `start` is, when it can be neither weights nor a configuration; nothing otherwise.
+[[nodiscard]] std::optional<Impostor> impostor(std::string_view start);
+
+}  // namespace silica
+
+// ---- silica/core/impostor.ipp
+#ifndef SILICA_SINGLE_CORE_IMPOSTOR_IPP
+#define SILICA_SINGLE_CORE_IMPOSTOR_IPP
+/// Definitions of impostor.hpp.
+
+#include <algorithm>
+
+namespace silica {
+
+SILICA_INLINE std::optional<Impostor> impostor(std::string_view start) {
+    constexpr std::string_view again = "Download the file again, signed in where its repository asks for that.";
+    if (start.starts_with("version https://git-lfs"))
+        return Impostor{"a Git LFS pointer", "Run `git lfs pull` in its directory."};
+    for (const std::string_view message : {"Entry not found", "Repository not found", "Invalid username or password",
+                                           "Invalid credentials", "Access to model"})
+        if (start.starts_with(message)) return Impostor{"the error message of a download", again};
+    start.remove_prefix(std::min(start.find_first_not_of(" \t\r\n\xEF\xBB\xBF"), start.size()));
+    for (const std::string_view tag : {"<!doctype", "<html", "<head", "<?xml"}) {
+        const auto same = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + 32) : a) == b; };
+        if (start.size() >= tag.size() && std::equal(tag.begin(), tag.end(), start.begin(),
+                                                     [&](char letter, char found) { return same(found, letter); }))
+            return Impostor{"a web page", again};
+    }
+    return std::nullopt;
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_IMPOSTOR_IPP
+#endif  // SILICA_SINGLE_CORE_IMPOSTOR_HPP
 
 #include <filesystem>
 #include <fstream>
@@ -3563,22 +4332,15 @@ namespace silica::text {
     if (error || !in || !in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()))) {
         throw ConfigError(path.string() + " cannot be read.", "Check that the file exists and that you may read it.");
     }
+    if (const auto found = impostor(bytes)) {
+        throw ConfigError(path.string() + " is " + std::string(found->what) + ", not the file itself.",
+                          std::string(found->remedy));
+    }
     return bytes;
 }
 
 /// Parses JSON. `name` is the file, for the error.
-[[nodiscard]] inline nlohmann::json parse_json(std::string_view text, const std::string& name) {
-    try {
-        return nlohmann::json::parse(text);
-    } catch (const nlohmann::json::exception& error) {
-        std::string what = error.what();
-        if (const auto colon = what.find("] "); colon != std::string::npos) what.erase(0, colon + 2);
-        // It quotes bytes of the file.
-        what = utf8::lossy(std::string_view(what).substr(0, 300));
-        throw ConfigError(name + " is not valid JSON (" + what + ").",
-                          "Take the file from the model's repository again.");
-    }
-}
+[[nodiscard]] inline Json parse_json(std::string_view text, const std::string& name) { return Json::parse(text, name); }
 
 }  // namespace silica::text
 #endif  // SILICA_SINGLE_INPUT_TEXT_FILE_HPP
@@ -3587,48 +4349,339 @@ namespace silica::text {
 #define SILICA_SINGLE_INPUT_TEXT_JINJA_TEMPLATE_HPP
 /// A Jinja template: parsed once, rendered often.
 
-// ---- silica/input/text/jinja/interpreter.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_INTERPRETER_HPP
-#define SILICA_SINGLE_INPUT_TEXT_JINJA_INTERPRETER_HPP
-/// Runs statements.
+// ---- silica/input/text/jinja/frames.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_FRAMES_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_FRAMES_HPP
+/// Which variables a block hides from the start: Jinja decides when it reads a template whose variable a name is. Where
+/// a block sets a name before it uses it, the blocks inside see the block's own variable, undefined until then, and not
+/// what the template was given (jinja2.idtracking).
 
-// ---- silica/input/text/jinja/blocks.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_BLOCKS_HPP
-#define SILICA_SINGLE_INPUT_TEXT_JINJA_BLOCKS_HPP
-/// What blocks share: scopes, captured output, assignment, and macros.
-
-// ---- silica/input/text/jinja/evaluator.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_EVALUATOR_HPP
-#define SILICA_SINGLE_INPUT_TEXT_JINJA_EVALUATOR_HPP
-/// Computes expressions.
-
-// ---- silica/input/text/jinja/arithmetic.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_ARITHMETIC_HPP
-#define SILICA_SINGLE_INPUT_TEXT_JINJA_ARITHMETIC_HPP
-/// Python's arithmetic: + - * / // % **. Integers have 64 bits; more is a Problem.
-
-// ---- silica/input/text/jinja/operators.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_OPERATORS_HPP
-#define SILICA_SINGLE_INPUT_TEXT_JINJA_OPERATORS_HPP
-/// Python's operators on values: truth, equality, order, membership, length, iteration.
-
-// ---- silica/input/text/jinja/print.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_PRINT_HPP
-#define SILICA_SINGLE_INPUT_TEXT_JINJA_PRINT_HPP
-/// Python's str() and repr() of values.
-
-// ---- silica/input/text/jinja/session.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_SESSION_HPP
-#define SILICA_SINGLE_INPUT_TEXT_JINJA_SESSION_HPP
-/// What bounds one rendering: templates are untrusted, so steps, memory and nesting are counted.
+// ---- silica/input/text/jinja/syntax.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_SYNTAX_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_SYNTAX_HPP
+/// The syntax tree of a template.
 
 // ---- silica/input/text/jinja/value.hpp
 #ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_VALUE_HPP
 #define SILICA_SINGLE_INPUT_TEXT_JINJA_VALUE_HPP
-/// The values of a template: Python's, as far as templates can see them. Cheap to copy; all but namespaces, iterators
-/// and loops are immutable.
+/// The values of a template: Python's, as far as templates can see them. Cheap to copy; all but namespaces, iterators,
+/// loops, cyclers and joiners are immutable.
 
+// ---- silica/input/text/jinja/big_integer.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_BIG_INTEGER_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_BIG_INTEGER_HPP
+/// Python's int beyond 64 bits.
+
+// ---- silica/input/text/jinja/limbs.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_LIMBS_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_LIMBS_HPP
+/// Arithmetic of natural numbers of any size: digits in base 2^32, the smallest first, without zeros at the end.
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace silica::text::jinja::limbs {
+
+using Limbs = std::vector<std::uint32_t>;
+
+inline void trim(Limbs& a) {
+    while (!a.empty() && a.back() == 0) a.pop_back();
+}
+[[nodiscard]] inline Limbs from(std::uint64_t n) {
+    Limbs made{static_cast<std::uint32_t>(n), static_cast<std::uint32_t>(n >> 32U)};
+    trim(made);
+    return made;
+}
+[[nodiscard]] inline std::size_t bits(const Limbs& a) {
+    return a.empty() ? 0 : a.size() * 32 - static_cast<std::size_t>(std::countl_zero(a.back()));
+}
+/// Below, at or above zero as a is less than, equal to or greater than b.
+[[nodiscard]] inline int compare(const Limbs& a, const Limbs& b) {
+    if (a.size() != b.size()) return a.size() < b.size() ? -1 : 1;
+    for (std::size_t i = a.size(); i-- > 0;) {
+        if (a[i] != b[i]) return a[i] < b[i] ? -1 : 1;
+    }
+    return 0;
+}
+[[nodiscard]] inline Limbs add(const Limbs& a, const Limbs& b) {
+    Limbs out;
+    out.reserve(std::max(a.size(), b.size()) + 1);
+    std::uint64_t carry = 0;
+    for (std::size_t i = 0; i < std::max(a.size(), b.size()); ++i) {
+        carry += std::uint64_t{i < a.size() ? a[i] : 0} + (i < b.size() ? b[i] : 0);
+        out.push_back(static_cast<std::uint32_t>(carry));
+        carry >>= 32U;
+    }
+    if (carry != 0) out.push_back(static_cast<std::uint32_t>(carry));
+    return out;
+}
+/// a - b, which is not negative.
+[[nodiscard]] inline Limbs subtract(Limbs a, const Limbs& b) {
+    std::int64_t borrow = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        const std::int64_t d = std::int64_t{a[i]} - (i < b.size() ? b[i] : 0) - borrow;
+        borrow = d < 0 ? 1 : 0;
+        a[i] = static_cast<std::uint32_t>(d);
+    }
+    trim(a);
+    return a;
+}
+[[nodiscard]] inline Limbs multiply(const Limbs& a, const Limbs& b) {
+    Limbs out(a.size() + b.size(), 0);
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        std::uint64_t carry = 0;
+        for (std::size_t k = 0; k < b.size(); ++k) {
+            carry += std::uint64_t{a[i]} * b[k] + out[i + k];
+            out[i + k] = static_cast<std::uint32_t>(carry);
+            carry >>= 32U;
+        }
+        out[i + b.size()] = static_cast<std::uint32_t>(carry);
+    }
+    trim(out);
+    return out;
+}
+[[nodiscard]] inline Limbs shift_left(const Limbs& a, std::size_t by) {
+    if (a.empty()) return a;
+    Limbs out(by / 32, 0);
+    const unsigned part = by % 32;
+    std::uint64_t carry = 0;
+    for (const std::uint32_t limb : a) {
+        carry |= std::uint64_t{limb} << part;
+        out.push_back(static_cast<std::uint32_t>(carry));
+        carry >>= 32U;
+    }
+    out.push_back(static_cast<std::uint32_t>(carry));
+    trim(out);
+    return out;
+}
+[[nodiscard]] inline Limbs shift_right(const Limbs& a, std::size_t by) {
+    Limbs out;
+    const unsigned part = by % 32;
+    for (std::size_t i = by / 32; i < a.size(); ++i) {
+        const std::uint64_t both = a[i] | std::uint64_t{i + 1 < a.size() ? a[i + 1] : 0} << 32U;
+        out.push_back(static_cast<std::uint32_t>(both >> part));
+    }
+    trim(out);
+    return out;
+}
+/// a becomes a / by; the rest.
+inline std::uint32_t divide_small(Limbs& a, std::uint32_t by) {
+    std::uint64_t rest = 0;
+    for (std::size_t i = a.size(); i-- > 0;) {
+        rest = rest << 32U | a[i];
+        a[i] = static_cast<std::uint32_t>(rest / by);
+        rest %= by;
+    }
+    trim(a);
+    return static_cast<std::uint32_t>(rest);
+}
+/// Quotient and rest for b > 0 (Knuth, The Art of Computer Programming, volume 2, 4.3.1, algorithm D).
+[[nodiscard]] inline std::pair<Limbs, Limbs> divide(const Limbs& a, const Limbs& b) {
+    if (compare(a, b) < 0) return {{}, a};
+    if (b.size() == 1) {
+        Limbs quotient = a;
+        const std::uint32_t rest = divide_small(quotient, b[0]);
+        return {std::move(quotient), from(rest)};
+    }
+    const auto shift = static_cast<std::size_t>(std::countl_zero(b.back()));
+    const Limbs v = shift_left(b, shift);
+    Limbs u = shift_left(a, shift);
+    u.resize(a.size() + 1, 0);
+    const std::size_t n = v.size(), m = u.size() - n;
+    Limbs quotient(m, 0);
+    for (std::size_t j = m; j-- > 0;) {
+        const std::uint64_t top = std::uint64_t{u[j + n]} << 32U | u[j + n - 1];
+        std::uint64_t guess = top / v[n - 1], rest = top % v[n - 1];
+        while (guess >> 32U != 0 || guess * v[n - 2] > (rest << 32U | u[j + n - 2])) {
+            --guess;
+            rest += v[n - 1];
+            if (rest >> 32U != 0) break;
+        }
+        std::int64_t borrow = 0;
+        std::uint64_t carry = 0;
+        for (std::size_t i = 0; i < n; ++i) {
+            carry += guess * v[i];
+            const std::int64_t d = std::int64_t{u[i + j]} - borrow - static_cast<std::uint32_t>(carry);
+            u[i + j] = static_cast<std::uint32_t>(d);
+            borrow = d < 0 ? 1 : 0;
+            carry >>= 32U;
+        }
+        const std::int64_t d = std::int64_t{u[j + n]} - borrow - static_cast<std::int64_t>(carry);
+        u[j + n] = static_cast<std::uint32_t>(d);
+        if (d < 0) {
+            --guess;
+            std::uint64_t sum = 0;
+            for (std::size_t i = 0; i < n; ++i) {
+                sum += std::uint64_t{u[i + j]} + v[i];
+                u[i + j] = static_cast<std::uint32_t>(sum);
+                sum >>= 32U;
+            }
+            u[j + n] += static_cast<std::uint32_t>(sum);
+        }
+        quotient[j] = static_cast<std::uint32_t>(guess);
+    }
+    trim(quotient);
+    trim(u);
+    return {std::move(quotient), shift_right(u, shift)};
+}
+
+}  // namespace silica::text::jinja::limbs
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_LIMBS_HPP
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace silica::text::jinja {
+
+/// An integer of any size.
+class BigInteger {
+public:
+    using Limbs = limbs::Limbs;
+
+    BigInteger() = default;
+    explicit BigInteger(std::int64_t n)
+        : size_(limbs::from(n < 0 ? ~static_cast<std::uint64_t>(n) + 1 : static_cast<std::uint64_t>(n))),
+          negative_(n < 0) {}
+    BigInteger(Limbs size, bool negative) : size_(std::move(size)), negative_(negative && !size_.empty()) {}
+
+    /// A finite number without its fraction.
+    [[nodiscard]] static BigInteger truncated(double x) {
+        int exponent = 0;
+        const double part = std::frexp(std::abs(x), &exponent);
+        const auto digits = limbs::from(static_cast<std::uint64_t>(std::ldexp(part, 53)));
+        const int shift = exponent - 53;
+        return {shift > 0 ? limbs::shift_left(digits, static_cast<std::size_t>(shift))
+                          : limbs::shift_right(digits, static_cast<std::size_t>(-shift)),
+                x < 0};
+    }
+    /// An integer as it is written; `digits` are digits and letters below the base.
+    [[nodiscard]] static BigInteger of_digits(std::string_view digits, unsigned base, bool negative) {
+        Limbs made;
+        for (const char c : digits) {
+            std::uint64_t carry = static_cast<std::uint64_t>(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+            for (auto& limb : made) {
+                carry += std::uint64_t{limb} * base;
+                limb = static_cast<std::uint32_t>(carry);
+                carry >>= 32U;
+            }
+            if (carry != 0) made.push_back(static_cast<std::uint32_t>(carry));
+        }
+        return {std::move(made), negative};
+    }
+
+    [[nodiscard]] bool negative() const noexcept { return negative_; }
+    [[nodiscard]] bool is_zero() const noexcept { return size_.empty(); }
+    [[nodiscard]] bool is_odd() const noexcept { return !size_.empty() && size_[0] % 2 == 1; }
+    [[nodiscard]] std::size_t bits() const { return limbs::bits(size_); }
+    [[nodiscard]] std::size_t limb_count() const noexcept { return size_.size(); }
+
+    /// The value, where 64 bits hold it.
+    [[nodiscard]] std::optional<std::int64_t> small() const {
+        if (size_.size() > 2) return std::nullopt;
+        std::uint64_t n = 0;
+        for (std::size_t i = size_.size(); i-- > 0;) n = n << 32U | size_[i];
+        const std::uint64_t most = std::numeric_limits<std::int64_t>::max();
+        if (n > most + (negative_ ? 1 : 0)) return std::nullopt;
+        return static_cast<std::int64_t>(negative_ ? ~n + 1 : n);
+    }
+    /// The nearest double, times 2^exponent; infinite where it is too large.
+    [[nodiscard]] double number(int exponent = 0) const {
+        const std::size_t all = bits(), drop = all > 64 ? all - 64 : 0;
+        const Limbs top = limbs::shift_right(size_, drop);
+        std::uint64_t n = 0;
+        for (std::size_t i = top.size(); i-- > 0;) n = n << 32U | top[i];
+        if (drop > 0 && limbs::compare(limbs::shift_left(top, drop), size_) != 0) n |= 1U;  // for the rounding
+        const double x = std::ldexp(static_cast<double>(n), static_cast<int>(drop) + exponent);
+        return negative_ ? -x : x;
+    }
+    [[nodiscard]] std::string text(unsigned base = 10) const {
+        std::uint32_t unit = base;
+        std::size_t width = 1;
+        for (; std::uint64_t{unit} * base <= 0xFFFFFFFF; ++width) unit *= base;
+        std::string out;
+        for (Limbs rest = size_; !rest.empty();) {
+            std::uint32_t part = limbs::divide_small(rest, unit);
+            for (std::size_t i = 0; i < width && (part != 0 || !rest.empty()); ++i, part /= base) {
+                out += "0123456789abcdef"[part % base];
+            }
+        }
+        if (out.empty()) out = "0";
+        if (negative_) out += '-';
+        return {out.rbegin(), out.rend()};
+    }
+
+    [[nodiscard]] BigInteger negated() const { return {size_, !negative_}; }
+    [[nodiscard]] int compare(const BigInteger& b) const {
+        if (negative_ != b.negative_) return negative_ ? -1 : 1;
+        return limbs::compare(size_, b.size_) * (negative_ ? -1 : 1);
+    }
+    [[nodiscard]] BigInteger operator+(const BigInteger& b) const {
+        if (negative_ == b.negative_) return {limbs::add(size_, b.size_), negative_};
+        return limbs::compare(size_, b.size_) >= 0 ? BigInteger(limbs::subtract(size_, b.size_), negative_)
+                                                   : BigInteger(limbs::subtract(b.size_, size_), b.negative_);
+    }
+    [[nodiscard]] BigInteger operator-(const BigInteger& b) const { return *this + b.negated(); }
+    [[nodiscard]] BigInteger operator*(const BigInteger& b) const {
+        return {limbs::multiply(size_, b.size_), negative_ != b.negative_};
+    }
+    /// Quotient, rounded down, and rest, of the divisor's sign; b is not zero.
+    [[nodiscard]] std::pair<BigInteger, BigInteger> divided(const BigInteger& b) const {
+        auto [q, r] = limbs::divide(size_, b.size_);
+        BigInteger quotient(std::move(q), negative_ != b.negative_), rest(std::move(r), negative_);
+        if (rest.is_zero() || negative_ == b.negative_) return {std::move(quotient), std::move(rest)};
+        return {quotient - BigInteger(1), rest + b};
+    }
+    /// The nearest double of the quotient; infinite where it is too large. b is not zero.
+    [[nodiscard]] double ratio(const BigInteger& b) const {
+        const auto shift = static_cast<std::int64_t>(b.bits()) - static_cast<std::int64_t>(bits()) + 66;
+        const auto by = static_cast<std::size_t>(shift < 0 ? -shift : shift);
+        auto [q, r] = limbs::divide(shift > 0 ? limbs::shift_left(size_, by) : size_,
+                                    shift > 0 ? b.size_ : limbs::shift_left(b.size_, by));
+        if (!r.empty() && !q.empty()) q[0] |= 1U;  // for the rounding
+        return BigInteger(std::move(q), negative_ != b.negative_).number(static_cast<int>(-shift));
+    }
+
+private:
+    Limbs size_;
+    bool negative_ = false;
+};
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_BIG_INTEGER_HPP
+// ---- silica/input/text/jinja/problem.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_PROBLEM_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_PROBLEM_HPP
+/// What ends a rendering early.
+
+#include <stdexcept>
+
+namespace silica::text::jinja {
+
+/// Something a template does that cannot be done. The template's name and the line are added where it is caught.
+struct Problem : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+/// The text that a template passed to raise_exception.
+struct Raised : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_PROBLEM_HPP
+
+#include <cmath>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -3646,6 +4699,8 @@ struct View;
 struct Namespace;
 struct Callable;
 struct Loop;
+struct Cycler;
+struct Joiner;
 
 /// Jinja's Undefined: prints as nothing, is false, and cannot be used otherwise. `problem` says what is missing.
 struct Undefined {
@@ -3653,11 +4708,17 @@ struct Undefined {
 };
 /// Python's None.
 struct None {};
+/// A str; markupsafe's Markup where it is marked as safe, which escapes what is joined with it.
+struct Str {
+    std::string text;
+    bool markup = false;
+};
 
 /// One value.
 class Value {
 public:
-    using Text = std::shared_ptr<const std::string>;
+    using Text = std::shared_ptr<const Str>;
+    using Big = std::shared_ptr<const BigInteger>;
 
     Value() = default;  ///< undefined
     Value(Undefined v) : data_(std::move(v)) {}
@@ -3665,7 +4726,8 @@ public:
     explicit Value(bool v) : data_(v) {}
     explicit Value(std::int64_t v) : data_(v) {}
     explicit Value(double v) : data_(v) {}
-    explicit Value(std::string v) : data_(std::make_shared<const std::string>(std::move(v))) {}
+    explicit Value(std::string v, bool markup = false)
+        : data_(std::make_shared<const Str>(Str{std::move(v), markup})) {}
     explicit Value(const char* v) : Value(std::string(v)) {}
     template <class T>
     explicit Value(std::shared_ptr<T> v) : data_(std::move(v)) {}
@@ -3688,39 +4750,55 @@ public:
     [[nodiscard]] bool is_none() const noexcept { return is<None>(); }
     [[nodiscard]] bool is_bool() const noexcept { return is<bool>(); }
     /// An int; True and False are no ints here (`is_whole` counts them as such).
-    [[nodiscard]] bool is_integer() const noexcept { return is<std::int64_t>(); }
+    [[nodiscard]] bool is_integer() const noexcept { return is<std::int64_t>() || is_big(); }
+    [[nodiscard]] bool is_big() const noexcept { return is<Big>(); }
     [[nodiscard]] bool is_whole() const noexcept { return is_integer() || is_bool(); }
     [[nodiscard]] bool is_real() const noexcept { return is<double>(); }
     [[nodiscard]] bool is_number() const noexcept { return is_whole() || is_real(); }
     [[nodiscard]] bool is_text() const noexcept { return is<Text>(); }
+    [[nodiscard]] bool is_markup() const noexcept { return is_text() && std::get<Text>(data_)->markup; }
     [[nodiscard]] bool is_sequence() const noexcept { return holds<const List>(); }
+    [[nodiscard]] bool is_tuple() const;
     [[nodiscard]] bool is_dict() const noexcept { return holds<const Dict>(); }
 
     // Each of these is called only after the question above said yes.
     [[nodiscard]] bool boolean() const { return std::get<bool>(data_); }
-    [[nodiscard]] std::int64_t whole() const { return is_bool() ? boolean() : std::get<std::int64_t>(data_); }
-    [[nodiscard]] double number() const { return is_real() ? std::get<double>(data_) : static_cast<double>(whole()); }
-    [[nodiscard]] const std::string& text() const { return *std::get<Text>(data_); }
+    /// A whole number as Python takes it for a place or a size: Problem where 64 bits do not hold it.
+    [[nodiscard]] std::int64_t whole() const {
+        if (is_big()) throw Problem("uses an integer of more than 64 bits where a small one belongs");
+        return is_bool() ? boolean() : std::get<std::int64_t>(data_);
+    }
+    [[nodiscard]] BigInteger big() const { return is_big() ? *std::get<Big>(data_) : BigInteger(whole()); }
+    [[nodiscard]] bool is_negative() const { return is_big() ? big().negative() : whole() < 0; }
+    [[nodiscard]] double number() const {
+        if (is_real()) return std::get<double>(data_);
+        if (!is_big()) return static_cast<double>(whole());
+        const double x = std::get<Big>(data_)->number();
+        if (std::isinf(x)) throw Problem("makes a float of an integer that is too large");
+        return x;
+    }
+    [[nodiscard]] const std::string& text() const { return std::get<Text>(data_)->text; }
     [[nodiscard]] const List& list() const { return *ref<const List>(); }
     [[nodiscard]] const Dict& dict() const { return *ref<const Dict>(); }
     [[nodiscard]] const Undefined& undefined() const { return std::get<Undefined>(data_); }
 
 private:
-    std::variant<Undefined, None, bool, std::int64_t, double, Text, std::shared_ptr<const List>,
+    std::variant<Undefined, None, bool, std::int64_t, double, Big, Text, std::shared_ptr<const List>,
                  std::shared_ptr<const Dict>, std::shared_ptr<const Range>, std::shared_ptr<Iterator>,
                  std::shared_ptr<const View>, std::shared_ptr<Namespace>, std::shared_ptr<const Callable>,
-                 std::shared_ptr<Loop>>
+                 std::shared_ptr<Loop>, std::shared_ptr<Cycler>, std::shared_ptr<Joiner>>
         data_;
 };
 
 using Values = std::vector<Value>;
 
-/// A list or a tuple.
+/// A list or a tuple; a pair of groupby has names for its two items.
 struct List {
     Values items = {};
-    bool is_tuple = false;
+    bool is_tuple = false, is_group = false;
     unsigned depth = 1;  ///< of nesting
 };
+inline bool Value::is_tuple() const { return is_sequence() && list().is_tuple; }
 /// A dict: pairs in order, keys differ.
 struct Dict {
     std::vector<std::pair<Value, Value>> items = {};
@@ -3734,10 +4812,13 @@ struct Range {
         return start > stop ? (start - stop - 1) / -step + 1 : 0;
     }
 };
-/// What map, select, reverse and their like return: passes once.
+/// Gives the next item; false at the end.
+using Pull = std::function<bool(Value&)>;
+
+/// What map, select, reverse and their like return: passes once, and computes an item when it is asked for.
 struct Iterator {
-    Values items = {};
-    std::size_t next = 0;
+    Pull pull = {};
+    unsigned depth = 1;
 };
 /// dict.keys(), dict.values(), dict.items().
 struct View {
@@ -3749,6 +4830,17 @@ struct Namespace {
     Dict attributes = {};
 };
 
+/// cycler(...): goes round.
+struct Cycler {
+    Values items = {};
+    std::size_t at = 0;
+};
+/// joiner(...): nothing the first time.
+struct Joiner {
+    Value separator = {};
+    bool used = false;
+};
+
 /// The arguments of a call, a filter or a test.
 struct Args {
     Values at = {};
@@ -3758,11 +4850,12 @@ struct Args {
 struct Statement;
 struct Scope;
 
-/// What can be called: a global function, a method with its object, or a macro with the scope it stands in.
+/// What can be called: a global function, a method with its object, a macro with the scope it stands in, or a block.
 struct Callable {
     std::string name;
     Value self = {};
-    bool is_method = false;
+    bool is_method = false, is_block = false;
+    bool escapes = false;  ///< the macro stands in {% autoescape true %}
     const Statement* macro = nullptr;
     std::shared_ptr<Scope> scope = {};
 };
@@ -3771,25 +4864,323 @@ struct Callable {
 #endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_VALUE_HPP
 
 #include <algorithm>
-#include <cstddef>
-#include <ctime>
-#include <functional>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace silica::text::jinja {
 
-/// Something a template does that cannot be done. The template's name and the line are added where it is caught.
-struct Problem : std::runtime_error {
-    using std::runtime_error::runtime_error;
+struct Expression;
+using ExpressionPtr = std::unique_ptr<Expression>;
+
+/// What stands between the parentheses of a call, a filter or a test.
+struct Arguments {
+    std::vector<ExpressionPtr> at = {};
+    std::vector<std::pair<std::string, ExpressionPtr>> named = {};
+    ExpressionPtr all = {}, all_named = {};  ///< *args, **kwargs
 };
-/// The text that a template passed to raise_exception.
-struct Raised : std::runtime_error {
-    using std::runtime_error::runtime_error;
+
+/// An expression. Which members it uses depends on its kind.
+struct Expression {
+    enum class Kind {
+        constant,    ///< value
+        name,        ///< name
+        list,        ///< items
+        tuple,       ///< items
+        dict,        ///< items: key, value, key, value
+        attribute,   ///< items[0] . name
+        item,        ///< items[0] [ items[1] ]
+        slice,       ///< items[0] [ items[1] : items[2] : items[3] ]; absent ones are null
+        call,        ///< items[0] ( arguments )
+        filter,      ///< items[0] | name ( arguments ); in blocks items[0] is null
+        test,        ///< items[0] is name ( arguments )
+        negation,    ///< not items[0]
+        sign,        ///< - or +, in name, of items[0]
+        both,        ///< items[0] and items[1]
+        either,      ///< items[0] or items[1]
+        arithmetic,  ///< items[0] name items[1]
+        comparison,  ///< items[0] operators[0] items[1] operators[1] items[2] ...
+        concat,      ///< items[0] ~ items[1] ~ ...
+        choice,      ///< items[0] if items[1] else items[2], which may be null
+        set_member,  ///< name . member, as a target
+    };
+    Kind kind;
+    unsigned line;
+    std::string name = {}, member = {};
+    Value value = {};
+    std::vector<ExpressionPtr> items = {};
+    std::vector<std::string> operators = {};
+    Arguments arguments = {};
+    unsigned depth = 1;  ///< of nesting
+
+    Expression(Kind what, unsigned at) : kind(what), line(at) {}
+    void add(ExpressionPtr item) {
+        if (item) depth = std::max(depth, item->depth + 1);
+        items.push_back(std::move(item));
+    }
+    void set_arguments(Arguments made) {
+        const auto see = [this](const ExpressionPtr& e) { depth = e ? std::max(depth, e->depth + 1) : depth; };
+        for (const auto& e : made.at) see(e);
+        for (const auto& e : made.named) see(e.second);
+        see(made.all), see(made.all_named);
+        arguments = std::move(made);
+    }
 };
+
+struct Statement;
+using Body = std::vector<Statement>;
+
+/// A condition and what it guards.
+struct Branch {
+    ExpressionPtr condition;  ///< null for else
+    Body body;
+};
+
+/// A statement. Which members it uses depends on its kind.
+struct Statement {
+    enum class Kind {
+        text,        ///< text
+        output,      ///< the values of parameters
+        set,         ///< target = value
+        set_block,   ///< target = body, through the filters in value
+        choice,      ///< branches
+        loop,        ///< for target in value if condition: body, otherwise: orelse; recursive
+        macro,       ///< macro name(parameters): body
+        call_block,  ///< call(parameters) value: body
+        with,        ///< with parameters: body
+        filter,      ///< body through the filters in value
+        scope,       ///< body ({% generation %})
+        autoescape,  ///< body, escaped where value is true
+        block,       ///< block name: body; scoped, required
+        loader,      ///< include, import, from, extends: name; there is nothing to load
+        leave,       ///< break
+        again,       ///< continue
+    };
+    Kind kind;
+    unsigned line;
+    std::string text = {}, name = {};
+    ExpressionPtr target = {}, value = {}, condition = {};
+    std::vector<std::pair<ExpressionPtr, ExpressionPtr>> parameters = {};  ///< target, default or null
+    std::vector<Branch> branches = {};
+    Body body = {}, orelse = {};
+    std::vector<std::string> hidden = {}, hidden_else = {};  ///< variables of body, orelse: undefined at first
+    bool recursive = false, scoped = false, required = false;
+    bool uses_varargs = false, uses_kwargs = false, uses_caller = false;  ///< the names occur in a macro
+
+    Statement(Kind what, unsigned at) : kind(what), line(at) {}
+};
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_SYNTAX_HPP
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace silica::text::jinja {
+
+/// Goes through the frames of a template: the statements that share variables.
+class Frames {
+public:
+    /// Fills `hidden` of all statements; returns that of the template.
+    [[nodiscard]] static std::vector<std::string> analyse(Body& body) {
+        Names names;
+        for (const auto& s : body) names.see(s);
+        inside(body, names);
+        return names.hidden();
+    }
+
+private:
+    using Kind = Expression::Kind;
+    using St = Statement::Kind;
+
+    /// The names of one frame, and where their values are at its start.
+    struct Names {
+        enum class From { parameter, context, outside, nowhere };
+        const Names* parent = nullptr;
+        std::map<std::string, From> refs = {};
+        std::set<std::string> stores = {};
+
+        [[nodiscard]] bool knows(const std::string& name) const {
+            return refs.count(name) != 0 || (parent && parent->knows(name));
+        }
+        void declare(const std::string& name) {
+            stores.insert(name);
+            refs[name] = From::parameter;
+        }
+        void load(const std::string& name) {
+            if (!knows(name)) refs[name] = From::context;
+        }
+        void store(const std::string& name) {
+            stores.insert(name);
+            if (refs.count(name) == 0) refs[name] = parent && parent->knows(name) ? From::outside : From::nowhere;
+        }
+        /// Takes over what `if` does: what is set in one of its branches only has its outer value at the start.
+        void join(const std::vector<Names>& branches) {
+            std::set<std::string> fresh;
+            for (const auto& branch : branches) {
+                for (const auto& name : branch.stores) {
+                    if (stores.count(name) == 0) fresh.insert(name);
+                }
+            }
+            for (const auto& branch : branches) {
+                for (const auto& [name, from] : branch.refs) refs[name] = from;
+            }
+            for (const auto& name : fresh) {
+                stores.insert(name);
+                refs[name] = parent && parent->knows(name) ? From::outside : From::context;
+            }
+        }
+        [[nodiscard]] std::vector<std::string> hidden() const {
+            std::vector<std::string> out;
+            for (const auto& [name, from] : refs) {
+                if (from == From::nowhere) out.push_back(name);
+            }
+            return out;
+        }
+
+        void see(const Expression* e) {
+            if (!e) return;
+            if (e->kind == Kind::name || e->kind == Kind::set_member) load(e->name);
+            for (const auto& item : e->items) see(item.get());
+            for (const auto& item : e->arguments.at) see(item.get());
+            for (const auto& item : e->arguments.named) see(item.second.get());
+            see(e->arguments.all.get());
+            see(e->arguments.all_named.get());
+        }
+        void see_target(const Expression& e, bool parameter) {
+            if (e.kind == Kind::set_member) return load(e.name);
+            if (e.kind == Kind::name) return parameter ? declare(e.name) : store(e.name);
+            for (const auto& item : e.items) see_target(*item, parameter);
+        }
+        void see(const Body& body) {
+            for (const auto& s : body) see(s);
+        }
+        /// What a statement does in the frame it stands in.
+        void see(const Statement& s) {
+            if (s.kind == St::choice) return see_branches(s);
+            if (s.kind == St::output || s.kind == St::with) {
+                for (const auto& [first, second] : s.parameters) see((s.kind == St::with ? second : first).get());
+            }
+            const bool value = s.kind == St::set || s.kind == St::loop || s.kind == St::call_block;
+            if (value || s.kind == St::filter) see(s.value.get());
+            if (s.kind == St::set || s.kind == St::set_block) see_target(*s.target, false);
+            if (s.kind == St::macro) store(s.name);
+        }
+        void see_branches(const Statement& s) {
+            see(s.branches[0].condition.get());
+            Names first = *this, others = *this, last = *this;
+            first.see(s.branches[0].body);
+            for (std::size_t i = 1; i < s.branches.size(); ++i) {
+                const auto& branch = s.branches[i];
+                if (!branch.condition) {
+                    last.see(branch.body);
+                    continue;
+                }
+                others.see(branch.condition.get());
+                Names inner = others;
+                inner.see(branch.body);
+                others.join({inner});
+            }
+            join({first, others, last});
+        }
+    };
+
+    /// The frames inside a body whose names are these.
+    static void inside(Body& body, const Names& names) {
+        for (auto& s : body) {
+            for (auto& branch : s.branches) inside(branch.body, names);
+            if (s.kind == St::choice) continue;
+            Names own;
+            own.parent = s.kind == St::block ? nullptr : &names;
+            if (s.kind == St::loop) {
+                own.declare("loop");
+                own.see_target(*s.target, true);
+            }
+            if (s.kind == St::macro || s.kind == St::call_block) {
+                if (s.uses_caller) own.declare("caller");
+                if (s.uses_kwargs) own.declare("kwargs");
+                if (s.uses_varargs) own.declare("varargs");
+            }
+            for (const auto& [target, value] : s.parameters) {
+                if (s.kind == St::output) break;
+                own.see_target(*target, true);
+                if (s.kind != St::with) own.see(value.get());
+            }
+            if (s.kind == St::autoescape) own.see(s.value.get());
+            own.see(s.body);
+            if (s.kind == St::filter) own.see(s.value.get());
+            s.hidden = own.hidden();
+            inside(s.body, own);
+            if (s.orelse.empty()) continue;
+            Names otherwise;
+            otherwise.parent = &names;
+            otherwise.see(s.orelse);
+            s.hidden_else = otherwise.hidden();
+            inside(s.orelse, otherwise);
+        }
+    }
+};
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_FRAMES_HPP
+// ---- silica/input/text/jinja/interpreter.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_INTERPRETER_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_INTERPRETER_HPP
+/// Runs statements.
+
+// ---- silica/input/text/jinja/blocks.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_BLOCKS_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_BLOCKS_HPP
+/// What blocks share: scopes, captured output, assignment, and macros.
+
+// ---- silica/input/text/jinja/evaluator.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_EVALUATOR_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_EVALUATOR_HPP
+/// Computes expressions.
+
+// ---- silica/input/text/jinja/arithmetic.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_ARITHMETIC_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_ARITHMETIC_HPP
+/// Python's arithmetic: + - * / // % **. Integers that 64 bits do not hold become long ones.
+
+// ---- silica/input/text/jinja/iteration.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_ITERATION_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_ITERATION_HPP
+/// Going through values: length, iteration, membership.
+
+// ---- silica/input/text/jinja/operators.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_OPERATORS_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_OPERATORS_HPP
+/// Python's operators on values: truth, equality, order, keys of dicts.
+
+// ---- silica/input/text/jinja/print.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_PRINT_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_PRINT_HPP
+/// Python's str() and repr() of values.
+
+// ---- silica/input/text/jinja/number.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_NUMBER_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_NUMBER_HPP
+/// Python's numbers: int of any size and float, compared exactly; as text and from text.
+
+// ---- silica/input/text/jinja/session.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_SESSION_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_SESSION_HPP
+/// What bounds one rendering: templates are untrusted, so steps, memory and nesting are counted.
+
+#include <algorithm>
+#include <cstddef>
+#include <ctime>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace silica::text::jinja {
 
 /// Local time; tests pass their own.
 using Clock = std::function<std::tm()>;
@@ -3801,6 +5192,8 @@ public:
     static constexpr std::size_t most_bytes = std::size_t{1} << 28;  ///< of all values ever made
     static constexpr unsigned most_depth = 400;     ///< of calls, blocks and expressions inside each other
     static constexpr unsigned deepest_value = 100;  ///< of lists in lists
+    static constexpr std::size_t most_bits = 1U << 16U;  ///< of an integer
+    static constexpr std::size_t most_digits = 4300;     ///< of an integer that is written or read: Python's limit
 
     explicit Session(Clock now) : clock(std::move(now)) {}
     Session(const Session&) = delete;
@@ -3816,6 +5209,10 @@ public:
         }
         steps_ += steps;
     }
+    /// Counts the search for a part of a text: at worst each place is compared with all of it.
+    void spend_search(const std::string& text, const std::string& part) {
+        spend(text.size() / 64 + (part.size() < text.size() ? (text.size() - part.size()) / 64 * (part.size() / 64) : 0));
+    }
     /// Counts memory before it is taken.
     void take(std::size_t bytes) {
         if (bytes > most_bytes - bytes_) {
@@ -3826,15 +5223,23 @@ public:
     }
 
     /// A string value.
-    [[nodiscard]] Value text(std::string s) {
+    [[nodiscard]] Value text(std::string s, bool markup = false) {
         take(s.size() + 32);
-        return Value(std::move(s));
+        return Value(std::move(s), markup);
     }
-    [[nodiscard]] Value list(Values items, bool is_tuple = false) {
+    /// An integer of any size.
+    [[nodiscard]] Value integer(const BigInteger& n) {
+        if (const auto small = n.small()) return Value(*small);
+        if (n.bits() > most_bits) {
+            throw Problem("makes an integer of more than " + std::to_string(most_bits) + " bits");
+        }
+        take(n.bits() / 8 + 32);
+        return Value(std::make_shared<const BigInteger>(n));
+    }
+    [[nodiscard]] Value list(Values items, bool is_tuple = false, bool is_group = false) {
         take((items.size() + 2) * sizeof(Value));
-        unsigned deepest = 0;
-        for (const auto& item : items) deepest = std::max(deepest, depth_of(item));
-        return Value(std::shared_ptr<const List>(new List{std::move(items), is_tuple, deeper(deepest)}));
+        const unsigned nested = deeper(deepest_of(items));
+        return Value(std::shared_ptr<const List>(new List{std::move(items), is_tuple, is_group, nested}));
     }
     [[nodiscard]] Value tuple(Values items) { return list(std::move(items), true); }
     [[nodiscard]] Value pair(Value a, Value b) { return tuple({std::move(a), std::move(b)}); }
@@ -3845,12 +5250,33 @@ public:
         made.depth = deeper(deepest);
         return Value(std::make_shared<const Dict>(std::move(made)));
     }
+    /// An iterator over items that are there.
     [[nodiscard]] Value iterator(Values items) {
         take((items.size() + 2) * sizeof(Value));
-        unsigned deepest = 0;
-        for (const auto& item : items) deepest = std::max(deepest, depth_of(item));
-        if (deepest > 0) static_cast<void>(deeper(deepest));
-        return Value(std::make_shared<Iterator>(Iterator{std::move(items), 0}));
+        const unsigned deepest = deepest_of(items);
+        return generator(
+            [items = std::move(items), at = std::size_t{0}](Value& item) mutable {
+                if (at == items.size()) return false;
+                item = items[at++];
+                return true;
+            },
+            deepest);
+    }
+    /// An iterator that makes its items; it holds values of the depth `held`.
+    [[nodiscard]] Value generator(Pull pull, unsigned held) {
+        take(256);
+        constexpr unsigned weight = 3;  // going through one takes more of the stack than a list does
+        return Value(std::make_shared<Iterator>(Iterator{std::move(pull), deeper(held + weight - 1)}));
+    }
+    [[nodiscard]] Value cycler(Values items) {
+        take((items.size() + 4) * sizeof(Value));
+        static_cast<void>(deeper(deepest_of(items)));
+        return Value(std::make_shared<Cycler>(Cycler{std::move(items)}));
+    }
+    [[nodiscard]] Value joiner(Value separator) {
+        take(128);
+        static_cast<void>(deeper(depth_of(separator)));
+        return Value(std::make_shared<Joiner>(Joiner{std::move(separator)}));
     }
     [[nodiscard]] Value make_namespace(Dict attributes) {
         take(128);
@@ -3864,18 +5290,28 @@ public:
         return Undefined{std::make_shared<const std::string>(std::move(problem))};
     }
 
-    Clock clock;
-    unsigned line = 1, depth = 0;
-
-private:
+    /// How deep lists and the like nest in a value.
     [[nodiscard]] static unsigned depth_of(const Value& v) {
         if (v.is_sequence()) return v.list().depth;
         if (v.is_dict()) return v.dict().depth;
         if (v.holds<const View>()) return v.ref<const View>()->of->depth + 1;
-        if (v.holds<Iterator>()) return 20;
+        if (v.holds<Iterator>()) return v.ref<Iterator>()->depth;
         if (v.holds<const Callable>()) return 1 + depth_of(v.ref<const Callable>()->self);
+        if (v.holds<Cycler>()) return 1 + deepest_of(v.ref<Cycler>()->items);
+        if (v.holds<Joiner>()) return 1 + depth_of(v.ref<Joiner>()->separator);
         return 0;
     }
+    [[nodiscard]] static unsigned deepest_of(const Values& items) {
+        unsigned deepest = 0;
+        for (const auto& item : items) deepest = std::max(deepest, depth_of(item));
+        return deepest;
+    }
+
+    Clock clock;
+    unsigned line = 1, depth = 0;
+    bool autoescape = false;  ///< {% autoescape true %}, for filters and for what macros return
+
+private:
     [[nodiscard]] static unsigned deeper(unsigned below) {
         if (below >= deepest_value) {
             throw Problem("nests lists more than " + std::to_string(deepest_value) + " deep");
@@ -3911,6 +5347,78 @@ private:
 #ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_STRINGS_HPP
 #define SILICA_SINGLE_INPUT_TEXT_JINJA_STRINGS_HPP
 /// Python's str: case, white space, code points.
+
+// ---- silica/input/text/jinja/special_case.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_SPECIAL_CASE_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_SPECIAL_CASE_HPP
+/// Characters whose upper case or title case is several characters (Unicode's SpecialCasing).
+
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+
+namespace silica::text::jinja::detail {
+
+/// A character, its upper case and its title case.
+struct SpecialCase {
+    char32_t of;
+    std::u32string_view upper, title;
+};
+
+/// In order of their numbers.
+inline constexpr SpecialCase special_cases[] = {
+    {0xDF, U"SS", U"Ss"}, {0x149, U"\u02BC\u004E", U"\u02BC\u004E"}, {0x1F0, U"\u004A\u030C", U"\u004A\u030C"},
+    {0x390, U"\u0399\u0308\u0301", U"\u0399\u0308\u0301"}, {0x3B0, U"\u03A5\u0308\u0301", U"\u03A5\u0308\u0301"},
+    {0x587, U"\u0535\u0552", U"\u0535\u0582"}, {0x1E96, U"\u0048\u0331", U"\u0048\u0331"},
+    {0x1E97, U"\u0054\u0308", U"\u0054\u0308"}, {0x1E98, U"\u0057\u030A", U"\u0057\u030A"},
+    {0x1E99, U"\u0059\u030A", U"\u0059\u030A"}, {0x1E9A, U"\u0041\u02BE", U"\u0041\u02BE"},
+    {0x1F50, U"\u03A5\u0313", U"\u03A5\u0313"}, {0x1F52, U"\u03A5\u0313\u0300", U"\u03A5\u0313\u0300"},
+    {0x1F54, U"\u03A5\u0313\u0301", U"\u03A5\u0313\u0301"}, {0x1F56, U"\u03A5\u0313\u0342", U"\u03A5\u0313\u0342"},
+    {0x1F80, U"\u1F08\u0399", U"\u1F88"}, {0x1F81, U"\u1F09\u0399", U"\u1F89"}, {0x1F82, U"\u1F0A\u0399", U"\u1F8A"},
+    {0x1F83, U"\u1F0B\u0399", U"\u1F8B"}, {0x1F84, U"\u1F0C\u0399", U"\u1F8C"}, {0x1F85, U"\u1F0D\u0399", U"\u1F8D"},
+    {0x1F86, U"\u1F0E\u0399", U"\u1F8E"}, {0x1F87, U"\u1F0F\u0399", U"\u1F8F"}, {0x1F88, U"\u1F08\u0399", U"\u1F88"},
+    {0x1F89, U"\u1F09\u0399", U"\u1F89"}, {0x1F8A, U"\u1F0A\u0399", U"\u1F8A"}, {0x1F8B, U"\u1F0B\u0399", U"\u1F8B"},
+    {0x1F8C, U"\u1F0C\u0399", U"\u1F8C"}, {0x1F8D, U"\u1F0D\u0399", U"\u1F8D"}, {0x1F8E, U"\u1F0E\u0399", U"\u1F8E"},
+    {0x1F8F, U"\u1F0F\u0399", U"\u1F8F"}, {0x1F90, U"\u1F28\u0399", U"\u1F98"}, {0x1F91, U"\u1F29\u0399", U"\u1F99"},
+    {0x1F92, U"\u1F2A\u0399", U"\u1F9A"}, {0x1F93, U"\u1F2B\u0399", U"\u1F9B"}, {0x1F94, U"\u1F2C\u0399", U"\u1F9C"},
+    {0x1F95, U"\u1F2D\u0399", U"\u1F9D"}, {0x1F96, U"\u1F2E\u0399", U"\u1F9E"}, {0x1F97, U"\u1F2F\u0399", U"\u1F9F"},
+    {0x1F98, U"\u1F28\u0399", U"\u1F98"}, {0x1F99, U"\u1F29\u0399", U"\u1F99"}, {0x1F9A, U"\u1F2A\u0399", U"\u1F9A"},
+    {0x1F9B, U"\u1F2B\u0399", U"\u1F9B"}, {0x1F9C, U"\u1F2C\u0399", U"\u1F9C"}, {0x1F9D, U"\u1F2D\u0399", U"\u1F9D"},
+    {0x1F9E, U"\u1F2E\u0399", U"\u1F9E"}, {0x1F9F, U"\u1F2F\u0399", U"\u1F9F"}, {0x1FA0, U"\u1F68\u0399", U"\u1FA8"},
+    {0x1FA1, U"\u1F69\u0399", U"\u1FA9"}, {0x1FA2, U"\u1F6A\u0399", U"\u1FAA"}, {0x1FA3, U"\u1F6B\u0399", U"\u1FAB"},
+    {0x1FA4, U"\u1F6C\u0399", U"\u1FAC"}, {0x1FA5, U"\u1F6D\u0399", U"\u1FAD"}, {0x1FA6, U"\u1F6E\u0399", U"\u1FAE"},
+    {0x1FA7, U"\u1F6F\u0399", U"\u1FAF"}, {0x1FA8, U"\u1F68\u0399", U"\u1FA8"}, {0x1FA9, U"\u1F69\u0399", U"\u1FA9"},
+    {0x1FAA, U"\u1F6A\u0399", U"\u1FAA"}, {0x1FAB, U"\u1F6B\u0399", U"\u1FAB"}, {0x1FAC, U"\u1F6C\u0399", U"\u1FAC"},
+    {0x1FAD, U"\u1F6D\u0399", U"\u1FAD"}, {0x1FAE, U"\u1F6E\u0399", U"\u1FAE"}, {0x1FAF, U"\u1F6F\u0399", U"\u1FAF"},
+    {0x1FB2, U"\u1FBA\u0399", U"\u1FBA\u0345"}, {0x1FB3, U"\u0391\u0399", U"\u1FBC"},
+    {0x1FB4, U"\u0386\u0399", U"\u0386\u0345"}, {0x1FB6, U"\u0391\u0342", U"\u0391\u0342"},
+    {0x1FB7, U"\u0391\u0342\u0399", U"\u0391\u0342\u0345"}, {0x1FBC, U"\u0391\u0399", U"\u1FBC"},
+    {0x1FC2, U"\u1FCA\u0399", U"\u1FCA\u0345"}, {0x1FC3, U"\u0397\u0399", U"\u1FCC"},
+    {0x1FC4, U"\u0389\u0399", U"\u0389\u0345"}, {0x1FC6, U"\u0397\u0342", U"\u0397\u0342"},
+    {0x1FC7, U"\u0397\u0342\u0399", U"\u0397\u0342\u0345"}, {0x1FCC, U"\u0397\u0399", U"\u1FCC"},
+    {0x1FD2, U"\u0399\u0308\u0300", U"\u0399\u0308\u0300"}, {0x1FD3, U"\u0399\u0308\u0301", U"\u0399\u0308\u0301"},
+    {0x1FD6, U"\u0399\u0342", U"\u0399\u0342"}, {0x1FD7, U"\u0399\u0308\u0342", U"\u0399\u0308\u0342"},
+    {0x1FE2, U"\u03A5\u0308\u0300", U"\u03A5\u0308\u0300"}, {0x1FE3, U"\u03A5\u0308\u0301", U"\u03A5\u0308\u0301"},
+    {0x1FE4, U"\u03A1\u0313", U"\u03A1\u0313"}, {0x1FE6, U"\u03A5\u0342", U"\u03A5\u0342"},
+    {0x1FE7, U"\u03A5\u0308\u0342", U"\u03A5\u0308\u0342"}, {0x1FF2, U"\u1FFA\u0399", U"\u1FFA\u0345"},
+    {0x1FF3, U"\u03A9\u0399", U"\u1FFC"}, {0x1FF4, U"\u038F\u0399", U"\u038F\u0345"},
+    {0x1FF6, U"\u03A9\u0342", U"\u03A9\u0342"}, {0x1FF7, U"\u03A9\u0342\u0399", U"\u03A9\u0342\u0345"},
+    {0x1FFC, U"\u03A9\u0399", U"\u1FFC"}, {0xFB00, U"FF", U"Ff"}, {0xFB01, U"FI", U"Fi"}, {0xFB02, U"FL", U"Fl"},
+    {0xFB03, U"FFI", U"Ffi"}, {0xFB04, U"FFL", U"Ffl"}, {0xFB05, U"ST", U"St"}, {0xFB06, U"ST", U"St"},
+    {0xFB13, U"\u0544\u0546", U"\u0544\u0576"}, {0xFB14, U"\u0544\u0535", U"\u0544\u0565"},
+    {0xFB15, U"\u0544\u053B", U"\u0544\u056B"}, {0xFB16, U"\u054E\u0546", U"\u054E\u0576"},
+    {0xFB17, U"\u0544\u053D", U"\u0544\u056D"},
+};
+
+/// The cases of such a character; null for others.
+[[nodiscard]] inline const SpecialCase* special_case(char32_t c) {
+    const auto* found = std::lower_bound(std::begin(special_cases), std::end(special_cases), c,
+                                         [](const SpecialCase& entry, char32_t value) { return entry.of < value; });
+    return found != std::end(special_cases) && found->of == c ? found : nullptr;
+}
+
+}  // namespace silica::text::jinja::detail
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_SPECIAL_CASE_HPP
 
 #include <utf8proc.h>
 
@@ -3979,53 +5487,16 @@ namespace detail {
 }
 [[nodiscard]] inline bool letter(char32_t c) { return unicode::Classes::get().is(c, unicode::is_letter); }
 
-/// Characters whose upper case is several characters.
-[[nodiscard]] inline std::u32string_view long_upper(char32_t c) {
-    switch (c) {
-        case 0xDF:
-            return U"SS";
-        case 0x149:
-            return U"\u02BCN";
-        case 0x1F0:
-            return U"J\u030C";
-        case 0x390:
-            return U"\u0399\u0308\u0301";
-        case 0x3B0:
-            return U"\u03A5\u0308\u0301";
-        case 0x587:
-            return U"\u0535\u0552";
-        case 0xFB00:
-            return U"FF";
-        case 0xFB01:
-            return U"FI";
-        case 0xFB02:
-            return U"FL";
-        case 0xFB03:
-            return U"FFI";
-        case 0xFB04:
-            return U"FFL";
-        case 0xFB05:
-        case 0xFB06:
-            return U"ST";
-        default:
-            return {};
-    }
-}
 inline void put_upper(std::u32string& out, char32_t c) {
-    if (const auto several = long_upper(c); !several.empty()) {
-        out.append(several);
+    if (const auto* several = special_case(c)) {
+        out.append(several->upper);
     } else {
         out.push_back(static_cast<char32_t>(utf8proc_toupper(static_cast<utf8proc_int32_t>(c))));
     }
 }
 inline void put_title(std::u32string& out, char32_t c) {
-    if (const auto several = long_upper(c); !several.empty()) {
-        out.push_back(several[0]);
-        for (std::size_t i = 1; i < several.size(); ++i) {
-            out.push_back(c == 0x390 || c == 0x3B0 || c == 0x149 || c == 0x1F0
-                              ? several[i]
-                              : static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(several[i]))));
-        }
+    if (const auto* several = special_case(c)) {
+        out.append(several->title);
     } else {
         out.push_back(static_cast<char32_t>(utf8proc_totitle(static_cast<utf8proc_int32_t>(c))));
     }
@@ -4086,6 +5557,59 @@ inline void put_lower(std::u32string& out, std::u32string_view text, std::size_t
     return utf8_of(out);
 }
 
+/// str.swapcase.
+[[nodiscard]] inline std::string swap_case(std::string_view text) {
+    const auto all = characters(text);
+    std::u32string out;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        if (detail::upper_case(all[i])) {
+            detail::put_lower(out, all, i);
+        } else if (detail::lower_case(all[i])) {
+            detail::put_upper(out, all[i]);
+        } else {
+            out.push_back(all[i]);
+        }
+    }
+    return utf8_of(out);
+}
+/// str.casefold.
+[[nodiscard]] inline std::string case_fold(std::string_view text) {
+    std::string out;
+    for (const char32_t c : characters(text)) {
+        utf8proc_int32_t folded[8];
+        int boundary = 0;
+        const auto point = static_cast<utf8proc_int32_t>(c);
+        const auto n = utf8proc_decompose_char(point, folded, 8, UTF8PROC_CASEFOLD, &boundary);
+        for (utf8proc_ssize_t i = 0; i < n && i < 8; ++i) utf8::append(out, static_cast<char32_t>(folded[i]));
+    }
+    return out;
+}
+/// str.istitle.
+[[nodiscard]] inline bool title_case(std::string_view text) {
+    bool some = false, inside = false;
+    for (const char32_t c : characters(text)) {
+        const bool begins = detail::upper_case(c) || detail::category(c) == UTF8PROC_CATEGORY_LT;
+        const bool goes_on = !begins && detail::lower_case(c);
+        if (begins ? inside : goes_on && !inside) return false;
+        inside = begins || goes_on;
+        some = some || inside;
+    }
+    return some;
+}
+/// str.isidentifier.
+[[nodiscard]] inline bool identifier(std::string_view text) {
+    const auto all = characters(text);
+    const auto starts = [](char32_t c) {
+        return detail::letter(c) || c == U'_' || detail::category(c) == UTF8PROC_CATEGORY_NL;
+    };
+    if (all.empty() || !starts(all[0])) return false;
+    return std::all_of(all.begin(), all.end(), [&](char32_t c) {
+        const auto k = detail::category(c);
+        return starts(c) || k == UTF8PROC_CATEGORY_ND || k == UTF8PROC_CATEGORY_MN || k == UTF8PROC_CATEGORY_MC ||
+               k == UTF8PROC_CATEGORY_PC || c == 0xB7;
+    });
+}
+
 /// Replaces the first `count` occurrences, all where it is negative.
 [[nodiscard]] inline std::string replace(std::string_view text, std::string_view old, std::string_view now,
                                          std::int64_t count) {
@@ -4133,6 +5657,137 @@ inline void put_lower(std::u32string& out, std::u32string_view text, std::size_t
 }  // namespace silica::text::jinja
 #endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_STRINGS_HPP
 
+#include <cmath>
+#include <compare>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace silica::text::jinja {
+
+/// The order of two numbers; an int and a float are not rounded to each other.
+[[nodiscard]] inline std::partial_ordering compare_numbers(const Value& a, const Value& b) {
+    if (a.is_real() && b.is_real()) return a.number() <=> b.number();
+    if (a.is_real()) return 0 <=> compare_numbers(b, a);
+    if (!b.is_real()) {
+        if (a.is_big() || b.is_big()) return a.big().compare(b.big()) <=> 0;
+        return a.whole() <=> b.whole();
+    }
+    const double y = b.number();
+    if (std::isnan(y)) return std::partial_ordering::unordered;
+    if (std::isinf(y)) return 0.0 <=> y;
+    const int order = a.big().compare(BigInteger::truncated(y));
+    return order != 0 ? order <=> 0 : 0.0 <=> y - std::trunc(y);
+}
+
+/// An integer as Python writes it in this base. Problem beyond Python's 4300 decimal digits.
+[[nodiscard]] inline std::string whole_text(Session& session, const Value& v, unsigned base = 10) {
+    if (!v.is_big() && base == 10) return std::to_string(v.whole());
+    const BigInteger n = v.big();
+    session.spend(n.limb_count() * n.limb_count() / 64);
+    std::string out = n.text(base);
+    if (base == 10 && out.size() - (out[0] == '-' ? 1 : 0) > Session::most_digits) {
+        throw Problem("writes an integer of more than " + std::to_string(Session::most_digits) + " digits");
+    }
+    return out;
+}
+
+namespace detail {
+
+/// What a character counts as a decimal digit of any script.
+[[nodiscard]] inline std::optional<int> digit_value(char32_t c) {
+    if (c < 0x80) return c >= '0' && c <= '9' ? std::optional(static_cast<int>(c) - '0') : std::nullopt;
+    if (category(c) != UTF8PROC_CATEGORY_ND) return std::nullopt;
+    char32_t first = c;  // scripts have their ten digits in a row, some several times over
+    while (category(first - 1) == UTF8PROC_CATEGORY_ND) --first;
+    return static_cast<int>((c - first) % 10);
+}
+/// The text of a number without white space around it, its digits those of ASCII.
+[[nodiscard]] inline std::string plain_number(std::string_view text) {
+    std::string out;
+    for (const char32_t c : characters(strip(text, true, true))) {
+        const auto digit = digit_value(c);
+        if (digit) {
+            out += static_cast<char>('0' + *digit);
+        } else {
+            utf8::append(out, c);
+        }
+    }
+    return out;
+}
+
+}  // namespace detail
+
+/// Python's float() of a string.
+[[nodiscard]] inline std::optional<double> real_of(std::string_view text) {
+    std::string s = detail::plain_number(text);
+    const bool negative = s.starts_with('-');
+    if (negative || s.starts_with('+')) s.erase(0, 1);
+    for (auto& c : s) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    const double sign = negative ? -1 : 1;
+    if (s == "inf" || s == "infinity") return sign * std::numeric_limits<double>::infinity();
+    if (s == "nan") return std::numeric_limits<double>::quiet_NaN();
+    std::string plain;
+    std::size_t at = 0;
+    const auto digits = [&] {  // digits with single underscores between them
+        const std::size_t before = plain.size();
+        for (; at < s.size(); ++at) {
+            const bool digit = s[at] >= '0' && s[at] <= '9';
+            const bool between = s[at] == '_' && plain.size() > before && at + 1 < s.size() && s[at - 1] != '_' &&
+                                 s[at + 1] >= '0' && s[at + 1] <= '9';
+            if (!digit && !between) break;
+            if (digit) plain += s[at];
+        }
+        return plain.size() - before;
+    };
+    const auto take = [&](char c) {
+        const bool there = at < s.size() && s[at] == c;
+        if (there) plain += s[at++];
+        return there;
+    };
+    std::size_t count = digits();
+    if (take('.')) count += digits();
+    if (count == 0) return std::nullopt;
+    if (take('e')) {
+        if (at < s.size() && s[at] == '+') ++at;
+        else static_cast<void>(take('-'));
+        if (digits() == 0) return std::nullopt;
+    }
+    if (at != s.size()) return std::nullopt;
+    return sign * read_real(plain);
+}
+
+/// Python's int() of a string.
+[[nodiscard]] inline std::optional<BigInteger> whole_of(std::string_view text, std::int64_t base = 10) {
+    std::string s = detail::plain_number(text);
+    const bool negative = s.starts_with('-');
+    if (negative || s.starts_with('+')) s.erase(0, 1);
+    for (auto& c : s) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    const std::string_view start = std::string_view(s).substr(0, 2);
+    const int prefix = start == "0x" ? 16 : start == "0o" ? 8 : start == "0b" ? 2 : 0;
+    bool prefixed = prefix != 0 && (base == prefix || base == 0);
+    if (prefixed) s.erase(0, s.size() > 2 && s[2] == '_' ? 3 : 2);
+    const bool any = base == 0;
+    if (any) base = prefixed ? prefix : 10;
+    std::string digits;
+    for (std::size_t i = 0; i < s.size(); ++i) {
+        if (s[i] == '_' && i > 0 && s[i - 1] != '_' && i + 1 < s.size()) continue;
+        const int value = s[i] >= '0' && s[i] <= '9' ? s[i] - '0' : s[i] >= 'a' && s[i] <= 'z' ? s[i] - 'a' + 10 : 99;
+        if (value >= base) return std::nullopt;
+        digits += s[i];
+    }
+    const bool binary = (base & (base - 1)) == 0;
+    if (digits.empty() || (!binary && digits.size() > Session::most_digits)) return std::nullopt;
+    if (any && !prefixed && digits[0] == '0' && digits.find_first_not_of('0') != std::string::npos) return std::nullopt;
+    if (digits.size() > Session::most_bits) throw Problem("reads an integer that is too long");
+    return BigInteger::of_digits(digits, static_cast<unsigned>(base), negative);
+}
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_NUMBER_HPP
+
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -4148,7 +5803,7 @@ namespace silica::text::jinja {
     if (v.is_bool()) return "bool";
     if (v.is_integer()) return "int";
     if (v.is_real()) return "float";
-    if (v.is_text()) return "str";
+    if (v.is_text()) return v.is_markup() ? "Markup" : "str";
     if (v.is_sequence()) return v.list().is_tuple ? "tuple" : "list";
     if (v.is_dict()) return "dict";
     if (v.holds<const Range>()) return "range";
@@ -4156,6 +5811,8 @@ namespace silica::text::jinja {
     if (v.holds<const View>()) return "dict view";
     if (v.holds<Namespace>()) return "Namespace";
     if (v.holds<Loop>()) return "LoopContext";
+    if (v.holds<Cycler>()) return "Cycler";
+    if (v.holds<Joiner>()) return "Joiner";
     return "function";
 }
 
@@ -4192,41 +5849,47 @@ namespace silica::text::jinja {
     return out + digits.substr(0, point) + "." + digits.substr(point);
 }
 
+namespace detail {
+
+/// Appends \\x, \\u or \\U and the number of a character.
+inline void put_escape(std::string& out, char32_t c) {
+    const int digits = c < 0x100 ? 2 : c < 0x10000 ? 4 : 8;
+    out += digits == 2 ? "\\x" : digits == 4 ? "\\u" : "\\U";
+    for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4) out += "0123456789abcdef"[c >> shift & 15U];
+}
+/// str.isprintable of one character.
+[[nodiscard]] inline bool printable(char32_t c) {
+    if (c < 0x7F) return c >= 0x20;
+    const auto kind = category(c);
+    return kind != UTF8PROC_CATEGORY_CC && kind != UTF8PROC_CATEGORY_CF && kind != UTF8PROC_CATEGORY_CS &&
+           kind != UTF8PROC_CATEGORY_CO && kind != UTF8PROC_CATEGORY_CN && kind != UTF8PROC_CATEGORY_ZL &&
+           kind != UTF8PROC_CATEGORY_ZP && kind != UTF8PROC_CATEGORY_ZS;
+}
+
+}  // namespace detail
+
 /// repr of a str.
 [[nodiscard]] inline std::string python_quoted(std::string_view text) {
     const bool twice = text.find('\'') != std::string_view::npos && text.find('"') == std::string_view::npos;
     const char quote = twice ? '"' : '\'';
     std::string out(1, quote);
-    const auto hex = [&out](char32_t c, int digits) {
-        for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4) out += "0123456789abcdef"[c >> shift & 15U];
-    };
     for (const char32_t c : characters(text)) {
         if (c == U'\\' || c == static_cast<char32_t>(quote)) {
             out += '\\';
             out += static_cast<char>(c);
         } else if (c == U'\n' || c == U'\r' || c == U'\t') {
             out += c == U'\n' ? "\\n" : c == U'\r' ? "\\r" : "\\t";
-        } else if (c >= 0x20 && c < 0x7F) {
-            out += static_cast<char>(c);
+        } else if (detail::printable(c)) {
+            utf8::append(out, c);
         } else {
-            const auto kind = detail::category(c);
-            const bool printable = kind != UTF8PROC_CATEGORY_CC && kind != UTF8PROC_CATEGORY_CF &&
-                                   kind != UTF8PROC_CATEGORY_CS && kind != UTF8PROC_CATEGORY_CO &&
-                                   kind != UTF8PROC_CATEGORY_CN && kind != UTF8PROC_CATEGORY_ZL &&
-                                   kind != UTF8PROC_CATEGORY_ZP && kind != UTF8PROC_CATEGORY_ZS;
-            if (printable) {
-                utf8::append(out, c);
-            } else if (c < 0x100) {
-                out += "\\x", hex(c, 2);
-            } else if (c < 0x10000) {
-                out += "\\u", hex(c, 4);
-            } else {
-                out += "\\U", hex(c, 8);
-            }
+            detail::put_escape(out, c);
         }
     }
     return out + quote;
 }
+
+/// str of a loop.
+[[nodiscard]] std::string loop_text(Loop& loop);
 
 /// Appends repr(v).
 inline void put_repr(Session& session, std::string& out, const Value& v);
@@ -4266,11 +5929,11 @@ inline void put_repr(Session& session, std::string& out, const Value& v) {
     } else if (v.is_bool()) {
         out += v.boolean() ? "True" : "False";
     } else if (v.is_integer()) {
-        out += std::to_string(v.whole());
+        out += whole_text(session, v);
     } else if (v.is_real()) {
         out += real_text(v.number());
     } else if (v.is_text()) {
-        out += python_quoted(v.text());
+        out += v.is_markup() ? "Markup(" + python_quoted(v.text()) + ")" : python_quoted(v.text());
     } else if (v.is_sequence()) {
         const auto& list = v.list();
         const char* close = !list.is_tuple ? "]" : list.items.size() == 1 ? ",)" : ")";
@@ -4302,7 +5965,10 @@ inline void put_repr(Session& session, std::string& out, const Value& v) {
         out += ">";
         return;
     } else if (v.holds<const Callable>() && v.ref<const Callable>()->macro) {
-        out += "<Macro " + python_quoted(v.ref<const Callable>()->name) + ">";
+        const std::string& name = v.ref<const Callable>()->name;
+        out += "<Macro " + (name.empty() ? "anonymous" : python_quoted(name)) + ">";
+    } else if (v.holds<Loop>()) {
+        out += loop_text(*v.ref<Loop>());
     } else {
         throw Problem(std::string("prints a ") + type_name(v) + ", which has no text of its own");
     }
@@ -4321,8 +5987,6 @@ inline void put_repr(Session& session, std::string& out, const Value& v) {
 }  // namespace silica::text::jinja
 #endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_PRINT_HPP
 
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -4341,7 +6005,7 @@ inline void require_defined(const Value& v) {
 /// Python's truth of a value.
 [[nodiscard]] inline bool truth(const Value& v) {
     if (v.is_undefined() || v.is_none()) return false;
-    if (v.is_whole()) return v.whole() != 0;
+    if (v.is_whole()) return v.is_big() || v.whole() != 0;
     if (v.is_real()) return v.number() != 0;
     if (v.is_text()) return !v.text().empty();
     if (v.is_sequence()) return !v.list().items.empty();
@@ -4351,14 +6015,12 @@ inline void require_defined(const Value& v) {
     return true;
 }
 
+[[nodiscard]] inline bool equal_views(Session& session, const View& a, const View& b);
+
 /// a == b.
 [[nodiscard]] inline bool equal(Session& session, const Value& a, const Value& b) {
     session.spend(1);
-    if (a.is_number() && b.is_number()) {
-        return a.is_whole() && b.is_whole() ? a.whole() == b.whole()
-                                            : !(a.number() < b.number() || a.number() > b.number()) &&
-                                                  !std::isnan(a.number()) && !std::isnan(b.number());
-    }
+    if (a.is_number() && b.is_number()) return compare_numbers(a, b) == 0;
     if (a.is_text() && b.is_text()) {
         session.spend(a.text().size() == b.text().size() ? a.text().size() / 64 : 0);
         return a.text() == b.text();
@@ -4393,20 +6055,43 @@ inline void require_defined(const Value& v) {
         const auto &x = *a.ref<const Range>(), &y = *b.ref<const Range>();
         return x.size() == y.size() && (x.size() == 0 || (x.start == y.start && (x.size() == 1 || x.step == y.step)));
     }
+    if (a.holds<const View>() && b.holds<const View>()) {
+        return equal_views(session, *a.ref<const View>(), *b.ref<const View>());
+    }
     if (a.holds<Namespace>() && b.holds<Namespace>()) return a.ref<Namespace>() == b.ref<Namespace>();
+    if (a.holds<Iterator>() && b.holds<Iterator>()) return a.ref<Iterator>() == b.ref<Iterator>();
+    if (a.holds<Loop>() && b.holds<Loop>()) return a.ref<Loop>() == b.ref<Loop>();
+    if (a.holds<Cycler>() && b.holds<Cycler>()) return a.ref<Cycler>() == b.ref<Cycler>();
+    if (a.holds<Joiner>() && b.holds<Joiner>()) return a.ref<Joiner>() == b.ref<Joiner>();
     if (a.holds<const Callable>() && b.holds<const Callable>()) {
         const auto &x = *a.ref<const Callable>(), &y = *b.ref<const Callable>();
-        return &x == &y || (!x.macro && !y.macro && !x.is_method && !y.is_method && x.name == y.name);
+        return &x == &y || (!x.macro && !y.macro && !x.is_method && !y.is_method && x.name == y.name &&
+                            x.is_block == y.is_block);
     }
     return false;
+}
+
+/// The keys or items of two dicts as the sets that they are; their values are only equal to themselves.
+[[nodiscard]] inline bool equal_views(Session& session, const View& a, const View& b) {
+    const auto &x = a.of->items, &y = b.of->items;
+    if (a.name == "values" || b.name == "values") return &a == &b;
+    if (a.name != b.name) return x.empty() && y.empty();
+    if (x.size() != y.size()) return false;
+    for (const auto& [key, value] : x) {
+        bool found = false;
+        for (const auto& [other, its] : y) {
+            found = equal(session, key, other) && (a.name == "keys" || equal(session, value, its));
+            if (found) break;
+        }
+        if (!found) return false;
+    }
+    return true;
 }
 
 /// a < b. Problem where Python knows no order.
 [[nodiscard]] inline bool less(Session& session, const Value& a, const Value& b) {
     session.spend(1);
-    if (a.is_number() && b.is_number()) {
-        return a.is_whole() && b.is_whole() ? a.whole() < b.whole() : a.number() < b.number();
-    }
+    if (a.is_number() && b.is_number()) return compare_numbers(a, b) < 0;
     if (a.is_text() && b.is_text()) return a.text() < b.text();  // bytes of UTF-8 order as code points do
     if (a.is_sequence() && b.is_sequence() && a.list().is_tuple == b.list().is_tuple) {
         const auto &x = a.list().items, &y = b.list().items;
@@ -4421,15 +6106,14 @@ inline void require_defined(const Value& v) {
     throw Problem(std::string("orders a value of type ") + type_name(a) + " and one of type " + type_name(b));
 }
 [[nodiscard]] inline bool less_equal(Session& session, const Value& a, const Value& b) {
-    if (a.is_number() && b.is_number()) {
-        return a.is_whole() && b.is_whole() ? a.whole() <= b.whole() : a.number() <= b.number();
-    }
+    if (a.is_number() && b.is_number()) return compare_numbers(a, b) <= 0;
     return !less(session, b, a);
 }
 
 /// Whether the value can be a key: what Python can hash.
 [[nodiscard]] inline bool hashable(const Value& v) {
-    if (v.is_dict() || v.holds<const View>()) return false;
+    if (v.is_dict()) return false;
+    if (v.holds<const View>()) return v.ref<const View>()->name == "values";
     if (!v.is_sequence()) return true;
     if (!v.list().is_tuple) return false;
     for (const auto& item : v.list().items) {
@@ -4466,6 +6150,17 @@ inline void assign(Session& session, Dict& dict, const Value& key, Value value) 
     session.take(2 * sizeof(Value));
     dict.items.emplace_back(key, std::move(value));
 }
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_OPERATORS_HPP
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+namespace silica::text::jinja {
 
 /// len(v); nothing where Python has none.
 [[nodiscard]] inline std::optional<std::int64_t> length(const Value& v) {
@@ -4515,10 +6210,12 @@ inline void assign(Session& session, Dict& dict, const Value& key, Value value) 
         const auto& r = *v.ref<const Range>();
         for (std::int64_t i = 0; i < r.size(); ++i) out.emplace_back(r.start + i * r.step);
     } else if (v.holds<Iterator>()) {
-        auto& it = *v.ref<Iterator>();
-        session.take((it.items.size() - it.next) * sizeof(Value));
-        out.assign(it.items.begin() + static_cast<std::ptrdiff_t>(it.next), it.items.end());
-        it.next = it.items.size();
+        const auto it = v.ref<Iterator>();
+        for (Value item; it->pull(item);) {
+            session.take(2 * sizeof(Value));
+            session.spend(1);
+            out.push_back(std::move(item));
+        }
     } else if (v.holds<const View>()) {
         const auto& view = *v.ref<const View>();
         for (const auto& [key, value] : view.of->items) {
@@ -4530,11 +6227,33 @@ inline void assign(Session& session, Dict& dict, const Value& key, Value value) 
     return out;
 }
 
+/// iter(v): its items one by one.
+[[nodiscard]] inline Pull pull(Session& session, const Value& v) {
+    if (v.holds<Iterator>()) return [it = v.ref<Iterator>()](Value& item) { return it->pull(item); };
+    return [all = iterate(session, v), at = std::size_t{0}](Value& item) mutable {
+        if (at >= all.size()) return false;
+        item = all[at++];
+        return true;
+    };
+}
+/// An iterator over what `make` gives, which is called when the first item is asked for: Python's generators do nothing
+/// before. `v` is what it will go through.
+template <class Make>
+    requires std::is_invocable_r_v<Pull, Make>
+[[nodiscard]] Value later(Session& session, const Value& v, Make make) {
+    return session.generator(
+        [make = std::move(make), next = Pull()](Value& item) mutable {
+            if (!next) next = make();
+            return next(item);
+        },
+        Session::depth_of(v));
+}
+
 /// item in v.
 [[nodiscard]] inline bool contains(Session& session, const Value& v, const Value& item) {
     if (v.is_text()) {
         if (!item.is_text()) wrong_type("looks in a string for", item);
-        session.spend(v.text().size() / 64);
+        session.spend_search(v.text(), item.text());
         return v.text().find(item.text()) != std::string::npos;
     }
     if (v.is_dict()) {
@@ -4547,22 +6266,23 @@ inline void assign(Session& session, Dict& dict, const Value& key, Value value) 
         }
         return false;
     }
-    for (const auto& held : iterate(session, v)) {
+    if (v.holds<const View>() && v.ref<const View>()->name == "keys" && !hashable(item)) {
+        wrong_type("looks in a dict for", item);
+    }
+    const Pull next = pull(session, v);
+    for (Value held; next(held);) {
         if (equal(session, held, item)) return true;
     }
     return false;
 }
 
 }  // namespace silica::text::jinja
-#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_OPERATORS_HPP
-// ---- silica/input/text/jinja/percent_format.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_PERCENT_FORMAT_HPP
-#define SILICA_SINGLE_INPUT_TEXT_JINJA_PERCENT_FORMAT_HPP
-/// Python's `"..." % values`: %s %r %d %i %f %x %% with width, precision and the flags - 0 +.
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_ITERATION_HPP
+// ---- silica/input/text/jinja/markup.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_MARKUP_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_MARKUP_HPP
+/// markupsafe: strings that are marked as safe for HTML, and how others become so.
 
-#include <cmath>
-#include <cstdint>
-#include <cstdio>
 #include <string>
 #include <string_view>
 
@@ -4570,121 +6290,363 @@ namespace silica::text::jinja {
 
 namespace detail {
 
-/// A number with `precision` digits after the point, as Python's %f.
-[[nodiscard]] inline std::string fixed(double x, int precision) {
-    if (std::isnan(x) || std::isinf(x)) return real_text(x);
-    std::string out(400 + static_cast<std::size_t>(precision), '\0');
-    const auto end = std::to_chars(out.data(), out.data() + out.size(), x, std::chars_format::fixed, precision).ptr;
-    out.resize(static_cast<std::size_t>(end - out.data()));
+[[nodiscard]] inline std::string escaped(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        out += c == '&'    ? "&amp;"
+               : c == '<'  ? "&lt;"
+               : c == '>'  ? "&gt;"
+               : c == '"'  ? "&#34;"
+               : c == '\'' ? "&#39;"
+                           : std::string(1, c);
+    }
     return out;
 }
 
 }  // namespace detail
 
-/// `format % value`; a tuple gives several values, a dict named ones.
-[[nodiscard]] inline std::string percent_format(Session& session, std::string_view format, const Value& value) {
+/// A Markup: the value as it is where it is one, else its text, escaped.
+[[nodiscard]] inline Value escape(Session& session, const Value& v) {
+    return v.is_markup() ? v : session.text(detail::escaped(text_of(session, v)), true);
+}
+/// A str: a Markup stays one.
+[[nodiscard]] inline Value soft_text(Session& session, const Value& v) {
+    return v.is_text() ? v : session.text(text_of(session, v));
+}
+/// `a ~ b ~ ...`, and other places where texts are joined under {% autoescape true %}: a Markup where one of them is.
+[[nodiscard]] inline Value concatenated(Session& session, const Values& parts, bool escapes) {
+    bool markup = false;
+    for (const auto& part : parts) markup = markup || (escapes && part.is_markup());
     std::string out;
-    std::size_t used = 0;
-    const bool several = value.is_sequence() && value.list().is_tuple;
-    const Value* named = nullptr;
-    const auto next = [&]() -> const Value& {
-        if (named) return *named;
-        if (several ? used >= value.list().items.size() : used > 0) throw Problem("formats fewer values than it names");
-        ++used;
-        return several ? value.list().items[used - 1] : value;
-    };
-    for (std::size_t i = 0; i < format.size(); ++i) {
-        if (format[i] != '%') {
-            out += format[i];
-            continue;
-        }
-        bool left = false, zero = false, plus = false;
-        std::size_t width = 0;
-        int precision = -1;
-        named = nullptr;
-        if (++i < format.size() && format[i] == '(') {
-            const auto end = format.find(')', i);
-            if (!value.is_dict() || end == std::string_view::npos) throw Problem("formats a name without a dict");
-            named = find(session, value.dict(), format.substr(i + 1, end - i - 1));
-            if (!named) throw Problem("formats a name that the dict does not have");
-            used = 1;
-            i = end + 1;
-        }
-        for (; i < format.size(); ++i) {
-            if (format[i] == '-')
-                left = true;
-            else if (format[i] == '0')
-                zero = true;
-            else if (format[i] == '+')
-                plus = true;
-            else
-                break;
-        }
-        const auto number = [&] {
-            std::size_t n = 0;
-            for (; i < format.size() && format[i] >= '0' && format[i] <= '9' && n < 10000; ++i) {
-                n = n * 10 + static_cast<std::size_t>(format[i] - '0');
-            }
-            if (n > 1000) throw Problem("formats to a width over 1000");
-            return n;
-        };
-        width = number();
-        if (i < format.size() && format[i] == '.') {
-            ++i;
-            precision = static_cast<int>(number());
-        }
-        if (i >= format.size()) throw Problem("has an incomplete format");
-        const char kind = format[i];
-        if (kind == '%') {
-            out += '%';
-            continue;
-        }
-        std::string item;
-        if (kind == 's' || kind == 'r') {
-            const Value& v = next();
-            if (kind == 's')
-                item = text_of(session, v);
-            else
-                put_repr(session, item, v);
-            if (precision >= 0) {
-                item = utf8_of(std::u32string_view(characters(item)).substr(0, static_cast<std::size_t>(precision)));
-            }
-            zero = false;
-        } else if (kind == 'd' || kind == 'i' || kind == 'f' || kind == 'x') {
-            const Value& v = next();
-            if (!v.is_number() || (kind == 'x' && !v.is_whole())) wrong_type("formats as a number", v);
-            if (kind == 'f')
-                item = detail::fixed(v.number(), precision < 0 ? 6 : precision);
-            else if (kind == 'x') {
-                char buffer[24];
-                const std::int64_t n = v.whole();
-                std::snprintf(buffer, sizeof buffer, "%llx", static_cast<unsigned long long>(n < 0 ? -n : n));
-                item = (n < 0 ? "-" : "") + std::string(buffer);
-            } else if (v.is_whole())
-                item = std::to_string(v.whole());
-            else if (std::abs(v.number()) < 9e18)
-                item = std::to_string(static_cast<std::int64_t>(v.number()));
-            else
-                throw Problem("formats a number that is too large");
-            if (plus && item.front() != '-') item.insert(0, 1, '+');
-        } else {
-            throw Problem(std::string("has the format %") + kind + ", which Silica does not know");
-        }
-        const std::size_t size = utf8::count(item), gap = width > size ? width - size : 0;
-        if (left)
-            item.append(gap, ' ');
-        else if (zero)
-            item.insert(item.front() == '-' || item.front() == '+' ? 1 : 0, gap, '0');
-        else
-            item.insert(0, gap, ' ');
-        session.take(item.size());
-        out += item;
+    for (const auto& part : parts) {
+        const std::string text = markup ? escape(session, part).text() : text_of(session, part);
+        session.take(text.size());
+        out += text;
     }
-    if (several ? used < value.list().items.size()
-                : used == 0 && !value.is_dict() && !value.is_sequence() && !value.holds<const Range>()) {
-        throw Problem("formats more values than it names");
+    return session.text(std::move(out), markup);
+}
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_MARKUP_HPP
+// ---- silica/input/text/jinja/percent_format.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_PERCENT_FORMAT_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_PERCENT_FORMAT_HPP
+/// Python's `"..." % values`.
+
+// ---- silica/input/text/jinja/number_format.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_NUMBER_FORMAT_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_NUMBER_FORMAT_HPP
+/// Numbers as Python's formats write them: the part that `%` and format() share.
+
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace silica::text::jinja::detail {
+
+/// x in std::to_chars's format with this many digits after the point.
+[[nodiscard]] inline std::string digits_of(double x, std::chars_format format, std::size_t precision) {
+    std::string out(400 + precision, '\0');
+    const auto end =
+        std::to_chars(out.data(), out.data() + out.size(), x, format, static_cast<int>(precision)).ptr;
+    out.resize(static_cast<std::size_t>(end - out.data()));
+    return out;
+}
+/// The exponent of 10 in scientific notation with this many digits.
+[[nodiscard]] inline int exponent_of(std::string_view scientific) {
+    const auto e = scientific.find('e');
+    int exponent = 0;
+    std::from_chars(scientific.data() + e + (scientific[e + 1] == '+' ? 2 : 1), scientific.data() + scientific.size(),
+                    exponent);
+    return exponent;
+}
+
+/// How a float is written.
+struct RealStyle {
+    char type = 'g';        ///< e f g, in lower case
+    std::size_t precision = 6;
+    bool alternate = false;  ///< the point stays, and the zeros of g
+    bool point_zero = false;  ///< as g, with a digit after the point at least
+};
+
+/// A float without its sign.
+[[nodiscard]] inline std::string real_digits(Session& session, double x, const RealStyle& style) {
+    x = std::abs(x);
+    if (std::isnan(x) || std::isinf(x)) return real_text(x);
+    session.take(style.precision);
+    if (style.precision > 1'000'000) throw Problem("formats a number with more than 1,000,000 digits");
+    std::string out;
+    if (style.type == 'f') {
+        out = digits_of(x, std::chars_format::fixed, style.precision);
+        if (style.alternate && style.precision == 0) out += '.';
+        return out;
+    }
+    if (style.type == 'e') {
+        out = digits_of(x, std::chars_format::scientific, style.precision);
+        if (style.alternate && style.precision == 0) out.insert(1, 1, '.');
+        return out;
+    }
+    const std::size_t digits = style.precision == 0 ? 1 : style.precision;
+    out = digits_of(x, std::chars_format::scientific, digits - 1);
+    const int exponent = exponent_of(out), most = static_cast<int>(digits) - (style.point_zero ? 1 : 0);
+    const bool fixed = exponent >= -4 && exponent < most;
+    if (fixed) {
+        out = digits_of(x, std::chars_format::fixed, static_cast<std::size_t>(static_cast<int>(digits) - 1 - exponent));
+    }
+    std::string tail;
+    if (const auto e = out.find('e'); e != std::string::npos) {
+        tail = out.substr(e);
+        out.erase(e);
+    }
+    if (style.alternate) {
+        if (out.find('.') == std::string::npos) out += '.';
+    } else if (out.find('.') != std::string::npos) {
+        out.erase(out.find_last_not_of('0') + 1);
+        if (out.back() == '.') out.pop_back();
+    }
+    if (style.point_zero && fixed) {
+        if (out.find('.') == std::string::npos) out += '.';
+        if (out.back() == '.') out += '0';
+    }
+    return out + tail;
+}
+
+inline void to_upper(std::string& text) {
+    for (auto& c : text) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+}
+
+/// An integer without its sign, in the base of d, i, u, o, x, X or b.
+[[nodiscard]] inline std::string whole_digits(Session& session, const Value& v, char type) {
+    const unsigned base = type == 'o' ? 8 : type == 'x' || type == 'X' ? 16 : type == 'b' ? 2 : 10;
+    std::string out = whole_text(session, v, base);
+    if (out[0] == '-') out.erase(0, 1);
+    if (type == 'X') to_upper(out);
+    return out;
+}
+[[nodiscard]] inline std::string base_prefix(char type) {
+    return type == 'o' || type == 'x' || type == 'X' || type == 'b' ? std::string{'0', type} : std::string();
+}
+
+/// float.hex.
+[[nodiscard]] inline std::string hex_text(double x) {
+    if (!std::isfinite(x)) return real_text(x);
+    int exponent = 0;
+    double part = std::frexp(std::abs(x), &exponent);
+    if (x != 0) part *= 2, --exponent;
+    if (x != 0 && exponent < -1022) {
+        part = std::ldexp(part, exponent + 1022);
+        exponent = -1022;
+    }
+    std::string out = std::signbit(x) ? "-0x" : "0x";
+    out += static_cast<char>('0' + static_cast<int>(part));
+    if (x == 0) return out + ".0p+0";
+    out += '.';
+    for (int i = 0; i < 13; ++i) {
+        part = (part - std::trunc(part)) * 16;
+        out += "0123456789abcdef"[static_cast<int>(part)];
+    }
+    return out + (exponent < 0 ? "p-" : "p+") + std::to_string(std::abs(exponent));
+}
+/// A character by its number.
+[[nodiscard]] inline std::string character(const Value& v) {
+    if (v.is_big() || v.whole() < 0 || v.whole() > 0x10FFFF) throw Problem("formats a number that is no character");
+    if (v.whole() >= 0xD800 && v.whole() < 0xE000) throw Problem("formats half of a surrogate pair");
+    std::string out;
+    utf8::append(out, static_cast<char32_t>(v.whole()));
+    return out;
+}
+
+/// The text with everything but ASCII escaped, as Python's ascii().
+[[nodiscard]] inline std::string ascii(std::string_view text) {
+    std::string out;
+    for (const char32_t c : characters(text)) {
+        if (c < 0x80) {
+            out += static_cast<char>(c);
+        } else {
+            put_escape(out, c);
+        }
     }
     return out;
+}
+
+}  // namespace silica::text::jinja::detail
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_NUMBER_FORMAT_HPP
+
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace silica::text::jinja {
+
+namespace detail {
+
+/// Goes through a format.
+class PercentFormat {
+public:
+    PercentFormat(Session& session, std::string_view format, const Value& value, bool escapes)
+        : session_(session), format_(format), value_(value), several_(value.is_tuple()), escapes_(escapes) {}
+
+    [[nodiscard]] std::string run() {
+        while (at_ < format_.size()) {
+            if (format_[at_] != '%') {
+                out_ += format_[at_++];
+            } else {
+                ++at_;
+                item();
+            }
+        }
+        // A value that can be asked for its items may be there in vain, as in Python.
+        const bool mapping = value_.is_dict() || (value_.is_sequence() && !several_) || value_.holds<const Range>() ||
+                             value_.is_undefined();
+        if (several_ ? used_ < value_.list().items.size() : used_ == 0 && !mapping) {
+            throw Problem("formats more values than it names");
+        }
+        return std::move(out_);
+    }
+
+private:
+    [[nodiscard]] bool sees(std::string_view set) const {
+        return at_ < format_.size() && set.find(format_[at_]) != std::string_view::npos;
+    }
+    const Value& next() {
+        if (named_) return *named_;
+        if (several_ ? used_ >= value_.list().items.size() : used_ > 0) {
+            throw Problem("formats fewer values than it names");
+        }
+        ++used_;
+        return several_ ? value_.list().items[used_ - 1] : value_;
+    }
+    void name() {
+        std::size_t depth = 1;
+        const std::size_t start = ++at_;
+        for (; at_ < format_.size() && depth > 0; ++at_) {
+            if (format_[at_] == '(') ++depth;
+            if (format_[at_] == ')') --depth;
+        }
+        if (!value_.is_dict() || depth > 0) throw Problem("formats a name without a dict");
+        named_ = find(session_, value_.dict(), format_.substr(start, at_ - 1 - start));
+        if (!named_) throw Problem("formats a name that the dict does not have");
+        used_ = 1;
+    }
+    /// A number of the format, or that of the next value for '*'.
+    [[nodiscard]] std::int64_t number() {
+        constexpr std::int64_t most = 0x7FFFFFFF;
+        std::int64_t n = 0;
+        if (sees("*")) {
+            ++at_;
+            const Value& v = next();
+            if (!v.is_whole()) wrong_type("formats to a width of", v);
+            n = v.whole();
+        }
+        for (; sees("0123456789") && n <= most; ++at_) n = n * 10 + (format_[at_] - '0');
+        if (n > most || n < -most) throw Problem("formats to a width that is too large");
+        return n;
+    }
+    void item() {
+        if (sees("%")) {
+            out_ += format_[at_++];
+            return;
+        }
+        bool left = false, zero = false, plus = false, space = false, alternate = false;
+        named_ = nullptr;
+        if (sees("(")) name();
+        for (; sees("-0+ #"); ++at_) {
+            const char c = format_[at_];
+            (c == '-' ? left : c == '0' ? zero : c == '+' ? plus : c == ' ' ? space : alternate) = true;
+        }
+        std::int64_t width = number(), precision = -1;
+        if (width < 0) left = true, width = -width;
+        if (sees(".")) {
+            ++at_;
+            precision = std::max<std::int64_t>(number(), 0);
+        }
+        if (sees("hlL")) ++at_;
+        if (at_ >= format_.size()) throw Problem("has an incomplete format");
+        const char kind = format_[at_++];
+        std::string before, body;
+        const auto sign = [&](bool negative) { before = negative ? "-" : plus ? "+" : space ? " " : ""; };
+        if (kind == 's' || kind == 'r' || kind == 'a') {
+            body = text(next(), kind);
+            if (precision >= 0) {
+                body = utf8_of(std::u32string_view(characters(body)).substr(0, static_cast<std::size_t>(precision)));
+            }
+            zero = false;
+        } else if (kind == 'c') {
+            const Value& v = next();
+            if (v.is_text() ? utf8::count(v.text()) != 1 : !v.is_whole()) wrong_type("formats as a character", v);
+            body = v.is_text() ? v.text() : character(v);
+            zero = false;
+        } else if (std::string_view("diuoxX").find(kind) != std::string_view::npos) {
+            const Value v = whole(next(), kind);
+            sign(v.is_negative());
+            body = whole_digits(session_, v, kind);
+            session_.take(static_cast<std::size_t>(std::max<std::int64_t>(precision, 0)));
+            if (static_cast<std::int64_t>(body.size()) < precision) {
+                body.insert(0, static_cast<std::size_t>(precision) - body.size(), '0');
+            }
+            if (alternate) before += base_prefix(kind);
+        } else if (std::string_view("eEfFgG").find(kind) != std::string_view::npos) {
+            const Value& v = next();
+            if (!v.is_number()) wrong_type("formats as a number", v);
+            const double x = v.number();
+            sign(std::signbit(x) && !std::isnan(x));
+            body = real_digits(session_, x,
+                               {.type = static_cast<char>(kind | 0x20),
+                                .precision = precision < 0 ? 6 : static_cast<std::size_t>(precision),
+                                .alternate = alternate});
+            if (kind < 'a') to_upper(body);
+        } else {
+            throw Problem(std::string("has the format %") + (static_cast<unsigned char>(kind) < 0x80 ? kind : '?') +
+                          ", which Python does not know");
+        }
+        put(before, body, static_cast<std::size_t>(width), left, zero);
+    }
+    void put(const std::string& before, const std::string& body, std::size_t width, bool left, bool zero) {
+        const std::size_t size = before.size() + utf8::count(body), gap = width > size ? width - size : 0;
+        session_.take(before.size() + body.size() + gap);
+        if (!left && !zero) out_.append(gap, ' ');
+        out_ += before;
+        if (!left && zero) out_.append(gap, '0');
+        out_ += body;
+        if (left) out_.append(gap, ' ');
+    }
+    [[nodiscard]] std::string text(const Value& v, char kind) const {
+        std::string out;
+        if (kind == 's') {
+            if (escapes_) return escape(session_, v).text();
+            return text_of(session_, v);
+        }
+        put_repr(session_, out, v);
+        if (escapes_) return escaped(out);
+        return kind == 'a' ? ascii(out) : out;
+    }
+    [[nodiscard]] Value whole(const Value& v, char kind) const {
+        if (v.is_whole()) return v;
+        if (!v.is_real() || std::string_view("diu").find(kind) == std::string_view::npos) {
+            wrong_type("formats as a whole number", v);
+        }
+        if (!std::isfinite(v.number())) throw Problem("formats as a whole number what is not finite");
+        return session_.integer(BigInteger::truncated(v.number()));
+    }
+
+    Session& session_;
+    std::string_view format_;
+    const Value& value_;
+    bool several_, escapes_;
+    std::size_t at_ = 0, used_ = 0;
+    const Value* named_ = nullptr;
+    std::string out_;
+};
+
+}  // namespace detail
+
+/// `format % value`; a tuple gives several values, a dict named ones. A Markup escapes them.
+[[nodiscard]] inline Value percent_format(Session& session, const Value& format, const Value& value) {
+    const bool escapes = format.is_markup();
+    return session.text(detail::PercentFormat(session, format.text(), value, escapes).run(), escapes);
 }
 
 }  // namespace silica::text::jinja
@@ -4693,6 +6655,7 @@ namespace detail {
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 
 namespace silica::text::jinja {
@@ -4702,29 +6665,30 @@ namespace detail {
 using Int = std::int64_t;
 using IntLimits = std::numeric_limits<Int>;
 
-[[noreturn]] inline void too_large() { throw Problem("makes an integer of more than 64 bits"); }
-[[nodiscard]] inline Int add(Int a, Int b) {
-    if (b > 0 ? a > IntLimits::max() - b : a < IntLimits::min() - b) too_large();
-    return a + b;
+/// `a op b` for op one of + - * // %, where 64 bits hold it.
+[[nodiscard]] inline std::optional<Int> small_arithmetic(char op, Int a, Int b) {
+    constexpr Int half = Int{1} << 62, root = Int{1} << 31;
+    const auto within = [](Int n, Int most) { return n > -most && n < most; };
+    if (op == '*') return within(a, root) && within(b, root) ? std::optional(a * b) : std::nullopt;
+    if (!within(a, half) || !within(b, half)) return std::nullopt;
+    if (op == '+') return a + b;
+    if (op == '-') return a - b;
+    const Int rest = a % b;
+    const bool other = rest != 0 && (rest < 0) != (b < 0);
+    return op == '/' ? a / b - (other ? 1 : 0) : other ? rest + b : rest;
 }
-[[nodiscard]] inline Int multiply(Int a, Int b) {
-    if (a == 0 || b == 0) return 0;
-    if (a == IntLimits::min() || b == IntLimits::min()) {
-        if (a != 1 && b != 1) too_large();
-        return IntLimits::min();
+/// The same for integers of any size.
+[[nodiscard]] inline Value whole_arithmetic(Session& session, char op, const Value& a, const Value& b) {
+    if (!a.is_big() && !b.is_big()) {
+        if (const auto small = small_arithmetic(op, a.whole(), b.whole())) return Value(*small);
     }
-    const Int x = a < 0 ? -a : a, y = b < 0 ? -b : b;
-    if (x > IntLimits::max() / y) too_large();
-    return a * b;
-}
-[[nodiscard]] inline Int floor_divide(Int a, Int b) {
-    if (a == IntLimits::min() && b == -1) too_large();
-    return a / b - (a % b != 0 && (a < 0) != (b < 0) ? 1 : 0);
-}
-[[nodiscard]] inline Int modulo(Int a, Int b) {
-    if (b == -1) return 0;
-    const Int r = a % b;
-    return r != 0 && (r < 0) != (b < 0) ? r + b : r;
+    const BigInteger x = a.big(), y = b.big();
+    if (op == '+') return session.integer(x + y);
+    if (op == '-') return session.integer(x - y);
+    session.spend(x.limb_count() * y.limb_count() / 8);
+    if (op == '*') return session.integer(x * y);
+    auto [quotient, rest] = x.divided(y);
+    return session.integer(op == '/' ? quotient : rest);
 }
 [[nodiscard]] inline double modulo(double a, double b) {
     const double r = std::fmod(a, b);
@@ -4732,21 +6696,28 @@ using IntLimits = std::numeric_limits<Int>;
     return (r < 0) != (b < 0) ? r + b : r;
 }
 [[nodiscard]] inline double floor_divide(double a, double b) {
-    const double m = modulo(a, b), q = (a - m) / b;
+    const double m = std::fmod(a, b), q = (a - m) / b - (m != 0 && (m < 0) != (b < 0) ? 1 : 0);
     if (q == 0) return std::copysign(0.0, a / b);
     const double floor = std::floor(q);
     return q - floor > 0.5 ? floor + 1 : floor;
 }
-[[nodiscard]] inline Value power(const Value& a, const Value& b) {
-    if (a.is_whole() && b.is_whole() && b.whole() >= 0) {
-        Int base = a.whole(), result = 1;
-        for (Int n = b.whole(); n > 0;) {
-            if (n % 2 == 1) result = multiply(result, base);
-            n /= 2;
-            if (base == 0 || base == 1) return Value(b.whole() == 0 ? Int{1} : base);
-            if (n > 0) base = multiply(base, base);
+[[nodiscard]] inline Value power(Session& session, const Value& a, const Value& b) {
+    if (a.is_whole() && b.is_whole() && !b.is_negative()) {
+        const BigInteger base = a.big();
+        if (base.bits() <= 1) {  // 0, 1, -1
+            const bool odd = b.big().is_odd(), one = !truth(b) || !base.is_zero();
+            return Value(Int{one ? (base.negative() && odd ? -1 : 1) : 0});
         }
-        return Value(result);
+        if (b.is_big() || b.whole() > static_cast<Int>(Session::most_bits)) {
+            throw Problem("makes an integer of more than " + std::to_string(Session::most_bits) + " bits");
+        }
+        Value result(Int{1}), square = a.is_bool() ? Value(a.whole()) : a;
+        for (Int n = b.whole();;) {
+            if (n % 2 == 1) result = whole_arithmetic(session, '*', result, square);
+            n /= 2;
+            if (n == 0) return result;
+            square = whole_arithmetic(session, '*', square, square);
+        }
     }
     const double x = a.number(), y = b.number();
     if (x == 0 && y < 0) throw Problem("raises zero to a negative power");
@@ -4755,8 +6726,19 @@ using IntLimits = std::numeric_limits<Int>;
     if (std::isinf(result) && !std::isinf(x) && !std::isinf(y)) throw Problem("makes a number that is too large");
     return Value(result);
 }
+/// a / b of integers: the nearest double.
+[[nodiscard]] inline double ratio(const Value& a, const Value& b) {
+    constexpr Int exact = Int{1} << 53;
+    const auto fits = [](const Value& v) { return !v.is_big() && v.whole() <= exact && v.whole() >= -exact; };
+    if (fits(a) && fits(b)) return static_cast<double>(a.whole()) / static_cast<double>(b.whole());
+    if (!truth(a)) return b.is_negative() ? -0.0 : 0.0;
+    const double x = a.big().ratio(b.big());
+    if (std::isinf(x)) throw Problem("makes a float of an integer that is too large");
+    return x;
+}
 [[nodiscard]] inline Value repeat(Session& session, const Value& v, Int count) {
     const auto n = static_cast<std::size_t>(count < 0 ? 0 : count);
+    if (n == 1 && v.is_text()) return v;
     const std::size_t size = v.is_text() ? v.text().size() : v.list().items.size() * sizeof(Value);
     if (size != 0 && n > Session::most_bytes / size) session.take(Session::most_bytes + 1);
     session.take(size * n);
@@ -4764,7 +6746,7 @@ using IntLimits = std::numeric_limits<Int>;
         std::string out;
         out.reserve(size * n);
         for (std::size_t i = 0; size != 0 && i < n; ++i) out += v.text();
-        return session.text(std::move(out));
+        return session.text(std::move(out), v.is_markup());
     }
     Values out;
     for (std::size_t i = 0; size != 0 && i < n; ++i)
@@ -4772,10 +6754,7 @@ using IntLimits = std::numeric_limits<Int>;
     return session.list(std::move(out), v.list().is_tuple);
 }
 [[nodiscard]] inline Value joined(Session& session, const Value& a, const Value& b) {
-    if (a.is_text()) {
-        session.take(a.text().size() + b.text().size());
-        return session.text(a.text() + b.text());
-    }
+    if (a.is_text()) return concatenated(session, {a, b}, true);
     Values out = a.list().items;
     out.insert(out.end(), b.list().items.begin(), b.list().items.end());
     return session.list(std::move(out), a.list().is_tuple);
@@ -4787,43 +6766,34 @@ using IntLimits = std::numeric_limits<Int>;
 [[nodiscard]] inline Value arithmetic(Session& session, const std::string& op, const Value& a, const Value& b) {
     using namespace detail;
     require_defined(a);
-    if (op == "%" && a.is_text()) return session.text(percent_format(session, a.text(), b));
+    if (op == "%" && a.is_text()) return percent_format(session, a, b);
     require_defined(b);
     if (op == "+" && a.is_text() && b.is_text()) return joined(session, a, b);
-    if (op == "+" && a.is_sequence() && b.is_sequence() && a.list().is_tuple == b.list().is_tuple) {
-        return joined(session, a, b);
-    }
+    if (op == "+" && a.is_sequence() && b.is_sequence() && a.is_tuple() == b.is_tuple()) return joined(session, a, b);
     const auto repeats = [](const Value& v) { return v.is_text() || v.is_sequence(); };
     if (op == "*" && repeats(a) && b.is_whole()) return repeat(session, a, b.whole());
     if (op == "*" && a.is_whole() && repeats(b)) return repeat(session, b, a.whole());
     if (!a.is_number() || !b.is_number()) {
         throw Problem(std::string("computes ") + type_name(a) + " " + op + " " + type_name(b));
     }
-    if (op == "**") return power(a, b);
-    const bool whole = a.is_whole() && b.is_whole();
-    if ((op == "/" || op == "//" || op == "%") && b.number() == 0) throw Problem("divides by zero");
-    if (op == "/") return Value(a.number() / b.number());
-    if (whole) {
-        const Int x = a.whole(), y = b.whole();
-        if (op == "+") return Value(add(x, y));
-        if (op == "-") return Value(y == IntLimits::min() ? add(add(x, 1), IntLimits::max()) : add(x, -y));
-        if (op == "*") return Value(multiply(x, y));
-        return Value(op == "//" ? floor_divide(x, y) : modulo(x, y));
+    if (op == "**") return power(session, a, b);
+    if ((op == "/" || op == "//" || op == "%") && !truth(b)) throw Problem("divides by zero");
+    if (a.is_whole() && b.is_whole()) {
+        return op == "/" ? Value(ratio(a, b)) : whole_arithmetic(session, op[0], a, b);
     }
     const double x = a.number(), y = b.number();
     if (op == "+") return Value(x + y);
     if (op == "-") return Value(x - y);
     if (op == "*") return Value(x * y);
+    if (op == "/") return Value(x / y);
     return Value(op == "//" ? floor_divide(x, y) : modulo(x, y));
 }
 
 /// -v, or +v.
-[[nodiscard]] inline Value signed_value(const Value& v, bool negative) {
+[[nodiscard]] inline Value signed_value(Session& session, const Value& v, bool negative) {
     if (!v.is_number()) wrong_type("takes the negative of", v);
     if (v.is_real()) return Value(negative ? -v.number() : v.number());
-    if (!negative) return Value(v.whole());
-    if (v.whole() == detail::IntLimits::min()) detail::too_large();
-    return Value(-v.whole());
+    return session.integer(negative ? v.big().negated() : v.big());
 }
 
 }  // namespace silica::text::jinja
@@ -4923,6 +6893,7 @@ private:
 #include <algorithm>
 #include <functional>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -4932,7 +6903,10 @@ namespace silica::text::jinja {
 
 /// A for loop that runs.
 struct Loop {
-    std::function<bool(Value&)> pull = {};  ///< the next item; empty when the loop is over
+    Pull pull = {};  ///< the next item; empty when the loop is over
+    const Statement* recursive = nullptr;   ///< the loop, where it may call itself
+    std::shared_ptr<Scope> around = {};     ///< its scope, then
+    std::int64_t depth0 = 0;
     std::int64_t index0 = -1;
     std::optional<Value> ahead = {};
     Value current = {}, before = {};
@@ -4993,8 +6967,8 @@ struct Loop {
         if (name == "first") return Value(index0 == 0);
         if (name == "last") return Value(!peek());
         if (name == "length") return Value(length());
-        if (name == "depth") return Value(std::int64_t{1});
-        if (name == "depth0") return Value(std::int64_t{0});
+        if (name == "depth") return Value(depth0 + 1);
+        if (name == "depth0") return Value(depth0);
         if (name == "previtem") return index0 > 0 ? before : session.missing("uses the item before the first");
         if (name == "nextitem") return peek() ? *ahead : session.missing("uses the item after the last");
         return Value(
@@ -5014,6 +6988,10 @@ struct Loop {
     }
 };
 
+[[nodiscard]] inline std::string loop_text(Loop& loop) {
+    return "<LoopContext " + std::to_string(loop.index0 + 1) + '/' + std::to_string(loop.length()) + '>';
+}
+
 }  // namespace silica::text::jinja
 #endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_LOOP_HPP
 
@@ -5027,6 +7005,9 @@ namespace silica::text::jinja {
 
 namespace detail {
 
+/// What a macro tells about itself.
+[[nodiscard]] std::optional<Value> macro_attribute(Session& session, const Callable& macro, std::string_view name);
+
 /// Whether `name` is among the words of `list`.
 [[nodiscard]] inline bool listed(std::string_view list, std::string_view name) {
     if (name.empty() || name.find(' ') != std::string_view::npos) return false;
@@ -5037,31 +7018,64 @@ namespace detail {
     return false;
 }
 
-/// The names that Python's own attributes take before a key of the same name is looked up.
+/// The methods that Python's own objects have, which go before a key of the same name.
 [[nodiscard]] inline std::string_view python_names(const Value& v) {
     if (v.is_text()) {
         return "capitalize casefold center count encode endswith expandtabs find format format_map index isalnum "
-               "isalpha "
-               "isascii isdecimal isdigit isidentifier islower isnumeric isprintable isspace istitle isupper join "
-               "ljust "
-               "lower lstrip maketrans partition removeprefix removesuffix replace rfind rindex rjust rpartition "
-               "rsplit "
-               "rstrip split splitlines startswith strip swapcase title translate upper zfill";
+               "isalpha isascii isdecimal isdigit isidentifier islower isnumeric isprintable isspace istitle isupper "
+               "join ljust lower lstrip maketrans partition removeprefix removesuffix replace rfind rindex rjust "
+               "rpartition rsplit rstrip split splitlines startswith strip swapcase title translate upper zfill";
     }
     if (v.is_dict()) return "clear copy fromkeys get items keys pop popitem setdefault update values";
-    if (v.is_sequence() && v.list().is_tuple) return "count index";
+    if (v.is_tuple()) return "count index";
     if (v.is_sequence()) return "append clear copy count extend index insert pop remove reverse sort";
+    if (v.is_whole()) return "as_integer_ratio bit_count bit_length conjugate";
+    if (v.is_real()) return "as_integer_ratio conjugate hex is_integer";
+    if (v.holds<const Range>()) return "count index";
+    if (v.holds<Cycler>()) return "next reset";
     return {};
 }
 [[nodiscard]] inline std::string_view mutating_names(const Value& v) {
     if (v.is_dict()) return "clear pop popitem setdefault update";
-    if (v.is_sequence()) return "append clear pop reverse insert sort extend remove";
+    if (v.is_sequence() && !v.is_tuple()) return "append clear pop reverse insert sort extend remove";
     return {};
 }
 [[nodiscard]] inline std::string described(const Value& v) {
     return v.is_none() ? "None" : quote(std::string(type_name(v)) + " object");
 }
 
+/// An attribute that is no method.
+[[nodiscard]] inline std::optional<Value> plain_attribute(Session& session, const Value& v, std::string_view name) {
+    if (v.is_number()) {
+        if (name == "imag") return v.is_real() ? Value(0.0) : Value(std::int64_t{0});
+        if (name == "real" || (name == "numerator" && v.is_whole())) return v.is_bool() ? Value(v.whole()) : v;
+        if (name == "denominator" && v.is_whole()) return Value(std::int64_t{1});
+    }
+    if (v.is_sequence() && v.list().is_group) {
+        if (name == "grouper") return v.list().items[0];
+        if (name == "list") return v.list().items[1];
+    }
+    if (v.holds<const Range>()) {
+        const auto& r = *v.ref<const Range>();
+        if (name == "start" || name == "stop" || name == "step") {
+            return Value(name == "start" ? r.start : name == "stop" ? r.stop : r.step);
+        }
+    }
+    if (v.holds<Cycler>()) {
+        const auto& cycler = *v.ref<Cycler>();
+        if (name == "current") return cycler.items[cycler.at];
+        if (name == "pos") return Value(static_cast<std::int64_t>(cycler.at));
+        if (name == "items") return session.tuple(cycler.items);
+    }
+    if (v.holds<Joiner>()) {
+        if (name == "sep") return v.ref<Joiner>()->separator;
+        if (name == "used") return Value(v.ref<Joiner>()->used);
+    }
+    if (v.holds<const Callable>() && v.ref<const Callable>()->macro) {
+        return macro_attribute(session, *v.ref<const Callable>(), name);
+    }
+    return std::nullopt;
+}
 /// The attribute that Python's object has of this name.
 [[nodiscard]] inline std::optional<Value> own_attribute(Session& session, const Value& v, std::string_view name) {
     if (v.holds<Namespace>()) {
@@ -5069,14 +7083,15 @@ namespace detail {
         return found ? std::optional(*found) : std::nullopt;
     }
     if (v.holds<Loop>() && Loop::has(name)) return v.ref<Loop>()->attribute(session, v, name);
-    if (v.holds<const Callable>() && v.ref<const Callable>()->macro && name == "name") {
-        return session.text(v.ref<const Callable>()->name);
-    }
+    if (auto plain = plain_attribute(session, v, name)) return plain;
     if (listed(mutating_names(v), name)) {
         return session.missing("changes a " + std::string(type_name(v)) + " by " + quote(name) +
                                ", which templates may not");
     }
-    if (!listed(python_names(v), name)) return std::nullopt;
+    const bool of_dict = v.holds<const Callable>() && v.ref<const Callable>()->name == "dict" && name == "fromkeys" &&
+                         !v.ref<const Callable>()->macro && !v.ref<const Callable>()->is_method;
+    const bool of_markup = v.is_markup() && (name == "striptags" || name == "unescape");
+    if (!of_dict && !of_markup && !listed(python_names(v), name)) return std::nullopt;
     session.take(128);
     return Value(std::make_shared<const Callable>(Callable{.name = std::string(name), .self = v, .is_method = true}));
 }
@@ -5084,7 +7099,7 @@ namespace detail {
 /// What Python's obj[key] gives, where it gives something.
 [[nodiscard]] inline std::optional<Value> own_item(Session& session, const Value& v, const Value& key) {
     const auto place = [&key](std::int64_t size) -> std::optional<std::size_t> {
-        if (!key.is_whole()) return std::nullopt;
+        if (!key.is_whole() || key.is_big()) return std::nullopt;
         const std::int64_t i = key.whole() < 0 ? key.whole() + size : key.whole();
         return i >= 0 && i < size ? std::optional(static_cast<std::size_t>(i)) : std::nullopt;
     };
@@ -5102,7 +7117,7 @@ namespace detail {
         if (!i) return std::nullopt;
         std::size_t at = 0;
         for (std::size_t k = 0; k < *i; ++k) at += utf8::length(v.text()[at]);
-        return session.text(v.text().substr(at, utf8::length(v.text()[at])));
+        return session.text(v.text().substr(at, utf8::length(v.text()[at])), v.is_markup());
     }
     if (v.holds<const Range>()) {
         const auto& r = *v.ref<const Range>();
@@ -5116,7 +7131,7 @@ namespace detail {
 
 /// value.name: an attribute, else a key.
 [[nodiscard]] inline Value attribute(Session& session, const Value& v, const std::string& name) {
-    require_defined(v);
+    if (!v.is_undefined() || name != "__class__") require_defined(v);
     if (auto own = detail::own_attribute(session, v, name)) return *std::move(own);
     if (v.is_dict()) {
         if (const auto* found = find(session, v.dict(), name)) return *found;
@@ -5144,19 +7159,25 @@ namespace detail {
     if (!bound(start) || !bound(stop) || !bound(step) || !(v.is_text() || v.is_sequence() || v.holds<const Range>())) {
         throw Problem("slices " + detail::described(v) + ", or by something else than integers");
     }
-    const std::int64_t by = step.is_none() ? 1 : std::max(step.whole(), -std::numeric_limits<std::int64_t>::max());
+    static constexpr std::int64_t far = std::int64_t{1} << 40;
+    const auto near = [](const Value& b) {
+        if (b.is_big()) return b.is_negative() ? -far : far;
+        return std::clamp(b.whole(), -far, far);
+    };
+    const std::int64_t by = step.is_none() ? 1 : near(step);
     if (by == 0) throw Problem("slices by steps of zero");
     const std::int64_t size = *length(v), low = by > 0 ? 0 : -1, high = by > 0 ? size : size - 1;
     const auto clamp = [&](const Value& b, std::int64_t otherwise) {
         if (b.is_none()) return otherwise;
-        return std::clamp(b.whole() < 0 ? b.whole() + size : b.whole(), low, high);
+        return std::clamp(near(b) < 0 ? near(b) + size : near(b), low, high);
     };
     const Range range{clamp(start, by > 0 ? low : high), clamp(stop, by > 0 ? high : low), by};
     const std::int64_t count = range.size();
     if (v.holds<const Range>()) {
         const auto& r = *v.ref<const Range>();
         const auto at = [&r](std::int64_t i) { return r.start + i * r.step; };
-        const std::int64_t wide = std::clamp<std::int64_t>(by, -size - 1, size + 1);
+        const bool small = r.step < (1 << 20) && r.step > -(1 << 20);  // else only what matters of the step is kept
+        const std::int64_t wide = small ? by : std::clamp<std::int64_t>(by, -size - 1, size + 1);
         return Value(std::make_shared<const Range>(Range{at(range.start), at(range.stop), r.step * wide}));
     }
     session.spend(static_cast<std::size_t>(size) / 16 + static_cast<std::size_t>(count));
@@ -5164,13 +7185,13 @@ namespace detail {
         const auto all = characters(v.text());
         std::string out;
         for (std::int64_t i = 0; i < count; ++i) utf8::append(out, all[static_cast<std::size_t>(range.start + i * by)]);
-        return session.text(std::move(out));
+        return session.text(std::move(out), v.is_markup());
     }
     Values out;
     for (std::int64_t i = 0; i < count; ++i) {
         out.push_back(v.list().items[static_cast<std::size_t>(range.start + i * by)]);
     }
-    return session.list(std::move(out), v.list().is_tuple);
+    return session.list(std::move(out), v.is_tuple());
 }
 
 }  // namespace silica::text::jinja
@@ -5199,164 +7220,6 @@ void stable_sort(std::vector<T>& items, const Before& before) {
 
 }  // namespace silica::text::jinja::detail
 #endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_MERGE_SORT_HPP
-
-#include <algorithm>
-#include <cstdint>
-#include <iterator>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-namespace silica::text::jinja::detail {
-
-/// "a.b.0" of a value, step by step.
-[[nodiscard]] inline Value path(Session& session, const Value& v, const Value& path, const Value* otherwise = nullptr) {
-    Value at = v;
-    if (path.is_whole()) return item(session, v, path);
-    if (!path.is_text()) wrong_type("looks up by", path);
-    for (std::size_t start = 0;;) {
-        const auto dot = path.text().find('.', start);
-        const std::string part = path.text().substr(start, dot == std::string::npos ? dot : dot - start);
-        const bool number =
-            !part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == std::string::npos;
-        at = item(session, at, number ? Value(static_cast<std::int64_t>(std::stoll(part))) : Value(part));
-        if (otherwise && at.is_undefined()) at = *otherwise;
-        if (dot == std::string::npos) return at;
-        start = dot + 1;
-    }
-}
-/// What a value is compared by: an attribute of it, in lower case where case does not matter.
-[[nodiscard]] inline Value sort_key(Session& session, const Value& v, const Value* attribute, bool case_sensitive) {
-    Value key = attribute && !attribute->is_none() ? path(session, v, *attribute) : v;
-    return key.is_text() && !case_sensitive ? session.text(lower(key.text())) : key;
-}
-[[nodiscard]] inline Value sort(Session& session, const Value& v, const Args& args) {
-    const Bound b("sort", args, {"reverse", "case_sensitive", "attribute"});
-    std::vector<std::pair<Values, Value>> keyed;
-    std::vector<Value> attributes;
-    if (b.absent(2)) {
-        attributes.push_back(None{});
-    } else if (b[2]->is_text()) {
-        std::string_view rest = b.text(2);
-        for (auto comma = rest.find(','); comma != std::string_view::npos; comma = rest.find(',')) {
-            attributes.emplace_back(std::string(rest.substr(0, comma)));
-            rest.remove_prefix(comma + 1);
-        }
-        attributes.emplace_back(std::string(rest));
-    } else {
-        attributes.push_back(*b[2]);
-    }
-    for (const auto& item : iterate(session, v)) {
-        Values keys;
-        for (const auto& a : attributes) keys.push_back(sort_key(session, item, &a, b.flag(1, false)));
-        keyed.emplace_back(std::move(keys), item);
-    }
-    const bool reverse = b.flag(0, false);
-    stable_sort(keyed, [&](const auto& x, const auto& y) {
-        const auto& [left, right] = reverse ? std::pair(&y.first, &x.first) : std::pair(&x.first, &y.first);
-        for (std::size_t i = 0; i < left->size(); ++i) {
-            if (!equal(session, (*left)[i], (*right)[i])) return less(session, (*left)[i], (*right)[i]);
-        }
-        return false;
-    });
-    Values out;
-    for (auto& item : keyed) out.push_back(std::move(item.second));
-    return session.list(std::move(out));
-}
-[[nodiscard]] inline Value extreme(Session& session, const std::string& name, const Value& v, const Args& args) {
-    const Bound b(name, args, {"case_sensitive", "attribute"});
-    const auto items = iterate(session, v);
-    if (items.empty()) return session.missing("takes the " + name + " of an empty list");
-    std::size_t best = 0;
-    Value held = sort_key(session, items[0], b[1], b.flag(0, false));
-    for (std::size_t i = 1; i < items.size(); ++i) {
-        Value key = sort_key(session, items[i], b[1], b.flag(0, false));
-        if (name == "min" ? less(session, key, held) : less(session, held, key)) {
-            best = i;
-            held = std::move(key);
-        }
-    }
-    return items[best];
-}
-[[nodiscard]] inline Value unique(Session& session, const Value& v, const Args& args) {
-    const Bound b("unique", args, {"case_sensitive", "attribute"});
-    Values out, seen;
-    for (const auto& item : iterate(session, v)) {
-        Value key = sort_key(session, item, b[1], b.flag(0, false));
-        if (!hashable(key)) wrong_type("finds the unique ones among", key);
-        const bool known =
-            std::any_of(seen.begin(), seen.end(), [&](const Value& k) { return equal(session, k, key); });
-        if (known) continue;
-        seen.push_back(std::move(key));
-        out.push_back(item);
-    }
-    return session.iterator(std::move(out));
-}
-[[nodiscard]] inline Value dict_sort(Session& session, const Value& v, const Args& args) {
-    const Bound b("dictsort", args, {"case_sensitive", "by", "reverse"});
-    const std::string by = b[1] ? b.text(1) : "key";
-    if (by != "key" && by != "value") b.refuse("sorts by key or by value");
-    if (!v.is_dict()) wrong_type("sorts as a dict", v);
-    auto items = v.dict().items;
-    const bool reverse = b.flag(2, false);
-    const auto key = [&](const auto& pair) {
-        return sort_key(session, by == "key" ? pair.first : pair.second, nullptr, b.flag(0, false));
-    };
-    stable_sort(items, [&](const auto& x, const auto& y) {
-        return reverse ? less(session, key(y), key(x)) : less(session, key(x), key(y));
-    });
-    Values out;
-    for (const auto& [name, value] : items) out.push_back(session.pair(name, value));
-    return session.list(std::move(out));
-}
-
-}  // namespace silica::text::jinja::detail
-#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_SORT_FILTERS_HPP
-// ---- silica/input/text/jinja/tests.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_TESTS_HPP
-#define SILICA_SINGLE_INPUT_TEXT_JINJA_TESTS_HPP
-/// Tests: what follows `is`.
-
-// ---- silica/input/text/jinja/known.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_KNOWN_HPP
-#define SILICA_SINGLE_INPUT_TEXT_JINJA_KNOWN_HPP
-/// The filters and tests there are, by name: others are refused when the template is read.
-
-#include <algorithm>
-#include <iterator>
-#include <string_view>
-
-namespace silica::text::jinja {
-
-/// Whether there is a filter of this name.
-[[nodiscard]] inline bool known_filter(std::string_view name) {
-    constexpr std::string_view names[] = {
-        "abs",     "attr",   "batch", "capitalize", "count",      "d",         "default",  "dictsort",   "e",
-        "escape",  "first",  "float", "format",     "indent",     "int",       "items",    "join",       "last",
-        "length",  "list",   "lower", "map",        "max",        "min",       "reject",   "rejectattr", "replace",
-        "reverse", "round",  "safe",  "select",     "selectattr", "slice",     "sort",     "string",     "sum",
-        "title",   "tojson", "trim",  "unique",     "upper",      "urlencode", "wordcount"};
-    return std::find(std::begin(names), std::end(names), name) != std::end(names);
-}
-
-/// Whether there is a test of this name.
-[[nodiscard]] inline bool known_test(std::string_view name) {
-    constexpr std::string_view names[] = {
-        "boolean", "callable", "defined",  "divisibleby", "eq",      "equalto", "even",      "false",
-        "filter",  "float",    "ge",       "greaterthan", "gt",      "in",      "integer",   "iterable",
-        "le",      "lessthan", "lower",    "lt",          "mapping", "ne",      "none",      "number",
-        "odd",     "sameas",   "sequence", "string",      "test",    "true",    "undefined", "upper"};
-    return std::find(std::begin(names), std::end(names), name) != std::end(names);
-}
-
-}  // namespace silica::text::jinja
-#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_KNOWN_HPP
-// ---- silica/input/text/jinja/text_methods.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_TEXT_METHODS_HPP
-#define SILICA_SINGLE_INPUT_TEXT_JINJA_TEXT_METHODS_HPP
-/// The methods of str that templates call.
-
 // ---- silica/input/text/jinja/text_parts.hpp
 #ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_TEXT_PARTS_HPP
 #define SILICA_SINGLE_INPUT_TEXT_JINJA_TEXT_PARTS_HPP
@@ -5375,18 +7238,20 @@ namespace silica::text::jinja {
 namespace detail {
 
 /// str.split and str.rsplit: at `separator`, or at white space where there is none; at most `most` times.
-[[nodiscard]] inline Value split(Session& session, std::string_view text, const std::string* separator,
-                                 std::int64_t most, bool from_right) {
+[[nodiscard]] inline Value split(Session& session, const Value& self, const std::string* separator, std::int64_t most,
+                                 bool from_right) {
     Values out;
-    const auto put = [&](std::string_view part) { out.push_back(session.text(std::string(part))); };
+    std::string_view text = self.text();
+    const auto put = [&](std::string_view part) { out.push_back(session.text(std::string(part), self.is_markup())); };
     const auto enough = [&] { return most >= 0 && static_cast<std::int64_t>(out.size()) >= most; };
     if (separator && separator->empty()) throw Problem("splits a string at an empty string");
+    if (separator) session.spend_search(self.text(), *separator);
     while (true) {
         if (!separator) {
             text = strip(text, !from_right, from_right);
             if (text.empty()) break;
             if (enough()) {
-                put(strip(text, from_right, !from_right));
+                put(text);
                 break;
             }
             std::size_t end = from_right ? text.size() : 0;
@@ -5423,6 +7288,7 @@ struct Window {
     const auto size = static_cast<std::int64_t>(utf8::count(text));
     const auto place = [&](std::size_t i, std::int64_t otherwise) {
         if (args.absent(i)) return otherwise;
+        if (args[i]->is_big()) return args[i]->is_negative() ? std::int64_t{0} : std::int64_t{1} << 62;
         const std::int64_t n = args.whole(i, 0);
         return n < 0 ? std::max<std::int64_t>(n + size, 0) : n;
     };
@@ -5487,50 +7353,76 @@ template <class Test>
     for (std::int64_t i = left; i < gap; ++i) out += fill;
     return out;
 }
-/// str.join, and the filter.
-[[nodiscard]] inline Value join(Session& session, const std::string& glue, const Values& parts, bool convert) {
+/// str.join; that of a Markup escapes the parts.
+[[nodiscard]] inline Value join(Session& session, const Value& glue, const Values& parts) {
     std::string out;
     bool first = true;
     for (const auto& part : parts) {
-        if (!convert && !part.is_text()) wrong_type("joins", part);
-        const std::string text = text_of(session, part);
-        session.take(text.size() + glue.size());
-        if (!first) out += glue;
+        if (!glue.is_markup() && !part.is_text()) wrong_type("joins", part);
+        const std::string text = glue.is_markup() ? escape(session, part).text() : part.text();
+        session.take(text.size() + glue.text().size());
+        if (!first) out += glue.text();
         first = false;
         out += text;
     }
-    return session.text(std::move(out));
+    return session.text(std::move(out), glue.is_markup());
 }
-/// str.format with {}, {0} and {name}, without conversions.
-[[nodiscard]] inline std::string brace_format(Session& session, const std::string& text, const Args& args) {
+/// str.expandtabs.
+[[nodiscard]] inline std::string expanded_tabs(Session& session, std::string_view text, std::int64_t size) {
     std::string out;
-    std::size_t next = 0;
-    bool numbered = false;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] != '{' && text[i] != '}') {
-            out += text[i];
-        } else if (i + 1 < text.size() && text[i + 1] == text[i]) {
-            out += text[i++];
+    std::int64_t column = 0;
+    for (std::size_t i = 0; i < text.size();) {
+        const std::size_t n = utf8::length(text[i]);
+        if (text[i] == '\t') {
+            const std::int64_t gap = size > 0 ? size - column % size : 0;
+            session.take(static_cast<std::size_t>(gap));
+            out.append(static_cast<std::size_t>(gap), ' ');
+            column += gap;
         } else {
-            const auto end = text.find('}', i);
-            if (text[i] == '}' || end == std::string::npos) throw Problem("formats a string with a single brace");
-            const std::string name = text.substr(i + 1, end - i - 1);
-            const Value* value = nullptr;
-            if (name.find_first_not_of("0123456789") == std::string::npos && name.size() < 6) {
-                numbered = numbered || !name.empty();
-                const std::size_t at = name.empty() ? next++ : std::stoul(name);
-                if (numbered && next > 0) throw Problem("formats a string by {} and by numbers");
-                if (at < args.at.size()) value = &args.at[at];
-            } else if (name.find_first_of(".[!:{") != std::string::npos) {
-                throw Problem("formats a string by {" + name + "}, which Silica does not know");
-            } else {
-                for (const auto& [key, held] : args.named) value = key == name ? &held : value;
-            }
-            if (!value) throw Problem("formats a string with too few values");
-            const std::string piece = text_of(session, *value);
-            session.take(piece.size());
-            out += piece;
-            i = end;
+            out.append(text.substr(i, n));
+            column = text[i] == '\n' || text[i] == '\r' ? 0 : column + 1;
+        }
+        i += n;
+    }
+    return out;
+}
+/// str.maketrans: a dict from the numbers of characters.
+[[nodiscard]] inline Value translation(Session& session, const Bound& args) {
+    Dict made;
+    const auto number = [](char32_t c) { return Value(static_cast<std::int64_t>(c)); };
+    if (!args[1]) {
+        if (!args[0]->is_dict()) args.refuse("takes one dict or two strings");
+        for (const auto& [key, value] : args[0]->dict().items) {
+            if (!key.is_text() && !key.is_whole()) args.refuse("takes characters and numbers for keys");
+            const auto c = key.is_text() ? characters(key.text()) : std::u32string();
+            if (key.is_text() && c.size() != 1) args.refuse("takes single characters for keys");
+            assign(session, made, key.is_text() ? number(c[0]) : key, value);
+        }
+        return session.dict(std::move(made));
+    }
+    const auto from = characters(args.text(0)), to = characters(args.text(1));
+    if (from.size() != to.size()) args.refuse("takes two strings of one length");
+    for (std::size_t i = 0; i < from.size(); ++i) assign(session, made, number(from[i]), number(to[i]));
+    if (args[2]) {
+        for (const char32_t c : characters(args.text(2))) assign(session, made, number(c), None{});
+    }
+    return session.dict(std::move(made));
+}
+/// str.translate by a dict.
+[[nodiscard]] inline std::string translated(Session& session, std::string_view text, const Value& table) {
+    if (!table.is_dict()) wrong_type("translates a string by", table);
+    std::string out;
+    for (const char32_t c : characters(text)) {
+        const Value* found = find(session, table.dict(), Value(static_cast<std::int64_t>(c)));
+        if (!found) {
+            utf8::append(out, c);
+        } else if (found->is_text()) {
+            session.take(found->text().size());
+            out += found->text();
+        } else if (found->is_whole()) {
+            out += character(*found);
+        } else if (!found->is_none()) {
+            wrong_type("translates a character to", *found);
         }
     }
     return out;
@@ -5543,6 +7435,550 @@ template <class Test>
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica::text::jinja::detail {
+
+/// A step of a path: a place where it is all digits (of any script), else a name.
+[[nodiscard]] inline Value step_of(Session& session, const std::string& part) {
+    const bool number = all_characters(part, digit);
+    const auto place = number ? whole_of(part) : std::nullopt;
+    if (number && !place) throw Problem("looks up by " + quote(part));
+    return place ? session.integer(*place) : session.text(part);
+}
+/// "a.b.0" of a value, step by step.
+[[nodiscard]] inline Value path(Session& session, const Value& v, const Value& path, const Value* otherwise = nullptr) {
+    Value at = v;
+    if (!path.is_text()) {
+        at = item(session, v, path);
+        return otherwise && at.is_undefined() ? *otherwise : at;
+    }
+    for (std::size_t start = 0;;) {
+        const auto dot = path.text().find('.', start);
+        const std::string part = path.text().substr(start, dot == std::string::npos ? dot : dot - start);
+        at = item(session, at, step_of(session, part));
+        if (otherwise && at.is_undefined()) at = *otherwise;
+        if (dot == std::string::npos) return at;
+        start = dot + 1;
+    }
+}
+/// What a value is compared by: an attribute of it, in lower case where case does not matter.
+[[nodiscard]] inline Value sort_key(Session& session, const Value& v, const Value* attribute, bool case_sensitive) {
+    Value key = attribute && !attribute->is_none() ? path(session, v, *attribute) : v;
+    return key.is_text() && !case_sensitive ? session.text(lower(key.text()), key.is_markup()) : key;
+}
+[[nodiscard]] inline Value sort(Session& session, const Value& v, const Args& args) {
+    const Bound b("sort", args, {"reverse", "case_sensitive", "attribute"});
+    std::vector<std::pair<Values, Value>> keyed;
+    std::vector<Value> attributes;
+    if (b.absent(2)) {
+        attributes.push_back(None{});
+    } else if (b[2]->is_text()) {
+        std::string_view rest = b.text(2);
+        for (auto comma = rest.find(','); comma != std::string_view::npos; comma = rest.find(',')) {
+            attributes.emplace_back(std::string(rest.substr(0, comma)));
+            rest.remove_prefix(comma + 1);
+        }
+        attributes.emplace_back(std::string(rest));
+    } else {
+        attributes.push_back(*b[2]);
+    }
+    for (const auto& item : iterate(session, v)) {
+        Values keys;
+        for (const auto& a : attributes) keys.push_back(sort_key(session, item, &a, b.flag(1, false)));
+        keyed.emplace_back(std::move(keys), item);
+    }
+    const bool reverse = b.flag(0, false);
+    stable_sort(keyed, [&](const auto& x, const auto& y) {
+        const auto& [left, right] = reverse ? std::pair(&y.first, &x.first) : std::pair(&x.first, &y.first);
+        for (std::size_t i = 0; i < left->size(); ++i) {
+            if (!equal(session, (*left)[i], (*right)[i])) return less(session, (*left)[i], (*right)[i]);
+        }
+        return false;
+    });
+    Values out;
+    for (auto& item : keyed) out.push_back(std::move(item.second));
+    return session.list(std::move(out));
+}
+[[nodiscard]] inline Value extreme(Session& session, const std::string& name, const Value& v, const Args& args) {
+    const Bound b(name, args, {"case_sensitive", "attribute"});
+    const auto items = iterate(session, v);
+    if (items.empty()) return session.missing("takes the " + name + " of an empty list");
+    std::size_t best = 0;
+    Value held = sort_key(session, items[0], b[1], b.flag(0, false));
+    for (std::size_t i = 1; i < items.size(); ++i) {
+        Value key = sort_key(session, items[i], b[1], b.flag(0, false));
+        if (name == "min" ? less(session, key, held) : less(session, held, key)) {
+            best = i;
+            held = std::move(key);
+        }
+    }
+    return items[best];
+}
+[[nodiscard]] inline Value unique(Session& session, const Value& v, const Args& args) {
+    const Bound b("unique", args, {"case_sensitive", "attribute"});
+    const bool exact = b.flag(0, false);
+    const Value attribute = b[1] ? *b[1] : Value(None{});
+    return later(session, v, [&session, v, exact, attribute]() -> Pull {
+        return [&session, exact, attribute, next = pull(session, v), seen = Values()](Value& item) mutable {
+            while (next(item)) {
+                Value key = sort_key(session, item, &attribute, exact);
+                if (!hashable(key)) wrong_type("finds the unique ones among", key);
+                const bool known =
+                    std::any_of(seen.begin(), seen.end(), [&](const Value& k) { return equal(session, k, key); });
+                if (known) continue;
+                session.take(sizeof(Value));
+                seen.push_back(std::move(key));
+                return true;
+            }
+            return false;
+        };
+    });
+}
+/// The filter groupby: pairs of a key and the items that have it, by the order of the keys.
+[[nodiscard]] inline Value group_by(Session& session, const Value& v, const Args& args) {
+    const Bound b("groupby", args, {"attribute", "default", "case_sensitive"}, 1);
+    const Value* otherwise = b.absent(1) ? nullptr : b[1];
+    const bool exact = b.flag(2, false);
+    const auto key_of = [&](const Value& item) {
+        return b[0]->is_none() ? item : path(session, item, *b[0], otherwise);
+    };
+    const auto compared = [&](Value key) {
+        return key.is_text() && !exact ? session.text(lower(key.text()), key.is_markup()) : key;
+    };
+    std::vector<std::pair<Value, Value>> keyed;
+    for (auto& item : iterate(session, v)) {
+        Value key = compared(key_of(item));
+        keyed.emplace_back(std::move(key), std::move(item));
+    }
+    stable_sort(keyed, [&](const auto& x, const auto& y) { return less(session, x.first, y.first); });
+    Values out;
+    for (std::size_t i = 0; i < keyed.size();) {
+        Values group;
+        std::size_t end = i;
+        for (; end < keyed.size() && equal(session, keyed[i].first, keyed[end].first); ++end) {
+            group.push_back(keyed[end].second);
+        }
+        Value key = exact ? keyed[i].first : key_of(group.front());
+        out.push_back(session.list({std::move(key), session.list(std::move(group))}, true, true));
+        i = end;
+    }
+    return session.list(std::move(out));
+}
+[[nodiscard]] inline Value dict_sort(Session& session, const Value& v, const Args& args) {
+    const Bound b("dictsort", args, {"case_sensitive", "by", "reverse"});
+    const std::string by = b[1] ? b.text(1) : "key";
+    if (by != "key" && by != "value") b.refuse("sorts by key or by value");
+    if (!v.is_dict()) wrong_type("sorts as a dict", v);
+    auto items = v.dict().items;
+    const bool reverse = b.flag(2, false);
+    const auto key = [&](const auto& pair) {
+        return sort_key(session, by == "key" ? pair.first : pair.second, nullptr, b.flag(0, false));
+    };
+    stable_sort(items, [&](const auto& x, const auto& y) {
+        return reverse ? less(session, key(y), key(x)) : less(session, key(x), key(y));
+    });
+    Values out;
+    for (const auto& [name, value] : items) out.push_back(session.pair(name, value));
+    return session.list(std::move(out));
+}
+
+}  // namespace silica::text::jinja::detail
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_SORT_FILTERS_HPP
+// ---- silica/input/text/jinja/tests.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_TESTS_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_TESTS_HPP
+/// Tests: what follows `is`.
+
+// ---- silica/input/text/jinja/known.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_KNOWN_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_KNOWN_HPP
+/// The filters and tests there are, by name: others are refused when the template is read.
+
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+
+namespace silica::text::jinja {
+
+/// Whether there is a filter of this name.
+[[nodiscard]] inline bool known_filter(std::string_view name) {
+    constexpr std::string_view names[] = {
+        "abs",       "attr",       "batch",    "capitalize", "center",     "count",    "d",         "default",
+        "dictsort",  "e",          "escape",   "filesizeformat", "first",  "float",    "forceescape", "format",
+        "groupby",   "indent",     "int",      "items",      "join",       "last",     "length",    "list",
+        "lower",     "map",        "max",      "min",        "pprint",     "random",   "reject",    "rejectattr",
+        "replace",   "reverse",    "round",    "safe",       "select",     "selectattr", "slice",   "sort",
+        "string",    "striptags",  "sum",      "title",      "tojson",     "trim",     "truncate",  "unique",
+        "upper",     "urlencode",  "urlize",   "wordcount",  "wordwrap",   "xmlattr"};
+    return std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
+
+/// Whether there is a test of this name. `select` and its like also know the operators.
+[[nodiscard]] inline bool known_test(std::string_view name) {
+    constexpr std::string_view names[] = {
+        "!=",    "<",        "<=",       "==",      ">",           ">=",       "boolean",  "callable",  "defined",
+        "divisibleby", "eq", "equalto",  "escaped", "even",        "false",    "filter",   "float",     "ge",
+        "greaterthan", "gt", "in",       "integer", "iterable",    "le",       "lessthan", "lower",     "lt",
+        "mapping", "ne",     "none",     "number",  "odd",         "sameas",   "sequence", "string",    "test",
+        "true",  "undefined", "upper"};
+    return std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_KNOWN_HPP
+// ---- silica/input/text/jinja/text_methods.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_TEXT_METHODS_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_TEXT_METHODS_HPP
+/// The methods of str, and of markupsafe's Markup, whose results are Markups and which escapes what it is given.
+
+// ---- silica/input/text/jinja/brace_format.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_BRACE_FORMAT_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_BRACE_FORMAT_HPP
+/// Python's str.format and str.format_map, as Jinja's sandbox runs them.
+
+// ---- silica/input/text/jinja/format_spec.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_FORMAT_SPEC_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_FORMAT_SPEC_HPP
+/// Python's format(value, specification): `>8`, `+.2f`, `#x`, `,`.
+
+#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace silica::text::jinja {
+
+namespace detail {
+
+/// [[fill]align][sign][z][#][0][width][grouping][.precision][type]
+struct FormatSpec {
+    std::string fill = {};
+    char align = 0, sign = 0, grouping = 0, type = 0;
+    bool alternate = false, zero = false, no_negative_zero = false;
+    std::size_t width = 0;
+    std::optional<std::size_t> precision = {};
+
+    explicit FormatSpec(std::u32string_view spec) {
+        constexpr std::u32string_view aligns = U"<>=^";
+        std::size_t at = 0;
+        const auto see = [&](std::u32string_view set) {
+            return at < spec.size() && set.find(spec[at]) != std::u32string_view::npos;
+        };
+        const auto take = [&](std::u32string_view set, char& held) {
+            if (see(set)) held = static_cast<char>(spec[at++]);
+        };
+        const auto number = [&] {
+            std::size_t n = 0;
+            for (; see(U"0123456789"); ++at) {
+                n = n * 10 + static_cast<std::size_t>(spec[at] - U'0');
+                if (n > (std::size_t{1} << 31U)) throw Problem("formats to a width that is too large");
+            }
+            return n;
+        };
+        if (spec.size() > 1 && aligns.find(spec[1]) != std::u32string_view::npos) {
+            utf8::append(fill, spec[0]);
+            align = static_cast<char>(spec[1]);
+            at = 2;
+        } else {
+            take(aligns, align);
+        }
+        take(U"+- ", sign);
+        if (see(U"z")) no_negative_zero = true, ++at;
+        if (see(U"#")) alternate = true, ++at;
+        if (fill.empty() && see(U"0")) {
+            zero = true;
+            ++at;
+        }
+        width = number();
+        take(U",_", grouping);
+        if (see(U",_")) throw Problem("formats with two signs of grouping");
+        if (see(U".")) {
+            ++at;
+            if (!see(U"0123456789")) throw Problem("formats by a specification without its precision");
+            precision = number();
+        }
+        if (at + 1 < spec.size()) throw Problem("has a format specification that Python does not know");
+        if (at < spec.size()) {
+            if (spec[at] >= 0x80) throw Problem("has a format specification that Python does not know");
+            type = static_cast<char>(spec[at]);
+        }
+        if (zero) {
+            fill = "0";
+            if (align == 0) align = '=';
+        }
+        if (fill.empty()) fill = " ";
+    }
+};
+
+/// Digits in groups, with zeros before them until there are `width` characters.
+[[nodiscard]] inline std::string grouped(std::string digits, char sign, std::size_t group, std::size_t width) {
+    std::string out;
+    std::size_t count = 0;
+    for (std::size_t i = digits.size(); i > 0 || out.size() < width; ++count) {
+        if (count > 0 && count % group == 0) out += sign;
+        out += i > 0 ? digits[--i] : '0';
+    }
+    return {out.rbegin(), out.rend()};
+}
+/// A number in its width: sign and prefix, digits of its whole part, and what follows them.
+[[nodiscard]] inline std::string laid_out(Session& session, const FormatSpec& spec, const std::string& before,
+                                          std::string digits, const std::string& after) {
+    const bool zeros = spec.align == '=' && spec.fill == "0";
+    session.take(spec.width * spec.fill.size() + digits.size() * 2);
+    if (spec.grouping != 0) {
+        const std::size_t taken = before.size() + after.size();
+        const std::size_t group = std::string_view("xXob").find(spec.type) < 4 && spec.type != 0 ? 4 : 3;
+        digits = grouped(std::move(digits), spec.grouping, group,
+                         zeros && spec.width > taken ? spec.width - taken : 0);
+    }
+    const std::size_t size = before.size() + utf8::count(digits) + after.size();
+    const std::size_t gap = spec.width > size ? spec.width - size : 0;
+    const auto fill = [&](std::size_t n) {
+        std::string out;
+        for (std::size_t i = 0; i < n; ++i) out += spec.fill;
+        return out;
+    };
+    if (spec.align == '<') return before + digits + after + fill(gap);
+    if (spec.align == '^') return fill(gap / 2) + before + digits + after + fill(gap - gap / 2);
+    if (spec.align == '=') return before + fill(gap) + digits + after;
+    return fill(gap) + before + digits + after;
+}
+[[nodiscard]] inline std::string sign_of(const FormatSpec& spec, bool negative) {
+    return negative ? "-" : spec.sign == '+' ? "+" : spec.sign == ' ' ? " " : "";
+}
+[[noreturn]] inline void unknown_type(const FormatSpec& spec, const Value& v) {
+    throw Problem(std::string("formats a value of type ") + type_name(v) + " by the type " +
+                  quote(std::string(1, spec.type)));
+}
+
+[[nodiscard]] inline std::string format_real(Session& session, double x, FormatSpec spec) {
+    const char lower = spec.type >= 'A' && spec.type <= 'Z' ? static_cast<char>(spec.type - 'A' + 'a') : spec.type;
+    if (std::string_view("efgn%").find(lower == 0 ? 'g' : lower) == std::string_view::npos || spec.type == 'N') {
+        unknown_type(spec, Value(x));
+    }
+    if (lower == 'n' && spec.grouping != 0) unknown_type(spec, Value(x));
+    RealStyle style{.type = lower == 'e' || lower == 'f' ? lower : lower == '%' ? 'f' : 'g',
+                    .precision = spec.precision.value_or(6),
+                    .alternate = spec.alternate,
+                    .point_zero = lower == 0};
+    const bool shortest = lower == 0 && !spec.precision;
+    std::string text = shortest ? real_text(std::abs(x)) : real_digits(session, lower == '%' ? x * 100 : x, style);
+    if (shortest && spec.alternate && text.find('.') == std::string::npos && std::isfinite(x)) {
+        text.insert(text.find('e'), 1, '.');
+    }
+    if (lower != spec.type) to_upper(text);
+    const bool zero = std::isfinite(x) && text.find_first_of("123456789") >= text.find_first_of("eE");
+    const bool negative = std::signbit(x) && !std::isnan(x) && !(spec.no_negative_zero && zero);
+    if (spec.type == '%') text += '%';
+    std::size_t digits = 0;
+    while (digits < text.size() && text[digits] >= '0' && text[digits] <= '9') ++digits;
+    if (digits == 0) digits = text.size(), spec.grouping = 0;  // inf, nan
+    return laid_out(session, spec, sign_of(spec, negative), text.substr(0, digits), text.substr(digits));
+}
+[[nodiscard]] inline std::string format_whole(Session& session, const Value& v, const FormatSpec& spec) {
+    if (spec.type != 0 && std::string_view("eEfFgG%").find(spec.type) != std::string_view::npos) {
+        return format_real(session, v.number(), spec);
+    }
+    if (spec.type != 0 && std::string_view("dnboxXc").find(spec.type) == std::string_view::npos) unknown_type(spec, v);
+    if (spec.precision) throw Problem("formats an integer with a precision");
+    if (spec.no_negative_zero) throw Problem("formats an integer by 'z'");
+    if (spec.grouping == ',' && spec.type != 0 && spec.type != 'd') unknown_type(spec, v);
+    if (spec.grouping == '_' && (spec.type == 'n' || spec.type == 'c')) unknown_type(spec, v);
+    if (spec.type == 'c') {
+        if (spec.sign != 0 || spec.alternate) throw Problem("formats a character with a sign");
+        return laid_out(session, spec, "", character(v), "");
+    }
+    std::string before = sign_of(spec, v.is_negative());
+    if (spec.alternate) before += base_prefix(spec.type);
+    return laid_out(session, spec, before, whole_digits(session, v, spec.type), "");
+}
+[[nodiscard]] inline std::string format_text(Session& session, const Value& v, FormatSpec spec) {
+    if (spec.type != 0 && spec.type != 's') unknown_type(spec, v);
+    if (spec.sign != 0 || spec.alternate || spec.grouping != 0 || spec.no_negative_zero) {
+        throw Problem("formats a string as if it were a number");
+    }
+    if (spec.align == '=' && !spec.zero) throw Problem("formats a string as if it were a number");
+    std::string text = v.text();
+    if (spec.precision) text = utf8_of(std::u32string_view(characters(text)).substr(0, *spec.precision));
+    if (spec.align == 0 || spec.align == '=') spec.align = '<';
+    return laid_out(session, spec, "", std::move(text), "");
+}
+
+}  // namespace detail
+
+/// format(v, spec).
+[[nodiscard]] inline std::string format_value(Session& session, const Value& v, const std::string& spec) {
+    if (spec.empty()) return text_of(session, v);
+    require_defined(v);
+    if (!v.is_number() && !v.is_text()) {
+        throw Problem(std::string("formats a value of type ") + type_name(v) + " by a specification");
+    }
+    const detail::FormatSpec parsed(characters(spec));
+    if (v.is_text()) return detail::format_text(session, v, parsed);
+    return v.is_real() ? detail::format_real(session, v.number(), parsed)
+                       : detail::format_whole(session, v, parsed);
+}
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_FORMAT_SPEC_HPP
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace silica::text::jinja {
+
+namespace detail {
+
+/// Goes through a format; `by_name` holds what is named.
+class BraceFormat {
+public:
+    BraceFormat(Session& session, const Values& by_place, const Value& by_name, bool escapes)
+        : session_(session), by_place_(by_place), by_name_(by_name), escapes_(escapes) {}
+
+    /// The text of a format, whose specifications may hold formats again.
+    [[nodiscard]] std::string run(std::string_view format, int deepest = 2) {
+        if (deepest < 0) throw Problem("formats by specifications in specifications");
+        std::string out;
+        for (std::size_t i = 0; i < format.size(); ++i) {
+            if (format[i] != '{' && format[i] != '}') {
+                out += format[i];
+            } else if (i + 1 < format.size() && format[i + 1] == format[i]) {
+                out += format[i++];
+            } else if (format[i] == '}') {
+                throw Problem("formats a string with a single brace");
+            } else {
+                const std::size_t end = end_of(format, ++i);
+                const std::string piece = field(format.substr(i, end - i), deepest);
+                session_.take(piece.size());
+                out += piece;
+                i = end;
+            }
+        }
+        return out;
+    }
+
+private:
+    static std::size_t end_of(std::string_view format, std::size_t at) {
+        bool bracket = false, spec = false;
+        for (std::size_t depth = 1; at < format.size(); ++at) {
+            const char c = format[at];
+            if (!spec && c == '[') bracket = true;
+            if (c == ']') bracket = false;
+            if (bracket) continue;
+            if (!spec && (c == ':' || c == '!')) spec = true;
+            if (c == '{') ++depth;
+            if (c == '}' && --depth == 0) return at;
+        }
+        throw Problem("formats a string with a single brace");
+    }
+    [[nodiscard]] std::string field(std::string_view all, int deepest) {
+        std::size_t end = 0;
+        for (bool bracket = false; end < all.size(); ++end) {
+            if (all[end] == '[') bracket = true;
+            if (all[end] == ']') bracket = false;
+            if (!bracket && (all[end] == '!' || all[end] == ':')) break;
+            if (!bracket && all[end] == '{') throw Problem("formats a string with a brace in a name");
+        }
+        const auto name = all.substr(0, end);
+        Value value = name.empty() || number(name) ? placed(place_of_field(name)) : look_up(name);
+        char conversion = 0;
+        if (end < all.size() && all[end] == '!') {
+            if (end + 1 >= all.size()) throw Problem("formats with an incomplete conversion");
+            conversion = all[end + 1];
+            end += 2;
+            if (end < all.size() && all[end] != ':') throw Problem("formats with a conversion of several characters");
+            value = converted(value, conversion);
+        }
+        std::string spec;
+        if (end < all.size()) spec = run(all.substr(end + 1), deepest - 1);
+        if (!escapes_) return format_value(session_, value, spec);
+        if (!value.is_markup()) return escaped(format_value(session_, value, spec));
+        if (!spec.empty()) throw Problem("formats a Markup by a specification");
+        return value.text();
+    }
+    [[nodiscard]] Value converted(const Value& v, char conversion) const {
+        if (conversion == 's') return session_.text(text_of(session_, v));
+        std::string out;
+        put_repr(session_, out, v);
+        if (conversion == 'r') return session_.text(std::move(out));
+        if (conversion == 'a') return session_.text(ascii(out));
+        throw Problem("formats with a conversion that Python does not know");
+    }
+    /// name.attribute[item]...
+    [[nodiscard]] Value look_up(std::string_view name) {
+        const std::size_t first = std::min(name.find_first_of(".["), name.size());
+        Value at = start(name.substr(0, first));
+        for (std::size_t i = first; i < name.size();) {
+            if (name[i] == '.') {
+                const std::size_t end = std::min(name.find_first_of(".[", i + 1), name.size());
+                if (end == i + 1) throw Problem("formats an attribute without a name");
+                at = attribute(session_, at, std::string(name.substr(i + 1, end - i - 1)));
+                i = end;
+            } else if (name[i] == '[') {
+                const std::size_t end = name.find(']', i);
+                if (end == std::string_view::npos || end == i + 1) throw Problem("formats an item without a key");
+                const auto key = name.substr(i + 1, end - i - 1);
+                const auto place = number(key);
+                at = item(session_, at, place ? Value(*place) : Value(std::string(key)));
+                i = end + 1;
+            } else {
+                throw Problem("formats a name with something after ']'");
+            }
+        }
+        return at;
+    }
+    /// Where the value of {} or {2} is: a format has the one kind or the other.
+    [[nodiscard]] std::int64_t place_of_field(std::string_view name) {
+        (name.empty() ? automatic_ : numbered_) = true;
+        if (automatic_ && numbered_) throw Problem("formats a string by {} and by numbers");
+        return name.empty() ? next_++ : *number(name);
+    }
+    [[nodiscard]] Value start(std::string_view name) const {
+        if (const auto place = number(name)) return placed(*place);
+        const auto found = by_name_.is_dict() ? find(session_, by_name_.dict(), name) : nullptr;
+        if (!found) throw Problem("formats a string by the name " + quote(name) + ", which is not given");
+        return *found;
+    }
+    [[nodiscard]] const Value& placed(std::int64_t at) const {
+        if (at >= static_cast<std::int64_t>(by_place_.size())) throw Problem("formats a string with too few values");
+        return by_place_[static_cast<std::size_t>(at)];
+    }
+    [[nodiscard]] static std::optional<std::int64_t> number(std::string_view text) {
+        if (text.empty() || text.find_first_not_of("0123456789") != std::string_view::npos) return std::nullopt;
+        if (text.size() > 18) throw Problem("formats by a number that is too large");
+        std::int64_t n = 0;
+        for (const char c : text) n = n * 10 + (c - '0');
+        return n;
+    }
+
+    Session& session_;
+    const Values& by_place_;
+    const Value& by_name_;
+    bool escapes_, automatic_ = false, numbered_ = false;
+    std::int64_t next_ = 0;
+};
+
+}  // namespace detail
+
+/// format.format(*by_place, **by_name), or format_map with the dict `by_name`. A Markup escapes what is put in.
+[[nodiscard]] inline Value brace_format(Session& session, const Value& format, const Values& by_place,
+                                        const Value& by_name) {
+    const bool escapes = format.is_markup();
+    return session.text(detail::BraceFormat(session, by_place, by_name, escapes).run(format.text()), escapes);
+}
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_BRACE_FORMAT_HPP
+
+#include <algorithm>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -5551,111 +7987,163 @@ template <class Test>
 
 namespace silica::text::jinja {
 
-/// text.name(args).
-[[nodiscard]] inline Value text_method(Session& session, const std::string& text, const std::string& name,
-                                       const Args& args) {
-    using namespace detail;
-    session.spend(text.size() / 16);
-    const auto set = [](const Bound& b) { return b.absent(0) ? std::nullopt : std::optional(characters(b.text(0))); };
-    const auto plain = [&](std::string (*change)(std::string_view)) {
-        static_cast<void>(Bound(name, args, {}));
-        return session.text(change(text));
-    };
+[[nodiscard]] inline Value strip_tags(Session& session, const Value& v);
+[[nodiscard]] inline Value unescape(Session& session, const Value& v);
+
+namespace detail {
+
+/// Methods that ask; nothing where it is none of them.
+[[nodiscard]] inline std::optional<Value> text_question(Session& session, const std::string& text,
+                                                        const std::string& name, const Args& args) {
     const auto whether = [&](const std::function<bool(char32_t)>& test) {
         static_cast<void>(Bound(name, args, {}));
         return Value(all_characters(text, test));
     };
-    if (name == "strip" || name == "lstrip" || name == "rstrip") {
-        const Bound b(name, args, {"chars"});
-        return session.text(std::string(strip(text, name != "rstrip", name != "lstrip", set(b))));
-    }
-    if (name == "split" || name == "rsplit") {
-        const Bound b(name, args, {"sep", "maxsplit"});
-        return split(session, text, b.absent(0) ? nullptr : &b.text(0), b.whole(1, -1), name == "rsplit");
-    }
+    const auto numeric = [](char32_t c) { return unicode::Classes::get().is(c, unicode::is_numeric); };
     if (name == "startswith" || name == "endswith") {
-        return Value(begins(text, Bound(name, args, {"prefix", "start", "end"}, 1), name == "endswith"));
+        return Value(begins(text, Bound(name, args, {"", "", ""}, 1), name == "endswith"));
     }
-    if (name == "replace") {
-        const Bound b(name, args, {"old", "new", "count"}, 2);
-        const auto& now = b.text(1);
-        const std::size_t places = b.text(0).empty() ? text.size() + 1 : text.size() / b.text(0).size();
-        if (now.size() > 64 && places > 64)
-            session.take(std::min<std::size_t>(places * now.size(), Session::most_bytes));
-        return session.text(replace(text, b.text(0), now, b.whole(2, -1)));
-    }
-    if (name == "upper") return plain(upper);
-    if (name == "lower" || name == "casefold") return plain(lower);
-    if (name == "title") return plain(title);
-    if (name == "capitalize") return plain(capitalize);
     if (name == "find" || name == "rfind" || name == "index" || name == "rindex") {
-        const auto found = place_of(text, Bound(name, args, {"sub", "start", "end"}, 1), name[0] == 'r');
+        const Bound b(name, args, {"", "", ""}, 1);
+        session.spend_search(text, b.text(0));
+        const auto found = place_of(text, b, name[0] == 'r');
         if (found < 0 && name.ends_with("index")) throw Problem("looks by index for a string that is not there");
         return Value(found);
     }
     if (name == "count") {
-        const Bound b(name, args, {"sub", "start", "end"}, 1);
+        const Bound b(name, args, {"", "", ""}, 1);
         const auto [part, start, valid] = window(text, b, 1);
         if (!valid) return Value(std::int64_t{0});
         if (b.text(0).empty()) return Value(static_cast<std::int64_t>(utf8::count(part)) + 1);
+        session.spend_search(text, b.text(0));
         std::int64_t n = 0;
         for (std::size_t at = 0; (at = part.find(b.text(0), at)) != std::string_view::npos; at += b.text(0).size()) ++n;
         return Value(n);
     }
-    if (name == "join") {
-        return join(session, text, iterate(session, *Bound(name, args, {"iterable"}, 1)[0]), false);
+    if (name == "isspace") return whether(is_space);
+    if (name == "isdecimal") return whether([](char32_t c) { return category(c) == UTF8PROC_CATEGORY_ND; });
+    if (name == "isdigit") return whether(digit);
+    if (name == "isnumeric") return whether(numeric);
+    if (name == "isalpha") return whether(letter);
+    if (name == "isalnum") return whether([&](char32_t c) { return letter(c) || numeric(c); });
+    if (name.starts_with("is")) static_cast<void>(Bound(name, args, {}));
+    if (name == "isascii") {
+        const auto beyond = [](char c) { return static_cast<unsigned char>(c) > 0x7F; };
+        return Value(std::none_of(text.begin(), text.end(), beyond));
     }
+    if (name == "isprintable") {
+        const auto all = characters(text);
+        return Value(std::all_of(all.begin(), all.end(), printable));
+    }
+    if (name == "isidentifier") return Value(identifier(text));
+    if (name == "istitle") return Value(title_case(text));
+    if (name == "isupper" || name == "islower") return Value(all_case(text, name == "isupper"));
+    return std::nullopt;
+}
+
+/// str.partition and str.rpartition.
+[[nodiscard]] inline Value partition(Session& session, const Value& self, const Bound& b, bool last) {
+    const std::string& text = self.text();
+    const std::string& at = b.text(0);
+    if (at.empty()) throw Problem("splits a string at an empty string");
+    session.spend_search(text, at);
+    const auto found = last ? text.rfind(at) : text.find(at);
+    const auto part = [&](std::string piece) { return session.text(std::move(piece), self.is_markup()); };
+    if (found == std::string::npos) {
+        return session.tuple(last ? Values{part({}), part({}), self} : Values{self, part({}), part({})});
+    }
+    return session.tuple({part(text.substr(0, found)), part(at), part(text.substr(found + at.size()))});
+}
+
+/// Methods that change the text; nothing where it is none of them.
+[[nodiscard]] inline std::optional<std::string> changed_text(Session& session, const Value& self,
+                                                             const std::string& name, const Args& args) {
+    const std::string& text = self.text();
+    const auto put_in = [&](const std::string& piece) { return self.is_markup() ? escaped(piece) : piece; };
+    const auto plain = [&](std::string (*change)(std::string_view)) {
+        static_cast<void>(Bound(name, args, {}));
+        return change(text);
+    };
+    if (name == "strip" || name == "lstrip" || name == "rstrip") {
+        const Bound b(name, args, {self.is_markup() ? "chars" : ""});
+        const auto set = b.absent(0) ? std::nullopt : std::optional(characters(b.text(0)));
+        return std::string(strip(text, name != "rstrip", name != "lstrip", set));
+    }
+    if (name == "replace") {
+        const Bound b(name, args, {"", "", ""}, 2);
+        const std::string now = b[1]->is_markup() ? b.text(1) : put_in(b.text(1));
+        session.spend_search(text, b.text(0));
+        const std::size_t places = b.text(0).empty() ? text.size() + 1 : text.size() / b.text(0).size();
+        if (now.size() > 64 && places > 64) {
+            session.take(std::min<std::size_t>(places * now.size(), Session::most_bytes));
+        }
+        return replace(text, b.text(0), now, b.whole(2, -1));
+    }
+    if (name == "upper") return plain(upper);
+    if (name == "lower") return plain(lower);
+    if (name == "casefold") return plain(case_fold);
+    if (name == "swapcase") return plain(swap_case);
+    if (name == "title") return plain(title);
+    if (name == "capitalize") return plain(capitalize);
+    if (name == "removeprefix" || name == "removesuffix") {
+        const std::string& affix = Bound(name, args, {""}, 1).text(0);
+        if (name == "removeprefix") return text.starts_with(affix) ? text.substr(affix.size()) : text;
+        return text.ends_with(affix) ? text.substr(0, text.size() - affix.size()) : text;
+    }
+    if (name == "ljust" || name == "rjust" || name == "center") {
+        Args inner = args;
+        if (inner.at.size() > 1 && self.is_markup()) inner.at[1] = escape(session, inner.at[1]);
+        return padded(session, text, Bound(name, inner, {"", ""}, 1), name == "ljust" ? -1 : name == "rjust" ? 1 : 0);
+    }
+    if (name == "zfill") {
+        const Bound b(name, args, {""}, 1);
+        const bool sign = !text.empty() && (text[0] == '-' || text[0] == '+');
+        const Args inner{.at = {Value(std::max<std::int64_t>(b.whole(0, 0), 0) - (sign ? 1 : 0)), Value("0")}};
+        return (sign ? text.substr(0, 1) : "") +
+               padded(session, sign ? text.substr(1) : text, Bound(name, inner, {"", ""}), 1);
+    }
+    if (name == "expandtabs") return expanded_tabs(session, text, Bound(name, args, {"tabsize"}).whole(0, 8));
+    if (name == "translate") return translated(session, text, *Bound(name, args, {""}, 1)[0]);
+    return std::nullopt;
+}
+
+}  // namespace detail
+
+/// self.name(args) of a string.
+[[nodiscard]] inline Value text_method(Session& session, const Value& self, const std::string& name, const Args& args) {
+    using namespace detail;
+    const std::string& text = self.text();
+    session.spend(text.size() / 16);
+    if (auto answer = text_question(session, text, name, args)) return *std::move(answer);
+    if (auto changed = changed_text(session, self, name, args)) {
+        return session.text(*std::move(changed), self.is_markup());
+    }
+    if (name == "split" || name == "rsplit") {
+        const Bound b(name, args, {"sep", "maxsplit"});
+        return split(session, self, b.absent(0) ? nullptr : &b.text(0), b.whole(1, -1), name == "rsplit");
+    }
+    if (name == "join") return join(session, self, iterate(session, *Bound(name, args, {""}, 1)[0]));
     if (name == "splitlines") {
         Values lines;
         for (auto& line : split_lines(text, Bound(name, args, {"keepends"}).flag(0, false))) {
-            lines.push_back(session.text(std::move(line)));
+            lines.push_back(session.text(std::move(line), self.is_markup()));
         }
         return session.list(std::move(lines));
     }
     if (name == "partition" || name == "rpartition") {
-        const Bound b(name, args, {"sep"}, 1);
-        if (b.text(0).empty()) throw Problem("splits a string at an empty string");
-        const bool last = name[0] == 'r';
-        const auto found = last ? text.rfind(b.text(0)) : text.find(b.text(0));
-        if (found == std::string::npos) {
-            const Value none{std::string()};
-            return session.tuple(last ? Values{none, none, Value(text)} : Values{Value(text), none, none});
-        }
-        return session.tuple({session.text(text.substr(0, found)), Value(b.text(0)),
-                              session.text(text.substr(found + b.text(0).size()))});
+        return partition(session, self, Bound(name, args, {""}, 1), name[0] == 'r');
     }
-    if (name == "removeprefix" || name == "removesuffix") {
-        const Bound b(name, args, {"affix"}, 1);
-        const auto& affix = b.text(0);
-        if (name == "removeprefix") return session.text(text.starts_with(affix) ? text.substr(affix.size()) : text);
-        return session.text(text.ends_with(affix) ? text.substr(0, text.size() - affix.size()) : text);
+    if (name == "format") {
+        Dict named;
+        for (const auto& [key, value] : args.named) named.items.emplace_back(session.text(key), value);
+        return brace_format(session, self, args.at, session.dict(std::move(named)));
     }
-    if (name == "ljust" || name == "rjust" || name == "center") {
-        const Bound b(name, args, {"width", "fillchar"}, 1);
-        return session.text(padded(session, text, b, name == "ljust" ? -1 : name == "rjust" ? 1 : 0));
+    if (name == "format_map") return brace_format(session, self, {}, *Bound(name, args, {""}, 1)[0]);
+    if (name == "maketrans") return translation(session, Bound(name, args, {"", "", ""}, 1));
+    if (self.is_markup() && (name == "striptags" || name == "unescape")) {
+        static_cast<void>(Bound(name, args, {}));
+        return name == "striptags" ? strip_tags(session, self) : unescape(session, self);
     }
-    if (name == "zfill") {
-        const Bound b(name, args, {"width"}, 1);
-        const bool sign = !text.empty() && (text[0] == '-' || text[0] == '+');
-        Args inner{.at = {Value(b.whole(0, 0) - (sign ? 1 : 0)), Value("0")}};
-        return session.text((sign ? text.substr(0, 1) : "") +
-                            padded(session, sign ? text.substr(1) : text, Bound(name, inner, {"width", "fill"}), 1));
-    }
-    if (name == "format") return session.text(brace_format(session, text, args));
-    if (name == "isspace") return whether(is_space);
-    if (name == "isdecimal") return whether([](char32_t c) { return category(c) == UTF8PROC_CATEGORY_ND; });
-    if (name == "isdigit") return whether(digit);
-    if (name == "isnumeric") {
-        return whether([](char32_t c) { return unicode::Classes::get().is(c, unicode::is_numeric); });
-    }
-    if (name == "isalpha") return whether(letter);
-    if (name == "isalnum") {
-        return whether([](char32_t c) { return letter(c) || unicode::Classes::get().is(c, unicode::is_numeric); });
-    }
-    if (name == "isascii")
-        return Value(
-            std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; }));
-    if (name == "isupper" || name == "islower") return Value(all_case(text, name == "isupper"));
     throw Problem("calls the string method " + quote(name) + ", which Silica does not know");
 }
 
@@ -5669,10 +8157,10 @@ namespace silica::text::jinja {
 /// `v is name(args)`.
 [[nodiscard]] inline bool apply_test(Session& session, const std::string& name, const Value& v, const Args& args) {
     const auto alone = [&] { static_cast<void>(Bound(name, args, {})); };
-    const auto other = [&]() -> const Value& { return *Bound(name, args, {"other"}, 1)[0]; };
+    const auto other = [&]() -> const Value& { return *Bound(name, args, {""}, 1)[0]; };
     const auto remainder = [&](const Value& by) {
         if (v.is_text()) wrong_type("divides", v);
-        return arithmetic(session, "%", v, by).number();
+        return arithmetic(session, "%", v, by);
     };
     if (name == "eq" || name == "equalto" || name == "==") return equal(session, v, other());
     if (name == "ne" || name == "!=") return !equal(session, v, other());
@@ -5680,10 +8168,15 @@ namespace silica::text::jinja {
     if (name == "gt" || name == "greaterthan" || name == ">") return less(session, other(), v);
     if (name == "le" || name == "<=") return less_equal(session, v, other());
     if (name == "ge" || name == ">=") return less_equal(session, other(), v);
-    if (name == "in") return contains(session, other(), v);
-    if (name == "divisibleby") return remainder(other()) == 0;
+    if (name == "in") return contains(session, *Bound(name, args, {"seq"}, 1)[0], v);
+    if (name == "divisibleby") {
+        const Bound b(name, args, {"num"}, 1);
+        return equal(session, remainder(*b[0]), Value(std::int64_t{0}));
+    }
     if (name == "sameas") {
-        const Value& o = other();
+        const Value& o = *Bound(name, args, {"other"}, 1)[0];
+        if (v.is_undefined()) return false;
+        if (v.holds<const Range>() && o.holds<const Range>()) return v.ref<const Range>() == o.ref<const Range>();
         if (v.is_none() || o.is_none()) return v.is_none() && o.is_none();
         if (v.is_bool() || o.is_bool()) return v.is_bool() && o.is_bool() && v.boolean() == o.boolean();
         if (v.is_sequence() && o.is_sequence()) return v.ref<const List>() == o.ref<const List>();
@@ -5705,13 +8198,21 @@ namespace silica::text::jinja {
     if (name == "mapping") return v.is_dict();
     if (name == "sequence") return length(v).has_value() && !v.holds<const View>();
     if (name == "iterable") return iterable(v);
-    if (name == "callable") return v.holds<const Callable>() || v.is_undefined();
-    if (name == "odd") return remainder(Value(std::int64_t{2})) == 1;
-    if (name == "even") return remainder(Value(std::int64_t{2})) == 0;
+    if (name == "callable") {
+        if (v.is_undefined() || v.holds<Loop>() || v.holds<Joiner>()) return true;
+        const auto* callable = v.holds<const Callable>() ? v.ref<const Callable>().get() : nullptr;
+        return callable && !(callable->is_block && callable->name.empty());  // that is `self`
+    }
+    if (name == "odd" || name == "even") {
+        return equal(session, remainder(Value(std::int64_t{2})), Value(std::int64_t{name == "odd"}));
+    }
+    if (name == "escaped") return v.is_markup();
     if (name == "lower") return detail::all_case(text_of(session, v), false);
     if (name == "upper") return detail::all_case(text_of(session, v), true);
-    if (name == "filter") return v.is_text() && known_filter(v.text());
-    if (name == "test") return v.is_text() && known_test(v.text());
+    if (name == "filter" || name == "test") {
+        if (!hashable(v)) wrong_type("looks for a filter or a test by", v);
+        return v.is_text() && (name == "filter" ? known_filter(v.text()) : known_test(v.text()));
+    }
     throw Problem("uses the test " + quote(name) + ", which Silica does not know");
 }
 
@@ -5721,6 +8222,7 @@ namespace silica::text::jinja {
 #include <algorithm>
 #include <functional>
 #include <optional>
+#include <random>
 #include <string>
 #include <utility>
 
@@ -5739,55 +8241,105 @@ namespace detail {
 /// select, reject, selectattr, rejectattr.
 [[nodiscard]] inline Value select(Session& session, const std::string& name, const Value& v, const Args& args) {
     const bool by_path = name.ends_with("attr"), wanted = name.starts_with("select");
-    if (!truth(v)) return session.iterator({});
-    const std::size_t first = by_path ? 1 : 0;
-    if (by_path && args.at.empty()) throw Problem(name + " is given no attribute");
-    const bool tests = args.at.size() > first;
-    const std::string test = tests ? word(args, first, name) : "";
-    const bool sign = test == "==" || test == "!=" || test == "<" || test == "<=" || test == ">" || test == ">=";
-    if (tests && !known_test(test) && !sign) throw Problem(name + " names " + quote(test) + ", which is no test here");
-    const Args rest = tests ? without_first(args, first + 1) : Args{};
-    Values out;
-    for (const auto& item : iterate(session, v)) {
-        const Value at = by_path ? path(session, item, args.at[0]) : item;
-        if ((tests ? apply_test(session, test, at, rest) : truth(at)) == wanted) out.push_back(item);
-    }
-    return session.iterator(std::move(out));
+    return later(session, v, [&session, name, v, args, by_path, wanted]() -> Pull {
+        if (!truth(v)) return [](Value&) { return false; };
+        const std::size_t first = by_path ? 1 : 0;
+        if (by_path && args.at.empty()) throw Problem(name + " is given no attribute");
+        const bool tests = args.at.size() > first;
+        const std::string test = tests ? word(args, first, name) : "";
+        if (tests && !known_test(test)) throw Problem(name + " names " + quote(test) + ", which is no test");
+        return [&session, test, wanted, attribute = by_path ? args.at[0] : Value(), next = pull(session, v),
+                rest = tests ? without_first(args, first + 1) : Args{}](Value& item) {
+            while (next(item)) {
+                session.spend(1);
+                const bool whole = attribute.is_undefined() || attribute.is_none();
+                const Value at = whole ? item : path(session, item, attribute);
+                if ((test.empty() ? truth(at) : apply_test(session, test, at, rest)) == wanted) return true;
+            }
+            return false;
+        };
+    });
 }
 [[nodiscard]] inline Value batch(Session& session, const Value& v, const Args& args) {
     const Bound b("batch", args, {"linecount", "fill_with"}, 1);
-    const std::int64_t size = b.whole(0, 1);
-    Values out, row;
-    for (const auto& item : iterate(session, v)) {
-        if (static_cast<std::int64_t>(row.size()) == size) out.push_back(session.list(std::exchange(row, {})));
-        row.push_back(item);
-    }
-    if (!row.empty()) {
-        if (!b.absent(1)) {
-            session.take(static_cast<std::size_t>(std::clamp<std::int64_t>(size, 0, 1 << 30)) * sizeof(Value));
-            while (static_cast<std::int64_t>(row.size()) < size) row.push_back(*b[1]);
-        }
-        out.push_back(session.list(std::move(row)));
-    }
-    return session.iterator(std::move(out));
+    return later(session, v, [&session, v, count = *b[0], fill = b[1] ? *b[1] : Value(None{})]() -> Pull {
+        return [&session, count, fill, next = pull(session, v), ahead = Value(), some = false](Value& made) mutable {
+            Values row;
+            if (some) row.push_back(std::exchange(ahead, Value()));
+            some = false;
+            for (Value item; next(item);) {
+                if (equal(session, Value(static_cast<std::int64_t>(row.size())), count)) {
+                    ahead = std::move(item);
+                    some = true;
+                    break;
+                }
+                row.push_back(std::move(item));
+            }
+            if (row.empty() && !some) return false;
+            if (!some && !fill.is_none() && less(session, Value(static_cast<std::int64_t>(row.size())), count)) {
+                const std::int64_t size = count.whole();
+                session.take(static_cast<std::size_t>(std::clamp<std::int64_t>(size, 0, 1 << 30)) * sizeof(Value));
+                while (static_cast<std::int64_t>(row.size()) < size) row.push_back(fill);
+            }
+            made = session.list(std::move(row));
+            return true;
+        };
+    });
 }
 [[nodiscard]] inline Value slices(Session& session, const Value& v, const Args& args) {
     const Bound b("slice", args, {"slices", "fill_with"}, 1);
-    const std::int64_t count = b.whole(0, 1);
-    const auto items = iterate(session, v);
-    if (count == 0) throw Problem("slices a list into no parts");
-    if (count < 0) return session.iterator({});
-    session.spend(static_cast<std::size_t>(count));
-    const auto n = static_cast<std::size_t>(count), each = items.size() / n, more = items.size() % n;
-    Values out;
-    for (std::size_t i = 0, at = 0; i < n; ++i) {
-        const std::size_t end = at + each + (i < more ? 1 : 0);
-        Values part(items.begin() + static_cast<std::ptrdiff_t>(at), items.begin() + static_cast<std::ptrdiff_t>(end));
-        if (!b.absent(1) && i >= more) part.push_back(*b[1]);
-        out.push_back(session.list(std::move(part)));
-        at = end;
+    return later(session, v, [&session, v, parts = *b[0], fill = b[1] ? *b[1] : Value(None{})]() -> Pull {
+        const auto items = iterate(session, v);
+        if (!parts.is_whole()) wrong_type("slices a list into", parts);
+        const std::int64_t count = parts.whole();
+        if (count == 0) throw Problem("slices a list into no parts");
+        Values out;
+        if (count > 0) session.spend(static_cast<std::size_t>(count));
+        const auto n = static_cast<std::size_t>(std::max<std::int64_t>(count, 1));
+        const std::size_t each = items.size() / n, more = items.size() % n;
+        for (std::size_t i = 0, at = 0; count > 0 && i < n; ++i) {
+            const std::size_t end = at + each + (i < more ? 1 : 0);
+            const auto from = items.begin() + static_cast<std::ptrdiff_t>(at);
+            Values part(from, from + static_cast<std::ptrdiff_t>(end - at));
+            if (!fill.is_none() && i >= more) part.push_back(fill);
+            out.push_back(session.list(std::move(part)));
+            at = end;
+        }
+        return pull(session, session.iterator(std::move(out)));
+    });
+}
+/// The filter sum.
+[[nodiscard]] inline Value sum(Session& session, const Value& v, const Args& args) {
+    const Bound b("sum", args, {"attribute", "start"});
+    Value total = b[1] ? *b[1] : Value(std::int64_t{0});
+    if (total.is_text()) wrong_type("sums from", total);
+    const Pull next = pull(session, v);
+    for (Value item; next(item);) {
+        total = arithmetic(session, "+", total, b.absent(0) ? item : path(session, item, *b[0]));
     }
-    return session.iterator(std::move(out));
+    return total;
+}
+/// The filter random: any of the items.
+[[nodiscard]] inline Value any_of(Session& session, const Value& v) {
+    const auto size = length(v);
+    if (!size || v.holds<const View>()) wrong_type("chooses one of", v);
+    if (*size == 0) return session.missing("takes any of an empty list");
+    std::uniform_int_distribution<std::int64_t> place(0, *size - 1);
+    std::random_device device;
+    const auto chosen = own_item(session, v, Value(place(device)));
+    if (!chosen) throw Problem("chooses one of a dict by a number that is no key");
+    return *chosen;
+}
+/// The first item, or with `last` the last one.
+[[nodiscard]] inline Value end_of(Session& session, const Value& v, bool last) {
+    if (last && v.holds<Iterator>()) wrong_type("takes the last of", v);
+    if (v.holds<Iterator>()) {
+        Value item;
+        return v.ref<Iterator>()->pull(item) ? item : session.missing("takes the first of an empty list");
+    }
+    const auto items = iterate(session, v);
+    if (items.empty()) return session.missing("takes the first or the last of an empty list");
+    return last ? items.back() : items.front();
 }
 
 /// The filter, where it is one of these.
@@ -5800,22 +8352,20 @@ namespace detail {
     if (name == "min" || name == "max") return extreme(session, name, v, args);
     if (name == "unique") return unique(session, v, args);
     if (name == "dictsort") return dict_sort(session, v, args);
+    if (name == "groupby") return group_by(session, v, args);
     if (name == "batch") return batch(session, v, args);
     if (name == "slice") return slices(session, v, args);
+    if (name == "sum") return sum(session, v, args);
     if (name == "join") {
         const Bound b(name, args, {"d", "attribute"});
         auto items = iterate(session, v);
         for (auto& item : items) item = b.absent(1) ? item : path(session, item, *b[1]);
-        return join(session, b[0] ? text_of(session, *b[0]) : "", items, true);
-    }
-    if (name == "sum") {
-        const Bound b(name, args, {"attribute", "start"});
-        Value total = b[1] ? *b[1] : Value(std::int64_t{0});
-        if (total.is_text()) wrong_type("sums from", total);
-        for (const auto& item : iterate(session, v)) {
-            total = arithmetic(session, "+", total, b.absent(0) ? item : path(session, item, *b[0]));
-        }
-        return total;
+        Value glue = b[0] ? *b[0] : Value(std::string());
+        bool markup = session.autoescape && glue.is_markup();
+        for (const auto& item : items) markup = markup || (session.autoescape && item.is_markup());
+        glue = markup ? escape(session, glue) : session.text(text_of(session, glue));
+        for (auto& item : items) item = soft_text(session, item);
+        return join(session, glue, items);
     }
     if (name == "attr") {
         const Bound b(name, args, {"name"}, 1);
@@ -5826,36 +8376,25 @@ namespace detail {
     }
     static_cast<void>(Bound(name, args, {}));
     if (name == "list") return session.list(iterate(session, v));
+    if (name == "first" || name == "last") return end_of(session, v, name == "last");
+    if (name == "random") return any_of(session, v);
     if (name == "items") {
-        if (v.is_undefined()) return session.iterator({});
-        if (!v.is_dict()) wrong_type("takes the items of", v);
-        Values out;
-        for (const auto& [key, value] : v.dict().items) out.push_back(session.pair(key, value));
-        return session.iterator(std::move(out));
-    }
-    if (name == "first") {
-        if (v.holds<Iterator>()) {
-            auto& it = *v.ref<Iterator>();
-            return it.next < it.items.size() ? it.items[it.next++]
-                                             : session.missing("takes the first of an empty list");
-        }
-        const auto items = iterate(session, v);
-        return items.empty() ? session.missing("takes the first of an empty list") : items.front();
-    }
-    if (name == "last") {
-        if (v.holds<Iterator>()) wrong_type("takes the last of", v);
-        const auto items = iterate(session, v);
-        return items.empty() ? session.missing("takes the last of an empty list") : items.back();
+        return later(session, v, [&session, v]() -> Pull {
+            if (v.is_undefined()) return [](Value&) { return false; };
+            if (!v.is_dict()) wrong_type("takes the items of", v);
+            return pull(session, Value(std::make_shared<const View>(View{v.ref<const Dict>(), "items"})));
+        });
     }
     if (name == "reverse") {
         if (v.is_text()) {
             auto all = characters(v.text());
             std::reverse(all.begin(), all.end());
-            return session.text(utf8_of(all));
+            return session.text(utf8_of(all), v.is_markup());
         }
         auto items = iterate(session, v);
         std::reverse(items.begin(), items.end());
-        return session.iterator(std::move(items));
+        const bool list = v.holds<Iterator>() || v.is_undefined();  // what has no order of its own to go back
+        return list ? session.list(std::move(items)) : session.iterator(std::move(items));
     }
     return std::nullopt;
 }
@@ -5887,6 +8426,12 @@ namespace silica::text::jinja {
     if (json.is_null()) return None{};
     if (json.is_bool()) return Value(json.boolean());
     if (json.is_integer()) return Value(json.integer());
+    if (json.is_long_integer()) {
+        const bool negative = json.digits()[0] == '-';
+        const auto digits = std::string_view(json.digits()).substr(negative ? 1 : 0);
+        session.spend(digits.size() * digits.size() / 64);
+        return session.integer(BigInteger::of_digits(digits, 10, negative));
+    }
     if (json.is_number()) return Value(json.number());
     if (json.is_string()) return session.text(json.string());
     if (json.is_array()) {
@@ -5937,11 +8482,11 @@ inline void put_json_text(std::string& out, std::string_view text, bool ascii) {
 [[nodiscard]] inline std::string json_real(double x) {
     return std::isnan(x) ? "NaN" : std::isinf(x) ? (x < 0 ? "-Infinity" : "Infinity") : real_text(x);
 }
-[[nodiscard]] inline std::string json_key(const Value& key) {
+[[nodiscard]] inline std::string json_key(Session& session, const Value& key) {
     if (key.is_text()) return key.text();
     if (key.is_none()) return "null";
     if (key.is_bool()) return key.boolean() ? "true" : "false";
-    if (key.is_integer()) return std::to_string(key.whole());
+    if (key.is_integer()) return whole_text(session, key);
     if (key.is_real()) return json_real(key.number());
     wrong_type("writes JSON with the key", key);
 }
@@ -5976,7 +8521,7 @@ inline void put_json(Session& session, std::string& out, const Value& v, const J
     } else if (v.is_bool()) {
         out += v.boolean() ? "true" : "false";
     } else if (v.is_integer()) {
-        out += std::to_string(v.whole());
+        out += whole_text(session, v);
     } else if (v.is_real()) {
         out += detail::json_real(v.number());
     } else if (v.is_text()) {
@@ -5992,7 +8537,7 @@ inline void put_json(Session& session, std::string& out, const Value& v, const J
         }
         return members('{', '}', items, [&](const auto& item) {
             const std::size_t start = out.size();
-            detail::put_json_text(out, detail::json_key(item.first), style.ascii);
+            detail::put_json_text(out, detail::json_key(session, item.first), style.ascii);
             out += style.colon;
             session.take(out.size() - start);
             put_json(session, out, item.second, style, deep + 1);
@@ -6005,122 +8550,1263 @@ inline void put_json(Session& session, std::string& out, const Value& v, const J
 
 }  // namespace silica::text::jinja
 #endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_JSON_HPP
+// ---- silica/input/text/jinja/markup_filters.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_MARKUP_FILTERS_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_MARKUP_FILTERS_HPP
+/// Filters for HTML: striptags, xmlattr, urlize, urlencode.
+
+// ---- silica/input/text/jinja/html_entities.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_HTML_ENTITIES_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_HTML_ENTITIES_HPP
+/// The named characters of HTML 5, for the filter striptags. Made by tests/input/text/make_html_entities.py.
+
+#include <cstddef>
+#include <string_view>
+
+namespace silica::text::jinja::detail {
+
+/// Name, a space, the characters, a newline; in order of the names.
+inline constexpr std::string_view html_entities =
+    "AElig \303\206\nAElig; \303\206\nAMP &\nAMP; &\nAacute \303\201\nAacute; \303\201\nAbreve; \304\202\n"
+    "Acirc \303\202\nAcirc; \303\202\nAcy; \320\220\nAfr; \360\235\224\204\nAgrave \303\200\nAgrave; \303\200\n"
+    "Alpha; \316\221\nAmacr; \304\200\nAnd; \342\251\223\nAogon; \304\204\nAopf; \360\235\224\270\n"
+    "ApplyFunction; \342\201\241\nAring \303\205\nAring; \303\205\nAscr; \360\235\222\234\nAssign; \342\211\224\n"
+    "Atilde \303\203\nAtilde; \303\203\nAuml \303\204\nAuml; \303\204\nBackslash; \342\210\226\nBarv; \342\253\247\n"
+    "Barwed; \342\214\206\nBcy; \320\221\nBecause; \342\210\265\nBernoullis; \342\204\254\nBeta; \316\222\n"
+    "Bfr; \360\235\224\205\nBopf; \360\235\224\271\nBreve; \313\230\nBscr; \342\204\254\nBumpeq; \342\211\216\n"
+    "CHcy; \320\247\nCOPY \302\251\nCOPY; \302\251\nCacute; \304\206\nCap; \342\213\222\n"
+    "CapitalDifferentialD; \342\205\205\nCayleys; \342\204\255\nCcaron; \304\214\nCcedil \303\207\nCcedil; \303\207\n"
+    "Ccirc; \304\210\nCconint; \342\210\260\nCdot; \304\212\nCedilla; \302\270\nCenterDot; \302\267\n"
+    "Cfr; \342\204\255\nChi; \316\247\nCircleDot; \342\212\231\nCircleMinus; \342\212\226\nCirclePlus; \342\212\225\n"
+    "CircleTimes; \342\212\227\nClockwiseContourIntegral; \342\210\262\nCloseCurlyDoubleQuote; \342\200\235\n"
+    "CloseCurlyQuote; \342\200\231\nColon; \342\210\267\nColone; \342\251\264\nCongruent; \342\211\241\n"
+    "Conint; \342\210\257\nContourIntegral; \342\210\256\nCopf; \342\204\202\nCoproduct; \342\210\220\n"
+    "CounterClockwiseContourIntegral; \342\210\263\nCross; \342\250\257\nCscr; \360\235\222\236\nCup; \342\213\223\n"
+    "CupCap; \342\211\215\nDD; \342\205\205\nDDotrahd; \342\244\221\nDJcy; \320\202\nDScy; \320\205\nDZcy; \320\217\n"
+    "Dagger; \342\200\241\nDarr; \342\206\241\nDashv; \342\253\244\nDcaron; \304\216\nDcy; \320\224\n"
+    "Del; \342\210\207\nDelta; \316\224\nDfr; \360\235\224\207\nDiacriticalAcute; \302\264\n"
+    "DiacriticalDot; \313\231\nDiacriticalDoubleAcute; \313\235\nDiacriticalGrave; `\nDiacriticalTilde; \313\234\n"
+    "Diamond; \342\213\204\nDifferentialD; \342\205\206\nDopf; \360\235\224\273\nDot; \302\250\n"
+    "DotDot; \342\203\234\nDotEqual; \342\211\220\nDoubleContourIntegral; \342\210\257\nDoubleDot; \302\250\n"
+    "DoubleDownArrow; \342\207\223\nDoubleLeftArrow; \342\207\220\nDoubleLeftRightArrow; \342\207\224\n"
+    "DoubleLeftTee; \342\253\244\nDoubleLongLeftArrow; \342\237\270\nDoubleLongLeftRightArrow; \342\237\272\n"
+    "DoubleLongRightArrow; \342\237\271\nDoubleRightArrow; \342\207\222\nDoubleRightTee; \342\212\250\n"
+    "DoubleUpArrow; \342\207\221\nDoubleUpDownArrow; \342\207\225\nDoubleVerticalBar; \342\210\245\n"
+    "DownArrow; \342\206\223\nDownArrowBar; \342\244\223\nDownArrowUpArrow; \342\207\265\nDownBreve; \314\221\n"
+    "DownLeftRightVector; \342\245\220\nDownLeftTeeVector; \342\245\236\nDownLeftVector; \342\206\275\n"
+    "DownLeftVectorBar; \342\245\226\nDownRightTeeVector; \342\245\237\nDownRightVector; \342\207\201\n"
+    "DownRightVectorBar; \342\245\227\nDownTee; \342\212\244\nDownTeeArrow; \342\206\247\nDownarrow; \342\207\223\n"
+    "Dscr; \360\235\222\237\nDstrok; \304\220\nENG; \305\212\nETH \303\220\nETH; \303\220\nEacute \303\211\n"
+    "Eacute; \303\211\nEcaron; \304\232\nEcirc \303\212\nEcirc; \303\212\nEcy; \320\255\nEdot; \304\226\n"
+    "Efr; \360\235\224\210\nEgrave \303\210\nEgrave; \303\210\nElement; \342\210\210\nEmacr; \304\222\n"
+    "EmptySmallSquare; \342\227\273\nEmptyVerySmallSquare; \342\226\253\nEogon; \304\230\nEopf; \360\235\224\274\n"
+    "Epsilon; \316\225\nEqual; \342\251\265\nEqualTilde; \342\211\202\nEquilibrium; \342\207\214\n"
+    "Escr; \342\204\260\nEsim; \342\251\263\nEta; \316\227\nEuml \303\213\nEuml; \303\213\nExists; \342\210\203\n"
+    "ExponentialE; \342\205\207\nFcy; \320\244\nFfr; \360\235\224\211\nFilledSmallSquare; \342\227\274\n"
+    "FilledVerySmallSquare; \342\226\252\nFopf; \360\235\224\275\nForAll; \342\210\200\nFouriertrf; \342\204\261\n"
+    "Fscr; \342\204\261\nGJcy; \320\203\nGT >\nGT; >\nGamma; \316\223\nGammad; \317\234\nGbreve; \304\236\n"
+    "Gcedil; \304\242\nGcirc; \304\234\nGcy; \320\223\nGdot; \304\240\nGfr; \360\235\224\212\nGg; \342\213\231\n"
+    "Gopf; \360\235\224\276\nGreaterEqual; \342\211\245\nGreaterEqualLess; \342\213\233\n"
+    "GreaterFullEqual; \342\211\247\nGreaterGreater; \342\252\242\nGreaterLess; \342\211\267\n"
+    "GreaterSlantEqual; \342\251\276\nGreaterTilde; \342\211\263\nGscr; \360\235\222\242\nGt; \342\211\253\n"
+    "HARDcy; \320\252\nHacek; \313\207\nHat; ^\nHcirc; \304\244\nHfr; \342\204\214\nHilbertSpace; \342\204\213\n"
+    "Hopf; \342\204\215\nHorizontalLine; \342\224\200\nHscr; \342\204\213\nHstrok; \304\246\n"
+    "HumpDownHump; \342\211\216\nHumpEqual; \342\211\217\nIEcy; \320\225\nIJlig; \304\262\nIOcy; \320\201\n"
+    "Iacute \303\215\nIacute; \303\215\nIcirc \303\216\nIcirc; \303\216\nIcy; \320\230\nIdot; \304\260\n"
+    "Ifr; \342\204\221\nIgrave \303\214\nIgrave; \303\214\nIm; \342\204\221\nImacr; \304\252\n"
+    "ImaginaryI; \342\205\210\nImplies; \342\207\222\nInt; \342\210\254\nIntegral; \342\210\253\n"
+    "Intersection; \342\213\202\nInvisibleComma; \342\201\243\nInvisibleTimes; \342\201\242\nIogon; \304\256\n"
+    "Iopf; \360\235\225\200\nIota; \316\231\nIscr; \342\204\220\nItilde; \304\250\nIukcy; \320\206\nIuml \303\217\n"
+    "Iuml; \303\217\nJcirc; \304\264\nJcy; \320\231\nJfr; \360\235\224\215\nJopf; \360\235\225\201\n"
+    "Jscr; \360\235\222\245\nJsercy; \320\210\nJukcy; \320\204\nKHcy; \320\245\nKJcy; \320\214\nKappa; \316\232\n"
+    "Kcedil; \304\266\nKcy; \320\232\nKfr; \360\235\224\216\nKopf; \360\235\225\202\nKscr; \360\235\222\246\n"
+    "LJcy; \320\211\nLT <\nLT; <\nLacute; \304\271\nLambda; \316\233\nLang; \342\237\252\nLaplacetrf; \342\204\222\n"
+    "Larr; \342\206\236\nLcaron; \304\275\nLcedil; \304\273\nLcy; \320\233\nLeftAngleBracket; \342\237\250\n"
+    "LeftArrow; \342\206\220\nLeftArrowBar; \342\207\244\nLeftArrowRightArrow; \342\207\206\n"
+    "LeftCeiling; \342\214\210\nLeftDoubleBracket; \342\237\246\nLeftDownTeeVector; \342\245\241\n"
+    "LeftDownVector; \342\207\203\nLeftDownVectorBar; \342\245\231\nLeftFloor; \342\214\212\n"
+    "LeftRightArrow; \342\206\224\nLeftRightVector; \342\245\216\nLeftTee; \342\212\243\nLeftTeeArrow; \342\206\244\n"
+    "LeftTeeVector; \342\245\232\nLeftTriangle; \342\212\262\nLeftTriangleBar; \342\247\217\n"
+    "LeftTriangleEqual; \342\212\264\nLeftUpDownVector; \342\245\221\nLeftUpTeeVector; \342\245\240\n"
+    "LeftUpVector; \342\206\277\nLeftUpVectorBar; \342\245\230\nLeftVector; \342\206\274\n"
+    "LeftVectorBar; \342\245\222\nLeftarrow; \342\207\220\nLeftrightarrow; \342\207\224\n"
+    "LessEqualGreater; \342\213\232\nLessFullEqual; \342\211\246\nLessGreater; \342\211\266\nLessLess; \342\252\241\n"
+    "LessSlantEqual; \342\251\275\nLessTilde; \342\211\262\nLfr; \360\235\224\217\nLl; \342\213\230\n"
+    "Lleftarrow; \342\207\232\nLmidot; \304\277\nLongLeftArrow; \342\237\265\nLongLeftRightArrow; \342\237\267\n"
+    "LongRightArrow; \342\237\266\nLongleftarrow; \342\237\270\nLongleftrightarrow; \342\237\272\n"
+    "Longrightarrow; \342\237\271\nLopf; \360\235\225\203\nLowerLeftArrow; \342\206\231\n"
+    "LowerRightArrow; \342\206\230\nLscr; \342\204\222\nLsh; \342\206\260\nLstrok; \305\201\nLt; \342\211\252\n"
+    "Map; \342\244\205\nMcy; \320\234\nMediumSpace; \342\201\237\nMellintrf; \342\204\263\nMfr; \360\235\224\220\n"
+    "MinusPlus; \342\210\223\nMopf; \360\235\225\204\nMscr; \342\204\263\nMu; \316\234\nNJcy; \320\212\n"
+    "Nacute; \305\203\nNcaron; \305\207\nNcedil; \305\205\nNcy; \320\235\nNegativeMediumSpace; \342\200\213\n"
+    "NegativeThickSpace; \342\200\213\nNegativeThinSpace; \342\200\213\nNegativeVeryThinSpace; \342\200\213\n"
+    "NestedGreaterGreater; \342\211\253\nNestedLessLess; \342\211\252\nNfr; \360\235\224\221\nNoBreak; \342\201\240\n"
+    "NonBreakingSpace; \302\240\nNopf; \342\204\225\nNot; \342\253\254\nNotCongruent; \342\211\242\n"
+    "NotCupCap; \342\211\255\nNotDoubleVerticalBar; \342\210\246\nNotElement; \342\210\211\nNotEqual; \342\211\240\n"
+    "NotEqualTilde; \342\211\202\314\270\nNotExists; \342\210\204\nNotGreater; \342\211\257\n"
+    "NotGreaterEqual; \342\211\261\nNotGreaterFullEqual; \342\211\247\314\270\n"
+    "NotGreaterGreater; \342\211\253\314\270\nNotGreaterLess; \342\211\271\n"
+    "NotGreaterSlantEqual; \342\251\276\314\270\nNotGreaterTilde; \342\211\265\n"
+    "NotHumpDownHump; \342\211\216\314\270\nNotHumpEqual; \342\211\217\314\270\nNotLeftTriangle; \342\213\252\n"
+    "NotLeftTriangleBar; \342\247\217\314\270\nNotLeftTriangleEqual; \342\213\254\nNotLess; \342\211\256\n"
+    "NotLessEqual; \342\211\260\nNotLessGreater; \342\211\270\nNotLessLess; \342\211\252\314\270\n"
+    "NotLessSlantEqual; \342\251\275\314\270\nNotLessTilde; \342\211\264\n"
+    "NotNestedGreaterGreater; \342\252\242\314\270\nNotNestedLessLess; \342\252\241\314\270\n"
+    "NotPrecedes; \342\212\200\nNotPrecedesEqual; \342\252\257\314\270\nNotPrecedesSlantEqual; \342\213\240\n"
+    "NotReverseElement; \342\210\214\nNotRightTriangle; \342\213\253\nNotRightTriangleBar; \342\247\220\314\270\n"
+    "NotRightTriangleEqual; \342\213\255\nNotSquareSubset; \342\212\217\314\270\nNotSquareSubsetEqual; \342\213\242\n"
+    "NotSquareSuperset; \342\212\220\314\270\nNotSquareSupersetEqual; \342\213\243\n"
+    "NotSubset; \342\212\202\342\203\222\nNotSubsetEqual; \342\212\210\nNotSucceeds; \342\212\201\n"
+    "NotSucceedsEqual; \342\252\260\314\270\nNotSucceedsSlantEqual; \342\213\241\n"
+    "NotSucceedsTilde; \342\211\277\314\270\nNotSuperset; \342\212\203\342\203\222\nNotSupersetEqual; \342\212\211\n"
+    "NotTilde; \342\211\201\nNotTildeEqual; \342\211\204\nNotTildeFullEqual; \342\211\207\n"
+    "NotTildeTilde; \342\211\211\nNotVerticalBar; \342\210\244\nNscr; \360\235\222\251\nNtilde \303\221\n"
+    "Ntilde; \303\221\nNu; \316\235\nOElig; \305\222\nOacute \303\223\nOacute; \303\223\nOcirc \303\224\n"
+    "Ocirc; \303\224\nOcy; \320\236\nOdblac; \305\220\nOfr; \360\235\224\222\nOgrave \303\222\nOgrave; \303\222\n"
+    "Omacr; \305\214\nOmega; \316\251\nOmicron; \316\237\nOopf; \360\235\225\206\n"
+    "OpenCurlyDoubleQuote; \342\200\234\nOpenCurlyQuote; \342\200\230\nOr; \342\251\224\nOscr; \360\235\222\252\n"
+    "Oslash \303\230\nOslash; \303\230\nOtilde \303\225\nOtilde; \303\225\nOtimes; \342\250\267\nOuml \303\226\n"
+    "Ouml; \303\226\nOverBar; \342\200\276\nOverBrace; \342\217\236\nOverBracket; \342\216\264\n"
+    "OverParenthesis; \342\217\234\nPartialD; \342\210\202\nPcy; \320\237\nPfr; \360\235\224\223\nPhi; \316\246\n"
+    "Pi; \316\240\nPlusMinus; \302\261\nPoincareplane; \342\204\214\nPopf; \342\204\231\nPr; \342\252\273\n"
+    "Precedes; \342\211\272\nPrecedesEqual; \342\252\257\nPrecedesSlantEqual; \342\211\274\n"
+    "PrecedesTilde; \342\211\276\nPrime; \342\200\263\nProduct; \342\210\217\nProportion; \342\210\267\n"
+    "Proportional; \342\210\235\nPscr; \360\235\222\253\nPsi; \316\250\nQUOT \"\nQUOT; \"\nQfr; \360\235\224\224\n"
+    "Qopf; \342\204\232\nQscr; \360\235\222\254\nRBarr; \342\244\220\nREG \302\256\nREG; \302\256\nRacute; \305\224\n"
+    "Rang; \342\237\253\nRarr; \342\206\240\nRarrtl; \342\244\226\nRcaron; \305\230\nRcedil; \305\226\n"
+    "Rcy; \320\240\nRe; \342\204\234\nReverseElement; \342\210\213\nReverseEquilibrium; \342\207\213\n"
+    "ReverseUpEquilibrium; \342\245\257\nRfr; \342\204\234\nRho; \316\241\nRightAngleBracket; \342\237\251\n"
+    "RightArrow; \342\206\222\nRightArrowBar; \342\207\245\nRightArrowLeftArrow; \342\207\204\n"
+    "RightCeiling; \342\214\211\nRightDoubleBracket; \342\237\247\nRightDownTeeVector; \342\245\235\n"
+    "RightDownVector; \342\207\202\nRightDownVectorBar; \342\245\225\nRightFloor; \342\214\213\n"
+    "RightTee; \342\212\242\nRightTeeArrow; \342\206\246\nRightTeeVector; \342\245\233\nRightTriangle; \342\212\263\n"
+    "RightTriangleBar; \342\247\220\nRightTriangleEqual; \342\212\265\nRightUpDownVector; \342\245\217\n"
+    "RightUpTeeVector; \342\245\234\nRightUpVector; \342\206\276\nRightUpVectorBar; \342\245\224\n"
+    "RightVector; \342\207\200\nRightVectorBar; \342\245\223\nRightarrow; \342\207\222\nRopf; \342\204\235\n"
+    "RoundImplies; \342\245\260\nRrightarrow; \342\207\233\nRscr; \342\204\233\nRsh; \342\206\261\n"
+    "RuleDelayed; \342\247\264\nSHCHcy; \320\251\nSHcy; \320\250\nSOFTcy; \320\254\nSacute; \305\232\n"
+    "Sc; \342\252\274\nScaron; \305\240\nScedil; \305\236\nScirc; \305\234\nScy; \320\241\nSfr; \360\235\224\226\n"
+    "ShortDownArrow; \342\206\223\nShortLeftArrow; \342\206\220\nShortRightArrow; \342\206\222\n"
+    "ShortUpArrow; \342\206\221\nSigma; \316\243\nSmallCircle; \342\210\230\nSopf; \360\235\225\212\n"
+    "Sqrt; \342\210\232\nSquare; \342\226\241\nSquareIntersection; \342\212\223\nSquareSubset; \342\212\217\n"
+    "SquareSubsetEqual; \342\212\221\nSquareSuperset; \342\212\220\nSquareSupersetEqual; \342\212\222\n"
+    "SquareUnion; \342\212\224\nSscr; \360\235\222\256\nStar; \342\213\206\nSub; \342\213\220\nSubset; \342\213\220\n"
+    "SubsetEqual; \342\212\206\nSucceeds; \342\211\273\nSucceedsEqual; \342\252\260\n"
+    "SucceedsSlantEqual; \342\211\275\nSucceedsTilde; \342\211\277\nSuchThat; \342\210\213\nSum; \342\210\221\n"
+    "Sup; \342\213\221\nSuperset; \342\212\203\nSupersetEqual; \342\212\207\nSupset; \342\213\221\nTHORN \303\236\n"
+    "THORN; \303\236\nTRADE; \342\204\242\nTSHcy; \320\213\nTScy; \320\246\nTab; \011\nTau; \316\244\n"
+    "Tcaron; \305\244\nTcedil; \305\242\nTcy; \320\242\nTfr; \360\235\224\227\nTherefore; \342\210\264\n"
+    "Theta; \316\230\nThickSpace; \342\201\237\342\200\212\nThinSpace; \342\200\211\nTilde; \342\210\274\n"
+    "TildeEqual; \342\211\203\nTildeFullEqual; \342\211\205\nTildeTilde; \342\211\210\nTopf; \360\235\225\213\n"
+    "TripleDot; \342\203\233\nTscr; \360\235\222\257\nTstrok; \305\246\nUacute \303\232\nUacute; \303\232\n"
+    "Uarr; \342\206\237\nUarrocir; \342\245\211\nUbrcy; \320\216\nUbreve; \305\254\nUcirc \303\233\nUcirc; \303\233\n"
+    "Ucy; \320\243\nUdblac; \305\260\nUfr; \360\235\224\230\nUgrave \303\231\nUgrave; \303\231\nUmacr; \305\252\n"
+    "UnderBar; _\nUnderBrace; \342\217\237\nUnderBracket; \342\216\265\nUnderParenthesis; \342\217\235\n"
+    "Union; \342\213\203\nUnionPlus; \342\212\216\nUogon; \305\262\nUopf; \360\235\225\214\nUpArrow; \342\206\221\n"
+    "UpArrowBar; \342\244\222\nUpArrowDownArrow; \342\207\205\nUpDownArrow; \342\206\225\n"
+    "UpEquilibrium; \342\245\256\nUpTee; \342\212\245\nUpTeeArrow; \342\206\245\nUparrow; \342\207\221\n"
+    "Updownarrow; \342\207\225\nUpperLeftArrow; \342\206\226\nUpperRightArrow; \342\206\227\nUpsi; \317\222\n"
+    "Upsilon; \316\245\nUring; \305\256\nUscr; \360\235\222\260\nUtilde; \305\250\nUuml \303\234\nUuml; \303\234\n"
+    "VDash; \342\212\253\nVbar; \342\253\253\nVcy; \320\222\nVdash; \342\212\251\nVdashl; \342\253\246\n"
+    "Vee; \342\213\201\nVerbar; \342\200\226\nVert; \342\200\226\nVerticalBar; \342\210\243\nVerticalLine; |\n"
+    "VerticalSeparator; \342\235\230\nVerticalTilde; \342\211\200\nVeryThinSpace; \342\200\212\n"
+    "Vfr; \360\235\224\231\nVopf; \360\235\225\215\nVscr; \360\235\222\261\nVvdash; \342\212\252\nWcirc; \305\264\n"
+    "Wedge; \342\213\200\nWfr; \360\235\224\232\nWopf; \360\235\225\216\nWscr; \360\235\222\262\n"
+    "Xfr; \360\235\224\233\nXi; \316\236\nXopf; \360\235\225\217\nXscr; \360\235\222\263\nYAcy; \320\257\n"
+    "YIcy; \320\207\nYUcy; \320\256\nYacute \303\235\nYacute; \303\235\nYcirc; \305\266\nYcy; \320\253\n"
+    "Yfr; \360\235\224\234\nYopf; \360\235\225\220\nYscr; \360\235\222\264\nYuml; \305\270\nZHcy; \320\226\n"
+    "Zacute; \305\271\nZcaron; \305\275\nZcy; \320\227\nZdot; \305\273\nZeroWidthSpace; \342\200\213\n"
+    "Zeta; \316\226\nZfr; \342\204\250\nZopf; \342\204\244\nZscr; \360\235\222\265\naacute \303\241\n"
+    "aacute; \303\241\nabreve; \304\203\nac; \342\210\276\nacE; \342\210\276\314\263\nacd; \342\210\277\n"
+    "acirc \303\242\nacirc; \303\242\nacute \302\264\nacute; \302\264\nacy; \320\260\naelig \303\246\n"
+    "aelig; \303\246\naf; \342\201\241\nafr; \360\235\224\236\nagrave \303\240\nagrave; \303\240\n"
+    "alefsym; \342\204\265\naleph; \342\204\265\nalpha; \316\261\namacr; \304\201\namalg; \342\250\277\namp &\n"
+    "amp; &\nand; \342\210\247\nandand; \342\251\225\nandd; \342\251\234\nandslope; \342\251\230\n"
+    "andv; \342\251\232\nang; \342\210\240\nange; \342\246\244\nangle; \342\210\240\nangmsd; \342\210\241\n"
+    "angmsdaa; \342\246\250\nangmsdab; \342\246\251\nangmsdac; \342\246\252\nangmsdad; \342\246\253\n"
+    "angmsdae; \342\246\254\nangmsdaf; \342\246\255\nangmsdag; \342\246\256\nangmsdah; \342\246\257\n"
+    "angrt; \342\210\237\nangrtvb; \342\212\276\nangrtvbd; \342\246\235\nangsph; \342\210\242\nangst; \303\205\n"
+    "angzarr; \342\215\274\naogon; \304\205\naopf; \360\235\225\222\nap; \342\211\210\napE; \342\251\260\n"
+    "apacir; \342\251\257\nape; \342\211\212\napid; \342\211\213\napos; '\napprox; \342\211\210\n"
+    "approxeq; \342\211\212\naring \303\245\naring; \303\245\nascr; \360\235\222\266\nast; *\nasymp; \342\211\210\n"
+    "asympeq; \342\211\215\natilde \303\243\natilde; \303\243\nauml \303\244\nauml; \303\244\n"
+    "awconint; \342\210\263\nawint; \342\250\221\nbNot; \342\253\255\nbackcong; \342\211\214\nbackepsilon; \317\266\n"
+    "backprime; \342\200\265\nbacksim; \342\210\275\nbacksimeq; \342\213\215\nbarvee; \342\212\275\n"
+    "barwed; \342\214\205\nbarwedge; \342\214\205\nbbrk; \342\216\265\nbbrktbrk; \342\216\266\nbcong; \342\211\214\n"
+    "bcy; \320\261\nbdquo; \342\200\236\nbecaus; \342\210\265\nbecause; \342\210\265\nbemptyv; \342\246\260\n"
+    "bepsi; \317\266\nbernou; \342\204\254\nbeta; \316\262\nbeth; \342\204\266\nbetween; \342\211\254\n"
+    "bfr; \360\235\224\237\nbigcap; \342\213\202\nbigcirc; \342\227\257\nbigcup; \342\213\203\n"
+    "bigodot; \342\250\200\nbigoplus; \342\250\201\nbigotimes; \342\250\202\nbigsqcup; \342\250\206\n"
+    "bigstar; \342\230\205\nbigtriangledown; \342\226\275\nbigtriangleup; \342\226\263\nbiguplus; \342\250\204\n"
+    "bigvee; \342\213\201\nbigwedge; \342\213\200\nbkarow; \342\244\215\nblacklozenge; \342\247\253\n"
+    "blacksquare; \342\226\252\nblacktriangle; \342\226\264\nblacktriangledown; \342\226\276\n"
+    "blacktriangleleft; \342\227\202\nblacktriangleright; \342\226\270\nblank; \342\220\243\nblk12; \342\226\222\n"
+    "blk14; \342\226\221\nblk34; \342\226\223\nblock; \342\226\210\nbne; =\342\203\245\n"
+    "bnequiv; \342\211\241\342\203\245\nbnot; \342\214\220\nbopf; \360\235\225\223\nbot; \342\212\245\n"
+    "bottom; \342\212\245\nbowtie; \342\213\210\nboxDL; \342\225\227\nboxDR; \342\225\224\nboxDl; \342\225\226\n"
+    "boxDr; \342\225\223\nboxH; \342\225\220\nboxHD; \342\225\246\nboxHU; \342\225\251\nboxHd; \342\225\244\n"
+    "boxHu; \342\225\247\nboxUL; \342\225\235\nboxUR; \342\225\232\nboxUl; \342\225\234\nboxUr; \342\225\231\n"
+    "boxV; \342\225\221\nboxVH; \342\225\254\nboxVL; \342\225\243\nboxVR; \342\225\240\nboxVh; \342\225\253\n"
+    "boxVl; \342\225\242\nboxVr; \342\225\237\nboxbox; \342\247\211\nboxdL; \342\225\225\nboxdR; \342\225\222\n"
+    "boxdl; \342\224\220\nboxdr; \342\224\214\nboxh; \342\224\200\nboxhD; \342\225\245\nboxhU; \342\225\250\n"
+    "boxhd; \342\224\254\nboxhu; \342\224\264\nboxminus; \342\212\237\nboxplus; \342\212\236\n"
+    "boxtimes; \342\212\240\nboxuL; \342\225\233\nboxuR; \342\225\230\nboxul; \342\224\230\nboxur; \342\224\224\n"
+    "boxv; \342\224\202\nboxvH; \342\225\252\nboxvL; \342\225\241\nboxvR; \342\225\236\nboxvh; \342\224\274\n"
+    "boxvl; \342\224\244\nboxvr; \342\224\234\nbprime; \342\200\265\nbreve; \313\230\nbrvbar \302\246\n"
+    "brvbar; \302\246\nbscr; \360\235\222\267\nbsemi; \342\201\217\nbsim; \342\210\275\nbsime; \342\213\215\n"
+    "bsol; \\\nbsolb; \342\247\205\nbsolhsub; \342\237\210\nbull; \342\200\242\nbullet; \342\200\242\n"
+    "bump; \342\211\216\nbumpE; \342\252\256\nbumpe; \342\211\217\nbumpeq; \342\211\217\ncacute; \304\207\n"
+    "cap; \342\210\251\ncapand; \342\251\204\ncapbrcup; \342\251\211\ncapcap; \342\251\213\ncapcup; \342\251\207\n"
+    "capdot; \342\251\200\ncaps; \342\210\251\357\270\200\ncaret; \342\201\201\ncaron; \313\207\n"
+    "ccaps; \342\251\215\nccaron; \304\215\nccedil \303\247\nccedil; \303\247\nccirc; \304\211\nccups; \342\251\214\n"
+    "ccupssm; \342\251\220\ncdot; \304\213\ncedil \302\270\ncedil; \302\270\ncemptyv; \342\246\262\ncent \302\242\n"
+    "cent; \302\242\ncenterdot; \302\267\ncfr; \360\235\224\240\nchcy; \321\207\ncheck; \342\234\223\n"
+    "checkmark; \342\234\223\nchi; \317\207\ncir; \342\227\213\ncirE; \342\247\203\ncirc; \313\206\n"
+    "circeq; \342\211\227\ncirclearrowleft; \342\206\272\ncirclearrowright; \342\206\273\ncircledR; \302\256\n"
+    "circledS; \342\223\210\ncircledast; \342\212\233\ncircledcirc; \342\212\232\ncircleddash; \342\212\235\n"
+    "cire; \342\211\227\ncirfnint; \342\250\220\ncirmid; \342\253\257\ncirscir; \342\247\202\nclubs; \342\231\243\n"
+    "clubsuit; \342\231\243\ncolon; :\ncolone; \342\211\224\ncoloneq; \342\211\224\ncomma; ,\ncommat; @\n"
+    "comp; \342\210\201\ncompfn; \342\210\230\ncomplement; \342\210\201\ncomplexes; \342\204\202\n"
+    "cong; \342\211\205\ncongdot; \342\251\255\nconint; \342\210\256\ncopf; \360\235\225\224\ncoprod; \342\210\220\n"
+    "copy \302\251\ncopy; \302\251\ncopysr; \342\204\227\ncrarr; \342\206\265\ncross; \342\234\227\n"
+    "cscr; \360\235\222\270\ncsub; \342\253\217\ncsube; \342\253\221\ncsup; \342\253\220\ncsupe; \342\253\222\n"
+    "ctdot; \342\213\257\ncudarrl; \342\244\270\ncudarrr; \342\244\265\ncuepr; \342\213\236\ncuesc; \342\213\237\n"
+    "cularr; \342\206\266\ncularrp; \342\244\275\ncup; \342\210\252\ncupbrcap; \342\251\210\ncupcap; \342\251\206\n"
+    "cupcup; \342\251\212\ncupdot; \342\212\215\ncupor; \342\251\205\ncups; \342\210\252\357\270\200\n"
+    "curarr; \342\206\267\ncurarrm; \342\244\274\ncurlyeqprec; \342\213\236\ncurlyeqsucc; \342\213\237\n"
+    "curlyvee; \342\213\216\ncurlywedge; \342\213\217\ncurren \302\244\ncurren; \302\244\n"
+    "curvearrowleft; \342\206\266\ncurvearrowright; \342\206\267\ncuvee; \342\213\216\ncuwed; \342\213\217\n"
+    "cwconint; \342\210\262\ncwint; \342\210\261\ncylcty; \342\214\255\ndArr; \342\207\223\ndHar; \342\245\245\n"
+    "dagger; \342\200\240\ndaleth; \342\204\270\ndarr; \342\206\223\ndash; \342\200\220\ndashv; \342\212\243\n"
+    "dbkarow; \342\244\217\ndblac; \313\235\ndcaron; \304\217\ndcy; \320\264\ndd; \342\205\206\n"
+    "ddagger; \342\200\241\nddarr; \342\207\212\nddotseq; \342\251\267\ndeg \302\260\ndeg; \302\260\n"
+    "delta; \316\264\ndemptyv; \342\246\261\ndfisht; \342\245\277\ndfr; \360\235\224\241\ndharl; \342\207\203\n"
+    "dharr; \342\207\202\ndiam; \342\213\204\ndiamond; \342\213\204\ndiamondsuit; \342\231\246\ndiams; \342\231\246\n"
+    "die; \302\250\ndigamma; \317\235\ndisin; \342\213\262\ndiv; \303\267\ndivide \303\267\ndivide; \303\267\n"
+    "divideontimes; \342\213\207\ndivonx; \342\213\207\ndjcy; \321\222\ndlcorn; \342\214\236\ndlcrop; \342\214\215\n"
+    "dollar; $\ndopf; \360\235\225\225\ndot; \313\231\ndoteq; \342\211\220\ndoteqdot; \342\211\221\n"
+    "dotminus; \342\210\270\ndotplus; \342\210\224\ndotsquare; \342\212\241\ndoublebarwedge; \342\214\206\n"
+    "downarrow; \342\206\223\ndowndownarrows; \342\207\212\ndownharpoonleft; \342\207\203\n"
+    "downharpoonright; \342\207\202\ndrbkarow; \342\244\220\ndrcorn; \342\214\237\ndrcrop; \342\214\214\n"
+    "dscr; \360\235\222\271\ndscy; \321\225\ndsol; \342\247\266\ndstrok; \304\221\ndtdot; \342\213\261\n"
+    "dtri; \342\226\277\ndtrif; \342\226\276\nduarr; \342\207\265\nduhar; \342\245\257\ndwangle; \342\246\246\n"
+    "dzcy; \321\237\ndzigrarr; \342\237\277\neDDot; \342\251\267\neDot; \342\211\221\neacute \303\251\n"
+    "eacute; \303\251\neaster; \342\251\256\necaron; \304\233\necir; \342\211\226\necirc \303\252\necirc; \303\252\n"
+    "ecolon; \342\211\225\necy; \321\215\nedot; \304\227\nee; \342\205\207\nefDot; \342\211\222\n"
+    "efr; \360\235\224\242\neg; \342\252\232\negrave \303\250\negrave; \303\250\negs; \342\252\226\n"
+    "egsdot; \342\252\230\nel; \342\252\231\nelinters; \342\217\247\nell; \342\204\223\nels; \342\252\225\n"
+    "elsdot; \342\252\227\nemacr; \304\223\nempty; \342\210\205\nemptyset; \342\210\205\nemptyv; \342\210\205\n"
+    "emsp13; \342\200\204\nemsp14; \342\200\205\nemsp; \342\200\203\neng; \305\213\nensp; \342\200\202\n"
+    "eogon; \304\231\neopf; \360\235\225\226\nepar; \342\213\225\neparsl; \342\247\243\neplus; \342\251\261\n"
+    "epsi; \316\265\nepsilon; \316\265\nepsiv; \317\265\neqcirc; \342\211\226\neqcolon; \342\211\225\n"
+    "eqsim; \342\211\202\neqslantgtr; \342\252\226\neqslantless; \342\252\225\nequals; =\nequest; \342\211\237\n"
+    "equiv; \342\211\241\nequivDD; \342\251\270\neqvparsl; \342\247\245\nerDot; \342\211\223\nerarr; \342\245\261\n"
+    "escr; \342\204\257\nesdot; \342\211\220\nesim; \342\211\202\neta; \316\267\neth \303\260\neth; \303\260\n"
+    "euml \303\253\neuml; \303\253\neuro; \342\202\254\nexcl; !\nexist; \342\210\203\nexpectation; \342\204\260\n"
+    "exponentiale; \342\205\207\nfallingdotseq; \342\211\222\nfcy; \321\204\nfemale; \342\231\200\n"
+    "ffilig; \357\254\203\nfflig; \357\254\200\nffllig; \357\254\204\nffr; \360\235\224\243\nfilig; \357\254\201\n"
+    "fjlig; fj\nflat; \342\231\255\nfllig; \357\254\202\nfltns; \342\226\261\nfnof; \306\222\n"
+    "fopf; \360\235\225\227\nforall; \342\210\200\nfork; \342\213\224\nforkv; \342\253\231\nfpartint; \342\250\215\n"
+    "frac12 \302\275\nfrac12; \302\275\nfrac13; \342\205\223\nfrac14 \302\274\nfrac14; \302\274\n"
+    "frac15; \342\205\225\nfrac16; \342\205\231\nfrac18; \342\205\233\nfrac23; \342\205\224\nfrac25; \342\205\226\n"
+    "frac34 \302\276\nfrac34; \302\276\nfrac35; \342\205\227\nfrac38; \342\205\234\nfrac45; \342\205\230\n"
+    "frac56; \342\205\232\nfrac58; \342\205\235\nfrac78; \342\205\236\nfrasl; \342\201\204\nfrown; \342\214\242\n"
+    "fscr; \360\235\222\273\ngE; \342\211\247\ngEl; \342\252\214\ngacute; \307\265\ngamma; \316\263\n"
+    "gammad; \317\235\ngap; \342\252\206\ngbreve; \304\237\ngcirc; \304\235\ngcy; \320\263\ngdot; \304\241\n"
+    "ge; \342\211\245\ngel; \342\213\233\ngeq; \342\211\245\ngeqq; \342\211\247\ngeqslant; \342\251\276\n"
+    "ges; \342\251\276\ngescc; \342\252\251\ngesdot; \342\252\200\ngesdoto; \342\252\202\ngesdotol; \342\252\204\n"
+    "gesl; \342\213\233\357\270\200\ngesles; \342\252\224\ngfr; \360\235\224\244\ngg; \342\211\253\n"
+    "ggg; \342\213\231\ngimel; \342\204\267\ngjcy; \321\223\ngl; \342\211\267\nglE; \342\252\222\ngla; \342\252\245\n"
+    "glj; \342\252\244\ngnE; \342\211\251\ngnap; \342\252\212\ngnapprox; \342\252\212\ngne; \342\252\210\n"
+    "gneq; \342\252\210\ngneqq; \342\211\251\ngnsim; \342\213\247\ngopf; \360\235\225\230\ngrave; `\n"
+    "gscr; \342\204\212\ngsim; \342\211\263\ngsime; \342\252\216\ngsiml; \342\252\220\ngt >\ngt; >\n"
+    "gtcc; \342\252\247\ngtcir; \342\251\272\ngtdot; \342\213\227\ngtlPar; \342\246\225\ngtquest; \342\251\274\n"
+    "gtrapprox; \342\252\206\ngtrarr; \342\245\270\ngtrdot; \342\213\227\ngtreqless; \342\213\233\n"
+    "gtreqqless; \342\252\214\ngtrless; \342\211\267\ngtrsim; \342\211\263\ngvertneqq; \342\211\251\357\270\200\n"
+    "gvnE; \342\211\251\357\270\200\nhArr; \342\207\224\nhairsp; \342\200\212\nhalf; \302\275\nhamilt; \342\204\213\n"
+    "hardcy; \321\212\nharr; \342\206\224\nharrcir; \342\245\210\nharrw; \342\206\255\nhbar; \342\204\217\n"
+    "hcirc; \304\245\nhearts; \342\231\245\nheartsuit; \342\231\245\nhellip; \342\200\246\nhercon; \342\212\271\n"
+    "hfr; \360\235\224\245\nhksearow; \342\244\245\nhkswarow; \342\244\246\nhoarr; \342\207\277\n"
+    "homtht; \342\210\273\nhookleftarrow; \342\206\251\nhookrightarrow; \342\206\252\nhopf; \360\235\225\231\n"
+    "horbar; \342\200\225\nhscr; \360\235\222\275\nhslash; \342\204\217\nhstrok; \304\247\nhybull; \342\201\203\n"
+    "hyphen; \342\200\220\niacute \303\255\niacute; \303\255\nic; \342\201\243\nicirc \303\256\nicirc; \303\256\n"
+    "icy; \320\270\niecy; \320\265\niexcl \302\241\niexcl; \302\241\niff; \342\207\224\nifr; \360\235\224\246\n"
+    "igrave \303\254\nigrave; \303\254\nii; \342\205\210\niiiint; \342\250\214\niiint; \342\210\255\n"
+    "iinfin; \342\247\234\niiota; \342\204\251\nijlig; \304\263\nimacr; \304\253\nimage; \342\204\221\n"
+    "imagline; \342\204\220\nimagpart; \342\204\221\nimath; \304\261\nimof; \342\212\267\nimped; \306\265\n"
+    "in; \342\210\210\nincare; \342\204\205\ninfin; \342\210\236\ninfintie; \342\247\235\ninodot; \304\261\n"
+    "int; \342\210\253\nintcal; \342\212\272\nintegers; \342\204\244\nintercal; \342\212\272\n"
+    "intlarhk; \342\250\227\nintprod; \342\250\274\niocy; \321\221\niogon; \304\257\niopf; \360\235\225\232\n"
+    "iota; \316\271\niprod; \342\250\274\niquest \302\277\niquest; \302\277\niscr; \360\235\222\276\n"
+    "isin; \342\210\210\nisinE; \342\213\271\nisindot; \342\213\265\nisins; \342\213\264\nisinsv; \342\213\263\n"
+    "isinv; \342\210\210\nit; \342\201\242\nitilde; \304\251\niukcy; \321\226\niuml \303\257\niuml; \303\257\n"
+    "jcirc; \304\265\njcy; \320\271\njfr; \360\235\224\247\njmath; \310\267\njopf; \360\235\225\233\n"
+    "jscr; \360\235\222\277\njsercy; \321\230\njukcy; \321\224\nkappa; \316\272\nkappav; \317\260\nkcedil; \304\267\n"
+    "kcy; \320\272\nkfr; \360\235\224\250\nkgreen; \304\270\nkhcy; \321\205\nkjcy; \321\234\nkopf; \360\235\225\234\n"
+    "kscr; \360\235\223\200\nlAarr; \342\207\232\nlArr; \342\207\220\nlAtail; \342\244\233\nlBarr; \342\244\216\n"
+    "lE; \342\211\246\nlEg; \342\252\213\nlHar; \342\245\242\nlacute; \304\272\nlaemptyv; \342\246\264\n"
+    "lagran; \342\204\222\nlambda; \316\273\nlang; \342\237\250\nlangd; \342\246\221\nlangle; \342\237\250\n"
+    "lap; \342\252\205\nlaquo \302\253\nlaquo; \302\253\nlarr; \342\206\220\nlarrb; \342\207\244\n"
+    "larrbfs; \342\244\237\nlarrfs; \342\244\235\nlarrhk; \342\206\251\nlarrlp; \342\206\253\nlarrpl; \342\244\271\n"
+    "larrsim; \342\245\263\nlarrtl; \342\206\242\nlat; \342\252\253\nlatail; \342\244\231\nlate; \342\252\255\n"
+    "lates; \342\252\255\357\270\200\nlbarr; \342\244\214\nlbbrk; \342\235\262\nlbrace; {\nlbrack; [\n"
+    "lbrke; \342\246\213\nlbrksld; \342\246\217\nlbrkslu; \342\246\215\nlcaron; \304\276\nlcedil; \304\274\n"
+    "lceil; \342\214\210\nlcub; {\nlcy; \320\273\nldca; \342\244\266\nldquo; \342\200\234\nldquor; \342\200\236\n"
+    "ldrdhar; \342\245\247\nldrushar; \342\245\213\nldsh; \342\206\262\nle; \342\211\244\nleftarrow; \342\206\220\n"
+    "leftarrowtail; \342\206\242\nleftharpoondown; \342\206\275\nleftharpoonup; \342\206\274\n"
+    "leftleftarrows; \342\207\207\nleftrightarrow; \342\206\224\nleftrightarrows; \342\207\206\n"
+    "leftrightharpoons; \342\207\213\nleftrightsquigarrow; \342\206\255\nleftthreetimes; \342\213\213\n"
+    "leg; \342\213\232\nleq; \342\211\244\nleqq; \342\211\246\nleqslant; \342\251\275\nles; \342\251\275\n"
+    "lescc; \342\252\250\nlesdot; \342\251\277\nlesdoto; \342\252\201\nlesdotor; \342\252\203\n"
+    "lesg; \342\213\232\357\270\200\nlesges; \342\252\223\nlessapprox; \342\252\205\nlessdot; \342\213\226\n"
+    "lesseqgtr; \342\213\232\nlesseqqgtr; \342\252\213\nlessgtr; \342\211\266\nlesssim; \342\211\262\n"
+    "lfisht; \342\245\274\nlfloor; \342\214\212\nlfr; \360\235\224\251\nlg; \342\211\266\nlgE; \342\252\221\n"
+    "lhard; \342\206\275\nlharu; \342\206\274\nlharul; \342\245\252\nlhblk; \342\226\204\nljcy; \321\231\n"
+    "ll; \342\211\252\nllarr; \342\207\207\nllcorner; \342\214\236\nllhard; \342\245\253\nlltri; \342\227\272\n"
+    "lmidot; \305\200\nlmoust; \342\216\260\nlmoustache; \342\216\260\nlnE; \342\211\250\nlnap; \342\252\211\n"
+    "lnapprox; \342\252\211\nlne; \342\252\207\nlneq; \342\252\207\nlneqq; \342\211\250\nlnsim; \342\213\246\n"
+    "loang; \342\237\254\nloarr; \342\207\275\nlobrk; \342\237\246\nlongleftarrow; \342\237\265\n"
+    "longleftrightarrow; \342\237\267\nlongmapsto; \342\237\274\nlongrightarrow; \342\237\266\n"
+    "looparrowleft; \342\206\253\nlooparrowright; \342\206\254\nlopar; \342\246\205\nlopf; \360\235\225\235\n"
+    "loplus; \342\250\255\nlotimes; \342\250\264\nlowast; \342\210\227\nlowbar; _\nloz; \342\227\212\n"
+    "lozenge; \342\227\212\nlozf; \342\247\253\nlpar; (\nlparlt; \342\246\223\nlrarr; \342\207\206\n"
+    "lrcorner; \342\214\237\nlrhar; \342\207\213\nlrhard; \342\245\255\nlrm; \342\200\216\nlrtri; \342\212\277\n"
+    "lsaquo; \342\200\271\nlscr; \360\235\223\201\nlsh; \342\206\260\nlsim; \342\211\262\nlsime; \342\252\215\n"
+    "lsimg; \342\252\217\nlsqb; [\nlsquo; \342\200\230\nlsquor; \342\200\232\nlstrok; \305\202\nlt <\nlt; <\n"
+    "ltcc; \342\252\246\nltcir; \342\251\271\nltdot; \342\213\226\nlthree; \342\213\213\nltimes; \342\213\211\n"
+    "ltlarr; \342\245\266\nltquest; \342\251\273\nltrPar; \342\246\226\nltri; \342\227\203\nltrie; \342\212\264\n"
+    "ltrif; \342\227\202\nlurdshar; \342\245\212\nluruhar; \342\245\246\nlvertneqq; \342\211\250\357\270\200\n"
+    "lvnE; \342\211\250\357\270\200\nmDDot; \342\210\272\nmacr \302\257\nmacr; \302\257\nmale; \342\231\202\n"
+    "malt; \342\234\240\nmaltese; \342\234\240\nmap; \342\206\246\nmapsto; \342\206\246\nmapstodown; \342\206\247\n"
+    "mapstoleft; \342\206\244\nmapstoup; \342\206\245\nmarker; \342\226\256\nmcomma; \342\250\251\nmcy; \320\274\n"
+    "mdash; \342\200\224\nmeasuredangle; \342\210\241\nmfr; \360\235\224\252\nmho; \342\204\247\nmicro \302\265\n"
+    "micro; \302\265\nmid; \342\210\243\nmidast; *\nmidcir; \342\253\260\nmiddot \302\267\nmiddot; \302\267\n"
+    "minus; \342\210\222\nminusb; \342\212\237\nminusd; \342\210\270\nminusdu; \342\250\252\nmlcp; \342\253\233\n"
+    "mldr; \342\200\246\nmnplus; \342\210\223\nmodels; \342\212\247\nmopf; \360\235\225\236\nmp; \342\210\223\n"
+    "mscr; \360\235\223\202\nmstpos; \342\210\276\nmu; \316\274\nmultimap; \342\212\270\nmumap; \342\212\270\n"
+    "nGg; \342\213\231\314\270\nnGt; \342\211\253\342\203\222\nnGtv; \342\211\253\314\270\nnLeftarrow; \342\207\215\n"
+    "nLeftrightarrow; \342\207\216\nnLl; \342\213\230\314\270\nnLt; \342\211\252\342\203\222\n"
+    "nLtv; \342\211\252\314\270\nnRightarrow; \342\207\217\nnVDash; \342\212\257\nnVdash; \342\212\256\n"
+    "nabla; \342\210\207\nnacute; \305\204\nnang; \342\210\240\342\203\222\nnap; \342\211\211\n"
+    "napE; \342\251\260\314\270\nnapid; \342\211\213\314\270\nnapos; \305\211\nnapprox; \342\211\211\n"
+    "natur; \342\231\256\nnatural; \342\231\256\nnaturals; \342\204\225\nnbsp \302\240\nnbsp; \302\240\n"
+    "nbump; \342\211\216\314\270\nnbumpe; \342\211\217\314\270\nncap; \342\251\203\nncaron; \305\210\n"
+    "ncedil; \305\206\nncong; \342\211\207\nncongdot; \342\251\255\314\270\nncup; \342\251\202\nncy; \320\275\n"
+    "ndash; \342\200\223\nne; \342\211\240\nneArr; \342\207\227\nnearhk; \342\244\244\nnearr; \342\206\227\n"
+    "nearrow; \342\206\227\nnedot; \342\211\220\314\270\nnequiv; \342\211\242\nnesear; \342\244\250\n"
+    "nesim; \342\211\202\314\270\nnexist; \342\210\204\nnexists; \342\210\204\nnfr; \360\235\224\253\n"
+    "ngE; \342\211\247\314\270\nnge; \342\211\261\nngeq; \342\211\261\nngeqq; \342\211\247\314\270\n"
+    "ngeqslant; \342\251\276\314\270\nnges; \342\251\276\314\270\nngsim; \342\211\265\nngt; \342\211\257\n"
+    "ngtr; \342\211\257\nnhArr; \342\207\216\nnharr; \342\206\256\nnhpar; \342\253\262\nni; \342\210\213\n"
+    "nis; \342\213\274\nnisd; \342\213\272\nniv; \342\210\213\nnjcy; \321\232\nnlArr; \342\207\215\n"
+    "nlE; \342\211\246\314\270\nnlarr; \342\206\232\nnldr; \342\200\245\nnle; \342\211\260\n"
+    "nleftarrow; \342\206\232\nnleftrightarrow; \342\206\256\nnleq; \342\211\260\nnleqq; \342\211\246\314\270\n"
+    "nleqslant; \342\251\275\314\270\nnles; \342\251\275\314\270\nnless; \342\211\256\nnlsim; \342\211\264\n"
+    "nlt; \342\211\256\nnltri; \342\213\252\nnltrie; \342\213\254\nnmid; \342\210\244\nnopf; \360\235\225\237\n"
+    "not \302\254\nnot; \302\254\nnotin; \342\210\211\nnotinE; \342\213\271\314\270\nnotindot; \342\213\265\314\270\n"
+    "notinva; \342\210\211\nnotinvb; \342\213\267\nnotinvc; \342\213\266\nnotni; \342\210\214\n"
+    "notniva; \342\210\214\nnotnivb; \342\213\276\nnotnivc; \342\213\275\nnpar; \342\210\246\n"
+    "nparallel; \342\210\246\nnparsl; \342\253\275\342\203\245\nnpart; \342\210\202\314\270\nnpolint; \342\250\224\n"
+    "npr; \342\212\200\nnprcue; \342\213\240\nnpre; \342\252\257\314\270\nnprec; \342\212\200\n"
+    "npreceq; \342\252\257\314\270\nnrArr; \342\207\217\nnrarr; \342\206\233\nnrarrc; \342\244\263\314\270\n"
+    "nrarrw; \342\206\235\314\270\nnrightarrow; \342\206\233\nnrtri; \342\213\253\nnrtrie; \342\213\255\n"
+    "nsc; \342\212\201\nnsccue; \342\213\241\nnsce; \342\252\260\314\270\nnscr; \360\235\223\203\n"
+    "nshortmid; \342\210\244\nnshortparallel; \342\210\246\nnsim; \342\211\201\nnsime; \342\211\204\n"
+    "nsimeq; \342\211\204\nnsmid; \342\210\244\nnspar; \342\210\246\nnsqsube; \342\213\242\nnsqsupe; \342\213\243\n"
+    "nsub; \342\212\204\nnsubE; \342\253\205\314\270\nnsube; \342\212\210\nnsubset; \342\212\202\342\203\222\n"
+    "nsubseteq; \342\212\210\nnsubseteqq; \342\253\205\314\270\nnsucc; \342\212\201\nnsucceq; \342\252\260\314\270\n"
+    "nsup; \342\212\205\nnsupE; \342\253\206\314\270\nnsupe; \342\212\211\nnsupset; \342\212\203\342\203\222\n"
+    "nsupseteq; \342\212\211\nnsupseteqq; \342\253\206\314\270\nntgl; \342\211\271\nntilde \303\261\n"
+    "ntilde; \303\261\nntlg; \342\211\270\nntriangleleft; \342\213\252\nntrianglelefteq; \342\213\254\n"
+    "ntriangleright; \342\213\253\nntrianglerighteq; \342\213\255\nnu; \316\275\nnum; #\nnumero; \342\204\226\n"
+    "numsp; \342\200\207\nnvDash; \342\212\255\nnvHarr; \342\244\204\nnvap; \342\211\215\342\203\222\n"
+    "nvdash; \342\212\254\nnvge; \342\211\245\342\203\222\nnvgt; >\342\203\222\nnvinfin; \342\247\236\n"
+    "nvlArr; \342\244\202\nnvle; \342\211\244\342\203\222\nnvlt; <\342\203\222\nnvltrie; \342\212\264\342\203\222\n"
+    "nvrArr; \342\244\203\nnvrtrie; \342\212\265\342\203\222\nnvsim; \342\210\274\342\203\222\nnwArr; \342\207\226\n"
+    "nwarhk; \342\244\243\nnwarr; \342\206\226\nnwarrow; \342\206\226\nnwnear; \342\244\247\noS; \342\223\210\n"
+    "oacute \303\263\noacute; \303\263\noast; \342\212\233\nocir; \342\212\232\nocirc \303\264\nocirc; \303\264\n"
+    "ocy; \320\276\nodash; \342\212\235\nodblac; \305\221\nodiv; \342\250\270\nodot; \342\212\231\n"
+    "odsold; \342\246\274\noelig; \305\223\nofcir; \342\246\277\nofr; \360\235\224\254\nogon; \313\233\n"
+    "ograve \303\262\nograve; \303\262\nogt; \342\247\201\nohbar; \342\246\265\nohm; \316\251\noint; \342\210\256\n"
+    "olarr; \342\206\272\nolcir; \342\246\276\nolcross; \342\246\273\noline; \342\200\276\nolt; \342\247\200\n"
+    "omacr; \305\215\nomega; \317\211\nomicron; \316\277\nomid; \342\246\266\nominus; \342\212\226\n"
+    "oopf; \360\235\225\240\nopar; \342\246\267\noperp; \342\246\271\noplus; \342\212\225\nor; \342\210\250\n"
+    "orarr; \342\206\273\nord; \342\251\235\norder; \342\204\264\norderof; \342\204\264\nordf \302\252\n"
+    "ordf; \302\252\nordm \302\272\nordm; \302\272\norigof; \342\212\266\noror; \342\251\226\norslope; \342\251\227\n"
+    "orv; \342\251\233\noscr; \342\204\264\noslash \303\270\noslash; \303\270\nosol; \342\212\230\notilde \303\265\n"
+    "otilde; \303\265\notimes; \342\212\227\notimesas; \342\250\266\nouml \303\266\nouml; \303\266\n"
+    "ovbar; \342\214\275\npar; \342\210\245\npara \302\266\npara; \302\266\nparallel; \342\210\245\n"
+    "parsim; \342\253\263\nparsl; \342\253\275\npart; \342\210\202\npcy; \320\277\npercnt; %\nperiod; .\n"
+    "permil; \342\200\260\nperp; \342\212\245\npertenk; \342\200\261\npfr; \360\235\224\255\nphi; \317\206\n"
+    "phiv; \317\225\nphmmat; \342\204\263\nphone; \342\230\216\npi; \317\200\npitchfork; \342\213\224\n"
+    "piv; \317\226\nplanck; \342\204\217\nplanckh; \342\204\216\nplankv; \342\204\217\nplus; +\n"
+    "plusacir; \342\250\243\nplusb; \342\212\236\npluscir; \342\250\242\nplusdo; \342\210\224\nplusdu; \342\250\245\n"
+    "pluse; \342\251\262\nplusmn \302\261\nplusmn; \302\261\nplussim; \342\250\246\nplustwo; \342\250\247\n"
+    "pm; \302\261\npointint; \342\250\225\npopf; \360\235\225\241\npound \302\243\npound; \302\243\n"
+    "pr; \342\211\272\nprE; \342\252\263\nprap; \342\252\267\nprcue; \342\211\274\npre; \342\252\257\n"
+    "prec; \342\211\272\nprecapprox; \342\252\267\npreccurlyeq; \342\211\274\npreceq; \342\252\257\n"
+    "precnapprox; \342\252\271\nprecneqq; \342\252\265\nprecnsim; \342\213\250\nprecsim; \342\211\276\n"
+    "prime; \342\200\262\nprimes; \342\204\231\nprnE; \342\252\265\nprnap; \342\252\271\nprnsim; \342\213\250\n"
+    "prod; \342\210\217\nprofalar; \342\214\256\nprofline; \342\214\222\nprofsurf; \342\214\223\nprop; \342\210\235\n"
+    "propto; \342\210\235\nprsim; \342\211\276\nprurel; \342\212\260\npscr; \360\235\223\205\npsi; \317\210\n"
+    "puncsp; \342\200\210\nqfr; \360\235\224\256\nqint; \342\250\214\nqopf; \360\235\225\242\nqprime; \342\201\227\n"
+    "qscr; \360\235\223\206\nquaternions; \342\204\215\nquatint; \342\250\226\nquest; ?\nquesteq; \342\211\237\n"
+    "quot \"\nquot; \"\nrAarr; \342\207\233\nrArr; \342\207\222\nrAtail; \342\244\234\nrBarr; \342\244\217\n"
+    "rHar; \342\245\244\nrace; \342\210\275\314\261\nracute; \305\225\nradic; \342\210\232\nraemptyv; \342\246\263\n"
+    "rang; \342\237\251\nrangd; \342\246\222\nrange; \342\246\245\nrangle; \342\237\251\nraquo \302\273\n"
+    "raquo; \302\273\nrarr; \342\206\222\nrarrap; \342\245\265\nrarrb; \342\207\245\nrarrbfs; \342\244\240\n"
+    "rarrc; \342\244\263\nrarrfs; \342\244\236\nrarrhk; \342\206\252\nrarrlp; \342\206\254\nrarrpl; \342\245\205\n"
+    "rarrsim; \342\245\264\nrarrtl; \342\206\243\nrarrw; \342\206\235\nratail; \342\244\232\nratio; \342\210\266\n"
+    "rationals; \342\204\232\nrbarr; \342\244\215\nrbbrk; \342\235\263\nrbrace; }\nrbrack; ]\nrbrke; \342\246\214\n"
+    "rbrksld; \342\246\216\nrbrkslu; \342\246\220\nrcaron; \305\231\nrcedil; \305\227\nrceil; \342\214\211\nrcub; }\n"
+    "rcy; \321\200\nrdca; \342\244\267\nrdldhar; \342\245\251\nrdquo; \342\200\235\nrdquor; \342\200\235\n"
+    "rdsh; \342\206\263\nreal; \342\204\234\nrealine; \342\204\233\nrealpart; \342\204\234\nreals; \342\204\235\n"
+    "rect; \342\226\255\nreg \302\256\nreg; \302\256\nrfisht; \342\245\275\nrfloor; \342\214\213\n"
+    "rfr; \360\235\224\257\nrhard; \342\207\201\nrharu; \342\207\200\nrharul; \342\245\254\nrho; \317\201\n"
+    "rhov; \317\261\nrightarrow; \342\206\222\nrightarrowtail; \342\206\243\nrightharpoondown; \342\207\201\n"
+    "rightharpoonup; \342\207\200\nrightleftarrows; \342\207\204\nrightleftharpoons; \342\207\214\n"
+    "rightrightarrows; \342\207\211\nrightsquigarrow; \342\206\235\nrightthreetimes; \342\213\214\nring; \313\232\n"
+    "risingdotseq; \342\211\223\nrlarr; \342\207\204\nrlhar; \342\207\214\nrlm; \342\200\217\nrmoust; \342\216\261\n"
+    "rmoustache; \342\216\261\nrnmid; \342\253\256\nroang; \342\237\255\nroarr; \342\207\276\nrobrk; \342\237\247\n"
+    "ropar; \342\246\206\nropf; \360\235\225\243\nroplus; \342\250\256\nrotimes; \342\250\265\nrpar; )\n"
+    "rpargt; \342\246\224\nrppolint; \342\250\222\nrrarr; \342\207\211\nrsaquo; \342\200\272\n"
+    "rscr; \360\235\223\207\nrsh; \342\206\261\nrsqb; ]\nrsquo; \342\200\231\nrsquor; \342\200\231\n"
+    "rthree; \342\213\214\nrtimes; \342\213\212\nrtri; \342\226\271\nrtrie; \342\212\265\nrtrif; \342\226\270\n"
+    "rtriltri; \342\247\216\nruluhar; \342\245\250\nrx; \342\204\236\nsacute; \305\233\nsbquo; \342\200\232\n"
+    "sc; \342\211\273\nscE; \342\252\264\nscap; \342\252\270\nscaron; \305\241\nsccue; \342\211\275\n"
+    "sce; \342\252\260\nscedil; \305\237\nscirc; \305\235\nscnE; \342\252\266\nscnap; \342\252\272\n"
+    "scnsim; \342\213\251\nscpolint; \342\250\223\nscsim; \342\211\277\nscy; \321\201\nsdot; \342\213\205\n"
+    "sdotb; \342\212\241\nsdote; \342\251\246\nseArr; \342\207\230\nsearhk; \342\244\245\nsearr; \342\206\230\n"
+    "searrow; \342\206\230\nsect \302\247\nsect; \302\247\nsemi; ;\nseswar; \342\244\251\nsetminus; \342\210\226\n"
+    "setmn; \342\210\226\nsext; \342\234\266\nsfr; \360\235\224\260\nsfrown; \342\214\242\nsharp; \342\231\257\n"
+    "shchcy; \321\211\nshcy; \321\210\nshortmid; \342\210\243\nshortparallel; \342\210\245\nshy \302\255\n"
+    "shy; \302\255\nsigma; \317\203\nsigmaf; \317\202\nsigmav; \317\202\nsim; \342\210\274\nsimdot; \342\251\252\n"
+    "sime; \342\211\203\nsimeq; \342\211\203\nsimg; \342\252\236\nsimgE; \342\252\240\nsiml; \342\252\235\n"
+    "simlE; \342\252\237\nsimne; \342\211\206\nsimplus; \342\250\244\nsimrarr; \342\245\262\nslarr; \342\206\220\n"
+    "smallsetminus; \342\210\226\nsmashp; \342\250\263\nsmeparsl; \342\247\244\nsmid; \342\210\243\n"
+    "smile; \342\214\243\nsmt; \342\252\252\nsmte; \342\252\254\nsmtes; \342\252\254\357\270\200\nsoftcy; \321\214\n"
+    "sol; /\nsolb; \342\247\204\nsolbar; \342\214\277\nsopf; \360\235\225\244\nspades; \342\231\240\n"
+    "spadesuit; \342\231\240\nspar; \342\210\245\nsqcap; \342\212\223\nsqcaps; \342\212\223\357\270\200\n"
+    "sqcup; \342\212\224\nsqcups; \342\212\224\357\270\200\nsqsub; \342\212\217\nsqsube; \342\212\221\n"
+    "sqsubset; \342\212\217\nsqsubseteq; \342\212\221\nsqsup; \342\212\220\nsqsupe; \342\212\222\n"
+    "sqsupset; \342\212\220\nsqsupseteq; \342\212\222\nsqu; \342\226\241\nsquare; \342\226\241\n"
+    "squarf; \342\226\252\nsquf; \342\226\252\nsrarr; \342\206\222\nsscr; \360\235\223\210\nssetmn; \342\210\226\n"
+    "ssmile; \342\214\243\nsstarf; \342\213\206\nstar; \342\230\206\nstarf; \342\230\205\nstraightepsilon; \317\265\n"
+    "straightphi; \317\225\nstrns; \302\257\nsub; \342\212\202\nsubE; \342\253\205\nsubdot; \342\252\275\n"
+    "sube; \342\212\206\nsubedot; \342\253\203\nsubmult; \342\253\201\nsubnE; \342\253\213\nsubne; \342\212\212\n"
+    "subplus; \342\252\277\nsubrarr; \342\245\271\nsubset; \342\212\202\nsubseteq; \342\212\206\n"
+    "subseteqq; \342\253\205\nsubsetneq; \342\212\212\nsubsetneqq; \342\253\213\nsubsim; \342\253\207\n"
+    "subsub; \342\253\225\nsubsup; \342\253\223\nsucc; \342\211\273\nsuccapprox; \342\252\270\n"
+    "succcurlyeq; \342\211\275\nsucceq; \342\252\260\nsuccnapprox; \342\252\272\nsuccneqq; \342\252\266\n"
+    "succnsim; \342\213\251\nsuccsim; \342\211\277\nsum; \342\210\221\nsung; \342\231\252\nsup1 \302\271\n"
+    "sup1; \302\271\nsup2 \302\262\nsup2; \302\262\nsup3 \302\263\nsup3; \302\263\nsup; \342\212\203\n"
+    "supE; \342\253\206\nsupdot; \342\252\276\nsupdsub; \342\253\230\nsupe; \342\212\207\nsupedot; \342\253\204\n"
+    "suphsol; \342\237\211\nsuphsub; \342\253\227\nsuplarr; \342\245\273\nsupmult; \342\253\202\n"
+    "supnE; \342\253\214\nsupne; \342\212\213\nsupplus; \342\253\200\nsupset; \342\212\203\nsupseteq; \342\212\207\n"
+    "supseteqq; \342\253\206\nsupsetneq; \342\212\213\nsupsetneqq; \342\253\214\nsupsim; \342\253\210\n"
+    "supsub; \342\253\224\nsupsup; \342\253\226\nswArr; \342\207\231\nswarhk; \342\244\246\nswarr; \342\206\231\n"
+    "swarrow; \342\206\231\nswnwar; \342\244\252\nszlig \303\237\nszlig; \303\237\ntarget; \342\214\226\n"
+    "tau; \317\204\ntbrk; \342\216\264\ntcaron; \305\245\ntcedil; \305\243\ntcy; \321\202\ntdot; \342\203\233\n"
+    "telrec; \342\214\225\ntfr; \360\235\224\261\nthere4; \342\210\264\ntherefore; \342\210\264\ntheta; \316\270\n"
+    "thetasym; \317\221\nthetav; \317\221\nthickapprox; \342\211\210\nthicksim; \342\210\274\nthinsp; \342\200\211\n"
+    "thkap; \342\211\210\nthksim; \342\210\274\nthorn \303\276\nthorn; \303\276\ntilde; \313\234\ntimes \303\227\n"
+    "times; \303\227\ntimesb; \342\212\240\ntimesbar; \342\250\261\ntimesd; \342\250\260\ntint; \342\210\255\n"
+    "toea; \342\244\250\ntop; \342\212\244\ntopbot; \342\214\266\ntopcir; \342\253\261\ntopf; \360\235\225\245\n"
+    "topfork; \342\253\232\ntosa; \342\244\251\ntprime; \342\200\264\ntrade; \342\204\242\ntriangle; \342\226\265\n"
+    "triangledown; \342\226\277\ntriangleleft; \342\227\203\ntrianglelefteq; \342\212\264\ntriangleq; \342\211\234\n"
+    "triangleright; \342\226\271\ntrianglerighteq; \342\212\265\ntridot; \342\227\254\ntrie; \342\211\234\n"
+    "triminus; \342\250\272\ntriplus; \342\250\271\ntrisb; \342\247\215\ntritime; \342\250\273\n"
+    "trpezium; \342\217\242\ntscr; \360\235\223\211\ntscy; \321\206\ntshcy; \321\233\ntstrok; \305\247\n"
+    "twixt; \342\211\254\ntwoheadleftarrow; \342\206\236\ntwoheadrightarrow; \342\206\240\nuArr; \342\207\221\n"
+    "uHar; \342\245\243\nuacute \303\272\nuacute; \303\272\nuarr; \342\206\221\nubrcy; \321\236\nubreve; \305\255\n"
+    "ucirc \303\273\nucirc; \303\273\nucy; \321\203\nudarr; \342\207\205\nudblac; \305\261\nudhar; \342\245\256\n"
+    "ufisht; \342\245\276\nufr; \360\235\224\262\nugrave \303\271\nugrave; \303\271\nuharl; \342\206\277\n"
+    "uharr; \342\206\276\nuhblk; \342\226\200\nulcorn; \342\214\234\nulcorner; \342\214\234\nulcrop; \342\214\217\n"
+    "ultri; \342\227\270\numacr; \305\253\numl \302\250\numl; \302\250\nuogon; \305\263\nuopf; \360\235\225\246\n"
+    "uparrow; \342\206\221\nupdownarrow; \342\206\225\nupharpoonleft; \342\206\277\nupharpoonright; \342\206\276\n"
+    "uplus; \342\212\216\nupsi; \317\205\nupsih; \317\222\nupsilon; \317\205\nupuparrows; \342\207\210\n"
+    "urcorn; \342\214\235\nurcorner; \342\214\235\nurcrop; \342\214\216\nuring; \305\257\nurtri; \342\227\271\n"
+    "uscr; \360\235\223\212\nutdot; \342\213\260\nutilde; \305\251\nutri; \342\226\265\nutrif; \342\226\264\n"
+    "uuarr; \342\207\210\nuuml \303\274\nuuml; \303\274\nuwangle; \342\246\247\nvArr; \342\207\225\n"
+    "vBar; \342\253\250\nvBarv; \342\253\251\nvDash; \342\212\250\nvangrt; \342\246\234\nvarepsilon; \317\265\n"
+    "varkappa; \317\260\nvarnothing; \342\210\205\nvarphi; \317\225\nvarpi; \317\226\nvarpropto; \342\210\235\n"
+    "varr; \342\206\225\nvarrho; \317\261\nvarsigma; \317\202\nvarsubsetneq; \342\212\212\357\270\200\n"
+    "varsubsetneqq; \342\253\213\357\270\200\nvarsupsetneq; \342\212\213\357\270\200\n"
+    "varsupsetneqq; \342\253\214\357\270\200\nvartheta; \317\221\nvartriangleleft; \342\212\262\n"
+    "vartriangleright; \342\212\263\nvcy; \320\262\nvdash; \342\212\242\nvee; \342\210\250\nveebar; \342\212\273\n"
+    "veeeq; \342\211\232\nvellip; \342\213\256\nverbar; |\nvert; |\nvfr; \360\235\224\263\nvltri; \342\212\262\n"
+    "vnsub; \342\212\202\342\203\222\nvnsup; \342\212\203\342\203\222\nvopf; \360\235\225\247\nvprop; \342\210\235\n"
+    "vrtri; \342\212\263\nvscr; \360\235\223\213\nvsubnE; \342\253\213\357\270\200\n"
+    "vsubne; \342\212\212\357\270\200\nvsupnE; \342\253\214\357\270\200\nvsupne; \342\212\213\357\270\200\n"
+    "vzigzag; \342\246\232\nwcirc; \305\265\nwedbar; \342\251\237\nwedge; \342\210\247\nwedgeq; \342\211\231\n"
+    "weierp; \342\204\230\nwfr; \360\235\224\264\nwopf; \360\235\225\250\nwp; \342\204\230\nwr; \342\211\200\n"
+    "wreath; \342\211\200\nwscr; \360\235\223\214\nxcap; \342\213\202\nxcirc; \342\227\257\nxcup; \342\213\203\n"
+    "xdtri; \342\226\275\nxfr; \360\235\224\265\nxhArr; \342\237\272\nxharr; \342\237\267\nxi; \316\276\n"
+    "xlArr; \342\237\270\nxlarr; \342\237\265\nxmap; \342\237\274\nxnis; \342\213\273\nxodot; \342\250\200\n"
+    "xopf; \360\235\225\251\nxoplus; \342\250\201\nxotime; \342\250\202\nxrArr; \342\237\271\nxrarr; \342\237\266\n"
+    "xscr; \360\235\223\215\nxsqcup; \342\250\206\nxuplus; \342\250\204\nxutri; \342\226\263\nxvee; \342\213\201\n"
+    "xwedge; \342\213\200\nyacute \303\275\nyacute; \303\275\nyacy; \321\217\nycirc; \305\267\nycy; \321\213\n"
+    "yen \302\245\nyen; \302\245\nyfr; \360\235\224\266\nyicy; \321\227\nyopf; \360\235\225\252\n"
+    "yscr; \360\235\223\216\nyucy; \321\216\nyuml \303\277\nyuml; \303\277\nzacute; \305\272\nzcaron; \305\276\n"
+    "zcy; \320\267\nzdot; \305\274\nzeetrf; \342\204\250\nzeta; \316\266\nzfr; \360\235\224\267\nzhcy; \320\266\n"
+    "zigrarr; \342\207\235\nzopf; \360\235\225\253\nzscr; \360\235\223\217\nzwj; \342\200\215\nzwnj; \342\200\214\n";
+
+/// The characters of a name, which may end in ';'; empty where there is none such.
+[[nodiscard]] inline std::string_view html_entity(std::string_view name) {
+    std::size_t low = 0, high = html_entities.size();
+    while (low < high) {
+        std::size_t at = low + (high - low) / 2;
+        while (at > low && html_entities[at - 1] != '\n') --at;
+        const std::size_t end = html_entities.find('\n', at), space = html_entities.find(' ', at);
+        const std::string_view key = html_entities.substr(at, space - at);
+        if (key == name) return html_entities.substr(space + 1, end - space - 1);
+        if (key < name) {
+            low = end + 1;
+        } else {
+            high = at;
+        }
+    }
+    return {};
+}
+
+}  // namespace silica::text::jinja::detail
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_HTML_ENTITIES_HPP
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica::text::jinja {
+
+namespace detail {
+
+/// The character of `&#...`, whose text is `digits`: Python's html.unescape. Nothing where it stands for nothing.
+[[nodiscard]] inline std::string numbered_character(std::string_view digits, unsigned base) {
+    constexpr std::array<char32_t, 32> windows = {0x20AC, 0x81,   0x201A, 0x192,  0x201E, 0x2026, 0x2020, 0x2021,
+                                                  0x2C6,  0x2030, 0x160,  0x2039, 0x152,  0x8D,   0x17D,  0x8F,
+                                                  0x90,   0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014,
+                                                  0x2DC,  0x2122, 0x161,  0x203A, 0x153,  0x9D,   0x17E,  0x178};
+    char32_t c = 0;
+    for (const char d : digits) {
+        c = c * base + static_cast<char32_t>(d <= '9' ? d - '0' : (d | 0x20) - 'a' + 10);
+        c = std::min<char32_t>(c, 0x110000);
+    }
+    if (c == 0 || (c >= 0xD800 && c < 0xE000) || c > 0x10FFFF) return "\xEF\xBF\xBD";
+    if (c >= 0x80 && c < 0xA0) c = windows[c - 0x80];
+    const bool invalid = (c >= 1 && c <= 8) || c == 0xB || (c >= 0xE && c <= 0x1F) || (c >= 0x7F && c < 0xA0) ||
+                         (c >= 0xFDD0 && c <= 0xFDEF) || (c & 0xFFFE) == 0xFFFE;
+    const bool named = c == 0x81 || c == 0x8D || c == 0x8F || c == 0x90 || c == 0x9D;
+    std::string out;
+    if (!invalid || named) utf8::append(out, c);
+    return out;
+}
+/// What stands for `&...` at text[at], and where it ends.
+[[nodiscard]] inline std::pair<std::string, std::size_t> reference(std::string_view text, std::size_t at) {
+    const auto run = [&](std::size_t from, std::string_view set) {
+        std::size_t end = from;
+        while (end < text.size() && set.find(text[end]) != std::string_view::npos) ++end;
+        return end;
+    };
+    if (text.substr(at + 1, 1) == "#") {
+        const bool hex = text.substr(at + 2, 1) == "x" || text.substr(at + 2, 1) == "X";
+        const std::size_t start = at + (hex ? 3 : 2);
+        const std::size_t end = run(start, hex ? "0123456789abcdefABCDEF" : "0123456789");
+        if (end == start) return {"&", at + 1};
+        return {numbered_character(text.substr(start, end - start), hex ? 16 : 10), end + (text.substr(end, 1) == ";")};
+    }
+    std::size_t end = at + 1;
+    for (int count = 0; end < text.size() && count < 32; ++count) {
+        if (std::string_view("\t\n\f <&#;").find(text[end]) != std::string_view::npos) break;
+        end += utf8::length(text[end]);
+    }
+    if (end == at + 1) return {"&", at + 1};
+    end += text.substr(end, 1) == ";";
+    for (std::size_t n = end - at - 1; n > 1; --n) {
+        const auto name = text.substr(at + 1, n);
+        if (name == "NewLine;") return {"\n", at + 1 + n};
+        const auto found = html_entity(name);
+        if (!found.empty()) return {std::string(found), at + 1 + n};
+    }
+    return {std::string(text.substr(at, end - at)), end};
+}
+[[nodiscard]] inline std::string unescaped_html(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size();) {
+        if (text[i] != '&') {
+            out += text[i++];
+            continue;
+        }
+        auto [piece, end] = reference(text, i);
+        out += piece;
+        i = end;
+    }
+    return out;
+}
+[[nodiscard]] inline std::string url_encoded(std::string_view text, bool for_query = false) {
+    std::string out;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                           std::string_view("_.-~").find(c) != std::string_view::npos || (c == '/' && !for_query);
+        if (plain)
+            out += c;
+        else if (for_query && c == ' ')
+            out += '+';
+        else
+            (out += '%') += {"0123456789ABCDEF"[byte >> 4U], "0123456789ABCDEF"[byte & 15U]};
+    }
+    return out;
+}
+/// The filter urlencode: a text, or a dict or pairs as a query.
+[[nodiscard]] inline std::string url_encode(Session& session, const Value& v) {
+    if (v.is_text() || !iterable(v)) return url_encoded(text_of(session, v));
+    std::string out;
+    const auto put = [&](const Value& key, const Value& value) {
+        if (!out.empty()) out += '&';
+        out += url_encoded(text_of(session, key), true) + '=' + url_encoded(text_of(session, value), true);
+    };
+    if (v.is_dict()) {
+        for (const auto& [key, value] : v.dict().items) put(key, value);
+        return out;
+    }
+    for (const auto& item : iterate(session, v)) {
+        const auto pair = iterate(session, item);
+        if (pair.size() != 2) throw Problem("encodes for a URL something else than pairs");
+        put(pair[0], pair[1]);
+    }
+    return out;
+}
+/// The filter xmlattr: a dict as attributes of a tag.
+[[nodiscard]] inline Value xml_attributes(Session& session, const Value& v, const Args& args) {
+    const Bound b("xmlattr", args, {"autospace"});
+    if (!v.is_dict()) wrong_type("makes attributes of", v);
+    std::string out;
+    for (const auto& [key, value] : v.dict().items) {
+        if (value.is_none() || value.is_undefined()) continue;
+        if (!key.is_text()) wrong_type("names an attribute by", key);
+        if (key.text().find_first_of(" \t\n\r\f\v/>=") != std::string::npos) {
+            throw Problem("names an attribute " + quote(key.text()));
+        }
+        if (!out.empty()) out += ' ';
+        out += escape(session, key).text() + "=\"" + escape(session, value).text() + '"';
+    }
+    if (b.flag(0, true) && !out.empty()) out.insert(0, 1, ' ');
+    return session.text(std::move(out), session.autoescape);
+}
+
+}  // namespace detail
+
+/// Markup.unescape: named and numbered characters become themselves.
+[[nodiscard]] inline Value unescape(Session& session, const Value& v) {
+    session.take(v.text().size());
+    return session.text(detail::unescaped_html(v.text()));
+}
+/// Markup.striptags: without tags and comments, white space collapsed, unescaped.
+[[nodiscard]] inline Value strip_tags(Session& session, const Value& v) {
+    const std::string& text = v.text();
+    std::string kept;
+    std::size_t from = 0;
+    for (std::size_t at = 0; (at = text.find('<', from)) != std::string::npos;) {
+        const bool comment = text.compare(at, 4, "<!--") == 0;
+        const auto end = comment ? text.find("-->", at + 4) : text.find('>', at);
+        if (end == std::string::npos) break;
+        kept += text.substr(from, at - from);
+        from = end + (comment ? 3 : 1);
+    }
+    kept += text.substr(from);
+    const Values words = iterate(session, detail::split(session, Value(kept), nullptr, -1, false));
+    return unescape(session, detail::join(session, Value(" "), words));
+}
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_MARKUP_FILTERS_HPP
 // ---- silica/input/text/jinja/number_filters.hpp
 #ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_NUMBER_FILTERS_HPP
 #define SILICA_SINGLE_INPUT_TEXT_JINJA_NUMBER_FILTERS_HPP
-/// Filters that make numbers: int, float, round.
+/// Filters that make numbers: int, float, round, abs; and filesizeformat.
 
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <locale>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <string_view>
 
 namespace silica::text::jinja::detail {
 
-/// Python's float() of a string.
-[[nodiscard]] inline std::optional<double> read_real(std::string_view text) {
-    std::string s(strip(text, true, true));
-    const std::string low = lower(s);
-    const std::string_view bare = std::string_view(low).substr(low.starts_with('-') || low.starts_with('+') ? 1 : 0);
-    const double sign = low.starts_with('-') ? -1 : 1;
-    if (bare == "inf" || bare == "infinity") return sign * std::numeric_limits<double>::infinity();
-    if (bare == "nan") return std::numeric_limits<double>::quiet_NaN();
-    bool digits = false, before = false;
-    for (std::size_t i = 0; i < s.size(); ++i) {
-        const bool digit = s[i] >= '0' && s[i] <= '9';
-        digits = digits || digit;
-        if (s[i] == '_' && !(before && i + 1 < s.size() && s[i + 1] >= '0' && s[i + 1] <= '9')) return std::nullopt;
-        before = digit;
-    }
-    std::erase(s, '_');
-    if (!digits || s.find_first_not_of("0123456789+-.eE") != std::string::npos) return std::nullopt;
-    std::istringstream in(s);
-    in.imbue(std::locale::classic());
-    double value = 0;
-    in >> value;
-    const bool failed = in.fail(), whole = in.eof();
-    if (!whole || (failed && value == 0)) return std::nullopt;
-    return failed ? sign * std::numeric_limits<double>::infinity() : value;
+/// The integer of a finite number; nothing for others.
+[[nodiscard]] inline std::optional<BigInteger> whole_part(double x) {
+    return std::isfinite(x) ? std::optional(BigInteger::truncated(x)) : std::nullopt;
 }
-/// Python's int() of a string in base 10.
-[[nodiscard]] inline std::optional<std::int64_t> read_whole(std::string_view text) {
-    std::string_view s = strip(text, true, true);
-    const bool negative = s.starts_with('-');
-    if (negative || s.starts_with('+')) s.remove_prefix(1);
-    if (s.empty()) return std::nullopt;
-    Int n = 0;
-    for (std::size_t i = 0; i < s.size(); ++i) {
-        if (s[i] == '_' && i > 0 && s[i - 1] != '_' && i + 1 < s.size()) continue;
-        if (s[i] < '0' || s[i] > '9') return std::nullopt;
-        n = add(multiply(n, 10), s[i] - '0');
-    }
-    return negative ? -n : n;
-}
-[[nodiscard]] inline std::optional<std::int64_t> whole_of(double x) {
-    if (std::isnan(x) || std::isinf(x)) return std::nullopt;
-    if (std::abs(x) >= 9.2e18) too_large();
-    return static_cast<std::int64_t>(x);
-}
-[[nodiscard]] inline Value to_whole(const Value& v, const Args& args) {
+[[nodiscard]] inline Value to_whole(Session& session, const Value& v, const Args& args) {
     const Bound b("int", args, {"default", "base"});
-    if (b.whole(1, 10) != 10) b.refuse("knows base 10 only");
     require_defined(v);
-    const auto otherwise = [&b] { return b[0] ? *b[0] : Value(std::int64_t{0}); };
-    std::optional<std::int64_t> n;
-    if (v.is_whole()) return Value(v.whole());
+    std::optional<BigInteger> n;
+    if (v.is_whole()) return session.integer(v.big());
     if (v.is_text()) {
-        n = read_whole(v.text());
-        if (!n) {
-            if (const auto x = read_real(v.text())) n = whole_of(*x);
-        }
+        const bool small = !b[1] || (b[1]->is_whole() && !b[1]->is_big());
+        const std::int64_t base = small ? b.whole(1, 10) : 1;
+        session.spend(v.text().size() + v.text().size() / 64 * v.text().size() / 64);
+        if (base == 0 || (base >= 2 && base <= 36)) n = whole_of(v.text(), base);
+        if (const auto x = n ? std::nullopt : real_of(v.text())) n = whole_part(*x);
     } else if (v.is_real()) {
         if (std::isinf(v.number())) throw Problem("makes an integer of infinity");
-        n = whole_of(v.number());
+        n = whole_part(v.number());
     }
-    return n ? Value(*n) : otherwise();
+    return n ? session.integer(*n) : b[0] ? *b[0] : Value(std::int64_t{0});
 }
 [[nodiscard]] inline Value to_real(const Value& v, const Args& args) {
     const Bound b("float", args, {"default"});
     require_defined(v);
     if (v.is_number()) return Value(v.number());
     if (v.is_text()) {
-        if (const auto x = read_real(v.text())) return Value(*x);
+        if (const auto x = real_of(v.text())) return Value(*x);
     }
     return b[0] ? *b[0] : Value(0.0);
 }
-[[nodiscard]] inline Value round(const Value& v, const Args& args) {
+/// Python's round(x, places) of a float: half to even, by its exact value.
+[[nodiscard]] inline double rounded(double x, std::int64_t places) {
+    if (!std::isfinite(x) || x == 0 || places > 323) return x;
+    if (places < -308) return 0.0 * x;
+    if (places >= 0) {
+        const auto digits = digits_of(x, std::chars_format::fixed, static_cast<std::size_t>(places));
+        return read_real(digits);
+    }
+    const int before = exponent_of(digits_of(x, std::chars_format::scientific, 17)) + static_cast<int>(places);
+    double made = 0;
+    if (before >= 0) {
+        made = read_real(digits_of(x, std::chars_format::scientific, static_cast<std::size_t>(before)));
+    } else if (before == -1 && std::abs(x) > read_real("5e" + std::to_string(-places - 1))) {
+        made = std::copysign(read_real("1e" + std::to_string(-places)), x);
+    }
+    if (std::isinf(made)) throw Problem("rounds to a number that is too large");
+    return std::copysign(made, x);
+}
+[[nodiscard]] inline Value round(Session& session, const Value& v, const Args& args) {
     const Bound c("round", args, {"precision", "method"});
     const std::string method = c[1] ? c.text(1) : "common";
-    const std::int64_t precision = c.whole(0, 0);
+    if (method != "common" && method != "ceil" && method != "floor") {
+        c.refuse("knows the methods common, ceil and floor");
+    }
+    const std::int64_t places = c.absent(0) ? 0 : c.whole(0, 0);
     if (!v.is_number()) wrong_type("rounds", v);
-    if (precision > 15 || precision < -15) c.refuse("knows 15 digits at most");
-    const double x = v.number(), scale = std::pow(10.0, static_cast<double>(precision));
-    if (method == "ceil" || method == "floor") {
-        if (std::isnan(x) || std::isinf(x)) throw Problem("rounds a number that is not finite");
-        const double scaled =
-            precision < 0 && v.is_whole() ? x / std::pow(10.0, static_cast<double>(-precision)) : x * scale;
-        return Value((method == "ceil" ? std::ceil(scaled) : std::floor(scaled)) / scale);
+    const Value ten(Int{10});
+    if (method == "common") {
+        if (c[0] && c[0]->is_none()) {
+            if (v.is_whole()) return session.integer(v.big());
+            const auto n = whole_part(rounded(v.number(), 0));
+            if (!n) throw Problem("makes an integer of a number that is not finite");
+            return session.integer(*n);
+        }
+        if (v.is_real()) return Value(rounded(v.number(), places));
+        if (places >= 0) return session.integer(v.big());
+        if (places < -static_cast<Int>(Session::most_digits)) return Value(Int{0});
+        const Value unit = power(session, ten, Value(-places));
+        const Value low = whole_arithmetic(session, '/', v, unit), rest = whole_arithmetic(session, '%', v, unit);
+        const auto order = compare_numbers(whole_arithmetic(session, '*', rest, Value(Int{2})), unit);
+        const bool up = order > 0 || (order == 0 && low.big().is_odd());
+        return whole_arithmetic(session, '*', whole_arithmetic(session, '+', low, Value(Int{up})), unit);
     }
-    if (method != "common") c.refuse("knows the methods common, ceil and floor");
-    if (v.is_whole() && precision >= 0) return Value(v.whole());
-    if (std::isnan(x) || std::isinf(x)) return v;
-    if (v.is_whole()) {
-        Int unit = 1;
-        for (std::int64_t i = 0; i < -precision; ++i) unit *= 10;
-        const Int low = floor_divide(v.whole(), unit), rest = modulo(v.whole(), unit);
-        const bool up = rest * 2 > unit || (rest * 2 == unit && low % 2 != 0);
-        return Value(multiply(low + (up ? 1 : 0), unit));
+    if (c[0] && c[0]->is_none()) c.refuse("takes no None there");
+    const Value scale = power(session, ten, Value(places)), scaled = arithmetic(session, "*", v, scale);
+    Value whole = scaled;
+    if (scaled.is_real()) {
+        const auto n = whole_part(method == "ceil" ? std::ceil(scaled.number()) : std::floor(scaled.number()));
+        if (!n) throw Problem("rounds a number that is not finite");
+        whole = session.integer(*n);
     }
-    if (precision < 0) return Value(std::nearbyint(x * scale) / scale);
-    return Value(*read_real(fixed(x, static_cast<int>(precision))));  // correctly rounded, as Python's
+    return arithmetic(session, "/", whole, scale);
+}
+/// 13 kB, 4.1 MB, 102 Bytes.
+[[nodiscard]] inline std::string file_size(Session& session, const Value& v, const Args& args) {
+    const Bound b("filesizeformat", args, {"binary"});
+    require_defined(v);
+    const auto given = v.is_text() ? real_of(v.text()) : v.is_number() ? std::optional(v.number()) : std::nullopt;
+    if (!given) wrong_type("takes as a size", v);
+    const double bytes = *given, base = b.flag(0, false) ? 1024 : 1000;
+    if (bytes == 1) return "1 Byte";
+    if (bytes < base) {
+        const auto n = whole_part(bytes);
+        if (!n) throw Problem("makes an integer of infinity");
+        return n->text() + " Bytes";
+    }
+    double unit = base;
+    char prefix = 0;
+    for (const char c : std::string_view("kMGTPEZY")) {
+        unit *= base;
+        prefix = c;
+        if (bytes < unit) break;
+    }
+    const bool binary = base > 1000;
+    const double shown = base * bytes / unit;
+    const std::string out = std::isnan(shown) ? "nan" : real_digits(session, shown, {.type = 'f', .precision = 1});
+    return out + ' ' + (binary && prefix == 'k' ? 'K' : prefix) + (binary ? "iB" : "B");
 }
 
 }  // namespace silica::text::jinja::detail
 #endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_NUMBER_FILTERS_HPP
+// ---- silica/input/text/jinja/pretty.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_PRETTY_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_PRETTY_HPP
+/// The filter pprint: Python's pprint.pformat.
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica::text::jinja::detail {
+
+/// PrettyPrinter of Python 3.11 with its defaults: 80 columns, an indent of 1, sorted keys.
+class PrettyPrinter {
+public:
+    explicit PrettyPrinter(Session& session) : session_(session) {}
+
+    [[nodiscard]] std::string run(const Value& v) {
+        put(v, 0, 0);
+        return std::move(out_);
+    }
+
+private:
+    static constexpr std::size_t columns = 80;
+
+    [[nodiscard]] std::string flat(const Value& v) const {
+        std::string out;
+        if (v.is_dict()) {
+            put_joined(session_, out, sorted(v.dict()).items, "{", "}",
+                       [&](const auto& item) { out += flat(item.first) + ": " + flat(item.second); });
+        } else if (v.is_sequence() && !v.list().is_group) {
+            put_joined(session_, out, v.list().items, v.is_tuple() ? "(" : "[", end_of(v.list()),
+                       [&](const Value& item) { out += flat(item); });
+        } else {
+            put_repr(session_, out, v);
+        }
+        session_.take(out.size());
+        return out;
+    }
+    [[nodiscard]] static const char* end_of(const List& list) {
+        return !list.is_tuple ? "]" : list.items.size() == 1 ? ",)" : ")";
+    }
+    /// The items by their keys; those that have no order by the names of their types.
+    [[nodiscard]] Dict sorted(const Dict& dict) const {
+        Dict made = dict;
+        session_.take(made.items.size() * 2 * sizeof(Value));
+        stable_sort(made.items, [&](const auto& a, const auto& b) {
+            try {
+                return less(session_, a.first, b.first);
+            } catch (const Problem&) {
+                return std::string_view(type_name(a.first)) < std::string_view(type_name(b.first));
+            }
+        });
+        return made;
+    }
+    void put(const Value& v, std::size_t indent, std::size_t allowance) {
+        const Level level(session_);
+        session_.spend(1);
+        std::string line = flat(v);
+        const std::size_t most = columns > indent + allowance ? columns - indent - allowance : 0;
+        if (utf8::count(line) <= most) {
+            add(line);
+        } else if (v.is_dict()) {
+            put_lines(v.dict(), indent, allowance);
+        } else if (v.is_sequence() && !v.list().is_group) {
+            put_items(v.list(), indent, allowance);
+        } else if (v.is_text() && !v.is_markup() && !v.text().empty()) {
+            put_text(v.text(), indent, allowance);
+        } else {
+            add(line);
+        }
+    }
+    void add(std::string_view text) {
+        session_.take(text.size());
+        out_ += text;
+    }
+    void next_line(std::size_t indent) { add(",\n" + std::string(indent, ' ')); }
+    void put_lines(const Dict& dict, std::size_t indent, std::size_t allowance) {
+        add("{");
+        const Dict items = sorted(dict);
+        for (std::size_t i = 0; i < items.items.size(); ++i) {
+            const auto& [key, value] = items.items[i];
+            if (i > 0) next_line(indent + 1);
+            const std::string name = flat(key);
+            add(name + ": ");
+            put(value, indent + 1 + utf8::count(name) + 2, i + 1 == items.items.size() ? allowance + 1 : 1);
+        }
+        add("}");
+    }
+    void put_items(const List& list, std::size_t indent, std::size_t allowance) {
+        const std::string close = end_of(list);
+        add(list.is_tuple ? "(" : "[");
+        for (std::size_t i = 0; i < list.items.size(); ++i) {
+            if (i > 0) next_line(indent + 1);
+            put(list.items[i], indent + 1, i + 1 == list.items.size() ? allowance + close.size() : 1);
+        }
+        add(close);
+    }
+    /// A long string: its lines, and their words, as literals below each other.
+    void put_text(const std::string& text, std::size_t indent, std::size_t allowance) {
+        const auto size = [](const std::string& s) { return utf8::count(python_quoted(s)); };
+        const auto lines = split_lines(text, true);
+        const bool outermost = out_.empty();
+        if (outermost) ++indent, ++allowance;
+        const std::size_t width = columns > indent ? columns - indent : 0;
+        std::vector<std::string> pieces;
+        for (std::size_t i = 0; i < lines.size(); ++i) {
+            const std::size_t last = i + 1 == lines.size() ? allowance : 0;
+            if (size(lines[i]) + last <= width) {
+                pieces.push_back(python_quoted(lines[i]));
+                continue;
+            }
+            const auto words = words_of(lines[i]);
+            std::string current;
+            std::size_t most = width;
+            for (std::size_t k = 0; k < words.size(); ++k) {
+                session_.spend(1 + current.size() / 16);
+                if (k + 1 == words.size() && i + 1 == lines.size()) most = width > allowance ? width - allowance : 0;
+                if (size(current + words[k]) > most) {
+                    if (!current.empty()) pieces.push_back(python_quoted(current));
+                    current = words[k];
+                } else {
+                    current += words[k];
+                }
+            }
+            if (!current.empty()) pieces.push_back(python_quoted(current));
+        }
+        if (pieces.size() == 1) return add(pieces[0]);
+        if (outermost) add("(");
+        for (std::size_t i = 0; i < pieces.size(); ++i) {
+            if (i > 0) add("\n" + std::string(indent, ' '));
+            add(pieces[i]);
+        }
+        if (outermost) add(")");
+    }
+    /// Words, each with the white space that follows: the matches of \S*\s*.
+    [[nodiscard]] static std::vector<std::string> words_of(const std::string& line) {
+        std::vector<std::string> out;
+        std::string word;
+        bool space = false;
+        for (const char32_t c : characters(line)) {
+            if (space && !is_space(c)) out.push_back(std::exchange(word, {}));
+            space = is_space(c);
+            utf8::append(word, c);
+        }
+        if (!word.empty()) out.push_back(std::move(word));
+        return out;
+    }
+
+    Session& session_;
+    std::string out_;
+};
+
+}  // namespace silica::text::jinja::detail
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_PRETTY_HPP
+// ---- silica/input/text/jinja/urlize.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_URLIZE_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_URLIZE_HPP
+/// The filter urlize: addresses in a text become links (jinja2.utils.urlize).
+
+#include <algorithm>
+#include <cstdint>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace silica::text::jinja::detail {
+
+/// Turns words into links.
+class Linker {
+public:
+    Linker(Session& session, const Args& args) : session_(session) {
+        const Bound b("urlize", args, {"trim_url_limit", "nofollow", "target", "rel", "extra_schemes"});
+        if (!b.absent(0)) limit_ = b.whole(0, 0);
+        std::set<std::string> kinds{"noopener"};
+        if (b.flag(1, false)) kinds.insert("nofollow");
+        if (!b.absent(3) && truth(*b[3])) {
+            for (const auto& kind : words(b.text(3), false)) kinds.insert(kind);
+        }
+        std::string rel;
+        for (const auto& kind : kinds) rel += (rel.empty() ? "" : " ") + kind;
+        attributes_ = " rel=\"" + escaped(rel) + '"';
+        if (!b.absent(2) && truth(*b[2])) attributes_ += " target=\"" + escape(session, *b[2]).text() + '"';
+        if (b.absent(4)) return;
+        for (const auto& scheme : iterate(session, *b[4])) {
+            if (!scheme.is_text() || !matches(scheme_pattern(), scheme.text())) b.refuse("takes schemes like \"tel:\"");
+            schemes_.push_back(scheme.text());
+        }
+    }
+
+    [[nodiscard]] std::string run(const Value& v) const {
+        std::string out;
+        for (const auto& word : words(escape(session_, v).text(), true)) {
+            session_.take(word.size() * 2 + attributes_.size());
+            out += linked(word);
+        }
+        return out;
+    }
+
+private:
+    static const Regex& web_pattern() {
+        static const Regex made(
+            R"((?i)\A((https?://|www\.)(([\w%-]+\.)+)?([a-z]{2,63}|xn--[\w%]{2,59})|([\w%-]{2,63}\.)+)"
+            R"((com|net|int|edu|gov|org|info|mil)|(https?://)((([\d]{1,3})(\.[\d]{1,3}){3})|)"
+            R"((\[([\da-f]{0,4}:){2}([\da-f]{0,4}:?){1,6}\])))(?::[\d]{1,5})?(?:[/?#]\S*)?\z)",
+            "urlize");
+        return made;
+    }
+    static const Regex& mail_pattern() {
+        static const Regex made(R"(\A\S+@\w[\w.-]*\.\w+\z)", "urlize");
+        return made;
+    }
+    static const Regex& scheme_pattern() {
+        static const Regex made(R"(\A[\w.+-]{2,}:/{0,2}\z)", "urlize");
+        return made;
+    }
+    [[nodiscard]] static bool matches(const Regex& pattern, std::string_view text) {
+        bool found = false;
+        pattern.each_match(text, [&found](std::size_t, std::size_t) { found = true; });
+        return found;
+    }
+    /// Words, and with `spaces` what stands between them.
+    [[nodiscard]] static std::vector<std::string> words(std::string_view text, bool spaces) {
+        std::vector<std::string> out;
+        bool before = true;
+        for (std::size_t i = 0; i < text.size();) {
+            const auto c = utf8::decode(text.data() + i);
+            const bool space = is_space(c.value);
+            if (space != before || (out.empty() && spaces)) {
+                if (!space || spaces) out.emplace_back();
+            }
+            if (!space || spaces) out.back().append(text.substr(i, c.length));
+            before = space;
+            i += c.length;
+        }
+        return out;
+    }
+    [[nodiscard]] static std::size_t count(std::string_view text, std::string_view part) {
+        std::size_t n = 0;
+        for (std::size_t at = 0; (at = text.find(part, at)) != std::string_view::npos; at += part.size()) ++n;
+        return n;
+    }
+    [[nodiscard]] std::string shortened(const std::string& url) const {
+        if (!limit_ || static_cast<std::int64_t>(utf8::count(url)) <= *limit_) return url;
+        const auto all = characters(url);
+        const auto size = static_cast<std::int64_t>(all.size());
+        const std::int64_t keep = *limit_ < 0 ? std::max<std::int64_t>(size + *limit_, 0) : *limit_;
+        return utf8_of(std::u32string_view(all).substr(0, static_cast<std::size_t>(keep))) + "...";
+    }
+    [[nodiscard]] std::string linked(const std::string& word) const {
+        std::string_view rest = word, head, tail;
+        std::size_t start = 0;
+        while (start < rest.size()) {
+            if (rest[start] == '(' || rest[start] == '<') ++start;
+            else if (rest.substr(start, 4) == "&lt;") start += 4;
+            else break;
+        }
+        head = rest.substr(0, start);
+        rest.remove_prefix(start);
+        std::size_t end = rest.size();
+        while (end > 0) {
+            if (std::string_view(")>.,\n").find(rest[end - 1]) != std::string_view::npos) --end;
+            else if (end >= 4 && rest.substr(end - 4, 4) == "&gt;") end -= 4;
+            else break;
+        }
+        tail = rest.substr(end);
+        std::string middle(rest.substr(0, end));
+        constexpr std::string_view pairs[][2] = {{"(", ")"}, {"<", ">"}, {"&lt;", "&gt;"}};
+        for (const auto& [open, close] : pairs) {
+            const std::size_t opened = count(middle, open);
+            if (opened <= count(middle, close)) continue;
+            for (std::size_t n = std::min(opened, count(tail, close)); n > 0; --n) {
+                const std::size_t to = tail.find(close) + close.size();
+                middle += tail.substr(0, to);
+                tail.remove_prefix(to);
+            }
+        }
+        return std::string(head) + link(middle) + std::string(tail);
+    }
+    [[nodiscard]] std::string link(const std::string& url) const {
+        const auto made = [this](const std::string& to, const std::string& text) {
+            return "<a href=\"" + to + '"' + attributes_ + '>' + text + "</a>";
+        };
+        if (matches(web_pattern(), url)) {
+            const bool scheme = url.starts_with("https://") || url.starts_with("http://");
+            return made((scheme ? "" : "https://") + url, shortened(url));
+        }
+        if (url.starts_with("mailto:") && matches(mail_pattern(), std::string_view(url).substr(7))) {
+            return "<a href=\"" + url + "\">" + url.substr(7) + "</a>";
+        }
+        const bool mail = url.find('@') != std::string::npos && !url.starts_with("www.") && !url.starts_with('@') &&
+                          url.find(':') == std::string::npos;
+        if (mail && matches(mail_pattern(), url)) return "<a href=\"mailto:" + url + "\">" + url + "</a>";
+        std::string out = url;
+        for (const auto& scheme : schemes_) {
+            if (out != scheme && out.starts_with(scheme)) out = made(out, out);
+        }
+        return out;
+    }
+
+    Session& session_;
+    std::optional<std::int64_t> limit_;
+    std::string attributes_;
+    std::vector<std::string> schemes_;
+};
+
+}  // namespace silica::text::jinja::detail
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_URLIZE_HPP
+// ---- silica/input/text/jinja/wrap.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_WRAP_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_WRAP_HPP
+/// The filter wordwrap: Python's textwrap, paragraph by paragraph.
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica::text::jinja::detail {
+
+/// TextWrapper of Python 3.11 with expand_tabs and replace_whitespace off.
+class TextWrapper {
+public:
+    using Text = std::u32string;
+    using View = std::u32string_view;
+
+    TextWrapper(Session& session, std::size_t width, bool break_long_words, bool break_on_hyphens)
+        : session_(session), width_(width), long_words_(break_long_words), hyphens_(break_on_hyphens) {}
+
+    [[nodiscard]] std::vector<Text> wrap(const Text& text) const {
+        auto chunks = split(text);
+        std::reverse(chunks.begin(), chunks.end());
+        std::vector<Text> lines;
+        while (!chunks.empty()) {
+            session_.spend(1);
+            std::vector<Text> line;
+            std::size_t size = 0;
+            if (!lines.empty() && blank(chunks.back())) chunks.pop_back();
+            while (!chunks.empty() && size + chunks.back().size() <= width_) {
+                size += chunks.back().size();
+                line.push_back(std::move(chunks.back()));
+                chunks.pop_back();
+            }
+            if (!chunks.empty() && chunks.back().size() > width_) long_word(chunks, line, size);
+            if (!line.empty() && blank(line.back())) line.pop_back();
+            if (line.empty()) continue;
+            auto& made = lines.emplace_back();
+            for (const auto& part : line) made += part;
+        }
+        return lines;
+    }
+
+private:
+    [[nodiscard]] static bool white(char32_t c) { return c == U' ' || (c >= U'\t' && c <= U'\r'); }
+    [[nodiscard]] static bool blank(View text) { return std::all_of(text.begin(), text.end(), is_space); }
+    [[nodiscard]] static bool word(char32_t c) {
+        return c == U'_' || letter(c) || unicode::Classes::get().is(c, unicode::is_numeric);
+    }
+    /// \w without digits, as textwrap's [^\d\W].
+    [[nodiscard]] static bool letter_like(char32_t c) { return word(c) && category(c) != UTF8PROC_CATEGORY_ND; }
+    [[nodiscard]] static bool punctuated(char32_t c) { return word(c) || View(U"!\"'&.,?").find(c) != View::npos; }
+
+    void long_word(std::vector<Text>& chunks, std::vector<Text>& line, std::size_t size) const {
+        if (!long_words_) {
+            if (!line.empty()) return;
+            line.push_back(std::move(chunks.back()));
+            chunks.pop_back();
+            return;
+        }
+        auto& chunk = chunks.back();
+        std::size_t end = width_ - size;
+        if (hyphens_ && chunk.size() > end) {
+            const auto hyphen = end == 0 ? View::npos : View(chunk).substr(0, end).rfind(U'-');
+            const bool found = hyphen != View::npos && hyphen > 0;
+            if (found && View(chunk).substr(0, hyphen).find_first_not_of(U'-') != View::npos) end = hyphen + 1;
+        }
+        session_.spend(chunk.size() / 16);
+        line.push_back(chunk.substr(0, end));
+        chunk.erase(0, end);
+    }
+    /// The chunks that no line breaks inside.
+    [[nodiscard]] std::vector<Text> split(const Text& text) const {
+        std::vector<Text> out;
+        for (std::size_t at = 0; at < text.size();) {
+            const std::size_t end = chunk_end(text, at);
+            session_.take((end - at) * sizeof(char32_t) + 32);
+            out.push_back(text.substr(at, end - at));
+            at = end;
+        }
+        return out;
+    }
+    [[nodiscard]] std::size_t chunk_end(View text, std::size_t start) const {
+        std::size_t end = start;
+        while (end < text.size() && white(text[end])) ++end;
+        if (end > start) return end;
+        if (!hyphens_) {
+            while (end < text.size() && !white(text[end])) ++end;
+            return end;
+        }
+        const auto dashes = [&](std::size_t at) {
+            std::size_t n = 0;
+            while (at + n < text.size() && text[at + n] == U'-') ++n;
+            session_.spend(n);
+            return n;
+        };
+        const auto is = [&](std::size_t at, bool (*test)(char32_t)) { return at < text.size() && test(text[at]); };
+        // An em-dash between words.
+        if (const auto n = dashes(start); n >= 2 && start > 0 && punctuated(text[start - 1]) && is(start + n, word)) {
+            return start + n;
+        }
+        for (end = start + 1; end < text.size() && !white(text[end]); ++end) {
+            // The word up to `end` goes on with text[end]: may it be broken there?
+            if (text[end] == U'-') {
+                const bool two = end >= 2 && letter_like(text[end - 1]) && letter_like(text[end - 2]);
+                const bool apart =
+                    end >= 3 && letter_like(text[end - 1]) && text[end - 2] == U'-' && letter_like(text[end - 3]);
+                const bool after = is(end + 1, letter_like) &&
+                                   (is(end + 2, letter_like) || (is(end + 2, [](char32_t c) { return c == U'-'; }) &&
+                                                                 is(end + 3, letter_like)));
+                if ((two || apart) && after) return end + 1;
+                if (const auto n = dashes(end); n >= 2 && punctuated(text[end - 1]) && is(end + n, word)) return end;
+            }
+        }
+        return end;
+    }
+
+    Session& session_;
+    std::size_t width_;
+    bool long_words_, hyphens_;
+};
+
+/// The filter wordwrap.
+[[nodiscard]] inline Value word_wrap(Session& session, const Value& v, const Args& args) {
+    const Bound b("wordwrap", args, {"width", "break_long_words", "wrapstring", "break_on_hyphens"});
+    if (!v.is_text()) wrong_type("wraps", v);
+    const std::int64_t width = b.whole(0, 79);
+    const Value glue = b.absent(2) ? Value("\n") : *b[2];
+    if (!glue.is_text()) wrong_type("joins lines by", glue);
+    const bool hyphens = !b[3] || (b[3]->is_bool() && b[3]->boolean());
+    const TextWrapper wrapper(session, static_cast<std::size_t>(std::clamp<std::int64_t>(width, 1, 1 << 30)),
+                              b.flag(1, true), hyphens);
+    Values paragraphs;
+    for (const auto& line : split_lines(v.text())) {
+        if (width < 1) b.refuse("wraps to a width of 1 or more");
+        Values lines;
+        for (const auto& part : wrapper.wrap(characters(line))) lines.push_back(session.text(utf8_of(part)));
+        paragraphs.push_back(join(session, glue, lines));
+    }
+    return join(session, glue, paragraphs);
+}
+
+}  // namespace silica::text::jinja::detail
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_WRAP_HPP
 
 #include <cmath>
 #include <cstdint>
@@ -6141,17 +9827,37 @@ namespace silica::text::jinja::detail {
         by.assign(static_cast<std::size_t>(std::max<std::int64_t>(width, 0)), ' ');
     }
     if (!v.is_text()) wrong_type("indents", v);
+    const bool all = b.flag(1, false), blank = b.flag(2, false);
     std::string out;
-    if (b.flag(1, false)) out += by;
+    if (all) out += by;
     bool first = true;
     for (const auto& line : split_lines(v.text() + "\n")) {
         session.take(by.size() + line.size());
         if (!first) out += '\n';
-        if (!first && (b.flag(2, false) || !line.empty())) out += by;
+        if (!first && (blank || !line.empty())) out += by;
         first = false;
         out += line;
     }
-    return session.text(std::move(out));
+    return session.text(std::move(out), v.is_markup());
+}
+/// The filter truncate.
+[[nodiscard]] inline Value truncate(Session& session, const Value& v, const Args& args) {
+    const Bound b("truncate", args, {"length", "killwords", "end", "leeway"});
+    const std::int64_t most = b.whole(0, 255), leeway = b.absent(3) ? 5 : b.whole(3, 5);
+    const Value end = b[2] ? *b[2] : Value("...");
+    const auto end_size = length(end), size = length(v);
+    if (!end_size) wrong_type("ends a text by", end);
+    if (most < *end_size) b.refuse("takes a length that has room for its end");
+    if (leeway < 0) b.refuse("takes no negative leeway");
+    if (!size) wrong_type("truncates", v);
+    if (*size <= most || *size - most <= leeway) return v;
+    if (!v.is_text()) wrong_type("truncates", v);
+    const auto all = characters(v.text());
+    auto kept = utf8_of(std::u32string_view(all).substr(0, static_cast<std::size_t>(most - *end_size)));
+    if (!b.flag(1, false)) {
+        if (const auto space = kept.rfind(' '); space != std::string::npos) kept.erase(space);
+    }
+    return arithmetic(session, "+", session.text(std::move(kept), v.is_markup()), end);
 }
 [[nodiscard]] inline Value to_json(Session& session, const Value& v, const Args& args) {
     const Bound b("tojson", args, {"ensure_ascii", "indent", "separators", "sort_keys"});
@@ -6195,31 +9901,6 @@ namespace silica::text::jinja::detail {
     flush();
     return out;
 }
-[[nodiscard]] inline std::string escaped(std::string_view text) {
-    std::string out;
-    for (const char c : text) {
-        out += c == '&'    ? "&amp;"
-               : c == '<'  ? "&lt;"
-               : c == '>'  ? "&gt;"
-               : c == '"'  ? "&#34;"
-               : c == '\'' ? "&#39;"
-                           : std::string(1, c);
-    }
-    return out;
-}
-[[nodiscard]] inline std::string url_encoded(std::string_view text) {
-    std::string out;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                           std::string_view("_.-~/").find(c) != std::string_view::npos;
-        if (plain)
-            out += c;
-        else
-            (out += '%') += {"0123456789ABCDEF"[byte >> 4U], "0123456789ABCDEF"[byte & 15U]};
-    }
-    return out;
-}
 [[nodiscard]] inline std::int64_t word_count(std::string_view text) {
     std::int64_t n = 0;
     bool inside = false;
@@ -6231,53 +9912,69 @@ namespace silica::text::jinja::detail {
     return n;
 }
 
+/// The filter replace.
+[[nodiscard]] inline Value replaced(Session& session, const Value& v, const Args& args) {
+    const Bound b("replace", args, {"old", "new", "count"}, 2);
+    const Value count = b.absent(2) ? Value(Int{-1}) : *b[2];
+    if (!session.autoescape) {
+        const auto plain = [&session](const Value& of) { return session.text(text_of(session, of)); };
+        return text_method(session, plain(v), "replace", {.at = {plain(*b[0]), plain(*b[1]), count}});
+    }
+    const bool escapes = b[0]->is_markup() || (b[1]->is_markup() && !v.is_markup());
+    return text_method(session, escapes ? escape(session, v) : soft_text(session, v), "replace",
+                       {.at = {soft_text(session, *b[0]), soft_text(session, *b[1]), count}});
+}
 /// The filter, where it is one of these.
 [[nodiscard]] inline std::optional<Value> text_filter(Session& session, const std::string& name, const Value& v,
                                                       const Args& args) {
-    const auto plain = [&](std::string (*change)(std::string_view)) {
-        static_cast<void>(Bound(name, args, {}));
-        return session.text(change(text_of(session, v)));
-    };
+    const auto alone = [&] { static_cast<void>(Bound(name, args, {})); };
+    if (name == "upper" || name == "lower" || name == "capitalize") {
+        alone();
+        return text_method(session, soft_text(session, v), name, {});
+    }
     if (name == "trim") {
         const Bound b(name, args, {"chars"});
-        const auto set = b.absent(0) ? std::nullopt : std::optional(characters(b.text(0)));
-        return session.text(std::string(strip(text_of(session, v), true, true, set)));
+        Args inner;
+        if (b[0]) inner.at.push_back(*b[0]);
+        return text_method(session, soft_text(session, v), "strip", inner);
+    }
+    if (name == "center") {
+        const Bound b(name, args, {"width"});
+        return text_method(session, soft_text(session, v), "center", {.at = {b[0] ? *b[0] : Value(Int{80})}});
     }
     if (name == "tojson") return to_json(session, v, args);
-    if (name == "string" || name == "safe") return v.is_text() ? v : session.text(text_of(session, v));
-    if (name == "upper") return plain(upper);
-    if (name == "lower") return plain(lower);
-    if (name == "capitalize") return plain(capitalize);
-    if (name == "title") return plain(filter_title);
-    if (name == "escape" || name == "e") return plain(escaped);
-    if (name == "urlencode") {
-        if (!v.is_text() && iterable(v)) throw Problem("encodes a list for a URL, which Silica does not know");
-        return plain(url_encoded);
-    }
-    if (name == "replace") {
-        const Bound b(name, args, {"old", "new", "count"}, 2);
-        Args inner{.at = {session.text(text_of(session, *b[0])), session.text(text_of(session, *b[1]))}};
-        inner.at.push_back(b.absent(2) ? Value(std::int64_t{-1}) : *b[2]);
-        return text_method(session, text_of(session, v), "replace", inner);
-    }
+    if (name == "replace") return replaced(session, v, args);
     if (name == "indent") return indent(session, v, args);
-    if (name == "wordcount") return Value(word_count(text_of(session, v)));
-    if (name == "int") return to_whole(v, args);
+    if (name == "truncate") return truncate(session, v, args);
+    if (name == "wordwrap") return word_wrap(session, v, args);
+    if (name == "xmlattr") return xml_attributes(session, v, args);
+    if (name == "urlize") return session.text(Linker(session, args).run(v), session.autoescape);
+    if (name == "filesizeformat") return session.text(file_size(session, v, args));
+    if (name == "int") return to_whole(session, v, args);
     if (name == "float") return to_real(v, args);
-    if (name == "round") return round(v, args);
-    if (name == "abs") {
-        if (!v.is_number()) wrong_type("takes the absolute value of", v);
-        return v.is_real() ? Value(std::abs(v.number())) : signed_value(v, v.whole() < 0);
-    }
+    if (name == "round") return round(session, v, args);
     if (name == "format") {
-        if (args.named.empty())
-            return session.text(percent_format(session, text_of(session, v), session.tuple(args.at)));
+        if (args.named.empty()) return percent_format(session, soft_text(session, v), session.tuple(args.at));
         if (!args.at.empty()) throw Problem("formats by places and by names");
         Dict named;
         for (const auto& [key, value] : args.named) named.items.emplace_back(session.text(key), value);
-        return session.text(percent_format(session, text_of(session, v), session.dict(std::move(named))));
+        return percent_format(session, soft_text(session, v), session.dict(std::move(named)));
     }
-    return std::nullopt;
+    constexpr std::string_view without_arguments =
+        "string safe escape e forceescape title striptags urlencode wordcount abs pprint";
+    if (!listed(without_arguments, name)) return std::nullopt;
+    alone();
+    if (name == "string") return soft_text(session, v);
+    if (name == "safe") return session.text(text_of(session, v), true);
+    if (name == "escape" || name == "e") return escape(session, v);
+    if (name == "forceescape") return session.text(escaped(text_of(session, v)), true);
+    if (name == "title") return session.text(filter_title(text_of(session, v)));
+    if (name == "striptags") return strip_tags(session, soft_text(session, v));
+    if (name == "urlencode") return session.text(url_encode(session, v));
+    if (name == "wordcount") return Value(word_count(text_of(session, v)));
+    if (name == "pprint") return session.text(PrettyPrinter(session).run(v));
+    if (!v.is_number()) wrong_type("takes the absolute value of", v);
+    return v.is_real() ? Value(std::abs(v.number())) : signed_value(session, v, v.is_negative());
 }
 
 }  // namespace silica::text::jinja::detail
@@ -6293,20 +9990,26 @@ namespace silica::text::jinja {
 namespace detail {
 
 [[nodiscard]] inline Value map(Session& session, const Value& v, const Args& args) {
-    Values out;
-    if (!truth(v)) return session.iterator({});
-    const bool by_path = args.at.empty() && !args.named.empty();
-    if (!by_path) {
-        const auto& filter = word(args, 0, "map");
-        if (!known_filter(filter)) throw Problem("maps by " + quote(filter) + ", which is no filter here");
-        const Args rest = without_first(args, 1);
-        for (const auto& item : iterate(session, v)) out.push_back(apply_filter(session, filter, item, rest));
-        return session.iterator(std::move(out));
-    }
-    const Bound b("map", args, {"attribute", "default"}, 1);
-    for (const auto& item : iterate(session, v))
-        out.push_back(path(session, item, *b[0], b.absent(1) ? nullptr : b[1]));
-    return session.iterator(std::move(out));
+    return later(session, v, [&session, v, args]() -> Pull {
+        if (!truth(v)) return [](Value&) { return false; };
+        bool by_path = false;
+        for (const auto& [name, ignored] : args.named) by_path = by_path || (args.at.empty() && name == "attribute");
+        if (!by_path) {
+            const auto& filter = word(args, 0, "map");
+            if (!known_filter(filter)) throw Problem("maps by " + quote(filter) + ", which is no filter");
+            return [&session, filter, rest = without_first(args, 1), next = pull(session, v)](Value& item) {
+                if (!next(item)) return false;
+                item = apply_filter(session, filter, item, rest);
+                return true;
+            };
+        }
+        const Bound b("map", args, {"attribute", "default"}, 1);
+        return [&session, at = *b[0], otherwise = b[1] ? *b[1] : Value(None{}), next = pull(session, v)](Value& item) {
+            if (!next(item)) return false;
+            if (!at.is_none()) item = path(session, item, at, otherwise.is_none() ? nullptr : &otherwise);
+            return true;
+        };
+    });
 }
 
 }  // namespace detail
@@ -6320,6 +10023,8 @@ inline Value apply_filter(Session& session, const std::string& name, const Value
         return b[0] ? *b[0] : session.text({});
     }
     if (name == "length" || name == "count") {
+        static_cast<void>(Bound(name, args, {}));
+        if (v.holds<Loop>()) return Value(v.ref<Loop>()->length());
         const auto n = length(v);
         if (!n) wrong_type("takes the length of", v);
         return Value(*n);
@@ -6334,6 +10039,7 @@ inline Value apply_filter(Session& session, const std::string& name, const Value
 #endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_FILTERS_HPP
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <ctime>
 #include <string>
@@ -6344,7 +10050,7 @@ namespace silica::text::jinja {
 
 /// Whether templates have a function of this name without defining it.
 [[nodiscard]] inline bool known_function(std::string_view name) {
-    return detail::listed("range dict namespace raise_exception strftime_now", name);
+    return detail::listed("range dict namespace raise_exception strftime_now cycler joiner lipsum", name);
 }
 
 namespace detail {
@@ -6355,7 +10061,7 @@ namespace detail {
     Range made{0, b.whole(0, 0), b.whole(2, 1)};
     if (b[1]) made.start = b.whole(0, 0), made.stop = b.whole(1, 0);
     if (made.step == 0) throw Problem("makes a range with steps of zero");
-    constexpr std::int64_t far = std::int64_t{1} << 40, most = 100000;  // Jinja's sandbox has the same limit
+    constexpr std::int64_t far = std::int64_t{1} << 61, most = 100000;  // Jinja's sandbox has the same limit
     for (const std::int64_t n : {made.start, made.stop, made.step}) {
         if (n > far || n < -far) throw Problem("makes a range of numbers that are too large");
     }
@@ -6365,6 +10071,7 @@ namespace detail {
 /// dict(...): of a dict or of pairs, and of names.
 [[nodiscard]] inline Dict dict(Session& session, const Args& args) {
     Dict made;
+    if (!args.at.empty()) require_defined(args.at[0]);
     if (args.at.size() > 1) throw Problem("makes a dict of several values");
     if (!args.at.empty() && args.at[0].is_dict()) {
         made = args.at[0].dict();
@@ -6412,42 +10119,116 @@ inline void require_public(const Value& name) {
         for (const auto& [key, ignored] : attributes.items) detail::require_public(key);
         return session.make_namespace(std::move(attributes));
     }
+    if (name == "cycler") {
+        if (!args.named.empty()) throw Problem("calls cycler with a named argument");
+        if (args.at.empty()) throw Problem("cycles through nothing");
+        return session.cycler(args.at);
+    }
+    if (name == "joiner") {
+        const Bound b(name, args, {"sep"});
+        return session.joiner(b[0] ? *b[0] : Value(", "));
+    }
+    if (name == "lipsum") throw Problem("writes random text by lipsum, which Silica does not");
     if (name == "raise_exception") throw Raised(text_of(session, *Bound(name, args, {"message"}, 1)[0]));
     throw Problem("calls " + quote(name) + ", which Silica does not know");
 }
 
+namespace detail {
+
+[[nodiscard]] inline std::optional<Value> macro_attribute(Session& session, const Callable& macro,
+                                                          std::string_view name) {
+    const Statement& s = *macro.macro;
+    if (name == "name") return macro.name.empty() ? Value(None{}) : session.text(macro.name);
+    if (name == "catch_kwargs") return Value(s.uses_kwargs);
+    if (name == "catch_varargs") return Value(s.uses_varargs);
+    if (name == "caller") return Value(s.uses_caller);
+    if (name != "arguments" && name != "explicit_caller") return std::nullopt;
+    Values names;
+    bool caller = false;
+    for (const auto& parameter : s.parameters) {
+        names.push_back(session.text(parameter.first->name));
+        caller = caller || parameter.first->name == "caller";
+    }
+    return name == "arguments" ? session.tuple(std::move(names)) : Value(caller);
+}
+
+/// A method of a list, a tuple or a range.
+[[nodiscard]] inline Value list_method(Session& session, const Value& self, const std::string& name, const Args& args) {
+    if (name == "copy") {
+        static_cast<void>(Bound(name, args, {}));
+        return session.list(self.list().items);
+    }
+    const Bound b(name, args, {"", "", ""}, 1);
+    const auto items = iterate(session, self);
+    const auto size = static_cast<std::int64_t>(items.size());
+    const auto bound = [&](std::size_t i, std::int64_t otherwise) {
+        const std::int64_t n = b.whole(i, otherwise);
+        return std::clamp<std::int64_t>(n < 0 ? n + size : n, 0, size);
+    };
+    if (b[1] && (name == "count" || self.holds<const Range>())) b.refuse("takes one argument");
+    std::int64_t n = 0;
+    for (std::int64_t i = bound(1, 0), end = bound(2, size); i < end; ++i) {
+        if (!equal(session, items[static_cast<std::size_t>(i)], *b[0])) continue;
+        if (name == "index") return Value(i);
+        ++n;
+    }
+    if (name == "index") throw Problem("looks by index for an element that is not there");
+    return Value(n);
+}
+/// A method of a dict, or fromkeys of `dict` itself.
+[[nodiscard]] inline Value dict_method(Session& session, const Value& self, const std::string& name, const Args& args) {
+    if (name == "get") {
+        const Bound b(name, args, {"", ""}, 1);
+        if (!hashable(*b[0])) wrong_type("looks in a dict for", *b[0]);
+        const auto* found = find(session, self.dict(), *b[0]);
+        return found ? *found : b[1] ? *b[1] : Value(None{});
+    }
+    if (name == "fromkeys") {
+        const Bound b(name, args, {"", ""}, 1);
+        Dict made;
+        for (const auto& key : iterate(session, *b[0])) assign(session, made, key, b[1] ? *b[1] : Value(None{}));
+        return session.dict(std::move(made));
+    }
+    static_cast<void>(Bound(name, args, {}));
+    if (name == "copy") return self;
+    return Value(std::make_shared<const View>(View{self.ref<const Dict>(), name}));
+}
+/// A method of a number.
+[[nodiscard]] inline Value number_method(Session& session, const Value& self, const std::string& name,
+                                         const Args& args) {
+    static_cast<void>(Bound(name, args, {}));
+    if (name == "conjugate") return self.is_bool() ? Value(self.whole()) : self;
+    if (name == "bit_length") return Value(static_cast<std::int64_t>(self.big().bits()));
+    if (name == "bit_count") {
+        const std::string bits = whole_text(session, self, 2);
+        return Value(static_cast<std::int64_t>(std::count(bits.begin(), bits.end(), '1')));
+    }
+    if (self.is_whole()) return session.pair(self.is_bool() ? Value(self.whole()) : self, Value(std::int64_t{1}));
+    const double x = self.number();
+    if (name == "is_integer") return Value(std::isfinite(x) && std::trunc(x) == x);
+    if (name == "hex") return session.text(hex_text(x));
+    if (!std::isfinite(x)) throw Problem("makes integers of a number that is not finite");
+    BigInteger over = BigInteger(1);
+    double scaled = x;
+    for (; std::trunc(scaled) != scaled; scaled *= 2) over = over * BigInteger(2);
+    return session.pair(session.integer(BigInteger::truncated(scaled)), session.integer(over));
+}
+
+}  // namespace detail
+
 /// self.name(args).
 [[nodiscard]] inline Value call_method(Session& session, const Value& self, const std::string& name, const Args& args) {
     session.spend(1);
-    if (self.is_text()) return text_method(session, self.text(), name, args);
+    if (self.is_text()) return text_method(session, self, name, args);
     if (self.holds<Loop>()) return self.ref<Loop>()->call(session, name, args);
-    if (self.is_dict()) {
-        if (name == "get") {
-            const Bound b(name, args, {"key", "default"}, 1);
-            if (!hashable(*b[0])) wrong_type("looks in a dict for", *b[0]);
-            const auto* found = find(session, self.dict(), *b[0]);
-            return found ? *found : b[1] ? *b[1] : Value(None{});
-        }
-        if (name == "keys" || name == "values" || name == "items") {
-            static_cast<void>(Bound(name, args, {}));
-            return Value(std::make_shared<const View>(View{self.ref<const Dict>(), name}));
-        }
-        if (name == "copy") return self;
-    }
-    if (self.is_sequence()) {
-        if (name == "copy") return session.list(self.list().items);
-        if (name == "count" || name == "index") {
-            const Bound b(name, args, {"value"}, 1);
-            const auto& items = self.list().items;
-            std::int64_t n = 0;
-            for (std::size_t i = 0; i < items.size(); ++i) {
-                if (!equal(session, items[i], *b[0])) continue;
-                if (name == "index") return Value(static_cast<std::int64_t>(i));
-                ++n;
-            }
-            if (name == "index") throw Problem("looks by index for an element that is not there");
-            return Value(n);
-        }
+    if (self.is_dict() || self.holds<const Callable>()) return detail::dict_method(session, self, name, args);
+    if (self.is_sequence() || self.holds<const Range>()) return detail::list_method(session, self, name, args);
+    if (self.is_number()) return detail::number_method(session, self, name, args);
+    if (self.holds<Cycler>()) {
+        auto& cycler = *self.ref<Cycler>();
+        static_cast<void>(Bound(name, args, {}));
+        const std::size_t at = std::exchange(cycler.at, name == "next" ? (cycler.at + 1) % cycler.items.size() : 0);
+        return name == "next" ? cycler.items[at] : Value(None{});
     }
     throw Problem("calls the method " + quote(name) + " of a " + type_name(self) + ", which Silica does not know");
 }
@@ -6496,116 +10277,6 @@ struct Scope {
 
 }  // namespace silica::text::jinja
 #endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_SCOPE_HPP
-// ---- silica/input/text/jinja/syntax.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_SYNTAX_HPP
-#define SILICA_SINGLE_INPUT_TEXT_JINJA_SYNTAX_HPP
-/// The syntax tree of a template.
-
-#include <algorithm>
-#include <memory>
-#include <string>
-#include <utility>
-#include <vector>
-
-namespace silica::text::jinja {
-
-struct Expression;
-using ExpressionPtr = std::unique_ptr<Expression>;
-
-/// What stands between the parentheses of a call, a filter or a test.
-struct Arguments {
-    std::vector<ExpressionPtr> at = {};
-    std::vector<std::pair<std::string, ExpressionPtr>> named = {};
-    ExpressionPtr all = {}, all_named = {};  ///< *args, **kwargs
-};
-
-/// An expression. Which members it uses depends on its kind.
-struct Expression {
-    enum class Kind {
-        constant,    ///< value
-        name,        ///< name
-        list,        ///< items
-        tuple,       ///< items
-        dict,        ///< items: key, value, key, value
-        attribute,   ///< items[0] . name
-        item,        ///< items[0] [ items[1] ]
-        slice,       ///< items[0] [ items[1] : items[2] : items[3] ]; absent ones are null
-        call,        ///< items[0] ( arguments )
-        filter,      ///< items[0] | name ( arguments ); in blocks items[0] is null
-        test,        ///< items[0] is name ( arguments )
-        negation,    ///< not items[0]
-        sign,        ///< - or +, in name, of items[0]
-        both,        ///< items[0] and items[1]
-        either,      ///< items[0] or items[1]
-        arithmetic,  ///< items[0] name items[1]
-        comparison,  ///< items[0] operators[0] items[1] operators[1] items[2] ...
-        concat,      ///< items[0] ~ items[1] ~ ...
-        choice,      ///< items[0] if items[1] else items[2], which may be null
-        set_member,  ///< name . member, as a target
-    };
-    Kind kind;
-    unsigned line;
-    std::string name = {}, member = {};
-    Value value = {};
-    std::vector<ExpressionPtr> items = {};
-    std::vector<std::string> operators = {};
-    Arguments arguments = {};
-    unsigned depth = 1;  ///< of nesting
-
-    Expression(Kind what, unsigned at) : kind(what), line(at) {}
-    void add(ExpressionPtr item) {
-        if (item) depth = std::max(depth, item->depth + 1);
-        items.push_back(std::move(item));
-    }
-    void set_arguments(Arguments made) {
-        const auto see = [this](const ExpressionPtr& e) { depth = e ? std::max(depth, e->depth + 1) : depth; };
-        for (const auto& e : made.at) see(e);
-        for (const auto& e : made.named) see(e.second);
-        see(made.all), see(made.all_named);
-        arguments = std::move(made);
-    }
-};
-
-struct Statement;
-using Body = std::vector<Statement>;
-
-/// A condition and what it guards.
-struct Branch {
-    ExpressionPtr condition;  ///< null for else
-    Body body;
-};
-
-/// A statement. Which members it uses depends on its kind.
-struct Statement {
-    enum class Kind {
-        text,        ///< text
-        output,      ///< value
-        set,         ///< target = value
-        set_block,   ///< target = body, through the filters in value
-        choice,      ///< branches
-        loop,        ///< for target in value if condition: body, otherwise: orelse
-        macro,       ///< macro name(parameters): body
-        call_block,  ///< call(parameters) value: body
-        with,        ///< with parameters: body
-        filter,      ///< body through the filters in value
-        scope,       ///< body ({% generation %})
-        leave,       ///< break
-        again,       ///< continue
-    };
-    Kind kind;
-    unsigned line;
-    std::string text = {}, name = {};
-    ExpressionPtr target = {}, value = {}, condition = {};
-    std::vector<std::pair<ExpressionPtr, ExpressionPtr>> parameters = {};  ///< target, default or null
-    std::vector<Branch> branches = {};
-    Body body = {}, orelse = {};
-    bool uses_varargs = false, uses_kwargs = false, uses_caller = false;  ///< the names occur in a macro
-
-    Statement(Kind what, unsigned at) : kind(what), line(at) {}
-};
-
-}  // namespace silica::text::jinja
-#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_SYNTAX_HPP
 
 #include <memory>
 #include <string>
@@ -6625,6 +10296,9 @@ protected:
     using Ex = Expression::Kind;
 
     [[nodiscard]] virtual Value call_macro(const Callable& macro, Args args) = 0;
+    [[nodiscard]] virtual Value call_block(const std::string& name) = 0;
+    [[nodiscard]] virtual Value call_loop(const std::shared_ptr<Loop>& loop, const Value& items) = 0;
+    [[nodiscard]] virtual bool has_block(const std::string& name) const = 0;
 
     [[nodiscard]] Value eval(const Expression& e) {
         const Level level(session_);
@@ -6642,7 +10316,7 @@ protected:
             case Ex::dict:
                 return dict(e);
             case Ex::attribute:
-                return attribute(session_, eval(*e.items[0]), e.name);
+                return attribute(e);
             case Ex::item:
                 return item(e);
             case Ex::slice:
@@ -6656,7 +10330,7 @@ protected:
             case Ex::negation:
                 return Value(!truth(eval(*e.items[0])));
             case Ex::sign:
-                return signed_value(eval(*e.items[0]), e.name == "-");
+                return signed_value(session_, eval(*e.items[0]), e.name == "-");
             case Ex::both: {
                 Value left = eval(*e.items[0]);
                 return truth(left) ? eval(*e.items[1]) : left;
@@ -6703,8 +10377,20 @@ protected:
     }
     [[nodiscard]] Value call(const Value& callee, Args args, unsigned line) {
         session_.line = line;
-        if (!callee.holds<const Callable>()) wrong_type("calls", callee);
+        if (callee.holds<Joiner>()) {
+            static_cast<void>(Bound("joiner", args, {}));
+            auto& joiner = *callee.ref<Joiner>();
+            return std::exchange(joiner.used, true) ? joiner.separator : Value(std::string());
+        }
+        if (callee.holds<Loop>()) {
+            return call_loop(callee.ref<Loop>(), *Bound("loop", args, {"iterable"}, 1)[0]);
+        }
+        if (!callee.holds<const Callable>() || is_self(callee)) wrong_type("calls", callee);
         const auto& what = *callee.ref<const Callable>();
+        if (what.is_block) {
+            static_cast<void>(Bound(what.name, args, {}));
+            return call_block(what.name);
+        }
         if (what.macro) return call_macro(what, std::move(args));
         return what.is_method ? call_method(session_, what.self, what.name, args)
                               : call_function(session_, what.name, args);
@@ -6724,15 +10410,27 @@ protected:
     Session& session_;
     const Dict& context_;
     std::shared_ptr<Scope> scope_ = std::make_shared<Scope>();
+    bool escapes_ = false;  ///< the statements at hand stand in {% autoescape true %}
 
 private:
+    /// `self`, whose attributes are the blocks.
+    [[nodiscard]] static bool is_self(const Value& v) {
+        return v.holds<const Callable>() && v.ref<const Callable>()->is_block && v.ref<const Callable>()->name.empty();
+    }
+    [[nodiscard]] Value block(const std::string& name) {
+        if (!has_block(name)) return session_.missing("uses the block " + quote(name) + ", which is not there");
+        session_.take(128);
+        return Value(std::make_shared<const Callable>(Callable{.name = name, .is_block = true}));
+    }
+    [[nodiscard]] Value attribute(const Expression& e) {
+        const Value of = eval(*e.items[0]);
+        return is_self(of) ? block(e.name) : jinja::attribute(session_, of, e.name);
+    }
     [[nodiscard]] Value name(const std::string& name) {
         if (const auto* found = scope_->find(session_, name)) return *found;
         if (const auto* found = find(session_, context_, name)) return *found;
         if (known_function(name)) return Value(std::make_shared<const Callable>(Callable{.name = name}));
-        if (detail::listed("cycler joiner lipsum self", name)) {
-            throw Problem("uses " + quote(name) + ", which Silica does not know");
-        }
+        if (name == "self") return Value(std::make_shared<const Callable>(Callable{.name = {}, .is_block = true}));
         return session_.missing("uses " + quote(name) + ", which is undefined");
     }
     [[nodiscard]] Values all(const Expression& e) {
@@ -6750,8 +10448,8 @@ private:
         return session_.dict(std::move(made));
     }
     [[nodiscard]] Value item(const Expression& e) {
-        const Value of = eval(*e.items[0]);
-        return jinja::item(session_, of, eval(*e.items[1]));
+        const Value of = eval(*e.items[0]), key = eval(*e.items[1]);
+        return is_self(of) && key.is_text() ? block(key.text()) : jinja::item(session_, of, key);
     }
     [[nodiscard]] Value slice(const Expression& e) {
         const Value of = eval(*e.items[0]);
@@ -6791,13 +10489,7 @@ private:
         return contains(session_, b, a) == (op == "in");
     }
     [[nodiscard]] Value concat(const Expression& e) {
-        std::string out;
-        for (const auto& part : e.items) {
-            const std::string text = text_of(session_, eval(*part));
-            session_.take(text.size());
-            out += text;
-        }
-        return session_.text(std::move(out));
+        return concatenated(session_, all(e), escapes_);
     }
 };
 
@@ -6861,6 +10553,29 @@ protected:
         session_.take(text.size());
         *out_ += text;
     }
+    /// Writes what a call or a filter made for a block: only a text can be written as it is.
+    void write_made(const Value& made) {
+        if (!made.is_text()) wrong_type("writes", made);
+        write(made.text());
+    }
+    /// Makes variables of this scope that are undefined until they are set.
+    void hide(const std::vector<std::string>& names) {
+        for (const auto& name : names) {
+            scope_->set(session_, name, session_.missing("uses " + quote(name) + ", which is undefined"));
+        }
+    }
+    /// A flag with another value while it lives.
+    class Switched {
+    public:
+        Switched(bool& flag, bool value) : flag_(flag), before_(std::exchange(flag, value)) {}
+        Switched(const Switched&) = delete;
+        Switched& operator=(const Switched&) = delete;
+        ~Switched() { flag_ = before_; }
+
+    private:
+        bool& flag_;
+        bool before_;
+    };
 
     void assign(const Expression& target, Value value) {
         if (target.kind == Ex::name) return scope_->set(session_, target.name, std::move(value));
@@ -6886,7 +10601,8 @@ protected:
     [[nodiscard]] Value macro(const Statement& s) {
         captured_.push_back(scope_);
         session_.take(192);
-        return Value(std::make_shared<const Callable>(Callable{.name = s.name, .macro = &s, .scope = scope_}));
+        return Value(std::make_shared<const Callable>(
+            Callable{.name = s.name, .escapes = escapes_, .macro = &s, .scope = scope_}));
     }
     /// The named argument, taken out; nothing where there is none.
     [[nodiscard]] static std::optional<Value> take(Args& args, const std::string& name) {
@@ -6903,6 +10619,7 @@ protected:
         const Level level(session_);
         Captured captured(*this);
         const Entered entered(*this, what.scope);
+        const Switched switched(escapes_, what.escapes);
         bool caller = false;
         std::vector<std::optional<Value>> given;
         for (std::size_t i = 0; i < s.parameters.size(); ++i) {
@@ -6936,20 +10653,20 @@ protected:
         } else if (args.at.size() > taken) {
             throw Problem(name() + " with more than " + std::to_string(taken) + " arguments");
         }
+        hide(s.hidden);
         run_macro(s.body);
-        return session_.text(std::move(captured.text));
+        return session_.text(std::move(captured.text), session_.autoescape);
     }
 
     std::string* out_ = nullptr;
-
-private:
-    std::vector<std::shared_ptr<Scope>> captured_;
+    std::vector<std::shared_ptr<Scope>> captured_;  ///< those that values hold
 };
 
 }  // namespace silica::text::jinja
 #endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_BLOCKS_HPP
 
-#include <algorithm>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -6963,9 +10680,12 @@ public:
     Interpreter(Session& session, const Dict& context) : Blocks(session, context) {}
     Interpreter(const Interpreter&) = delete;
     Interpreter& operator=(const Interpreter&) = delete;
-    [[nodiscard]] std::string run(const Body& body) {
+    /// The text of the template; variables of it in `hidden` are undefined at first.
+    [[nodiscard]] std::string run(const Body& body, const std::vector<std::string>& hidden) {
         std::string out;
         out_ = &out;
+        collect(body);
+        hide(hidden);
         static_cast<void>(exec(body));
         return out;
     }
@@ -6974,6 +10694,14 @@ private:
     using St = Statement::Kind;
     enum class Flow { on, leave, again };
 
+    void collect(const Body& body) {
+        for (const auto& s : body) {
+            if (s.kind == St::block) blocks_.emplace(s.name, &s);
+            collect(s.body);
+            collect(s.orelse);
+            for (const auto& branch : s.branches) collect(branch.body);
+        }
+    }
     [[nodiscard]] Flow exec(const Body& body) {
         for (const auto& s : body) {
             if (const Flow flow = exec(s); flow != Flow::on) return flow;
@@ -6989,7 +10717,10 @@ private:
                 write(s.text);
                 break;
             case St::output:
-                write(text_of(session_, eval(*s.value)));
+                for (const auto& [value, ignored] : s.parameters) {
+                    const Value v = eval(*value);
+                    write(escapes_ ? escape(session_, v).text() : text_of(session_, v));
+                }
                 break;
             case St::set:
                 assign(*s.target, eval(*s.value));
@@ -6999,12 +10730,12 @@ private:
             case St::choice:
                 return choice(s);
             case St::loop:
-                return loop(s);
+                return loop(s, eval(*s.value), 0);
             case St::macro:
                 scope_->set(session_, s.name, macro(s));
                 break;
             case St::call_block:
-                call_block(s);
+                fill_call(s);
                 break;
             case St::with:
                 return with(s);
@@ -7012,8 +10743,22 @@ private:
                 return filter_block(s);
             case St::scope: {
                 const Entered entered(*this);
+                hide(s.hidden);
                 return exec(s.body);
             }
+            case St::autoescape: {
+                const bool escapes = truth(eval(*s.value));
+                const Entered entered(*this);
+                hide(s.hidden);
+                const Switched here(escapes_, escapes), everywhere(session_.autoescape, escapes);
+                return exec(s.body);
+            }
+            case St::block:
+                if (s.required) throw Problem("has the required block " + quote(s.name) + ", which nothing fills");
+                block(s, s.scoped ? scope_ : root_);
+                break;
+            case St::loader:
+                throw Problem("uses " + quote(s.name) + "; there are no other templates to load");
             case St::leave:
                 return Flow::leave;
             case St::again:
@@ -7025,10 +10770,11 @@ private:
         Captured captured(*this);
         {
             const Entered entered(*this);
+            hide(s.hidden);
             if (const Flow flow = exec(s.body); flow != Flow::on) return flow;
         }
         session_.line = s.line;
-        assign(*s.target, filters(s.value.get(), session_.text(std::move(captured.text))));
+        assign(*s.target, filters(s.value.get(), session_.text(std::move(captured.text), escapes_)));
         return Flow::on;
     }
     [[nodiscard]] Flow filter_block(const Statement& s) {
@@ -7036,10 +10782,11 @@ private:
         {
             Captured captured(*this);
             const Entered entered(*this);
+            hide(s.hidden);
             if (const Flow flow = exec(s.body); flow != Flow::on) return flow;
-            made = filters(s.value.get(), session_.text(std::move(captured.text)));
+            made = filters(s.value.get(), session_.text(std::move(captured.text), escapes_));
         }
-        write(text_of(session_, made));
+        write_made(made);
         return Flow::on;
     }
     [[nodiscard]] Flow choice(const Statement& s) {
@@ -7053,26 +10800,27 @@ private:
         for (const auto& [target, value] : s.parameters) values.push_back(eval(*value));
         const Entered entered(*this);
         for (std::size_t i = 0; i < values.size(); ++i) assign(*s.parameters[i].first, std::move(values[i]));
+        hide(s.hidden);
         return exec(s.body);
     }
 
+    void block(const Statement& s, std::shared_ptr<Scope> around) {
+        const Entered entered(*this, std::move(around));
+        hide(s.hidden);
+        const Switched switched(escapes_, false);
+        static_cast<void>(exec(s.body));
+    }
+    [[nodiscard]] bool has_block(const std::string& name) const override { return blocks_.count(name) != 0; }
+    [[nodiscard]] Value call_block(const std::string& name) override {
+        const Level level(session_);
+        Captured captured(*this);
+        block(*blocks_.at(name), root_);
+        return session_.text(std::move(captured.text), session_.autoescape);
+    }
+
     /// The items of a loop, one by one, those that its condition lets through.
-    [[nodiscard]] std::function<bool(Value&)> items(const Statement& s) {
-        const Value from = eval(*s.value);
-        std::function<bool(Value&)> next;
-        if (from.holds<Iterator>()) {
-            next = [it = from.ref<Iterator>()](Value& item) {
-                if (it->next >= it->items.size()) return false;
-                item = it->items[it->next++];
-                return true;
-            };
-        } else {
-            next = [all = iterate(session_, from), at = std::size_t{0}](Value& item) mutable {
-                if (at >= all.size()) return false;
-                item = all[at++];
-                return true;
-            };
-        }
+    [[nodiscard]] Pull items(const Statement& s, const Value& from) {
+        Pull next = pull(session_, from);
         if (!s.condition) return next;
         return [this, &s, next = std::move(next), around = scope_](Value& item) mutable {
             while (next(item)) {
@@ -7083,9 +10831,16 @@ private:
             return false;
         };
     }
-    [[nodiscard]] Flow loop(const Statement& s) {
+    [[nodiscard]] Flow loop(const Statement& s, const Value& from, std::int64_t depth0) {
         const auto state = std::make_shared<Loop>();
-        state->pull = items(s);
+        state->pull = items(s, from);
+        state->depth0 = depth0;
+        if (s.recursive) {
+            state->recursive = &s;
+            state->around = scope_;
+            captured_.push_back(scope_);
+            session_.take(sizeof(Value));
+        }
         struct Finish {
             Loop& loop;
             ~Finish() { loop.finish(); }
@@ -7096,22 +10851,35 @@ private:
             const Entered entered(*this);
             scope_->set(session_, "loop", Value(state));
             assign(*s.target, state->current);
+            hide(s.hidden);
             const Flow flow = exec(s.body);
             if (flow == Flow::leave) break;
             completed = completed || flow == Flow::on;
         }
         if (completed || s.orelse.empty()) return Flow::on;
         const Entered entered(*this);
+        hide(s.hidden_else);
         return exec(s.orelse);
     }
+    [[nodiscard]] Value call_loop(const std::shared_ptr<Loop>& of, const Value& items) override {
+        if (!of->recursive) throw Problem("calls a loop that is not marked as recursive");
+        const Level level(session_);
+        Captured captured(*this);
+        const Entered entered(*this, of->around);
+        static_cast<void>(loop(*of->recursive, items, of->depth0 + 1));
+        return session_.text(std::move(captured.text), escapes_);
+    }
 
-    void call_block(const Statement& s) {
+    void fill_call(const Statement& s) {
         const Value callee = eval(*s.value->items[0]);
         Args args = arguments(s.value->arguments);
         args.named.emplace_back("caller", macro(s));
-        write(text_of(session_, call(callee, std::move(args), s.line)));
+        write_made(call(callee, std::move(args), s.line));
     }
     void run_macro(const Body& body) override { static_cast<void>(exec(body)); }
+
+    std::shared_ptr<Scope> root_ = scope_;
+    std::map<std::string, const Statement*> blocks_;
 };
 
 }  // namespace silica::text::jinja
@@ -7120,6 +10888,11 @@ private:
 #ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_PARSER_HPP
 #define SILICA_SINGLE_INPUT_TEXT_JINJA_PARSER_HPP
 /// Reads a whole template into statements.
+
+// ---- silica/input/text/jinja/target_parser.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_TARGET_PARSER_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_TARGET_PARSER_HPP
+/// Reads the tags' lists of names: what is assigned to, parameters, imports.
 
 // ---- silica/input/text/jinja/expression_parser.hpp
 #ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_EXPRESSION_PARSER_HPP
@@ -7130,6 +10903,11 @@ private:
 #ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_OPERAND_PARSER_HPP
 #define SILICA_SINGLE_INPUT_TEXT_JINJA_OPERAND_PARSER_HPP
 /// Reads what operators stand between: literals, names, parentheses, and what follows them directly.
+
+// ---- silica/input/text/jinja/expression_maker.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_EXPRESSION_MAKER_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_EXPRESSION_MAKER_HPP
+/// What all parts of the parser make expressions with.
 
 // ---- silica/input/text/jinja/token_cursor.hpp
 #ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_TOKEN_CURSOR_HPP
@@ -7169,13 +10947,6 @@ namespace detail {
     return c;
 }
 
-/// Jinja turns a character beyond ASCII into an escape first, so that a backslash before it escapes a backslash.
-inline void put_escaped_backslash(std::string& out, char32_t c) {
-    const int digits = c < 0x100 ? 2 : c < 0x10000 ? 4 : 8;
-    out += digits == 2 ? "\\x" : digits == 4 ? "\\u" : "\\U";
-    for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4) out += "0123456789abcdef"[c >> shift & 15U];
-}
-
 }  // namespace detail
 
 /// The value of what stands between the quotes.
@@ -7207,8 +10978,9 @@ inline void put_escaped_backslash(std::string& out, char32_t c) {
         } else if (c == 'N') {
             throw Problem("names a character by \\N in a string, which Silica does not know");
         } else if (static_cast<unsigned char>(c) >= 0x80) {
+            // Jinja makes an escape of the character first, so that the backslash before it escapes a backslash.
             const auto decoded = utf8::decode(text.data() + i);
-            detail::put_escaped_backslash(out, decoded.value);
+            detail::put_escape(out, decoded.value);
             i += decoded.length - 1;
         } else {
             out += '\\';
@@ -7404,6 +11176,18 @@ private:
         put(Kind::op, std::string(1, c));
         go_to(at_ + 1);
     }
+    /// The end of a number like 0x1F, 0o17 or 0b11 at `at`; 0 where there is none.
+    [[nodiscard]] std::size_t based(std::size_t at) const {
+        const auto name = rest(at).substr(0, 2);
+        const std::string_view known = name == "0x" || name == "0X"   ? "0123456789abcdefABCDEF"
+                                       : name == "0o" || name == "0O" ? "01234567"
+                                       : name == "0b" || name == "0B" ? "01"
+                                                                      : "";
+        const auto digit = [&](std::size_t i) { return i < source_.size() && known.find(source_[i]) != npos; };
+        std::size_t end = at + 2;
+        while (digit(end) || (end < source_.size() && source_[end] == '_' && digit(end + 1))) ++end;
+        return known.empty() || end == at + 2 ? 0 : end;
+    }
     void number() {
         const auto digits = [this](std::size_t at) {
             const auto digit = [this](std::size_t i) {
@@ -7412,6 +11196,12 @@ private:
             while (digit(at) || (at < source_.size() && source_[at] == '_' && digit(at + 1))) ++at;
             return at;
         };
+        if (const auto end = based(at_)) {
+            std::string text = source_.substr(at_, end - at_);
+            std::erase(text, '_');
+            put(Kind::integer, std::move(text));
+            return go_to(end);
+        }
         std::size_t end = digits(at_);
         const bool member = at_ > 0 && source_[at_ - 1] == '.';
         bool real = false;
@@ -7432,9 +11222,6 @@ private:
         std::erase(text, '_');
         if (!real && text.size() > 1 && text[0] == '0' && text.find_first_not_of('0') != npos) {
             throw Problem("has a number that begins with 0");
-        }
-        if (!real && text == "0" && end < source_.size() && std::string_view("xXoObB").find(source_[end]) != npos) {
-            throw Problem("has a number that is not decimal, which Silica does not know");
         }
         put(real ? Kind::real : Kind::integer, std::move(text));
         go_to(end);
@@ -7529,11 +11316,62 @@ private:
 }  // namespace silica::text::jinja
 #endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_TOKEN_CURSOR_HPP
 
-#include <cstdint>
-#include <limits>
-#include <locale>
 #include <memory>
-#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace silica::text::jinja {
+
+/// Makes nodes of the syntax tree, and notes what is wrong with them.
+class ExpressionMaker : public TokenCursor {
+protected:
+    using Ex = Expression::Kind;
+    static constexpr unsigned longest = 200;  ///< operators in a row
+
+    explicit ExpressionMaker(std::vector<Token> tokens) : TokenCursor(std::move(tokens)) {}
+
+    [[nodiscard]] static ExpressionPtr make(Ex kind, unsigned line) { return std::make_unique<Expression>(kind, line); }
+
+    [[nodiscard]] static ExpressionPtr checked(ExpressionPtr made) {
+        if (made->depth > longest) {
+            throw Problem("has an expression of more than " + std::to_string(longest) + " operators in a row");
+        }
+        return made;
+    }
+    /// More of a name with dots in it.
+    [[nodiscard]] std::string dotted() {
+        std::string out;
+        while (take_op(".")) out += "." + expect_name("the rest of a name");
+        return out;
+    }
+    /// A filter or test that does not exist is an error of the template where Jinja compiles the call as it is, and one
+    /// of rendering in `if`.
+    void unknown(const std::string& problem) {
+        if (!soft_) unknown_.emplace_back(now().line, problem);
+    }
+
+    [[nodiscard]] static ExpressionPtr make_none(unsigned line) {
+        auto made = make(Ex::constant, line);
+        made->value = None{};
+        return made;
+    }
+    [[nodiscard]] static Value whole(const std::string& digits) {
+        const auto n = whole_of(digits, 0);
+        if (!n || n->bits() > Session::most_bits) throw Problem("has a number that is too long");
+        if (const auto small = n->small()) return Value(*small);
+        return Value(std::make_shared<const BigInteger>(*n));
+    }
+
+    bool soft_ = false;                                      ///< what is read stands in `if`
+    std::vector<std::pair<unsigned, std::string>> unknown_;  ///< line, problem
+    /// Which of a macro's special names occurred since they were last cleared.
+    bool saw_varargs_ = false, saw_kwargs_ = false, saw_caller_ = false;
+};
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_EXPRESSION_MAKER_HPP
+
 #include <string>
 #include <string_view>
 #include <utility>
@@ -7542,12 +11380,9 @@ private:
 namespace silica::text::jinja {
 
 /// The part of the parser that knows operands.
-class OperandParser : public TokenCursor {
+class OperandParser : public ExpressionMaker {
 protected:
-    using Ex = Expression::Kind;
-    static constexpr unsigned longest = 200;  ///< operators in a row
-
-    explicit OperandParser(std::vector<Token> tokens) : TokenCursor(std::move(tokens)) {}
+    explicit OperandParser(std::vector<Token> tokens) : ExpressionMaker(std::move(tokens)) {}
     OperandParser(const OperandParser&) = delete;
     OperandParser& operator=(const OperandParser&) = delete;
     virtual ~OperandParser() = default;
@@ -7578,9 +11413,8 @@ protected:
             inline_first = false;
             auto made = make(Ex::filter, now().line);
             made->name = expect_name("the name of a filter");
-            if (!known_filter(made->name)) {
-                throw Problem("uses the filter " + quote(made->name) + ", which Silica does not know");
-            }
+            made->name += dotted();
+            if (!known_filter(made->name)) unknown("uses the filter " + quote(made->name) + ", which does not exist");
             made->add(std::move(value));
             if (at_op("(")) made->set_arguments(arguments());
             value = checked(std::move(made));
@@ -7612,14 +11446,9 @@ protected:
                 return made;
             }
             case Kind::integer:
-                return constant(Value(whole(t.text)));
-            case Kind::real: {
-                std::istringstream in(t.text);
-                in.imbue(std::locale::classic());
-                double value = 0;
-                if (!(in >> value) && value != 0) value = std::numeric_limits<double>::infinity();
-                return constant(Value(value));
-            }
+                return constant(whole(t.text));
+            case Kind::real:
+                return constant(Value(read_real(t.text)));
             default:
                 break;
         }
@@ -7708,17 +11537,6 @@ protected:
         return made;
     }
 
-    [[nodiscard]] static ExpressionPtr make(Ex kind, unsigned line) { return std::make_unique<Expression>(kind, line); }
-
-    [[nodiscard]] static ExpressionPtr checked(ExpressionPtr made) {
-        if (made->depth > longest) {
-            throw Problem("has an expression of more than " + std::to_string(longest) + " operators in a row");
-        }
-        return made;
-    }
-    /// Which of a macro's special names occurred since they were last cleared.
-    bool saw_varargs_ = false, saw_kwargs_ = false, saw_caller_ = false;
-
 private:
     void saw(std::string_view name) {
         saw_varargs_ = saw_varargs_ || name == "varargs";
@@ -7728,28 +11546,38 @@ private:
     [[nodiscard]] bool tuple_ends() const {
         return now().kind == Kind::block_end || now().kind == Kind::output_end || at_op(")") || at_name("recursive");
     }
-    [[nodiscard]] static std::int64_t whole(const std::string& digits) {
-        std::int64_t n = 0;
-        for (const char c : digits) {
-            if (n > (std::numeric_limits<std::int64_t>::max() - (c - '0')) / 10) {
-                throw Problem("has a number of more than 64 bits");
-            }
-            n = n * 10 + (c - '0');
-        }
-        return n;
-    }
     [[nodiscard]] ExpressionPtr subscript(ExpressionPtr value, unsigned line) {
         auto made = make(Ex::item, line);
         made->add(std::move(value));
         if (!at_op(":")) made->add(expression());
-        if (at_op(":")) {
-            made->kind = Ex::slice;
-            if (made->items.size() == 1) made->add(nullptr);
-            for (int i = 0; i < 2; ++i) made->add(take_op(":") && !at_op(":") && !at_op("]") ? expression() : nullptr);
+        if (at_op(":")) slice_bounds(*made);
+        if (at_op(",")) {
+            auto keys = make(Ex::tuple, line);
+            // A slice among several subscripts finds nothing, as a None there does.
+            keys->add(made->kind == Ex::slice ? make_none(line) : std::move(made->items[1]));
+            while (take_op(",")) {
+                auto part = make(Ex::item, line);
+                part->add(nullptr);
+                if (!at_op(":")) part->add(expression());
+                if (at_op(":")) slice_bounds(*part);
+                keys->add(part->kind == Ex::slice ? make_none(line) : std::move(part->items[1]));
+            }
+            auto several = make(Ex::item, line);
+            several->add(std::move(made->items[0]));
+            several->add(std::move(keys));
+            made = std::move(several);
         }
-        if (at_op(",")) throw Problem("has several subscripts, which Silica does not know");
         expect_op("]");
         return made;
+    }
+    /// start:stop:step, after start.
+    void slice_bounds(Expression& made) {
+        made.kind = Ex::slice;
+        if (made.items.size() == 1) made.add(nullptr);
+        for (int i = 0; i < 2; ++i) {
+            const bool there = take_op(":") && !at_op(":") && !at_op("]") && !at_op(",");
+            made.add(there ? expression() : nullptr);
+        }
     }
 };
 
@@ -7771,6 +11599,7 @@ protected:
 
     [[nodiscard]] ExpressionPtr expression() override {
         const Nested nested(*this);
+        const std::size_t before = unknown_.size();
         auto left = either();
         while (at_name("if")) {
             auto made = make(Ex::choice, now().line);
@@ -7779,6 +11608,7 @@ protected:
             made->add(either());
             made->add(take_name("else") ? expression() : nullptr);
             left = checked(std::move(made));
+            unknown_.resize(before);
         }
         return left;
     }
@@ -7893,9 +11723,8 @@ protected:
         advance();
         const bool negated = take_name("not");
         made->name = expect_name("the name of a test");
-        if (!known_test(made->name)) {
-            throw Problem("uses the test " + quote(made->name) + ", which Silica does not know");
-        }
+        made->name += dotted();
+        if (!known_test(made->name)) unknown("uses the test " + quote(made->name) + ", which does not exist");
         made->add(std::move(value));
         const auto& t = now();
         if (at_op("(")) {
@@ -7920,145 +11749,18 @@ protected:
 #endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_EXPRESSION_PARSER_HPP
 
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace silica::text::jinja {
 
-/// Statements, by the tags that open them. What Silica does not know is refused by name.
-class Parser : public ExpressionParser {
-public:
-    explicit Parser(std::vector<Token> tokens) : ExpressionParser(std::move(tokens)) {}
-
-    [[nodiscard]] Body run() { return body({}); }
-
-private:
+/// The part of the parser that knows names which get values.
+class TargetParser : public ExpressionParser {
+protected:
     using St = Statement::Kind;
-    using Ends = std::vector<std::string_view>;
 
-    /// Statements up to a tag named in `ends`, whose name is then the token at hand.
-    [[nodiscard]] Body body(const Ends& ends) {
-        const Nested nested(*this);
-        Body made;
-        for (;;) {
-            const auto& t = now();
-            if (t.kind == Kind::end) {
-                if (ends.empty()) return made;
-                throw Problem("ends without " + quote(ends.back()));
-            }
-            if (t.kind == Kind::text) {
-                made.emplace_back(St::text, t.line).text = t.text;
-                advance();
-            } else if (t.kind == Kind::output_begin) {
-                auto& out = made.emplace_back(St::output, t.line);
-                advance();
-                out.value = tuple();
-                if (now().kind != Kind::output_end) unexpected("'}}'");
-                advance();
-            } else {
-                advance();
-                for (const auto end : ends) {
-                    if (at_name(end)) return made;
-                }
-                made.push_back(statement());
-                close();
-            }
-        }
-    }
-    void close() {
-        if (now().kind != Kind::block_end) unexpected("'%}'");
-        advance();
-    }
-    /// The body after a tag, and its end tag up to "%}".
-    [[nodiscard]] Body block(std::string_view end) {
-        close();
-        auto made = body({end});
-        advance();
-        return made;
-    }
+    explicit TargetParser(std::vector<Token> tokens) : ExpressionParser(std::move(tokens)) {}
 
-    [[nodiscard]] Statement statement() {
-        const unsigned line = now().line;
-        const std::string tag = expect_name("the name of a tag");
-        if (tag == "if") return choice(line);
-        if (tag == "for") return loop(line);
-        if (tag == "set") return set(line);
-        if (tag == "macro") return macro(line);
-        if (tag == "call") return call_block(line);
-        if (tag == "with") return with(line);
-        if (tag == "filter") {
-            Statement made(St::filter, line);
-            made.value = filters(nullptr, true);
-            made.body = block("endfilter");
-            return made;
-        }
-        if (tag == "generation") {
-            Statement made(St::scope, line);
-            made.body = callable_body("endgeneration");
-            return made;
-        }
-        if (tag == "break" || tag == "continue") {
-            if (loops_ == 0) throw Problem("has " + quote(tag) + " outside a loop");
-            return Statement(tag == "break" ? St::leave : St::again, line);
-        }
-        for (const std::string_view known :
-             {"block", "extends", "include", "import", "from", "print", "do", "autoescape", "trans", "debug"}) {
-            if (tag == known) throw Problem("uses the tag " + quote(tag) + ", which chat templates do without here");
-        }
-        throw Problem("uses the tag " + quote(tag) + ", which Silica does not know or which does not belong there");
-    }
-
-    [[nodiscard]] Statement choice(unsigned line) {
-        Statement made(St::choice, line);
-        for (;;) {
-            auto condition = tuple(false);
-            close();
-            made.branches.push_back({std::move(condition), body({"elif", "else", "endif"})});
-            if (!take_name("elif")) break;
-        }
-        if (take_name("else")) {
-            close();
-            made.branches.push_back({nullptr, body({"endif"})});
-        }
-        advance();
-        return made;
-    }
-    [[nodiscard]] Statement loop(unsigned line) {
-        Statement made(St::loop, line);
-        made.target = target(false);
-        forbid_loop(*made.target);
-        if (!take_name("in")) unexpected("'in'");
-        made.value = tuple(false);
-        if (take_name("if")) made.condition = expression();
-        if (at_name("recursive")) throw Problem("has a recursive loop, which Silica does not know");
-        close();
-        ++loops_;
-        made.body = body({"else", "endfor"});
-        --loops_;
-        if (take_name("else")) {
-            close();
-            made.orelse = body({"endfor"});
-        }
-        advance();
-        return made;
-    }
-    static void forbid_loop(const Expression& target) {
-        if (target.kind == Ex::name && target.name == "loop") throw Problem("goes through a list by the name 'loop'");
-        for (const auto& item : target.items) forbid_loop(*item);
-    }
-    [[nodiscard]] Statement set(unsigned line) {
-        Statement made(St::set, line);
-        made.target = target(true);
-        if (take_op("=")) {
-            made.value = tuple();
-            return made;
-        }
-        made.kind = St::set_block;
-        made.value = filters(nullptr);
-        made.body = block("endset");
-        return made;
-    }
     /// A name, namespace.name, or several between commas.
     [[nodiscard]] ExpressionPtr target(bool members) {
         auto made = make(Ex::tuple, now().line);
@@ -8087,13 +11789,9 @@ private:
             throw Problem("assigns to something that is no name");
         }
     }
-
-    /// What a macro or a call block holds: no loop outside it can be left from inside.
-    [[nodiscard]] Body callable_body(std::string_view end) {
-        const unsigned loops = std::exchange(loops_, 0);
-        auto made = block(end);
-        loops_ = loops;
-        return made;
+    static void forbid_loop(const Expression& target) {
+        if (target.kind == Ex::name && target.name == "loop") throw Problem("goes through a list by the name 'loop'");
+        for (const auto& item : target.items) forbid_loop(*item);
     }
     void parameters(Statement& made) {
         expect_op("(");
@@ -8113,6 +11811,229 @@ private:
             made.parameters.emplace_back(std::move(name), std::move(value));
         }
         expect_op(")");
+    }
+    /// A tag that asks for another template: an error when it is rendered, for there is none.
+    [[nodiscard]] Statement loader(const std::string& tag, unsigned line) {
+        Statement made(St::loader, line);
+        made.name = tag;
+        static_cast<void>(expression());
+        if (tag == "import") {
+            if (!take_name("as")) unexpected("'as'");
+            static_cast<void>(expect_name("a name"));
+        } else if (tag == "from") {
+            if (!take_name("import")) unexpected("'import'");
+            for (bool any = false; now().kind != Kind::block_end; any = true) {
+                if (any) expect_op(",");
+                const bool context = any && (at_name("with") || at_name("without")) && next().text == "context";
+                if (context) break;
+                const std::string name = expect_name("a name");
+                if (name.starts_with('_')) throw Problem("imports a name that begins with '_'");
+                if (take_name("as")) static_cast<void>(expect_name("a name"));
+                if ((at_name("with") || at_name("without")) && next().text == "context") break;
+            }
+        }
+        if (tag == "include" && at_name("ignore") && next().text == "missing") advance(), advance();
+        if (tag != "extends" && (at_name("with") || at_name("without")) && next().text == "context") {
+            advance(), advance();
+        }
+        return made;
+    }
+};
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_TARGET_PARSER_HPP
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica::text::jinja {
+
+/// Statements, by the tags that open them. What Silica does not know is refused by name.
+class Parser : public TargetParser {
+public:
+    explicit Parser(std::vector<Token> tokens) : TargetParser(std::move(tokens)) {}
+
+    [[nodiscard]] Body run() {
+        auto made = body({});
+        if (unknown_.empty()) return made;
+        failed_line_ = unknown_.front().first;
+        throw Problem(unknown_.front().second);
+    }
+    /// Where it stands, or what is wrong.
+    [[nodiscard]] unsigned line() const { return failed_line_ != 0 ? failed_line_ : TokenCursor::line(); }
+
+private:
+    using Ends = std::vector<std::string_view>;
+
+    /// Statements up to a tag named in `ends`, whose name is then the token at hand.
+    [[nodiscard]] Body body(const Ends& ends) {
+        const Nested nested(*this);
+        Body made;
+        for (;;) {
+            const auto& t = now();
+            if (t.kind == Kind::end) {
+                if (ends.empty()) return made;
+                throw Problem("ends without " + quote(ends.back()));
+            }
+            if (t.kind == Kind::text) {
+                made.emplace_back(St::text, t.line).text = t.text;
+                advance();
+            } else if (t.kind == Kind::output_begin) {
+                auto& out = made.emplace_back(St::output, t.line);
+                advance();
+                out.parameters.emplace_back(tuple(), nullptr);
+                if (now().kind != Kind::output_end) unexpected("'}}'");
+                advance();
+            } else {
+                advance();
+                for (const auto end : ends) {
+                    if (at_name(end)) return made;
+                }
+                made.push_back(statement());
+                close();
+            }
+        }
+    }
+    void close() {
+        if (now().kind != Kind::block_end) unexpected("'%}'");
+        advance();
+    }
+    /// The body after a tag, and its end tag up to "%}".
+    [[nodiscard]] Body block(std::string_view end) {
+        close();
+        auto made = inner({end});
+        advance();
+        return made;
+    }
+    /// A body with variables of its own.
+    [[nodiscard]] Body inner(const Ends& ends) {
+        const bool soft = std::exchange(soft_, false);
+        auto made = body(ends);
+        soft_ = soft;
+        return made;
+    }
+
+    [[nodiscard]] Statement statement() {
+        const unsigned line = now().line;
+        const std::string tag = expect_name("the name of a tag");
+        if (tag == "if") return choice(line);
+        if (tag == "for") return loop(line);
+        if (tag == "set") return set(line);
+        if (tag == "macro") return macro(line);
+        if (tag == "call") return call_block(line);
+        if (tag == "with") return with(line);
+        if (tag == "filter") {
+            Statement made(St::filter, line);
+            made.value = filters(nullptr, true);
+            made.body = block("endfilter");
+            return made;
+        }
+        if (tag == "generation") {
+            Statement made(St::scope, line);
+            made.body = callable_body("endgeneration");
+            return made;
+        }
+        if (tag == "break" || tag == "continue") {
+            if (loops_ == 0) throw Problem("has " + quote(tag) + " outside a loop");
+            return Statement(tag == "break" ? St::leave : St::again, line);
+        }
+        if (tag == "print") {
+            Statement made(St::output, line);
+            while (now().kind != Kind::block_end) {
+                if (!made.parameters.empty()) expect_op(",");
+                made.parameters.emplace_back(expression(), nullptr);
+            }
+            return made;
+        }
+        if (tag == "autoescape") {
+            Statement made(St::autoescape, line);
+            made.value = expression();
+            made.body = block("endautoescape");
+            return made;
+        }
+        if (tag == "block") return named_block(line);
+        for (const std::string_view known : {"extends", "include", "import", "from"}) {
+            if (tag == known) return loader(tag, line);
+        }
+        throw Problem("uses the tag " + quote(tag) + ", which does not exist or does not belong there");
+    }
+
+    [[nodiscard]] Statement named_block(unsigned line) {
+        Statement made(St::block, line);
+        made.name = expect_name("the name of a block");
+        if (std::find(blocks_.begin(), blocks_.end(), made.name) != blocks_.end()) {
+            throw Problem("has the block " + quote(made.name) + " twice");
+        }
+        blocks_.push_back(made.name);
+        made.scoped = take_name("scoped");
+        made.required = take_name("required");
+        made.body = callable_body("endblock");
+        static_cast<void>(take_name(made.name));
+        const auto blank = [](const Statement& s) {
+            return s.kind == St::text && s.text.find_first_not_of(" \t\n\r\f\v") == std::string::npos;
+        };
+        if (made.required && !std::all_of(made.body.begin(), made.body.end(), blank)) {
+            throw Problem("has the required block " + quote(made.name) + " with something in it");
+        }
+        return made;
+    }
+    [[nodiscard]] Statement choice(unsigned line) {
+        Statement made(St::choice, line);
+        const bool soft = std::exchange(soft_, true);
+        for (;;) {
+            auto condition = tuple(false);
+            close();
+            made.branches.push_back({std::move(condition), body({"elif", "else", "endif"})});
+            if (!take_name("elif")) break;
+        }
+        if (take_name("else")) {
+            close();
+            made.branches.push_back({nullptr, body({"endif"})});
+        }
+        soft_ = soft;
+        advance();
+        return made;
+    }
+    [[nodiscard]] Statement loop(unsigned line) {
+        Statement made(St::loop, line);
+        made.target = target(false);
+        forbid_loop(*made.target);
+        if (!take_name("in")) unexpected("'in'");
+        made.value = tuple(false);
+        if (take_name("if")) made.condition = expression();
+        made.recursive = take_name("recursive");
+        close();
+        ++loops_;
+        made.body = inner({"else", "endfor"});
+        --loops_;
+        if (take_name("else")) {
+            close();
+            made.orelse = inner({"endfor"});
+        }
+        advance();
+        return made;
+    }
+    [[nodiscard]] Statement set(unsigned line) {
+        Statement made(St::set, line);
+        made.target = target(true);
+        if (take_op("=")) {
+            made.value = tuple();
+            return made;
+        }
+        made.kind = St::set_block;
+        made.value = filters(nullptr);
+        made.body = block("endset");
+        return made;
+    }
+    /// What a macro or a call block holds: no loop outside it can be left from inside.
+    [[nodiscard]] Body callable_body(std::string_view end) {
+        const unsigned loops = std::exchange(loops_, 0);
+        auto made = block(end);
+        loops_ = loops;
+        return made;
     }
     /// Parameters and body, by `read`; notes which special names occur.
     template <class Read>
@@ -8134,11 +12055,15 @@ private:
             parameters(made);
             made.body = callable_body("endmacro");
         });
+        for (const auto& [name, value] : made.parameters) {
+            if (name->name == "caller" && !value && made.uses_caller) {
+                throw Problem("has a macro with the parameter 'caller' without a default");
+            }
+        }
         return made;
     }
     [[nodiscard]] Statement call_block(unsigned line) {
         Statement made(St::call_block, line);
-        made.name = "caller";
         if (at_op("(")) parameters(made);
         made.value = expression();
         if (made.value->kind != Ex::call) throw Problem("has a call block that calls nothing");
@@ -8158,16 +12083,19 @@ private:
         return made;
     }
 
-    unsigned loops_ = 0;
+    unsigned loops_ = 0, failed_line_ = 0;
+    std::vector<std::string> blocks_;
 };
 
 }  // namespace silica::text::jinja
 #endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_PARSER_HPP
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace silica::text::jinja {
 
@@ -8197,7 +12125,9 @@ public:
         }
         Parser parser(std::move(tokens));
         try {
-            body_ = std::make_shared<const Body>(parser.run());
+            Body body = parser.run();
+            hidden_ = Frames::analyse(body);
+            body_ = std::make_shared<const Body>(std::move(body));
         } catch (const Problem& problem) {
             refuse(problem.what(), parser.line());
         }
@@ -8205,13 +12135,11 @@ public:
 
     /// The text for these variables; `variables` makes them in the session. InputError: what raise_exception says, or
     /// what went wrong, with the line.
-    template <class Variables>
-        requires std::is_invocable_r_v<Dict, Variables, Session&>
-    [[nodiscard]] std::string render(Variables&& variables, Clock clock = local_time) const {
+    [[nodiscard]] std::string render(const std::function<Dict(Session&)>& variables, Clock clock = local_time) const {
         Session session(std::move(clock));
         try {
             const Dict context = variables(session);
-            return Interpreter(session, context).run(*body_);
+            return Interpreter(session, context).run(*body_, hidden_);
         } catch (const Raised& raised) {
             throw InputError(raised.what(), "");
         } catch (const Problem& problem) {
@@ -8229,6 +12157,7 @@ private:
 
     std::string name_;
     std::shared_ptr<const Body> body_;
+    std::vector<std::string> hidden_;
 };
 
 }  // namespace silica::text::jinja
@@ -8236,9 +12165,9 @@ private:
 // ---- silica/input/text/tokenizer_config.hpp
 #ifndef SILICA_SINGLE_INPUT_TEXT_TOKENIZER_CONFIG_HPP
 #define SILICA_SINGLE_INPUT_TEXT_TOKENIZER_CONFIG_HPP
-/// tokenizer_config.json, special_tokens_map.json, added_tokens.json: what stands beside the vocabulary.
+/// tokenizer_config.json, special_tokens_map.json, added_tokens.json: what stands beside the vocabulary, put together
+/// as transformers 5.23 does (tokenization_utils_base.py, `_from_pretrained`). docs/tokenizers.md lists the keys.
 
-#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -8250,299 +12179,818 @@ private:
 
 namespace silica::text {
 
-/// What tokenizer_config.json says. Everything is optional in it.
+/// What the files say. Everything is optional in them.
 struct TokenizerConfig {
-    nlohmann::json json = nlohmann::json::object();
-    std::string file = "tokenizer_config.json";
-    std::optional<std::int64_t> model_max_length = {};      ///< tokens the model was made for, where the file sets it
-    std::map<std::string, AddedToken> special_tokens = {};  ///< by role: "cls_token", "eos_token", ...
-    std::vector<AddedToken> added_tokens = {};              ///< "added_tokens_decoder", by id, and extra special tokens
-    std::vector<AddedToken> extra = {};                     ///< additional special tokens
-    std::set<std::string> without = {};                     ///< roles that are null
-    std::string tokenizer_class = {}, model_type = {};      ///< model_type is config.json's
+    Json json = Json(Json::Object{});                   ///< tokenizer_config.json, and what goes over it
+    std::string file = "tokenizer_config.json";         ///< its name in errors
+    std::string family = {};                            ///< "Bert", "Llama", ... (tokenizer_class.hpp)
+    std::string model_type = {};                        ///< config.json's
+    std::optional<std::int64_t> model_max_length = {};  ///< tokens the model was made for
+    std::vector<std::pair<std::string, NamedToken>> special_tokens = {};  ///< by role: "cls_token", "image_token", ...
+    std::set<std::string> without = {};                                   ///< roles that are null
+    std::set<std::string> defaulted = {};                    ///< roles that have their family's usual token
+    std::map<std::int64_t, NamedToken> added_tokens = {};    ///< by the id that the files give them
+    bool added_tokens_listed = false;                        ///< "added_tokens_decoder" is there
+    std::optional<std::vector<NamedToken>> extra = {};       ///< extra special tokens
+    std::optional<std::vector<NamedToken>> additional = {};  ///< by their old name; for where `extra` is not
+    bool clean_up_spaces = false, clean_up_spaces_of_bpe = false, split_special_tokens = false;
+    std::optional<std::string> padding_side = {}, truncation_side = {};  ///< "left" or "right"
 
-    /// The roles in the order in which missing special tokens are given ids.
+    /// The roles that every tokenizer has, in the order in which missing tokens are given ids.
     static constexpr const char* roles[] = {"bos_token", "eos_token", "unk_token", "sep_token",
                                             "pad_token", "cls_token", "mask_token"};
 
-    /// Reads the files of a directory; defaults where there are none.
-    [[nodiscard]] static TokenizerConfig open(const std::filesystem::path& directory) {
-        TokenizerConfig made;
-        for (const char* name : {"special_tokens_map.json", "tokenizer_config.json"}) {
-            if (!has_file(directory, name)) continue;
-            made.json = parse_json(read_file(directory / name), name);
-            made.file = name;
-            made.read_tokens();
-        }
-        if (made.file != "tokenizer_config.json") made.json = nlohmann::json::object();
-        made.read_rest();
-        if (has_file(directory, "config.json")) {
-            const auto config = parse_json(read_file(directory / "config.json"), "config.json");
-            const auto type = config.is_object() ? config.find("model_type") : config.end();
-            if (type != config.end() && type->is_string()) made.model_type = type->get<std::string>();
-        }
-        return made;
-    }
+    /// Reads the files of a directory; defaults where there are none. ConfigError where one is damaged.
+    [[nodiscard]] static TokenizerConfig open(const std::filesystem::path& directory);
 
-    /// The tokenizer's class without "Tokenizer" and "Fast" ("Llama", "T5", "CLIP"); where no class is named, that of
-    /// the family in config.json; else empty.
-    [[nodiscard]] std::string family() const {
-        std::string name = tokenizer_class;
-        for (const std::string ending : {"Fast", "Tokenizer"}) {
-            if (name.size() >= ending.size() && name.compare(name.size() - ending.size(), ending.size(), ending) == 0) {
-                name.erase(name.size() - ending.size());
-            }
-        }
-        if (!name.empty() && name != "PreTrained") return name;
-        constexpr std::pair<const char*, const char*> families[] = {
-            {"gpt2", "GPT2"},    {"qwen2", "Qwen2"},     {"whisper", "Whisper"}, {"clip", "CLIP"},   {"xclip", "CLIP"},
-            {"clap", "Roberta"}, {"roberta", "Roberta"}, {"llama", "Llama"},     {"llava", "Llama"}, {"t5", "T5"}};
-        for (const auto& [type, family] : families) {
-            if (model_type == type) return family;
-        }
-        return {};
-    }
-
-    /// Gives roles that the files do not mention their usual token.
-    void default_tokens(const std::vector<std::pair<std::string, std::string>>& tokens) {
-        for (const auto& [role, token] : tokens) {
-            if (without.count(role) == 0) {
-                special_tokens.try_emplace(role, AddedToken{.content = token, .normalized = false, .special = true});
-            }
-        }
-    }
+    /// Takes a family, and its usual tokens for the roles that the files do not mention.
+    void become(const std::string& new_family);
+    /// Takes the options of added tokens over to named tokens of the same content.
+    void match_added_tokens();
 
     [[nodiscard]] JsonPlace place() const { return {json, file}; }
-
-    /// The token of a role, or the fallback.
-    [[nodiscard]] std::string token_or(const std::string& role, std::string fallback) const {
-        const auto found = special_tokens.find(role);
-        return found == special_tokens.end() ? fallback : found->second.content;
-    }
-
+    /// The token of a role, or null.
+    [[nodiscard]] const NamedToken* find(const std::string& role) const;
+    /// The content of a role's token; "None" without one, as Python prints it.
+    [[nodiscard]] std::string content(const std::string& role) const;
     /// A token written as a string or as an object with options.
-    [[nodiscard]] static AddedToken read_token(const JsonPlace& place, bool special) {
-        AddedToken made{.content = {}, .normalized = !special, .special = special};
-        if (place.is_string()) {
-            made.content = place.string();
-            return made;
-        }
-        made.content = place.at("content").string();
-        made.single_word = place.boolean_or("single_word", false);
-        made.lstrip = place.boolean_or("lstrip", false);
-        made.rstrip = place.boolean_or("rstrip", false);
-        made.special = place.boolean_or("special", special);
-        made.normalized = place.boolean_or("normalized", !made.special);
-        return made;
-    }
+    [[nodiscard]] static NamedToken read_token(const JsonPlace& place, bool special);
+    /// A token of "added_tokens" in tokenizer.json.
+    [[nodiscard]] static NamedToken read_added_token(const JsonPlace& place);
 
 private:
-    void read_tokens() {
-        const auto top = place();
-        if (!top.is_object()) top.fail("is no JSON object");
-        for (const char* role : roles) {
-            if (const auto token = top.find(role)) {
-                special_tokens[role] = read_token(*token, true);
-                without.erase(role);
-            } else if (json.contains(role)) {
-                special_tokens.erase(role);
-                without.insert(role);
-            }
-        }
-    }
-    void read_rest() {
-        const auto top = place();
-        if (const auto length = top.find("model_max_length"); length && length->raw().is_number()) {
-            // "No limit" is written as 1e30.
-            if (const double n = length->number(); n >= 1 && n < 1e15) model_max_length = static_cast<std::int64_t>(n);
-        }
-        tokenizer_class = top.string_or("tokenizer_class", "");
-        if (const auto decoder = top.find("added_tokens_decoder")) {
-            if (!decoder->is_object()) decoder->fail("is no object of ids and tokens");
-            std::map<std::int64_t, AddedToken> by_id;
-            for (const auto& [id, ignored] : decoder->raw().items()) {
-                if (id.empty() || id.size() > 9 || id.find_first_not_of("0123456789") != std::string::npos) {
-                    decoder->fail("has a key that is no id");
-                }
-                by_id[std::stoll(id)] = read_token(decoder->at(id), false);
-            }
-            for (auto& [id, token] : by_id) added_tokens.push_back(std::move(token));
-        }
-        for (const char* key : {"additional_special_tokens", "extra_special_tokens"}) {
-            const auto list = top.find(key);
-            if (!list || !list->is_array()) continue;
-            for (std::size_t i = 0; i < list->size(); ++i) extra.push_back(read_token(list->at(i), true));
-        }
-    }
+    void read_config();
+    void read_special_tokens_map(const JsonPlace& top);
+    void read_added_tokens_json(const JsonPlace& top);
+    using Named = std::vector<std::pair<std::string, NamedToken>>;
+    void set_role(const std::string& role, std::optional<NamedToken> token);
+    static void set(Named& named, const std::string& name, NamedToken token);
+    [[nodiscard]] static std::vector<NamedToken> read_list(const JsonPlace& place);
+
+    Named found_, named_;  // "image_token" and its like: options of their own, and such that go over those
 };
 
 }  // namespace silica::text
-#endif  // SILICA_SINGLE_INPUT_TEXT_TOKENIZER_CONFIG_HPP
+
+// ---- silica/input/text/tokenizer_config.ipp
+#ifndef SILICA_SINGLE_INPUT_TEXT_TOKENIZER_CONFIG_IPP
+#define SILICA_SINGLE_INPUT_TEXT_TOKENIZER_CONFIG_IPP
+/// The reading of tokenizer_config.json and its kin.
+
+// ---- silica/input/text/config_keys.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_CONFIG_KEYS_HPP
+#define SILICA_SINGLE_INPUT_TEXT_CONFIG_KEYS_HPP
+/// The keys of tokenizer_config.json: which are obeyed, which cannot matter, which are refused. docs/tokenizers.md has
+/// the same table with reasons.
+
+// ---- silica/input/text/tokenizer_class.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_TOKENIZER_CLASS_HPP
+#define SILICA_SINGLE_INPUT_TEXT_TOKENIZER_CLASS_HPP
+/// Which of transformers' tokenizer classes a checkpoint gets, as AutoTokenizer decides (transformers 5.23,
+/// models/auto/tokenization_auto.py).
 
 #include <algorithm>
-#include <filesystem>
-#include <map>
 #include <string>
-#include <system_error>
+#include <string_view>
 #include <utility>
-#include <vector>
 
 namespace silica::text {
 
-/// What a template is told beside the messages.
-struct ChatOptions {
-    bool add_generation_prompt = false;      ///< ends with what opens the answer
-    const Json* tools = nullptr;             ///< a list of function schemas
-    const Json* more = nullptr;              ///< an object of further variables ("enable_thinking", ...)
-    jinja::Clock clock = jinja::local_time;  ///< for strftime_now
-};
+/// What takes tokenizer.json as it is: TokenizersBackend, which PreTrainedTokenizerFast is a name of.
+inline constexpr const char* backend_family = "Backend";
 
-/// The templates of a checkpoint ("default", and more by name), parsed.
-class ChatTemplate {
-public:
-    /// The template of a directory: chat_template.jinja and additional_chat_templates/*.jinja, else chat_template.json,
-    /// else "chat_template" of tokenizer_config.json. ConfigError where there is none, or where it is damaged.
-    [[nodiscard]] static ChatTemplate open(const std::filesystem::path& directory) {
-        ChatTemplate made;
-        made.read_jinja(directory);
-        for (const char* name : {"chat_template.json", "tokenizer_config.json"}) {
-            if (made.templates_.empty() && has_file(directory, name)) made.read_json(directory, name);
-        }
-        if (made.templates_.empty()) {
-            throw ConfigError(
-                directory.string() + " has no chat template.",
-                "Use a checkpoint made for chats, add its chat_template.jinja, or give a prompt instead of "
-                "messages.");
-        }
-        const auto config = TokenizerConfig::open(directory);
-        for (const auto& [role, token] : config.special_tokens) made.tokens_.emplace_back(role, token.content);
-        return made;
-    }
-    /// A template that is at hand, with the special tokens it may name ("bos_token", ...).
-    [[nodiscard]] static ChatTemplate from_text(const std::string& source,
-                                                std::vector<std::pair<std::string, std::string>> tokens = {}) {
-        ChatTemplate made;
-        made.add("default", source, "The chat template");
-        made.tokens_ = std::move(tokens);
-        return made;
-    }
+namespace detail {
 
-    /// The prompt for `messages`, a list of objects like {"role": "user", "content": "..."}. InputError: what the
-    /// template's raise_exception says, or what is wrong.
-    [[nodiscard]] std::string render(const Json& messages, const ChatOptions& options = {}) const {
-        check(messages);
-        if (options.tools && !options.tools->is_null() && !options.tools->is_array()) {
-            throw InputError("The tools are " + options.tools->brief() + ".", "Give a list of function schemas.");
-        }
-        if (options.more && !options.more->is_object()) {
-            throw InputError("The template's variables are " + options.more->brief() + ".", "Give an object.");
-        }
-        const bool tools = options.tools && !options.tools->is_null();
-        return choose(tools).render(
-            [&](jinja::Session& session) {
-                jinja::Dict made;
-                const auto set = [&](const std::string& name, jinja::Value value) {
-                    jinja::assign(session, made, session.text(name), std::move(value));
-                };
-                for (const auto& [role, token] : tokens_) set(role, session.text(token));
-                if (options.more) {
-                    for (const auto& [name, value] : options.more->object())
-                        set(name, jinja::from_json(session, value));
-                }
-                set("messages", plain(session, messages));
-                set("tools", tools ? jinja::from_json(session, *options.tools) : jinja::Value(jinja::None{}));
-                set("documents", jinja::None{});
-                set("add_generation_prompt", jinja::Value(options.add_generation_prompt));
-                return made;
-            },
-            options.clock);
+/// Whether `list`, words with spaces between, has this word.
+[[nodiscard]] inline bool has_word(std::string_view list, std::string_view word) {
+    for (std::size_t at = 0; at < list.size();) {
+        const auto end = std::min(list.find(' ', at), list.size());
+        if (list.substr(at, end - at) == word) return true;
+        at = end + 1;
     }
+    return false;
+}
 
-    /// The names of the templates.
-    [[nodiscard]] std::vector<std::string> names() const {
-        std::vector<std::string> made;
-        for (const auto& entry : templates_) made.push_back(entry.first);
-        return made;
-    }
+/// Families and the model types of config.json whose tokenizer is of that family.
+inline constexpr std::pair<const char*, const char*> registered_types[] = {
+    {"Bert",
+     "align bark bert blip bros chinese_clip convbert distilbert electra ernie flava git grounding-dino layoutlm "
+     "megatron-bert mm-grounding-dino nezha nomic_bert qdqbert realm retribert squeezebert tvp vilt visual_bert "
+     "mobilebert lxmert"},
+    {"Llama", "idefics idefics2"},
+    {"T5", "mt5 musicgen musicgen_melody switch_transformers t5"},
+    {"Qwen2",
+     "audioflamingo3 colqwen2 cosmos3_omni dots3_note fun_asr_nano hunyuan_vl internvl lighton_ocr "
+     "moss_transcribe_diarize ovis2 qianfan_ocr qwen2 qwen2_5_omni qwen2_5_vl qwen2_audio qwen2_moe qwen2_vl qwen3 "
+     "qwen3_asr qwen3_moe qwen3_next qwen3_omni_moe qwen3_vl qwen3_vl_moe vibevoice"},
+    {"GPT2",
+     "blip-2 codegen dbrx emu3 gpt2 gpt_neo gptj hyperclovax_vision_v2 instructblip instructblipvideo jais2 opt phi "
+     "starcoder2"},
+    {"CLIP", "aimv2 clip clipseg groupvit omdet-turbo oneformer owlv2 owlvit sam3 sam3_video xclip"},
+    {"Roberta",
+     "bart bridgetower clap data2vec-text ibert lilt longformer mega mra roberta roberta-prelayernorm florence2 led "
+     "mvp"},
+    {"Whisper", "whisper"},
+    {"Wav2Vec2CTC",
+     "data2vec-audio hubert sew sew-d unispeech unispeech-sat wav2vec2 wav2vec2-bert wav2vec2-conformer wavlm"},
+    {backend_family,
+     "aria beam bigbird_pegasus canary flex_olmo glm glm4 glm4_moe glm4_moe_lite glm4v glm4v_moe glm_image glmasr "
+     "got_ocr2 gpt_bigcode granite granitemoe granitemoehybrid granitemoeshared kimi_k25 kimi_linear kosmos-2 "
+     "mimo_v2_flash ministral ministral3 mistral mistral3 mixtral nystromformer olmo2 olmo3 olmo_hybrid pegasus_x "
+     "persimmon pix2struct pixtral stablelm umt5 voxtral voxtral_realtime xlm-roberta-xl molmo2 ernie4_5 arctic "
+     "phi3_v jamba h2ovl_chat llava molmo phimoe minicpm3 minimax_m2 modernbert openvla modernbert-decoder vipllava "
+     "minicpmv internlm2 internlm3 hyperclovax_vlm nvfp4 camembertv2-base chatlm opencua cohere_asr phi3 step3_vl "
+     "iquestcoder ernie4_5_moe smolvlm llava_next fuyu paddleocr_vl hyperclovax nemotron"}};
 
-private:
-    ChatTemplate() = default;
+/// Model types whose checkpoints name a wrong class: theirs is taken whatever tokenizer_config.json says.
+inline constexpr const char* overruling_types = "qwen2 hyperclovax_vision_v2";
 
-    void add(const std::string& name, const std::string& source, const std::string& file) {
-        templates_.insert_or_assign(name, jinja::Template(source, file));
-    }
-    void read_jinja(const std::filesystem::path& directory) {
-        if (has_file(directory, "chat_template.jinja")) {
-            add("default", read_file(directory / "chat_template.jinja"), "chat_template.jinja");
-        }
-        std::error_code ignored;
-        const std::filesystem::path more = directory / "additional_chat_templates";
-        for (std::filesystem::directory_iterator at(more, ignored), end; !ignored && at != end; at.increment(ignored)) {
-            const auto& path = at->path();
-            if (path.extension() != ".jinja" || !at->is_regular_file(ignored)) continue;
-            add(path.stem().string(), read_file(path), "additional_chat_templates/" + path.filename().string());
-        }
-    }
-    void read_json(const std::filesystem::path& directory, const char* name) {
-        const auto json = parse_json(read_file(directory / name), name);
-        const JsonPlace top(json, name);
-        const auto found = top.is_object() ? top.find("chat_template") : std::nullopt;
-        if (!found) return;
-        const std::string file = std::string(name) + ": chat_template";
-        if (found->is_string()) return add("default", found->string(), file);
-        if (!found->is_array()) found->fail("is neither a string nor a list of named templates");
-        for (std::size_t i = 0; i < found->size(); ++i) {
-            const auto entry = found->at(i);
-            if (!entry.is_object()) entry.fail("is no object");
-            add(entry.at("name").string(), entry.at("template").string(), file + "[" + std::to_string(i) + "]");
-        }
-    }
+}  // namespace detail
 
-    [[nodiscard]] const jinja::Template& choose(bool tools) const {
-        auto found = templates_.end();
-        if (tools) found = templates_.find("tool_use");
-        if (found == templates_.end()) found = templates_.find("default");
-        if (found != templates_.end()) return found->second;
-        throw ConfigError("The checkpoint has several chat templates and none is called default.",
-                          "Copy the one to use to chat_template.jinja.");
+/// The family of a model type: "Bert", "Backend"; empty where transformers has none, or one that Silica does not know.
+[[nodiscard]] inline std::string family_of_type(std::string_view model_type) {
+    for (const auto& [family, types] : detail::registered_types) {
+        if (detail::has_word(types, model_type)) return family;
     }
-    static void check(const Json& messages) {
-        const char* remedy = "Give a list of messages like {\"role\": \"user\", \"content\": \"...\"}.";
-        if (!messages.is_array()) throw InputError("The messages are " + messages.brief() + ", not a list.", remedy);
-        if (messages.array().empty()) throw InputError("There are no messages.", remedy);
-        for (const auto& message : messages.array()) {
-            if (!message.is_object()) throw InputError("A message is " + message.brief() + ", not an object.", remedy);
-        }
-    }
-    /// As transformers prepares messages: without what is null, and with reasoning by each of its names.
-    [[nodiscard]] static jinja::Value plain(jinja::Session& session, const Json& messages) {
-        jinja::Values out;
-        for (const auto& message : messages.array()) {
-            const Json* reasoning = nullptr;
-            for (const char* name : {"reasoning_content", "thinking", "reasoning"}) {
-                const auto* found = message.find(name);
-                if (!reasoning && found && !found->is_null()) reasoning = found;
-            }
-            jinja::Dict made;
-            if (reasoning)
-                jinja::assign(session, made, session.text("thinking"), jinja::from_json(session, *reasoning));
-            for (const auto& [name, value] : message.object()) {
-                if (!value.is_null())
-                    jinja::assign(session, made, session.text(name), jinja::from_json(session, value));
-            }
-            if (reasoning) {
-                jinja::assign(session, made, session.text("reasoning_content"), jinja::from_json(session, *reasoning));
-            }
-            out.push_back(session.dict(std::move(made)));
-        }
-        return session.list(std::move(out));
-    }
+    return {};
+}
 
-    std::map<std::string, jinja::Template> templates_;
-    std::vector<std::pair<std::string, std::string>> tokens_;
-};
+/// The family of a class: "LlamaTokenizerFast" is "Llama", "BartTokenizer" is "Roberta". Classes that Silica does not
+/// know keep their name.
+[[nodiscard]] inline std::string family_of_class(std::string name) {
+    if (name.empty()) return {};
+    for (const std::string_view ending : {"Fast", "Tokenizer"}) {
+        if (name.ends_with(ending)) name.erase(name.size() - ending.size());
+    }
+    constexpr std::pair<const char*, const char*> aliases[] = {
+        {backend_family, "PreTrained TokenizersBackend PythonBackend Bloom"},
+        {"Bert", "DistilBert Electra MobileBert SqueezeBert Lxmert LayoutLM"},
+        {"Roberta", "Bart LED Mvp"}};
+    for (const auto& [family, names] : aliases) {
+        if (detail::has_word(names, name)) return family;
+    }
+    return name;
+}
+
+/// The family that AutoTokenizer takes. `byte_level`: tokenizer.json has a ByteLevel component.
+[[nodiscard]] inline std::string choose_family(const std::string& class_name, std::string_view model_type,
+                                               bool byte_level) {
+    const std::string registered = family_of_type(model_type), named = family_of_class(class_name);
+    if (named.empty()) return registered;
+    const bool overruled = detail::has_word(detail::overruling_types, model_type);
+    if (named == "Llama" && byte_level && !overruled) return backend_family;
+    if (registered.empty() || registered == named) return named;
+    return registered == backend_family || overruled ? registered : named;
+}
 
 }  // namespace silica::text
+#endif  // SILICA_SINGLE_INPUT_TEXT_TOKENIZER_CLASS_HPP
+
+#include <cstdio>
+#include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace silica::text {
+
+namespace detail {
+
+/// Keys that something in Silica reads.
+inline constexpr const char* obeyed_keys =
+    "tokenizer_class added_tokens_decoder additional_special_tokens extra_special_tokens model_max_length max_len "
+    "padding_side truncation_side clean_up_tokenization_spaces "
+    "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output split_special_tokens add_bos_token "
+    "add_eos_token chat_template auto_map fast_tokenizer_files init_inputs fix_mistral_regex";
+
+/// Keys that only some families read; others carry them without effect, in transformers too.
+inline constexpr const char* family_keys =
+    "do_lower_case strip_accents tokenize_chinese_chars add_prefix_space legacy extra_ids language task "
+    "predict_timestamps";
+
+/// Keys that change no token in transformers 5.23.
+inline constexpr const char* ignored_keys =
+    "do_basic_tokenize never_split clean_text wordpieces_prefix name_or_path special_tokens_map_file tokenizer_file "
+    "vocab_file merges_file full_tokenizer_file normalizer_file processor_class sp_model_kwargs errors trim_offsets "
+    "model_input_names use_default_system_prompt use_fast backend is_local local_files_only files_loaded from_slow "
+    "verbose max_length stride truncation truncation_strategy padding pad_to_multiple_of pad_token_type_id "
+    "cls_token_segment_id bos_token_id eos_token_id unk_token_id sep_token_id pad_token_id cls_token_id mask_token_id "
+    "return_token_type_ids return_attention_mask return_tensors device_map trust_remote_code tokenizer_type "
+    "spaces_between_special_tokens response_schema response_template chat_control_tokens keep_accents "
+    "do_word_tokenize do_subword_tokenize word_tokenizer_type subword_tokenizer_type remove_space padding_idx "
+    "model_specific_special_tokens transformers_version _commit_hash _name_or_path add_special_tokens "
+    "tokenize_with_offsets";
+
+/// Says something on stderr, once in a process.
+inline void say_once(const std::string& text) {
+    static std::mutex mutex;
+    static std::set<std::string> said;
+    const std::lock_guard lock(mutex);
+    if (said.insert(text).second) std::fprintf(stderr, "silica: %s (said once)\n", text.c_str());
+}
+
+}  // namespace detail
+
+/// Refuses what Silica cannot obey, and names on stderr the keys that nobody here knows.
+inline void check_config_keys(const JsonPlace& top, const std::string& class_name, const std::string& family,
+                              bool has_json) {
+    const auto known = [&](const std::string& name) {
+        return name.empty() || name == backend_family ||
+               detail::has_word("Bert Llama T5 Qwen2 GPT2 CLIP Roberta Whisper", name);
+    };
+    if (const auto map = top.find("auto_map"); map && !known(family)) {
+        const bool names = map->is_array() || (map->is_object() && map->find("AutoTokenizer"));
+        if (names) {
+            throw ConfigError(top.file() + ": auto_map names code of the repository for the tokenizer " +
+                                  quote(class_name) + ", which Silica does not run.",
+                              "Write a tokenizer.json with AutoTokenizer.from_pretrained(..., "
+                              "trust_remote_code=True).save_pretrained(...) in Python, with tokenizer_class "
+                              "\"PreTrainedTokenizerFast\" in tokenizer_config.json.");
+        }
+    }
+    if (family == "Wav2Vec2CTC") {
+        throw ConfigError(top.file() +
+                              ": tokenizer_class is \"Wav2Vec2CTCTokenizer\", whose vocab.json Silica does not "
+                              "read.",
+                          "Use the ids of the model's output with that vocab.json directly.");
+    }
+    if (const auto files = top.find("fast_tokenizer_files")) {
+        for (std::size_t i = 0; i < files->size(); ++i) {
+            if (files->at(i).string() != "tokenizer.json") {
+                throw ConfigError(top.file() + ": fast_tokenizer_files names " + quote(files->at(i).string()) +
+                                      ", a tokenizer for some versions of transformers, which Silica does not choose.",
+                                  "Copy the file to use to tokenizer.json and remove the key.");
+            }
+        }
+    }
+    if (const auto inputs = top.find("init_inputs"); inputs && inputs->size() > 0) {
+        inputs->fail("has positional arguments, which Silica does not know");
+    }
+    if (top.boolean_or("fix_mistral_regex", false)) {
+        throw ConfigError(top.file() + ": fix_mistral_regex is true, which replaces the pattern of tokenizer.json.",
+                          "Save the tokenizer with it in Python and set the key to false.");
+    }
+    if (has_json && !known(family)) {
+        detail::say_once(top.file() + ": the class " + quote(class_name) +
+                         " is not known; tokenizer.json is used as it is");
+    }
+    for (const auto& [key, value] : top.raw().object()) {
+        if (key.ends_with("_token") || detail::has_word(detail::obeyed_keys, key) ||
+            detail::has_word(detail::family_keys, key) || detail::has_word(detail::ignored_keys, key)) {
+            continue;
+        }
+        detail::say_once(top.file() + ": the key " + quote(key) + " is not known and has no effect");
+    }
+}
+
+}  // namespace silica::text
+#endif  // SILICA_SINGLE_INPUT_TEXT_CONFIG_KEYS_HPP
+// ---- silica/input/text/family/usual_tokens.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_FAMILY_USUAL_TOKENS_HPP
+#define SILICA_SINGLE_INPUT_TEXT_FAMILY_USUAL_TOKENS_HPP
+/// The special tokens that transformers' tokenizer classes have where no file names others.
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace silica::text::detail {
+
+/// The usual tokens of a family.
+[[nodiscard]] inline std::vector<std::pair<const char*, const char*>> usual_tokens(const std::string& family) {
+    constexpr const char* end = "<|endoftext|>";
+    if (family == "Bert") {
+        return {{"unk_token", "[UNK]"},
+                {"sep_token", "[SEP]"},
+                {"pad_token", "[PAD]"},
+                {"cls_token", "[CLS]"},
+                {"mask_token", "[MASK]"}};
+    }
+    if (family == "Llama") return {{"unk_token", "<unk>"}, {"bos_token", "<s>"}, {"eos_token", "</s>"}};
+    if (family == "T5") return {{"eos_token", "</s>"}, {"unk_token", "<unk>"}, {"pad_token", "<pad>"}};
+    if (family == "Qwen2") return {{"unk_token", end}, {"eos_token", end}, {"pad_token", end}};
+    if (family == "GPT2" || family == "Whisper") return {{"unk_token", end}, {"bos_token", end}, {"eos_token", end}};
+    if (family == "CLIP") {
+        return {{"unk_token", end}, {"bos_token", "<|startoftext|>"}, {"eos_token", end}, {"pad_token", end}};
+    }
+    if (family == "Roberta") {
+        return {{"bos_token", "<s>"},   {"eos_token", "</s>"},  {"sep_token", "</s>"},   {"cls_token", "<s>"},
+                {"unk_token", "<unk>"}, {"pad_token", "<pad>"}, {"mask_token", "<mask>"}};
+    }
+    return {};
+}
+
+}  // namespace silica::text::detail
+#endif  // SILICA_SINGLE_INPUT_TEXT_FAMILY_USUAL_TOKENS_HPP
+
+#include <algorithm>
+#include <iterator>
+#include <tuple>
+
+namespace silica::text {
+
+namespace detail {
+
+[[nodiscard]] inline bool is_role(const std::string& key) {
+    return std::find(std::begin(TokenizerConfig::roles), std::end(TokenizerConfig::roles), key) !=
+           std::end(TokenizerConfig::roles);
+}
+/// "image_token": a token that templates may name.
+[[nodiscard]] inline bool names_token(const std::string& key) { return key.ends_with("_token") && !is_role(key); }
+
+[[nodiscard]] inline std::optional<std::string> read_side_name(const JsonPlace& top, const char* key) {
+    const auto place = top.find(key);
+    if (!place) return std::nullopt;
+    if (place->string() != "left" && place->string() != "right") {
+        place->fail("is " + quote(place->string()) + ", neither \"left\" nor \"right\"");
+    }
+    return place->string();
+}
+
+}  // namespace detail
+
+SILICA_INLINE NamedToken TokenizerConfig::read_token(const JsonPlace& place, bool special) {
+    if (place.is_string()) {
+        NamedToken made = NamedToken::of(place.string());
+        made.special = special, made.normalized = !special;
+        return made;
+    }
+    NamedToken made;
+    made.content = place.at("content").string();
+    made.single_word = place.boolean_or("single_word", false);
+    made.lstrip = place.boolean_or("lstrip", false);
+    made.rstrip = place.boolean_or("rstrip", false);
+    made.special = place.boolean_or("special", special);
+    made.normalized_given = place.find("normalized").has_value();
+    made.normalized = place.boolean_or("normalized", !made.special);
+    made.is_object = place.file().ends_with("tokenizer_config.json");
+    return made;
+}
+
+SILICA_INLINE NamedToken TokenizerConfig::read_added_token(const JsonPlace& place) {
+    NamedToken made;
+    made.content = place.at("content").string();
+    made.single_word = place.at("single_word").boolean();
+    made.lstrip = place.at("lstrip").boolean();
+    made.rstrip = place.at("rstrip").boolean();
+    made.normalized = place.at("normalized").boolean();
+    made.special = place.at("special").boolean();
+    made.normalized_given = true;
+    return made;
+}
+
+SILICA_INLINE std::vector<NamedToken> TokenizerConfig::read_list(const JsonPlace& place) {
+    std::vector<NamedToken> made;
+    for (std::size_t i = 0; i < place.size(); ++i) made.push_back(read_token(place.at(i), place.at(i).is_string()));
+    return made;
+}
+
+SILICA_INLINE const NamedToken* TokenizerConfig::find(const std::string& role) const {
+    for (const auto& [name, token] : special_tokens) {
+        if (name == role) return &token;
+    }
+    return nullptr;
+}
+
+SILICA_INLINE std::string TokenizerConfig::content(const std::string& role) const {
+    const auto* token = find(role);
+    return token ? token->content : "None";
+}
+
+SILICA_INLINE void TokenizerConfig::set(Named& named, const std::string& name, NamedToken token) {
+    for (auto& [known, old] : named) {
+        if (known == name) {
+            old = std::move(token);
+            return;
+        }
+    }
+    named.emplace_back(name, std::move(token));
+}
+
+SILICA_INLINE void TokenizerConfig::set_role(const std::string& role, std::optional<NamedToken> token) {
+    without.erase(role);
+    if (token) return set(special_tokens, role, *std::move(token));
+    without.insert(role);
+    std::erase_if(special_tokens, [&](const auto& entry) { return entry.first == role; });
+}
+
+SILICA_INLINE void TokenizerConfig::become(const std::string& new_family) {
+    family = new_family;
+    for (const auto& [role, token] : detail::usual_tokens(family)) {
+        if (without.count(role) > 0 || find(role)) continue;
+        special_tokens.emplace_back(role, NamedToken::of(token));
+        defaulted.insert(role);
+    }
+    const auto rank = [](const auto& entry) {
+        return std::find(std::begin(roles), std::end(roles), entry.first) - std::begin(roles);
+    };
+    std::stable_sort(special_tokens.begin(), special_tokens.end(),
+                     [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
+}
+
+SILICA_INLINE void TokenizerConfig::match_added_tokens() {
+    for (auto& [role, token] : special_tokens) {
+        if (!detail::is_role(role) || defaulted.count(role) > 0) continue;
+        for (const auto& [id, added] : added_tokens) {
+            if (added.content == token.content) token = added;
+        }
+    }
+}
+
+SILICA_INLINE void TokenizerConfig::read_config() {
+    const auto top = place();
+    if (!top.is_object()) top.fail("is no JSON object");
+    const Json* extras = json.find("extra_special_tokens");
+    const auto additionals = top.find("additional_special_tokens");
+    const bool none = !extras || extras->is_null() || (extras->is_array() && extras->array().empty()) ||
+                      (extras->is_object() && extras->object().empty());
+    if (additionals) (none ? extra : additional) = read_list(*additionals);
+    if (!(additionals && none) && extras && !extras->is_object()) {
+        extra.emplace();
+        if (!extras->is_null()) extra = read_list(top.at("extra_special_tokens"));
+    }
+    for (const auto& [key, value] : json.object()) {
+        if (detail::is_role(key)) {
+            set_role(key, value.is_null() ? std::nullopt : std::optional(read_token(top.at(key), value.is_string())));
+        } else if (detail::names_token(key) && (value.is_object() || value.is_string())) {
+            set(value.is_object() ? found_ : named_, key, read_token(top.at(key), value.is_string()));
+        }
+    }
+    if (extras && extras->is_object()) {
+        const auto named = top.at("extra_special_tokens");
+        for (const auto& [key, value] : extras->object())
+            set(named_, key, read_token(named.at(key), value.is_string()));
+    }
+    if (const auto decoder = top.find("added_tokens_decoder")) {
+        added_tokens_listed = true;
+        if (!decoder->is_object()) decoder->fail("is no object of ids and tokens");
+        for (const auto& [id, token] : decoder->raw().object()) {
+            if (id.empty() || id.size() > 9 || id.find_first_not_of("0123456789") != std::string::npos) {
+                decoder->fail("has the key " + quote(id) + ", which is no id");
+            }
+            added_tokens[std::stoll(id)] = read_token(decoder->at(id), false);
+        }
+    }
+}
+
+SILICA_INLINE void TokenizerConfig::read_special_tokens_map(const JsonPlace& top) {
+    if (!top.is_object()) top.fail("is no JSON object");
+    Json::Object members = json.object();
+    for (const auto& [key, value] : top.raw().object()) {
+        const auto as_token = [&top, &name = key] {
+            auto token = read_token(top.at(name), true);
+            token.special = true;
+            if (!token.normalized_given) token.normalized = false;
+            return token;
+        };
+        if (key == "additional_special_tokens") {
+            if (!value.is_null()) additional = read_list(top.at(key));
+        } else if (key == "extra_special_tokens") {
+            if (value.is_object()) {
+                for (const auto& [role, token] : value.object()) {
+                    set(named_, role, read_token(top.at(key).at(role), token.is_string()));
+                }
+                extra.reset();
+            } else if (!value.is_null()) {
+                if (!extra) extra.emplace();
+                for (auto& token : read_list(top.at(key))) {
+                    if (!token.is_text) token.make_special();
+                    const auto same = [&](const NamedToken& known) { return !known.is_object && known == token; };
+                    if (std::none_of(extra->begin(), extra->end(), same)) extra->push_back(token);
+                }
+            }
+        } else if (detail::is_role(key)) {
+            set_role(key, value.is_null() ? std::nullopt : std::optional(as_token()));
+        } else if (detail::names_token(key)) {
+            if (value.is_string() || value.is_object()) set(found_, key, as_token());
+        } else {
+            std::erase_if(members, [&name = key](const auto& member) { return member.first == name; });
+            members.emplace_back(key, value);
+        }
+    }
+    json = Json(std::move(members));
+}
+
+SILICA_INLINE void TokenizerConfig::read_added_tokens_json(const JsonPlace& top) {
+    if (!top.is_object()) top.fail("is no object of tokens and ids");
+    // Objects of tokenizer_config.json are no tokens yet when transformers asks this.
+    const auto special = [&](const std::string& content) {
+        const auto same = [&](const NamedToken& token) { return !token.is_object && token.content == content; };
+        for (const auto& [role, token] : special_tokens) {
+            if (detail::is_role(role) && same(token)) return true;
+        }
+        return extra && std::any_of(extra->begin(), extra->end(), same);
+    };
+    for (const auto& [content, id] : top.raw().object()) {
+        NamedToken token;
+        token.content = content;
+        token.special = special(content);
+        token.normalized = !token.special;
+        token.normalized_given = true;
+        added_tokens[top.at(content).id()] = token;
+    }
+}
+
+SILICA_INLINE TokenizerConfig TokenizerConfig::open(const std::filesystem::path& directory) {
+    TokenizerConfig made;
+    const auto read = [&](const char* name) {
+        const auto path = (directory / name).string();
+        return std::pair(parse_json(read_file(path), path), path);
+    };
+    if (has_file(directory, "tokenizer_config.json")) std::tie(made.json, made.file) = read("tokenizer_config.json");
+    made.read_config();
+    const auto top = made.place();
+    std::string class_name = top.string_or("tokenizer_class", "");
+    if (has_file(directory, "config.json")) {
+        const auto [config, path] = read("config.json");
+        const auto member = [&config = config](const char* key) {
+            const Json* found = config.find(key);
+            return found && found->is_string() ? found->string() : std::string();
+        };
+        made.model_type = member("model_type");
+        if (class_name.empty()) class_name = member("tokenizer_class");
+    }
+    const bool has_json = has_file(directory, "tokenizer.json");
+    const bool byte_level = family_of_class(class_name) == "Llama" && has_json &&
+                            read_file(directory / "tokenizer.json").find("\"ByteLevel\"") != std::string::npos;
+    auto family = choose_family(class_name, made.model_type, byte_level);
+    if (!made.added_tokens_listed) {
+        if (has_file(directory, "special_tokens_map.json")) {
+            const auto [map, path] = read("special_tokens_map.json");
+            made.read_special_tokens_map({map, path});
+        }
+        if (has_file(directory, "added_tokens.json")) {
+            const auto [tokens, path] = read("added_tokens.json");
+            made.read_added_tokens_json({tokens, path});
+        }
+    }
+    made.match_added_tokens();
+    for (auto& [name, token] : made.named_) set(made.found_, name, std::move(token));
+    for (auto& [name, token] : made.found_) made.special_tokens.emplace_back(name, std::move(token));
+    if (!has_json && (family.empty() || family == backend_family) && has_file(directory, "vocab.txt")) family = "Bert";
+    check_config_keys(made.place(), class_name, family, has_json);
+    made.become(family);
+
+    const auto all = made.place();
+    for (const char* key : {"model_max_length", "max_len"}) {
+        const auto length = all.find(key);
+        if (!length || made.model_max_length) continue;
+        // "No limit" is written as 1e30.
+        if (const double n = length->number(); n >= 1 && n < 1e15) {
+            made.model_max_length = static_cast<std::int64_t>(n);
+        }
+        break;
+    }
+    made.clean_up_spaces = all.boolean_or("clean_up_tokenization_spaces", false);
+    made.clean_up_spaces_of_bpe =
+        all.boolean_or("clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output", false);
+    made.split_special_tokens = all.boolean_or("split_special_tokens", false);
+    made.padding_side = detail::read_side_name(all, "padding_side");
+    made.truncation_side = detail::read_side_name(all, "truncation_side");
+    return made;
+}
+
+}  // namespace silica::text
+#endif  // SILICA_SINGLE_INPUT_TEXT_TOKENIZER_CONFIG_IPP
+#endif  // SILICA_SINGLE_INPUT_TEXT_TOKENIZER_CONFIG_HPP
+
+#include <algorithm>
+#include <system_error>
+
+namespace silica::text {
+
+SILICA_INLINE Json messages(std::span<const Message> turns) {
+    Json::Array list;
+    for (const auto& turn : turns) {
+        list.push_back(Json(Json::Object{{"role", Json(turn.role)}, {"content", Json(turn.content)}}));
+    }
+    return Json(std::move(list));
+}
+SILICA_INLINE Json messages(std::initializer_list<Message> turns) {
+    return messages(std::span<const Message>(turns.begin(), turns.size()));
+}
+
+namespace chat_detail {
+
+inline constexpr const char* messages_remedy =
+    "Give a list of messages like {\"role\": \"user\", \"content\": \"...\"}.";
+
+/// The value of a name; null where it is not there or null.
+[[nodiscard]] inline const Json* given(const Json& object, std::string_view name) {
+    const Json* found = object.find(name);
+    return found && !found->is_null() ? found : nullptr;
+}
+inline void check_messages(const Json& messages) {
+    if (!messages.is_array())
+        throw InputError("The messages are " + messages.brief() + ", not a list.", messages_remedy);
+    if (messages.array().empty()) throw InputError("There are no messages.", messages_remedy);
+    for (const auto& message : messages.array()) {
+        if (!message.is_object())
+            throw InputError("A message is " + message.brief() + ", not an object.", messages_remedy);
+    }
+}
+/// A list of objects, or nothing. `what` are "tools", ...
+inline void check_objects(const Json* list, const std::string& what, const char* remedy) {
+    if (!list) return;
+    if (!list->is_array()) throw InputError("The " + what + " are " + list->brief() + ".", remedy);
+    for (const auto& item : list->array()) {
+        if (!item.is_object()) throw InputError("One of the " + what + " is " + item.brief() + ".", remedy);
+    }
+}
+inline void check_variables(const Json* variables) {
+    if (!variables) return;
+    if (!variables->is_object()) {
+        throw InputError("The template's variables are " + variables->brief() + ".", "Give an object.");
+    }
+    for (const auto& [name, ignored] : variables->object()) {
+        for (const char* taken : {"messages", "tools", "documents", "add_generation_prompt"}) {
+            if (name != taken) continue;
+            throw InputError("The variable " + quote(name) + " is set by the chat.", "Give it beside the variables.");
+        }
+    }
+}
+/// As transformers prepares messages: without what is null, and with reasoning by each of its names.
+[[nodiscard]] inline jinja::Value prepared(jinja::Session& session, const Json& messages) {
+    jinja::Values out;
+    for (const auto& message : messages.array()) {
+        const Json* reasoning = nullptr;
+        for (const char* name : {"reasoning_content", "thinking", "reasoning"}) {
+            if (!reasoning) reasoning = given(message, name);
+        }
+        jinja::Dict made;
+        if (reasoning) jinja::assign(session, made, session.text("thinking"), jinja::from_json(session, *reasoning));
+        for (const auto& [name, value] : message.object()) {
+            if (!value.is_null()) jinja::assign(session, made, session.text(name), jinja::from_json(session, value));
+        }
+        if (reasoning) {
+            jinja::assign(session, made, session.text("reasoning_content"), jinja::from_json(session, *reasoning));
+        }
+        out.push_back(session.dict(std::move(made)));
+    }
+    return session.list(std::move(out));
+}
+
+}  // namespace chat_detail
+
+SILICA_INLINE ChatTemplate ChatTemplate::open(const std::filesystem::path& directory) {
+    ChatTemplate made;
+    made.read_jinja(directory);
+    const bool processor =
+        has_file(directory, "processor_config.json") || has_file(directory, "preprocessor_config.json");
+    const char* first = processor ? "chat_template.json" : "tokenizer_config.json";
+    const char* second = processor ? "tokenizer_config.json" : "chat_template.json";
+    for (const char* name : {first, second}) {
+        if (made.templates_.empty() && has_file(directory, name)) made.read_json(directory, name);
+    }
+    if (made.templates_.empty()) {
+        throw ConfigError(directory.string() + " has no chat template.",
+                          "Use a checkpoint made for chats, add its chat_template.jinja, or give a prompt instead of "
+                          "messages.");
+    }
+    const auto config = TokenizerConfig::open(directory);
+    for (const auto& [role, token] : config.special_tokens) made.tokens_.emplace_back(role, token.content);
+    return made;
+}
+
+SILICA_INLINE ChatTemplate ChatTemplate::from_text(const std::string& source,
+                                                   std::vector<std::pair<std::string, std::string>> tokens) {
+    ChatTemplate made;
+    made.add("default", source, "The chat template");
+    made.tokens_ = std::move(tokens);
+    return made;
+}
+
+SILICA_INLINE std::string ChatTemplate::render(const Json& chat, const ChatOptions& options) const {
+    using namespace chat_detail;
+    if (chat.is_object()) {
+        const Json* list = chat.find("messages");
+        if (!list) throw InputError("The chat is an object without \"messages\".", messages_remedy);
+        ChatOptions merged = options;
+        if (const Json* tools = given(chat, "tools")) merged.tools = tools;
+        if (const Json* documents = given(chat, "documents")) merged.documents = documents;
+        if (const Json* prompt = given(chat, "add_generation_prompt")) {
+            if (!prompt->is_bool()) {
+                throw InputError("The chat has \"add_generation_prompt\" that is " + prompt->brief() + ".",
+                                 "Write true or false.");
+            }
+            merged.add_generation_prompt = prompt->boolean();
+        }
+        if (const Json* name = given(chat, "template")) {
+            if (!name->is_string()) {
+                throw InputError("The chat has a \"template\" that is " + name->brief() + ".", "Write its name.");
+            }
+            merged.name = name->string();
+        }
+        Json variables;
+        if (const Json* own = given(chat, "variables")) {
+            check_variables(own);
+            Json::Object all = own->object();
+            if (options.more && options.more->is_object()) {
+                for (const auto& member : options.more->object()) {
+                    if (!own->find(member.first)) all.push_back(member);
+                }
+            }
+            variables = Json(std::move(all));
+            merged.more = &variables;
+        }
+        if (list->is_object()) check_messages(*list);
+        return render(*list, merged);
+    }
+    check_messages(chat);
+    const auto wanted = [](const Json* value) { return value && !value->is_null() ? value : nullptr; };
+    const Json *tools = wanted(options.tools), *documents = wanted(options.documents), *more = wanted(options.more);
+    check_objects(tools, "tools", "Give a list of function schemas.");
+    check_objects(documents, "documents", "Give a list of objects like {\"title\": \"...\", \"text\": \"...\"}.");
+    check_variables(more);
+    return choose(options).render(
+        [&](jinja::Session& session) {
+            jinja::Dict made;
+            const auto set = [&](const std::string& name, jinja::Value value) {
+                jinja::assign(session, made, session.text(name), std::move(value));
+            };
+            const auto set_json = [&](const std::string& name, const Json* value) {
+                set(name, value ? jinja::from_json(session, *value) : jinja::Value(jinja::None{}));
+            };
+            for (const auto& [role, token] : tokens_) set(role, session.text(token));
+            if (more) {
+                for (const auto& [name, value] : more->object()) set_json(name, &value);
+            }
+            set("messages", prepared(session, chat));
+            set_json("tools", tools);
+            set_json("documents", documents);
+            set("add_generation_prompt", jinja::Value(options.add_generation_prompt));
+            return made;
+        },
+        options.clock ? options.clock : jinja::local_time);
+}
+
+SILICA_INLINE std::string ChatTemplate::render(std::initializer_list<Message> turns, const ChatOptions& options) const {
+    return render(messages(turns), options);
+}
+
+SILICA_INLINE std::vector<std::string> ChatTemplate::names() const {
+    std::vector<std::string> made;
+    for (const auto& entry : templates_) made.push_back(entry.first);
+    return made;
+}
+
+SILICA_INLINE void ChatTemplate::add(const std::string& name, const std::string& source, const std::string& file) {
+    templates_.insert_or_assign(name, std::make_shared<const jinja::Template>(source, file));
+}
+
+SILICA_INLINE void ChatTemplate::read_jinja(const std::filesystem::path& directory) {
+    if (has_file(directory, "chat_template.jinja")) {
+        add("default", read_file(directory / "chat_template.jinja"), "chat_template.jinja");
+    }
+    std::error_code ignored;
+    const std::filesystem::path more = directory / "additional_chat_templates";
+    for (std::filesystem::directory_iterator at(more, ignored), end; !ignored && at != end; at.increment(ignored)) {
+        const auto& path = at->path();
+        if (path.extension() != ".jinja" || !at->is_regular_file(ignored)) continue;
+        add(path.stem().string(), read_file(path), "additional_chat_templates/" + path.filename().string());
+    }
+}
+
+SILICA_INLINE void ChatTemplate::read_json(const std::filesystem::path& directory, const char* name) {
+    const Json json = Json::parse(read_file(directory / name), name);
+    const Json* found = chat_detail::given(json, "chat_template");
+    if (!found) return;
+    const std::string file = std::string(name) + ": chat_template";
+    const auto refuse = [](const std::string& where, const std::string& problem) {
+        throw ConfigError(where + " " + problem + ".", "Take the file from the model's repository again.");
+    };
+    if (found->is_string()) return add("default", found->string(), file);
+    if (!found->is_array()) refuse(file, "is neither a string nor a list of named templates");
+    for (std::size_t i = 0; i < found->array().size(); ++i) {
+        const Json& entry = found->array()[i];
+        const std::string where = file + "[" + std::to_string(i) + "]";
+        const Json *called = entry.find("name"), *source = entry.find("template");
+        if (!called || !called->is_string() || !source || !source->is_string()) {
+            refuse(where, "has not a string \"name\" and a string \"template\"");
+        }
+        add(called->string(), source->string(), where);
+    }
+}
+
+SILICA_INLINE const jinja::Template& ChatTemplate::choose(const ChatOptions& options) const {
+    auto found = templates_.end();
+    if (options.name) {
+        found = templates_.find(*options.name);
+        if (found != templates_.end()) return *found->second;
+        std::string known;
+        for (const auto& entry : templates_) known += (known.empty() ? "" : ", ") + quote(entry.first);
+        throw InputError("The checkpoint has no chat template " + quote(*options.name) + ".",
+                         "Name one of " + known + ".");
+    }
+    if (options.tools && !options.tools->is_null()) found = templates_.find("tool_use");
+    if (found == templates_.end()) found = templates_.find("default");
+    if (found != templates_.end()) return *found->second;
+    throw ConfigError("The checkpoint has several chat templates and none is called default.",
+                      "Name one of them, or copy it to chat_template.jinja.");
+}
+
+}  // namespace silica::text
+#endif  // SILICA_SINGLE_INPUT_TEXT_CHAT_TEMPLATE_IPP
 #endif  // SILICA_SINGLE_INPUT_TEXT_CHAT_TEMPLATE_HPP
 // ---- silica/input/text/decoder.hpp
 #ifndef SILICA_SINGLE_INPUT_TEXT_DECODER_HPP
@@ -8587,6 +13035,14 @@ inline void tidy_spaces(std::string& text) {
     constexpr std::pair<const char*, const char*> rules[] = {
         {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},   {" n't", "n't"},
         {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+    for (const auto& [from, to] : rules) replace_all(text, from, to);
+}
+
+/// The same as transformers does it (`clean_up_tokenization_spaces`).
+inline void clean_up(std::string& text) {
+    constexpr std::pair<const char*, const char*> rules[] = {
+        {" .", "."},     {" ?", "?"},   {" !", "!"},   {" ,", ","},     {" ' ", "'"},
+        {" n't", "n't"}, {" 'm", "'m"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
     for (const auto& [from, to] : rules) replace_all(text, from, to);
 }
 
@@ -8728,6 +13184,9 @@ struct StripDecoder {
     }
 };
 
+/// Decoders that make more bytes than this of some tokens are damage.
+inline constexpr std::size_t longest_decoded = std::size_t{1} << 26;
+
 /// Replaces in each token.
 struct ReplaceDecoder {
     Pattern pattern;
@@ -8737,7 +13196,11 @@ struct ReplaceDecoder {
         return {Pattern::read(place.at("pattern")), place.at("content").string()};
     }
     void operator()(std::vector<std::string>& tokens) const {
-        for (auto& token : tokens) pattern.replace(token, content);
+        std::size_t all = 0;
+        for (auto& token : tokens) {
+            pattern.replace(token, content, longest_decoded);
+            if ((all += token.size()) > longest_decoded) grew_too_long(longest_decoded);
+        }
     }
 };
 
@@ -8895,7 +13358,7 @@ inline void DecoderSequence::operator()(std::vector<std::string>& tokens) const 
 
 inline Decoder Decoder::read(const JsonPlace& place, int depth) {
     if (depth > max_depth) place.fail("nests too deep");
-    const auto& type = place.type();
+    const auto type = place.type_or_none();
     if (type == "WordPiece") return {WordPieceDecoder::read(place)};
     if (type == "ByteLevel") return {ByteLevelDecoder{}};
     if (type == "ByteFallback") return {ByteFallback{}};
@@ -8907,20 +13370,25 @@ inline Decoder Decoder::read(const JsonPlace& place, int depth) {
     if (type == "BPEDecoder") return {BpeDecoder::read(place)};
     if (type == "Sequence") {
         DecoderSequence made;
-        const auto steps = place.at("decoders");
+        const auto steps = place.steps("decoders");
         for (std::size_t i = 0; i < steps.size(); ++i) made.steps.push_back(read(steps.at(i), depth + 1));
         return {std::move(made)};
     }
+    // Other types, or none: known by their members.
+    if (place.has({"suffix"})) return {BpeDecoder::read(place)};
+    if (place.has({"prefix", "cleanup"})) return {WordPieceDecoder::read(place)};
+    if (place.has({"pad_token", "word_delimiter_token", "cleanup"})) return {Ctc::read(place)};
+    if (place.has({"pattern", "content"})) return {ReplaceDecoder::read(place)};
+    if (place.has({"content", "start", "stop"})) return {StripDecoder::read(place)};
     place.unknown("decoder");
 }
 
 }  // namespace silica::text
 #endif  // SILICA_SINGLE_INPUT_TEXT_DECODER_HPP
-// ---- silica/input/text/from_merges.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_FROM_MERGES_HPP
-#define SILICA_SINGLE_INPUT_TEXT_FROM_MERGES_HPP
-/// Byte-level BPE tokenizers from vocab.json and merges.txt (GPT-2, Qwen2, Whisper, CLIP, RoBERTa), as transformers
-/// builds them where there is no tokenizer.json.
+// ---- silica/input/text/family/bert.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_FAMILY_BERT_HPP
+#define SILICA_SINGLE_INPUT_TEXT_FAMILY_BERT_HPP
+/// BERT's tokenizer, as transformers' BertTokenizer builds it from a vocabulary.
 
 // ---- silica/input/text/parts.hpp
 #ifndef SILICA_SINGLE_INPUT_TEXT_PARTS_HPP
@@ -9020,11 +13488,17 @@ private:
     [[nodiscard]] static std::vector<Part> read_parts(const JsonPlace& place,
                                                       const std::optional<JsonPlace>& specials) {
         std::vector<Part> parts;
+        constexpr std::size_t longest = 256, most_texts = 8;
+        if (place.size() > longest) {
+            place.fail("has " + std::to_string(place.size()) + " elements, more than " + std::to_string(longest));
+        }
+        std::size_t texts = 0;
         for (std::size_t i = 0; i < place.size(); ++i) {
             const auto element = place.at(i);
             if (const auto text = element.find("Sequence")) {
                 const auto id = text->at("id");
                 if (id.string() != "A" && id.string() != "B") id.fail("is neither \"A\" nor \"B\"");
+                if (++texts > most_texts) place.fail("has more than " + std::to_string(most_texts) + " texts");
                 parts.push_back({id.string() == "B", text->at("type_id").integer(0, INT32_MAX)});
             } else if (const auto token = element.find("SpecialToken")) {
                 const auto& name = token->at("id").string();
@@ -9033,6 +13507,7 @@ private:
                 Part part{-1, token->at("type_id").integer(0, INT32_MAX)};
                 const auto ids = entry.at("ids"), tokens = entry.at("tokens");
                 if (ids.size() != tokens.size()) entry.fail("has a different number of ids and tokens");
+                if (ids.size() > longest) ids.fail("has " + std::to_string(ids.size()) + " ids");
                 for (std::size_t k = 0; k < ids.size(); ++k) {
                     part.special.ids.push_back(ids.at(k).id());
                     part.special.tokens.push_back(tokens.at(k).string());
@@ -9083,6 +13558,7 @@ namespace silica::text {
 }  // namespace silica::text
 #endif  // SILICA_SINGLE_INPUT_TEXT_POST_PROCESSOR_BERT_HPP
 
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -9119,17 +13595,17 @@ public:
 private:
     void add(const JsonPlace& place, int depth) {
         if (depth > max_depth) place.fail("nests too deep");
-        const auto& type = place.type();
-        if (type == "TemplateProcessing") {
-            steps_.push_back(TemplateProcessing::read(place));
-        } else if (type == "BertProcessing") {
-            steps_.push_back(read_bert_processing(place));
-        } else if (type == "RobertaProcessing") {
-            steps_.push_back(read_roberta_processing(place));
+        // Known by their members, whatever type they have.
+        const auto type = place.type_or_none();
+        if (place.has({"sep", "cls"})) {
+            const bool roberta = place.has({"trim_offsets", "add_prefix_space"});
+            steps_.push_back(roberta ? read_roberta_processing(place) : read_bert_processing(place));
         } else if (type == "ByteLevel") {
             // It trims offsets, which Silica does not report; ids stay.
+        } else if (place.has({"single", "pair"})) {
+            steps_.push_back(TemplateProcessing::read(place));
         } else if (type == "Sequence") {
-            const auto steps = place.at("processors");
+            const auto steps = place.steps("processors");
             for (std::size_t i = 0; i < steps.size(); ++i) add(steps.at(i), depth + 1);
         } else {
             place.unknown("post-processor");
@@ -9232,6 +13708,283 @@ private:
 
 }  // namespace silica::text
 #endif  // SILICA_SINGLE_INPUT_TEXT_PRE_TOKENIZER_BYTE_LEVEL_HPP
+// ---- silica/input/text/pre_tokenizer/scripts.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_PRE_TOKENIZER_SCRIPTS_HPP
+#define SILICA_SINGLE_INPUT_TEXT_PRE_TOKENIZER_SCRIPTS_HPP
+/// UnicodeScripts: cuts where the script changes, as SentencePiece does.
+
+// ---- silica/input/text/script_table.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_SCRIPT_TABLE_HPP
+#define SILICA_SINGLE_INPUT_TEXT_SCRIPT_TABLE_HPP
+/// The script of every character, as of the Unicode version that tokenizers uses (UAX 24; SentencePiece's table), with
+/// kana counted as Han.
+
+#include <cstdint>
+
+namespace silica::text::unicode {
+
+/// A run of characters of one script; scripts are numbered.
+struct Script {
+    char32_t first, last;
+    std::uint8_t script;
+};
+inline constexpr int no_script = 0;
+
+inline constexpr Script scripts[] = {
+    {0x0, 0x40, 24},         {0x41, 0x5A, 60},        {0x5B, 0x60, 24},        {0x61, 0x7A, 60},
+    {0x7B, 0xA9, 24},        {0xAA, 0xAA, 60},        {0xAB, 0xB9, 24},        {0xBA, 0xBA, 60},
+    {0xBB, 0xBF, 24},        {0xC0, 0xD6, 60},        {0xD7, 0xD7, 24},        {0xD8, 0xF6, 60},
+    {0xF7, 0xF7, 24},        {0xF8, 0x2B8, 60},       {0x2B9, 0x2DF, 24},      {0x2E0, 0x2E4, 60},
+    {0x2E5, 0x2E9, 24},      {0x2EA, 0x2EB, 13},      {0x2EC, 0x2FF, 24},      {0x300, 0x36F, 48},
+    {0x370, 0x373, 39},      {0x374, 0x374, 24},      {0x375, 0x377, 39},      {0x37A, 0x37D, 39},
+    {0x37E, 0x37E, 24},      {0x37F, 0x37F, 39},      {0x384, 0x384, 39},      {0x385, 0x385, 24},
+    {0x386, 0x386, 39},      {0x387, 0x387, 24},      {0x388, 0x38A, 39},      {0x38C, 0x38C, 39},
+    {0x38E, 0x3A1, 39},      {0x3A3, 0x3E1, 39},      {0x3E2, 0x3EF, 25},      {0x3F0, 0x3FF, 39},
+    {0x400, 0x484, 28},      {0x485, 0x486, 48},      {0x487, 0x52F, 28},      {0x531, 0x556, 5},
+    {0x559, 0x55F, 5},       {0x561, 0x587, 5},       {0x589, 0x589, 24},      {0x58A, 0x58A, 5},
+    {0x58D, 0x58F, 5},       {0x591, 0x5C7, 46},      {0x5D0, 0x5EA, 46},      {0x5F0, 0x5F4, 46},
+    {0x600, 0x604, 4},       {0x605, 0x605, 24},      {0x606, 0x60B, 4},       {0x60C, 0x60C, 24},
+    {0x60D, 0x61A, 4},       {0x61B, 0x61C, 24},      {0x61E, 0x61E, 4},       {0x61F, 0x61F, 24},
+    {0x620, 0x63F, 4},       {0x640, 0x640, 24},      {0x641, 0x64A, 4},       {0x64B, 0x655, 48},
+    {0x656, 0x66F, 4},       {0x670, 0x670, 48},      {0x671, 0x6DC, 4},       {0x6DD, 0x6DD, 24},
+    {0x6DE, 0x6FF, 4},       {0x700, 0x70D, 117},     {0x70F, 0x74A, 117},     {0x74D, 0x74F, 117},
+    {0x750, 0x77F, 4},       {0x780, 0x7B1, 127},     {0x7C0, 0x7FA, 86},      {0x800, 0x82D, 107},
+    {0x830, 0x83E, 107},     {0x840, 0x85B, 70},      {0x85E, 0x85E, 70},      {0x8A0, 0x8B4, 4},
+    {0x8B6, 0x8BD, 4},       {0x8D4, 0x8E1, 4},       {0x8E2, 0x8E2, 24},      {0x8E3, 0x8FF, 4},
+    {0x900, 0x950, 30},      {0x951, 0x952, 48},      {0x953, 0x963, 30},      {0x964, 0x965, 24},
+    {0x966, 0x97F, 30},      {0x980, 0x983, 11},      {0x985, 0x98C, 11},      {0x98F, 0x990, 11},
+    {0x993, 0x9A8, 11},      {0x9AA, 0x9B0, 11},      {0x9B2, 0x9B2, 11},      {0x9B6, 0x9B9, 11},
+    {0x9BC, 0x9C4, 11},      {0x9C7, 0x9C8, 11},      {0x9CB, 0x9CE, 11},      {0x9D7, 0x9D7, 11},
+    {0x9DC, 0x9DD, 11},      {0x9DF, 0x9E3, 11},      {0x9E6, 0x9FB, 11},      {0xA01, 0xA03, 41},
+    {0xA05, 0xA0A, 41},      {0xA0F, 0xA10, 41},      {0xA13, 0xA28, 41},      {0xA2A, 0xA30, 41},
+    {0xA32, 0xA33, 41},      {0xA35, 0xA36, 41},      {0xA38, 0xA39, 41},      {0xA3C, 0xA3C, 41},
+    {0xA3E, 0xA42, 41},      {0xA47, 0xA48, 41},      {0xA4B, 0xA4D, 41},      {0xA51, 0xA51, 41},
+    {0xA59, 0xA5C, 41},      {0xA5E, 0xA5E, 41},      {0xA66, 0xA75, 41},      {0xA81, 0xA83, 40},
+    {0xA85, 0xA8D, 40},      {0xA8F, 0xA91, 40},      {0xA93, 0xAA8, 40},      {0xAAA, 0xAB0, 40},
+    {0xAB2, 0xAB3, 40},      {0xAB5, 0xAB9, 40},      {0xABC, 0xAC5, 40},      {0xAC7, 0xAC9, 40},
+    {0xACB, 0xACD, 40},      {0xAD0, 0xAD0, 40},      {0xAE0, 0xAE3, 40},      {0xAE6, 0xAF1, 40},
+    {0xAF9, 0xAF9, 40},      {0xB01, 0xB03, 96},      {0xB05, 0xB0C, 96},      {0xB0F, 0xB10, 96},
+    {0xB13, 0xB28, 96},      {0xB2A, 0xB30, 96},      {0xB32, 0xB33, 96},      {0xB35, 0xB39, 96},
+    {0xB3C, 0xB44, 96},      {0xB47, 0xB48, 96},      {0xB4B, 0xB4D, 96},      {0xB56, 0xB57, 96},
+    {0xB5C, 0xB5D, 96},      {0xB5F, 0xB63, 96},      {0xB66, 0xB77, 96},      {0xB82, 0xB83, 124},
+    {0xB85, 0xB8A, 124},     {0xB8E, 0xB90, 124},     {0xB92, 0xB95, 124},     {0xB99, 0xB9A, 124},
+    {0xB9C, 0xB9C, 124},     {0xB9E, 0xB9F, 124},     {0xBA3, 0xBA4, 124},     {0xBA8, 0xBAA, 124},
+    {0xBAE, 0xBB9, 124},     {0xBBE, 0xBC2, 124},     {0xBC6, 0xBC8, 124},     {0xBCA, 0xBCD, 124},
+    {0xBD0, 0xBD0, 124},     {0xBD7, 0xBD7, 124},     {0xBE6, 0xBFA, 124},     {0xC00, 0xC03, 126},
+    {0xC05, 0xC0C, 126},     {0xC0E, 0xC10, 126},     {0xC12, 0xC28, 126},     {0xC2A, 0xC39, 126},
+    {0xC3D, 0xC44, 126},     {0xC46, 0xC48, 126},     {0xC4A, 0xC4D, 126},     {0xC55, 0xC56, 126},
+    {0xC58, 0xC5A, 126},     {0xC60, 0xC63, 126},     {0xC66, 0xC6F, 126},     {0xC78, 0xC7F, 126},
+    {0xC80, 0xC83, 53},      {0xC85, 0xC8C, 53},      {0xC8E, 0xC90, 53},      {0xC92, 0xCA8, 53},
+    {0xCAA, 0xCB3, 53},      {0xCB5, 0xCB9, 53},      {0xCBC, 0xCC4, 53},      {0xCC6, 0xCC8, 53},
+    {0xCCA, 0xCCD, 53},      {0xCD5, 0xCD6, 53},      {0xCDE, 0xCDE, 53},      {0xCE0, 0xCE3, 53},
+    {0xCE6, 0xCEF, 53},      {0xCF1, 0xCF2, 53},      {0xD01, 0xD03, 69},      {0xD05, 0xD0C, 69},
+    {0xD0E, 0xD10, 69},      {0xD12, 0xD3A, 69},      {0xD3D, 0xD44, 69},      {0xD46, 0xD48, 69},
+    {0xD4A, 0xD4F, 69},      {0xD54, 0xD63, 69},      {0xD66, 0xD7F, 69},      {0xD82, 0xD83, 113},
+    {0xD85, 0xD96, 113},     {0xD9A, 0xDB1, 113},     {0xDB3, 0xDBB, 113},     {0xDBD, 0xDBD, 113},
+    {0xDC0, 0xDC6, 113},     {0xDCA, 0xDCA, 113},     {0xDCF, 0xDD4, 113},     {0xDD6, 0xDD6, 113},
+    {0xDD8, 0xDDF, 113},     {0xDE6, 0xDEF, 113},     {0xDF2, 0xDF4, 113},     {0xE01, 0xE3A, 128},
+    {0xE3F, 0xE3F, 24},      {0xE40, 0xE5B, 128},     {0xE81, 0xE82, 59},      {0xE84, 0xE84, 59},
+    {0xE87, 0xE88, 59},      {0xE8A, 0xE8A, 59},      {0xE8D, 0xE8D, 59},      {0xE94, 0xE97, 59},
+    {0xE99, 0xE9F, 59},      {0xEA1, 0xEA3, 59},      {0xEA5, 0xEA5, 59},      {0xEA7, 0xEA7, 59},
+    {0xEAA, 0xEAB, 59},      {0xEAD, 0xEB9, 59},      {0xEBB, 0xEBD, 59},      {0xEC0, 0xEC4, 59},
+    {0xEC6, 0xEC6, 59},      {0xEC8, 0xECD, 59},      {0xED0, 0xED9, 59},      {0xEDC, 0xEDF, 59},
+    {0xF00, 0xF47, 129},     {0xF49, 0xF6C, 129},     {0xF71, 0xF97, 129},     {0xF99, 0xFBC, 129},
+    {0xFBE, 0xFCC, 129},     {0xFCE, 0xFD4, 129},     {0xFD5, 0xFD8, 24},      {0xFD9, 0xFDA, 129},
+    {0x1000, 0x109F, 82},    {0x10A0, 0x10C5, 35},    {0x10C7, 0x10C7, 35},    {0x10CD, 0x10CD, 35},
+    {0x10D0, 0x10FA, 35},    {0x10FB, 0x10FB, 24},    {0x10FC, 0x10FF, 35},    {0x1100, 0x11FF, 43},
+    {0x1200, 0x1248, 34},    {0x124A, 0x124D, 34},    {0x1250, 0x1256, 34},    {0x1258, 0x1258, 34},
+    {0x125A, 0x125D, 34},    {0x1260, 0x1288, 34},    {0x128A, 0x128D, 34},    {0x1290, 0x12B0, 34},
+    {0x12B2, 0x12B5, 34},    {0x12B8, 0x12BE, 34},    {0x12C0, 0x12C0, 34},    {0x12C2, 0x12C5, 34},
+    {0x12C8, 0x12D6, 34},    {0x12D8, 0x1310, 34},    {0x1312, 0x1315, 34},    {0x1318, 0x135A, 34},
+    {0x135D, 0x137C, 34},    {0x1380, 0x1399, 34},    {0x13A0, 0x13F5, 23},    {0x13F8, 0x13FD, 23},
+    {0x1400, 0x167F, 18},    {0x1680, 0x169C, 87},    {0x16A0, 0x16EA, 106},   {0x16EB, 0x16ED, 24},
+    {0x16EE, 0x16F8, 106},   {0x1700, 0x170C, 118},   {0x170E, 0x1714, 118},   {0x1720, 0x1734, 44},
+    {0x1735, 0x1736, 24},    {0x1740, 0x1753, 17},    {0x1760, 0x176C, 119},   {0x176E, 0x1770, 119},
+    {0x1772, 0x1773, 119},   {0x1780, 0x17DD, 56},    {0x17E0, 0x17E9, 56},    {0x17F0, 0x17F9, 56},
+    {0x1800, 0x1801, 79},    {0x1802, 0x1803, 24},    {0x1804, 0x1804, 79},    {0x1805, 0x1805, 24},
+    {0x1806, 0x180E, 79},    {0x1810, 0x1819, 79},    {0x1820, 0x1877, 79},    {0x1880, 0x18AA, 79},
+    {0x18B0, 0x18F5, 18},    {0x1900, 0x191E, 62},    {0x1920, 0x192B, 62},    {0x1930, 0x193B, 62},
+    {0x1940, 0x1940, 62},    {0x1944, 0x194F, 62},    {0x1950, 0x196D, 120},   {0x1970, 0x1974, 120},
+    {0x1980, 0x19AB, 84},    {0x19B0, 0x19C9, 84},    {0x19D0, 0x19DA, 84},    {0x19DE, 0x19DF, 84},
+    {0x19E0, 0x19FF, 56},    {0x1A00, 0x1A1B, 16},    {0x1A1E, 0x1A1F, 16},    {0x1A20, 0x1A5E, 121},
+    {0x1A60, 0x1A7C, 121},   {0x1A7F, 0x1A89, 121},   {0x1A90, 0x1A99, 121},   {0x1AA0, 0x1AAD, 121},
+    {0x1AB0, 0x1ABE, 48},    {0x1B00, 0x1B4B, 7},     {0x1B50, 0x1B7C, 7},     {0x1B80, 0x1BBF, 115},
+    {0x1BC0, 0x1BF3, 10},    {0x1BFC, 0x1BFF, 10},    {0x1C00, 0x1C37, 61},    {0x1C3B, 0x1C49, 61},
+    {0x1C4D, 0x1C4F, 61},    {0x1C50, 0x1C7F, 88},    {0x1C80, 0x1C88, 28},    {0x1CC0, 0x1CC7, 115},
+    {0x1CD0, 0x1CD2, 48},    {0x1CD3, 0x1CD3, 24},    {0x1CD4, 0x1CE0, 48},    {0x1CE1, 0x1CE1, 24},
+    {0x1CE2, 0x1CE8, 48},    {0x1CE9, 0x1CEC, 24},    {0x1CED, 0x1CED, 48},    {0x1CEE, 0x1CF3, 24},
+    {0x1CF4, 0x1CF4, 48},    {0x1CF5, 0x1CF6, 24},    {0x1CF8, 0x1CF9, 48},    {0x1D00, 0x1D25, 60},
+    {0x1D26, 0x1D2A, 39},    {0x1D2B, 0x1D2B, 28},    {0x1D2C, 0x1D5C, 60},    {0x1D5D, 0x1D61, 39},
+    {0x1D62, 0x1D65, 60},    {0x1D66, 0x1D6A, 39},    {0x1D6B, 0x1D77, 60},    {0x1D78, 0x1D78, 28},
+    {0x1D79, 0x1DBE, 60},    {0x1DBF, 0x1DBF, 39},    {0x1DC0, 0x1DF5, 48},    {0x1DFB, 0x1DFF, 48},
+    {0x1E00, 0x1EFF, 60},    {0x1F00, 0x1F15, 39},    {0x1F18, 0x1F1D, 39},    {0x1F20, 0x1F45, 39},
+    {0x1F48, 0x1F4D, 39},    {0x1F50, 0x1F57, 39},    {0x1F59, 0x1F59, 39},    {0x1F5B, 0x1F5B, 39},
+    {0x1F5D, 0x1F5D, 39},    {0x1F5F, 0x1F7D, 39},    {0x1F80, 0x1FB4, 39},    {0x1FB6, 0x1FC4, 39},
+    {0x1FC6, 0x1FD3, 39},    {0x1FD6, 0x1FDB, 39},    {0x1FDD, 0x1FEF, 39},    {0x1FF2, 0x1FF4, 39},
+    {0x1FF6, 0x1FFE, 39},    {0x2000, 0x200B, 24},    {0x200C, 0x200D, 48},    {0x200E, 0x2064, 24},
+    {0x2066, 0x2070, 24},    {0x2071, 0x2071, 60},    {0x2074, 0x207E, 24},    {0x207F, 0x207F, 60},
+    {0x2080, 0x208E, 24},    {0x2090, 0x209C, 60},    {0x20A0, 0x20BE, 24},    {0x20D0, 0x20F0, 48},
+    {0x2100, 0x2125, 24},    {0x2126, 0x2126, 39},    {0x2127, 0x2129, 24},    {0x212A, 0x212B, 60},
+    {0x212C, 0x2131, 24},    {0x2132, 0x2132, 60},    {0x2133, 0x214D, 24},    {0x214E, 0x214E, 60},
+    {0x214F, 0x215F, 24},    {0x2160, 0x2188, 60},    {0x2189, 0x218B, 24},    {0x2190, 0x23FE, 24},
+    {0x2400, 0x2426, 24},    {0x2440, 0x244A, 24},    {0x2460, 0x27FF, 24},    {0x2800, 0x28FF, 15},
+    {0x2900, 0x2B73, 24},    {0x2B76, 0x2B95, 24},    {0x2B98, 0x2BB9, 24},    {0x2BBD, 0x2BC8, 24},
+    {0x2BCA, 0x2BD1, 24},    {0x2BEC, 0x2BEF, 24},    {0x2C00, 0x2C2E, 36},    {0x2C30, 0x2C5E, 36},
+    {0x2C60, 0x2C7F, 60},    {0x2C80, 0x2CF3, 25},    {0x2CF9, 0x2CFF, 25},    {0x2D00, 0x2D25, 35},
+    {0x2D27, 0x2D27, 35},    {0x2D2D, 0x2D2D, 35},    {0x2D30, 0x2D67, 130},   {0x2D6F, 0x2D70, 130},
+    {0x2D7F, 0x2D7F, 130},   {0x2D80, 0x2D96, 34},    {0x2DA0, 0x2DA6, 34},    {0x2DA8, 0x2DAE, 34},
+    {0x2DB0, 0x2DB6, 34},    {0x2DB8, 0x2DBE, 34},    {0x2DC0, 0x2DC6, 34},    {0x2DC8, 0x2DCE, 34},
+    {0x2DD0, 0x2DD6, 34},    {0x2DD8, 0x2DDE, 34},    {0x2DE0, 0x2DFF, 28},    {0x2E00, 0x2E44, 24},
+    {0x2E80, 0x2E99, 42},    {0x2E9B, 0x2EF3, 42},    {0x2F00, 0x2FD5, 42},    {0x2FF0, 0x2FFB, 24},
+    {0x3000, 0x3004, 24},    {0x3005, 0x3005, 42},    {0x3006, 0x3006, 24},    {0x3007, 0x3007, 42},
+    {0x3008, 0x3020, 24},    {0x3021, 0x3029, 42},    {0x302A, 0x302D, 48},    {0x302E, 0x302F, 43},
+    {0x3030, 0x3037, 24},    {0x3038, 0x303B, 42},    {0x303C, 0x303F, 24},    {0x3041, 0x3096, 42},
+    {0x3099, 0x309A, 48},    {0x309B, 0x309C, 24},    {0x309D, 0x309F, 42},    {0x30A0, 0x30A0, 24},
+    {0x30A1, 0x30FA, 42},    {0x30FB, 0x30FB, 24},    {0x30FC, 0x30FF, 42},    {0x3105, 0x312D, 13},
+    {0x3131, 0x318E, 43},    {0x3190, 0x319F, 24},    {0x31A0, 0x31BA, 13},    {0x31C0, 0x31E3, 24},
+    {0x31F0, 0x31FF, 42},    {0x3200, 0x321E, 43},    {0x3220, 0x325F, 24},    {0x3260, 0x327E, 43},
+    {0x327F, 0x32CF, 24},    {0x32D0, 0x32FE, 42},    {0x3300, 0x3357, 42},    {0x3358, 0x33FF, 24},
+    {0x3400, 0x4DB5, 42},    {0x4DC0, 0x4DFF, 24},    {0x4E00, 0x9FD5, 42},    {0xA000, 0xA48C, 135},
+    {0xA490, 0xA4C6, 135},   {0xA4D0, 0xA4FF, 65},    {0xA500, 0xA62B, 133},   {0xA640, 0xA69F, 28},
+    {0xA6A0, 0xA6F7, 8},     {0xA700, 0xA721, 24},    {0xA722, 0xA787, 60},    {0xA788, 0xA78A, 24},
+    {0xA78B, 0xA7AE, 60},    {0xA7B0, 0xA7B7, 60},    {0xA7F7, 0xA7FF, 60},    {0xA800, 0xA82B, 116},
+    {0xA830, 0xA839, 24},    {0xA840, 0xA877, 102},   {0xA880, 0xA8C5, 108},   {0xA8CE, 0xA8D9, 108},
+    {0xA8E0, 0xA8FD, 30},    {0xA900, 0xA92D, 54},    {0xA92E, 0xA92E, 24},    {0xA92F, 0xA92F, 54},
+    {0xA930, 0xA953, 105},   {0xA95F, 0xA95F, 105},   {0xA960, 0xA97C, 43},    {0xA980, 0xA9CD, 51},
+    {0xA9CF, 0xA9CF, 24},    {0xA9D0, 0xA9D9, 51},    {0xA9DE, 0xA9DF, 51},    {0xA9E0, 0xA9FE, 82},
+    {0xAA00, 0xAA36, 22},    {0xAA40, 0xAA4D, 22},    {0xAA50, 0xAA59, 22},    {0xAA5C, 0xAA5F, 22},
+    {0xAA60, 0xAA7F, 82},    {0xAA80, 0xAAC2, 122},   {0xAADB, 0xAADF, 122},   {0xAAE0, 0xAAF6, 73},
+    {0xAB01, 0xAB06, 34},    {0xAB09, 0xAB0E, 34},    {0xAB11, 0xAB16, 34},    {0xAB20, 0xAB26, 34},
+    {0xAB28, 0xAB2E, 34},    {0xAB30, 0xAB5A, 60},    {0xAB5B, 0xAB5B, 24},    {0xAB5C, 0xAB64, 60},
+    {0xAB65, 0xAB65, 39},    {0xAB70, 0xABBF, 23},    {0xABC0, 0xABED, 73},    {0xABF0, 0xABF9, 73},
+    {0xAC00, 0xD7A3, 43},    {0xD7B0, 0xD7C6, 43},    {0xD7CB, 0xD7FB, 43},    {0xF900, 0xFA6D, 42},
+    {0xFA70, 0xFAD9, 42},    {0xFB00, 0xFB06, 60},    {0xFB13, 0xFB17, 5},     {0xFB1D, 0xFB36, 46},
+    {0xFB38, 0xFB3C, 46},    {0xFB3E, 0xFB3E, 46},    {0xFB40, 0xFB41, 46},    {0xFB43, 0xFB44, 46},
+    {0xFB46, 0xFB4F, 46},    {0xFB50, 0xFBC1, 4},     {0xFBD3, 0xFD3D, 4},     {0xFD3E, 0xFD3F, 24},
+    {0xFD50, 0xFD8F, 4},     {0xFD92, 0xFDC7, 4},     {0xFDF0, 0xFDFD, 4},     {0xFE00, 0xFE0F, 48},
+    {0xFE10, 0xFE19, 24},    {0xFE20, 0xFE2D, 48},    {0xFE2E, 0xFE2F, 28},    {0xFE30, 0xFE52, 24},
+    {0xFE54, 0xFE66, 24},    {0xFE68, 0xFE6B, 24},    {0xFE70, 0xFE74, 4},     {0xFE76, 0xFEFC, 4},
+    {0xFEFF, 0xFEFF, 24},    {0xFF01, 0xFF20, 24},    {0xFF21, 0xFF3A, 60},    {0xFF3B, 0xFF40, 24},
+    {0xFF41, 0xFF5A, 60},    {0xFF5B, 0xFF65, 24},    {0xFF66, 0xFF6F, 42},    {0xFF70, 0xFF70, 24},
+    {0xFF71, 0xFF9D, 42},    {0xFF9E, 0xFF9F, 24},    {0xFFA0, 0xFFBE, 43},    {0xFFC2, 0xFFC7, 43},
+    {0xFFCA, 0xFFCF, 43},    {0xFFD2, 0xFFD7, 43},    {0xFFDA, 0xFFDC, 43},    {0xFFE0, 0xFFE6, 24},
+    {0xFFE8, 0xFFEE, 24},    {0xFFF9, 0xFFFD, 24},    {0x10000, 0x1000B, 64},  {0x1000D, 0x10026, 64},
+    {0x10028, 0x1003A, 64},  {0x1003C, 0x1003D, 64},  {0x1003F, 0x1004D, 64},  {0x10050, 0x1005D, 64},
+    {0x10080, 0x100FA, 64},  {0x10100, 0x10102, 24},  {0x10107, 0x10133, 24},  {0x10137, 0x1013F, 24},
+    {0x10140, 0x1018E, 39},  {0x10190, 0x1019B, 24},  {0x101A0, 0x101A0, 39},  {0x101D0, 0x101FC, 24},
+    {0x101FD, 0x101FD, 48},  {0x10280, 0x1029C, 66},  {0x102A0, 0x102D0, 19},  {0x102E0, 0x102E0, 48},
+    {0x102E1, 0x102FB, 24},  {0x10300, 0x10323, 90},  {0x10330, 0x1034A, 37},  {0x10350, 0x1037A, 92},
+    {0x10380, 0x1039D, 132}, {0x1039F, 0x1039F, 132}, {0x103A0, 0x103C3, 93},  {0x103C8, 0x103D5, 93},
+    {0x10400, 0x1044F, 29},  {0x10450, 0x1047F, 110}, {0x10480, 0x1049D, 98},  {0x104A0, 0x104A9, 98},
+    {0x104B0, 0x104D3, 97},  {0x104D8, 0x104FB, 97},  {0x10500, 0x10527, 33},  {0x10530, 0x10563, 20},
+    {0x1056F, 0x1056F, 20},  {0x10600, 0x10736, 63},  {0x10740, 0x10755, 63},  {0x10760, 0x10767, 63},
+    {0x10800, 0x10805, 27},  {0x10808, 0x10808, 27},  {0x1080A, 0x10835, 27},  {0x10837, 0x10838, 27},
+    {0x1083C, 0x1083C, 27},  {0x1083F, 0x1083F, 27},  {0x10840, 0x10855, 47},  {0x10857, 0x1085F, 47},
+    {0x10860, 0x1087F, 100}, {0x10880, 0x1089E, 83},  {0x108A7, 0x108AF, 83},  {0x108E0, 0x108F2, 45},
+    {0x108F4, 0x108F5, 45},  {0x108FB, 0x108FF, 45},  {0x10900, 0x1091B, 103}, {0x1091F, 0x1091F, 103},
+    {0x10920, 0x10939, 67},  {0x1093F, 0x1093F, 67},  {0x10980, 0x1099F, 76},  {0x109A0, 0x109B7, 75},
+    {0x109BC, 0x109CF, 75},  {0x109D2, 0x109FF, 75},  {0x10A00, 0x10A03, 55},  {0x10A05, 0x10A06, 55},
+    {0x10A0C, 0x10A13, 55},  {0x10A15, 0x10A17, 55},  {0x10A19, 0x10A33, 55},  {0x10A38, 0x10A3A, 55},
+    {0x10A3F, 0x10A47, 55},  {0x10A50, 0x10A58, 55},  {0x10A60, 0x10A7F, 94},  {0x10A80, 0x10A9F, 91},
+    {0x10AC0, 0x10AE6, 71},  {0x10AEB, 0x10AF6, 71},  {0x10B00, 0x10B35, 6},   {0x10B39, 0x10B3F, 6},
+    {0x10B40, 0x10B55, 50},  {0x10B58, 0x10B5F, 50},  {0x10B60, 0x10B72, 49},  {0x10B78, 0x10B7F, 49},
+    {0x10B80, 0x10B91, 104}, {0x10B99, 0x10B9C, 104}, {0x10BA9, 0x10BAF, 104}, {0x10C00, 0x10C48, 95},
+    {0x10C80, 0x10CB2, 89},  {0x10CC0, 0x10CF2, 89},  {0x10CFA, 0x10CFF, 89},  {0x10E60, 0x10E7E, 4},
+    {0x11000, 0x1104D, 14},  {0x11052, 0x1106F, 14},  {0x1107F, 0x1107F, 14},  {0x11080, 0x110C1, 52},
+    {0x110D0, 0x110E8, 114}, {0x110F0, 0x110F9, 114}, {0x11100, 0x11134, 21},  {0x11136, 0x11143, 21},
+    {0x11150, 0x11176, 68},  {0x11180, 0x111CD, 109}, {0x111D0, 0x111DF, 109}, {0x111E1, 0x111F4, 113},
+    {0x11200, 0x11211, 57},  {0x11213, 0x1123E, 57},  {0x11280, 0x11286, 81},  {0x11288, 0x11288, 81},
+    {0x1128A, 0x1128D, 81},  {0x1128F, 0x1129D, 81},  {0x1129F, 0x112A9, 81},  {0x112B0, 0x112EA, 58},
+    {0x112F0, 0x112F9, 58},  {0x11300, 0x11303, 38},  {0x11305, 0x1130C, 38},  {0x1130F, 0x11310, 38},
+    {0x11313, 0x11328, 38},  {0x1132A, 0x11330, 38},  {0x11332, 0x11333, 38},  {0x11335, 0x11339, 38},
+    {0x1133C, 0x11344, 38},  {0x11347, 0x11348, 38},  {0x1134B, 0x1134D, 38},  {0x11350, 0x11350, 38},
+    {0x11357, 0x11357, 38},  {0x1135D, 0x11363, 38},  {0x11366, 0x1136C, 38},  {0x11370, 0x11374, 38},
+    {0x11400, 0x11459, 85},  {0x1145B, 0x1145B, 85},  {0x1145D, 0x1145D, 85},  {0x11480, 0x114C7, 131},
+    {0x114D0, 0x114D9, 131}, {0x11580, 0x115B5, 111}, {0x115B8, 0x115DD, 111}, {0x11600, 0x11644, 78},
+    {0x11650, 0x11659, 78},  {0x11660, 0x1166C, 79},  {0x11680, 0x116B7, 123}, {0x116C0, 0x116C9, 123},
+    {0x11700, 0x11719, 2},   {0x1171D, 0x1172B, 2},   {0x11730, 0x1173F, 2},   {0x118A0, 0x118F2, 134},
+    {0x118FF, 0x118FF, 134}, {0x11AC0, 0x11AF8, 101}, {0x11C00, 0x11C08, 12},  {0x11C0A, 0x11C36, 12},
+    {0x11C38, 0x11C45, 12},  {0x11C50, 0x11C6C, 12},  {0x11C70, 0x11C8F, 72},  {0x11C92, 0x11CA7, 72},
+    {0x11CA9, 0x11CB6, 72},  {0x12000, 0x12399, 26},  {0x12400, 0x1246E, 26},  {0x12470, 0x12474, 26},
+    {0x12480, 0x12543, 26},  {0x13000, 0x1342E, 32},  {0x14400, 0x14646, 3},   {0x16800, 0x16A38, 8},
+    {0x16A40, 0x16A5E, 80},  {0x16A60, 0x16A69, 80},  {0x16A6E, 0x16A6F, 80},  {0x16AD0, 0x16AED, 9},
+    {0x16AF0, 0x16AF5, 9},   {0x16B00, 0x16B45, 99},  {0x16B50, 0x16B59, 99},  {0x16B5B, 0x16B61, 99},
+    {0x16B63, 0x16B77, 99},  {0x16B7D, 0x16B8F, 99},  {0x16F00, 0x16F44, 77},  {0x16F50, 0x16F7E, 77},
+    {0x16F8F, 0x16F9F, 77},  {0x16FE0, 0x16FE0, 125}, {0x17000, 0x187EC, 125}, {0x18800, 0x18AF2, 125},
+    {0x1B000, 0x1B001, 42},  {0x1BC00, 0x1BC6A, 31},  {0x1BC70, 0x1BC7C, 31},  {0x1BC80, 0x1BC88, 31},
+    {0x1BC90, 0x1BC99, 31},  {0x1BC9C, 0x1BC9F, 31},  {0x1BCA0, 0x1BCA3, 24},  {0x1D000, 0x1D0F5, 24},
+    {0x1D100, 0x1D126, 24},  {0x1D129, 0x1D166, 24},  {0x1D167, 0x1D169, 48},  {0x1D16A, 0x1D17A, 24},
+    {0x1D17B, 0x1D182, 48},  {0x1D183, 0x1D184, 24},  {0x1D185, 0x1D18B, 48},  {0x1D18C, 0x1D1A9, 24},
+    {0x1D1AA, 0x1D1AD, 48},  {0x1D1AE, 0x1D1E8, 24},  {0x1D200, 0x1D245, 39},  {0x1D300, 0x1D356, 24},
+    {0x1D360, 0x1D371, 24},  {0x1D400, 0x1D454, 24},  {0x1D456, 0x1D49C, 24},  {0x1D49E, 0x1D49F, 24},
+    {0x1D4A2, 0x1D4A2, 24},  {0x1D4A5, 0x1D4A6, 24},  {0x1D4A9, 0x1D4AC, 24},  {0x1D4AE, 0x1D4B9, 24},
+    {0x1D4BB, 0x1D4BB, 24},  {0x1D4BD, 0x1D4C3, 24},  {0x1D4C5, 0x1D505, 24},  {0x1D507, 0x1D50A, 24},
+    {0x1D50D, 0x1D514, 24},  {0x1D516, 0x1D51C, 24},  {0x1D51E, 0x1D539, 24},  {0x1D53B, 0x1D53E, 24},
+    {0x1D540, 0x1D544, 24},  {0x1D546, 0x1D546, 24},  {0x1D54A, 0x1D550, 24},  {0x1D552, 0x1D6A5, 24},
+    {0x1D6A8, 0x1D7CB, 24},  {0x1D7CE, 0x1D7FF, 24},  {0x1D800, 0x1DA8B, 112}, {0x1DA9B, 0x1DA9F, 112},
+    {0x1DAA1, 0x1DAAF, 112}, {0x1E000, 0x1E006, 36},  {0x1E008, 0x1E018, 36},  {0x1E01B, 0x1E021, 36},
+    {0x1E023, 0x1E024, 36},  {0x1E026, 0x1E02A, 36},  {0x1E800, 0x1E8C4, 74},  {0x1E8C7, 0x1E8D6, 74},
+    {0x1E900, 0x1E94A, 1},   {0x1E950, 0x1E959, 1},   {0x1E95E, 0x1E95F, 1},   {0x1EE00, 0x1EE03, 4},
+    {0x1EE05, 0x1EE1F, 4},   {0x1EE21, 0x1EE22, 4},   {0x1EE24, 0x1EE24, 4},   {0x1EE27, 0x1EE27, 4},
+    {0x1EE29, 0x1EE32, 4},   {0x1EE34, 0x1EE37, 4},   {0x1EE39, 0x1EE39, 4},   {0x1EE3B, 0x1EE3B, 4},
+    {0x1EE42, 0x1EE42, 4},   {0x1EE47, 0x1EE47, 4},   {0x1EE49, 0x1EE49, 4},   {0x1EE4B, 0x1EE4B, 4},
+    {0x1EE4D, 0x1EE4F, 4},   {0x1EE51, 0x1EE52, 4},   {0x1EE54, 0x1EE54, 4},   {0x1EE57, 0x1EE57, 4},
+    {0x1EE59, 0x1EE59, 4},   {0x1EE5B, 0x1EE5B, 4},   {0x1EE5D, 0x1EE5D, 4},   {0x1EE5F, 0x1EE5F, 4},
+    {0x1EE61, 0x1EE62, 4},   {0x1EE64, 0x1EE64, 4},   {0x1EE67, 0x1EE6A, 4},   {0x1EE6C, 0x1EE72, 4},
+    {0x1EE74, 0x1EE77, 4},   {0x1EE79, 0x1EE7C, 4},   {0x1EE7E, 0x1EE7E, 4},   {0x1EE80, 0x1EE89, 4},
+    {0x1EE8B, 0x1EE9B, 4},   {0x1EEA1, 0x1EEA3, 4},   {0x1EEA5, 0x1EEA9, 4},   {0x1EEAB, 0x1EEBB, 4},
+    {0x1EEF0, 0x1EEF1, 4},   {0x1F000, 0x1F02B, 24},  {0x1F030, 0x1F093, 24},  {0x1F0A0, 0x1F0AE, 24},
+    {0x1F0B1, 0x1F0BF, 24},  {0x1F0C1, 0x1F0CF, 24},  {0x1F0D1, 0x1F0F5, 24},  {0x1F100, 0x1F10C, 24},
+    {0x1F110, 0x1F12E, 24},  {0x1F130, 0x1F16B, 24},  {0x1F170, 0x1F1AC, 24},  {0x1F1E6, 0x1F1FF, 24},
+    {0x1F200, 0x1F200, 42},  {0x1F201, 0x1F202, 24},  {0x1F210, 0x1F23B, 24},  {0x1F240, 0x1F248, 24},
+    {0x1F250, 0x1F251, 24},  {0x1F300, 0x1F6D2, 24},  {0x1F6E0, 0x1F6EC, 24},  {0x1F6F0, 0x1F6F6, 24},
+    {0x1F700, 0x1F773, 24},  {0x1F780, 0x1F7D4, 24},  {0x1F800, 0x1F80B, 24},  {0x1F810, 0x1F847, 24},
+    {0x1F850, 0x1F859, 24},  {0x1F860, 0x1F887, 24},  {0x1F890, 0x1F8AD, 24},  {0x1F910, 0x1F91E, 24},
+    {0x1F920, 0x1F927, 24},  {0x1F930, 0x1F930, 24},  {0x1F933, 0x1F93E, 24},  {0x1F940, 0x1F94B, 24},
+    {0x1F950, 0x1F95E, 24},  {0x1F980, 0x1F991, 24},  {0x1F9C0, 0x1F9C0, 24},  {0x20000, 0x2A6D6, 42},
+    {0x2A700, 0x2B734, 42},  {0x2B740, 0x2B81D, 42},  {0x2B820, 0x2CEA1, 42},  {0x2F800, 0x2FA1D, 42},
+    {0xE0001, 0xE0001, 24},  {0xE0020, 0xE007F, 24},  {0xE0100, 0xE01EF, 48}};
+
+}  // namespace silica::text::unicode
+#endif  // SILICA_SINGLE_INPUT_TEXT_SCRIPT_TABLE_HPP
+
+#include <algorithm>
+#include <iterator>
+
+namespace silica::text {
+
+/// Spaces and characters of no script belong to what stands before them; where nothing does, they are dropped.
+struct UnicodeScripts {
+    void operator()(Pieces& pieces) const {
+        pieces.split([](const Piece& piece, std::vector<Piece>& out) {
+            int last = unicode::no_script;
+            std::size_t start = 0;
+            bool any = false;
+            for (std::size_t i = 0; i < piece.text.size();) {
+                const auto [c, length] = utf8::decode(piece.text.data() + i);
+                const int now = script(c);
+                if (now != unicode::no_script && now != last) {
+                    if (any) Pieces::add(out, piece, start, i);
+                    start = i, any = true, last = now;
+                }
+                i += length;
+            }
+            if (any) Pieces::add(out, piece, start, piece.text.size());
+        });
+    }
+
+private:
+    [[nodiscard]] static int script(char32_t c) {
+        if (c == ' ') return unicode::no_script;
+        const auto* found = std::upper_bound(std::begin(unicode::scripts), std::end(unicode::scripts), c,
+                                             [](char32_t v, const unicode::Script& r) { return v < r.first; });
+        if (found == std::begin(unicode::scripts) || c > std::prev(found)->last) return unicode::no_script;
+        return std::prev(found)->script;
+    }
+};
+
+}  // namespace silica::text
+#endif  // SILICA_SINGLE_INPUT_TEXT_PRE_TOKENIZER_SCRIPTS_HPP
 // ---- silica/input/text/pre_tokenizer/split.hpp
 #ifndef SILICA_SINGLE_INPUT_TEXT_PRE_TOKENIZER_SPLIT_HPP
 #define SILICA_SINGLE_INPUT_TEXT_PRE_TOKENIZER_SPLIT_HPP
@@ -9417,7 +14170,8 @@ struct PreTokenizerSequence {
 
 /// Any pre-tokenizer of a tokenizer.json.
 struct PreTokenizer {
-    std::variant<BertPreTokenizer, ByteLevel, Metaspace, Split, SplitAt, Whitespace, FixedLength, PreTokenizerSequence>
+    std::variant<BertPreTokenizer, ByteLevel, Metaspace, Split, SplitAt, Whitespace, FixedLength, UnicodeScripts,
+                 PreTokenizerSequence>
         step;
 
     [[nodiscard]] static PreTokenizer read(const JsonPlace& place, int depth = 0);
@@ -9454,13 +14208,14 @@ inline PreTokenizer PreTokenizer::read(const JsonPlace& place, int depth) {
         if (utf8::count(delimiter.string()) != 1) delimiter.fail("is not one character");
         return {SplitAt{.character = utf8::decode(delimiter.string().data()).value}};
     }
+    if (type == "UnicodeScripts") return {UnicodeScripts{}};
     if (type == "FixedLength") {
         const auto length = place.find("length");
         return {FixedLength{static_cast<std::size_t>(length ? length->integer(1, INT32_MAX) : 5)}};
     }
     if (type == "Sequence") {
         PreTokenizerSequence made;
-        const auto steps = place.at("pretokenizers");
+        const auto steps = place.steps("pretokenizers");
         for (std::size_t i = 0; i < steps.size(); ++i) made.steps.push_back(read(steps.at(i), depth + 1));
         return {std::move(made)};
     }
@@ -9474,7 +14229,7 @@ inline PreTokenizer PreTokenizer::read(const JsonPlace& place, int depth) {
 #define SILICA_SINGLE_INPUT_TEXT_TRUNCATION_HPP
 /// Truncation and padding of encodings, as "truncation" and "padding" of tokenizer.json ask.
 
-#include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -9485,18 +14240,7 @@ namespace silica::text {
 /// Which end of a text is cut or filled.
 enum class Side { left, right };
 
-namespace detail {
-
-[[nodiscard]] inline Side read_side(const JsonPlace& place) {
-    if (place.string() == "Left") return Side::left;
-    if (place.string() == "Right") return Side::right;
-    place.fail("is neither \"Left\" nor \"Right\"");
-}
-
-/// Lengths and counts in a file beyond this are damage: no model takes that many tokens.
-inline constexpr std::int64_t longest_sequence = 1 << 24;
-
-}  // namespace detail
+class JsonPlace;
 
 /// Cuts encodings to a length.
 struct Truncation {
@@ -9506,105 +14250,14 @@ struct Truncation {
     Strategy strategy = Strategy::longest_first;
     Side direction = Side::right;
 
-    [[nodiscard]] static Truncation read(const JsonPlace& place) {
-        Truncation made;
-        if (const auto side = place.find("direction")) made.direction = detail::read_side(*side);
-        // "No limit" is written as a huge number.
-        made.max_length = static_cast<std::size_t>(place.at("max_length").integer(0, INT64_MAX));
-        made.stride = static_cast<std::size_t>(place.at("stride").integer(0, detail::longest_sequence));
-        const auto strategy = place.at("strategy");
-        if (strategy.string() == "LongestFirst") {
-            made.strategy = Strategy::longest_first;
-        } else if (strategy.string() == "OnlyFirst") {
-            made.strategy = Strategy::only_first;
-        } else if (strategy.string() == "OnlySecond") {
-            made.strategy = Strategy::only_second;
-        } else {
-            strategy.fail("is none of \"LongestFirst\", \"OnlyFirst\", \"OnlySecond\"");
-        }
-        return made;
-    }
+    [[nodiscard]] static Truncation read(const JsonPlace& place);
 
     /// Cuts both so that they and `added` special tokens fit.
-    void operator()(Encoding& first, std::optional<Encoding>& second, std::size_t added) const {
-        if (max_length < added) {
-            throw InputError("The tokenizer cuts texts to " + std::to_string(max_length) + " tokens, fewer than the " +
-                                 std::to_string(added) + " special tokens it adds.",
-                             "Raise truncation.max_length, or encode without special tokens.");
-        }
-        const std::size_t limit = max_length - added;
-        if (limit == 0) {
-            cut(first, 0);
-            if (second) cut(*second, 0);
-            return;
-        }
-        const std::size_t total = first.size() + (second ? second->size() : 0);
-        if (total <= limit) return;
-        if (strategy == Strategy::longest_first) {
-            if (!second) return cut(first, limit);
-            std::size_t n1 = first.size(), n2 = second->size();
-            const bool swapped = n1 > n2;
-            if (swapped) std::swap(n1, n2);
-            n2 = n1 > limit ? n1 : std::max(n1, limit - n1);
-            if (n1 + n2 > limit) {
-                n1 = limit / 2;
-                n2 = n1 + limit % 2;
-            }
-            if (swapped) std::swap(n1, n2);
-            cut(first, n1);
-            cut(*second, n2);
-            return;
-        }
-        const bool only_first = strategy == Strategy::only_first;
-        if (!only_first && !second) {
-            throw InputError("The tokenizer truncates the second text only, and there is none.",
-                             "Encode a pair, or set truncation.strategy to \"LongestFirst\".");
-        }
-        Encoding& target = only_first ? first : *second;
-        const std::size_t surplus = total - limit;
-        if (target.size() <= surplus) {
-            throw InputError("The text to truncate has " + std::to_string(target.size()) + " tokens and should lose " +
-                                 std::to_string(surplus) + ".",
-                             "Shorten the other text, or set truncation.strategy to \"LongestFirst\".");
-        }
-        cut(target, target.size() - surplus);
-    }
+    void operator()(Encoding& first, std::optional<Encoding>& second, std::size_t added) const;
 
 private:
     /// Keeps `length` tokens; the rest goes to `overflowing` in stretches of that length which overlap by `stride`.
-    void cut(Encoding& encoding, std::size_t length) const {
-        const std::size_t n = encoding.size();
-        if (length >= n) return;
-        if (length == 0) {
-            Encoding rest = std::move(encoding);
-            encoding = Encoding{};
-            encoding.overflowing.push_back(std::move(rest));
-            return;
-        }
-        if (stride >= length) {
-            throw InputError("The tokenizer's stride of " + std::to_string(stride) +
-                                 " tokens is not shorter than the " + std::to_string(length) +
-                                 " tokens left for the text.",
-                             "Lower truncation.stride or raise truncation.max_length.");
-        }
-        std::vector<Encoding> parts;
-        const std::size_t step = length - stride;
-        if (direction == Side::right) {
-            for (std::size_t start = 0;; start += step) {
-                const std::size_t stop = std::min(start + length, n);
-                parts.push_back(detail::slice(encoding, start, stop));
-                if (stop == n) break;
-            }
-        } else {
-            for (std::size_t stop = n;; stop -= step) {
-                const std::size_t start = stop > length ? stop - length : 0;
-                parts.push_back(detail::slice(encoding, start, stop));
-                if (start == 0) break;
-            }
-        }
-        encoding = std::move(parts.front());
-        encoding.overflowing.assign(std::make_move_iterator(parts.begin() + 1), std::make_move_iterator(parts.end()));
-    }
+    void cut(Encoding& encoding, std::size_t length) const;
 };
 
 /// Fills encodings up to a length.
@@ -9615,61 +14268,206 @@ struct Padding {
     std::int64_t id = 0, type_id = 0;
     std::string token = "[PAD]";
 
-    [[nodiscard]] static Padding read(const JsonPlace& place) {
-        Padding made;
-        const auto strategy = place.at("strategy");
-        if (strategy.is_object()) {
-            made.fixed = static_cast<std::size_t>(strategy.at("Fixed").integer(0, detail::longest_sequence));
-        } else if (strategy.string() != "BatchLongest") {
-            strategy.fail("is neither \"BatchLongest\" nor {\"Fixed\": length}");
-        }
-        if (const auto multiple = place.find("pad_to_multiple_of")) {
-            made.multiple = static_cast<std::size_t>(multiple->integer(0, detail::longest_sequence));
-        }
-        made.direction = detail::read_side(place.at("direction"));
-        made.id = place.at("pad_id").id();
-        made.type_id = place.at("pad_type_id").integer(0, INT32_MAX);
-        made.token = place.at("pad_token").string();
-        return made;
-    }
+    [[nodiscard]] static Padding read(const JsonPlace& place);
 
     /// Pads the encodings of a batch.
-    void operator()(std::vector<Encoding>& batch) const {
-        std::size_t length = 0;
-        for (const Encoding& each : batch) length = std::max(length, each.size());
-        pad(batch, fixed.value_or(length));
-    }
+    void operator()(std::vector<Encoding>& batch) const;
     /// Pads one encoding.
-    void operator()(Encoding& encoding) const { pad(encoding, rounded(fixed.value_or(encoding.size()))); }
+    void operator()(Encoding& encoding) const;
 
 private:
-    [[nodiscard]] std::size_t rounded(std::size_t length) const {
-        return multiple > 0 && length % multiple > 0 ? length + multiple - length % multiple : length;
-    }
-    void pad(std::vector<Encoding>& batch, std::size_t length) const {
-        for (Encoding& each : batch) pad(each, rounded(length));
-    }
-    void pad(Encoding& encoding, std::size_t length) const {
-        for (Encoding& each : encoding.overflowing) pad(each, length);
-        if (encoding.size() >= length) return;
-        const std::size_t n = length - encoding.size();
-        const auto fill = [&](auto& v, const auto& value) {
-            v.insert(direction == Side::left ? v.begin() : v.end(), n, value);
-        };
-        fill(encoding.ids, id);
-        fill(encoding.type_ids, type_id);
-        fill(encoding.attention_mask, std::int64_t{0});
-        fill(encoding.special_tokens_mask, std::int64_t{1});
-        fill(encoding.tokens, token);
-    }
+    [[nodiscard]] std::size_t rounded(std::size_t length) const;
+    void pad(std::vector<Encoding>& batch, std::size_t length) const;
+    void pad(Encoding& encoding, std::size_t length) const;
 };
 
 }  // namespace silica::text
+
+// ---- silica/input/text/truncation.ipp
+#ifndef SILICA_SINGLE_INPUT_TEXT_TRUNCATION_IPP
+#define SILICA_SINGLE_INPUT_TEXT_TRUNCATION_IPP
+/// The bodies of truncation and padding.
+
+#include <algorithm>
+#include <iterator>
+
+namespace silica::text {
+
+namespace detail {
+
+[[nodiscard]] inline Side read_side(const JsonPlace& place) {
+    if (place.string() == "Left") return Side::left;
+    if (place.string() == "Right") return Side::right;
+    place.fail("is neither \"Left\" nor \"Right\"");
+}
+
+/// Lengths and counts in a file beyond this are damage: no model takes that many tokens.
+inline constexpr std::int64_t longest_sequence = 1 << 20;
+
+}  // namespace detail
+
+SILICA_INLINE Truncation Truncation::read(const JsonPlace& place) {
+    Truncation made;
+    if (const auto side = place.find("direction")) made.direction = detail::read_side(*side);
+    // "No limit" is written as a huge number.
+    const auto longest = place.at("max_length");
+    made.max_length = longest.number() >= 0x1p63 ? static_cast<std::size_t>(INT64_MAX)
+                                                 : static_cast<std::size_t>(longest.integer(0, INT64_MAX));
+    made.stride = static_cast<std::size_t>(place.at("stride").integer(0, detail::longest_sequence));
+    const auto strategy = place.at("strategy");
+    if (strategy.string() == "LongestFirst") {
+        made.strategy = Strategy::longest_first;
+    } else if (strategy.string() == "OnlyFirst") {
+        made.strategy = Strategy::only_first;
+    } else if (strategy.string() == "OnlySecond") {
+        made.strategy = Strategy::only_second;
+    } else {
+        strategy.fail("is none of \"LongestFirst\", \"OnlyFirst\", \"OnlySecond\"");
+    }
+    return made;
+}
+
+SILICA_INLINE void Truncation::operator()(Encoding& first, std::optional<Encoding>& second, std::size_t added) const {
+    if (max_length < added) {
+        throw InputError("The tokenizer cuts texts to " + std::to_string(max_length) + " tokens, fewer than the " +
+                             std::to_string(added) + " special tokens it adds.",
+                         "Raise truncation.max_length, or encode without special tokens.");
+    }
+    const std::size_t limit = max_length - added;
+    if (limit == 0) {
+        cut(first, 0);
+        if (second) cut(*second, 0);
+        return;
+    }
+    const std::size_t total = first.size() + (second ? second->size() : 0);
+    if (total <= limit) return;
+    if (strategy == Strategy::longest_first) {
+        if (!second) return cut(first, limit);
+        std::size_t n1 = first.size(), n2 = second->size();
+        const bool swapped = n1 > n2;
+        if (swapped) std::swap(n1, n2);
+        n2 = n1 > limit ? n1 : std::max(n1, limit - n1);
+        if (n1 + n2 > limit) {
+            n1 = limit / 2;
+            n2 = n1 + limit % 2;
+        }
+        if (swapped) std::swap(n1, n2);
+        cut(first, n1);
+        cut(*second, n2);
+        return;
+    }
+    const bool only_first = strategy == Strategy::only_first;
+    if (!only_first && !second) {
+        throw InputError("The tokenizer truncates the second text only, and there is none.",
+                         "Encode a pair, or set truncation.strategy to \"LongestFirst\".");
+    }
+    Encoding& target = only_first ? first : *second;
+    const std::size_t surplus = total - limit;
+    if (target.size() <= surplus) {
+        throw InputError("The text to truncate has " + std::to_string(target.size()) + " tokens and should lose " +
+                             std::to_string(surplus) + ".",
+                         "Shorten the other text, or set truncation.strategy to \"LongestFirst\".");
+    }
+    cut(target, target.size() - surplus);
+}
+
+SILICA_INLINE void Truncation::cut(Encoding& encoding, std::size_t length) const {
+    const std::size_t n = encoding.size();
+    if (length >= n) return;
+    if (length == 0) {
+        Encoding rest = std::move(encoding);
+        encoding = Encoding{};
+        encoding.overflowing.push_back(std::move(rest));
+        return;
+    }
+    if (stride >= length) {
+        throw InputError("The tokenizer's stride of " + std::to_string(stride) + " tokens is not shorter than the " +
+                             std::to_string(length) + " tokens left for the text.",
+                         "Lower truncation.stride or raise truncation.max_length.");
+    }
+    const std::size_t step = length - stride;
+    if ((n - length) / step * length > 64 * n + (std::size_t{1} << 20)) {
+        throw InputError("The tokenizer's stride of " + std::to_string(stride) + " tokens makes too many pieces of " +
+                             std::to_string(length) + " from a text of " + std::to_string(n) + " tokens.",
+                         "Lower truncation.stride.");
+    }
+    std::vector<Encoding> parts;
+    if (direction == Side::right) {
+        for (std::size_t start = 0;; start += step) {
+            const std::size_t stop = std::min(start + length, n);
+            parts.push_back(detail::slice(encoding, start, stop));
+            if (stop == n) break;
+        }
+    } else {
+        for (std::size_t stop = n;; stop -= step) {
+            const std::size_t start = stop > length ? stop - length : 0;
+            parts.push_back(detail::slice(encoding, start, stop));
+            if (start == 0) break;
+        }
+    }
+    encoding = std::move(parts.front());
+    encoding.overflowing.assign(std::make_move_iterator(parts.begin() + 1), std::make_move_iterator(parts.end()));
+}
+
+SILICA_INLINE Padding Padding::read(const JsonPlace& place) {
+    Padding made;
+    const auto strategy = place.at("strategy");
+    if (strategy.is_object()) {
+        made.fixed = static_cast<std::size_t>(strategy.at("Fixed").integer(0, detail::longest_sequence));
+    } else if (strategy.string() != "BatchLongest") {
+        strategy.fail("is neither \"BatchLongest\" nor {\"Fixed\": length}");
+    }
+    if (const auto multiple = place.find("pad_to_multiple_of")) {
+        made.multiple = static_cast<std::size_t>(multiple->integer(0, detail::longest_sequence));
+    }
+    made.direction = detail::read_side(place.at("direction"));
+    made.id = place.at("pad_id").id();
+    made.type_id = place.at("pad_type_id").integer(0, INT32_MAX);
+    made.token = place.at("pad_token").string();
+    return made;
+}
+
+SILICA_INLINE void Padding::operator()(std::vector<Encoding>& batch) const {
+    std::size_t length = 0;
+    for (const Encoding& each : batch) length = std::max(length, each.size());
+    pad(batch, fixed.value_or(length));
+}
+
+SILICA_INLINE void Padding::operator()(Encoding& encoding) const {
+    pad(encoding, rounded(fixed.value_or(encoding.size())));
+}
+
+SILICA_INLINE std::size_t Padding::rounded(std::size_t length) const {
+    return multiple > 0 && length % multiple > 0 ? length + multiple - length % multiple : length;
+}
+
+SILICA_INLINE void Padding::pad(std::vector<Encoding>& batch, std::size_t length) const {
+    for (Encoding& each : batch) pad(each, rounded(length));
+}
+
+SILICA_INLINE void Padding::pad(Encoding& encoding, std::size_t length) const {
+    for (Encoding& each : encoding.overflowing) pad(each, length);
+    if (encoding.size() >= length) return;
+    const std::size_t n = length - encoding.size();
+    const auto fill = [&](auto& v, const auto& value) {
+        v.insert(direction == Side::left ? v.begin() : v.end(), n, value);
+    };
+    fill(encoding.ids, id);
+    fill(encoding.type_ids, type_id);
+    fill(encoding.attention_mask, std::int64_t{0});
+    fill(encoding.special_tokens_mask, std::int64_t{1});
+    fill(encoding.tokens, token);
+}
+
+}  // namespace silica::text
+#endif  // SILICA_SINGLE_INPUT_TEXT_TRUNCATION_IPP
 #endif  // SILICA_SINGLE_INPUT_TEXT_TRUNCATION_HPP
 
+#include <algorithm>
 #include <optional>
+#include <set>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace silica::text {
@@ -9685,76 +14483,87 @@ struct Parts {
     std::optional<Padding> padding = {};
     AddedTokens added = {};
 
-    /// Reads the text of a tokenizer.json; `file` is its name in errors.
-    [[nodiscard]] static Parts read(std::string_view json, const std::string& file) {
-        const auto parsed = parse_json(json, file);
-        const JsonPlace top(parsed, file);
-        if (!top.is_object()) top.fail("is no JSON object");
+    /// Reads a tokenizer.json.
+    [[nodiscard]] static Parts read(const JsonPlace& top) {
         if (const auto version = top.find("version"); version && version->string() != "1.0") {
-            version->fail("is \"" + version->string() + "\" where \"1.0\" is known");
+            version->fail("is " + quote(version->string()) + " where \"1.0\" is known");
         }
         Parts made{Model::read(top.at("model"))};
         if (const auto place = top.find("normalizer")) made.normalizer = Normalizer::read(*place);
         if (const auto place = top.find("pre_tokenizer")) made.pre_tokenizer = PreTokenizer::read(*place);
-        if (const auto place = top.find("post_processor")) made.post_processor = PostProcessor::read(*place);
         if (const auto place = top.find("decoder")) made.decoder = Decoder::read(*place);
-        if (const auto place = top.find("truncation")) made.truncation = Truncation::read(*place);
-        if (const auto place = top.find("padding")) made.padding = Padding::read(*place);
+        made.read_processing(top);
         if (const auto place = top.find("added_tokens")) {
             std::vector<AddedToken> tokens;
             for (std::size_t i = 0; i < place->size(); ++i) {
                 (void)place->at(i).at("id").id();
-                tokens.push_back(AddedToken::read(place->at(i)));
+                tokens.push_back(TokenizerConfig::read_added_token(place->at(i)));
             }
             made.added.add(tokens, made.model, made.normalizer);
         }
         return made;
     }
-
-    /// Adds the tokens that tokenizer_config.json lists and the special tokens, as transformers does.
-    void add_special_tokens(const TokenizerConfig& config) {
-        std::vector<AddedToken> tokens;
-        const auto listed = [&](const std::string& content) {
-            return added.find(content) || std::any_of(tokens.begin(), tokens.end(), [&](const AddedToken& token) {
-                       return token.content == content;
-                   });
-        };
-        for (const AddedToken& token : config.added_tokens) {
-            const auto* known = added.find(token.content);
-            if (!known || !(*known == token)) tokens.push_back(token);
-        }
-        for (const char* role : TokenizerConfig::roles) {
-            const auto found = config.special_tokens.find(role);
-            if (found != config.special_tokens.end() && !listed(found->second.content)) tokens.push_back(found->second);
-        }
-        for (const AddedToken& token : config.extra) {
-            if (!listed(token.content)) tokens.push_back(token);
-        }
-        for (AddedToken& token : tokens) {
-            for (const auto& [role, special] : config.special_tokens) token.special |= special.content == token.content;
-        }
-        added.add(tokens, model, normalizer);
+    /// Reads what every class of transformers keeps of a tokenizer.json.
+    void read_processing(const JsonPlace& top) {
+        if (const auto place = top.find("post_processor")) post_processor = PostProcessor::read(*place);
+        if (const auto place = top.find("truncation")) truncation = Truncation::read(*place);
+        if (const auto place = top.find("padding")) padding = Padding::read(*place);
     }
 
-    /// The special token of a role, as templates hold it.
+    /// Adds the tokens that the files beside the vocabulary list, and the special tokens, as transformers does
+    /// (tokenization_utils_tokenizers.py, `TokenizersBackend.__init__`).
+    void add_special_tokens(const TokenizerConfig& config) {
+        std::vector<NamedToken> tokens;
+        std::set<std::string> listed;
+        for (const auto& [id, token] : config.added_tokens) {
+            tokens.push_back(token);
+            listed.insert(token.content);
+        }
+        const auto offer = [&](const NamedToken& token) {
+            if (added.find(token.content) || listed.count(token.content) > 0) return;
+            if (std::find(tokens.begin(), tokens.end(), token) == tokens.end()) tokens.push_back(token);
+        };
+        for (const auto& [role, token] : config.special_tokens) offer(token);
+        for (const NamedToken& token : extra(config)) offer(token);
+        std::vector<AddedToken> plain;
+        for (NamedToken& token : tokens) {
+            const auto same = [&](const auto& entry) { return entry.second.content == token.content; };
+            const bool named = std::any_of(config.special_tokens.begin(), config.special_tokens.end(), same);
+            if (token.is_text || (named && !token.special)) token.make_special();
+            plain.push_back(token);
+        }
+        added.add(plain, model, normalizer);
+    }
+    /// The extra special tokens, by whichever name.
+    [[nodiscard]] static std::vector<NamedToken> extra(const TokenizerConfig& config) {
+        if (config.extra) return *config.extra;
+        return config.additional.value_or(std::vector<NamedToken>{});
+    }
+
+    /// The special token of a role, as templates hold it; where the files say null, what transformers holds then.
     [[nodiscard]] TemplateProcessing::Special special(const TokenizerConfig& config, const std::string& role,
-                                                      const std::string& fallback) const {
-        const auto token = config.token_or(role, fallback);
-        const auto found = id(token);
+                                                      std::optional<std::int64_t> without = std::nullopt) const {
+        const auto* token = config.find(role);
+        if (!token && without) return {{*without}, {"None"}};
+        const auto found = token ? id(token->content) : -1;
         if (found < 0) {
-            throw ConfigError("The tokenizer has no token \"" + token + "\" for the role " + role + ".",
+            throw ConfigError(config.file + " leaves the tokenizer without a " + role + ".",
                               "Set " + role + " in tokenizer_config.json to a token of the vocabulary.");
         }
-        return {{found}, {token}};
+        return {{found}, {token->content}};
     }
 
-    /// The beginning and end of sequence tokens around texts, as add_bos_token and add_eos_token ask.
-    void add_boundary_template(const TokenizerConfig& config) {
+    /// The beginning and end of sequence tokens around texts, as add_bos_token and add_eos_token ask. A tokenizer.json
+    /// overrules both.
+    void add_boundary_template(const TokenizerConfig& config, bool has_json) {
+        const auto place = config.place();
+        const bool asked = !has_json && (place.find("add_bos_token") || place.find("add_eos_token"));
+        if (post_processor && !asked) return;
         std::vector<TemplateProcessing::Part> single, pair;
         for (int text = 0; text < 2; ++text) {
             const auto add = [&](const char* option, const char* role) {
-                if (!config.place().boolean_or(option, false) || config.special_tokens.count(role) == 0) return;
-                pair.push_back({-1, text, special(config, role, "")});
+                if (has_json || !place.boolean_or(option, false) || !config.find(role)) return;
+                pair.push_back({-1, text, special(config, role)});
             };
             add("add_bos_token", "bos_token");
             pair.push_back({text, text});
@@ -9778,31 +14587,36 @@ struct Parts {
 
 }  // namespace silica::text
 #endif  // SILICA_SINGLE_INPUT_TEXT_PARTS_HPP
+// ---- silica/input/text/source.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_SOURCE_HPP
+#define SILICA_SINGLE_INPUT_TEXT_SOURCE_HPP
+/// The vocabulary of a checkpoint, from whichever file has it, for the families that build their tokenizer themselves.
 
-#include <filesystem>
+// ---- silica/input/text/merges_file.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_MERGES_FILE_HPP
+#define SILICA_SINGLE_INPUT_TEXT_MERGES_FILE_HPP
+/// merges.txt: the merges of byte-pair encoding.
+
+#include <algorithm>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 namespace silica::text {
 
-namespace detail {
-
-/// Reads merges.txt: two tokens a line.
-[[nodiscard]] inline Merges read_merges_txt(const std::string& bytes, const Vocabulary& vocabulary) {
+/// Reads merges.txt: two tokens a line. `file` names it in errors.
+[[nodiscard]] inline Merges read_merges_txt(std::string_view bytes, const Vocabulary& vocabulary,
+                                            const std::string& file) {
     Merges made;
     std::size_t number = 0;
     for (std::size_t at = 0; at < bytes.size();) {
-        std::size_t end = bytes.find('\n', at);
-        if (end == std::string::npos) end = bytes.size();
-        std::string_view line = std::string_view(bytes).substr(at, end - at);
+        const auto end = std::min(bytes.find('\n', at), bytes.size());
+        std::string_view line = bytes.substr(at, end - at);
         at = end + 1;
         ++number;
-        if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-        if (line.empty() || line.substr(0, 8) == "#version") continue;
+        if (line.ends_with('\r')) line.remove_suffix(1);
+        if (line.empty() || line.starts_with("#version")) continue;
         const auto refuse = [&](const std::string& why) {
-            throw ConfigError("merges.txt: line " + std::to_string(number) + " " + why + ".",
+            throw ConfigError(file + ": line " + std::to_string(number) + " " + why + ".",
                               "Take merges.txt and vocab.json from the model's repository again.");
         };
         const auto space = line.find(' ');
@@ -9810,129 +14624,13 @@ namespace detail {
             refuse("is not two tokens with a space between");
         }
         const auto missing = made.add(line.substr(0, space), line.substr(space + 1), vocabulary, 0);
-        if (!missing.empty())
-            refuse("needs the token \"" + utf8::lossy(missing.substr(0, 100)) + "\", which is not in vocab.json");
-    }
-    return made;
-}
-
-inline constexpr const char* qwen2_pattern =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-inline constexpr const char* clip_pattern =
-    R"(<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+)";
-
-/// What Whisper puts before a transcript: language and task where the configuration names them.
-inline void add_whisper_template(Parts& parts, const TokenizerConfig& config) {
-    const auto place = config.place();
-    std::vector<TemplateProcessing::Part> single, pair;
-    const auto add = [&](const std::string& token) {
-        const auto id = parts.id(token);
-        if (id >= 0) single.push_back({-1, 0, {{id}, {token}}});
-    };
-    add("<|startoftranscript|>");
-    if (const auto language = place.find("language")) {
-        if (language->string().size() != 2) language->fail("is no two-letter code");
-        add("<|" + language->string() + "|>");
-    }
-    if (const auto task = place.find("task"); task) add("<|" + task->string() + "|>");
-    if (!place.boolean_or("predict_timestamps", false)) add("<|notimestamps|>");
-    const auto eos = parts.special(config, "eos_token", "<|endoftext|>");
-    pair = single;
-    single.push_back({0, 0});
-    single.push_back({-1, 0, eos});
-    pair.push_back({0, 0});
-    pair.push_back({1, 1});
-    pair.push_back({-1, 1, eos});
-    parts.post_processor = PostProcessor(TemplateProcessing(std::move(single), std::move(pair)));
-}
-
-}  // namespace detail
-
-/// The tokenizer of a directory with vocab.json and merges.txt.
-[[nodiscard]] inline Parts read_merges(const std::filesystem::path& directory, const TokenizerConfig& given) {
-    TokenizerConfig config = given;
-    const auto name = config.family();
-    const bool clip = name == "CLIP", qwen = name == "Qwen2", whisper = name == "Whisper", roberta = name == "Roberta";
-    if (!clip && !qwen && !whisper && !roberta && name != "GPT2") {
-        throw ConfigError("The tokenizer class \"" + name +
-                              "\" cannot be built from vocab.json and merges.txt; known are " +
-                              "GPT2Tokenizer, Qwen2Tokenizer, WhisperTokenizer, CLIPTokenizer and RobertaTokenizer.",
-                          "Set tokenizer_class in tokenizer_config.json, or write a tokenizer.json with "
-                          "AutoTokenizer.from_pretrained(...).save_pretrained(...) in Python.");
-    }
-    const std::string end = "<|endoftext|>";
-    if (clip) {
-        config.default_tokens(
-            {{"unk_token", end}, {"bos_token", "<|startoftext|>"}, {"eos_token", end}, {"pad_token", end}});
-    } else if (roberta) {
-        config.default_tokens({{"bos_token", "<s>"},
-                               {"eos_token", "</s>"},
-                               {"sep_token", "</s>"},
-                               {"cls_token", "<s>"},
-                               {"unk_token", "<unk>"},
-                               {"pad_token", "<pad>"},
-                               {"mask_token", "<mask>"}});
-    } else if (qwen) {
-        config.default_tokens({{"unk_token", end}, {"eos_token", end}, {"pad_token", end}});
-    } else {
-        config.default_tokens({{"unk_token", end}, {"bos_token", end}, {"eos_token", end}});
-    }
-    const auto json = parse_json(read_file(directory / "vocab.json"), "vocab.json");
-    auto vocabulary = read_vocabulary(JsonPlace(json, "vocab.json"));
-    auto merges = detail::read_merges_txt(read_file(directory / "merges.txt"), vocabulary);
-    BpeOptions options;
-    if (clip) options.suffix = "</w>", options.unknown = config.token_or("unk_token", end);
-    Parts made{Model{Bpe(std::move(vocabulary), std::move(merges), std::move(options))}};
-
-    const bool space = config.place().boolean_or("add_prefix_space", false);
-    PreTokenizerSequence pre;
-    if (clip) {
-        NormalizerSequence normalizers;
-        normalizers.steps.push_back({NormalForm{unicode::nfc}});
-        normalizers.steps.push_back({Replace{Pattern(Regex(R"(\s+)", "CLIPTokenizer")), " "}});
-        normalizers.steps.push_back({Lowercase{}});
-        made.normalizer = Normalizer{std::move(normalizers)};
-        pre.steps.push_back({Split{Pattern(Regex(detail::clip_pattern, "CLIPTokenizer")), Behavior::removed, true}});
-        pre.steps.push_back({ByteLevel(false, true)});
-    } else if (qwen) {
-        made.normalizer = Normalizer{NormalForm{unicode::nfc}};
-        pre.steps.push_back(
-            {Split{Pattern(Regex(detail::qwen2_pattern, "Qwen2Tokenizer")), Behavior::isolated, false}});
-        pre.steps.push_back({ByteLevel(space, false)});
-    } else {
-        pre.steps.push_back({ByteLevel(space, true)});
-    }
-    made.pre_tokenizer = PreTokenizer{std::move(pre)};
-    made.decoder = Decoder{ByteLevelDecoder{}};
-    if (clip) {
-        DecoderSequence decoders;
-        decoders.steps.push_back({ByteLevelDecoder{}});
-        decoders.steps.push_back({ReplaceDecoder{Pattern("</w>"), " "}});
-        decoders.steps.push_back({Trim{}});
-        made.decoder = Decoder{std::move(decoders)};
-    }
-
-    made.add_special_tokens(config);
-    if (clip || roberta) {
-        const auto cls = made.special(config, clip ? "bos_token" : "cls_token", "<s>");
-        const auto sep = made.special(config, clip ? "eos_token" : "sep_token", "</s>");
-        made.post_processor = PostProcessor(roberta_template(cls, sep));
-    } else if (whisper) {
-        detail::add_whisper_template(made, config);
-    } else {
-        made.add_boundary_template(config);
+        if (!missing.empty()) refuse("needs the token " + quote(utf8::lossy(missing)) + ", which is not in vocab.json");
     }
     return made;
 }
 
 }  // namespace silica::text
-#endif  // SILICA_SINGLE_INPUT_TEXT_FROM_MERGES_HPP
-// ---- silica/input/text/from_sentencepiece.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_FROM_SENTENCEPIECE_HPP
-#define SILICA_SINGLE_INPUT_TEXT_FROM_SENTENCEPIECE_HPP
-/// LLaMA's and T5's tokenizers from a SentencePiece model, as transformers builds them where there is no
-/// tokenizer.json.
-
+#endif  // SILICA_SINGLE_INPUT_TEXT_MERGES_FILE_HPP
 // ---- silica/input/text/sentencepiece_model.hpp
 #ifndef SILICA_SINGLE_INPUT_TEXT_SENTENCEPIECE_MODEL_HPP
 #define SILICA_SINGLE_INPUT_TEXT_SENTENCEPIECE_MODEL_HPP
@@ -10031,6 +14729,7 @@ private:
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10049,7 +14748,9 @@ struct SentencePieceModel {
 
     std::vector<Piece> pieces = {};
     int model_type = unigram;
-    bool byte_fallback = false;
+    bool byte_fallback = false, has_bos = true, has_eos = true;
+    std::int64_t unknown_at = 0;  ///< the id of the unknown piece, -1 for none
+    std::string unknown_piece = "<unk>", bos_piece = "<s>", eos_piece = "</s>";
     std::string charsmap = {};  ///< precompiled_charsmap of the normalizer
 
     /// Reads the bytes of a model file. ConfigError, with the file's name, where they are damaged.
@@ -10067,6 +14768,12 @@ struct SentencePieceModel {
         return made;
     }
 
+    /// The id of the unknown piece.
+    [[nodiscard]] std::optional<std::int32_t> unknown_id() const {
+        if (unknown_at < 0 || static_cast<std::size_t>(unknown_at) >= pieces.size()) return std::nullopt;
+        return static_cast<std::int32_t>(unknown_at);
+    }
+
 private:
     [[noreturn]] static void damaged(const std::string& file, const std::string& why) {
         throw ConfigError(file + " is no SentencePiece model: it " + why + ".",
@@ -10082,6 +14789,7 @@ private:
             if (in.field() == 3 && in.wire() == 0) made.type = static_cast<int>(in.number() & 0x7F);
         }
         if (in.damaged()) damaged(file, "has a piece that breaks off");
+        if (made.text.size() > 512) damaged(file, "has a piece of " + std::to_string(made.text.size()) + " bytes");
         if (utf8::first_invalid(made.text) != std::string::npos) damaged(file, "has a piece that is not UTF-8");
         if (!std::isfinite(made.score)) damaged(file, "has a piece whose score is no number");
         return made;
@@ -10091,8 +14799,18 @@ private:
         while (in.next()) {
             if (in.field() == 3 && in.wire() == 0) model_type = static_cast<int>(in.number() & 0x7F);
             if (in.field() == 35 && in.wire() == 0) byte_fallback = in.number() != 0;
+            // Negative ids, for none, are written as 64 bits of two's complement.
+            if (in.field() == 40 && in.wire() == 0) unknown_at = static_cast<std::int32_t>(in.number());
+            if (in.field() == 41 && in.wire() == 0) has_bos = static_cast<std::int32_t>(in.number()) >= 0;
+            if (in.field() == 42 && in.wire() == 0) has_eos = static_cast<std::int32_t>(in.number()) >= 0;
+            if (in.field() == 45 && in.wire() == 2) unknown_piece = in.bytes();
+            if (in.field() == 46 && in.wire() == 2) bos_piece = in.bytes();
+            if (in.field() == 47 && in.wire() == 2) eos_piece = in.bytes();
         }
         if (in.damaged()) damaged(file, "has a trainer_spec that breaks off");
+        for (const std::string* text : {&unknown_piece, &bos_piece, &eos_piece}) {
+            if (utf8::first_invalid(*text) != std::string::npos) damaged(file, "names a token that is not UTF-8");
+        }
     }
     void read_normalizer(std::string_view bytes, const std::string& file) {
         ProtobufReader in(bytes);
@@ -10105,10 +14823,54 @@ private:
 
 }  // namespace silica::text
 #endif  // SILICA_SINGLE_INPUT_TEXT_SENTENCEPIECE_MODEL_HPP
+// ---- silica/input/text/vocab_txt.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_VOCAB_TXT_HPP
+#define SILICA_SINGLE_INPUT_TEXT_VOCAB_TXT_HPP
+/// vocab.txt: the words of BERT's vocabulary.
 
-#include <filesystem>
 #include <string>
 #include <string_view>
+
+namespace silica::text {
+
+/// The tokens of vocab.txt: one a line, without the white space at its end; the id is the line's number from 0. `file`
+/// names it in errors.
+[[nodiscard]] inline Vocabulary read_vocab_txt(std::string_view bytes, const std::string& file) {
+    const auto refuse = [&](const std::string& why) {
+        throw ConfigError(file + " " + why + ".", "Take the file from the model's repository again.");
+    };
+    if (const auto bad = utf8::first_invalid(bytes); bad != std::string::npos) {
+        refuse("is not UTF-8 (byte " + std::to_string(bad) + ")");
+    }
+    const auto& classes = unicode::Classes::get();
+    Vocabulary made;
+    std::int32_t id = 0;
+    for (std::size_t at = 0; at < bytes.size();) {
+        const auto end = std::min(bytes.find('\n', at), bytes.size());
+        std::string_view line = bytes.substr(at, end - at);
+        while (!line.empty()) {
+            const auto [c, length] = utf8::decode_before(line, line.size());
+            if (!classes.is(c, unicode::is_space)) break;
+            line.remove_suffix(length);
+        }
+        if (line.size() > longest_token) {
+            refuse("has a token of " + std::to_string(line.size()) + " bytes, more than " +
+                   std::to_string(longest_token) + ": " + quote(line));
+        }
+        if (id > JsonPlace::max_id) refuse("has more than " + std::to_string(JsonPlace::max_id) + " lines");
+        made.add(line, id++);
+        at = end + 1;
+    }
+    if (id == 0) refuse("is empty");
+    return made;
+}
+
+}  // namespace silica::text
+#endif  // SILICA_SINGLE_INPUT_TEXT_VOCAB_TXT_HPP
+
+#include <filesystem>
+#include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -10116,6 +14878,367 @@ namespace silica::text {
 
 /// The names under which checkpoints keep a SentencePiece model.
 inline constexpr const char* sentencepiece_files[] = {"tokenizer.model", "spiece.model", "sentencepiece.bpe.model"};
+
+/// The files that a vocabulary comes from: tokenizer.json where there is one, else the older ones.
+class Source {
+public:
+    explicit Source(std::filesystem::path directory) : directory_(std::move(directory)) {
+        if (!has("tokenizer.json")) return;
+        file_ = path("tokenizer.json");
+        json_ = parse_json(read_file(file_), file_);
+        if (!json_->is_object()) place().fail("is no JSON object");
+    }
+
+    [[nodiscard]] bool has_json() const noexcept { return json_.has_value(); }
+    [[nodiscard]] bool has(const char* name) const { return has_file(directory_, name); }
+    [[nodiscard]] std::string path(const char* name) const { return (directory_ / name).string(); }
+    /// The top of tokenizer.json.
+    [[nodiscard]] JsonPlace place() const { return {*json_, file_}; }
+    /// The name of the SentencePiece model, or null.
+    [[nodiscard]] const char* sentencepiece() const {
+        for (const char* name : sentencepiece_files) {
+            if (has(name)) return name;
+        }
+        return nullptr;
+    }
+    [[nodiscard]] SentencePieceModel read_sentencepiece() const {
+        const auto* name = sentencepiece();
+        if (!name) missing("tokenizer.json, tokenizer.model, spiece.model, sentencepiece.bpe.model");
+        return SentencePieceModel::read(read_file(directory_ / name), path(name));
+    }
+
+    /// The words of BERT's vocabulary.
+    [[nodiscard]] Vocabulary words() const {
+        if (json_) return vocabulary_of_json();
+        if (!has("vocab.txt")) missing("tokenizer.json, vocab.txt");
+        return read_vocab_txt(read_file(directory_ / "vocab.txt"), path("vocab.txt"));
+    }
+    /// Tokens and merges of byte-pair encoding.
+    [[nodiscard]] std::pair<Vocabulary, Merges> pairs() const {
+        if (json_) {
+            auto vocabulary = vocabulary_of_json();
+            const auto merges = place().at("model").find("merges");
+            auto read = merges ? Merges::read(*merges, vocabulary, 0) : Merges{};
+            return {std::move(vocabulary), std::move(read)};
+        }
+        if (!has("vocab.json") || !has("merges.txt")) missing("tokenizer.json, vocab.json with merges.txt");
+        const auto file = path("vocab.json");
+        const auto json = parse_json(read_file(directory_ / "vocab.json"), file);
+        auto vocabulary = read_vocabulary(JsonPlace(json, file));
+        auto merges = read_merges_txt(read_file(directory_ / "merges.txt"), vocabulary, path("merges.txt"));
+        return {std::move(vocabulary), std::move(merges)};
+    }
+    /// SentencePiece's normalization table in tokenizer.json, or nothing.
+    [[nodiscard]] std::optional<Precompiled> charsmap() const {
+        const auto top = place().find("normalizer");
+        if (!top) return std::nullopt;
+        const auto is_table = [](const JsonPlace& at) {
+            return at.is_object() && at.string_or("type", "") == "Precompiled" && at.find("precompiled_charsmap");
+        };
+        if (is_table(*top)) return Precompiled::read(*top);
+        const auto steps = top->is_object() ? top->find("normalizers") : std::nullopt;
+        for (std::size_t i = 0; steps && i < steps->size(); ++i) {
+            if (is_table(steps->at(i))) return Precompiled::read(steps->at(i));
+        }
+        return std::nullopt;
+    }
+
+    /// Throws: none of these files is there.
+    [[noreturn]] void missing(const std::string& files) const {
+        throw ConfigError(directory_.string() + " has no tokenizer: none of " + files + ".",
+                          "Download the tokenizer's files of the model into that directory.");
+    }
+
+private:
+    [[nodiscard]] Vocabulary vocabulary_of_json() const {
+        const auto vocab = place().at("model").at("vocab");
+        if (!vocab.is_array()) return read_vocabulary(vocab);
+        Vocabulary made;  // a list of [token, score] or of tokens
+        for (std::size_t i = 0; i < vocab.size(); ++i) {
+            const auto entry = vocab.at(i);
+            const auto& token = entry.is_array() ? entry.at(std::size_t{0}).string() : entry.string();
+            check_token(vocab, token);
+            made.add(token, static_cast<std::int32_t>(i));
+        }
+        return made;
+    }
+
+    std::filesystem::path directory_;
+    std::string file_;
+    std::optional<Json> json_;
+};
+
+}  // namespace silica::text
+#endif  // SILICA_SINGLE_INPUT_TEXT_SOURCE_HPP
+
+#include <utility>
+
+namespace silica::text {
+
+/// do_lower_case, strip_accents and tokenize_chinese_chars are those of tokenizer_config.json, whatever a
+/// tokenizer.json says.
+[[nodiscard]] inline Parts bert_parts(const Source& source, const TokenizerConfig& config) {
+    const auto place = config.place();
+    BertNormalizer normalizer;
+    normalizer.lowercase = place.boolean_or("do_lower_case", true);
+    normalizer.handle_chinese_chars = place.boolean_or("tokenize_chinese_chars", true);
+    if (const auto strip = place.find("strip_accents")) normalizer.strip_accents = strip->boolean();
+
+    Parts made{Model{WordPiece(source.words(), config.content("unk_token"), "##", 100)}};
+    made.normalizer = Normalizer{normalizer};
+    made.pre_tokenizer = PreTokenizer{BertPreTokenizer{}};
+    made.decoder = Decoder{WordPieceDecoder{}};
+    if (source.has_json()) made.read_processing(source.place());
+    made.add_special_tokens(config);
+    const auto cls = made.special(config, "cls_token", 2), sep = made.special(config, "sep_token", 3);
+    made.post_processor = PostProcessor(TemplateProcessing({{-1, 0, cls}, {0, 0}, {-1, 0, sep}},
+                                                           {{-1, 0, cls}, {0, 0}, {-1, 0, sep}, {1, 1}, {-1, 1, sep}}));
+    return made;
+}
+
+}  // namespace silica::text
+#endif  // SILICA_SINGLE_INPUT_TEXT_FAMILY_BERT_HPP
+// ---- silica/input/text/family/byte_level.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_FAMILY_BYTE_LEVEL_HPP
+#define SILICA_SINGLE_INPUT_TEXT_FAMILY_BYTE_LEVEL_HPP
+/// The byte-level BPE tokenizers of GPT-2, Qwen2, RoBERTa, CLIP and Whisper, as transformers builds them from a
+/// vocabulary.
+
+// ---- silica/input/text/family/whisper.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_FAMILY_WHISPER_HPP
+#define SILICA_SINGLE_INPUT_TEXT_FAMILY_WHISPER_HPP
+/// What Whisper puts around a transcript: language and task where the configuration names them.
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica::text {
+
+namespace detail {
+
+/// Whisper's languages in the order of their tokens: code and name.
+inline constexpr std::pair<const char*, const char*> whisper_languages[] = {
+    {"en", "english"},        {"zh", "chinese"},       {"de", "german"},    {"es", "spanish"},    {"ru", "russian"},
+    {"ko", "korean"},         {"fr", "french"},        {"ja", "japanese"},  {"pt", "portuguese"}, {"tr", "turkish"},
+    {"pl", "polish"},         {"ca", "catalan"},       {"nl", "dutch"},     {"ar", "arabic"},     {"sv", "swedish"},
+    {"it", "italian"},        {"id", "indonesian"},    {"hi", "hindi"},     {"fi", "finnish"},    {"vi", "vietnamese"},
+    {"he", "hebrew"},         {"uk", "ukrainian"},     {"el", "greek"},     {"ms", "malay"},      {"cs", "czech"},
+    {"ro", "romanian"},       {"da", "danish"},        {"hu", "hungarian"}, {"ta", "tamil"},      {"no", "norwegian"},
+    {"th", "thai"},           {"ur", "urdu"},          {"hr", "croatian"},  {"bg", "bulgarian"},  {"lt", "lithuanian"},
+    {"la", "latin"},          {"mi", "maori"},         {"ml", "malayalam"}, {"cy", "welsh"},      {"sk", "slovak"},
+    {"te", "telugu"},         {"fa", "persian"},       {"lv", "latvian"},   {"bn", "bengali"},    {"sr", "serbian"},
+    {"az", "azerbaijani"},    {"sl", "slovenian"},     {"kn", "kannada"},   {"et", "estonian"},   {"mk", "macedonian"},
+    {"br", "breton"},         {"eu", "basque"},        {"is", "icelandic"}, {"hy", "armenian"},   {"ne", "nepali"},
+    {"mn", "mongolian"},      {"bs", "bosnian"},       {"kk", "kazakh"},    {"sq", "albanian"},   {"sw", "swahili"},
+    {"gl", "galician"},       {"mr", "marathi"},       {"pa", "punjabi"},   {"si", "sinhala"},    {"km", "khmer"},
+    {"sn", "shona"},          {"yo", "yoruba"},        {"so", "somali"},    {"af", "afrikaans"},  {"oc", "occitan"},
+    {"ka", "georgian"},       {"be", "belarusian"},    {"tg", "tajik"},     {"sd", "sindhi"},     {"gu", "gujarati"},
+    {"am", "amharic"},        {"yi", "yiddish"},       {"lo", "lao"},       {"uz", "uzbek"},      {"fo", "faroese"},
+    {"ht", "haitian creole"}, {"ps", "pashto"},        {"tk", "turkmen"},   {"nn", "nynorsk"},    {"mt", "maltese"},
+    {"sa", "sanskrit"},       {"lb", "luxembourgish"}, {"my", "myanmar"},   {"bo", "tibetan"},    {"tl", "tagalog"},
+    {"mg", "malagasy"},       {"as", "assamese"},      {"tt", "tatar"},     {"haw", "hawaiian"},  {"ln", "lingala"},
+    {"ha", "hausa"},          {"ba", "bashkir"},       {"jw", "javanese"},  {"su", "sundanese"},  {"yue", "cantonese"}};
+
+/// Other names of languages.
+inline constexpr std::pair<const char*, const char*> whisper_aliases[] = {
+    {"burmese", "my"},       {"valencian", "ca"}, {"flemish", "nl"},   {"haitian", "ht"},
+    {"letzeburgesch", "lb"}, {"pushto", "ps"},    {"panjabi", "pa"},   {"moldavian", "ro"},
+    {"moldovan", "ro"},      {"sinhalese", "si"}, {"castilian", "es"}, {"mandarin", "zh"}};
+
+/// The place of a language among the tokens; the size of the list where it is none.
+[[nodiscard]] inline std::size_t whisper_language(std::string name) {
+    for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    for (const auto& [alias, code] : whisper_aliases) {
+        if (name == alias) name = code;
+    }
+    std::size_t place = 0;
+    for (const auto& [code, language] : whisper_languages) {
+        if (name == code || name == language) break;
+        ++place;
+    }
+    return place;
+}
+
+}  // namespace detail
+
+/// Whisper's decoding leaves out the prompt in front of the transcript ("<|startofprev|> ...") where it leaves out
+/// special tokens.
+[[nodiscard]] inline std::span<const std::int64_t> without_prompt(const Parts& parts, const TokenizerConfig& config,
+                                                                  std::span<const std::int64_t> ids) {
+    const auto id_of = [&](const std::string& token) {
+        const auto id = parts.id(token);
+        const auto* unknown = config.find("unk_token");
+        return id >= 0 || !unknown ? id : parts.id(unknown->content);
+    };
+    if (ids.empty() || ids.front() != id_of("<|startofprev|>")) return ids;
+    const auto start = std::find(ids.begin(), ids.end(), id_of("<|startoftranscript|>"));
+    return ids.subspan(static_cast<std::size_t>(start - ids.begin()));
+}
+
+/// Removes the timestamps "<|1.08|>" from a text.
+inline void remove_timestamps(std::string& text) {
+    const auto digits = [&](std::size_t at) { return std::min(text.find_first_not_of("0123456789", at), text.size()); };
+    std::string out;
+    std::size_t done = 0;
+    for (auto at = text.find("<|"); at != std::string::npos; at = text.find("<|", at + 1)) {
+        const auto point = digits(at + 2);
+        if (point == at + 2 || text.compare(point, 1, ".") != 0) continue;
+        const auto end = digits(point + 1);
+        if (end == point + 1 || text.compare(end, 2, "|>") != 0) continue;
+        out.append(text, done, at - done);
+        done = end + 2;
+    }
+    text = out.append(text, done);
+}
+
+/// "<|startoftranscript|><|de|><|transcribe|><|notimestamps|> A <|endoftext|>" (`WhisperTokenizer.set_prefix_tokens`).
+[[nodiscard]] inline PostProcessor whisper_template(const Parts& parts, const TokenizerConfig& config) {
+    const auto place = config.place();
+    std::vector<TemplateProcessing::Part> single;
+    // A token that is not there counts as the unknown one.
+    const auto id_of = [&](const std::string& token) -> std::int64_t {
+        const auto id = parts.id(token);
+        return id >= 0 ? id : parts.special(config, "unk_token").ids.front();
+    };
+    const auto add = [&](std::int64_t id) {
+        const auto* token = parts.token(id);
+        if (!token) {
+            throw ConfigError(config.file + " asks for the token " + std::to_string(id) +
+                                  " of a language, which the vocabulary does not have.",
+                              "Take the files from the model's repository again.");
+        }
+        single.push_back({-1, 0, {{id}, {*token}}});
+    };
+    const auto start = id_of("<|startoftranscript|>");
+    add(start);
+    if (const auto language = place.find("language")) {
+        const auto index = detail::whisper_language(language->string());
+        if (index == std::size(detail::whisper_languages)) {
+            language->fail("is " + quote(language->string()) + ", no language of Whisper");
+        }
+        add(start + 1 + static_cast<std::int64_t>(index));
+    }
+    if (const auto task = place.find("task")) {
+        if (task->string() != "transcribe" && task->string() != "translate") {
+            task->fail("is " + quote(task->string()) + ", neither \"transcribe\" nor \"translate\"");
+        }
+        add(id_of("<|" + task->string() + "|>"));
+    }
+    if (!place.boolean_or("predict_timestamps", false)) add(id_of("<|notimestamps|>"));
+    auto pair = single;
+    const auto eos = parts.special(config, "eos_token");
+    single.push_back({0, 0});
+    single.push_back({-1, 0, eos});
+    pair.push_back({0, 0});
+    pair.push_back({1, 1});
+    pair.push_back({-1, 1, eos});
+    return PostProcessor(TemplateProcessing(std::move(single), std::move(pair)));
+}
+
+}  // namespace silica::text
+#endif  // SILICA_SINGLE_INPUT_TEXT_FAMILY_WHISPER_HPP
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace silica::text {
+
+namespace detail {
+
+inline constexpr const char* qwen2_pattern =
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+inline constexpr const char* clip_pattern =
+    R"(<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+)";
+
+/// How CLIP cuts text into words.
+inline void add_clip_words(Parts& parts) {
+    NormalizerSequence normalizers;
+    normalizers.steps.push_back({NormalForm{unicode::nfc}});
+    normalizers.steps.push_back({Replace{Pattern(Regex(R"(\s+)", "CLIPTokenizer")), " "}});
+    normalizers.steps.push_back({Lowercase{}});
+    parts.normalizer = Normalizer{std::move(normalizers)};
+    PreTokenizerSequence pre;
+    pre.steps.push_back({Split{Pattern(Regex(clip_pattern, "CLIPTokenizer")), Behavior::removed, true}});
+    pre.steps.push_back({ByteLevel(false, true)});
+    parts.pre_tokenizer = PreTokenizer{std::move(pre)};
+    DecoderSequence decoders;
+    decoders.steps.push_back({ByteLevelDecoder{}});
+    decoders.steps.push_back({ReplaceDecoder{Pattern("</w>"), " "}});
+    decoders.steps.push_back({Trim{}});
+    parts.decoder = Decoder{std::move(decoders)};
+}
+
+}  // namespace detail
+
+/// The tokenizer of config.family, which is one of the five.
+[[nodiscard]] inline Parts byte_level_parts(const Source& source, const TokenizerConfig& config) {
+    const bool clip = config.family == "CLIP", qwen = config.family == "Qwen2", roberta = config.family == "Roberta";
+    auto [vocabulary, merges] = source.pairs();
+    BpeOptions options;
+    if (clip) options.suffix = "</w>", options.unknown = config.content("unk_token");
+    Parts made{Model{Bpe(std::move(vocabulary), std::move(merges), std::move(options))}};
+
+    const bool space = config.place().boolean_or("add_prefix_space", false);
+    made.decoder = Decoder{ByteLevelDecoder{}};
+    if (clip) {
+        detail::add_clip_words(made);
+    } else if (qwen) {
+        made.normalizer = Normalizer{NormalForm{unicode::nfc}};
+        PreTokenizerSequence pre;
+        pre.steps.push_back(
+            {Split{Pattern(Regex(detail::qwen2_pattern, "Qwen2Tokenizer")), Behavior::isolated, false}});
+        pre.steps.push_back({ByteLevel(space, false)});
+        made.pre_tokenizer = PreTokenizer{std::move(pre)};
+    } else {
+        made.pre_tokenizer = PreTokenizer{ByteLevel(space, true)};
+    }
+
+    if (source.has_json()) made.read_processing(source.place());
+    made.add_special_tokens(config);
+    if (qwen) {
+        std::vector<AddedToken> special;
+        for (const auto& [role, token] : config.special_tokens) special.push_back(NamedToken::of(token.content));
+        for (const auto& token : Parts::extra(config)) special.push_back(NamedToken::of(token.content));
+        made.added.add(special, made.model, made.normalizer);
+    }
+    if (clip || roberta) {
+        const auto cls = made.special(config, clip ? "bos_token" : "cls_token");
+        const auto sep = made.special(config, clip ? "eos_token" : "sep_token");
+        made.post_processor = PostProcessor(roberta_template(cls, sep));
+    } else if (config.family == "Whisper") {
+        made.post_processor = whisper_template(made, config);
+    } else {
+        made.add_boundary_template(config, source.has_json());
+    }
+    return made;
+}
+
+}  // namespace silica::text
+#endif  // SILICA_SINGLE_INPUT_TEXT_FAMILY_BYTE_LEVEL_HPP
+// ---- silica/input/text/family/open.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_FAMILY_OPEN_HPP
+#define SILICA_SINGLE_INPUT_TEXT_FAMILY_OPEN_HPP
+/// The tokenizer of a directory: that of its family, or tokenizer.json as it is.
+
+// ---- silica/input/text/family/sentencepiece.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_FAMILY_SENTENCEPIECE_HPP
+#define SILICA_SINGLE_INPUT_TEXT_FAMILY_SENTENCEPIECE_HPP
+/// LLaMA's and T5's tokenizers, as transformers builds them from a vocabulary, and what it makes of a SentencePiece
+/// model that no class is named for.
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica::text {
 
 namespace detail {
 
@@ -10137,24 +15260,45 @@ namespace detail {
     return made;
 }
 
-/// The pieces that are never cut: control symbols (special) and user-defined ones.
-inline void add_symbols(const SentencePieceModel& model, TokenizerConfig& config) {
-    for (const auto& piece : model.pieces) {
-        if (piece.type != SentencePieceModel::control && piece.type != SentencePieceModel::user_defined) continue;
-        config.extra.push_back(
-            {.content = piece.text, .normalized = false, .special = piece.type == SentencePieceModel::control});
-    }
-}
-
-[[nodiscard]] inline Parts llama_parts(const SentencePieceModel& model, TokenizerConfig config) {
+[[nodiscard]] inline std::pair<Vocabulary, Merges> pairs_of(const SentencePieceModel& model) {
     Vocabulary vocabulary;
     for (std::size_t i = 0; i < model.pieces.size(); ++i) {
         vocabulary.add(model.pieces[i].text, static_cast<std::int32_t>(i));
     }
     auto merges = implied_merges(vocabulary);
+    return {std::move(vocabulary), std::move(merges)};
+}
+
+/// The pieces that are never cut: control symbols (special) and user-defined ones.
+[[nodiscard]] inline std::vector<NamedToken> symbols(const SentencePieceModel& model) {
+    std::vector<NamedToken> made;
+    for (const auto& piece : model.pieces) {
+        if (piece.type != SentencePieceModel::control && piece.type != SentencePieceModel::user_defined) continue;
+        NamedToken token;
+        token.content = piece.text;
+        token.normalized = false, token.normalized_given = true;
+        token.special = piece.type == SentencePieceModel::control;
+        made.push_back(token);
+    }
+    return made;
+}
+
+inline constexpr const char* visible_space = "\xE2\x96\x81";
+
+}  // namespace detail
+
+[[nodiscard]] inline Parts llama_parts(const Source& source, TokenizerConfig config) {
+    std::pair<Vocabulary, Merges> pairs;
+    if (source.has_json()) {
+        pairs = source.pairs();
+    } else {
+        const auto model = source.read_sentencepiece();
+        pairs = detail::pairs_of(model);
+        config.additional = detail::symbols(model);
+    }
     BpeOptions options;
     options.fuse_unknown = options.byte_fallback = true;
-    Parts made{Model{Bpe(std::move(vocabulary), std::move(merges), std::move(options))}};
+    Parts made{Model{Bpe(std::move(pairs.first), std::move(pairs.second), std::move(options))}};
 
     const auto place = config.place();
     const bool space = place.boolean_or("add_prefix_space", true);
@@ -10165,130 +15309,169 @@ inline void add_symbols(const SentencePieceModel& model, TokenizerConfig& config
                                                            : Metaspace::Scheme::first;
     made.pre_tokenizer = PreTokenizer{metaspace};
     DecoderSequence decoders;
-    decoders.steps.push_back({ReplaceDecoder{Pattern("\xE2\x96\x81"), " "}});
+    decoders.steps.push_back({ReplaceDecoder{Pattern(detail::visible_space), " "}});
     decoders.steps.push_back({ByteFallback{}});
     decoders.steps.push_back({Fuse{}});
     if (space) decoders.steps.push_back({StripDecoder{" ", 1, 0}});
     made.decoder = Decoder{std::move(decoders)};
-
-    config.default_tokens({{"unk_token", "<unk>"}, {"bos_token", "<s>"}, {"eos_token", "</s>"}});
-    add_symbols(model, config);
+    if (source.has_json()) made.read_processing(source.place());
     made.add_special_tokens(config);
-    made.add_boundary_template(config);
+    made.add_boundary_template(config, source.has_json());
     return made;
 }
 
-[[nodiscard]] inline Parts t5_parts(const SentencePieceModel& model, TokenizerConfig config) {
+[[nodiscard]] inline Parts t5_parts(const Source& source, TokenizerConfig config) {
     const auto place = config.place();
     const auto extra = place.find("extra_ids");
     const auto extra_ids = extra ? extra->integer(0, 10'000) : 100;
+    const auto sentinel = [](std::int64_t i) { return "<extra_id_" + std::to_string(i) + ">"; };
     std::vector<std::pair<std::string, double>> tokens;
-    for (const auto& piece : model.pieces) tokens.emplace_back(piece.text, piece.score);
-    for (auto i = extra_ids; i-- > 0;) tokens.emplace_back("<extra_id_" + std::to_string(i) + ">", 0.0);
+    std::optional<Precompiled> charsmap;
+    if (source.has_json()) {
+        const auto vocab = source.place().at("model").at("vocab");
+        if (!vocab.is_array()) vocab.fail("is no list of tokens and scores, as T5Tokenizer needs");
+        tokens = Unigram::read_tokens(vocab);
+        charsmap = source.charsmap();
+    } else {
+        const auto model = source.read_sentencepiece();
+        for (const auto& piece : model.pieces) tokens.emplace_back(piece.text, piece.score);
+        for (auto i = extra_ids; i-- > 0;) tokens.emplace_back(sentinel(i), 0.0);
+        if (!model.charsmap.empty()) charsmap.emplace(model.charsmap, "The SentencePiece model");
+        config.additional = detail::symbols(model);
+    }
     if (tokens.size() < 3) {
-        throw ConfigError("The SentencePiece model has fewer than three pieces.",
+        throw ConfigError("The vocabulary of T5Tokenizer has fewer than three tokens.",
                           "Take the file from the model's repository again.");
     }
+    const auto is_sentinel = [](const NamedToken& token) {
+        return token.content.find("<extra_id_") != std::string::npos;
+    };
+    const auto given = config.additional
+                           ? std::count_if(config.additional->begin(), config.additional->end(), is_sentinel)
+                           : std::ptrdiff_t{0};
+    if (given > 0 && extra_ids > 0 && given != extra_ids) {
+        throw ConfigError(config.file + ": extra_ids is " + std::to_string(extra_ids) +
+                              ", but additional_special_tokens has " + std::to_string(given) + " of them.",
+                          "Set extra_ids to that number.");
+    }
+    if (given == 0) {
+        if (!config.additional) config.additional.emplace();
+        for (std::int64_t i = 0; i < extra_ids; ++i) config.additional->push_back(NamedToken::of(sentinel(i)));
+    }
+
     Parts made{Model{Unigram(std::move(tokens), 2, false)}};
-    if (!model.charsmap.empty()) made.normalizer = Normalizer{Precompiled(model.charsmap, "The SentencePiece model")};
+    if (charsmap) made.normalizer = Normalizer{*std::move(charsmap)};
     PreTokenizerSequence pre;
     pre.steps.push_back({SplitAt{.classes = unicode::is_space}});
     pre.steps.push_back({Metaspace{}});
     made.pre_tokenizer = PreTokenizer{std::move(pre)};
     made.decoder = Decoder{Metaspace{}};
-
-    config.default_tokens({{"eos_token", "</s>"}, {"unk_token", "<unk>"}, {"pad_token", "<pad>"}});
-    add_symbols(model, config);
-    for (std::int64_t i = 0; i < extra_ids; ++i) {
-        config.extra.push_back(
-            {.content = "<extra_id_" + std::to_string(i) + ">", .normalized = false, .special = true});
-    }
+    if (source.has_json()) made.read_processing(source.place());
     made.add_special_tokens(config);
-    const auto eos = made.special(config, "eos_token", "</s>");
+    auto eos = made.special(config, "eos_token");
+    eos.tokens = {"</s>"};  // whatever its name is
     made.post_processor =
         PostProcessor(TemplateProcessing({{0, 0}, {-1, 0, eos}}, {{0, 0}, {-1, 0, eos}, {1, 0}, {-1, 0, eos}}));
     return made;
 }
 
-}  // namespace detail
-
-/// The tokenizer of a directory with a SentencePiece model in `file`.
-[[nodiscard]] inline Parts read_sentencepiece(const std::filesystem::path& directory, const char* file,
-                                              const TokenizerConfig& config) {
-    const auto model = SentencePieceModel::read(read_file(directory / file), file);
-    const auto name = config.family();
-    if (model.model_type == SentencePieceModel::bpe && (name.empty() || name == "Llama")) {
-        return detail::llama_parts(model, config);
+/// What TokenizersBackend makes of tokenizer.model: no space is put in front, and none is taken away.
+[[nodiscard]] inline Parts sentencepiece_parts(const Source& source, TokenizerConfig config) {
+    const auto model = source.read_sentencepiece();
+    const bool bytes = model.byte_fallback;
+    std::optional<Model> kind;
+    if (model.model_type == SentencePieceModel::unigram) {
+        std::vector<std::pair<std::string, double>> tokens;
+        for (const auto& piece : model.pieces) tokens.emplace_back(piece.text, piece.score);
+        kind = Model{Unigram(std::move(tokens), model.unknown_id(), bytes)};
+    } else {
+        auto [vocabulary, merges] = detail::pairs_of(model);
+        BpeOptions options;
+        options.unknown = model.unknown_piece;
+        options.fuse_unknown = true;
+        options.byte_fallback = bytes;
+        kind = Model{Bpe(std::move(vocabulary), std::move(merges), std::move(options))};
     }
-    if (model.model_type == SentencePieceModel::unigram && (name.empty() || name == "T5")) {
-        return detail::t5_parts(model, config);
-    }
-    throw ConfigError(std::string(file) + " is a SentencePiece model of type " + std::to_string(model.model_type) +
-                          " for the tokenizer class \"" + name + "\"; LlamaTokenizer (BPE) and T5Tokenizer (unigram) " +
-                          "can be built without a tokenizer.json.",
-                      "Write a tokenizer.json with AutoTokenizer.from_pretrained(...).save_pretrained(...) in Python.");
+    Parts made{*std::move(kind)};
+    NormalizerSequence normalizers;
+    if (!model.charsmap.empty()) normalizers.steps.push_back({Precompiled(model.charsmap, "The SentencePiece model")});
+    normalizers.steps.push_back({Replace{Pattern(" "), detail::visible_space}});
+    made.normalizer = Normalizer{std::move(normalizers)};
+    DecoderSequence decoders;
+    decoders.steps.push_back({ReplaceDecoder{Pattern(detail::visible_space), " "}});
+    if (bytes) decoders.steps.push_back({ByteFallback{}});
+    if (bytes) decoders.steps.push_back({Fuse{}});
+    made.decoder = Decoder{std::move(decoders)};
+    config.additional = detail::symbols(model);
+    const auto offer = [&](const char* role, bool has, const std::string& token) {
+        if (!has || config.find(role) || config.without.count(role) > 0) return;
+        config.special_tokens.emplace_back(role, NamedToken::of(token));
+    };
+    offer("bos_token", model.has_bos, model.bos_piece);
+    offer("eos_token", model.has_eos, model.eos_piece);
+    offer("unk_token", model.unknown_at >= 0, model.unknown_piece);
+    config.become(config.family);  // in their order
+    made.add_special_tokens(config);
+    made.add_boundary_template(config, false);
+    return made;
 }
 
 }  // namespace silica::text
-#endif  // SILICA_SINGLE_INPUT_TEXT_FROM_SENTENCEPIECE_HPP
-// ---- silica/input/text/from_vocab_txt.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_FROM_VOCAB_TXT_HPP
-#define SILICA_SINGLE_INPUT_TEXT_FROM_VOCAB_TXT_HPP
-/// A BERT tokenizer from vocab.txt and tokenizer_config.json, as transformers' BertTokenizer builds it.
+#endif  // SILICA_SINGLE_INPUT_TEXT_FAMILY_SENTENCEPIECE_HPP
 
 #include <filesystem>
-#include <string>
-#include <utility>
 
-namespace silica::text {
+namespace silica::text::detail {
 
-/// The tokens of vocab.txt: one a line, the id is the line's number from 0. Lines end with LF, CRLF or CR.
-[[nodiscard]] inline Vocabulary read_vocab_txt(const std::string& bytes) {
-    if (const auto bad = utf8::first_invalid(bytes); bad != std::string::npos) {
-        throw ConfigError("vocab.txt is not UTF-8 (byte " + std::to_string(bad) + ").",
-                          "Take the file from the model's repository again.");
+/// A tokenizer.json as it is, with what the files beside it add.
+[[nodiscard]] inline Parts json_parts(const Source& source, TokenizerConfig& config) {
+    auto made = Parts::read(source.place());
+    if (made.padding && !config.find("pad_token") && config.without.count("pad_token") == 0) {
+        config.special_tokens.emplace_back("pad_token", NamedToken::of(made.padding->token));
+        config.become(config.family);  // in their order
     }
-    Vocabulary made;
-    std::int32_t id = 0;
-    for (std::size_t at = 0; at < bytes.size();) {
-        std::size_t end = bytes.find_first_of("\r\n", at);
-        if (end == std::string::npos) end = bytes.size();
-        made.add(std::string_view(bytes).substr(at, end - at), id++);
-        at = end + (bytes.compare(end, 2, "\r\n") == 0 ? 2 : 1);
-    }
-    if (id == 0) throw ConfigError("vocab.txt is empty.", "Take the file from the model's repository again.");
+    made.add_special_tokens(config);
+    made.add_boundary_template(config, true);
     return made;
 }
 
-/// The tokenizer of a directory with vocab.txt and, perhaps, tokenizer_config.json.
-[[nodiscard]] inline Parts read_vocab_txt(const std::filesystem::path& directory, const TokenizerConfig& config) {
-    const auto place = config.place();
-    BertNormalizer normalizer;
-    normalizer.lowercase = place.boolean_or("do_lower_case", true);
-    normalizer.handle_chinese_chars = place.boolean_or("tokenize_chinese_chars", true);
-    if (const auto strip = place.find("strip_accents")) normalizer.strip_accents = strip->boolean();
-
-    Parts made{Model{WordPiece(read_vocab_txt(read_file(directory / "vocab.txt")),
-                               config.token_or("unk_token", "[UNK]"), "##", 100)}};
-    made.normalizer = Normalizer{normalizer};
-    made.pre_tokenizer = PreTokenizer{BertPreTokenizer{}};
-    made.decoder = Decoder{WordPieceDecoder{}};
-
-    TokenizerConfig full = config;
-    full.default_tokens({{"unk_token", "[UNK]"},
-                         {"sep_token", "[SEP]"},
-                         {"pad_token", "[PAD]"},
-                         {"cls_token", "[CLS]"},
-                         {"mask_token", "[MASK]"}});
-    made.add_special_tokens(full);
-    const auto cls = made.special(full, "cls_token", "[CLS]"), sep = made.special(full, "sep_token", "[SEP]");
-    made.post_processor = PostProcessor(TemplateProcessing({{-1, 0, cls}, {0, 0}, {-1, 0, sep}},
-                                                           {{-1, 0, cls}, {0, 0}, {-1, 0, sep}, {1, 1}, {-1, 1, sep}}));
-    return made;
+/// The parts of the tokenizer of a directory.
+[[nodiscard]] inline Parts open_parts(const std::filesystem::path& directory, TokenizerConfig& config) {
+    const Source source(directory);
+    if (source.has_json() && !config.added_tokens_listed) {
+        if (const auto place = source.place().find("added_tokens")) {
+            for (std::size_t i = 0; i < place->size(); ++i) {
+                const auto token = place->at(i);
+                config.added_tokens[token.at("id").id()] = TokenizerConfig::read_added_token(token);
+            }
+            config.match_added_tokens();
+        }
+    }
+    if (config.family == "Bert") return bert_parts(source, config);
+    if (config.family == "Llama") return llama_parts(source, config);
+    if (config.family == "T5") return t5_parts(source, config);
+    if (has_word("GPT2 Qwen2 CLIP Roberta Whisper", config.family)) return byte_level_parts(source, config);
+    if (source.has_json()) return json_parts(source, config);
+    if (config.family.empty() || config.family == backend_family) {
+        if (source.has("tokenizer.model")) return sentencepiece_parts(source, config);
+        if (source.sentencepiece()) {
+            const bool unigram = source.read_sentencepiece().model_type == SentencePieceModel::unigram;
+            config.become(unigram ? "T5" : "Llama");
+            return unigram ? t5_parts(source, config) : llama_parts(source, config);
+        }
+        if (!source.has("vocab.json")) {
+            source.missing("tokenizer.json, vocab.txt, vocab.json with merges.txt, tokenizer.model, spiece.model");
+        }
+    }
+    throw ConfigError("The tokenizer class \"" + config.family + "\" of " + directory.string() +
+                          " cannot be built without a tokenizer.json; those of BERT, GPT-2, Qwen2, Whisper, CLIP, "
+                          "RoBERTa, LLaMA and T5 can.",
+                      "Set tokenizer_class in tokenizer_config.json, or write a tokenizer.json with "
+                      "AutoTokenizer.from_pretrained(...).save_pretrained(...) in Python.");
 }
 
-}  // namespace silica::text
-#endif  // SILICA_SINGLE_INPUT_TEXT_FROM_VOCAB_TXT_HPP
+}  // namespace silica::text::detail
+#endif  // SILICA_SINGLE_INPUT_TEXT_FAMILY_OPEN_HPP
 // ---- silica/input/text/tokenizer.hpp
 #ifndef SILICA_SINGLE_INPUT_TEXT_TOKENIZER_HPP
 #define SILICA_SINGLE_INPUT_TEXT_TOKENIZER_HPP
@@ -10300,6 +15483,7 @@ namespace silica::text {
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -10309,185 +15493,278 @@ namespace silica::text {
 
 namespace silica::text {
 
-/// A tokenizer. Its const members may be called from several threads at once.
+struct Parts;
+struct TokenizerConfig;
+
+/// A tokenizer. Its const members may be called from several threads at once; copies share what was read.
 class Tokenizer {
 public:
-    explicit Tokenizer(Parts parts, TokenizerConfig config = {})
-        : parts_(std::move(parts)), config_(std::move(config)) {}
+    explicit Tokenizer(Parts parts);
+    Tokenizer(Parts parts, TokenizerConfig config);
 
-    /// The tokenizer of a checkpoint directory: tokenizer.json; or else vocab.txt (BERT), vocab.json with merges.txt
-    /// (byte-level BPE), or a SentencePiece model (LLaMA, T5). ConfigError where there is none or it is damaged.
-    [[nodiscard]] static Tokenizer open(const std::filesystem::path& directory) {
-        std::error_code ignored;
-        if (!std::filesystem::is_directory(directory, ignored)) {
-            throw ConfigError(directory.string() + " is no directory.",
-                              "Give the directory of a checkpoint, with tokenizer.json in it.");
-        }
-        auto config = TokenizerConfig::open(directory);
-        if (has_file(directory, "tokenizer.json")) {
-            return Tokenizer(Parts::read(read_file(directory / "tokenizer.json"), "tokenizer.json"), std::move(config));
-        }
-        if (has_file(directory, "vocab.txt")) {
-            auto parts = read_vocab_txt(directory, config);
-            return Tokenizer(std::move(parts), std::move(config));
-        }
-        if (has_file(directory, "vocab.json") && has_file(directory, "merges.txt")) {
-            auto parts = read_merges(directory, config);
-            return Tokenizer(std::move(parts), std::move(config));
-        }
-        for (const char* file : sentencepiece_files) {
-            if (!has_file(directory, file)) continue;
-            auto parts = read_sentencepiece(directory, file, config);
-            return Tokenizer(std::move(parts), std::move(config));
-        }
-        throw ConfigError(directory.string() +
-                              " has no tokenizer: none of tokenizer.json, vocab.txt, vocab.json with " +
-                              "merges.txt, tokenizer.model, spiece.model.",
-                          "Download the tokenizer's files of the model into that directory.");
-    }
+    /// The tokenizer of a checkpoint directory, as transformers' AutoTokenizer makes it: tokenizer.json; or else
+    /// vocab.txt (BERT), vocab.json with merges.txt (byte-level BPE), or a SentencePiece model (LLaMA, T5), with
+    /// tokenizer_config.json, special_tokens_map.json and added_tokens.json. ConfigError where there is none or it is
+    /// damaged.
+    [[nodiscard]] static Tokenizer open(const std::filesystem::path& directory);
     /// A tokenizer from the text of a tokenizer.json.
-    [[nodiscard]] static Tokenizer parse(std::string_view json, const std::string& file = "tokenizer.json") {
-        return Tokenizer(Parts::read(json, file));
-    }
+    [[nodiscard]] static Tokenizer parse(std::string_view json, const std::string& file = "tokenizer.json");
 
     /// The tokens of a text, truncated and padded as the tokenizer's file says. InputError where it is not UTF-8.
-    [[nodiscard]] Encoding encode(std::string_view text, bool add_special_tokens = true) const {
-        auto made = finish(one(text, 0), std::nullopt, add_special_tokens);
-        if (parts_.padding) (*parts_.padding)(made);
-        return made;
-    }
+    [[nodiscard]] Encoding encode(std::string_view text, bool add_special_tokens = true) const;
     /// The tokens of two texts that belong together (question and answer, premise and hypothesis).
     [[nodiscard]] Encoding encode_pair(std::string_view text, std::string_view pair,
-                                       bool add_special_tokens = true) const {
-        auto made = finish(one(text, 0), one(pair, 1), add_special_tokens);
-        if (parts_.padding) (*parts_.padding)(made);
-        return made;
-    }
+                                       bool add_special_tokens = true) const;
     /// The tokens of several texts, padded to one length where the tokenizer's file asks for padding.
     [[nodiscard]] std::vector<Encoding> encode_batch(std::span<const std::string> texts,
-                                                     bool add_special_tokens = true) const {
-        std::vector<Encoding> made;
-        made.reserve(texts.size());
-        for (const auto& text : texts) made.push_back(finish(one(text, 0), std::nullopt, add_special_tokens));
-        if (parts_.padding) (*parts_.padding)(made);
-        return made;
-    }
+                                                     bool add_special_tokens = true) const;
     /// The same for pairs.
     [[nodiscard]] std::vector<Encoding> encode_batch(std::span<const std::pair<std::string, std::string>> pairs,
-                                                     bool add_special_tokens = true) const {
-        std::vector<Encoding> made;
-        made.reserve(pairs.size());
-        for (const auto& [a, b] : pairs) made.push_back(finish(one(a, 0), one(b, 1), add_special_tokens));
-        if (parts_.padding) (*parts_.padding)(made);
-        return made;
-    }
+                                                     bool add_special_tokens = true) const;
 
     /// The text of token ids. Ids without a token are left out, and special tokens where asked.
-    [[nodiscard]] std::string decode(std::span<const std::int64_t> ids, bool skip_special_tokens = false) const {
-        std::vector<std::string> tokens;
-        tokens.reserve(ids.size());
-        for (const std::int64_t id : ids) {
-            const auto* token = parts_.token(id);
-            if (token && !(skip_special_tokens && parts_.added.is_special(*token))) tokens.push_back(*token);
-        }
-        if (parts_.decoder) (*parts_.decoder)(tokens);
-        std::string out;
-        for (std::size_t i = 0; i < tokens.size(); ++i) {
-            if (i > 0 && !parts_.decoder) out.push_back(' ');
-            out += tokens[i];
-        }
-        return out;
-    }
+    [[nodiscard]] std::string decode(std::span<const std::int64_t> ids, bool skip_special_tokens = false) const;
 
     /// The id of a token, if there is such a token.
-    [[nodiscard]] std::optional<std::int64_t> token_to_id(const std::string& token) const {
-        const auto id = parts_.id(token);
-        return id < 0 ? std::nullopt : std::optional<std::int64_t>(id);
-    }
+    [[nodiscard]] std::optional<std::int64_t> token_to_id(const std::string& token) const;
     /// The token of an id, if there is one.
-    [[nodiscard]] std::optional<std::string> id_to_token(std::int64_t id) const {
-        const auto* token = parts_.token(id);
-        return token ? std::optional<std::string>(*token) : std::nullopt;
-    }
+    [[nodiscard]] std::optional<std::string> id_to_token(std::int64_t id) const;
     /// Number of tokens, with the added ones or without.
-    [[nodiscard]] std::size_t vocab_size(bool with_added_tokens = true) const {
-        return parts_.model.size() + (with_added_tokens ? parts_.added.beyond(parts_.model) : 0);
-    }
+    [[nodiscard]] std::size_t vocab_size(bool with_added_tokens = true) const;
     /// Whether decode(..., true) leaves this token out.
-    [[nodiscard]] bool is_special(std::int64_t id) const {
-        const auto* token = parts_.token(id);
-        return token && parts_.added.is_special(*token);
-    }
-    /// The token of a role in tokenizer_config.json ("cls_token", "eos_token", "pad_token", ...), if it names one.
-    [[nodiscard]] std::optional<std::string> special_token(const std::string& role) const {
-        const auto found = config_.special_tokens.find(role);
-        if (found == config_.special_tokens.end()) return std::nullopt;
-        return found->second.content;
-    }
+    [[nodiscard]] bool is_special(std::int64_t id) const;
+    /// The token of a role ("cls_token", "eos_token", "pad_token", "image_token", ...), if the files or the tokenizer's
+    /// class name one.
+    [[nodiscard]] std::optional<std::string> special_token(const std::string& role) const;
     /// The number of tokens that tokenizer_config.json says the model takes.
-    [[nodiscard]] std::optional<std::int64_t> model_max_length() const { return config_.model_max_length; }
+    [[nodiscard]] std::optional<std::int64_t> model_max_length() const;
+    /// Which end of a long text tokenizer_config.json says is cut; nothing where it does not.
+    [[nodiscard]] std::optional<Side> truncation_side() const;
+    /// Which end of a short text it says is filled.
+    [[nodiscard]] std::optional<Side> padding_side() const;
+
+    /// Puts small letters before everything else that is done to a text, where the tokenizer's file has no step that
+    /// does that alone: "do_lower_case" of sentence-transformers.
+    void lower_first();
 
     /// Replaces the truncation of the tokenizer's file (or switches it off).
-    void set_truncation(std::optional<Truncation> truncation) { parts_.truncation = truncation; }
+    void set_truncation(std::optional<Truncation> truncation) { truncation_ = truncation; }
     /// Replaces the padding of the tokenizer's file (or switches it off).
-    void set_padding(std::optional<Padding> padding) { parts_.padding = std::move(padding); }
-    [[nodiscard]] const std::optional<Truncation>& truncation() const noexcept { return parts_.truncation; }
-    [[nodiscard]] const std::optional<Padding>& padding() const noexcept { return parts_.padding; }
+    void set_padding(std::optional<Padding> padding) { padding_ = std::move(padding); }
+    [[nodiscard]] const std::optional<Truncation>& truncation() const noexcept { return truncation_; }
+    [[nodiscard]] const std::optional<Padding>& padding() const noexcept { return padding_; }
 
 private:
-    [[nodiscard]] Encoding one(std::string_view text, std::int64_t type_id) const {
-        if (const auto bad = utf8::first_invalid(text); bad != std::string_view::npos) {
-            throw InputError("The text is not UTF-8: byte " + std::to_string(bad) + " starts no valid character.",
-                             "Convert the text to UTF-8.");
-        }
-        Pieces pieces;
-        if (!text.empty()) pieces.list.push_back({text, -1, true});
-        parts_.added.cut_plain(pieces);
-        if (parts_.normalizer) {
-            for (Piece& piece : pieces.list) {
-                if (piece.id >= 0) continue;
-                Text normalized{std::string(piece.text), piece.at_origin};
-                (*parts_.normalizer)(normalized);
-                piece.text = pieces.keep(std::move(normalized.value));
-                piece.at_origin = normalized.at_origin;
-            }
-        }
-        std::erase_if(pieces.list, [](const Piece& piece) { return piece.text.empty(); });
-        parts_.added.cut_normalized(pieces);
-        if (parts_.pre_tokenizer) (*parts_.pre_tokenizer)(pieces);
-        Tokens tokens;
-        tokens.ids.reserve(pieces.list.size());
-        tokens.texts.reserve(pieces.list.size());
-        std::visit(
-            [&](const auto& model) {
-                for (const Piece& piece : pieces.list) {
-                    if (piece.id >= 0) {
-                        tokens.add(piece.id, piece.text);
-                    } else if (!piece.text.empty()) {
-                        model(piece.text, tokens);
-                    }
-                }
-            },
-            parts_.model.kind);
-        return detail::plain(std::move(tokens), type_id);
-    }
+    [[nodiscard]] Encoding one(std::string_view text, std::int64_t type_id) const;
+    [[nodiscard]] Encoding finish(Encoding first, std::optional<Encoding> second, bool add_special_tokens) const;
 
-    [[nodiscard]] Encoding finish(Encoding first, std::optional<Encoding> second, bool add_special_tokens) const {
-        if (parts_.truncation) {
-            const std::size_t added =
-                add_special_tokens && parts_.post_processor ? parts_.post_processor->added(second.has_value()) : 0;
-            (*parts_.truncation)(first, second, added);
-        }
-        std::vector<Encoding> texts;
-        texts.push_back(std::move(first));
-        if (second) texts.push_back(*std::move(second));
-        const PostProcessor none;
-        return (parts_.post_processor ? *parts_.post_processor : none)(std::move(texts), add_special_tokens);
-    }
-
-    Parts parts_;
-    TokenizerConfig config_;
+    std::shared_ptr<const Parts> parts_;
+    std::shared_ptr<const TokenizerConfig> config_;
+    std::optional<Truncation> truncation_;
+    std::optional<Padding> padding_;
 };
 
 }  // namespace silica::text
+
+// ---- silica/input/text/tokenizer.ipp
+#ifndef SILICA_SINGLE_INPUT_TEXT_TOKENIZER_IPP
+#define SILICA_SINGLE_INPUT_TEXT_TOKENIZER_IPP
+/// The bodies of Tokenizer. What they are made of is included here alone.
+
+#include <algorithm>
+#include <system_error>
+#include <variant>
+
+namespace silica::text {
+
+namespace detail {
+
+[[nodiscard]] inline std::optional<Side> side_of(const std::optional<std::string>& name) {
+    if (!name) return std::nullopt;
+    return *name == "left" ? Side::left : Side::right;
+}
+
+}  // namespace detail
+
+SILICA_INLINE Tokenizer::Tokenizer(Parts parts) : Tokenizer(std::move(parts), TokenizerConfig{}) {}
+
+SILICA_INLINE Tokenizer::Tokenizer(Parts parts, TokenizerConfig config)
+    : config_(std::make_shared<const TokenizerConfig>(std::move(config))),
+      truncation_(parts.truncation),
+      padding_(parts.padding) {
+    parts.added.split_special(config_->split_special_tokens);
+    parts_ = std::make_shared<const Parts>(std::move(parts));
+}
+
+SILICA_INLINE Tokenizer Tokenizer::open(const std::filesystem::path& directory) {
+    std::error_code ignored;
+    if (!std::filesystem::is_directory(directory, ignored)) {
+        throw ConfigError(directory.string() + " is no directory.",
+                          "Give the directory of a checkpoint, with tokenizer.json in it.");
+    }
+    auto config = TokenizerConfig::open(directory);
+    auto parts = detail::open_parts(directory, config);
+    return Tokenizer(std::move(parts), std::move(config));
+}
+
+SILICA_INLINE Tokenizer Tokenizer::parse(std::string_view json, const std::string& file) {
+    const auto parsed = parse_json(json, file);
+    const JsonPlace top(parsed, file);
+    if (!top.is_object()) top.fail("is no JSON object");
+    return Tokenizer(Parts::read(top));
+}
+
+SILICA_INLINE Encoding Tokenizer::encode(std::string_view text, bool add_special_tokens) const {
+    auto made = finish(one(text, 0), std::nullopt, add_special_tokens);
+    if (padding_) (*padding_)(made);
+    return made;
+}
+
+SILICA_INLINE Encoding Tokenizer::encode_pair(std::string_view text, std::string_view pair,
+                                              bool add_special_tokens) const {
+    auto made = finish(one(text, 0), one(pair, 1), add_special_tokens);
+    if (padding_) (*padding_)(made);
+    return made;
+}
+
+SILICA_INLINE std::vector<Encoding> Tokenizer::encode_batch(std::span<const std::string> texts,
+                                                            bool add_special_tokens) const {
+    std::vector<Encoding> made;
+    made.reserve(texts.size());
+    for (const auto& text : texts) made.push_back(finish(one(text, 0), std::nullopt, add_special_tokens));
+    if (padding_) (*padding_)(made);
+    return made;
+}
+
+SILICA_INLINE std::vector<Encoding> Tokenizer::encode_batch(std::span<const std::pair<std::string, std::string>> pairs,
+                                                            bool add_special_tokens) const {
+    std::vector<Encoding> made;
+    made.reserve(pairs.size());
+    for (const auto& [a, b] : pairs) made.push_back(finish(one(a, 0), one(b, 1), add_special_tokens));
+    if (padding_) (*padding_)(made);
+    return made;
+}
+
+SILICA_INLINE std::string Tokenizer::decode(std::span<const std::int64_t> ids, bool skip_special_tokens) const {
+    const bool whisper = config_->family == "Whisper";
+    if (whisper && skip_special_tokens) ids = without_prompt(*parts_, *config_, ids);
+    std::vector<std::string> tokens;
+    tokens.reserve(ids.size());
+    for (const std::int64_t id : ids) {
+        const auto* token = parts_->token(id);
+        if (token && !(skip_special_tokens && parts_->added.is_special(*token))) tokens.push_back(*token);
+    }
+    if (parts_->decoder) (*parts_->decoder)(tokens);
+    std::string out;
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+        if (i > 0 && !parts_->decoder) out.push_back(' ');
+        out += tokens[i];
+    }
+    const bool bpe = std::holds_alternative<Bpe>(parts_->model.kind);
+    if (config_->clean_up_spaces && (!bpe || config_->clean_up_spaces_of_bpe)) clean_up(out);
+    if (whisper) remove_timestamps(out);
+    return out;
+}
+
+SILICA_INLINE std::optional<std::int64_t> Tokenizer::token_to_id(const std::string& token) const {
+    const auto id = parts_->id(token);
+    return id < 0 ? std::nullopt : std::optional<std::int64_t>(id);
+}
+
+SILICA_INLINE std::optional<std::string> Tokenizer::id_to_token(std::int64_t id) const {
+    const auto* token = parts_->token(id);
+    return token ? std::optional<std::string>(*token) : std::nullopt;
+}
+
+SILICA_INLINE std::size_t Tokenizer::vocab_size(bool with_added_tokens) const {
+    return parts_->model.size() + (with_added_tokens ? parts_->added.beyond(parts_->model) : 0);
+}
+
+SILICA_INLINE bool Tokenizer::is_special(std::int64_t id) const {
+    const auto* token = parts_->token(id);
+    return token && parts_->added.is_special(*token);
+}
+
+SILICA_INLINE std::optional<std::string> Tokenizer::special_token(const std::string& role) const {
+    const auto* token = config_->find(role);
+    return token ? std::optional(token->content) : std::nullopt;
+}
+
+SILICA_INLINE std::optional<std::int64_t> Tokenizer::model_max_length() const { return config_->model_max_length; }
+
+SILICA_INLINE std::optional<Side> Tokenizer::truncation_side() const {
+    return detail::side_of(config_->truncation_side);
+}
+
+SILICA_INLINE std::optional<Side> Tokenizer::padding_side() const { return detail::side_of(config_->padding_side); }
+
+SILICA_INLINE void Tokenizer::lower_first() {
+    auto parts = std::make_shared<Parts>(*parts_);
+    NormalizerSequence steps{{Normalizer{Lowercase{}}}};
+    const auto lowers = [](const Normalizer& each) { return std::holds_alternative<Lowercase>(each.step); };
+    if (auto& now = parts->normalizer) {
+        const auto* several = std::get_if<NormalizerSequence>(&now->step);
+        if (lowers(*now) || (several && std::any_of(several->steps.begin(), several->steps.end(), lowers))) return;
+        if (several)
+            steps.steps.insert(steps.steps.end(), several->steps.begin(), several->steps.end());
+        else
+            steps.steps.push_back(*now);
+    }
+    parts->normalizer = Normalizer{std::move(steps)};
+    parts_ = std::move(parts);
+}
+
+SILICA_INLINE Encoding Tokenizer::one(std::string_view text, std::int64_t type_id) const {
+    if (const auto bad = utf8::first_invalid(text); bad != std::string_view::npos) {
+        throw InputError("The text is not UTF-8: byte " + std::to_string(bad) + " starts no valid character.",
+                         "Convert the text to UTF-8.");
+    }
+    Pieces pieces;
+    if (!text.empty()) pieces.list.push_back({text, -1, true});
+    parts_->added.cut_plain(pieces);
+    if (parts_->normalizer) {
+        for (Piece& piece : pieces.list) {
+            if (piece.id >= 0) continue;
+            Text normalized{std::string(piece.text), piece.at_origin};
+            (*parts_->normalizer)(normalized);
+            piece.text = pieces.keep(std::move(normalized.value));
+            piece.at_origin = normalized.at_origin;
+        }
+    }
+    std::erase_if(pieces.list, [](const Piece& piece) { return piece.text.empty(); });
+    parts_->added.cut_normalized(pieces);
+    if (parts_->pre_tokenizer) (*parts_->pre_tokenizer)(pieces);
+    Tokens tokens;
+    tokens.ids.reserve(pieces.list.size());
+    tokens.texts.reserve(pieces.list.size());
+    std::visit(
+        [&](const auto& model) {
+            for (const Piece& piece : pieces.list) {
+                if (piece.id >= 0) {
+                    tokens.add(piece.id, piece.text);
+                } else if (!piece.text.empty()) {
+                    model(piece.text, tokens);
+                }
+            }
+        },
+        parts_->model.kind);
+    return detail::plain(std::move(tokens), type_id);
+}
+
+SILICA_INLINE Encoding Tokenizer::finish(Encoding first, std::optional<Encoding> second,
+                                         bool add_special_tokens) const {
+    if (truncation_) {
+        const std::size_t added =
+            add_special_tokens && parts_->post_processor ? parts_->post_processor->added(second.has_value()) : 0;
+        (*truncation_)(first, second, added);
+    }
+    std::vector<Encoding> texts;
+    texts.push_back(std::move(first));
+    if (second) texts.push_back(*std::move(second));
+    const PostProcessor none;
+    return (parts_->post_processor ? *parts_->post_processor : none)(std::move(texts), add_special_tokens);
+}
+
+}  // namespace silica::text
+#endif  // SILICA_SINGLE_INPUT_TEXT_TOKENIZER_IPP
 #endif  // SILICA_SINGLE_INPUT_TEXT_TOKENIZER_HPP

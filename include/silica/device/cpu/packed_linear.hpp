@@ -7,6 +7,7 @@
 #include "silica/op/prepared.hpp"
 
 #include <optional>
+#include <utility>
 
 namespace silica::device::cpu {
 
