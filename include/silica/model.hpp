@@ -92,7 +92,7 @@ public:
         const auto place = checkpoint::resolve(location.text());
         std::error_code ignored;
         const bool is_file = std::filesystem::is_regular_file(place, ignored);
-        const auto config = checkpoint::read_config<Arch>(is_file ? place.parent_path() : place);
+        const auto config = checkpoint::read_config<Arch, Precision>(is_file ? place.parent_path() : place);
         const auto files = checkpoint::Checkpoint::open(place);
         loader::degradation_note().clear();
         const auto start = std::chrono::steady_clock::now();

@@ -135,6 +135,25 @@ TEST_CASE("A state moves and is cloned, and a clone goes its own way") {
     }()));
 }
 
+TEST_CASE("A state of another model, and one that was moved away, are refused") {
+    const auto model = Model<arch::LlamaForCausalLM, Cpu, Fp32>::open(test::golden("llama", "biases_tied").string());
+    const auto other = Model<arch::LlamaForCausalLM, Cpu, Fp32>::from(
+        [&] {
+            auto config = model.config();
+            config.num_hidden_layers += 1;
+            return config;
+        }(),
+        loader::Random());
+    const Tensor id = at::full({1}, 5, at::kLong);
+    auto state = other.make_state(1, 4);
+    test::refuses<InputError>([&] { model.step(id, state); }, {"not of this model"});
+    test::refuses<InputError>([&] { model.prefill({id.unsqueeze(0)}, state); }, {"not of this model"});
+    auto own = model.make_state(1, 4);
+    const auto taken = std::move(own);
+    test::refuses<InputError>([&] { model.prefill({id.unsqueeze(0)}, own); }, {"moved"});
+    CHECK(taken.length() == 0);
+}
+
 TEST_CASE("A decoder's configuration is read with the keys and defaults of the family it names") {
     const auto read = [](const std::string& text) {
         arch::DecoderConfig config;

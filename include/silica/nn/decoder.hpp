@@ -54,6 +54,7 @@ public:
     /// its last token (batch, hidden). Positions count the tokens that are attended to.
     Tensor prefill(Tensor x, const std::optional<Tensor>& attend, DecoderState& state) const {
         const auto tokens = x.size(1), length = state.length();
+        require_own(state);
         state.require_room(x.size(0), tokens);
         const auto [positions, longest] = positions_of(attend, x.size(0), tokens, state);
         state.use_angles(longest);
@@ -73,6 +74,7 @@ public:
 
     /// One token per row, x (batch, hidden) -> (batch, hidden).
     Tensor step(Tensor x, DecoderState& state) const {
+        require_own(state);
         if (!state.replays()) state.use_angles(state.longest() + 1);
         const auto batch = x.size(0);
         const Angles angles{state.cos.index_select(0, state.positions).view({batch, 1, -1}),
@@ -95,6 +97,10 @@ private:
         Tensor of_tokens;      ///< (batch, tokens) int64 on the device
         std::int64_t longest;  ///< tokens attended to in the longest row so far
     };
+
+    void require_own(const DecoderState& state) const {
+        state.require_caches(layers.size(), shape.num_key_value_heads, shape.head_dim);
+    }
 
     [[nodiscard]] std::optional<std::int64_t> window() const {
         for (const auto& w : shape.windows) {

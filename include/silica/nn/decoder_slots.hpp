@@ -61,6 +61,14 @@ public:
         }
     }
 
+    /// InputError for a state that a model of other sizes made, or whose caches were moved away.
+    void require_caches(std::size_t layers, std::int64_t heads, std::int64_t d) const {
+        const auto fits = [&](const Tensor& t) { return t.defined() && t.size(1) == heads && t.size(3) == d; };
+        if (caches.size() == layers && (layers == 0 || fits(caches[0].keys))) return;
+        throw InputError("The state is not of this model: its caches have other sizes.",
+                         "use the state that make_state() of this model returned, where it was moved to.");
+    }
+
     /// The slots of layer `n`.
     [[nodiscard]] KvSlots& slots(std::size_t n) { return caches[n].keys.size(2) < capacity() ? *sliding : full; }
     /// Calls `f(slots)` for each kind of cache there is.

@@ -138,6 +138,7 @@ public:
 
     /// What all that follows attends to: the encoder's output (texts, tokens, d_model).
     void attend_to(const Tensor& encoded, const std::optional<Tensor>& attention_mask, T5State& state) const {
+        state.require_caches(blocks.size(), config.num_heads, config.d_kv);
         state.text.take(encoded, attention_mask, state.batch(), [&](auto n) { return blocks[n].keys_values(encoded); });
     }
 
@@ -160,6 +161,7 @@ public:
 
     /// One token per row, ids (batch) -> (batch, 1, d_model).
     Tensor step(const Tensor& ids, T5State& state) const {
+        state.require_caches(blocks.size(), config.num_heads, config.d_kv);
         if (state.length() == 0) throw InputError("The state has no text of the encoder.", "call prefill first.");
         state.full.begin_step();
         Tensor bias = state.step_bias();
