@@ -5192,6 +5192,14 @@ public:
         }
     }
 
+    /// InputError for a state that a model of other sizes made, or whose caches were moved away.
+    void require_caches(std::size_t layers, std::int64_t heads, std::int64_t d) const {
+        const auto fits = [&](const Tensor& t) { return t.defined() && t.size(1) == heads && t.size(3) == d; };
+        if (caches.size() == layers && (layers == 0 || fits(caches[0].keys))) return;
+        throw InputError("The state is not of this model: its caches have other sizes.",
+                         "use the state that make_state() of this model returned, where it was moved to.");
+    }
+
     /// The slots of layer `n`.
     [[nodiscard]] KvSlots& slots(std::size_t n) { return caches[n].keys.size(2) < capacity() ? *sliding : full; }
     /// Calls `f(slots)` for each kind of cache there is.
@@ -5925,6 +5933,7 @@ public:
     /// its last token (batch, hidden). Positions count the tokens that are attended to.
     Tensor prefill(Tensor x, const std::optional<Tensor>& attend, DecoderState& state) const {
         const auto tokens = x.size(1), length = state.length();
+        require_own(state);
         state.require_room(x.size(0), tokens);
         const auto [positions, longest] = positions_of(attend, x.size(0), tokens, state);
         state.use_angles(longest);
@@ -5944,6 +5953,7 @@ public:
 
     /// One token per row, x (batch, hidden) -> (batch, hidden).
     Tensor step(Tensor x, DecoderState& state) const {
+        require_own(state);
         if (!state.replays()) state.use_angles(state.longest() + 1);
         const auto batch = x.size(0);
         const Angles angles{state.cos.index_select(0, state.positions).view({batch, 1, -1}),
@@ -5966,6 +5976,10 @@ private:
         Tensor of_tokens;      ///< (batch, tokens) int64 on the device
         std::int64_t longest;  ///< tokens attended to in the longest row so far
     };
+
+    void require_own(const DecoderState& state) const {
+        state.require_caches(layers.size(), shape.num_key_value_heads, shape.head_dim);
+    }
 
     [[nodiscard]] std::optional<std::int64_t> window() const {
         for (const auto& w : shape.windows) {
@@ -7165,6 +7179,7 @@ public:
 
     /// What all that follows attends to: the encoder's output (texts, tokens, d_model).
     void attend_to(const Tensor& encoded, const std::optional<Tensor>& attention_mask, T5State& state) const {
+        state.require_caches(blocks.size(), config.num_heads, config.d_kv);
         state.text.take(encoded, attention_mask, state.batch(), [&](auto n) { return blocks[n].keys_values(encoded); });
     }
 
@@ -7187,6 +7202,7 @@ public:
 
     /// One token per row, ids (batch) -> (batch, 1, d_model).
     Tensor step(const Tensor& ids, T5State& state) const {
+        state.require_caches(blocks.size(), config.num_heads, config.d_kv);
         if (state.length() == 0) throw InputError("The state has no text of the encoder.", "call prefill first.");
         state.full.begin_step();
         Tensor bias = state.step_bias();
@@ -20271,7 +20287,7 @@ public:
         const auto place = checkpoint::resolve(location.text());
         std::error_code ignored;
         const bool is_file = std::filesystem::is_regular_file(place, ignored);
-        const auto config = checkpoint::read_config<Arch>(is_file ? place.parent_path() : place);
+        const auto config = checkpoint::read_config<Arch, Precision>(is_file ? place.parent_path() : place);
         const auto files = checkpoint::Checkpoint::open(place);
         loader::degradation_note().clear();
         const auto start = std::chrono::steady_clock::now();

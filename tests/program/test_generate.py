@@ -255,7 +255,7 @@ class VerifyTexts(GenerateTest):
         refused(lambda t, m: m.update(generation_config="{"), "generation_config")
         refused(lambda t, m: m.update(generation_config='{"x": 1}'), "'x'")
         refused(lambda t, m: t.update({"outputs.logits": t["outputs.sequences"]}), "outputs.logits")
-        refused(lambda t, m: t.update({"inputs.pixels": t["inputs.input_ids"]}), "inputs.pixels")
+        refused(lambda t, m: t.update({"inputs.pixels": t["inputs.input_ids"]}), "'pixels'")
         self.refused("verify", self.spoil_reference(lambda t, m: m.update(task="generate")), says="BertModel")
 
 
