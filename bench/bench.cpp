@@ -40,8 +40,8 @@ std::vector<std::string> chosen_loaders(const Options& o) {
 /// The lists of the command line, checked before anything is looked for or loaded.
 struct Axes {
     std::vector<const Device*> hardware;
-    std::vector<std::string> precisions, loaders;           ///< no precision: each device's own
-    std::vector<std::int64_t> batches, new_tokens;          ///< none: each family's usual number
+    std::vector<std::string> precisions, loaders;                    ///< no precision: each device's own
+    std::vector<std::int64_t> batches, new_tokens;                   ///< none: each family's usual number
     std::array<std::vector<std::int64_t>, size_kinds.size()> sizes;  ///< the same, of each kind
     std::int64_t iterations, warmup;
 

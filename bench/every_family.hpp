@@ -11,8 +11,8 @@ namespace silica::bench {
 /// The arguments of main, for the call back.
 void called_with(char** arguments);
 
-/// Leaves the program for `./run`, which compiles these families in and runs the same command. Returns where the program was
-/// not started by it.
+/// Leaves the program for `./run`, which compiles these families in and runs the same command. Returns where the
+/// program was not started by it.
 void build_and_run_again(const std::vector<std::string_view>& families);
 
 /// The families, for what no name decides: of those that the source tree has, none may be left out.

@@ -143,9 +143,8 @@ int answer_lines(const Session& s, const Options& o, std::istream& in) {
         if (own != nullptr) config = generate::merged(generation_keys(*own, place + ": config"), config);
         nlohmann::json answer;
         try {
-            const auto out = prompt != nullptr
-                                 ? s.writer(s.decoder(), std::span(&prompt->string(), 1), config)
-                                 : s.writer.chat(s.decoder(), chat_of(request, o.variables), config);
+            const auto out = prompt != nullptr ? s.writer(s.decoder(), std::span(&prompt->string(), 1), config)
+                                               : s.writer.chat(s.decoder(), chat_of(request, o.variables), config);
             nlohmann::json list = nlohmann::json::array();
             for (std::size_t r = 0; r < out.tokens.size(); ++r)
                 list.push_back({{"text", out.texts[r]}, {"tokens", out.tokens[r]}, {"finish", name_of(out.finish[r])}});

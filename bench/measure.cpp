@@ -158,9 +158,9 @@ Measured measure(const Job& job) {
                        (origin.weights ? job.loader : std::string("random weights")) + " batch " +
                        std::to_string(job.sizes.batch);
     for (const auto& kind : size_kinds)
-        if (const auto n = job.sizes.of(kind.name); n > 0) what += " " + std::string(kind.column) + " " + std::to_string(n);
-    Progress progress(what,
-                      static_cast<std::size_t>(job.warmup + job.iterations));
+        if (const auto n = job.sizes.of(kind.name); n > 0)
+            what += " " + std::string(kind.column) + " " + std::to_string(n);
+    Progress progress(what, static_cast<std::size_t>(job.warmup + job.iterations));
     const Named inputs = job.head->inputs(origin, job.sizes);
     Measured m;
     for (const auto& [name, tensor] : inputs) m.inputs.emplace_back(name, tensor.sizes().vec());

@@ -143,7 +143,8 @@ Subject subject_in(const fs::path& directory, const Flag& family) {
 std::vector<Subject> subjects_named(const Flag& models, bool small, const Flag& checkpoint) {
     std::vector<Subject> subjects;
     if (models && *models == "all") {
-        for (const auto& f : every_family()) subjects.push_back(published(f, small ? f.models.back() : f.models.front()));
+        for (const auto& f : every_family())
+            subjects.push_back(published(f, small ? f.models.back() : f.models.front()));
     } else if (models) {
         for (const auto& name : split_list("--model", *models)) subjects.push_back(subject_named(name, small));
     }

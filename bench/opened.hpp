@@ -132,8 +132,8 @@ Named checked_inputs(const Origin& origin, const Sizes& sizes) {
 
 }  // namespace detail
 
-/// A head that is one forward pass, for the registry. `Example::sizes(config)` says in what its inputs are measured and what
-/// is usual, `Example::inputs(config, sizes)` makes them.
+/// A head that is one forward pass, for the registry. `Example::sizes(config)` says in what its inputs are measured and
+/// what is usual, `Example::inputs(config, sizes)` makes them.
 template <class Arch, class Example>
 Head head(std::string_view task) {
     return {task, Arch::name, &detail::usual_sizes<Arch, Example>, &detail::checked_inputs<Arch, Example>,

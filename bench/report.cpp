@@ -14,9 +14,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-bool same_work(const Job& a, const Job& b) {
-    return a.subject == b.subject && a.head == b.head && a.sizes == b.sizes;
-}
+bool same_work(const Job& a, const Job& b) { return a.subject == b.subject && a.head == b.head && a.sizes == b.sizes; }
 
 double items_per_s(const Row& row) {
     return static_cast<double>(row.job.sizes.batch) * 1000.0 / row.measured->median_ms();
@@ -95,9 +93,10 @@ std::vector<const SizeKind*> kinds_of(const std::vector<Row>& rows) {
 }
 
 /// What both kinds of table begin with.
-std::vector<Table::Column> columns(const std::vector<const SizeKind*>& sizes, std::initializer_list<Table::Column> own) {
-    std::vector<Table::Column> all = {{"model"},     {"task"},   {"params", true}, {"weights"}, {"hardware"},
-                                      {"precision"}, {"loader"}, {"batch", true}};
+std::vector<Table::Column> columns(const std::vector<const SizeKind*>& sizes,
+                                   std::initializer_list<Table::Column> own) {
+    std::vector<Table::Column> all = {{"model"},    {"task"},      {"params", true}, {"weights"},
+                                      {"hardware"}, {"precision"}, {"loader"},       {"batch", true}};
     for (const auto* kind : sizes) all.push_back({std::string(kind->column), true});
     for (const char* name : {"load s", "host MB", "device MB"}) all.push_back({name, true});
     all.insert(all.end(), own);

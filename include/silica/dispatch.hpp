@@ -1,6 +1,6 @@
 #pragma once
-/// Where a call goes that is no direct one: to another device, to the next candidate, through a second try. Steps 2 to 4
-/// of run.hpp.
+/// Where a call goes that is no direct one: to another device, to the next candidate, through a second try. Steps 2 to
+/// 4 of run.hpp.
 
 #include "silica/core/error.hpp"
 #include "silica/core/recording.hpp"

@@ -34,8 +34,8 @@ template <class Op, class Home, class... Args>
 void check(const Args&... args) {
     const c10::TensorImpl* first = nullptr;
     const auto look = [&](const Tensor& t) {
-        const bool fits = t.defined() && t.device().type() == Home::type &&
-                          (first == nullptr || t.device() == first->device());
+        const bool fits =
+            t.defined() && t.device().type() == Home::type && (first == nullptr || t.device() == first->device());
         if (!fits) [[unlikely]]
             refuse_tensor(Op::name, t, Home::name);
         first = t.unsafeGetTensorImpl();

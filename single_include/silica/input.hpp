@@ -450,9 +450,9 @@ inline void merge(Encoding& to, Encoding next) {
 #define SILICA_SINGLE_CORE_COMPILED_HPP
 /// Header-only, or compiled once.
 ///
-/// What depends on no policy is declared in a header and defined in the `.ipp` beside it. By default the header includes
-/// that file, and all of Silica is in headers. A program that links `silica::compiled` takes the definitions from there
-/// instead: the target defines SILICA_COMPILED for its users and for itself.
+/// What depends on no policy is declared in a header and defined in the `.ipp` beside it. By default the header
+/// includes that file, and all of Silica is in headers. A program that links `silica::compiled` takes the definitions
+/// from there instead: the target defines SILICA_COMPILED for its users and for itself.
 
 #ifdef SILICA_COMPILED
 #define SILICA_INLINE
@@ -2025,8 +2025,7 @@ private:
             if (std::strtod(text, nullptr) == value) break;
         }
         std::string made = text;
-        std::replace_if(
-            made.begin(), made.end(), [](char c) { return c == ','; }, '.');
+        std::replace_if(made.begin(), made.end(), [](char c) { return c == ','; }, '.');
         return made;
 #endif
     }
@@ -4194,12 +4193,12 @@ struct Message {
 
 /// What a template is told beside the messages.
 struct ChatOptions {
-    bool add_generation_prompt = false;     ///< ends with what opens the answer
-    const Json* tools = nullptr;            ///< a list of function schemas
-    const Json* more = nullptr;             ///< an object of further variables ("enable_thinking", ...)
-    std::function<std::tm()> clock = {};    ///< for strftime_now; the machine's local time where it is empty
-    const Json* documents = nullptr;        ///< a list of objects to answer from
-    std::optional<std::string> name = {};   ///< which template; else "tool_use" with tools, or "default"
+    bool add_generation_prompt = false;    ///< ends with what opens the answer
+    const Json* tools = nullptr;           ///< a list of function schemas
+    const Json* more = nullptr;            ///< an object of further variables ("enable_thinking", ...)
+    std::function<std::tm()> clock = {};   ///< for strftime_now; the machine's local time where it is empty
+    const Json* documents = nullptr;       ///< a list of objects to answer from
+    std::optional<std::string> name = {};  ///< which template; else "tool_use" with tools, or "default"
 };
 
 /// The templates of a checkpoint ("default", and more by name), parsed. Rendering is const: threads may share one.
@@ -5190,8 +5189,8 @@ class Session {
 public:
     static constexpr std::size_t most_steps = 10'000'000;            ///< about a second
     static constexpr std::size_t most_bytes = std::size_t{1} << 28;  ///< of all values ever made
-    static constexpr unsigned most_depth = 400;     ///< of calls, blocks and expressions inside each other
-    static constexpr unsigned deepest_value = 100;  ///< of lists in lists
+    static constexpr unsigned most_depth = 400;          ///< of calls, blocks and expressions inside each other
+    static constexpr unsigned deepest_value = 100;       ///< of lists in lists
     static constexpr std::size_t most_bits = 1U << 16U;  ///< of an integer
     static constexpr std::size_t most_digits = 4300;     ///< of an integer that is written or read: Python's limit
 
@@ -5211,7 +5210,8 @@ public:
     }
     /// Counts the search for a part of a text: at worst each place is compared with all of it.
     void spend_search(const std::string& text, const std::string& part) {
-        spend(text.size() / 64 + (part.size() < text.size() ? (text.size() - part.size()) / 64 * (part.size() / 64) : 0));
+        spend(text.size() / 64 +
+              (part.size() < text.size() ? (text.size() - part.size()) / 64 * (part.size() / 64) : 0));
     }
     /// Counts memory before it is taken.
     void take(std::size_t bytes) {
@@ -5751,8 +5751,10 @@ namespace detail {
     if (take('.')) count += digits();
     if (count == 0) return std::nullopt;
     if (take('e')) {
-        if (at < s.size() && s[at] == '+') ++at;
-        else static_cast<void>(take('-'));
+        if (at < s.size() && s[at] == '+')
+            ++at;
+        else
+            static_cast<void>(take('-'));
         if (digits() == 0) return std::nullopt;
     }
     if (at != s.size()) return std::nullopt;
@@ -6065,8 +6067,8 @@ inline void require_defined(const Value& v) {
     if (a.holds<Joiner>() && b.holds<Joiner>()) return a.ref<Joiner>() == b.ref<Joiner>();
     if (a.holds<const Callable>() && b.holds<const Callable>()) {
         const auto &x = *a.ref<const Callable>(), &y = *b.ref<const Callable>();
-        return &x == &y || (!x.macro && !y.macro && !x.is_method && !y.is_method && x.name == y.name &&
-                            x.is_block == y.is_block);
+        return &x == &y ||
+               (!x.macro && !y.macro && !x.is_method && !y.is_method && x.name == y.name && x.is_block == y.is_block);
     }
     return false;
 }
@@ -6349,8 +6351,7 @@ namespace silica::text::jinja::detail {
 /// x in std::to_chars's format with this many digits after the point.
 [[nodiscard]] inline std::string digits_of(double x, std::chars_format format, std::size_t precision) {
     std::string out(400 + precision, '\0');
-    const auto end =
-        std::to_chars(out.data(), out.data() + out.size(), x, format, static_cast<int>(precision)).ptr;
+    const auto end = std::to_chars(out.data(), out.data() + out.size(), x, format, static_cast<int>(precision)).ptr;
     out.resize(static_cast<std::size_t>(end - out.data()));
     return out;
 }
@@ -6365,9 +6366,9 @@ namespace silica::text::jinja::detail {
 
 /// How a float is written.
 struct RealStyle {
-    char type = 'g';        ///< e f g, in lower case
+    char type = 'g';  ///< e f g, in lower case
     std::size_t precision = 6;
-    bool alternate = false;  ///< the point stays, and the zeros of g
+    bool alternate = false;   ///< the point stays, and the zeros of g
     bool point_zero = false;  ///< as g, with a digit after the point at least
 };
 
@@ -6903,9 +6904,9 @@ namespace silica::text::jinja {
 
 /// A for loop that runs.
 struct Loop {
-    Pull pull = {};  ///< the next item; empty when the loop is over
-    const Statement* recursive = nullptr;   ///< the loop, where it may call itself
-    std::shared_ptr<Scope> around = {};     ///< its scope, then
+    Pull pull = {};                        ///< the next item; empty when the loop is over
+    const Statement* recursive = nullptr;  ///< the loop, where it may call itself
+    std::shared_ptr<Scope> around = {};    ///< its scope, then
     std::int64_t depth0 = 0;
     std::int64_t index0 = -1;
     std::optional<Value> ahead = {};
@@ -7734,8 +7735,7 @@ struct FormatSpec {
     if (spec.grouping != 0) {
         const std::size_t taken = before.size() + after.size();
         const std::size_t group = std::string_view("xXob").find(spec.type) < 4 && spec.type != 0 ? 4 : 3;
-        digits = grouped(std::move(digits), spec.grouping, group,
-                         zeros && spec.width > taken ? spec.width - taken : 0);
+        digits = grouped(std::move(digits), spec.grouping, group, zeros && spec.width > taken ? spec.width - taken : 0);
     }
     const std::size_t size = before.size() + utf8::count(digits) + after.size();
     const std::size_t gap = spec.width > size ? spec.width - size : 0;
@@ -7763,7 +7763,9 @@ struct FormatSpec {
         unknown_type(spec, Value(x));
     }
     if (lower == 'n' && spec.grouping != 0) unknown_type(spec, Value(x));
-    RealStyle style{.type = lower == 'e' || lower == 'f' ? lower : lower == '%' ? 'f' : 'g',
+    RealStyle style{.type = lower == 'e' || lower == 'f' ? lower
+                            : lower == '%'               ? 'f'
+                                                         : 'g',
                     .precision = spec.precision.value_or(6),
                     .alternate = spec.alternate,
                     .point_zero = lower == 0};
@@ -7821,8 +7823,7 @@ struct FormatSpec {
     }
     const detail::FormatSpec parsed(characters(spec));
     if (v.is_text()) return detail::format_text(session, v, parsed);
-    return v.is_real() ? detail::format_real(session, v.number(), parsed)
-                       : detail::format_whole(session, v, parsed);
+    return v.is_real() ? detail::format_real(session, v.number(), parsed) : detail::format_whole(session, v, parsed);
 }
 
 }  // namespace silica::text::jinja
@@ -9605,17 +9606,23 @@ private:
         std::string_view rest = word, head, tail;
         std::size_t start = 0;
         while (start < rest.size()) {
-            if (rest[start] == '(' || rest[start] == '<') ++start;
-            else if (rest.substr(start, 4) == "&lt;") start += 4;
-            else break;
+            if (rest[start] == '(' || rest[start] == '<')
+                ++start;
+            else if (rest.substr(start, 4) == "&lt;")
+                start += 4;
+            else
+                break;
         }
         head = rest.substr(0, start);
         rest.remove_prefix(start);
         std::size_t end = rest.size();
         while (end > 0) {
-            if (std::string_view(")>.,\n").find(rest[end - 1]) != std::string_view::npos) --end;
-            else if (end >= 4 && rest.substr(end - 4, 4) == "&gt;") end -= 4;
-            else break;
+            if (std::string_view(")>.,\n").find(rest[end - 1]) != std::string_view::npos)
+                --end;
+            else if (end >= 4 && rest.substr(end - 4, 4) == "&gt;")
+                end -= 4;
+            else
+                break;
         }
         tail = rest.substr(end);
         std::string middle(rest.substr(0, end));
@@ -9771,8 +9778,8 @@ private:
                 const bool apart =
                     end >= 3 && letter_like(text[end - 1]) && text[end - 2] == U'-' && letter_like(text[end - 3]);
                 const bool after = is(end + 1, letter_like) &&
-                                   (is(end + 2, letter_like) || (is(end + 2, [](char32_t c) { return c == U'-'; }) &&
-                                                                 is(end + 3, letter_like)));
+                                   (is(end + 2, letter_like) ||
+                                    (is(end + 2, [](char32_t c) { return c == U'-'; }) && is(end + 3, letter_like)));
                 if ((two || apart) && after) return end + 1;
                 if (const auto n = dashes(end); n >= 2 && punctuated(text[end - 1]) && is(end + n, word)) return end;
             }
@@ -10488,9 +10495,7 @@ private:
         if (op == ">=") return less_equal(session_, b, a);
         return contains(session_, b, a) == (op == "in");
     }
-    [[nodiscard]] Value concat(const Expression& e) {
-        return concatenated(session_, all(e), escapes_);
-    }
+    [[nodiscard]] Value concat(const Expression& e) { return concatenated(session_, all(e), escapes_); }
 };
 
 }  // namespace silica::text::jinja

@@ -252,9 +252,9 @@ void sort_by_place(std::vector<TensorEntry>& entries);
 #define SILICA_SINGLE_CORE_COMPILED_HPP
 /// Header-only, or compiled once.
 ///
-/// What depends on no policy is declared in a header and defined in the `.ipp` beside it. By default the header includes
-/// that file, and all of Silica is in headers. A program that links `silica::compiled` takes the definitions from there
-/// instead: the target defines SILICA_COMPILED for its users and for itself.
+/// What depends on no policy is declared in a header and defined in the `.ipp` beside it. By default the header
+/// includes that file, and all of Silica is in headers. A program that links `silica::compiled` takes the definitions
+/// from there instead: the target defines SILICA_COMPILED for its users and for itself.
 
 #ifdef SILICA_COMPILED
 #define SILICA_INLINE
@@ -383,8 +383,8 @@ private:
 
 namespace silica::checkpoint {
 
-SILICA_INLINE NamePattern::NamePattern(std::string_view from,
-                                       std::string_view to) : rule_(std::string(from) + " -> " + std::string(to)) {
+SILICA_INLINE NamePattern::NamePattern(std::string_view from, std::string_view to)
+    : rule_(std::string(from) + " -> " + std::string(to)) {
     at_start_ = from.starts_with('^');
     if (at_start_) from.remove_prefix(1);
     at_end_ = from.ends_with('$');
@@ -441,8 +441,7 @@ SILICA_INLINE std::vector<NamePattern::Piece> NamePattern::parse(std::string_vie
         if (!plain.empty()) pieces.push_back({Kind::text, std::exchange(plain, {})});
     };
     for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] == '}' || text[i] == '^' || text[i] == '$')
-            malformed("a stray '" + std::string(1, text[i]) + "'");
+        if (text[i] == '}' || text[i] == '^' || text[i] == '$') malformed("a stray '" + std::string(1, text[i]) + "'");
         if (text[i] == '*') {
             flush();
             pieces.push_back({Kind::star, {}});
@@ -481,9 +480,8 @@ SILICA_INLINE void NamePattern::check() const {
     }
     for (const Piece& piece : to_) {
         if (piece.kind != Kind::number) continue;
-        const bool known = std::any_of(from_.begin(), from_.end(), [&](const Piece& p) {
-            return p.kind == Kind::number && p.text == piece.text;
-        });
+        const bool known = std::any_of(from_.begin(), from_.end(),
+                                       [&](const Piece& p) { return p.kind == Kind::number && p.text == piece.text; });
         if (!known) malformed("{" + piece.text + "} on the right only");
     }
 }
@@ -560,8 +558,8 @@ struct NameRules {
         mounted.place.insert(0, where);
         return mounted;
     }
-    /// `own` with `part` mounted: own renames come first, on the whole name, and bring it to the part's place; what lies
-    /// there the part spells.
+    /// `own` with `part` mounted: own renames come first, on the whole name, and bring it to the part's place; what
+    /// lies there the part spells.
     [[nodiscard]] friend NameRules operator+(NameRules own, NameRules part) {
         own.parts.push_back(std::move(part));
         return own;
@@ -585,8 +583,8 @@ public:
     explicit NameTranslator(const NameRules& rules);
 
     /// The canonical spelling of `name`: without its base prefix, then each rename in turn (once per name), then as the
-    /// part spells it at whose place it lies, or with the base prefix unless it begins like a head. A name outside of the
-    /// family's place stays as it is.
+    /// part spells it at whose place it lies, or with the base prefix unless it begins like a head. A name outside of
+    /// the family's place stays as it is.
     [[nodiscard]] std::string canonical(std::string_view name) const;
 
     /// Whether `name` is known and read by no network.
@@ -704,8 +702,8 @@ SILICA_INLINE CanonicalNames canonical_names(std::span<const TensorEntry> entrie
 /// The one door to LibTorch: its tensor, and the plain tensor code that every device runs.
 ///
 /// Networks are held to what this header includes: shapes, views, indexing, `+ - * /`, comparisons, `cat`, `where`,
-/// `arange`, `zeros`, `ones`, `full`, `empty`, `index_select`, `index_copy_`, `fill_`, `to` and `copy_`. Everything else
-/// is an op (`op/`), so that a device that lacks it can send it elsewhere.
+/// `arange`, `zeros`, `ones`, `full`, `empty`, `index_select`, `index_copy_`, `fill_`, `to` and `copy_`. Everything
+/// else is an op (`op/`), so that a device that lacks it can send it elsewhere.
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
@@ -738,7 +736,7 @@ std::string shape_text(c10::IntArrayRef shape);
 
 /// Throws InputError unless `t` is defined, has this rank, one of these types, and no dimension of size 0.
 void require_tensor(std::string_view name, const Tensor& t, std::int64_t rank,
-                           std::initializer_list<c10::ScalarType> types);
+                    std::initializer_list<c10::ScalarType> types);
 
 /// Throws InputError unless both have the same shape.
 void require_same_shape(std::string_view name, const Tensor& t, std::string_view other, const Tensor& u);
@@ -751,8 +749,8 @@ std::optional<Tensor> bool_mask(const Tensor& mask);
 
 /// The mask `name` beside ids (batch, tokens), which are called `ids_name`: int64 or bool, as bool; absent when nothing
 /// is masked. Throws InputError for another type or shape.
-std::optional<Tensor> checked_mask(std::string_view name, const std::optional<Tensor>& mask,
-                                          std::string_view ids_name, const Tensor& ids);
+std::optional<Tensor> checked_mask(std::string_view name, const std::optional<Tensor>& mask, std::string_view ids_name,
+                                   const Tensor& ids);
 
 }  // namespace silica
 
@@ -1490,7 +1488,8 @@ namespace detail {
 
 /// Reads `json` into `value`: booleans, integers, numbers, strings, enums by name (`enum_names`), optionals (null is
 /// absent), vectors (a single value is a list of one), maps, nested structs. A key that is missing keeps its default;
-/// `T::aliases()` lists other spellings of keys. A type that reads itself has `read(json, path)`. `path` is "config.json: key" so far. Integers have bounds
+/// `T::aliases()` lists other spellings of keys. A type that reads itself has `read(json, path)`. `path` is
+/// "config.json: key" so far. Integers have bounds
 /// (`largest_config_integer`; `most_layers` where the key ends with "layers"); numbers may be infinite or NaN.
 /// Throws ConfigError with the file, the key, what was found and what is wanted.
 template <class T>
@@ -1579,12 +1578,11 @@ void require_finite(const T& value, const std::string& path) {
 }
 
 /// Throws ConfigError unless `value` is at least `least`: for sizes, which must not be zero or negative.
-void require_at_least(const std::string& file, std::string_view key, std::int64_t value,
-                             std::int64_t least = 1);
+void require_at_least(const std::string& file, std::string_view key, std::int64_t value, std::int64_t least = 1);
 
 /// Throws ConfigError that says a key has a value whose meaning is not implemented.
 [[noreturn]] void refuse_config(const std::string& file, std::string_view key, const std::string& value,
-                                       const std::string& remedy);
+                                const std::string& remedy);
 
 }  // namespace silica
 
@@ -1807,9 +1805,9 @@ struct unite<Known, OpList<>, Lists...> : unite<Known, Lists...> {};
 template <class... Lists>
 using union_of = typename detail::unite<OpList<>, Lists...>::type;
 
-/// True for ops that carry weights, which are packed once for the kernel that will use them. Such an op says in what form
-/// they come (`Source`), and may say `quantisable = false`: under a quantised precision its kernels for all unquantised
-/// ones serve.
+/// True for ops that carry weights, which are packed once for the kernel that will use them. Such an op says in what
+/// form they come (`Source`), and may say `quantisable = false`: under a quantised precision its kernels for all
+/// unquantised ones serve.
 template <OpTag Op>
 inline constexpr bool weighted = detail::signature<typename Op::signature>::weighted;
 
@@ -2147,8 +2145,8 @@ public:
     [[nodiscard]] Tensor get(std::string_view name, const std::vector<std::int64_t>& shape, at::ScalarType dtype,
                              c10::Device device) const;
 
-    /// Whether the `weight` here and the one at another place are the same bytes of the same file: tied in the checkpoint
-    /// itself.
+    /// Whether the `weight` here and the one at another place are the same bytes of the same file: tied in the
+    /// checkpoint itself.
     [[nodiscard]] bool same_bytes(const Weights& other) const;
 
     /// What was taken so far, and what was left. CheckpointError where something that was left belongs to something
@@ -2224,12 +2222,17 @@ SILICA_INLINE bool is_companion(std::string_view rest) noexcept {
     if (name == "weight_g" || name == "weight_v") return false;  // weight_norm's two halves
     constexpr std::string_view prefixes[] = {"lora_", "ia3_",    "oft_",  "boft_",  "hada_",   "lokr_",
                                              "vera_", "vblora_", "bone_", "quant_", "nested_", "weight_"};
-    constexpr std::string_view names[] = {
-        "qweight",           "qzeros",      "scales",        "biases",           "g_idx",
-        "SCB",               "absmax",      "zero_point",    "zero_points",      "k_scale",
-        "v_scale",           "q_scale",     "input_scale",   "input_zero_point", "output_scale",
-        "output_zero_point", "act_scales",  "base_layer",    "original_module",  "modules_to_save",
-        "_data",             "_scale"};
+    constexpr std::string_view names[] = {"qweight",         "qzeros",
+                                          "scales",          "biases",
+                                          "g_idx",           "SCB",
+                                          "absmax",          "zero_point",
+                                          "zero_points",     "k_scale",
+                                          "v_scale",         "q_scale",
+                                          "input_scale",     "input_zero_point",
+                                          "output_scale",    "output_zero_point",
+                                          "act_scales",      "base_layer",
+                                          "original_module", "modules_to_save",
+                                          "_data",           "_scale"};
     const auto same = [&](std::string_view other) { return name == other; };
     const auto begins = [&](std::string_view other) { return name.starts_with(other); };
     return std::any_of(std::begin(names), std::end(names), same) ||
@@ -2437,8 +2440,8 @@ SILICA_INLINE checkpoint::TensorEntry Weights::find(const std::string& whole,
     }
     const auto& names = tree_->canonical.names;
     if (const auto found = names.find(whole); found != names.end()) return *found->second;
-    const std::string missing = tree_->source.where() + " has no tensor " + checkpoint::quote(whole) +
-                                " of shape " + checkpoint::tuple_text(shape);
+    const std::string missing = tree_->source.where() + " has no tensor " + checkpoint::quote(whole) + " of shape " +
+                                checkpoint::tuple_text(shape);
     const auto module = whole.substr(0, whole.rfind('.') + 1);
     for (auto at = names.lower_bound(module); at != names.end() && at->first.starts_with(module); ++at)
         if (checkpoint::is_companion(std::string_view(at->first).substr(module.size())))
@@ -2806,7 +2809,8 @@ c10::Device device_of(const Weights& w) {
     return First::type == E::home::type ? w.home() : c10::Device(First::type);
 }
 
-/// The tensor `name` at `w`, in the compute type of the precision, on the device of `Op`'s kernel: what its `pack` takes.
+/// The tensor `name` at `w`, in the compute type of the precision, on the device of `Op`'s kernel: what its `pack`
+/// takes.
 template <class Op, class E>
 Tensor take(const Weights& w, std::string_view name, const std::vector<std::int64_t>& shape) {
     return w.get(name, shape, E::precision::compute, device_of<Op, E>(w));
@@ -2861,8 +2865,8 @@ struct Shown {
     Shown(const Tensor& t)  // NOLINT(google-explicit-constructor)
         : sizes(t.defined() ? t.sizes() : c10::IntArrayRef{}),
           type(t.defined() ? t.scalar_type() : c10::ScalarType::Undefined) {}
-    Shown(const std::optional<Tensor>& t) : Shown(t ? *t : Tensor()) {}    // NOLINT(google-explicit-constructor)
-    Shown(const WeightShape& w) : sizes(w.sizes), type(w.type) {}          // NOLINT(google-explicit-constructor)
+    Shown(const std::optional<Tensor>& t) : Shown(t ? *t : Tensor()) {}  // NOLINT(google-explicit-constructor)
+    Shown(const WeightShape& w) : sizes(w.sizes), type(w.type) {}        // NOLINT(google-explicit-constructor)
 };
 
 /// Throws InputError: the op, what it takes, what it was given.
@@ -2983,8 +2987,8 @@ static_assert(OpTag<Embedding>);
 // ---- silica/dispatch.hpp
 #ifndef SILICA_SINGLE_DISPATCH_HPP
 #define SILICA_SINGLE_DISPATCH_HPP
-/// Where a call goes that is no direct one: to another device, to the next candidate, through a second try. Steps 2 to 4
-/// of run.hpp.
+/// Where a call goes that is no direct one: to another device, to the next candidate, through a second try. Steps 2 to
+/// 4 of run.hpp.
 
 // ---- silica/core/recording.hpp
 #ifndef SILICA_SINGLE_CORE_RECORDING_HPP
@@ -3592,8 +3596,8 @@ template <class Op, class Home, class... Args>
 void check(const Args&... args) {
     const c10::TensorImpl* first = nullptr;
     const auto look = [&](const Tensor& t) {
-        const bool fits = t.defined() && t.device().type() == Home::type &&
-                          (first == nullptr || t.device() == first->device());
+        const bool fits =
+            t.defined() && t.device().type() == Home::type && (first == nullptr || t.device() == first->device());
         if (!fits) [[unlikely]]
             refuse_tensor(Op::name, t, Home::name);
         first = t.unsafeGetTensorImpl();
@@ -3768,7 +3772,8 @@ struct StoreKv {
         };
         law(slots.dim() == 1 && slots.scalar_type() == c10::ScalarType::Long && fits(keys.value, k) &&
                 fits(values.value, v),
-            name, "caches (batch, heads, capacity, d), k and v (batch, heads, tokens, d) of one type, slots (tokens) int64",
+            name,
+            "caches (batch, heads, capacity, d), k and v (batch, heads, tokens, d) of one type, slots (tokens) int64",
             keys.value, values.value, k, v, slots);
     }
 };
@@ -3783,7 +3788,8 @@ static_assert(OpTag<StoreKv>);
 
 namespace silica::nn {
 
-/// Keys and values of one layer, (batch, heads, capacity, d) each. A copy would share the tensors, so `clone` makes one.
+/// Keys and values of one layer, (batch, heads, capacity, d) each. A copy would share the tensors, so `clone` makes
+/// one.
 struct KvCache {
     Tensor keys, values;
 
@@ -4138,8 +4144,8 @@ struct LinearAdd {
 
     static void check(const Tensor& x, const WeightShape& w, const Tensor& residual) {
         law(meets(x, w) && residual.dim() == x.dim() && residual.scalar_type() == w.type &&
-                residual.size(-1) == w.size(0) && residual.sizes().slice(0, residual.sizes().size() - 1) ==
-                                                      x.sizes().slice(0, x.sizes().size() - 1),
+                residual.size(-1) == w.size(0) &&
+                residual.sizes().slice(0, residual.sizes().size() - 1) == x.sizes().slice(0, x.sizes().size() - 1),
             name, "x (..., in), W (out, in) and r (..., out) of one type", x, w, residual);
     }
 };
@@ -4391,7 +4397,8 @@ struct Attends {
                 (!bias || c10::isFloatingType(bias->scalar_type())) &&
                 (!lengths || is_vector(*lengths, shape[0], c10::ScalarType::Long)),
             name,
-            "a mask (bool) and a bias that broadcast to (batch, heads, queries, keys), lengths (batch) int64, an offset "
+            "a mask (bool) and a bias that broadcast to (batch, heads, queries, keys), lengths (batch) int64, an "
+            "offset "
             "from 0 to the number of keys and with it a window of 1 or more",
             mask, bias, lengths);
     }
@@ -4478,8 +4485,8 @@ SILICA_INLINE std::optional<Tensor> Attends::masked_bias() const {
 namespace silica::op {
 
 /// q (batch, heads, queries, d), k and v (batch, kv_heads, keys, d), heads a multiple of kv_heads: each key head serves
-/// as many query heads in turn (Ainslie et al. 2023) -> (batch, heads, queries, d). A query that attends to nothing gets
-/// zeros.
+/// as many query heads in turn (Ainslie et al. 2023) -> (batch, heads, queries, d). A query that attends to nothing
+/// gets zeros.
 struct Attention {
     static constexpr std::string_view name = "attention";
     using signature = Tensor(const Tensor& q, const Tensor& k, const Tensor& v, const Attends& attends, double scale);
@@ -4521,7 +4528,8 @@ struct DecodeAttention {
                 is_vector(filled, 1, c10::ScalarType::Long) &&
                 (!mask || broadcasts(*mask, {q.size(0), q.size(1), 1, keys.size(2)})),
             name,
-            "q (batch, heads, 1, d), keys and values (batch, kv_heads, capacity, d) of one type, filled (1) int64, mask "
+            "q (batch, heads, 1, d), keys and values (batch, kv_heads, capacity, d) of one type, filled (1) int64, "
+            "mask "
             "that broadcasts to (batch, heads, 1, capacity)",
             q, keys, values, filled, mask);
     }
@@ -4623,12 +4631,11 @@ public:
     /// The same for one token per row; `mask` (batch or 1, heads or 1, 1, capacity) as op::DecodeAttention takes it.
     Tensor step(const Tensor& x, KvCache& cache, const KvSlots& slots, const std::optional<Tensor>& mask) const {
         const Tensor q = stored(x, cache, slots.next());
-        return joined_heads(
-            run<op::DecodeAttention, E>(q, cache.keys, cache.values, slots.filled(), mask, scale_));
+        return joined_heads(run<op::DecodeAttention, E>(q, cache.keys, cache.values, slots.filled(), mask, scale_));
     }
 
-    /// What the tokens of another text attend to: keys of y (batch, tokens, source) and values of it. `positions`: added
-    /// to what keys are made of.
+    /// What the tokens of another text attend to: keys of y (batch, tokens, source) and values of it. `positions`:
+    /// added to what keys are made of.
     [[nodiscard]] KeysValues keys_values(const Tensor& y, const std::optional<Tensor>& positions = {}) const {
         if (products_.size() == 3) {
             return {part(products_[1](positions ? y + *positions : y), 0), part(products_[2](y), 0)};
@@ -4970,8 +4977,8 @@ using VocabularyProjection =
     Linear<std::conditional_t<detail::plain_projection<typename E::precision>, typename E::plain, E>>;
 
 /// The projection at `own`, (vocabulary, d). Tied to `words`, which the file has at the place `table`, where `tie` is
-/// set and the file leaves the matrix out or repeats the word vectors there; a matrix that differs from them stays apart.
-/// Where the file shares the bytes of the two they are one, whatever `tie` says.
+/// set and the file leaves the matrix out or repeats the word vectors there; a matrix that differs from them stays
+/// apart. Where the file shares the bytes of the two they are one, whatever `tie` says.
 template <class E>
 VocabularyProjection<E> vocabulary_projection(const Weights& own, const Weights& table, const Embedding<E>& words,
                                               bool tie, std::int64_t vocabulary, std::int64_t d,
@@ -5144,9 +5151,9 @@ namespace silica::nn {
 /// Of each layer how many of the last tokens it attends to; absent: all.
 using Windows = std::vector<std::optional<std::int64_t>>;
 
-/// Keys and values of `batch` rows in all layers, and which slots hold which token. Everything on the device has a fixed
-/// shape and place. What the host counts (`length`) advances apart from it, so that a graph can replay the device's part.
-/// Moves, and copies by `clone`.
+/// Keys and values of `batch` rows in all layers, and which slots hold which token. Everything on the device has a
+/// fixed shape and place. What the host counts (`length`) advances apart from it, so that a graph can replay the
+/// device's part. Moves, and copies by `clone`.
 class DecoderSlots {
 public:
     /// Caches in `options`, on the device. InputError for more than a machine could hold.
@@ -5227,8 +5234,7 @@ public:
     std::optional<KvSlots> sliding;  ///< of those that keep a window
 
 private:
-    DecoderSlots(const DecoderSlots& from, int)
-        : full(from.full.clone()), batch_(from.batch_), length_(from.length_) {
+    DecoderSlots(const DecoderSlots& from, int) : full(from.full.clone()), batch_(from.batch_), length_(from.length_) {
         if (from.sliding) sliding.emplace(from.sliding->clone());
         for (const auto& cache : from.caches) caches.push_back(cache.clone());
     }
@@ -5309,8 +5315,8 @@ namespace silica::nn {
 /// `parameters` is `rope_parameters`, `scaling` is `rope_scaling`, `theta` the older key beside it.
 /// ConfigError for parameters that the type needs and that are missing or impossible.
 [[nodiscard]] RopeParameters rope_of(const std::string& file, const std::optional<RopeParameters>& parameters,
-                              const std::optional<RopeParameters>& scaling, std::optional<double> theta,
-                              std::optional<std::int64_t> original, std::int64_t max_positions, std::int64_t d);
+                                     const std::optional<RopeParameters>& scaling, std::optional<double> theta,
+                                     std::optional<std::int64_t> original, std::int64_t max_positions, std::int64_t d);
 
 }  // namespace silica::nn
 
@@ -5324,8 +5330,8 @@ namespace silica::nn {
 namespace silica::nn {
 
 SILICA_INLINE RopeParameters rope_of(const std::string& file, const std::optional<RopeParameters>& parameters,
-                              const std::optional<RopeParameters>& scaling, std::optional<double> theta,
-                              std::optional<std::int64_t> original, std::int64_t max_positions, std::int64_t d) {
+                                     const std::optional<RopeParameters>& scaling, std::optional<double> theta,
+                                     std::optional<std::int64_t> original, std::int64_t max_positions, std::int64_t d) {
     RopeParameters r = scaling ? *scaling : parameters.value_or(RopeParameters{});
     if (!r.rope_theta) r.rope_theta = theta.value_or(10000.0);
     if (original) r.original_max_position_embeddings = original;
@@ -5496,8 +5502,7 @@ SILICA_INLINE Tensor Rope::frequencies(std::int64_t length) const {
             Tensor f = powers(*p_.rope_theta);
             const auto& factors = key(length) == 1 ? p_.long_factor : p_.short_factor;
             auto* at = f.mutable_data_ptr<float>();
-            for (std::size_t i = 0; i < factors.size(); ++i)
-                at[i] = 1.0F / (static_cast<float>(factors[i]) * at[i]);
+            for (std::size_t i = 0; i < factors.size(); ++i) at[i] = 1.0F / (static_cast<float>(factors[i]) * at[i]);
             return f;
         }
         case RopeType::plain:
@@ -5555,9 +5560,7 @@ SILICA_INLINE Tensor Rope::llama3(Tensor f) const {
 }
 
 SILICA_INLINE double Rope::attention_scale() const {
-    const auto flattening = [](double factor, double m) {
-        return factor <= 1 ? 1.0 : 0.1 * m * std::log(factor) + 1;
-    };
+    const auto flattening = [](double factor, double m) { return factor <= 1 ? 1.0 : 0.1 * m * std::log(factor) + 1; };
     if (p_.type() == RopeType::yarn) {
         if (p_.attention_factor) return *p_.attention_factor;
         const double m = p_.mscale.value_or(0), all = p_.mscale_all_dim.value_or(0);
@@ -6013,7 +6016,8 @@ private:
         return {positions.to(state.positions.device()), longest};
     }
 
-    /// No one attends to what comes later than `before` tokens and itself, nor to what `attend` (batch, keys) leaves out.
+    /// No one attends to what comes later than `before` tokens and itself, nor to what `attend` (batch, keys) leaves
+    /// out.
     static op::Attends attends(std::int64_t before, std::optional<std::int64_t> window,
                                const std::optional<Tensor>& attend) {
         auto a = op::Attends::causal(before, window);
@@ -6103,19 +6107,20 @@ DecoderShape decoder_shape(const Config& c, const std::string& file) {
     const auto d = head_size(file, c.head_dim, c.hidden_size, c.num_attention_heads);
     std::optional<std::int64_t> original;
     if constexpr (requires { c.original_max_position_embeddings; }) original = c.original_max_position_embeddings;
-    return {.vocab_size = c.vocab_size,
-            .hidden_size = c.hidden_size,
-            .intermediate_size = c.intermediate_size,
-            .num_hidden_layers = c.num_hidden_layers,
-            .num_attention_heads = c.num_attention_heads,
-            .num_key_value_heads = c.num_key_value_heads.value_or(c.num_attention_heads),
-            .head_dim = d,
-            .max_position_embeddings = c.max_position_embeddings,
-            .rms_norm_eps = c.rms_norm_eps,
-            .hidden_act = c.hidden_act,
-            .rope = rope_of(file, c.rope_parameters, c.rope_scaling, c.rope_theta, original, c.max_position_embeddings, d),
-            .windows = Windows(static_cast<std::size_t>(std::max<std::int64_t>(c.num_hidden_layers, 0))),
-            .tie_word_embeddings = c.tie_word_embeddings};
+    return {
+        .vocab_size = c.vocab_size,
+        .hidden_size = c.hidden_size,
+        .intermediate_size = c.intermediate_size,
+        .num_hidden_layers = c.num_hidden_layers,
+        .num_attention_heads = c.num_attention_heads,
+        .num_key_value_heads = c.num_key_value_heads.value_or(c.num_attention_heads),
+        .head_dim = d,
+        .max_position_embeddings = c.max_position_embeddings,
+        .rms_norm_eps = c.rms_norm_eps,
+        .hidden_act = c.hidden_act,
+        .rope = rope_of(file, c.rope_parameters, c.rope_scaling, c.rope_theta, original, c.max_position_embeddings, d),
+        .windows = Windows(static_cast<std::size_t>(std::max<std::int64_t>(c.num_hidden_layers, 0))),
+        .tie_word_embeddings = c.tie_word_embeddings};
 }
 
 /// The word vectors of a decoder; where the file leaves them out, the matrix they are tied to.
@@ -6549,9 +6554,10 @@ struct T5Config {
 };
 
 struct T5Inputs {
-    Tensor input_ids;                                   ///< (batch, tokens) int64
-    std::optional<Tensor> attention_mask = {};          ///< (batch, tokens) int64 or bool, 1 = attend; absent: all
-    /// (batch, decoder tokens) int64; absent: one start token. With k rows for each text they stand together: its beams.
+    Tensor input_ids;                           ///< (batch, tokens) int64
+    std::optional<Tensor> attention_mask = {};  ///< (batch, tokens) int64 or bool, 1 = attend; absent: all
+    /// (batch, decoder tokens) int64; absent: one start token. With k rows for each text they stand together: its
+    /// beams.
     std::optional<Tensor> decoder_input_ids = {};
     std::optional<Tensor> decoder_attention_mask = {};  ///< (batch, decoder tokens) as attention_mask
 };
@@ -6735,10 +6741,11 @@ class T5Attention {
 public:
     using Ops = union_of<typename T5Norm<E>::Ops, typename nn::Attention<E>::Ops, OpList<op::Clamp>>;
 
-    T5Attention(const T5Config& c, const Weights& w, std::string_view name, nn::JoinedProducts joined)  // block.N.layer.i
+    T5Attention(const T5Config& c, const Weights& w, std::string_view name,
+                nn::JoinedProducts joined)  // block.N.layer.i
         : norm(c, w / "layer_norm"),
-          attention({c.d_model, c.num_heads, c.d_kv, 1.0}, {w / name / "q", w / name / "k", w / name / "v", w / name / "o"},
-                    joined) {}
+          attention({c.d_model, c.num_heads, c.d_kv, 1.0},
+                    {w / name / "q", w / name / "k", w / name / "v", w / name / "o"}, joined) {}
 
     /// `attend(attention, h)` is what attention makes of h = Norm(x), (batch, tokens, heads d_kv).
     template <class F>
@@ -6932,8 +6939,8 @@ Tensor t5_masked(const Tensor& bias, const Tensor& attend) {
 namespace silica::nn {
 
 /// Keys and values of an encoder's output in all layers, once for all that follows. Several rows of the decoder that
-/// stand together may share one text: the beams of a search. The tensors keep their places while texts are no longer than
-/// the longest so far, so that a graph can replay a step. Moves, and copies by `clone`.
+/// stand together may share one text: the beams of a search. The tensors keep their places while texts are no longer
+/// than the longest so far, so that a graph can replay a step. Moves, and copies by `clone`.
 class CrossCache {
 public:
     explicit CrossCache(std::int64_t layers) : layers_(static_cast<std::size_t>(layers)) {}
@@ -6948,8 +6955,8 @@ public:
         return copy;
     }
 
-    /// Takes an encoder's output (texts, tokens, d), of which layer `n` makes keys and values by `make(n)`, for `rows` rows
-    /// of the decoder, a multiple of the texts. `attend` (texts, tokens) bool, true = attend; absent: all.
+    /// Takes an encoder's output (texts, tokens, d), of which layer `n` makes keys and values by `make(n)`, for `rows`
+    /// rows of the decoder, a multiple of the texts. `attend` (texts, tokens) bool, true = attend; absent: all.
     template <class Make>
     void take(const Tensor& encoded, const std::optional<Tensor>& attend, std::int64_t rows, Make&& make) {
         const auto texts = encoded.size(0);
@@ -6997,7 +7004,8 @@ public:
         const auto heads = q.size(1), d = q.size(3);
         // The rows of a text are to each head of keys what grouped query heads are.
         const Tensor grouped =
-            share_ == 1 ? q : q.reshape({texts_, share_, heads, d}).transpose(1, 2).reshape({texts_, heads * share_, 1, d});
+            share_ == 1 ? q
+                        : q.reshape({texts_, share_, heads, d}).transpose(1, 2).reshape({texts_, heads * share_, 1, d});
         const auto& kv = layers_[n];
         const Tensor y = run<op::DecodeAttention, E>(grouped, kv.keys, kv.values, filled_, bias(), attention.scale());
         if (share_ == 1) return joined_heads(y);
@@ -7032,11 +7040,12 @@ private:
 
     [[nodiscard]] std::optional<Tensor> bias() const { return masked_ ? std::optional(hidden_) : std::nullopt; }
 
-    /// What is added to the scores, (texts, 1, 1, tokens): the least number there is where `attend` is false. A query that
-    /// may attend to nothing attends to all alike, as in transformers.
+    /// What is added to the scores, (texts, 1, 1, tokens): the least number there is where `attend` is false. A query
+    /// that may attend to nothing attends to all alike, as in transformers.
     [[nodiscard]] Tensor hidden_by(const Tensor& attend) const {
         const Tensor mask = attend.unsqueeze(1).unsqueeze(1);
-        return at::where(mask, at::zeros({}, hidden_.options()), at::full({}, least_of(hidden_.scalar_type()), hidden_.options()));
+        return at::where(mask, at::zeros({}, hidden_.options()),
+                         at::full({}, least_of(hidden_.scalar_type()), hidden_.options()));
     }
 
     std::vector<KeysValues> layers_;
@@ -7056,7 +7065,8 @@ class T5State : public nn::DecoderSlots {
 public:
     /// Caches in `options`, on the device. `position_bias` for the relative positions 1 - capacity to capacity - 1,
     /// (heads, 2 capacity - 1).
-    T5State(std::int64_t batch, std::int64_t capacity, const T5Config& c, Tensor position_bias, at::TensorOptions options)
+    T5State(std::int64_t batch, std::int64_t capacity, const T5Config& c, Tensor position_bias,
+            at::TensorOptions options)
         : DecoderSlots(batch, capacity, c.num_heads, c.d_kv, nn::Windows(static_cast<std::size_t>(c.decoder_layers())),
                        options),
           text(c.decoder_layers()),
@@ -7151,7 +7161,9 @@ public:
         return feed_forward(cross_attention(self_attention(x, self), cross));
     }
     /// Keys and values of the encoder's output.
-    [[nodiscard]] nn::KeysValues keys_values(const Tensor& encoded) const { return cross_attention.keys_values(encoded); }
+    [[nodiscard]] nn::KeysValues keys_values(const Tensor& encoded) const {
+        return cross_attention.keys_values(encoded);
+    }
 
 private:
     T5Attention<E> self_attention, cross_attention;
@@ -7195,9 +7207,12 @@ public:
         } else {
             attends.offset = before;
         }
-        return through(ids, state, [&](const auto& attention, const Tensor& h, std::size_t n) {
-            return attention(h, attends, state.caches[n], slots, length);
-        }, [&](const auto& attention, const Tensor& h, std::size_t n) { return state.text.attend(attention, h, n); });
+        return through(
+            ids, state,
+            [&](const auto& attention, const Tensor& h, std::size_t n) {
+                return attention(h, attends, state.caches[n], slots, length);
+            },
+            [&](const auto& attention, const Tensor& h, std::size_t n) { return state.text.attend(attention, h, n); });
     }
 
     /// One token per row, ids (batch) -> (batch, 1, d_model).
@@ -7207,9 +7222,12 @@ public:
         state.full.begin_step();
         Tensor bias = state.step_bias();
         if (const auto kept = state.full.attend()) bias = t5_masked<E>(bias, *kept);
-        const Tensor y = through(ids.unsqueeze(1), state, [&](const auto& attention, const Tensor& h, std::size_t n) {
-            return attention.step(h, state.caches[n], state.full, bias);
-        }, [&](const auto& attention, const Tensor& h, std::size_t n) { return state.text.step(attention, h, n); });
+        const Tensor y = through(
+            ids.unsqueeze(1), state,
+            [&](const auto& attention, const Tensor& h, std::size_t n) {
+                return attention.step(h, state.caches[n], state.full, bias);
+            },
+            [&](const auto& attention, const Tensor& h, std::size_t n) { return state.text.step(attention, h, n); });
         state.full.end_step();
         return y;
     }
@@ -7519,7 +7537,7 @@ struct Origin {
 
 /// The command that brings `files` (names separated by blanks; empty: the whole repository) of `repo`.
 [[nodiscard]] std::string download_line(std::string_view repo, std::string_view revision = {},
-                                               std::string_view files = {});
+                                        std::string_view files = {});
 
 /// What to do about a damaged `file`: the download command for a file of the hub cache, words for any other.
 [[nodiscard]] std::string fetch_again(const std::filesystem::path& file);
@@ -7572,14 +7590,14 @@ SILICA_INLINE std::string fetch_again(const std::filesystem::path& file) {
 #endif  // SILICA_SINGLE_CHECKPOINT_ORIGIN_IPP
 #endif  // SILICA_SINGLE_CHECKPOINT_ORIGIN_HPP
 
-#include <algorithm>
-#include <cerrno>
 #include <fcntl.h>
-#include <limits>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <system_error>
 #include <unistd.h>
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+#include <system_error>
 
 namespace silica::checkpoint {
 
@@ -7729,8 +7747,7 @@ struct Index {
 [[nodiscard]] Index read_index(const std::filesystem::path& path);
 
 /// The shards of `index` that `directory` lacks.
-[[nodiscard]] std::vector<std::string> missing_shards(const Index& index,
-                                                             const std::filesystem::path& directory);
+[[nodiscard]] std::vector<std::string> missing_shards(const Index& index, const std::filesystem::path& directory);
 
 }  // namespace silica::checkpoint
 
@@ -7947,8 +7964,7 @@ SILICA_INLINE std::string listing(const std::filesystem::path& directory) {
     return names.size() > 20 ? text + ", ..." : text.empty() ? "nothing" : text;
 }
 
-SILICA_INLINE bool has_any(const std::filesystem::path& directory,
-                                  std::initializer_list<std::string_view> names) {
+SILICA_INLINE bool has_any(const std::filesystem::path& directory, std::initializer_list<std::string_view> names) {
     return std::any_of(names.begin(), names.end(), [&](auto name) { return is_listed(directory / name); });
 }
 
@@ -9305,8 +9321,7 @@ SILICA_INLINE std::string Checkpoint::add(const std::filesystem::path& path) {
 
 SILICA_INLINE void Checkpoint::add_shards(const std::filesystem::path& path) {
     const Index index = read_index(path);
-    if (const auto missing = missing_shards(index, directory_); !missing.empty())
-        fail_missing(path, index, missing);
+    if (const auto missing = missing_shards(index, directory_); !missing.empty()) fail_missing(path, index, missing);
     for (const auto& shard : index.shards) {
         format_ = add(directory_ / shard);
         std::erase_if(entries_, [&](const TensorEntry& entry) {  // the index puts it elsewhere
@@ -9466,15 +9481,15 @@ inline constexpr std::string_view quantisation_keys[] = {"quantization_config", 
 
 SILICA_INLINE void check_meaning_of_weights(const Json& json, const std::string& file, bool (*reads)(const Json&)) {
     for (const auto& [key, value] : json.object()) {
-        const bool off = value.is_null() || (value.is_bool() && !value.boolean()) ||
-                         (value.is_object() && value.object().empty());
+        const bool off =
+            value.is_null() || (value.is_bool() && !value.boolean()) || (value.is_object() && value.object().empty());
         if (off) continue;
         if (std::ranges::find(quantisation_keys, key) != std::end(quantisation_keys)) {
             if (reads == nullptr || !reads(value)) refuse_quantised(file, key, value);
         } else if ((key == "dtype" || key == "torch_dtype") && value.is_string()) {
             const std::string_view type = value.string();
-            const bool quantised = type.find("float8") != type.npos || type.find("float4") != type.npos ||
-                                   type.find("int") != type.npos;
+            const bool quantised =
+                type.find("float8") != type.npos || type.find("float4") != type.npos || type.find("int") != type.npos;
             if (quantised && reads == nullptr)
                 refuse_config(file, key, value.brief(), "use a checkpoint in float32, float16 or bfloat16.");
         } else if (key.ends_with("_config") && value.is_object()) {
@@ -9816,7 +9831,7 @@ using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 /// Writes `tensors` (of any device and strides) and text `metadata` to `path`, by way of a temporary file beside it.
 /// InputError for a name that occurs twice or is not UTF-8, CheckpointError when the disk fails.
 void write_safetensors(const std::filesystem::path& path, NamedTensors tensors,
-                              const std::map<std::string, std::string>& metadata = {});
+                       const std::map<std::string, std::string>& metadata = {});
 
 }  // namespace silica::checkpoint
 
@@ -9825,14 +9840,14 @@ void write_safetensors(const std::filesystem::path& path, NamedTensors tensors,
 #define SILICA_SINGLE_CHECKPOINT_WRITE_SAFETENSORS_IPP
 /// Writes safetensors.
 
+#include <fcntl.h>
+#include <unistd.h>
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <fcntl.h>
 #include <string_view>
 #include <system_error>
-#include <unistd.h>
 
 namespace silica::checkpoint {
 
@@ -10057,9 +10072,8 @@ template <Reflected T>
 void set_named(T& value, std::string_view name, const Tensor& tensor) {
     if (detail::put_named(value, name, tensor)) return;
     std::string known;
-    for_each_member(value, [&](std::string_view field, const auto&) {
-        known += (known.empty() ? "" : ", ") + std::string(field);
-    });
+    for_each_member(
+        value, [&](std::string_view field, const auto&) { known += (known.empty() ? "" : ", ") + std::string(field); });
     throw InputError("Input '" + std::string(name) + "' is none of this architecture.",
                      "the inputs are " + known + ".");
 }
@@ -10484,8 +10498,8 @@ void require_row_each(std::string_view name, const Tensor& t, std::int64_t batch
 
 /// Throws InputError unless `ids` are what a step of a state takes: (batch) int64 on `home`, where there is room. On
 /// the CPU they are looked at too: all are in [0, limit).
-void require_step(const Tensor& ids, std::int64_t batch, std::int64_t length, std::int64_t capacity,
-                  c10::Device home, std::optional<std::int64_t> limit);
+void require_step(const Tensor& ids, std::int64_t batch, std::int64_t length, std::int64_t capacity, c10::Device home,
+                  std::optional<std::int64_t> limit);
 
 /// Throws InputError unless `rows` are (batch) int64, and each one of [0, batch) where they lie on the CPU.
 void require_rows(const Tensor& rows, std::int64_t batch);
@@ -10541,9 +10555,9 @@ SILICA_INLINE void require_rows(const Tensor& rows, std::int64_t batch) {
     const auto* row = host.const_data_ptr<std::int64_t>();
     for (std::int64_t i = 0; i < batch; ++i) {
         if (row[i] >= 0 && row[i] < batch) continue;
-        throw InputError("Input rows holds " + std::to_string(row[i]) + ", rows from 0 to " +
-                             std::to_string(batch - 1) + " exist.",
-                         "name rows of the state.");
+        throw InputError(
+            "Input rows holds " + std::to_string(row[i]) + ", rows from 0 to " + std::to_string(batch - 1) + " exist.",
+            "name rows of the state.");
     }
 }
 
@@ -10669,8 +10683,7 @@ struct Attention {
 
     /// All that `attends` says as one mask of this kind.
     static std::optional<Tensor> mask_of(const op::Attends& attends, const Tensor& q, const Tensor& k) {
-        return attends.bias ? attends.added(q.size(2), k.size(2), q)
-                            : attends.shown(q.size(2), k.size(2), q.device());
+        return attends.bias ? attends.added(q.size(2), k.size(2), q) : attends.shown(q.size(2), k.size(2), q.device());
     }
 };
 
@@ -11242,7 +11255,8 @@ namespace silica::device::aten {
 struct Rotary {
     static Tensor run(const Tensor& x, const Tensor& cos, const Tensor& sin) {
         const auto half = x.size(-1) / 2;
-        const Tensor a = x.narrow(-1, 0, half), b = x.narrow(-1, half, half), c = cos.unsqueeze(1), s = sin.unsqueeze(1);
+        const Tensor a = x.narrow(-1, 0, half), b = x.narrow(-1, half, half), c = cos.unsqueeze(1),
+                     s = sin.unsqueeze(1);
         return at::cat({a * c - b * s, b * c + a * s}, -1);
     }
 };
@@ -11657,7 +11671,8 @@ SILICA_INLINE Isa best() {
 #endif  // SILICA_SINGLE_DEVICE_CPU_ISA_HPP
 
 #if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ > 0)
-#error "Silica's CPU kernels need infinities and NaN, which -ffast-math, -Ofast and -ffinite-math-only take away. \
+#error \
+    "Silica's CPU kernels need infinities and NaN, which -ffast-math, -Ofast and -ffinite-math-only take away. \
 Remedy: link silica::compiled, whose kernels have flags of their own, or add -fno-fast-math -fno-finite-math-only."
 #endif
 
@@ -11851,7 +11866,7 @@ template <int W, class T>
             bits(denormal, small);
             denormal -= 0x3f000000U;
             const typename L::U normal = (u - (112U << 23) + 0xfffU + ((u >> 13) & 1U)) >> 13;
-            const typename L::I is_denormal = u<(113U << 23), is_large = u >= (143U << 23), is_nan = u> 0x7f800000U;
+            const typename L::I is_denormal = u < (113U << 23), is_large = u >= (143U << 23), is_nan = u > 0x7f800000U;
             bits(mask, is_denormal);
             typename L::U h = (denormal & mask) | (normal & ~mask);
             bits(mask, is_large);
@@ -12375,9 +12390,9 @@ template <int W, std::size_t n>
 template <int W>
 [[gnu::always_inline]] inline void phi(Floats<W>& v, const Floats<W>& x) {
     using F = Floats<W>;
-    constexpr float near[] = {0.12837915F,  -0.37612605F,   0.112834305F, -0.026848592F,
+    constexpr float near[] = {0.12837915F,   -0.37612605F,    0.112834305F, -0.026848592F,
                               0.0051797493F, -0.00079423556F, 7.647116e-05F};
-    constexpr float far[] = {0.00035370718F, 1.12704F,       -0.3617744F,   0.10303745F,
+    constexpr float far[] = {0.00035370718F, 1.12704F,     -0.3617744F,    0.10303745F,
                              -0.021805357F,  0.002939617F, -0.00018557505F};
     const F z = x * 0.707106781F, square = z * z, most = F{} + 4.25F;
     F a, b, p, tail;
@@ -12675,8 +12690,8 @@ void merge(float* sums, std::int64_t parts, std::int64_t stride, std::int64_t gr
 template <class T>
 void attend_one(const Tensor& q, const Tensor& keys, const Tensor& values, std::int64_t filled,
                 const std::optional<Tensor>& mask, float scale, const Tensor& y) {
-    const std::int64_t batch = q.size(0), kv = keys.size(1), group = q.size(1) / kv, d = q.size(3),
-                       dv = values.size(3), heads = batch * kv;
+    const std::int64_t batch = q.size(0), kv = keys.size(1), group = q.size(1) / kv, d = q.size(3), dv = values.size(3),
+                       heads = batch * kv;
     if (y.numel() == 0) return;
     // A thread takes some heads of keys; when there are fewer of them than threads, a part of the keys of one.
     const std::int64_t work = filled * group * (d + dv), threads = at::get_num_threads();
@@ -13433,9 +13448,12 @@ private:
         const T* from_v = p_.v + b * p_.of_v.batch + h * p_.of_v.head;
         for (std::int64_t j = 0; j < r.seen; j += r.width) {
             const std::int64_t width = r.key_columns(j);
-            const isa::TransposeArguments<T> a{from_k + j * p_.of_k.token,   p_.of_k.token,
-                                               std::min(width, r.seen - j), p_.d,
-                                               r.k + j * r.units,           width,
+            const isa::TransposeArguments<T> a{from_k + j * p_.of_k.token,
+                                               p_.of_k.token,
+                                               std::min(width, r.seen - j),
+                                               p_.d,
+                                               r.k + j * r.units,
+                                               width,
                                                width};
             isa::transpose<T>(set, r.tiling.pairs, a);
         }
@@ -13506,13 +13524,9 @@ private:
             }
         }
         for (std::int64_t c = 0; c < p_.dv; c += r.width) {
-            const isa::DivideArguments<T> divide{r.sums + c * block_queries,
-                                                 r.columns(c, p_.dv),
-                                                 r.total,
-                                                 y + c,
-                                                 p_.of_y.token,
-                                                 rows,
-                                                 std::min(r.width, p_.dv - c)};
+            const isa::DivideArguments<T> divide{
+                r.sums + c * block_queries,  r.columns(c, p_.dv), r.total, y + c, p_.of_y.token, rows,
+                std::min(r.width, p_.dv - c)};
             isa::on<isa::Divide>(r.set, &divide);
         }
     }
@@ -13581,9 +13595,7 @@ template <class T>
 void attend_in_blocks(const Tensor& q, const Tensor& k, const Tensor& v, const op::Attends& attends, double scale,
                       const Tensor& y) {
     using Flash = FlashAttention<T>;
-    const auto strides = [](const Tensor& t) {
-        return typename Flash::Strides{t.stride(0), t.stride(1), t.stride(2)};
-    };
+    const auto strides = [](const Tensor& t) { return typename Flash::Strides{t.stride(0), t.stride(1), t.stride(2)}; };
     const auto keys = k.size(2);
     const auto bias = added_to_scores(attends, {q.size(0), q.size(1), q.size(2), keys});
     const auto lengths = attends.lengths ? std::optional(attends.lengths->contiguous()) : std::nullopt;
@@ -13894,7 +13906,7 @@ private:
                 }
                 if (end) {
                     detail::finish(set_, p_, first + r, std::min(taken, left), column, std::min(width_, p_.n - column),
-                              c + r * width_, c + (most_rows + r) * width_, width_);
+                                   c + r * width_, c + (most_rows + r) * width_, width_);
                 }
             }
         }
@@ -15041,8 +15053,7 @@ namespace silica::device::cpu {
 namespace detail {
 
 SILICA_INLINE bool copies_rows(const Tensor& cache, const Tensor& x, const Tensor& slots) {
-    return cache.scalar_type() == x.scalar_type() && cache.stride(3) == 1 && x.stride(3) == 1 &&
-           slots.is_contiguous();
+    return cache.scalar_type() == x.scalar_type() && cache.stride(3) == 1 && x.stride(3) == 1 && slots.is_contiguous();
 }
 
 SILICA_INLINE void copy_rows(const Tensor& cache, const Tensor& x, const Tensor& slots) {
@@ -15544,8 +15555,8 @@ inline Function build(const KernelSource& source, c10::DeviceIndex device) {
 }  // namespace detail
 
 /// The kernel that `make()` describes, compiled at the first call with this `key` on this GPU. `key` tells apart all
-/// variants of the kernels of one `Family`. KernelUnavailable where it cannot be made: then no own kernel is used any more,
-/// so that a second try of the op finds LibTorch's.
+/// variants of the kernels of one `Family`. KernelUnavailable where it cannot be made: then no own kernel is used any
+/// more, so that a second try of the op finds LibTorch's.
 template <class Family, class Make>
 const Function& function(c10::DeviceIndex device, std::uint64_t key, Make make) {
     static std::mutex mutex;
@@ -15857,9 +15868,10 @@ inline Tensor attends_to_some(const Tensor& mask) {
 }
 
 /// Attention with a mask for ATen. In half precision with a mask LibTorch picks cuDNN's attention, which gives a query
-/// without any key some values; on every other device and in float32 it gets zeros. Here too (seen with LibTorch 2.11 on
-/// an H100).
-inline Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const std::optional<Tensor>& mask, double scale) {
+/// without any key some values; on every other device and in float32 it gets zeros. Here too (seen with LibTorch 2.11
+/// on an H100).
+inline Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const std::optional<Tensor>& mask,
+                     double scale) {
     const Tensor y = aten::Attention::run(q, k, v, mask, false, scale);
     if (!mask || q.scalar_type() == at::kFloat) return y;
     return at::where(attends_to_some(*mask), y, 0);
@@ -15930,8 +15942,8 @@ inline Tensor convolve(const Tensor& x, const op::PlainConv& w) {
     const auto& s = w.steps;
     const auto& set = at::globalContext();
     return at::_convolution(x, w.weight, w.bias, s.stride, s.padding, s.dilation, false, aten::no_output_padding(s),
-                            s.groups, set.benchmarkCuDNN(),
-                            set.deterministicCuDNN() || set.deterministicAlgorithms(), set.userEnabledCuDNN(), false);
+                            s.groups, set.benchmarkCuDNN(), set.deterministicCuDNN() || set.deterministicAlgorithms(),
+                            set.userEnabledCuDNN(), false);
 }
 
 }  // namespace silica::device::cuda
@@ -16191,8 +16203,8 @@ struct Kernel<op::DecodeAttention, device::Cuda> {
                       const std::optional<Tensor>& mask, double scale) {
         namespace cuda = device::cuda;
         if (!takes(q, keys, values, mask)) {
-            return cuda::attend(q, keys, values, std::optional(device::aten::DecodeAttention::mask_of(keys, filled, mask)),
-                                scale);
+            return cuda::attend(q, keys, values,
+                                std::optional(device::aten::DecodeAttention::mask_of(keys, filled, mask)), scale);
         }
         const auto batch = q.size(0), heads = q.size(1), d = q.size(3), kv_heads = keys.size(1);
         const auto capacity = keys.size(2), group = heads / kv_heads;
@@ -16200,7 +16212,8 @@ struct Kernel<op::DecodeAttention, device::Cuda> {
         // Heads that share keys read them together where the cache is long; a block has at least 512 slots.
         const std::int64_t together = capacity <= 4096 ? 1 : group % 4 == 0 ? 4 : group % 2 == 0 ? 2 : 1;
         const auto blocks = batch * heads / together;
-        const auto split = std::clamp<std::int64_t>(std::min((capacity + 511) / 512, 2 * cuda::multiprocessors(q.device().index()) / blocks), 1, 64);
+        const auto split = std::clamp<std::int64_t>(
+            std::min((capacity + 511) / 512, 2 * cuda::multiprocessors(q.device().index()) / blocks), 1, 64);
 
         const Tensor in = q.contiguous(), out = at::empty(q.sizes(), q.options());
         Tensor parts;
@@ -16327,9 +16340,8 @@ inline Tensor gated(const Tensor& x, Activation act) {
     const Tensor y = at::empty(sizes, x.options()), in = x.contiguous();
     static const std::string text = std::string(prelude) + std::string(detail::gated_text);
     const auto& f = function<detail::Gated>(
-        x.device().index(), static_cast<std::uint64_t>(type) | static_cast<std::uint64_t>(act) << 8, [&] {
-            return KernelSource{"gated", text, {{"ACT", static_cast<std::int64_t>(act)}}, type};
-        });
+        x.device().index(), static_cast<std::uint64_t>(type) | static_cast<std::uint64_t>(act) << 8,
+        [&] { return KernelSource{"gated", text, {{"ACT", static_cast<std::int64_t>(act)}}, type}; });
     const auto blocks = std::min<std::int64_t>((y.numel() + 255) / 256, 4096);
     launch(f, {{static_cast<unsigned>(blocks), 1, 1}, 256}, x.device(), address(in), address(y),
            static_cast<long long>(y.numel() / n), static_cast<long long>(n));
@@ -16828,10 +16840,8 @@ inline Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
     const Tensor in = x.contiguous(), w = weight.contiguous(), y = at::empty(x.sizes(), x.options());
     const bool wide = n * static_cast<std::int64_t>(x.element_size()) % 16 == 0 && aligned(in) && aligned(w);
     static const std::string text = std::string(prelude) + std::string(detail::rms_norm_text);
-    const auto& f =
-        function<detail::RmsNorm>(x.device().index(), static_cast<std::uint64_t>(type) | (wide ? 256u : 0u), [&] {
-            return KernelSource{"rms_norm", text, {{"WIDE", wide}}, type};
-        });
+    const auto& f = function<detail::RmsNorm>(x.device().index(), static_cast<std::uint64_t>(type) | (wide ? 256u : 0u),
+                                              [&] { return KernelSource{"rms_norm", text, {{"WIDE", wide}}, type}; });
     launch(f, {{static_cast<unsigned>(x.numel() / n), 1, 1}, 256}, x.device(), address(in), address(w), address(y),
            static_cast<int>(n), eps);
     return y;
@@ -17095,10 +17105,9 @@ struct Kernel<op::RotaryStore, device::Cuda> {
         const Tensor in = qkv.contiguous(), c = cos.contiguous(), s = sin.contiguous();
         const Tensor q = at::empty({batch, heads, 1, d}, qkv.options());
         static const std::string text = std::string(cuda::prelude) + std::string(cuda::detail::rotary_store_text);
-        const auto& f =
-            cuda::function<cuda::detail::RotaryStore>(qkv.device().index(), static_cast<std::uint64_t>(type), [&] {
-                return cuda::KernelSource{"rotary_store", text, {}, type};
-            });
+        const auto& f = cuda::function<cuda::detail::RotaryStore>(
+            qkv.device().index(), static_cast<std::uint64_t>(type),
+            [&] { return cuda::KernelSource{"rotary_store", text, {}, type}; });
         const unsigned threads = d / 2 > 64 ? 128 : d / 2 > 32 ? 64 : 32;
         using Long = long long;
         cuda::launch(f, {{static_cast<unsigned>(heads + 2 * kv_heads), static_cast<unsigned>(batch), 1}, threads},
@@ -17343,7 +17352,8 @@ struct Attend {
         for (std::int64_t begin = 0; begin < q.size(-2); begin += rows) {
             const auto end = std::min(begin + rows, q.size(-2));
             auto part_mask = mask;
-            if (part_mask && part_mask->dim() > 1 && part_mask->size(-2) > 1) part_mask = part_mask->slice(-2, begin, end).contiguous();
+            if (part_mask && part_mask->dim() > 1 && part_mask->size(-2) > 1)
+                part_mask = part_mask->slice(-2, begin, end).contiguous();
             parts.push_back(
                 aten::Attention::run(qc.slice(-2, begin, end).contiguous(), kc, vc, part_mask, false, scale));
         }
@@ -18454,24 +18464,20 @@ struct Ranges {
     /// From `least` to what 32 bits hold: larger numbers are damage, and would overflow where they are added up.
     static void whole(std::string_view key, const std::optional<std::int64_t>& value, std::int64_t least) {
         require(
-            key, value, [&](auto v) { return v >= least; },
-            (std::to_string(least) + " or more is needed.").c_str());
+            key, value, [&](auto v) { return v >= least; }, (std::to_string(least) + " or more is needed.").c_str());
         require(
             key, value, [](auto v) { return v <= most_of_any; },
             ("at most " + std::to_string(most_of_any) + " is possible.").c_str());
     }
     static constexpr std::int64_t most_of_any = std::numeric_limits<std::int32_t>::max();
     static void positive(std::string_view key, const std::optional<double>& value, const char* remedy) {
-        require(
-            key, value, [](double v) { return v > 0 && std::isfinite(v); }, remedy);
+        require(key, value, [](double v) { return v > 0 && std::isfinite(v); }, remedy);
     }
     static void share(std::string_view key, const std::optional<double>& value) {
-        require(
-            key, value, [](double v) { return v >= 0 && v <= 1; }, "a number from 0 to 1 is needed.");
+        require(key, value, [](double v) { return v >= 0 && v <= 1; }, "a number from 0 to 1 is needed.");
     }
     static void finite(std::string_view key, const std::optional<double>& value) {
-        require(
-            key, value, [](double v) { return std::isfinite(v); }, "a finite number is needed.");
+        require(key, value, [](double v) { return std::isfinite(v); }, "a finite number is needed.");
     }
     /// InputError for ids that the vocabulary does not have; without a vocabulary, for negative ones.
     static void ids(std::string_view key, const std::optional<std::vector<std::int64_t>>& ids,
@@ -19396,8 +19402,7 @@ SILICA_INLINE Processors::Processors(const GenerationConfig& c, std::size_t prom
     if (detail::differs(c.repetition_penalty, 1)) add(repetition_penalty(*c.repetition_penalty));
     if (detail::differs(c.frequency_penalty, 0) || detail::differs(c.presence_penalty, 0))
         add(frequency_penalty(c.frequency_penalty.value_or(0), c.presence_penalty.value_or(0)));
-    if (const auto n = c.no_repeat_ngram_size.value_or(0); n > 0)
-        add(no_repeat_ngrams(static_cast<std::size_t>(n)));
+    if (const auto n = c.no_repeat_ngram_size.value_or(0); n > 0) add(no_repeat_ngrams(static_cast<std::size_t>(n)));
     if (const auto n = c.encoder_no_repeat_ngram_size.value_or(0); n > 0)
         add(no_encoder_ngrams(static_cast<std::size_t>(n)));
     if (c.bad_words_ids && !c.bad_words_ids->empty()) add(forbid_words(*c.bad_words_ids, ends));

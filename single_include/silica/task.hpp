@@ -215,8 +215,7 @@ SILICA_INLINE generate::GenerationConfig Writer::complete_config(const generate:
 SILICA_INLINE generate::Prompt Writer::padded(const std::vector<std::vector<std::int64_t>>& rows,
                                               const generate::DecoderFacts& facts,
                                               const generate::GenerationConfig& c) {
-    const auto width =
-        static_cast<std::int64_t>(std::ranges::max(rows, {}, &std::vector<std::int64_t>::size).size());
+    const auto width = static_cast<std::int64_t>(std::ranges::max(rows, {}, &std::vector<std::int64_t>::size).size());
     const auto n = static_cast<std::int64_t>(rows.size());
     // Masked, so that any token would do; a pad token may be beyond the vocabulary.
     auto pad = c.pad_token_id.value_or(facts.pad_token_id.value_or(0));
@@ -747,8 +746,8 @@ SILICA_INLINE void read_length(SentenceConfig& config, const SentenceFile& file,
 /// sentence_bert_config.json, under any of the names it has had.
 SILICA_INLINE void read_transformer(SentenceConfig& config) {
     constexpr std::array<std::string_view, 7> names = {
-        "sentence_bert_config.json",       "sentence_roberta_config.json", "sentence_distilbert_config.json",
-        "sentence_camembert_config.json",  "sentence_albert_config.json",  "sentence_xlm-roberta_config.json",
+        "sentence_bert_config.json",      "sentence_roberta_config.json", "sentence_distilbert_config.json",
+        "sentence_camembert_config.json", "sentence_albert_config.json",  "sentence_xlm-roberta_config.json",
         "sentence_xlnet_config.json"};
     SentenceFile file(config.directory, names.front(), true);
     for (std::size_t i = 1; i < names.size() && file.json().object().empty(); ++i)
@@ -855,11 +854,11 @@ SILICA_INLINE void read_pooling_module(SentenceConfig& config, const fs::path& f
         if (!flag && key != "pooling_mode" && key.starts_with("pooling_mode"))
             file.refuse(key, "this way of pooling is not known.");
     }
-    file.note_others({"word_embedding_dimension", "embedding_dimension", "include_prompt", "pooling_mode",
-                      "pooling_mode_cls_token", "pooling_mode_max_tokens", "pooling_mode_mean_tokens",
-                      "pooling_mode_mean_sqrt_len_tokens", "pooling_mode_weightedmean_tokens",
-                      "pooling_mode_lasttoken"},
-                     config.notes);
+    file.note_others(
+        {"word_embedding_dimension", "embedding_dimension", "include_prompt", "pooling_mode", "pooling_mode_cls_token",
+         "pooling_mode_max_tokens", "pooling_mode_mean_tokens", "pooling_mode_mean_sqrt_len_tokens",
+         "pooling_mode_weightedmean_tokens", "pooling_mode_lasttoken"},
+        config.notes);
     config.pooling = read_pooling(file);
     config.include_prompt = file.boolean("include_prompt", true);
     config.modules.clear();  // they worked on what an earlier pooling gave
@@ -993,10 +992,10 @@ namespace silica::task {
 struct EmbedOptions {
     std::int64_t batch_size = 32;
     std::optional<Pooling> pooling = {};
-    std::optional<bool> normalize = {};              ///< to length 1, after everything else; false: not at all
-    std::optional<std::string> prompt = {};          ///< stands before each sentence; "": none
-    std::optional<std::string> prompt_name = {};     ///< the same, by its name in the checkpoint ("query")
-    std::optional<std::int64_t> truncate_dim = {};   ///< vectors are cut to so many numbers
+    std::optional<bool> normalize = {};             ///< to length 1, after everything else; false: not at all
+    std::optional<std::string> prompt = {};         ///< stands before each sentence; "": none
+    std::optional<std::string> prompt_name = {};    ///< the same, by its name in the checkpoint ("query")
+    std::optional<std::int64_t> truncate_dim = {};  ///< vectors are cut to so many numbers
 };
 
 /// Turns sentences into vectors with an encoder such as `Model<arch::Bert, device::Mps>`:
@@ -1019,8 +1018,8 @@ public:
         auto longest = encoder_.config().max_position_embeddings;
         if (const auto n = config_.max_tokens ? config_.max_tokens : tokenizer_.model_max_length())
             longest = std::min(longest, *n);
-        pad_left_ = config_.pad_left.value_or(tokenizer_.padding() &&
-                                              tokenizer_.padding()->direction == text::Side::left);
+        pad_left_ =
+            config_.pad_left.value_or(tokenizer_.padding() && tokenizer_.padding()->direction == text::Side::left);
         if (tokenizer_.padding())
             pad_ = tokenizer_.padding()->id;
         else if (const auto token = tokenizer_.special_token("pad_token"))

@@ -100,43 +100,25 @@ TEST_CASE("Wrong inputs are refused with their name and a remedy, on every devic
         refused([](In& in) { in.input_ids = in.input_ids.to(at::kFloat); }, {"input_ids", "Float", "Long"});
         refused([](In& in) { in.input_ids = in.input_ids.slice(0, 0, 0); }, {"input_ids", "empty", "(0, 12)"});
         refused([](In& in) { in.input_ids = in.input_ids.slice(1, 0, 0); }, {"input_ids", "empty", "(4, 0)"});
-        refused(
-            [](In& in) {
-                in.input_ids = at::full({4, 12}, -1, at::kLong);
-            },
-            {"input_ids", "-1", "0 to 99", "vocab_size"});
+        refused([](In& in) { in.input_ids = at::full({4, 12}, -1, at::kLong); },
+                {"input_ids", "-1", "0 to 99", "vocab_size"});
         refused([](In& in) { in.input_ids = at::full({4, 12}, 100, at::kLong); }, {"input_ids", "100", "0 to 99"});
-        refused(
-            [](In& in) {
-                in.input_ids = at::full({4, 12}, std::numeric_limits<std::int64_t>::min(), at::kLong);
-            },
-            {"input_ids"});
+        refused([](In& in) { in.input_ids = at::full({4, 12}, std::numeric_limits<std::int64_t>::min(), at::kLong); },
+                {"input_ids"});
         refused([](In& in) { in = {.input_ids = at::zeros({1, 25}, at::kLong)}; }, {"input_ids", "25 tokens", "24"});
-        refused(
-            [](In& in) {
-                in.attention_mask = at::ones({4, 11}, at::kLong);
-            },
-            {"attention_mask", "(4, 11)", "(4, 12)"});
-        refused(
-            [](In& in) {
-                in.attention_mask = at::ones({4, 12}, at::kFloat);
-            },
-            {"attention_mask", "Float", "Long or Bool"});
+        refused([](In& in) { in.attention_mask = at::ones({4, 11}, at::kLong); },
+                {"attention_mask", "(4, 11)", "(4, 12)"});
+        refused([](In& in) { in.attention_mask = at::ones({4, 12}, at::kFloat); },
+                {"attention_mask", "Float", "Long or Bool"});
         refused([](In& in) { in.attention_mask = at::ones({4, 1, 1, 12}, at::kLong); }, {"attention_mask", "rank 2"});
         refused([](In& in) { in.attention_mask = Tensor(); }, {"attention_mask", "missing"});
-        refused(
-            [](In& in) {
-                in.token_type_ids = at::full({4, 12}, 2, at::kLong);
-            },
-            {"token_type_ids", "0 to 1", "type_vocab_size"});
+        refused([](In& in) { in.token_type_ids = at::full({4, 12}, 2, at::kLong); },
+                {"token_type_ids", "0 to 1", "type_vocab_size"});
         refused([](In& in) { in.token_type_ids = at::full({4, 12}, -1, at::kLong); }, {"token_type_ids", "-1"});
         refused([](In& in) { in.token_type_ids = at::zeros({1, 12}, at::kLong); }, {"token_type_ids", "(1, 12)"});
         refused([](In& in) { in.token_type_ids = at::zeros({4, 12}, at::kInt); }, {"token_type_ids", "Int"});
-        refused(
-            [](In& in) {
-                in.input_ids = at::full({4, 12}, 100, at::kLong).to(test::place<D>());
-            },
-            {"input_ids", "100"});
+        refused([](In& in) { in.input_ids = at::full({4, 12}, 100, at::kLong).to(test::place<D>()); },
+                {"input_ids", "100"});
         CHECK(wrong(base, model(good)) == "");  // and nothing was spoilt
     };
     check(type_tag<Cpu>());

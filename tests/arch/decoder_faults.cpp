@@ -200,7 +200,8 @@ TEST_CASE("What the configuration of a decoder leaves out has transformers' defa
 TEST_CASE("How long a text may be follows from how positions are scaled") {
     const auto context = [](const std::string& rope) {
         const test::Directory directory;
-        test::write_file(directory / "config.json", R"({"max_position_embeddings": 100, "rope_scaling": )" + rope + "}");
+        test::write_file(directory / "config.json",
+                         R"({"max_position_embeddings": 100, "rope_scaling": )" + rope + "}");
         return LlamaForCausalLM::context(checkpoint::read_config<LlamaForCausalLM>(directory.path()));
     };
     CHECK(context("null") == 100);

@@ -51,7 +51,8 @@ struct Pair {
         using Decoder = typename arch::LlamaForCausalLM::Network<E>;
         using Ops = union_of<typename Text::Ops, typename Decoder::Ops>;
 
-        Network(const Config& c, const Weights& w) : text(c.text, w / "tower"), decoder(c.decoder, w / "language_model") {}
+        Network(const Config& c, const Weights& w)
+            : text(c.text, w / "tower"), decoder(c.decoder, w / "language_model") {}
         Outputs operator()(const Inputs& in) const {
             return {text({in.text_ids}).last_hidden_state, decoder({in.ids}).logits};
         }
@@ -95,8 +96,9 @@ TEST_CASE("Two families under one root compute what each computes alone, in each
     struct Spelling {
         std::string tower, bert, language, llama;  // prefixes, and what the families' own names lose
     };
-    for (const auto& s : {Spelling{"tower.", "", "language_model.", ""}, Spelling{"encoder.", "", "language_model.", ""},
-                          Spelling{"tower.", "bert.", "language_model.", "model."}}) {
+    for (const auto& s :
+         {Spelling{"tower.", "", "language_model.", ""}, Spelling{"encoder.", "", "language_model.", ""},
+          Spelling{"tower.", "bert.", "language_model.", "model."}}) {
         CAPTURE(s.tower, s.bert, s.language, s.llama);
         std::map<std::string, Tensor> tensors;
         add(tensors, bert, s.tower, s.bert);
@@ -114,8 +116,7 @@ TEST_CASE("Two families under one root compute what each computes alone, in each
 }
 
 TEST_CASE("A state moves and is cloned, and a clone goes its own way") {
-    const auto model =
-        Model<arch::LlamaForCausalLM, Cpu, Fp32>::open(test::golden("llama", "biases_tied").string());
+    const auto model = Model<arch::LlamaForCausalLM, Cpu, Fp32>::open(test::golden("llama", "biases_tied").string());
     const auto ids = [](std::int64_t seed) { return test::random_ids({2}, 60, static_cast<std::uint64_t>(seed)); };
     auto state = model.make_state(2, 8);
     STATIC_REQUIRE_FALSE(std::is_copy_constructible_v<decltype(state)>);

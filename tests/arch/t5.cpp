@@ -1,5 +1,6 @@
-// T5 against transformers: every golden case, on every device, in every precision, one with every loader, in every spelling
-// of a checkpoint; and its text: prefill and steps beside a whole pass, batches beside rows alone, greedy decoding.
+// T5 against transformers: every golden case, on every device, in every precision, one with every loader, in every
+// spelling of a checkpoint; and its text: prefill and steps beside a whole pass, batches beside rows alone, greedy
+// decoding.
 #include "silica/arch/t5.hpp"
 
 #include <ATen/ops/stack.h>

@@ -124,11 +124,8 @@ TEMPLATE_LIST_TEST_CASE("Wrong inputs of T5 are refused before anything runs", "
     refused([&](In& in) { in.decoder_input_ids = full(4, 9, 60); }, {"decoder_input_ids", "60", "0 to 59"});
     refused([&](In& in) { in.decoder_input_ids = full(3, 9, 0), in.decoder_attention_mask.reset(); },
             {"decoder_input_ids", "(3, 9)", "(4, 13)"});
-    refused(
-        [](In& in) {
-            in.decoder_attention_mask = at::ones({4, 8}, at::kLong);
-        },
-        {"decoder_attention_mask", "(4, 8)", "(4, 9)"});
+    refused([](In& in) { in.decoder_attention_mask = at::ones({4, 8}, at::kLong); },
+            {"decoder_attention_mask", "(4, 8)", "(4, 9)"});
     refused([](In& in) { in.decoder_input_ids.reset(); }, {"decoder_attention_mask", "decoder_input_ids"});
     CHECK(wrong(v1_0, model(good)) == "");  // and nothing was spoilt
 

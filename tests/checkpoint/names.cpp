@@ -130,14 +130,14 @@ TEST_CASE("variables in the variables of the cache are expanded as huggingface_h
     const Variable a("HF_HUB_CACHE", nullptr), b("HUGGINGFACE_HUB_CACHE", nullptr), c("HF_HOME", nullptr),
         d("XDG_CACHE_HOME", nullptr), e("HOME", "/home/me"), f("SILICA_A", "/a"), g("SILICA_B", "b"),
         none("SILICA_C", nullptr);
-    for (const auto& [value, path] : std::vector<std::pair<const char*, const char*>>{
-             {"$SILICA_A/hf", "/a/hf"},
-             {"${SILICA_A}/x${SILICA_B}y/$SILICA_B", "/a/xby/b"},
-             {"~/$SILICA_B", "/home/me/b"},
-             {"/x/$SILICA_C/${SILICA_C}", "/x/$SILICA_C/${SILICA_C}"},
-             {"/x/$", "/x/$"},
-             {"/x/${SILICA_A", "/x/${SILICA_A"},
-             {"/x/${}$$SILICA_B", "/x/${}$b"}}) {
+    for (const auto& [value, path] :
+         std::vector<std::pair<const char*, const char*>>{{"$SILICA_A/hf", "/a/hf"},
+                                                          {"${SILICA_A}/x${SILICA_B}y/$SILICA_B", "/a/xby/b"},
+                                                          {"~/$SILICA_B", "/home/me/b"},
+                                                          {"/x/$SILICA_C/${SILICA_C}", "/x/$SILICA_C/${SILICA_C}"},
+                                                          {"/x/$", "/x/$"},
+                                                          {"/x/${SILICA_A", "/x/${SILICA_A"},
+                                                          {"/x/${}$$SILICA_B", "/x/${}$b"}}) {
         CAPTURE(value);
         for (const auto* variable : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"}) {
             const Variable set(variable, value);
@@ -456,7 +456,8 @@ TEST_CASE("another architecture is no slip of one") {
                                                                                       {"qwen-2", "qwen2"},
                                                                                       {"bert_tiny", "bert-tiny"}})
         CHECK(slip_of(slip, families) == meant);
-    for (const auto* other : {"albert", "bart", "mbart", "mt5", "qwen3", "qwen", "llama4", "bit", "deit", "clap",
-                              "clvp", "roberta", "distilbert", "ibert", "fnet", "", "b", "t", "ministral", "mixtral"})
+    for (const auto* other :
+         {"albert", "bart",    "mbart",      "mt5",   "qwen3", "qwen", "llama4", "bit", "deit",      "clap",
+          "clvp",   "roberta", "distilbert", "ibert", "fnet",  "",     "b",      "t",   "ministral", "mixtral"})
         CHECK(slip_of(other, families).empty());
 }

@@ -13,6 +13,4 @@ using Arch = silica::arch::Bert;
 
 using Model = silica::Model<Arch, silica::device::Cpu, silica::precision::Fp32>;
 
-std::size_t size() {
-    return sizeof(silica::generate::ModelDecoder<Model>);
-}
+std::size_t size() { return sizeof(silica::generate::ModelDecoder<Model>); }

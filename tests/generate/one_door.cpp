@@ -101,8 +101,7 @@ std::vector<std::vector<std::int64_t>> every_way(const Model& model, bool encode
 }  // namespace
 
 TEST_CASE("texts are written from several threads, prompts on the device too", "[generate]") {
-    const auto llama =
-        Model<arch::LlamaForCausalLM, Mps, precision::Fp32>::open(test::golden("llama", "base"));
+    const auto llama = Model<arch::LlamaForCausalLM, Mps, precision::Fp32>::open(test::golden("llama", "base"));
     at_once([&](std::size_t) { return every_way(llama, false); });
     const auto t5 = Model<arch::T5ForConditionalGeneration, Mps, precision::Fp32>::open(test::golden("t5", "base"));
     at_once([&](std::size_t) { return every_way(t5, true); });

@@ -45,8 +45,11 @@ template <class Model>
 void refuses_wrong_calls(const Model& model) {
     refuses<InputError>([&] { static_cast<void>(model.make_state(0, 4)); }, {"0 rows", "1 or more"});
     refuses<InputError>([&] { static_cast<void>(model.make_state(4, -1)); }, {"-1 tokens", "1 or more"});
-    for (const auto& [rows, tokens] : {std::pair{huge, std::int64_t{1}}, {std::int64_t{1}, huge}, {huge, huge},
-                                       {std::int64_t{1} << 40, std::int64_t{1} << 40}, {std::int64_t{2}, huge / 2}})
+    for (const auto& [rows, tokens] : {std::pair{huge, std::int64_t{1}},
+                                       {std::int64_t{1}, huge},
+                                       {huge, huge},
+                                       {std::int64_t{1} << 40, std::int64_t{1} << 40},
+                                       {std::int64_t{2}, huge / 2}})
         refuses<InputError>([&, r = rows, t = tokens] { static_cast<void>(model.make_state(r, t)); },
                             {"larger than any memory", std::to_string(tokens)});
 
@@ -86,9 +89,7 @@ void refuses_wrong_calls(const Model& model) {
 
     model.prefill(two_rows<Model>(), state);  // what it returns may be dropped
     const auto length = state.length();
-    const auto step = [&](const Tensor& ids) {
-        return [&model, &state, ids] { model.step(ids, state); };
-    };
+    const auto step = [&](const Tensor& ids) { return [&model, &state, ids] { model.step(ids, state); }; };
     const auto put = [&](const Tensor& t) { return t.to(model.device()); };
     refuses<InputError>(step({}), {"ids", "missing"});
     refuses<InputError>(step(put(at::zeros({2, 1}, at::kLong))), {"rank 1"});

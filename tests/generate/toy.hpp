@@ -128,9 +128,7 @@ struct Toy {
             State state = make_state(in.input_ids.size(0), in.input_ids.size(1));
             return {prefill(in, state)};
         }
-        [[nodiscard]] State make_state(std::int64_t batch, std::int64_t capacity) const {
-            return {batch, capacity};
-        }
+        [[nodiscard]] State make_state(std::int64_t batch, std::int64_t capacity) const { return {batch, capacity}; }
         [[nodiscard]] Tensor prefill(const Inputs& in, State& state) const {
             return take(in.input_ids, in.attention_mask, state);
         }

@@ -51,7 +51,8 @@ template <class D>
 struct On {
     using E = Exec<D, precision::Fp32>;
 
-    On(std::map<std::string, Tensor> all, nn::JoinedProducts joined, std::int64_t source, std::optional<double> scale = {})
+    On(std::map<std::string, Tensor> all, nn::JoinedProducts joined, std::int64_t source,
+       std::optional<double> scale = {})
         : from(std::move(all)),
           w(from, {}, test::place<D>()),
           attention({hidden, heads, d, scale, source}, {w / "q", w / "k", w / "v", w / "o"}, joined) {}
@@ -63,8 +64,8 @@ struct On {
 
 }  // namespace
 
-TEMPLATE_LIST_TEST_CASE("Self-attention is its equation, plain, masked, and with positions on queries and keys alone", "",
-                        test::Devices) {
+TEMPLATE_LIST_TEST_CASE("Self-attention is its equation, plain, masked, and with positions on queries and keys alone",
+                        "", test::Devices) {
     if (!test::present<TestType>()) return;
     const auto all = tensors(hidden);
     const auto home = test::place<TestType>();
@@ -81,7 +82,8 @@ TEMPLATE_LIST_TEST_CASE("Self-attention is its equation, plain, masked, and with
                         equation(all, x + positions, x + positions, x, 0.3), 1e-5) == "");
 }
 
-TEMPLATE_LIST_TEST_CASE("Cross-attention is its equation, with another width and with positions on keys", "", test::Devices) {
+TEMPLATE_LIST_TEST_CASE("Cross-attention is its equation, with another width and with positions on keys", "",
+                        test::Devices) {
     if (!test::present<TestType>()) return;
     constexpr std::int64_t source = 7;
     const auto all = tensors(source);
@@ -90,7 +92,8 @@ TEMPLATE_LIST_TEST_CASE("Cross-attention is its equation, with another width and
                  positions = test::random({1, 6, source}, 22);
     const On<TestType> joined(all, nn::JoinedProducts::key_value, source, 1.0);
     const auto& a = joined.attention;
-    CHECK(test::differs(a.output(a.cross(x.to(home), a.keys_values(y.to(home)))), equation(all, x, y, y, 1.0), 1e-5) == "");
+    CHECK(test::differs(a.output(a.cross(x.to(home), a.keys_values(y.to(home)))), equation(all, x, y, y, 1.0), 1e-5) ==
+          "");
     const On<TestType> apart(all, nn::JoinedProducts::none, source, 1.0);
     const auto& b = apart.attention;
     CHECK(test::differs(b.output(b.cross(x.to(home), b.keys_values(y.to(home), positions.to(home)))),
@@ -111,8 +114,8 @@ TEMPLATE_LIST_TEST_CASE("Tokens in a cache are attended to as if all came at onc
     const auto piece = [&](std::int64_t before, std::int64_t tokens) {
         const Tensor at = slots.of_new(before, tokens);
         slots.stored(before, tokens, {});
-        const Tensor context = on.attention(there.narrow(1, before, tokens), op::Attends::causal(before), cache, at,
-                                            before + tokens);
+        const Tensor context =
+            on.attention(there.narrow(1, before, tokens), op::Attends::causal(before), cache, at, before + tokens);
         CHECK(test::differs(on.attention.output(context), want.narrow(1, before, tokens), 1e-5) == "");
     };
     piece(0, 3);
@@ -141,7 +144,8 @@ TEMPLATE_LIST_TEST_CASE("What an encoder read serves one row or several that sha
             std::int64_t tokens;
             bool masked;
         };
-        for (const auto& [tokens, masked] : {Text{6, false}, Text{4, false}, Text{4, true}, Text{6, true}, Text{8, true}}) {
+        for (const auto& [tokens, masked] :
+             {Text{6, false}, Text{4, false}, Text{4, true}, Text{6, true}, Text{8, true}}) {
             CAPTURE(share, tokens, masked);
             const Tensor y = test::random({2, tokens, source}, static_cast<std::uint64_t>(30 + tokens)),
                          x = test::random({2 * share, 3, hidden}, 40);
@@ -154,9 +158,11 @@ TEMPLATE_LIST_TEST_CASE("What an encoder read serves one row or several that sha
             if (attend) keep = attend->repeat_interleave(share, 0).unsqueeze(1).unsqueeze(1);
             const Tensor want = equation(all, x, wide, wide, 0.5, keep);
             CHECK(test::differs(a.output(text.attend(a, x.to(home), 0)), want, 1e-5) == "");
-            CHECK(test::differs(a.output(text.step(a, x.to(home).narrow(1, 1, 1), 0)), want.narrow(1, 1, 1), 1e-5) == "");
+            CHECK(test::differs(a.output(text.step(a, x.to(home).narrow(1, 1, 1), 0)), want.narrow(1, 1, 1), 1e-5) ==
+                  "");
             const auto clone = text.clone();
-            CHECK(test::differs(a.output(clone.step(a, x.to(home).narrow(1, 2, 1), 0)), want.narrow(1, 2, 1), 1e-5) == "");
+            CHECK(test::differs(a.output(clone.step(a, x.to(home).narrow(1, 2, 1), 0)), want.narrow(1, 2, 1), 1e-5) ==
+                  "");
             // only a longer text, or the first mask, makes a step of another kind
             CHECK((text.shapes() != shapes) == ((tokens == 6 && !masked) || (tokens == 4 && masked) || tokens == 8));
             shapes = text.shapes();

@@ -52,18 +52,18 @@ const std::vector<Case> cases = {
     // One dimension.
     {{2, 3, 9}, 4, {3}, {1}, {0}, {1}},
     {{1, 1, 1}, 1, {1}, {1}, {0}, {1}, 1, false},
-    {{2, 4, 10}, 5, {4}, {4}, {0}, {1}},             // windows side by side, and two values left over
-    {{2, 3, 8}, 16, {2}, {2}, {0}, {1}, 1, false},   // the same without a rest
+    {{2, 4, 10}, 5, {4}, {4}, {0}, {1}},            // windows side by side, and two values left over
+    {{2, 3, 8}, 16, {2}, {2}, {0}, {1}, 1, false},  // the same without a rest
     {{0, 3, 8}, 4, {3}, {2}, {1}, {1}},
     {{0, 3, 8}, 4, {2}, {2}, {0}, {1}},
     {{3, 6, 17}, 9, {5}, {2}, {3}, {2}, 3},
-    {{1, 2, 2}, 3, {5}, {1}, {2}, {1}},              // longer than x
-    {{2, 8, 11}, 8, {4}, {1}, {2}, {1}, 8, false},   // depthwise
+    {{1, 2, 2}, 3, {5}, {1}, {2}, {1}},             // longer than x
+    {{2, 8, 11}, 8, {4}, {1}, {2}, {1}, 8, false},  // depthwise
     {{2, 5, 7}, 3, {1}, {1}, {0}, {1}},
     {{1, 1, 40}, 16, {10}, {5}, {0}, {1}, 1, false},
-    {{2, 3, 9}, 4, {2}, {2}, {1}, {1}},              // tiles, but padded
-    {{2, 3, 9}, 4, {2}, {2}, {0}, {3}},              // ... but dilated
-    {{2, 4, 9}, 4, {2}, {2}, {0}, {1}, 2},           // ... but in groups
+    {{2, 3, 9}, 4, {2}, {2}, {1}, {1}},     // tiles, but padded
+    {{2, 3, 9}, 4, {2}, {2}, {0}, {3}},     // ... but dilated
+    {{2, 4, 9}, 4, {2}, {2}, {0}, {1}, 2},  // ... but in groups
     // Two.
     {{2, 3, 9, 13}, 8, {4, 4}, {4, 4}, {0, 0}, {1, 1}},
     {{1, 3, 8, 6}, 32, {2, 3}, {2, 3}, {0, 0}, {1, 1}, 1, false},
@@ -290,11 +290,11 @@ TEMPLATE_LIST_TEST_CASE("Convolutions refuse what does not fit, before a kernel 
         runs("conv", [&] { return run<op::ConvActivation, E>(in, weight, Activation::relu); });
         runs("conv_add", [&] { return run<op::ConvAdd, E>(in, weight, x({2, 4, 1, 5}), Activation::relu); });
     };
-    refuses(x({2, 2, 5, 5}));   // channels
-    refuses(x({2, 3, 5}));      // rank
+    refuses(x({2, 2, 5, 5}));  // channels
+    refuses(x({2, 3, 5}));     // rank
     refuses(x({2, 3, 1, 5, 5}));
     refuses(x({3, 5, 5}));
-    refuses(x({2, 3, 4, 5}));   // shorter than the dilated kernel
+    refuses(x({2, 3, 4, 5}));  // shorter than the dilated kernel
     refuses(x({2, 3, 5, 0}));
     refuses(x({2, 3, 5, 5}).to(at::kHalf));
     const Tensor in = x({2, 3, 5, 5}), half = x({2, 4, 1, 5}).to(at::kHalf);

@@ -79,9 +79,9 @@ TEMPLATE_LIST_TEST_CASE("resize makes each new pixel of those around its place",
         std::vector<std::int64_t> x;
         std::int64_t height, width;
     };
-    const std::vector<Sizes> sizes = {{{2, 3, 5, 7}, 5, 7},   {{2, 3, 5, 7}, 10, 14}, {{2, 3, 5, 7}, 1, 1},
-                                      {{2, 3, 5, 7}, 3, 16},  {{2, 3, 5, 7}, 8, 2},   {{1, 1, 1, 1}, 3, 2},
-                                      {{0, 2, 3, 3}, 4, 5},   {{1, 8, 14, 14}, 20, 15}, {{1, 1, 1, 9}, 1, 4},
+    const std::vector<Sizes> sizes = {{{2, 3, 5, 7}, 5, 7},  {{2, 3, 5, 7}, 10, 14},   {{2, 3, 5, 7}, 1, 1},
+                                      {{2, 3, 5, 7}, 3, 16}, {{2, 3, 5, 7}, 8, 2},     {{1, 1, 1, 1}, 3, 2},
+                                      {{0, 2, 3, 3}, 4, 5},  {{1, 8, 14, 14}, 20, 15}, {{1, 1, 1, 9}, 1, 4},
                                       {{1, 2, 33, 1}, 70, 1}};
     in_every_precision([&]<class P>() {
         using E = Exec<TestType, P>;
@@ -180,9 +180,9 @@ TEMPLATE_LIST_TEST_CASE("group_norm(x) = (x - mean) / sqrt(var + eps) * w + b ov
         std::int64_t groups;
         double eps;
     };
-    const std::vector<Group> all = {{{2, 6, 5}, 3, 1e-5},       {{2, 6, 5}, 6, 1e-5},    {{2, 6, 5}, 1, 0.1},
-                                    {{1, 8, 3, 5}, 4, 1e-5},    {{1, 8, 7, 7}, 8, 1e-5}, {{3, 4}, 2, 1e-5},
-                                    {{0, 4, 3}, 2, 1e-5},       {{1, 16, 257}, 16, 1e-5}, {{2, 4, 2, 3, 2}, 2, 1e-5},
+    const std::vector<Group> all = {{{2, 6, 5}, 3, 1e-5},    {{2, 6, 5}, 6, 1e-5},     {{2, 6, 5}, 1, 0.1},
+                                    {{1, 8, 3, 5}, 4, 1e-5}, {{1, 8, 7, 7}, 8, 1e-5},  {{3, 4}, 2, 1e-5},
+                                    {{0, 4, 3}, 2, 1e-5},    {{1, 16, 257}, 16, 1e-5}, {{2, 4, 2, 3, 2}, 2, 1e-5},
                                     {{1, 512, 9}, 512, 1e-5}};
     in_every_precision([&]<class P>() {
         using E = Exec<TestType, P>;

@@ -108,13 +108,13 @@ TEMPLATE_LIST_TEST_CASE("Attention refuses heads, masks and lengths that do not 
     const auto refuses = [&](const Tensor& qq, const Tensor& kk, const Tensor& vv, const op::Attends& a = {}) {
         T::template refuses<op::Attention>("attention", qq, kk, vv, a, 1.0);
     };
-    refuses(q, T::x({2, 2, 5, 4}), k);               // d of k
-    refuses(T::x({2, 5, 3, 8}), k, k);               // 5 heads on 2
-    refuses(T::x({1, 4, 3, 8}), k, k);               // rows
-    refuses(q, k, T::x({2, 2, 6, 8}));               // keys without values
-    refuses(q, k, T::x({2, 1, 5, 8}));               // heads of v
-    refuses(q.select(0, 0), k, k);                   // rank
-    refuses(q.to(at::kHalf), k, k);                  // type
+    refuses(q, T::x({2, 2, 5, 4}), k);  // d of k
+    refuses(T::x({2, 5, 3, 8}), k, k);  // 5 heads on 2
+    refuses(T::x({1, 4, 3, 8}), k, k);  // rows
+    refuses(q, k, T::x({2, 2, 6, 8}));  // keys without values
+    refuses(q, k, T::x({2, 1, 5, 8}));  // heads of v
+    refuses(q.select(0, 0), k, k);      // rank
+    refuses(q.to(at::kHalf), k, k);     // type
     refuses(q, T::x({2, 0, 5, 8}), T::x({2, 0, 5, 8}));
     const Tensor mask = at::ones({2, 1, 1, 5}, at::kBool).to(q.device());
     refuses(q, k, k, {.mask = mask.narrow(3, 0, 4)});
@@ -173,11 +173,11 @@ TEMPLATE_LIST_TEST_CASE("Positions and caches refuse what does not fit", "", tes
         T::template refuses<op::RotaryStore>("rotary_store", q, cos, sin, InOut<Tensor>{keys}, InOut<Tensor>{values},
                                              at);
     };
-    step_refuses(T::x({3, 1, 64}), turn, turn, slot);   // rows that the cache does not have
+    step_refuses(T::x({3, 1, 64}), turn, turn, slot);  // rows that the cache does not have
     step_refuses(T::x({2, 2, 64}), turn, turn, slot);
     step_refuses(T::x({2, 1, 60}), turn, turn, slot);
-    step_refuses(T::x({2, 1, 32}), turn, turn, slot);   // no query is left
-    step_refuses(T::x({2, 1, 56}), turn, turn, slot);   // 3 heads on 2
+    step_refuses(T::x({2, 1, 32}), turn, turn, slot);  // no query is left
+    step_refuses(T::x({2, 1, 56}), turn, turn, slot);  // 3 heads on 2
     step_refuses(qkv, T::x({2, 1, 8}), turn, slot);
     step_refuses(qkv, turn, T::x({2, 2, 4}), slot);
     step_refuses(qkv, turn, turn, T::longs({0, 1}));

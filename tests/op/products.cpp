@@ -293,8 +293,8 @@ TEMPLATE_LIST_TEST_CASE("attention that is causal: query i sees the keys 0 to i"
     });
 }
 
-TEMPLATE_LIST_TEST_CASE("attention with an offset, a window, lengths, a mask and a bias, each alone and all at once", "",
-                        test::Devices) {
+TEMPLATE_LIST_TEST_CASE("attention with an offset, a window, lengths, a mask and a bias, each alone and all at once",
+                        "", test::Devices) {
     if (!test::present<TestType>()) return;
     in_every_precision([]<class P>() {
         constexpr auto dtype = P::compute;
@@ -325,13 +325,16 @@ TEMPLATE_LIST_TEST_CASE("attention with an offset, a window, lengths, a mask and
                 if (told & 8) a.mask = mask, keep = keep & mask;
                 if (told & 16) a.bias = bias;
                 const auto move = [&](const Kept& t) { return t ? Kept(t->to(home)) : std::nullopt; };
-                there = {.mask = move(a.mask), .bias = move(a.bias), .lengths = move(a.lengths), .offset = a.offset,
+                there = {.mask = move(a.mask),
+                         .bias = move(a.bias),
+                         .lengths = move(a.lengths),
+                         .offset = a.offset,
                          .window = a.window};
-                Tensor want = attention_equation(
-                    q, wide_k, wide_v,
-                    at::where(keep, a.bias ? a.bias->to(at::kDouble) : at::zeros({}, at::kDouble),
-                              at::full({}, -std::numeric_limits<double>::infinity(), at::kDouble)),
-                    false, scale);
+                Tensor want =
+                    attention_equation(q, wide_k, wide_v,
+                                       at::where(keep, a.bias ? a.bias->to(at::kDouble) : at::zeros({}, at::kDouble),
+                                                 at::full({}, -std::numeric_limits<double>::infinity(), at::kDouble)),
+                                       false, scale);
                 want = at::where(want.isnan(), at::zeros({}, at::kDouble), want);  // who attends to nothing gets zeros
                 const auto call = [&] {
                     return run<op::Attention, Exec<TestType, P>>(q.to(home), k.to(home), v.to(home), there, scale);

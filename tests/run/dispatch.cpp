@@ -112,7 +112,8 @@ struct FirstOnly {
 };
 
 /// How many dispatched calls of `Fails` on `First` throw, and how.
-inline std::atomic<int> throw_full = 0, throw_missing = 0, throw_host_full = 0, throw_unavailable = 0, calls_of_first = 0;
+inline std::atomic<int> throw_full = 0, throw_missing = 0, throw_host_full = 0, throw_unavailable = 0,
+                        calls_of_first = 0;
 
 }  // namespace silica::test
 
@@ -552,7 +553,8 @@ TEST_CASE("Each candidate knows its own way to be out of memory") {
     reset(0, 0);
 }
 
-TEST_CASE("A host out of memory and an own kernel that cannot be made are tried once more, then the next candidate runs") {
+TEST_CASE(
+    "A host out of memory and an own kernel that cannot be made are tried once more, then the next candidate runs") {
     const Tensor x = random({5}, 1);
     for (auto* fault : {&throw_host_full, &throw_unavailable}) {
         const FallbackScope scope;

@@ -1,6 +1,6 @@
 #pragma once
-/// Catch2, whichever there is: Debian has version 2 (one header), Homebrew version 3. The macros used here mean the same
-/// in both: TEST_CASE, SECTION, REQUIRE..., TEMPLATE_TEST_CASE, TEMPLATE_LIST_TEST_CASE, STATIC_REQUIRE, GENERATE,
+/// Catch2, whichever there is: Debian has version 2 (one header), Homebrew version 3. The macros used here mean the
+/// same in both: TEST_CASE, SECTION, REQUIRE..., TEMPLATE_TEST_CASE, TEMPLATE_LIST_TEST_CASE, STATIC_REQUIRE, GENERATE,
 /// Approx, REQUIRE_THROWS_WITH with the matchers below.
 
 // Version 2's header first: some LibTorch have headers of version 3 among their own, without the library.

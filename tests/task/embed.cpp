@@ -245,10 +245,9 @@ TEST_CASE("The checkpoint says how its vectors are made") {
         CHECK_THROWS_AS(prompts.prompt("x", "query"), InputError);
         REQUIRE(prompts.notes.size() == 1);
         CHECK_THAT(prompts.notes[0], ContainsSubstring("'odd'") && ContainsSubstring("config_sentence_transformers"));
-        for (const auto* text : {R"({"default_prompt_name": "nope"})", R"({"prompts": ["x"]})",
-                                 R"({"prompts": {"a": 1}})",
-                                 R"({"truncate_dim": 0})", R"({"truncate_dim": 4294967296})",
-                                 R"({"model_type": "SparseEncoder"})"}) {
+        for (const auto* text :
+             {R"({"default_prompt_name": "nope"})", R"({"prompts": ["x"]})", R"({"prompts": {"a": 1}})",
+              R"({"truncate_dim": 0})", R"({"truncate_dim": 4294967296})", R"({"model_type": "SparseEncoder"})"}) {
             dir.write("config_sentence_transformers.json", text);
             CHECK_THAT(said(dir), ContainsSubstring("config_sentence_transformers.json"));
         }

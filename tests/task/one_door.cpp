@@ -69,9 +69,8 @@ TEST_CASE("one generator and one embedder serve several threads on MPS", "[task]
     if (!test::present<device::Mps>()) return;
     const auto write = Llama<device::Mps>::open(directory("llama"));
     for (const std::int64_t beams : {1, 2}) {
-        at_once([&] {
-            return write(std::vector<std::string>{"The cat", "A"}, {.max_new_tokens = 6, .num_beams = beams});
-        });
+        at_once(
+            [&] { return write(std::vector<std::string>{"The cat", "A"}, {.max_new_tokens = 6, .num_beams = beams}); });
     }
     at_once([&] { return write("The cat", {.max_new_tokens = 6, .do_sample = true, .seed = 4}); });
     const BertWithWords bert;

@@ -75,8 +75,7 @@ SILICA_INLINE std::string Checkpoint::add(const std::filesystem::path& path) {
 
 SILICA_INLINE void Checkpoint::add_shards(const std::filesystem::path& path) {
     const Index index = read_index(path);
-    if (const auto missing = missing_shards(index, directory_); !missing.empty())
-        fail_missing(path, index, missing);
+    if (const auto missing = missing_shards(index, directory_); !missing.empty()) fail_missing(path, index, missing);
     for (const auto& shard : index.shards) {
         format_ = add(directory_ / shard);
         std::erase_if(entries_, [&](const TensorEntry& entry) {  // the index puts it elsewhere

@@ -54,15 +54,15 @@ inline constexpr std::string_view quantisation_keys[] = {"quantization_config", 
 
 SILICA_INLINE void check_meaning_of_weights(const Json& json, const std::string& file, bool (*reads)(const Json&)) {
     for (const auto& [key, value] : json.object()) {
-        const bool off = value.is_null() || (value.is_bool() && !value.boolean()) ||
-                         (value.is_object() && value.object().empty());
+        const bool off =
+            value.is_null() || (value.is_bool() && !value.boolean()) || (value.is_object() && value.object().empty());
         if (off) continue;
         if (std::ranges::find(quantisation_keys, key) != std::end(quantisation_keys)) {
             if (reads == nullptr || !reads(value)) refuse_quantised(file, key, value);
         } else if ((key == "dtype" || key == "torch_dtype") && value.is_string()) {
             const std::string_view type = value.string();
-            const bool quantised = type.find("float8") != type.npos || type.find("float4") != type.npos ||
-                                   type.find("int") != type.npos;
+            const bool quantised =
+                type.find("float8") != type.npos || type.find("float4") != type.npos || type.find("int") != type.npos;
             if (quantised && reads == nullptr)
                 refuse_config(file, key, value.brief(), "use a checkpoint in float32, float16 or bfloat16.");
         } else if (key.ends_with("_config") && value.is_object()) {

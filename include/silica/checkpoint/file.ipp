@@ -6,14 +6,14 @@
 #include "silica/core/compiled.hpp"
 #include "silica/core/error.hpp"
 
-#include <algorithm>
-#include <cerrno>
 #include <fcntl.h>
-#include <limits>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <system_error>
 #include <unistd.h>
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+#include <system_error>
 
 namespace silica::checkpoint {
 

@@ -18,8 +18,7 @@ struct Index {
 [[nodiscard]] Index read_index(const std::filesystem::path& path);
 
 /// The shards of `index` that `directory` lacks.
-[[nodiscard]] std::vector<std::string> missing_shards(const Index& index,
-                                                             const std::filesystem::path& directory);
+[[nodiscard]] std::vector<std::string> missing_shards(const Index& index, const std::filesystem::path& directory);
 
 }  // namespace silica::checkpoint
 

@@ -32,8 +32,7 @@ SILICA_INLINE std::string listing(const std::filesystem::path& directory) {
     return names.size() > 20 ? text + ", ..." : text.empty() ? "nothing" : text;
 }
 
-SILICA_INLINE bool has_any(const std::filesystem::path& directory,
-                                  std::initializer_list<std::string_view> names) {
+SILICA_INLINE bool has_any(const std::filesystem::path& directory, std::initializer_list<std::string_view> names) {
     return std::any_of(names.begin(), names.end(), [&](auto name) { return is_listed(directory / name); });
 }
 

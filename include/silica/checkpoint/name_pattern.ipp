@@ -9,8 +9,8 @@
 
 namespace silica::checkpoint {
 
-SILICA_INLINE NamePattern::NamePattern(std::string_view from,
-                                       std::string_view to) : rule_(std::string(from) + " -> " + std::string(to)) {
+SILICA_INLINE NamePattern::NamePattern(std::string_view from, std::string_view to)
+    : rule_(std::string(from) + " -> " + std::string(to)) {
     at_start_ = from.starts_with('^');
     if (at_start_) from.remove_prefix(1);
     at_end_ = from.ends_with('$');
@@ -67,8 +67,7 @@ SILICA_INLINE std::vector<NamePattern::Piece> NamePattern::parse(std::string_vie
         if (!plain.empty()) pieces.push_back({Kind::text, std::exchange(plain, {})});
     };
     for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] == '}' || text[i] == '^' || text[i] == '$')
-            malformed("a stray '" + std::string(1, text[i]) + "'");
+        if (text[i] == '}' || text[i] == '^' || text[i] == '$') malformed("a stray '" + std::string(1, text[i]) + "'");
         if (text[i] == '*') {
             flush();
             pieces.push_back({Kind::star, {}});
@@ -107,9 +106,8 @@ SILICA_INLINE void NamePattern::check() const {
     }
     for (const Piece& piece : to_) {
         if (piece.kind != Kind::number) continue;
-        const bool known = std::any_of(from_.begin(), from_.end(), [&](const Piece& p) {
-            return p.kind == Kind::number && p.text == piece.text;
-        });
+        const bool known = std::any_of(from_.begin(), from_.end(),
+                                       [&](const Piece& p) { return p.kind == Kind::number && p.text == piece.text; });
         if (!known) malformed("{" + piece.text + "} on the right only");
     }
 }

@@ -41,8 +41,8 @@ struct NameRules {
         mounted.place.insert(0, where);
         return mounted;
     }
-    /// `own` with `part` mounted: own renames come first, on the whole name, and bring it to the part's place; what lies
-    /// there the part spells.
+    /// `own` with `part` mounted: own renames come first, on the whole name, and bring it to the part's place; what
+    /// lies there the part spells.
     [[nodiscard]] friend NameRules operator+(NameRules own, NameRules part) {
         own.parts.push_back(std::move(part));
         return own;
@@ -66,8 +66,8 @@ public:
     explicit NameTranslator(const NameRules& rules);
 
     /// The canonical spelling of `name`: without its base prefix, then each rename in turn (once per name), then as the
-    /// part spells it at whose place it lies, or with the base prefix unless it begins like a head. A name outside of the
-    /// family's place stays as it is.
+    /// part spells it at whose place it lies, or with the base prefix unless it begins like a head. A name outside of
+    /// the family's place stays as it is.
     [[nodiscard]] std::string canonical(std::string_view name) const;
 
     /// Whether `name` is known and read by no network.

@@ -23,7 +23,7 @@ struct Origin {
 
 /// The command that brings `files` (names separated by blanks; empty: the whole repository) of `repo`.
 [[nodiscard]] std::string download_line(std::string_view repo, std::string_view revision = {},
-                                               std::string_view files = {});
+                                        std::string_view files = {});
 
 /// What to do about a damaged `file`: the download command for a file of the hub cache, words for any other.
 [[nodiscard]] std::string fetch_again(const std::filesystem::path& file);

@@ -45,8 +45,8 @@ public:
     [[nodiscard]] Tensor get(std::string_view name, const std::vector<std::int64_t>& shape, at::ScalarType dtype,
                              c10::Device device) const;
 
-    /// Whether the `weight` here and the one at another place are the same bytes of the same file: tied in the checkpoint
-    /// itself.
+    /// Whether the `weight` here and the one at another place are the same bytes of the same file: tied in the
+    /// checkpoint itself.
     [[nodiscard]] bool same_bytes(const Weights& other) const;
 
     /// What was taken so far, and what was left. CheckpointError where something that was left belongs to something

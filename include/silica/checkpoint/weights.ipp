@@ -87,8 +87,8 @@ SILICA_INLINE checkpoint::TensorEntry Weights::find(const std::string& whole,
     }
     const auto& names = tree_->canonical.names;
     if (const auto found = names.find(whole); found != names.end()) return *found->second;
-    const std::string missing = tree_->source.where() + " has no tensor " + checkpoint::quote(whole) +
-                                " of shape " + checkpoint::tuple_text(shape);
+    const std::string missing = tree_->source.where() + " has no tensor " + checkpoint::quote(whole) + " of shape " +
+                                checkpoint::tuple_text(shape);
     const auto module = whole.substr(0, whole.rfind('.') + 1);
     for (auto at = names.lower_bound(module); at != names.end() && at->first.starts_with(module); ++at)
         if (checkpoint::is_companion(std::string_view(at->first).substr(module.size())))

@@ -17,7 +17,7 @@ using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 /// Writes `tensors` (of any device and strides) and text `metadata` to `path`, by way of a temporary file beside it.
 /// InputError for a name that occurs twice or is not UTF-8, CheckpointError when the disk fails.
 void write_safetensors(const std::filesystem::path& path, NamedTensors tensors,
-                              const std::map<std::string, std::string>& metadata = {});
+                       const std::map<std::string, std::string>& metadata = {});
 
 }  // namespace silica::checkpoint
 

@@ -8,14 +8,14 @@
 #include "silica/core/error.hpp"
 #include "silica/core/utf8.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <fcntl.h>
 #include <string_view>
 #include <system_error>
-#include <unistd.h>
 
 namespace silica::checkpoint {
 

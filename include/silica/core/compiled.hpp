@@ -1,9 +1,9 @@
 #pragma once
 /// Header-only, or compiled once.
 ///
-/// What depends on no policy is declared in a header and defined in the `.ipp` beside it. By default the header includes
-/// that file, and all of Silica is in headers. A program that links `silica::compiled` takes the definitions from there
-/// instead: the target defines SILICA_COMPILED for its users and for itself.
+/// What depends on no policy is declared in a header and defined in the `.ipp` beside it. By default the header
+/// includes that file, and all of Silica is in headers. A program that links `silica::compiled` takes the definitions
+/// from there instead: the target defines SILICA_COMPILED for its users and for itself.
 
 #ifdef SILICA_COMPILED
 #define SILICA_INLINE

@@ -90,9 +90,8 @@ template <Reflected T>
 void set_named(T& value, std::string_view name, const Tensor& tensor) {
     if (detail::put_named(value, name, tensor)) return;
     std::string known;
-    for_each_member(value, [&](std::string_view field, const auto&) {
-        known += (known.empty() ? "" : ", ") + std::string(field);
-    });
+    for_each_member(
+        value, [&](std::string_view field, const auto&) { known += (known.empty() ? "" : ", ") + std::string(field); });
     throw InputError("Input '" + std::string(name) + "' is none of this architecture.",
                      "the inputs are " + known + ".");
 }

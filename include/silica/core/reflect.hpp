@@ -53,7 +53,8 @@ namespace detail {
 
 /// Reads `json` into `value`: booleans, integers, numbers, strings, enums by name (`enum_names`), optionals (null is
 /// absent), vectors (a single value is a list of one), maps, nested structs. A key that is missing keeps its default;
-/// `T::aliases()` lists other spellings of keys. A type that reads itself has `read(json, path)`. `path` is "config.json: key" so far. Integers have bounds
+/// `T::aliases()` lists other spellings of keys. A type that reads itself has `read(json, path)`. `path` is
+/// "config.json: key" so far. Integers have bounds
 /// (`largest_config_integer`; `most_layers` where the key ends with "layers"); numbers may be infinite or NaN.
 /// Throws ConfigError with the file, the key, what was found and what is wanted.
 template <class T>
@@ -142,12 +143,11 @@ void require_finite(const T& value, const std::string& path) {
 }
 
 /// Throws ConfigError unless `value` is at least `least`: for sizes, which must not be zero or negative.
-void require_at_least(const std::string& file, std::string_view key, std::int64_t value,
-                             std::int64_t least = 1);
+void require_at_least(const std::string& file, std::string_view key, std::int64_t value, std::int64_t least = 1);
 
 /// Throws ConfigError that says a key has a value whose meaning is not implemented.
 [[noreturn]] void refuse_config(const std::string& file, std::string_view key, const std::string& value,
-                                       const std::string& remedy);
+                                const std::string& remedy);
 
 }  // namespace silica
 

@@ -50,9 +50,9 @@ SILICA_INLINE void require_rows(const Tensor& rows, std::int64_t batch) {
     const auto* row = host.const_data_ptr<std::int64_t>();
     for (std::int64_t i = 0; i < batch; ++i) {
         if (row[i] >= 0 && row[i] < batch) continue;
-        throw InputError("Input rows holds " + std::to_string(row[i]) + ", rows from 0 to " +
-                             std::to_string(batch - 1) + " exist.",
-                         "name rows of the state.");
+        throw InputError(
+            "Input rows holds " + std::to_string(row[i]) + ", rows from 0 to " + std::to_string(batch - 1) + " exist.",
+            "name rows of the state.");
     }
 }
 

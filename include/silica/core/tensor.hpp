@@ -2,8 +2,8 @@
 /// The one door to LibTorch: its tensor, and the plain tensor code that every device runs.
 ///
 /// Networks are held to what this header includes: shapes, views, indexing, `+ - * /`, comparisons, `cat`, `where`,
-/// `arange`, `zeros`, `ones`, `full`, `empty`, `index_select`, `index_copy_`, `fill_`, `to` and `copy_`. Everything else
-/// is an op (`op/`), so that a device that lacks it can send it elsewhere.
+/// `arange`, `zeros`, `ones`, `full`, `empty`, `index_select`, `index_copy_`, `fill_`, `to` and `copy_`. Everything
+/// else is an op (`op/`), so that a device that lacks it can send it elsewhere.
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>

@@ -30,24 +30,20 @@ struct Ranges {
     /// From `least` to what 32 bits hold: larger numbers are damage, and would overflow where they are added up.
     static void whole(std::string_view key, const std::optional<std::int64_t>& value, std::int64_t least) {
         require(
-            key, value, [&](auto v) { return v >= least; },
-            (std::to_string(least) + " or more is needed.").c_str());
+            key, value, [&](auto v) { return v >= least; }, (std::to_string(least) + " or more is needed.").c_str());
         require(
             key, value, [](auto v) { return v <= most_of_any; },
             ("at most " + std::to_string(most_of_any) + " is possible.").c_str());
     }
     static constexpr std::int64_t most_of_any = std::numeric_limits<std::int32_t>::max();
     static void positive(std::string_view key, const std::optional<double>& value, const char* remedy) {
-        require(
-            key, value, [](double v) { return v > 0 && std::isfinite(v); }, remedy);
+        require(key, value, [](double v) { return v > 0 && std::isfinite(v); }, remedy);
     }
     static void share(std::string_view key, const std::optional<double>& value) {
-        require(
-            key, value, [](double v) { return v >= 0 && v <= 1; }, "a number from 0 to 1 is needed.");
+        require(key, value, [](double v) { return v >= 0 && v <= 1; }, "a number from 0 to 1 is needed.");
     }
     static void finite(std::string_view key, const std::optional<double>& value) {
-        require(
-            key, value, [](double v) { return std::isfinite(v); }, "a finite number is needed.");
+        require(key, value, [](double v) { return std::isfinite(v); }, "a finite number is needed.");
     }
     /// InputError for ids that the vocabulary does not have; without a vocabulary, for negative ones.
     static void ids(std::string_view key, const std::optional<std::vector<std::int64_t>>& ids,

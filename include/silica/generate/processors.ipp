@@ -31,8 +31,7 @@ SILICA_INLINE Processors::Processors(const GenerationConfig& c, std::size_t prom
     if (detail::differs(c.repetition_penalty, 1)) add(repetition_penalty(*c.repetition_penalty));
     if (detail::differs(c.frequency_penalty, 0) || detail::differs(c.presence_penalty, 0))
         add(frequency_penalty(c.frequency_penalty.value_or(0), c.presence_penalty.value_or(0)));
-    if (const auto n = c.no_repeat_ngram_size.value_or(0); n > 0)
-        add(no_repeat_ngrams(static_cast<std::size_t>(n)));
+    if (const auto n = c.no_repeat_ngram_size.value_or(0); n > 0) add(no_repeat_ngrams(static_cast<std::size_t>(n)));
     if (const auto n = c.encoder_no_repeat_ngram_size.value_or(0); n > 0)
         add(no_encoder_ngrams(static_cast<std::size_t>(n)));
     if (c.bad_words_ids && !c.bad_words_ids->empty()) add(forbid_words(*c.bad_words_ids, ends));

@@ -2,7 +2,6 @@
 /// Streamed: tensor by tensor through a bounded buffer. The program's `--memory-efficient`.
 
 #include "silica/core/allocate.hpp"
-#include "silica/core/allocate.hpp"
 #include "silica/core/host_alias.hpp"
 #include "silica/loader/concept.hpp"
 #include "silica/loader/source.hpp"

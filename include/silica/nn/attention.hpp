@@ -100,12 +100,11 @@ public:
     /// The same for one token per row; `mask` (batch or 1, heads or 1, 1, capacity) as op::DecodeAttention takes it.
     Tensor step(const Tensor& x, KvCache& cache, const KvSlots& slots, const std::optional<Tensor>& mask) const {
         const Tensor q = stored(x, cache, slots.next());
-        return joined_heads(
-            run<op::DecodeAttention, E>(q, cache.keys, cache.values, slots.filled(), mask, scale_));
+        return joined_heads(run<op::DecodeAttention, E>(q, cache.keys, cache.values, slots.filled(), mask, scale_));
     }
 
-    /// What the tokens of another text attend to: keys of y (batch, tokens, source) and values of it. `positions`: added
-    /// to what keys are made of.
+    /// What the tokens of another text attend to: keys of y (batch, tokens, source) and values of it. `positions`:
+    /// added to what keys are made of.
     [[nodiscard]] KeysValues keys_values(const Tensor& y, const std::optional<Tensor>& positions = {}) const {
         if (products_.size() == 3) {
             return {part(products_[1](positions ? y + *positions : y), 0), part(products_[2](y), 0)};

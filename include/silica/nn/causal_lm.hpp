@@ -70,19 +70,20 @@ DecoderShape decoder_shape(const Config& c, const std::string& file) {
     const auto d = head_size(file, c.head_dim, c.hidden_size, c.num_attention_heads);
     std::optional<std::int64_t> original;
     if constexpr (requires { c.original_max_position_embeddings; }) original = c.original_max_position_embeddings;
-    return {.vocab_size = c.vocab_size,
-            .hidden_size = c.hidden_size,
-            .intermediate_size = c.intermediate_size,
-            .num_hidden_layers = c.num_hidden_layers,
-            .num_attention_heads = c.num_attention_heads,
-            .num_key_value_heads = c.num_key_value_heads.value_or(c.num_attention_heads),
-            .head_dim = d,
-            .max_position_embeddings = c.max_position_embeddings,
-            .rms_norm_eps = c.rms_norm_eps,
-            .hidden_act = c.hidden_act,
-            .rope = rope_of(file, c.rope_parameters, c.rope_scaling, c.rope_theta, original, c.max_position_embeddings, d),
-            .windows = Windows(static_cast<std::size_t>(std::max<std::int64_t>(c.num_hidden_layers, 0))),
-            .tie_word_embeddings = c.tie_word_embeddings};
+    return {
+        .vocab_size = c.vocab_size,
+        .hidden_size = c.hidden_size,
+        .intermediate_size = c.intermediate_size,
+        .num_hidden_layers = c.num_hidden_layers,
+        .num_attention_heads = c.num_attention_heads,
+        .num_key_value_heads = c.num_key_value_heads.value_or(c.num_attention_heads),
+        .head_dim = d,
+        .max_position_embeddings = c.max_position_embeddings,
+        .rms_norm_eps = c.rms_norm_eps,
+        .hidden_act = c.hidden_act,
+        .rope = rope_of(file, c.rope_parameters, c.rope_scaling, c.rope_theta, original, c.max_position_embeddings, d),
+        .windows = Windows(static_cast<std::size_t>(std::max<std::int64_t>(c.num_hidden_layers, 0))),
+        .tie_word_embeddings = c.tie_word_embeddings};
 }
 
 /// The word vectors of a decoder; where the file leaves them out, the matrix they are tied to.

@@ -12,8 +12,8 @@
 namespace silica::nn {
 
 /// Keys and values of an encoder's output in all layers, once for all that follows. Several rows of the decoder that
-/// stand together may share one text: the beams of a search. The tensors keep their places while texts are no longer than
-/// the longest so far, so that a graph can replay a step. Moves, and copies by `clone`.
+/// stand together may share one text: the beams of a search. The tensors keep their places while texts are no longer
+/// than the longest so far, so that a graph can replay a step. Moves, and copies by `clone`.
 class CrossCache {
 public:
     explicit CrossCache(std::int64_t layers) : layers_(static_cast<std::size_t>(layers)) {}
@@ -28,8 +28,8 @@ public:
         return copy;
     }
 
-    /// Takes an encoder's output (texts, tokens, d), of which layer `n` makes keys and values by `make(n)`, for `rows` rows
-    /// of the decoder, a multiple of the texts. `attend` (texts, tokens) bool, true = attend; absent: all.
+    /// Takes an encoder's output (texts, tokens, d), of which layer `n` makes keys and values by `make(n)`, for `rows`
+    /// rows of the decoder, a multiple of the texts. `attend` (texts, tokens) bool, true = attend; absent: all.
     template <class Make>
     void take(const Tensor& encoded, const std::optional<Tensor>& attend, std::int64_t rows, Make&& make) {
         const auto texts = encoded.size(0);
@@ -77,7 +77,8 @@ public:
         const auto heads = q.size(1), d = q.size(3);
         // The rows of a text are to each head of keys what grouped query heads are.
         const Tensor grouped =
-            share_ == 1 ? q : q.reshape({texts_, share_, heads, d}).transpose(1, 2).reshape({texts_, heads * share_, 1, d});
+            share_ == 1 ? q
+                        : q.reshape({texts_, share_, heads, d}).transpose(1, 2).reshape({texts_, heads * share_, 1, d});
         const auto& kv = layers_[n];
         const Tensor y = run<op::DecodeAttention, E>(grouped, kv.keys, kv.values, filled_, bias(), attention.scale());
         if (share_ == 1) return joined_heads(y);
@@ -112,11 +113,12 @@ private:
 
     [[nodiscard]] std::optional<Tensor> bias() const { return masked_ ? std::optional(hidden_) : std::nullopt; }
 
-    /// What is added to the scores, (texts, 1, 1, tokens): the least number there is where `attend` is false. A query that
-    /// may attend to nothing attends to all alike, as in transformers.
+    /// What is added to the scores, (texts, 1, 1, tokens): the least number there is where `attend` is false. A query
+    /// that may attend to nothing attends to all alike, as in transformers.
     [[nodiscard]] Tensor hidden_by(const Tensor& attend) const {
         const Tensor mask = attend.unsqueeze(1).unsqueeze(1);
-        return at::where(mask, at::zeros({}, hidden_.options()), at::full({}, least_of(hidden_.scalar_type()), hidden_.options()));
+        return at::where(mask, at::zeros({}, hidden_.options()),
+                         at::full({}, least_of(hidden_.scalar_type()), hidden_.options()));
     }
 
     std::vector<KeysValues> layers_;

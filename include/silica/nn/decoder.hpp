@@ -134,7 +134,8 @@ private:
         return {positions.to(state.positions.device()), longest};
     }
 
-    /// No one attends to what comes later than `before` tokens and itself, nor to what `attend` (batch, keys) leaves out.
+    /// No one attends to what comes later than `before` tokens and itself, nor to what `attend` (batch, keys) leaves
+    /// out.
     static op::Attends attends(std::int64_t before, std::optional<std::int64_t> window,
                                const std::optional<Tensor>& attend) {
         auto a = op::Attends::causal(before, window);

@@ -13,9 +13,9 @@ namespace silica::nn {
 /// Of each layer how many of the last tokens it attends to; absent: all.
 using Windows = std::vector<std::optional<std::int64_t>>;
 
-/// Keys and values of `batch` rows in all layers, and which slots hold which token. Everything on the device has a fixed
-/// shape and place. What the host counts (`length`) advances apart from it, so that a graph can replay the device's part.
-/// Moves, and copies by `clone`.
+/// Keys and values of `batch` rows in all layers, and which slots hold which token. Everything on the device has a
+/// fixed shape and place. What the host counts (`length`) advances apart from it, so that a graph can replay the
+/// device's part. Moves, and copies by `clone`.
 class DecoderSlots {
 public:
     /// Caches in `options`, on the device. InputError for more than a machine could hold.
@@ -96,8 +96,7 @@ public:
     std::optional<KvSlots> sliding;  ///< of those that keep a window
 
 private:
-    DecoderSlots(const DecoderSlots& from, int)
-        : full(from.full.clone()), batch_(from.batch_), length_(from.length_) {
+    DecoderSlots(const DecoderSlots& from, int) : full(from.full.clone()), batch_(from.batch_), length_(from.length_) {
         if (from.sliding) sliding.emplace(from.sliding->clone());
         for (const auto& cache : from.caches) caches.push_back(cache.clone());
     }

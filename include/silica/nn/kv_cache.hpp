@@ -11,7 +11,8 @@
 
 namespace silica::nn {
 
-/// Keys and values of one layer, (batch, heads, capacity, d) each. A copy would share the tensors, so `clone` makes one.
+/// Keys and values of one layer, (batch, heads, capacity, d) each. A copy would share the tensors, so `clone` makes
+/// one.
 struct KvCache {
     Tensor keys, values;
 

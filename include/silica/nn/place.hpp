@@ -14,7 +14,8 @@ c10::Device device_of(const Weights& w) {
     return First::type == E::home::type ? w.home() : c10::Device(First::type);
 }
 
-/// The tensor `name` at `w`, in the compute type of the precision, on the device of `Op`'s kernel: what its `pack` takes.
+/// The tensor `name` at `w`, in the compute type of the precision, on the device of `Op`'s kernel: what its `pack`
+/// takes.
 template <class Op, class E>
 Tensor take(const Weights& w, std::string_view name, const std::vector<std::int64_t>& shape) {
     return w.get(name, shape, E::precision::compute, device_of<Op, E>(w));

@@ -42,8 +42,7 @@ SILICA_INLINE Tensor Rope::frequencies(std::int64_t length) const {
             Tensor f = powers(*p_.rope_theta);
             const auto& factors = key(length) == 1 ? p_.long_factor : p_.short_factor;
             auto* at = f.mutable_data_ptr<float>();
-            for (std::size_t i = 0; i < factors.size(); ++i)
-                at[i] = 1.0F / (static_cast<float>(factors[i]) * at[i]);
+            for (std::size_t i = 0; i < factors.size(); ++i) at[i] = 1.0F / (static_cast<float>(factors[i]) * at[i]);
             return f;
         }
         case RopeType::plain:
@@ -101,9 +100,7 @@ SILICA_INLINE Tensor Rope::llama3(Tensor f) const {
 }
 
 SILICA_INLINE double Rope::attention_scale() const {
-    const auto flattening = [](double factor, double m) {
-        return factor <= 1 ? 1.0 : 0.1 * m * std::log(factor) + 1;
-    };
+    const auto flattening = [](double factor, double m) { return factor <= 1 ? 1.0 : 0.1 * m * std::log(factor) + 1; };
     if (p_.type() == RopeType::yarn) {
         if (p_.attention_factor) return *p_.attention_factor;
         const double m = p_.mscale.value_or(0), all = p_.mscale_all_dim.value_or(0);

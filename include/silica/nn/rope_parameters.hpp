@@ -57,8 +57,8 @@ namespace silica::nn {
 /// `parameters` is `rope_parameters`, `scaling` is `rope_scaling`, `theta` the older key beside it.
 /// ConfigError for parameters that the type needs and that are missing or impossible.
 [[nodiscard]] RopeParameters rope_of(const std::string& file, const std::optional<RopeParameters>& parameters,
-                              const std::optional<RopeParameters>& scaling, std::optional<double> theta,
-                              std::optional<std::int64_t> original, std::int64_t max_positions, std::int64_t d);
+                                     const std::optional<RopeParameters>& scaling, std::optional<double> theta,
+                                     std::optional<std::int64_t> original, std::int64_t max_positions, std::int64_t d);
 
 }  // namespace silica::nn
 

@@ -8,8 +8,8 @@
 namespace silica::nn {
 
 SILICA_INLINE RopeParameters rope_of(const std::string& file, const std::optional<RopeParameters>& parameters,
-                              const std::optional<RopeParameters>& scaling, std::optional<double> theta,
-                              std::optional<std::int64_t> original, std::int64_t max_positions, std::int64_t d) {
+                                     const std::optional<RopeParameters>& scaling, std::optional<double> theta,
+                                     std::optional<std::int64_t> original, std::int64_t max_positions, std::int64_t d) {
     RopeParameters r = scaling ? *scaling : parameters.value_or(RopeParameters{});
     if (!r.rope_theta) r.rope_theta = theta.value_or(10000.0);
     if (original) r.original_max_position_embeddings = original;

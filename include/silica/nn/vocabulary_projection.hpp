@@ -22,8 +22,8 @@ using VocabularyProjection =
     Linear<std::conditional_t<detail::plain_projection<typename E::precision>, typename E::plain, E>>;
 
 /// The projection at `own`, (vocabulary, d). Tied to `words`, which the file has at the place `table`, where `tie` is
-/// set and the file leaves the matrix out or repeats the word vectors there; a matrix that differs from them stays apart.
-/// Where the file shares the bytes of the two they are one, whatever `tie` says.
+/// set and the file leaves the matrix out or repeats the word vectors there; a matrix that differs from them stays
+/// apart. Where the file shares the bytes of the two they are one, whatever `tie` says.
 template <class E>
 VocabularyProjection<E> vocabulary_projection(const Weights& own, const Weights& table, const Embedding<E>& words,
                                               bool tie, std::int64_t vocabulary, std::int64_t d,

@@ -52,7 +52,8 @@ struct Attends {
                 (!bias || c10::isFloatingType(bias->scalar_type())) &&
                 (!lengths || is_vector(*lengths, shape[0], c10::ScalarType::Long)),
             name,
-            "a mask (bool) and a bias that broadcast to (batch, heads, queries, keys), lengths (batch) int64, an offset "
+            "a mask (bool) and a bias that broadcast to (batch, heads, queries, keys), lengths (batch) int64, an "
+            "offset "
             "from 0 to the number of keys and with it a window of 1 or more",
             mask, bias, lengths);
     }

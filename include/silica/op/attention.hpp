@@ -8,8 +8,8 @@
 namespace silica::op {
 
 /// q (batch, heads, queries, d), k and v (batch, kv_heads, keys, d), heads a multiple of kv_heads: each key head serves
-/// as many query heads in turn (Ainslie et al. 2023) -> (batch, heads, queries, d). A query that attends to nothing gets
-/// zeros.
+/// as many query heads in turn (Ainslie et al. 2023) -> (batch, heads, queries, d). A query that attends to nothing
+/// gets zeros.
 struct Attention {
     static constexpr std::string_view name = "attention";
     using signature = Tensor(const Tensor& q, const Tensor& k, const Tensor& v, const Attends& attends, double scale);

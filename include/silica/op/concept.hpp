@@ -98,9 +98,9 @@ struct unite<Known, OpList<>, Lists...> : unite<Known, Lists...> {};
 template <class... Lists>
 using union_of = typename detail::unite<OpList<>, Lists...>::type;
 
-/// True for ops that carry weights, which are packed once for the kernel that will use them. Such an op says in what form
-/// they come (`Source`), and may say `quantisable = false`: under a quantised precision its kernels for all unquantised
-/// ones serve.
+/// True for ops that carry weights, which are packed once for the kernel that will use them. Such an op says in what
+/// form they come (`Source`), and may say `quantisable = false`: under a quantised precision its kernels for all
+/// unquantised ones serve.
 template <OpTag Op>
 inline constexpr bool weighted = detail::signature<typename Op::signature>::weighted;
 

@@ -24,7 +24,8 @@ struct DecodeAttention {
                 is_vector(filled, 1, c10::ScalarType::Long) &&
                 (!mask || broadcasts(*mask, {q.size(0), q.size(1), 1, keys.size(2)})),
             name,
-            "q (batch, heads, 1, d), keys and values (batch, kv_heads, capacity, d) of one type, filled (1) int64, mask "
+            "q (batch, heads, 1, d), keys and values (batch, kv_heads, capacity, d) of one type, filled (1) int64, "
+            "mask "
             "that broadcasts to (batch, heads, 1, capacity)",
             q, keys, values, filled, mask);
     }

@@ -29,8 +29,8 @@ struct Shown {
     Shown(const Tensor& t)  // NOLINT(google-explicit-constructor)
         : sizes(t.defined() ? t.sizes() : c10::IntArrayRef{}),
           type(t.defined() ? t.scalar_type() : c10::ScalarType::Undefined) {}
-    Shown(const std::optional<Tensor>& t) : Shown(t ? *t : Tensor()) {}    // NOLINT(google-explicit-constructor)
-    Shown(const WeightShape& w) : sizes(w.sizes), type(w.type) {}          // NOLINT(google-explicit-constructor)
+    Shown(const std::optional<Tensor>& t) : Shown(t ? *t : Tensor()) {}  // NOLINT(google-explicit-constructor)
+    Shown(const WeightShape& w) : sizes(w.sizes), type(w.type) {}        // NOLINT(google-explicit-constructor)
 };
 
 /// Throws InputError: the op, what it takes, what it was given.

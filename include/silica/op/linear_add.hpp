@@ -19,8 +19,8 @@ struct LinearAdd {
 
     static void check(const Tensor& x, const WeightShape& w, const Tensor& residual) {
         law(meets(x, w) && residual.dim() == x.dim() && residual.scalar_type() == w.type &&
-                residual.size(-1) == w.size(0) && residual.sizes().slice(0, residual.sizes().size() - 1) ==
-                                                      x.sizes().slice(0, x.sizes().size() - 1),
+                residual.size(-1) == w.size(0) &&
+                residual.sizes().slice(0, residual.sizes().size() - 1) == x.sizes().slice(0, x.sizes().size() - 1),
             name, "x (..., in), W (out, in) and r (..., out) of one type", x, w, residual);
     }
 };

@@ -23,7 +23,8 @@ struct StoreKv {
         };
         law(slots.dim() == 1 && slots.scalar_type() == c10::ScalarType::Long && fits(keys.value, k) &&
                 fits(values.value, v),
-            name, "caches (batch, heads, capacity, d), k and v (batch, heads, tokens, d) of one type, slots (tokens) int64",
+            name,
+            "caches (batch, heads, capacity, d), k and v (batch, heads, tokens, d) of one type, slots (tokens) int64",
             keys.value, values.value, k, v, slots);
     }
 };

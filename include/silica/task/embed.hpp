@@ -21,10 +21,10 @@ namespace silica::task {
 struct EmbedOptions {
     std::int64_t batch_size = 32;
     std::optional<Pooling> pooling = {};
-    std::optional<bool> normalize = {};              ///< to length 1, after everything else; false: not at all
-    std::optional<std::string> prompt = {};          ///< stands before each sentence; "": none
-    std::optional<std::string> prompt_name = {};     ///< the same, by its name in the checkpoint ("query")
-    std::optional<std::int64_t> truncate_dim = {};   ///< vectors are cut to so many numbers
+    std::optional<bool> normalize = {};             ///< to length 1, after everything else; false: not at all
+    std::optional<std::string> prompt = {};         ///< stands before each sentence; "": none
+    std::optional<std::string> prompt_name = {};    ///< the same, by its name in the checkpoint ("query")
+    std::optional<std::int64_t> truncate_dim = {};  ///< vectors are cut to so many numbers
 };
 
 /// Turns sentences into vectors with an encoder such as `Model<arch::Bert, device::Mps>`:
@@ -47,8 +47,8 @@ public:
         auto longest = encoder_.config().max_position_embeddings;
         if (const auto n = config_.max_tokens ? config_.max_tokens : tokenizer_.model_max_length())
             longest = std::min(longest, *n);
-        pad_left_ = config_.pad_left.value_or(tokenizer_.padding() &&
-                                              tokenizer_.padding()->direction == text::Side::left);
+        pad_left_ =
+            config_.pad_left.value_or(tokenizer_.padding() && tokenizer_.padding()->direction == text::Side::left);
         if (tokenizer_.padding())
             pad_ = tokenizer_.padding()->id;
         else if (const auto token = tokenizer_.special_token("pad_token"))

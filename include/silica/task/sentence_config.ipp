@@ -63,11 +63,11 @@ SILICA_INLINE void read_pooling_module(SentenceConfig& config, const fs::path& f
         if (!flag && key != "pooling_mode" && key.starts_with("pooling_mode"))
             file.refuse(key, "this way of pooling is not known.");
     }
-    file.note_others({"word_embedding_dimension", "embedding_dimension", "include_prompt", "pooling_mode",
-                      "pooling_mode_cls_token", "pooling_mode_max_tokens", "pooling_mode_mean_tokens",
-                      "pooling_mode_mean_sqrt_len_tokens", "pooling_mode_weightedmean_tokens",
-                      "pooling_mode_lasttoken"},
-                     config.notes);
+    file.note_others(
+        {"word_embedding_dimension", "embedding_dimension", "include_prompt", "pooling_mode", "pooling_mode_cls_token",
+         "pooling_mode_max_tokens", "pooling_mode_mean_tokens", "pooling_mode_mean_sqrt_len_tokens",
+         "pooling_mode_weightedmean_tokens", "pooling_mode_lasttoken"},
+        config.notes);
     config.pooling = read_pooling(file);
     config.include_prompt = file.boolean("include_prompt", true);
     config.modules.clear();  // they worked on what an earlier pooling gave

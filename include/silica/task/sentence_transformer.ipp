@@ -57,8 +57,8 @@ SILICA_INLINE void read_length(SentenceConfig& config, const SentenceFile& file,
 /// sentence_bert_config.json, under any of the names it has had.
 SILICA_INLINE void read_transformer(SentenceConfig& config) {
     constexpr std::array<std::string_view, 7> names = {
-        "sentence_bert_config.json",       "sentence_roberta_config.json", "sentence_distilbert_config.json",
-        "sentence_camembert_config.json",  "sentence_albert_config.json",  "sentence_xlm-roberta_config.json",
+        "sentence_bert_config.json",      "sentence_roberta_config.json", "sentence_distilbert_config.json",
+        "sentence_camembert_config.json", "sentence_albert_config.json",  "sentence_xlm-roberta_config.json",
         "sentence_xlnet_config.json"};
     SentenceFile file(config.directory, names.front(), true);
     for (std::size_t i = 1; i < names.size() && file.json().object().empty(); ++i)

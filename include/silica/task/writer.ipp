@@ -88,8 +88,7 @@ SILICA_INLINE generate::GenerationConfig Writer::complete_config(const generate:
 SILICA_INLINE generate::Prompt Writer::padded(const std::vector<std::vector<std::int64_t>>& rows,
                                               const generate::DecoderFacts& facts,
                                               const generate::GenerationConfig& c) {
-    const auto width =
-        static_cast<std::int64_t>(std::ranges::max(rows, {}, &std::vector<std::int64_t>::size).size());
+    const auto width = static_cast<std::int64_t>(std::ranges::max(rows, {}, &std::vector<std::int64_t>::size).size());
     const auto n = static_cast<std::int64_t>(rows.size());
     // Masked, so that any token would do; a pad token may be beyond the vocabulary.
     auto pad = c.pad_token_id.value_or(facts.pad_token_id.value_or(0));

@@ -1,5 +1,5 @@
-// A program that is compiled with -ffast-math and links silica::compiled: its kernels are exact all the same, infinities,
-// NaN and denormal halves included.
+// A program that is compiled with -ffast-math and links silica::compiled: its kernels are exact all the same,
+// infinities, NaN and denormal halves included.
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -71,7 +71,8 @@ void test_softmax() {
     }
     const std::uint32_t never = 0xff800000U;
     for (std::int64_t r = 0; r < tokens; ++r)
-        for (std::int64_t j = r; j < tokens; ++j) std::memcpy(&mask[static_cast<std::size_t>(r * tokens + j)], &never, 4);
+        for (std::int64_t j = r; j < tokens; ++j)
+            std::memcpy(&mask[static_cast<std::size_t>(r * tokens + j)], &never, 4);
     using Flash = device::cpu::FlashAttention<float>;
     const Flash::Strides rows{0, 0, d};
     const Flash problem{.q = q.data(),

@@ -1,5 +1,5 @@
-// What a process has once is one for each plug-in, and for the program if it uses Silica (SILICA_TEST_HOST), though all are
-// built with -fvisibility=hidden and plug-ins are loaded with RTLD_LOCAL.
+// What a process has once is one for each plug-in, and for the program if it uses Silica (SILICA_TEST_HOST), though all
+// are built with -fvisibility=hidden and plug-ins are loaded with RTLD_LOCAL.
 //
 //     host PLUGIN PLUGIN
 #include <cstdio>

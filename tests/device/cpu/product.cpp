@@ -201,8 +201,8 @@ TEST_CASE("Linear packs float32 in panels where they are full, and keeps all els
     CHECK(test::differs(packed.unpack().weight, odd, 0) == "");
     CHECK(test::differs(K::run(x, packed), x.to(at::kDouble).matmul(odd.to(at::kDouble).t()), 1e-5) == "");
     // a gate whose halves do not begin with panels of their own
-    const Tensor y = Kernel<op::LinearGated, device::Cpu>::run(x, K::pack({full.narrow(0, 0, full.size(0) - 2)}),
-                                                               Activation::relu);
+    const Tensor y =
+        Kernel<op::LinearGated, device::Cpu>::run(x, K::pack({full.narrow(0, 0, full.size(0) - 2)}), Activation::relu);
     const Tensor sums = x.to(at::kDouble).matmul(full.narrow(0, 0, full.size(0) - 2).to(at::kDouble).t());
     const std::int64_t n = sums.size(1) / 2;
     CHECK(test::differs(y, sums.narrow(1, 0, n).clamp_min(0) * sums.narrow(1, n, n), 1e-4) == "");

@@ -9,12 +9,12 @@
 #include <xmmintrin.h>
 #endif
 
+#include "silica/core/error.hpp"
 #include "silica/core/memory.hpp"
 #include "silica/device/cpu.hpp"
 #include "silica/device/cpu/isa/rows.hpp"
 #include "silica/device/cpu/multiply.hpp"
 #include "silica/device/cpu/scratch.hpp"
-#include "silica/core/error.hpp"
 #include "support/catch.hpp"
 #include "support/devices.hpp"
 
@@ -113,7 +113,9 @@ TEST_CASE("Memory that kernels keep is theirs while they use it, and is given ba
     const std::size_t count = std::size_t{1} << 26U;
     std::atomic<int> stage{0};
     std::thread other([&] {
-        { const Room room(count); }  // its pages have been written
+        {
+            const Room room(count);
+        }  // its pages have been written
         stage = 1;
         while (stage != 2) std::this_thread::yield();
         const Room room(10);

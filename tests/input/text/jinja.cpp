@@ -294,7 +294,9 @@ TEST_CASE("Chats are turns, or JSON of any numbers", "[jinja]") {
     const std::string digits = "123456789012345678901234567890";
     const auto json = Json::parse(R"({"messages": [{"role": "user", "content": )" + digits +
                                       R"(}], "tools": [{"n": -)" + digits + R"(}], "documents": [{}],
-        "variables": {"seed": )" + digits + R"(, "bos": ""}, "add_generation_prompt": true})", "chat");
+        "variables": {"seed": )" + digits +
+                                      R"(, "bos": ""}, "add_generation_prompt": true})",
+                                  "chat");
     CHECK(chat.render(json) == "user:" + digits + ";" + digits + "[{\"n\": -" + digits + "}]1>");
     const auto more = Json::parse(R"({"seed": 1, "bos": 2})", "more");
     CHECK(chat.render({{"user", "Hi"}}, {.more = &more}) == "2user:Hi;1null");

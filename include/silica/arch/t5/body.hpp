@@ -15,7 +15,8 @@ class T5State : public nn::DecoderSlots {
 public:
     /// Caches in `options`, on the device. `position_bias` for the relative positions 1 - capacity to capacity - 1,
     /// (heads, 2 capacity - 1).
-    T5State(std::int64_t batch, std::int64_t capacity, const T5Config& c, Tensor position_bias, at::TensorOptions options)
+    T5State(std::int64_t batch, std::int64_t capacity, const T5Config& c, Tensor position_bias,
+            at::TensorOptions options)
         : DecoderSlots(batch, capacity, c.num_heads, c.d_kv, nn::Windows(static_cast<std::size_t>(c.decoder_layers())),
                        options),
           text(c.decoder_layers()),
@@ -110,7 +111,9 @@ public:
         return feed_forward(cross_attention(self_attention(x, self), cross));
     }
     /// Keys and values of the encoder's output.
-    [[nodiscard]] nn::KeysValues keys_values(const Tensor& encoded) const { return cross_attention.keys_values(encoded); }
+    [[nodiscard]] nn::KeysValues keys_values(const Tensor& encoded) const {
+        return cross_attention.keys_values(encoded);
+    }
 
 private:
     T5Attention<E> self_attention, cross_attention;
@@ -154,9 +157,12 @@ public:
         } else {
             attends.offset = before;
         }
-        return through(ids, state, [&](const auto& attention, const Tensor& h, std::size_t n) {
-            return attention(h, attends, state.caches[n], slots, length);
-        }, [&](const auto& attention, const Tensor& h, std::size_t n) { return state.text.attend(attention, h, n); });
+        return through(
+            ids, state,
+            [&](const auto& attention, const Tensor& h, std::size_t n) {
+                return attention(h, attends, state.caches[n], slots, length);
+            },
+            [&](const auto& attention, const Tensor& h, std::size_t n) { return state.text.attend(attention, h, n); });
     }
 
     /// One token per row, ids (batch) -> (batch, 1, d_model).
@@ -166,9 +172,12 @@ public:
         state.full.begin_step();
         Tensor bias = state.step_bias();
         if (const auto kept = state.full.attend()) bias = t5_masked<E>(bias, *kept);
-        const Tensor y = through(ids.unsqueeze(1), state, [&](const auto& attention, const Tensor& h, std::size_t n) {
-            return attention.step(h, state.caches[n], state.full, bias);
-        }, [&](const auto& attention, const Tensor& h, std::size_t n) { return state.text.step(attention, h, n); });
+        const Tensor y = through(
+            ids.unsqueeze(1), state,
+            [&](const auto& attention, const Tensor& h, std::size_t n) {
+                return attention.step(h, state.caches[n], state.full, bias);
+            },
+            [&](const auto& attention, const Tensor& h, std::size_t n) { return state.text.step(attention, h, n); });
         state.full.end_step();
         return y;
     }

@@ -52,9 +52,10 @@ struct T5Config {
 };
 
 struct T5Inputs {
-    Tensor input_ids;                                   ///< (batch, tokens) int64
-    std::optional<Tensor> attention_mask = {};          ///< (batch, tokens) int64 or bool, 1 = attend; absent: all
-    /// (batch, decoder tokens) int64; absent: one start token. With k rows for each text they stand together: its beams.
+    Tensor input_ids;                           ///< (batch, tokens) int64
+    std::optional<Tensor> attention_mask = {};  ///< (batch, tokens) int64 or bool, 1 = attend; absent: all
+    /// (batch, decoder tokens) int64; absent: one start token. With k rows for each text they stand together: its
+    /// beams.
     std::optional<Tensor> decoder_input_ids = {};
     std::optional<Tensor> decoder_attention_mask = {};  ///< (batch, decoder tokens) as attention_mask
 };

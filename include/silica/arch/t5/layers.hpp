@@ -38,10 +38,11 @@ class T5Attention {
 public:
     using Ops = union_of<typename T5Norm<E>::Ops, typename nn::Attention<E>::Ops, OpList<op::Clamp>>;
 
-    T5Attention(const T5Config& c, const Weights& w, std::string_view name, nn::JoinedProducts joined)  // block.N.layer.i
+    T5Attention(const T5Config& c, const Weights& w, std::string_view name,
+                nn::JoinedProducts joined)  // block.N.layer.i
         : norm(c, w / "layer_norm"),
-          attention({c.d_model, c.num_heads, c.d_kv, 1.0}, {w / name / "q", w / name / "k", w / name / "v", w / name / "o"},
-                    joined) {}
+          attention({c.d_model, c.num_heads, c.d_kv, 1.0},
+                    {w / name / "q", w / name / "k", w / name / "v", w / name / "o"}, joined) {}
 
     /// `attend(attention, h)` is what attention makes of h = Norm(x), (batch, tokens, heads d_kv).
     template <class F>

@@ -25,8 +25,7 @@ struct Attention {
 
     /// All that `attends` says as one mask of this kind.
     static std::optional<Tensor> mask_of(const op::Attends& attends, const Tensor& q, const Tensor& k) {
-        return attends.bias ? attends.added(q.size(2), k.size(2), q)
-                            : attends.shown(q.size(2), k.size(2), q.device());
+        return attends.bias ? attends.added(q.size(2), k.size(2), q) : attends.shown(q.size(2), k.size(2), q.device());
     }
 };
 

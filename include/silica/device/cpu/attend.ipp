@@ -23,8 +23,8 @@ void merge(float* sums, std::int64_t parts, std::int64_t stride, std::int64_t gr
 template <class T>
 void attend_one(const Tensor& q, const Tensor& keys, const Tensor& values, std::int64_t filled,
                 const std::optional<Tensor>& mask, float scale, const Tensor& y) {
-    const std::int64_t batch = q.size(0), kv = keys.size(1), group = q.size(1) / kv, d = q.size(3),
-                       dv = values.size(3), heads = batch * kv;
+    const std::int64_t batch = q.size(0), kv = keys.size(1), group = q.size(1) / kv, d = q.size(3), dv = values.size(3),
+                       heads = batch * kv;
     if (y.numel() == 0) return;
     // A thread takes some heads of keys; when there are fewer of them than threads, a part of the keys of one.
     const std::int64_t work = filled * group * (d + dv), threads = at::get_num_threads();

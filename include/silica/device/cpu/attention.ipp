@@ -30,9 +30,7 @@ template <class T>
 void attend_in_blocks(const Tensor& q, const Tensor& k, const Tensor& v, const op::Attends& attends, double scale,
                       const Tensor& y) {
     using Flash = FlashAttention<T>;
-    const auto strides = [](const Tensor& t) {
-        return typename Flash::Strides{t.stride(0), t.stride(1), t.stride(2)};
-    };
+    const auto strides = [](const Tensor& t) { return typename Flash::Strides{t.stride(0), t.stride(1), t.stride(2)}; };
     const auto keys = k.size(2);
     const auto bias = added_to_scores(attends, {q.size(0), q.size(1), q.size(2), keys});
     const auto lengths = attends.lengths ? std::optional(attends.lengths->contiguous()) : std::nullopt;

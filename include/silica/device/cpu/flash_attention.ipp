@@ -93,9 +93,12 @@ private:
         const T* from_v = p_.v + b * p_.of_v.batch + h * p_.of_v.head;
         for (std::int64_t j = 0; j < r.seen; j += r.width) {
             const std::int64_t width = r.key_columns(j);
-            const isa::TransposeArguments<T> a{from_k + j * p_.of_k.token,   p_.of_k.token,
-                                               std::min(width, r.seen - j), p_.d,
-                                               r.k + j * r.units,           width,
+            const isa::TransposeArguments<T> a{from_k + j * p_.of_k.token,
+                                               p_.of_k.token,
+                                               std::min(width, r.seen - j),
+                                               p_.d,
+                                               r.k + j * r.units,
+                                               width,
                                                width};
             isa::transpose<T>(set, r.tiling.pairs, a);
         }
@@ -166,13 +169,9 @@ private:
             }
         }
         for (std::int64_t c = 0; c < p_.dv; c += r.width) {
-            const isa::DivideArguments<T> divide{r.sums + c * block_queries,
-                                                 r.columns(c, p_.dv),
-                                                 r.total,
-                                                 y + c,
-                                                 p_.of_y.token,
-                                                 rows,
-                                                 std::min(r.width, p_.dv - c)};
+            const isa::DivideArguments<T> divide{
+                r.sums + c * block_queries,  r.columns(c, p_.dv), r.total, y + c, p_.of_y.token, rows,
+                std::min(r.width, p_.dv - c)};
             isa::on<isa::Divide>(r.set, &divide);
         }
     }

@@ -109,7 +109,7 @@ private:
                 }
                 if (end) {
                     detail::finish(set_, p_, first + r, std::min(taken, left), column, std::min(width_, p_.n - column),
-                              c + r * width_, c + (most_rows + r) * width_, width_);
+                                   c + r * width_, c + (most_rows + r) * width_, width_);
                 }
             }
         }

@@ -14,8 +14,7 @@ namespace silica::device::cpu {
 namespace detail {
 
 SILICA_INLINE bool copies_rows(const Tensor& cache, const Tensor& x, const Tensor& slots) {
-    return cache.scalar_type() == x.scalar_type() && cache.stride(3) == 1 && x.stride(3) == 1 &&
-           slots.is_contiguous();
+    return cache.scalar_type() == x.scalar_type() && cache.stride(3) == 1 && x.stride(3) == 1 && slots.is_contiguous();
 }
 
 SILICA_INLINE void copy_rows(const Tensor& cache, const Tensor& x, const Tensor& slots) {

@@ -16,9 +16,10 @@ inline Tensor attends_to_some(const Tensor& mask) {
 }
 
 /// Attention with a mask for ATen. In half precision with a mask LibTorch picks cuDNN's attention, which gives a query
-/// without any key some values; on every other device and in float32 it gets zeros. Here too (seen with LibTorch 2.11 on
-/// an H100).
-inline Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const std::optional<Tensor>& mask, double scale) {
+/// without any key some values; on every other device and in float32 it gets zeros. Here too (seen with LibTorch 2.11
+/// on an H100).
+inline Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const std::optional<Tensor>& mask,
+                     double scale) {
     const Tensor y = aten::Attention::run(q, k, v, mask, false, scale);
     if (!mask || q.scalar_type() == at::kFloat) return y;
     return at::where(attends_to_some(*mask), y, 0);

@@ -13,8 +13,8 @@ inline Tensor convolve(const Tensor& x, const op::PlainConv& w) {
     const auto& s = w.steps;
     const auto& set = at::globalContext();
     return at::_convolution(x, w.weight, w.bias, s.stride, s.padding, s.dilation, false, aten::no_output_padding(s),
-                            s.groups, set.benchmarkCuDNN(),
-                            set.deterministicCuDNN() || set.deterministicAlgorithms(), set.userEnabledCuDNN(), false);
+                            s.groups, set.benchmarkCuDNN(), set.deterministicCuDNN() || set.deterministicAlgorithms(),
+                            set.userEnabledCuDNN(), false);
 }
 
 }  // namespace silica::device::cuda

@@ -19,8 +19,8 @@ struct Kernel<op::DecodeAttention, device::Cuda> {
                       const std::optional<Tensor>& mask, double scale) {
         namespace cuda = device::cuda;
         if (!takes(q, keys, values, mask)) {
-            return cuda::attend(q, keys, values, std::optional(device::aten::DecodeAttention::mask_of(keys, filled, mask)),
-                                scale);
+            return cuda::attend(q, keys, values,
+                                std::optional(device::aten::DecodeAttention::mask_of(keys, filled, mask)), scale);
         }
         const auto batch = q.size(0), heads = q.size(1), d = q.size(3), kv_heads = keys.size(1);
         const auto capacity = keys.size(2), group = heads / kv_heads;
@@ -28,7 +28,8 @@ struct Kernel<op::DecodeAttention, device::Cuda> {
         // Heads that share keys read them together where the cache is long; a block has at least 512 slots.
         const std::int64_t together = capacity <= 4096 ? 1 : group % 4 == 0 ? 4 : group % 2 == 0 ? 2 : 1;
         const auto blocks = batch * heads / together;
-        const auto split = std::clamp<std::int64_t>(std::min((capacity + 511) / 512, 2 * cuda::multiprocessors(q.device().index()) / blocks), 1, 64);
+        const auto split = std::clamp<std::int64_t>(
+            std::min((capacity + 511) / 512, 2 * cuda::multiprocessors(q.device().index()) / blocks), 1, 64);
 
         const Tensor in = q.contiguous(), out = at::empty(q.sizes(), q.options());
         Tensor parts;

@@ -39,9 +39,8 @@ inline Tensor gated(const Tensor& x, Activation act) {
     const Tensor y = at::empty(sizes, x.options()), in = x.contiguous();
     static const std::string text = std::string(prelude) + std::string(detail::gated_text);
     const auto& f = function<detail::Gated>(
-        x.device().index(), static_cast<std::uint64_t>(type) | static_cast<std::uint64_t>(act) << 8, [&] {
-            return KernelSource{"gated", text, {{"ACT", static_cast<std::int64_t>(act)}}, type};
-        });
+        x.device().index(), static_cast<std::uint64_t>(type) | static_cast<std::uint64_t>(act) << 8,
+        [&] { return KernelSource{"gated", text, {{"ACT", static_cast<std::int64_t>(act)}}, type}; });
     const auto blocks = std::min<std::int64_t>((y.numel() + 255) / 256, 4096);
     launch(f, {{static_cast<unsigned>(blocks), 1, 1}, 256}, x.device(), address(in), address(y),
            static_cast<long long>(y.numel() / n), static_cast<long long>(n));

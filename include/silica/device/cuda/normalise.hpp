@@ -63,10 +63,8 @@ inline Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
     const Tensor in = x.contiguous(), w = weight.contiguous(), y = at::empty(x.sizes(), x.options());
     const bool wide = n * static_cast<std::int64_t>(x.element_size()) % 16 == 0 && aligned(in) && aligned(w);
     static const std::string text = std::string(prelude) + std::string(detail::rms_norm_text);
-    const auto& f =
-        function<detail::RmsNorm>(x.device().index(), static_cast<std::uint64_t>(type) | (wide ? 256u : 0u), [&] {
-            return KernelSource{"rms_norm", text, {{"WIDE", wide}}, type};
-        });
+    const auto& f = function<detail::RmsNorm>(x.device().index(), static_cast<std::uint64_t>(type) | (wide ? 256u : 0u),
+                                              [&] { return KernelSource{"rms_norm", text, {{"WIDE", wide}}, type}; });
     launch(f, {{static_cast<unsigned>(x.numel() / n), 1, 1}, 256}, x.device(), address(in), address(w), address(y),
            static_cast<int>(n), eps);
     return y;

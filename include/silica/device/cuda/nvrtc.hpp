@@ -137,8 +137,8 @@ inline Function build(const KernelSource& source, c10::DeviceIndex device) {
 }  // namespace detail
 
 /// The kernel that `make()` describes, compiled at the first call with this `key` on this GPU. `key` tells apart all
-/// variants of the kernels of one `Family`. KernelUnavailable where it cannot be made: then no own kernel is used any more,
-/// so that a second try of the op finds LibTorch's.
+/// variants of the kernels of one `Family`. KernelUnavailable where it cannot be made: then no own kernel is used any
+/// more, so that a second try of the op finds LibTorch's.
 template <class Family, class Make>
 const Function& function(c10::DeviceIndex device, std::uint64_t key, Make make) {
     static std::mutex mutex;

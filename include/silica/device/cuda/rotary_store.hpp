@@ -59,10 +59,9 @@ struct Kernel<op::RotaryStore, device::Cuda> {
         const Tensor in = qkv.contiguous(), c = cos.contiguous(), s = sin.contiguous();
         const Tensor q = at::empty({batch, heads, 1, d}, qkv.options());
         static const std::string text = std::string(cuda::prelude) + std::string(cuda::detail::rotary_store_text);
-        const auto& f =
-            cuda::function<cuda::detail::RotaryStore>(qkv.device().index(), static_cast<std::uint64_t>(type), [&] {
-                return cuda::KernelSource{"rotary_store", text, {}, type};
-            });
+        const auto& f = cuda::function<cuda::detail::RotaryStore>(
+            qkv.device().index(), static_cast<std::uint64_t>(type),
+            [&] { return cuda::KernelSource{"rotary_store", text, {}, type}; });
         const unsigned threads = d / 2 > 64 ? 128 : d / 2 > 32 ? 64 : 32;
         using Long = long long;
         cuda::launch(f, {{static_cast<unsigned>(heads + 2 * kv_heads), static_cast<unsigned>(batch), 1}, threads},

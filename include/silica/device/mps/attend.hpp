@@ -45,7 +45,8 @@ struct Attend {
         for (std::int64_t begin = 0; begin < q.size(-2); begin += rows) {
             const auto end = std::min(begin + rows, q.size(-2));
             auto part_mask = mask;
-            if (part_mask && part_mask->dim() > 1 && part_mask->size(-2) > 1) part_mask = part_mask->slice(-2, begin, end).contiguous();
+            if (part_mask && part_mask->dim() > 1 && part_mask->size(-2) > 1)
+                part_mask = part_mask->slice(-2, begin, end).contiguous();
             parts.push_back(
                 aten::Attention::run(qc.slice(-2, begin, end).contiguous(), kc, vc, part_mask, false, scale));
         }

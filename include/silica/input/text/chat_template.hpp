@@ -36,12 +36,12 @@ struct Message {
 
 /// What a template is told beside the messages.
 struct ChatOptions {
-    bool add_generation_prompt = false;     ///< ends with what opens the answer
-    const Json* tools = nullptr;            ///< a list of function schemas
-    const Json* more = nullptr;             ///< an object of further variables ("enable_thinking", ...)
-    std::function<std::tm()> clock = {};    ///< for strftime_now; the machine's local time where it is empty
-    const Json* documents = nullptr;        ///< a list of objects to answer from
-    std::optional<std::string> name = {};   ///< which template; else "tool_use" with tools, or "default"
+    bool add_generation_prompt = false;    ///< ends with what opens the answer
+    const Json* tools = nullptr;           ///< a list of function schemas
+    const Json* more = nullptr;            ///< an object of further variables ("enable_thinking", ...)
+    std::function<std::tm()> clock = {};   ///< for strftime_now; the machine's local time where it is empty
+    const Json* documents = nullptr;       ///< a list of objects to answer from
+    std::optional<std::string> name = {};  ///< which template; else "tool_use" with tools, or "default"
 };
 
 /// The templates of a checkpoint ("default", and more by name), parsed. Rendering is const: threads may share one.

@@ -69,9 +69,9 @@ template <int W, std::size_t n>
 template <int W>
 [[gnu::always_inline]] inline void phi(Floats<W>& v, const Floats<W>& x) {
     using F = Floats<W>;
-    constexpr float near[] = {0.12837915F,  -0.37612605F,   0.112834305F, -0.026848592F,
+    constexpr float near[] = {0.12837915F,   -0.37612605F,    0.112834305F, -0.026848592F,
                               0.0051797493F, -0.00079423556F, 7.647116e-05F};
-    constexpr float far[] = {0.00035370718F, 1.12704F,       -0.3617744F,   0.10303745F,
+    constexpr float far[] = {0.00035370718F, 1.12704F,     -0.3617744F,    0.10303745F,
                              -0.021805357F,  0.002939617F, -0.00018557505F};
     const F z = x * 0.707106781F, square = z * z, most = F{} + 4.25F;
     F a, b, p, tail;

@@ -9,7 +9,8 @@
 #include "silica/device/cpu/isa.hpp"
 
 #if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ > 0)
-#error "Silica's CPU kernels need infinities and NaN, which -ffast-math, -Ofast and -ffinite-math-only take away. \
+#error \
+    "Silica's CPU kernels need infinities and NaN, which -ffast-math, -Ofast and -ffinite-math-only take away. \
 Remedy: link silica::compiled, whose kernels have flags of their own, or add -fno-fast-math -fno-finite-math-only."
 #endif
 

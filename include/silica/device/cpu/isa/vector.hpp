@@ -138,7 +138,7 @@ template <int W, class T>
             bits(denormal, small);
             denormal -= 0x3f000000U;
             const typename L::U normal = (u - (112U << 23) + 0xfffU + ((u >> 13) & 1U)) >> 13;
-            const typename L::I is_denormal = u<(113U << 23), is_large = u >= (143U << 23), is_nan = u> 0x7f800000U;
+            const typename L::I is_denormal = u < (113U << 23), is_large = u >= (143U << 23), is_nan = u > 0x7f800000U;
             bits(mask, is_denormal);
             typename L::U h = (denormal & mask) | (normal & ~mask);
             bits(mask, is_large);

@@ -216,9 +216,7 @@ private:
         if (op == ">=") return less_equal(session_, b, a);
         return contains(session_, b, a) == (op == "in");
     }
-    [[nodiscard]] Value concat(const Expression& e) {
-        return concatenated(session_, all(e), escapes_);
-    }
+    [[nodiscard]] Value concat(const Expression& e) { return concatenated(session_, all(e), escapes_); }
 };
 
 }  // namespace silica::text::jinja

@@ -92,8 +92,7 @@ struct FormatSpec {
     if (spec.grouping != 0) {
         const std::size_t taken = before.size() + after.size();
         const std::size_t group = std::string_view("xXob").find(spec.type) < 4 && spec.type != 0 ? 4 : 3;
-        digits = grouped(std::move(digits), spec.grouping, group,
-                         zeros && spec.width > taken ? spec.width - taken : 0);
+        digits = grouped(std::move(digits), spec.grouping, group, zeros && spec.width > taken ? spec.width - taken : 0);
     }
     const std::size_t size = before.size() + utf8::count(digits) + after.size();
     const std::size_t gap = spec.width > size ? spec.width - size : 0;
@@ -121,7 +120,9 @@ struct FormatSpec {
         unknown_type(spec, Value(x));
     }
     if (lower == 'n' && spec.grouping != 0) unknown_type(spec, Value(x));
-    RealStyle style{.type = lower == 'e' || lower == 'f' ? lower : lower == '%' ? 'f' : 'g',
+    RealStyle style{.type = lower == 'e' || lower == 'f' ? lower
+                            : lower == '%'               ? 'f'
+                                                         : 'g',
                     .precision = spec.precision.value_or(6),
                     .alternate = spec.alternate,
                     .point_zero = lower == 0};
@@ -179,8 +180,7 @@ struct FormatSpec {
     }
     const detail::FormatSpec parsed(characters(spec));
     if (v.is_text()) return detail::format_text(session, v, parsed);
-    return v.is_real() ? detail::format_real(session, v.number(), parsed)
-                       : detail::format_whole(session, v, parsed);
+    return v.is_real() ? detail::format_real(session, v.number(), parsed) : detail::format_whole(session, v, parsed);
 }
 
 }  // namespace silica::text::jinja

@@ -16,9 +16,9 @@ namespace silica::text::jinja {
 
 /// A for loop that runs.
 struct Loop {
-    Pull pull = {};  ///< the next item; empty when the loop is over
-    const Statement* recursive = nullptr;   ///< the loop, where it may call itself
-    std::shared_ptr<Scope> around = {};     ///< its scope, then
+    Pull pull = {};                        ///< the next item; empty when the loop is over
+    const Statement* recursive = nullptr;  ///< the loop, where it may call itself
+    std::shared_ptr<Scope> around = {};    ///< its scope, then
     std::int64_t depth0 = 0;
     std::int64_t index0 = -1;
     std::optional<Value> ahead = {};

@@ -99,8 +99,10 @@ namespace detail {
     if (take('.')) count += digits();
     if (count == 0) return std::nullopt;
     if (take('e')) {
-        if (at < s.size() && s[at] == '+') ++at;
-        else static_cast<void>(take('-'));
+        if (at < s.size() && s[at] == '+')
+            ++at;
+        else
+            static_cast<void>(take('-'));
         if (digits() == 0) return std::nullopt;
     }
     if (at != s.size()) return std::nullopt;

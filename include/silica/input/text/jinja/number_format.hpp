@@ -14,8 +14,7 @@ namespace silica::text::jinja::detail {
 /// x in std::to_chars's format with this many digits after the point.
 [[nodiscard]] inline std::string digits_of(double x, std::chars_format format, std::size_t precision) {
     std::string out(400 + precision, '\0');
-    const auto end =
-        std::to_chars(out.data(), out.data() + out.size(), x, format, static_cast<int>(precision)).ptr;
+    const auto end = std::to_chars(out.data(), out.data() + out.size(), x, format, static_cast<int>(precision)).ptr;
     out.resize(static_cast<std::size_t>(end - out.data()));
     return out;
 }
@@ -30,9 +29,9 @@ namespace silica::text::jinja::detail {
 
 /// How a float is written.
 struct RealStyle {
-    char type = 'g';        ///< e f g, in lower case
+    char type = 'g';  ///< e f g, in lower case
     std::size_t precision = 6;
-    bool alternate = false;  ///< the point stays, and the zeros of g
+    bool alternate = false;   ///< the point stays, and the zeros of g
     bool point_zero = false;  ///< as g, with a digit after the point at least
 };
 

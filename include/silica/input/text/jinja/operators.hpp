@@ -81,8 +81,8 @@ inline void require_defined(const Value& v) {
     if (a.holds<Joiner>() && b.holds<Joiner>()) return a.ref<Joiner>() == b.ref<Joiner>();
     if (a.holds<const Callable>() && b.holds<const Callable>()) {
         const auto &x = *a.ref<const Callable>(), &y = *b.ref<const Callable>();
-        return &x == &y || (!x.macro && !y.macro && !x.is_method && !y.is_method && x.name == y.name &&
-                            x.is_block == y.is_block);
+        return &x == &y ||
+               (!x.macro && !y.macro && !x.is_method && !y.is_method && x.name == y.name && x.is_block == y.is_block);
     }
     return false;
 }

@@ -22,8 +22,8 @@ class Session {
 public:
     static constexpr std::size_t most_steps = 10'000'000;            ///< about a second
     static constexpr std::size_t most_bytes = std::size_t{1} << 28;  ///< of all values ever made
-    static constexpr unsigned most_depth = 400;     ///< of calls, blocks and expressions inside each other
-    static constexpr unsigned deepest_value = 100;  ///< of lists in lists
+    static constexpr unsigned most_depth = 400;          ///< of calls, blocks and expressions inside each other
+    static constexpr unsigned deepest_value = 100;       ///< of lists in lists
     static constexpr std::size_t most_bits = 1U << 16U;  ///< of an integer
     static constexpr std::size_t most_digits = 4300;     ///< of an integer that is written or read: Python's limit
 
@@ -43,7 +43,8 @@ public:
     }
     /// Counts the search for a part of a text: at worst each place is compared with all of it.
     void spend_search(const std::string& text, const std::string& part) {
-        spend(text.size() / 64 + (part.size() < text.size() ? (text.size() - part.size()) / 64 * (part.size() / 64) : 0));
+        spend(text.size() / 64 +
+              (part.size() < text.size() ? (text.size() - part.size()) / 64 * (part.size() / 64) : 0));
     }
     /// Counts memory before it is taken.
     void take(std::size_t bytes) {

@@ -99,17 +99,23 @@ private:
         std::string_view rest = word, head, tail;
         std::size_t start = 0;
         while (start < rest.size()) {
-            if (rest[start] == '(' || rest[start] == '<') ++start;
-            else if (rest.substr(start, 4) == "&lt;") start += 4;
-            else break;
+            if (rest[start] == '(' || rest[start] == '<')
+                ++start;
+            else if (rest.substr(start, 4) == "&lt;")
+                start += 4;
+            else
+                break;
         }
         head = rest.substr(0, start);
         rest.remove_prefix(start);
         std::size_t end = rest.size();
         while (end > 0) {
-            if (std::string_view(")>.,\n").find(rest[end - 1]) != std::string_view::npos) --end;
-            else if (end >= 4 && rest.substr(end - 4, 4) == "&gt;") end -= 4;
-            else break;
+            if (std::string_view(")>.,\n").find(rest[end - 1]) != std::string_view::npos)
+                --end;
+            else if (end >= 4 && rest.substr(end - 4, 4) == "&gt;")
+                end -= 4;
+            else
+                break;
         }
         tail = rest.substr(end);
         std::string middle(rest.substr(0, end));

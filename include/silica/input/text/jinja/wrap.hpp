@@ -110,8 +110,8 @@ private:
                 const bool apart =
                     end >= 3 && letter_like(text[end - 1]) && text[end - 2] == U'-' && letter_like(text[end - 3]);
                 const bool after = is(end + 1, letter_like) &&
-                                   (is(end + 2, letter_like) || (is(end + 2, [](char32_t c) { return c == U'-'; }) &&
-                                                                 is(end + 3, letter_like)));
+                                   (is(end + 2, letter_like) ||
+                                    (is(end + 2, [](char32_t c) { return c == U'-'; }) && is(end + 3, letter_like)));
                 if ((two || apart) && after) return end + 1;
                 if (const auto n = dashes(end); n >= 2 && punctuated(text[end - 1]) && is(end + n, word)) return end;
             }

@@ -122,8 +122,7 @@ private:
             if (std::strtod(text, nullptr) == value) break;
         }
         std::string made = text;
-        std::replace_if(
-            made.begin(), made.end(), [](char c) { return c == ','; }, '.');
+        std::replace_if(made.begin(), made.end(), [](char c) { return c == ','; }, '.');
         return made;
 #endif
     }
