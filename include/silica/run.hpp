@@ -2,13 +2,13 @@
 // clang-format off
 /// run<Op, Exec>(args...): the only place where a call meets a device.
 ///
-/// | step      | when                                                           | cost                                    |
-/// |-----------|----------------------------------------------------------------|-----------------------------------------|
-/// | 0 check   | always: the op's law, by what the host knows                   | some compares                           |
-/// | 1 static  | the one candidate is the CPU at home and takes everything      | none: a direct call                     |
-/// | 2 hop     | the first candidate is another device                          | the arguments move there, the result back |
-/// | 3 decline | `Kernel::accepts(args...)` is false                            | one branch, then the next candidate     |
-/// | 4 recover | NotImplementedError; an own kernel that cannot be made; out of memory again after `empty_cache()` | nothing until it happens |
+/// | step      | when                                                        | cost                                      |
+/// |-----------|-------------------------------------------------------------|-------------------------------------------|
+/// | 0 check   | always: the op's law, by what the host knows                | some compares                             |
+/// | 1 static  | the one candidate is the CPU at home and takes everything   | none: a direct call                       |
+/// | 2 hop     | the first candidate is another device                       | arguments move there, the result back     |
+/// | 3 decline | `Kernel::accepts(args...)` is false                         | one branch, then the next candidate       |
+/// | 4 recover | the op or its own kernel is missing; memory is out twice    | nothing until it happens                  |
 ///
 /// While a graph is recorded (core/recording.hpp) steps 2 to 4 throw: nothing may wait or leave the device then.
 // clang-format on
