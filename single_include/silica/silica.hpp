@@ -6931,8 +6931,6 @@ Tensor t5_masked(const Tensor& bias, const Tensor& attend) {
 #define SILICA_SINGLE_NN_CROSS_CACHE_HPP
 /// What a decoder keeps of the text, picture or sound that an encoder read.
 
-#include <algorithm>
-#include <limits>
 #include <optional>
 #include <vector>
 
@@ -6948,10 +6946,9 @@ public:
     CrossCache& operator=(CrossCache&&) = default;
     [[nodiscard]] CrossCache clone() const {
         CrossCache copy(*this);
+        if (!filled_.defined()) return copy;  // nothing was taken yet
         for (auto& kv : copy.layers_) kv = {kv.keys.clone(), kv.values.clone()};
-        for (Tensor* t : {&copy.filled_, &copy.hidden_}) {
-            if (t->defined()) *t = t->clone();
-        }
+        for (Tensor* t : {&copy.filled_, &copy.hidden_}) *t = t->clone();
         return copy;
     }
 
@@ -6978,9 +6975,7 @@ public:
             }
         }
         filled_.fill_(tokens_);
-        if (attend) {
-            hidden_.narrow(3, 0, tokens_).copy_(hidden_by(*attend));
-        }
+        if (attend) hidden_.narrow(3, 0, tokens_).copy_(hidden_by(*attend));
         if (masked_ != attend.has_value()) masked_ = attend.has_value(), ++shapes_;
     }
 

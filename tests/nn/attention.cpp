@@ -139,6 +139,7 @@ TEMPLATE_LIST_TEST_CASE("What an encoder read serves one row or several that sha
     const auto& a = on.attention;
     for (const std::int64_t share : {1, 3}) {
         nn::CrossCache text(1);
+        CHECK(text.clone().capacity() == 0);
         std::int64_t shapes = 0;
         struct Text {
             std::int64_t tokens;

@@ -4,8 +4,6 @@
 #include "silica/core/limits.hpp"
 #include "silica/nn/attention.hpp"
 
-#include <algorithm>
-#include <limits>
 #include <optional>
 #include <vector>
 
@@ -21,10 +19,9 @@ public:
     CrossCache& operator=(CrossCache&&) = default;
     [[nodiscard]] CrossCache clone() const {
         CrossCache copy(*this);
+        if (!filled_.defined()) return copy;  // nothing was taken yet
         for (auto& kv : copy.layers_) kv = {kv.keys.clone(), kv.values.clone()};
-        for (Tensor* t : {&copy.filled_, &copy.hidden_}) {
-            if (t->defined()) *t = t->clone();
-        }
+        for (Tensor* t : {&copy.filled_, &copy.hidden_}) *t = t->clone();
         return copy;
     }
 
@@ -51,9 +48,7 @@ public:
             }
         }
         filled_.fill_(tokens_);
-        if (attend) {
-            hidden_.narrow(3, 0, tokens_).copy_(hidden_by(*attend));
-        }
+        if (attend) hidden_.narrow(3, 0, tokens_).copy_(hidden_by(*attend));
         if (masked_ != attend.has_value()) masked_ = attend.has_value(), ++shapes_;
     }
 
