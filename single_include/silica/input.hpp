@@ -7988,8 +7988,8 @@ private:
 
 namespace silica::text::jinja {
 
-[[nodiscard]] inline Value strip_tags(Session& session, const Value& v);
-[[nodiscard]] inline Value unescape(Session& session, const Value& v);
+[[nodiscard]] Value strip_tags(Session& session, const Value& v);
+[[nodiscard]] Value unescape(Session& session, const Value& v);
 
 namespace detail {
 

@@ -3,6 +3,7 @@
 /// transformers' apply_chat_template renders it.
 
 #include <silica/core/compiled.hpp>
+#include <silica/core/error.hpp>
 #include <silica/core/json.hpp>
 
 #include <ctime>

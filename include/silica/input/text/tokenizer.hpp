@@ -6,6 +6,7 @@
 ///     std::string text = tokenizer.decode(encoding.ids, true);
 
 #include <silica/core/compiled.hpp>
+#include <silica/core/error.hpp>
 #include <silica/input/text/encoding.hpp>
 #include <silica/input/text/truncation.hpp>
 
