@@ -68,6 +68,12 @@ TEST_CASE("A query attends to itself, to what is before it, within the window, w
         }
     }
     CHECK(attends.shown(3, 5, cpu)->is_same(*found));  // made once
+    auto other = attends;
+    other.mask.reset();
+    CHECK((*other.shown(3, 5, cpu))[0][0][0][1].item<bool>());  // a copy that says something else makes its own
+    other.offset = 0;
+    CHECK_FALSE((*other.shown(3, 5, cpu))[0][0][0][1].item<bool>());
+    CHECK(attends.shown(3, 5, cpu)->is_same(*found));
 }
 
 TEST_CASE("Position p turns pair i by p theta^(-2i/d); dynamic and longrope follow the length of the text") {

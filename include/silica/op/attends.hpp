@@ -58,10 +58,12 @@ struct Attends {
             mask, bias, lengths);
     }
 
-    /// What was made of the members so far.
+    /// What was made of the members so far, and of which: a copy with another mask makes its own.
     struct Made {
         std::int64_t queries, keys;
         c10::Device device;
+        std::optional<Tensor> of_mask, of_bias, of_lengths;
+        std::optional<std::int64_t> of_offset, of_window;
         std::optional<Tensor> shown = {}, added = {}, masked_bias = {};
     };
     mutable std::shared_ptr<Made> made = {};

@@ -10,8 +10,15 @@ namespace detail {
 
 /// What was made so far for these sizes on this device.
 SILICA_INLINE Attends::Made& made_for(const Attends& a, std::int64_t queries, std::int64_t keys, c10::Device device) {
-    if (!a.made || a.made->queries != queries || a.made->keys != keys || a.made->device != device)
-        a.made = std::make_shared<Attends::Made>(Attends::Made{queries, keys, device});
+    const auto same = [](const std::optional<Tensor>& x, const std::optional<Tensor>& y) {
+        return x.has_value() == y.has_value() && (!x || x->is_same(*y));
+    };
+    const auto* m = a.made.get();
+    if (m == nullptr || m->queries != queries || m->keys != keys || m->device != device || !same(m->of_mask, a.mask) ||
+        !same(m->of_bias, a.bias) || !same(m->of_lengths, a.lengths) || m->of_offset != a.offset ||
+        m->of_window != a.window)
+        a.made = std::make_shared<Attends::Made>(
+            Attends::Made{queries, keys, device, a.mask, a.bias, a.lengths, a.offset, a.window});
     return *a.made;
 }
 
