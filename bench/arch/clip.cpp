@@ -10,7 +10,7 @@ namespace silica::bench {
 namespace {
 
 Tensor pixels(const arch::ClipVisionConfig& c, const Sizes& s) {
-    return at::ones({s.batch, c.num_channels, s.of("image_size"), s.of("image_size")});
+    return example_pixels(s.batch, c.num_channels, s.of("image_size"), s.of("image_size"));
 }
 
 struct TextExample {
@@ -32,9 +32,7 @@ struct ImageExample {
 };
 
 struct Example {
-    static NamedSizes sizes(const arch::ClipConfig& c) {
-        return {TextExample::sizes(c)[0], ImageExample::sizes(c)[0]};
-    }
+    static NamedSizes sizes(const arch::ClipConfig& c) { return {TextExample::sizes(c)[0], ImageExample::sizes(c)[0]}; }
     static arch::ClipInputs inputs(const arch::ClipConfig& c, const Sizes& s) {
         const auto text = TextExample::inputs(c, s);
         const auto images = ImageExample::inputs(c, s);

@@ -50,15 +50,16 @@ struct Clip : ClipFamily {
         Network(const Config& c, const Weights& w)
             : text_model(c.text_config, w / "text_model"),
               vision_model(c.vision_config, w / "vision_model"),
-              text_projection(
-                  clip_projection<E>(w / "text_projection", c.text_config.hidden_size, c.projection_dim)),
+              text_projection(clip_projection<E>(w / "text_projection", c.text_config.hidden_size, c.projection_dim)),
               visual_projection(
                   clip_projection<E>(w / "visual_projection", c.vision_config.hidden_size, c.projection_dim)),
               unit(c.projection_dim, w.home()),
               scale(clip_scale(w)) {}
 
         Outputs operator()(const Inputs& in) const {
-            Outputs out{.text_model_output = text(in.text()), .vision_model_output = images(in.images())};
+            Outputs out;
+            out.text_model_output = text(in.text());
+            out.vision_model_output = images(in.images());
             out.text_embeds = unit(out.text_model_output.pooler_output);
             out.image_embeds = unit(out.vision_model_output.pooler_output);
             out.logits_per_text = logits(out.text_embeds, out.image_embeds);
@@ -130,8 +131,7 @@ struct ClipTextModelWithProjection : ClipTextFamily {
         using Ops = typename ClipText<E>::Ops;
         Network(const Config& c, const Weights& w)
             : text_model(c.text_config, w / "text_model"),
-              text_projection(
-                  clip_projection<E>(w / "text_projection", c.text_config.hidden_size, c.projection_dim)) {}
+              text_projection(clip_projection<E>(w / "text_projection", c.text_config.hidden_size, c.projection_dim)) {}
         Outputs operator()(const Inputs& in) const {
             const auto h = text_model(in);
             return {text_projection(h.pooler_output), h.last_hidden_state};
@@ -221,8 +221,8 @@ struct ClipForImageClassification : ClipFamily {
 
         Outputs operator()(const Inputs& in) const {
             const Tensor h = vision_model(in), patches = h.narrow(1, 1, h.size(1) - 1);
-            const Tensor all = at::ones({1, 1}, h.options().dtype(c10::ScalarType::Bool))
-                                   .expand({patches.size(0), patches.size(1)});
+            const Tensor all =
+                at::ones({1, 1}, h.options().dtype(c10::ScalarType::Bool)).expand({patches.size(0), patches.size(1)});
             const Tensor mean = run<op::Pool, E>(patches, all, Pooling::mean).to(E::precision::compute);
             return {classifier ? (*classifier)(mean) : mean};
         }

@@ -9,7 +9,8 @@
 
 namespace silica::nn {
 
-/// y = x / |x| over the last dimension: an RMS norm without eps whose scale is 1 / sqrt(d). A vector of zeros gives NaN.
+/// y = x / |x| over the last dimension: an RMS norm without eps whose scale is 1 / sqrt(d). A vector of zeros gives
+/// NaN.
 template <class E>
 class L2Norm {
 public:

@@ -59,8 +59,7 @@ SILICA_INLINE ClipTextInputs prepare_clip_text(const ClipTextConfig& c, ClipText
 }
 
 SILICA_INLINE ClipVisionInputs prepare_clip_images(const ClipVisionConfig& c, ClipVisionInputs in) {
-    in.pixel_values =
-        nn::checked_pixels("pixel_values", in.pixel_values, c.patches(), in.interpolate_pos_encoding);
+    in.pixel_values = nn::checked_pixels("pixel_values", in.pixel_values, c.patches(), in.interpolate_pos_encoding);
     return in;
 }
 

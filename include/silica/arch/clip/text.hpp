@@ -1,5 +1,6 @@
 #pragma once
-/// CLIP's text model: a causal transformer with learned positions and pre-norm layers. Radford et al. 2021, section 2.4.
+/// CLIP's text model: a causal transformer with learned positions and pre-norm layers. Radford et al. 2021,
+/// section 2.4.
 
 #include "silica/arch/clip/inputs.hpp"
 #include "silica/nn/embedding.hpp"
@@ -40,8 +41,8 @@ public:
 
     ClipText(const ClipTextConfig& c, const Weights& w)  // text_model
         : token_embedding(w / "embeddings.token_embedding", c.vocab_size, c.hidden_size),
-          position_embedding(nn::take_home<E>(w, "embeddings.position_embedding.weight",
-                                              {c.max_position_embeddings, c.hidden_size})),
+          position_embedding(
+              nn::take_home<E>(w, "embeddings.position_embedding.weight", {c.max_position_embeddings, c.hidden_size})),
           layers(nn::layers(c.num_hidden_layers, [&](auto n) { return clip_layer<E>(c, w / "encoder.layers" / n); })),
           final_layer_norm(w / "final_layer_norm", c.hidden_size, c.layer_norm_eps) {}
 
@@ -49,8 +50,7 @@ public:
     ClipTowerOutputs operator()(const ClipTextInputs& in) const {
         op::Attends attends = op::Attends::causal();
         if (in.attention_mask) attends.mask = in.attention_mask->unsqueeze(1).unsqueeze(1);  // (batch, 1, 1, tokens)
-        const Tensor h = final_layer_norm(
-            nn::through(layers, token_embedding(in.input_ids) + positions(in), attends));
+        const Tensor h = final_layer_norm(nn::through(layers, token_embedding(in.input_ids) + positions(in), attends));
         const auto texts = h.size(0), tokens = h.size(1);
         const Tensor first = at::arange(0, texts * tokens, tokens, in.eos_positions->options());
         return {h, h.view({texts * tokens, -1}).index_select(0, first + *in.eos_positions)};
@@ -61,7 +61,8 @@ private:
     [[nodiscard]] Tensor positions(const ClipTextInputs& in) const {
         const auto tokens = in.input_ids.size(1);
         if (!in.position_ids) return position_embedding.narrow(0, 0, tokens).unsqueeze(0);
-        return position_embedding.index_select(0, in.position_ids->reshape({-1})).view({-1, tokens, position_embedding.size(1)});
+        return position_embedding.index_select(0, in.position_ids->reshape({-1}))
+            .view({-1, tokens, position_embedding.size(1)});
     }
 
     nn::Embedding<E> token_embedding;

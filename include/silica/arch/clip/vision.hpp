@@ -18,8 +18,8 @@ public:
         : class_embedding(nn::take_home<E>(w, "class_embedding", {c.hidden_size})),
           patch_embedding(w / "patch_embedding", c.patches(), false),
           position_embedding(
-              nn::take_home<E>(w, "position_embedding.weight", {c.patches().patches() + 1, c.hidden_size}),
-              c.patches(), 1) {}
+              nn::take_home<E>(w, "position_embedding.weight", {c.patches().patches() + 1, c.hidden_size}), c.patches(),
+              1) {}
 
     /// (batch, 1 + patches, hidden)
     Tensor operator()(const ClipVisionInputs& in) const {
