@@ -18,6 +18,7 @@ struct TransformerShape {
     double eps;
     Activation act;
     NormPlace norms = NormPlace::after;
+    JoinedProducts joined = JoinedProducts::all;  ///< query_key for a layer that is called with positions
 };
 
 struct TransformerPlaces {
@@ -32,7 +33,7 @@ public:
     using Ops = union_of<typename Attention<E>::Ops, typename LayerNorm<E>::Ops>;
 
     TransformerLayer(const TransformerShape& s, const TransformerPlaces& w)
-        : attention(s.attention, w.attention),
+        : attention(s.attention, w.attention, s.joined),
           attention_norm(w.attention_norm, s.attention.hidden, s.eps),
           up(w.up, s.attention.hidden, s.inner),
           down(w.down, s.inner, s.attention.hidden),
@@ -42,15 +43,24 @@ public:
 
     /// x (batch, tokens, hidden)
     Tensor operator()(const Tensor& x, const op::Attends& attends) const {
-        if (norms == NormPlace::before) {
-            const Tensor h = attention.output.add(attention(attention_norm(x), attends), x);
-            return down.add(up(output_norm(h), act), h);
-        }
-        const Tensor h = attention_norm(attention.output.add(attention(x, attends), x));
-        return output_norm(down.add(up(h, act), h));
+        return layer(x, [&](const Tensor& h) { return attention(h, attends); });
+    }
+    /// The same with `positions` (broadcast to x) added to what queries and keys are made of.
+    Tensor operator()(const Tensor& x, const Tensor& positions, const op::Attends& attends) const {
+        return layer(x, [&](const Tensor& h) { return attention(h, positions, attends); });
     }
 
 private:
+    template <class Attend>
+    Tensor layer(const Tensor& x, Attend&& attend) const {
+        if (norms == NormPlace::before) {
+            const Tensor h = attention.output.add(attend(attention_norm(x)), x);
+            return down.add(up(output_norm(h), act), h);
+        }
+        const Tensor h = attention_norm(attention.output.add(attend(x), x));
+        return output_norm(down.add(up(h, act), h));
+    }
+
     Attention<E> attention;
     LayerNorm<E> attention_norm;
     Linear<E> up, down;
