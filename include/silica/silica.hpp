@@ -4,6 +4,7 @@
 #include "silica/arch/bert.hpp"
 #include "silica/arch/clip.hpp"
 #include "silica/arch/deit.hpp"
+#include "silica/arch/detr.hpp"
 #include "silica/arch/llama.hpp"
 #include "silica/arch/mistral.hpp"
 #include "silica/arch/qwen2.hpp"

@@ -66,5 +66,7 @@ static_assert(DevicePolicy<Cpu>);
 #include "silica/device/cpu/rms_norm.hpp"
 #include "silica/device/cpu/rotary.hpp"
 #include "silica/device/cpu/rotary_store.hpp"
+#include "silica/device/cpu/scores.hpp"
+#include "silica/device/cpu/sine_positions.hpp"
 #include "silica/device/cpu/softmax.hpp"
 #include "silica/device/cpu/store_kv.hpp"

@@ -88,5 +88,7 @@ static_assert(DevicePolicy<Cuda>);
 #include "silica/device/cuda/rms_norm_linear_gated.hpp"
 #include "silica/device/cuda/rotary.hpp"
 #include "silica/device/cuda/rotary_store.hpp"
+#include "silica/device/cuda/scores.hpp"
+#include "silica/device/cuda/sine_positions.hpp"
 #include "silica/device/cuda/softmax.hpp"
 #include "silica/device/cuda/store_kv.hpp"

@@ -85,5 +85,7 @@ inline constexpr bool runs_on<Precision, device::Mps> = false;
 #include "silica/device/mps/resize.hpp"
 #include "silica/device/mps/rms_norm.hpp"
 #include "silica/device/mps/rotary.hpp"
+#include "silica/device/mps/scores.hpp"
+#include "silica/device/mps/sine_positions.hpp"
 #include "silica/device/mps/softmax.hpp"
 #include "silica/device/mps/store_kv.hpp"

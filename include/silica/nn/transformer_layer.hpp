@@ -18,6 +18,7 @@ struct TransformerShape {
     double eps;
     Activation act;
     NormPlace norms = NormPlace::after;
+    JoinedProducts joined = JoinedProducts::all;  ///< query_key for a layer that is called with positions
 };
 
 struct TransformerPlaces {
@@ -32,7 +33,7 @@ public:
     using Ops = union_of<typename Attention<E>::Ops, typename LayerNorm<E>::Ops>;
 
     TransformerLayer(const TransformerShape& s, const TransformerPlaces& w)
-        : attention(s.attention, w.attention),
+        : attention(s.attention, w.attention, s.joined),
           attention_norm(w.attention_norm, s.attention.hidden, s.eps),
           up(w.up, s.attention.hidden, s.inner),
           down(w.down, s.inner, s.attention.hidden),
@@ -42,17 +43,23 @@ public:
 
     /// x (batch, tokens, hidden)
     Tensor operator()(const Tensor& x, const op::Attends& attends = {}) const {
-        return rest(x, attention(norms == NormPlace::before ? attention_norm(x) : x, attends));
+        return rest(x, attention(attended(x), attends));
+    }
+
+    /// The same with `positions` (broadcast to x) added to what queries and keys are made of.
+    Tensor operator()(const Tensor& x, const Tensor& positions, const op::Attends& attends) const {
+        return rest(x, attention(attended(x), positions, attends));
     }
 
     /// The first n tokens of that alone, (batch, n, hidden), where all attend to all: the last layer of a network
     /// whose head looks at no others.
     [[nodiscard]] Tensor first(const Tensor& x, std::int64_t n) const {
-        const Tensor seen = attention.first(norms == NormPlace::before ? attention_norm(x) : x, n);
-        return rest(x.narrow(1, 0, n).contiguous(), seen);
+        return rest(x.narrow(1, 0, n).contiguous(), attention.first(attended(x), n));
     }
 
 private:
+    /// What attention is called with.
+    Tensor attended(const Tensor& x) const { return norms == NormPlace::before ? attention_norm(x) : x; }
     /// What follows the heads of attention, `seen` (batch, tokens, heads d), for the tokens x.
     Tensor rest(const Tensor& x, const Tensor& seen) const {
         const Tensor h = attention.output.add(seen, x);
