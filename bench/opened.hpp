@@ -163,4 +163,10 @@ inline Tensor example_ids(std::int64_t batch, std::int64_t n, std::int64_t low, 
     return ids;
 }
 
+/// Pixels (batch, channels, height, width) between -1 and 1, pseudo-random and the same in every run.
+inline Tensor example_pixels(std::int64_t batch, std::int64_t channels, std::int64_t height, std::int64_t width) {
+    const Tensor levels = example_ids(batch, channels * height * width, 0, 256).to(at::kFloat);
+    return (levels / 127.5 - 1).view({batch, channels, height, width});
+}
+
 }  // namespace silica::bench

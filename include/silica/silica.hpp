@@ -2,11 +2,13 @@
 /// Everything but input/ and task/: the families, the devices, the precisions, the loaders, generation.
 
 #include "silica/arch/bert.hpp"
+#include "silica/arch/deit.hpp"
 #include "silica/arch/detr.hpp"
 #include "silica/arch/llama.hpp"
 #include "silica/arch/mistral.hpp"
 #include "silica/arch/qwen2.hpp"
 #include "silica/arch/t5.hpp"
+#include "silica/arch/vit.hpp"
 #include "silica/device/cpu.hpp"
 #include "silica/device/cuda.hpp"
 #include "silica/device/mps.hpp"

@@ -52,7 +52,10 @@ struct Reference {
         for_each_member(in, [&](std::string_view field, auto& member) {
             const auto found = tensors.find("inputs." + std::string(field));
             if (found == tensors.end()) return;
-            member = found->second;
+            if constexpr (std::is_same_v<std::remove_cvref_t<decltype(member)>, bool>)
+                member = found->second.template item<bool>();
+            else
+                member = found->second;
             ++used;
         });
         std::size_t there = 0;

@@ -13,14 +13,17 @@
 namespace silica {
 
 /// Tensors by field: "input_ids", "hidden_states.0" for the items of a list, "text.logits" for the fields of a struct.
+/// Options of inputs are among them, a tensor of one number each.
 using Named = std::vector<std::pair<std::string, Tensor>>;
 
 /// Appends the tensors inside `value`: "name" for a tensor, "name.0", "name.1", ... for a list, "name.field" for a
-/// struct.
+/// struct. An option that is set is a tensor of one bool.
 template <class T>
 void append_named(Named& out, const std::string& name, const T& value) {
     if constexpr (std::is_same_v<T, Tensor>) {
         if (value.defined()) out.emplace_back(name, value);
+    } else if constexpr (std::is_same_v<T, bool>) {
+        if (value) out.emplace_back(name, at::ones({}, at::TensorOptions().dtype(c10::ScalarType::Bool)));
     } else if constexpr (requires {
                              value.has_value();
                              *value;
@@ -57,6 +60,10 @@ bool put_named(T& value, std::string_view rest, const Tensor& t) {
     if constexpr (std::is_same_v<T, Tensor>) {
         if (!rest.empty()) return false;
         value = t;
+        return true;
+    } else if constexpr (std::is_same_v<T, bool>) {
+        if (!rest.empty() || t.numel() != 1) return false;
+        value = t.to(c10::Device(c10::DeviceType::CPU)).to(c10::ScalarType::Bool).template item<bool>();
         return true;
     } else if constexpr (requires {
                              value.has_value();

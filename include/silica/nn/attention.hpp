@@ -19,6 +19,7 @@ struct AttentionShape {
     std::int64_t heads, d;
     std::optional<double> scale = {};
     std::optional<std::int64_t> source = {};  ///< columns of y; absent: those of x
+    std::optional<bool> input_bias = {};      ///< of W_Q, W_K, W_V; absent: each has one if the checkpoint has it
 
     [[nodiscard]] static AttentionShape of(std::int64_t hidden, std::int64_t heads) {
         return {hidden, heads, hidden / heads};
@@ -26,7 +27,7 @@ struct AttentionShape {
     [[nodiscard]] std::int64_t width() const { return heads * d; }
 };
 
-/// Where the four matrices are; each has a bias if the checkpoint has one.
+/// Where the four matrices are; that of the output has a bias if the checkpoint has one.
 struct AttentionPlaces {
     Weights query, key, value, output;
 };
@@ -57,7 +58,9 @@ public:
           scale_(s.scale.value_or(1.0 / std::sqrt(static_cast<double>(s.d)))) {
         const auto n = s.width(), source = s.source.value_or(s.hidden);
         const auto product = [&](const std::vector<Weights>& places, std::int64_t in) {
-            products_.emplace_back(places, in, n);
+            std::vector<MatrixPart> parts;
+            for (const auto& place : places) parts.push_back({place, n, s.input_bias});
+            products_.emplace_back(parts, in);
         };
         switch (joined) {
             case JoinedProducts::all:
@@ -82,6 +85,12 @@ public:
     Tensor operator()(const Tensor& x, const op::Attends& attends = {}) const {
         const Tensor qkv = products_[0](x);
         return attend(part(qkv, 0), part(qkv, 1), part(qkv, 2), attends);
+    }
+
+    /// The same for the first n tokens alone, (batch, n, heads d): they attend to all.
+    [[nodiscard]] Tensor first(const Tensor& x, std::int64_t n) const {
+        const Tensor qkv = products_[0](x);
+        return attend(part(qkv, 0).narrow(2, 0, n), part(qkv, 1), part(qkv, 2), {});
     }
 
     /// x attends to itself, with `positions` (broadcast to x) added to what queries and keys are made of.

@@ -42,23 +42,29 @@ public:
           norms(s.norms) {}
 
     /// x (batch, tokens, hidden)
-    Tensor operator()(const Tensor& x, const op::Attends& attends) const {
-        return layer(x, [&](const Tensor& h) { return attention(h, attends); });
+    Tensor operator()(const Tensor& x, const op::Attends& attends = {}) const {
+        return rest(x, attention(norms == NormPlace::before ? attention_norm(x) : x, attends));
     }
+
     /// The same with `positions` (broadcast to x) added to what queries and keys are made of.
     Tensor operator()(const Tensor& x, const Tensor& positions, const op::Attends& attends) const {
-        return layer(x, [&](const Tensor& h) { return attention(h, positions, attends); });
+        return rest(x, attention(norms == NormPlace::before ? attention_norm(x) : x, positions, attends));
+    }
+
+    /// The first n tokens of that alone, (batch, n, hidden), where all attend to all: the last layer of a network
+    /// whose head looks at no others.
+    [[nodiscard]] Tensor first(const Tensor& x, std::int64_t n) const {
+        const Tensor seen = attention.first(norms == NormPlace::before ? attention_norm(x) : x, n);
+        return rest(x.narrow(1, 0, n).contiguous(), seen);
     }
 
 private:
-    template <class Attend>
-    Tensor layer(const Tensor& x, Attend&& attend) const {
-        if (norms == NormPlace::before) {
-            const Tensor h = attention.output.add(attend(attention_norm(x)), x);
-            return down.add(up(output_norm(h), act), h);
-        }
-        const Tensor h = attention_norm(attention.output.add(attend(x), x));
-        return output_norm(down.add(up(h, act), h));
+    /// What follows the heads of attention, `seen` (batch, tokens, heads d), for the tokens x.
+    Tensor rest(const Tensor& x, const Tensor& seen) const {
+        const Tensor h = attention.output.add(seen, x);
+        if (norms == NormPlace::before) return down.add(up(output_norm(h), act), h);
+        const Tensor normed = attention_norm(h);
+        return output_norm(down.add(up(normed, act), normed));
     }
 
     Attention<E> attention;
