@@ -1,6 +1,7 @@
 # silica::compiled: what depends on no template parameter, compiled once. Headers declare it and the `.ipp` beside them
 # defines it (include/silica/core/compiled.hpp); each directory with such files is one translation unit of the library.
-# silica::text_compiled is the part of it that silica::text needs, without LibTorch; silica::compiled links it.
+# silica::text_compiled, silica::image_compiled and silica::video_compiled are the parts of it that need no LibTorch;
+# silica::compiled links them.
 
 file(GLOB_RECURSE bodies CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR}/include
      ${CMAKE_CURRENT_SOURCE_DIR}/include/*.ipp)
@@ -66,17 +67,40 @@ function(compiled_library target exported)
     endif()
 endfunction()
 
-# Of core/, silica::text_compiled holds what input/text/ uses.
-file(GLOB text_files CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR}/include
-     ${CMAKE_CURRENT_SOURCE_DIR}/include/silica/input/text/*.?pp)
-reached_from(text_bodies ${text_files})
-list(FILTER text_bodies INCLUDE REGEX "\\.ipp$")
-list(REMOVE_ITEM bodies ${text_bodies})
-if(NOT TARGET silica::unicode)
-    list(FILTER text_bodies EXCLUDE REGEX "^silica/input/")
-    list(FILTER bodies EXCLUDE REGEX "^silica/task/")  # they read text
-endif()
-compiled_library(silica_text_compiled text_compiled ${text_bodies})
-target_link_libraries(silica_text_compiled PUBLIC silica_text)
+# silica::core_compiled holds what input/ uses of core/.
+file(GLOB_RECURSE input_files CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR}/include
+     ${CMAKE_CURRENT_SOURCE_DIR}/include/silica/input/*.?pp)
+reached_from(core_bodies ${input_files})
+list(FILTER core_bodies INCLUDE REGEX "^silica/core/.*\\.ipp$")
+list(REMOVE_ITEM bodies ${core_bodies})
+compiled_library(silica_core_compiled core_compiled ${core_bodies})
+target_link_libraries(silica_core_compiled PUBLIC silica_core)
+
+# input_library(<name> <what it needs> <compiled libraries that it links...>): the bodies of input/<name>/. Where what it
+# needs was not found it is empty, and so is what includes it.
+function(input_library name needs)
+    set(own ${bodies})
+    list(FILTER own INCLUDE REGEX "^silica/input/${name}/")
+    set(rest ${bodies})
+    if(own)
+        list(REMOVE_ITEM rest ${own})
+    endif()
+    if(NOT TARGET ${needs})
+        set(own "")
+        foreach(body IN LISTS rest)
+            reached_from(reached ${body})
+            list(FILTER reached INCLUDE REGEX "^silica/input/${name}/")
+            if(reached)
+                list(REMOVE_ITEM rest ${body})
+            endif()
+        endforeach()
+    endif()
+    compiled_library(silica_${name}_compiled ${name}_compiled ${own})
+    target_link_libraries(silica_${name}_compiled PUBLIC silica_${name} ${ARGN})
+    set(bodies ${rest} PARENT_SCOPE)
+endfunction()
+input_library(text silica::unicode silica_core_compiled)
+input_library(image silica::pictures silica_core_compiled)
+input_library(video silica::ffmpeg silica_image_compiled)
 compiled_library(silica_compiled compiled ${bodies})
-target_link_libraries(silica_compiled PUBLIC silica silica_text_compiled)
+target_link_libraries(silica_compiled PUBLIC silica silica_text_compiled silica_video_compiled)

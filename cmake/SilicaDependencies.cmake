@@ -1,5 +1,5 @@
-# Finds what Silica's headers need and makes the targets silica::torch and silica::unicode of it. Read by CMakeLists.txt
-# and by the installed silicaConfig.cmake, so that both agree.
+# Finds what Silica's headers need and makes the targets silica::torch, silica::unicode, silica::pictures and silica::ffmpeg
+# of it. Read by CMakeLists.txt and by the installed silicaConfig.cmake, so that both agree.
 list(PREPEND CMAKE_MODULE_PATH "${CMAKE_CURRENT_LIST_DIR}")
 if(POLICY CMP0167)
     cmake_policy(SET CMP0167 NEW)  # Boost's own BoostConfig.cmake instead of CMake's FindBoost
@@ -27,18 +27,40 @@ if(SILICA_OPENMP AND OpenMP_CXX_FOUND AND NOT TARGET silica::openmp)
     endif()
 endif()
 
-# Unicode and regular expressions for silica::text; optional, because models alone need neither.
-find_path(SILICA_UTF8PROC_INCLUDE utf8proc.h)
-find_library(SILICA_UTF8PROC_LIBRARY utf8proc)
-find_path(SILICA_PCRE2_INCLUDE pcre2.h)
-find_library(SILICA_PCRE2_LIBRARY pcre2-8)
-mark_as_advanced(SILICA_UTF8PROC_INCLUDE SILICA_UTF8PROC_LIBRARY SILICA_PCRE2_INCLUDE SILICA_PCRE2_LIBRARY)
-if(SILICA_UTF8PROC_INCLUDE AND SILICA_UTF8PROC_LIBRARY AND SILICA_PCRE2_INCLUDE AND SILICA_PCRE2_LIBRARY
-   AND NOT TARGET silica::unicode)
-    add_library(silica::unicode INTERFACE IMPORTED)
-    target_include_directories(silica::unicode SYSTEM INTERFACE ${SILICA_UTF8PROC_INCLUDE} ${SILICA_PCRE2_INCLUDE})
-    target_link_libraries(silica::unicode INTERFACE ${SILICA_UTF8PROC_LIBRARY} ${SILICA_PCRE2_LIBRARY})
-endif()
+# silica_optional(<target> (<header> <library>)...): an imported target of libraries that are all there, or none.
+function(silica_optional target)
+    set(includes "")
+    set(libraries "")
+    set(found TRUE)
+    set(rest ${ARGN})
+    while(rest)
+        list(POP_FRONT rest header library)
+        string(TOUPPER "SILICA_${library}" name)
+        string(MAKE_C_IDENTIFIER "${name}" name)
+        find_path(${name}_INCLUDE ${header})
+        find_library(${name}_LIBRARY ${library})
+        mark_as_advanced(${name}_INCLUDE ${name}_LIBRARY)
+        if(NOT ${name}_INCLUDE OR NOT ${name}_LIBRARY)
+            set(found FALSE)
+        endif()
+        list(APPEND includes "${${name}_INCLUDE}")
+        list(APPEND libraries "${${name}_LIBRARY}")
+    endwhile()
+    if(found AND NOT TARGET ${target})
+        list(REMOVE_DUPLICATES includes)
+        add_library(${target} INTERFACE IMPORTED GLOBAL)
+        target_include_directories(${target} SYSTEM INTERFACE ${includes})
+        target_link_libraries(${target} INTERFACE ${libraries})
+    endif()
+endfunction()
+
+# What input/ needs; optional, because models alone need none of it. Unicode and regular expressions for silica::text:
+silica_optional(silica::unicode utf8proc.h utf8proc pcre2.h pcre2-8)
+# JPEG, PNG and WebP for silica::image:
+silica_optional(silica::pictures jpeglib.h jpeg png.h png webp/decode.h webp)
+# FFmpeg for silica::video:
+silica_optional(silica::ffmpeg libavformat/avformat.h avformat libavcodec/avcodec.h avcodec libswscale/swscale.h swscale
+                libavutil/avutil.h avutil)
 
 # Once for a project, whichever way it takes Silica.
 get_property(_silica_warned GLOBAL PROPERTY silica_warned_of_build_type)

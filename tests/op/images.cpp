@@ -1,6 +1,7 @@
 // Ops of images and sound that carry no packed weights: against their equations in float64, on every device, in every
 // precision; their laws; and what the MPS kernels hand to LibTorch.
 #include <limits>
+#include <numbers>
 
 #include <ATen/ops/tensor.h>
 
@@ -8,6 +9,8 @@
 #include "silica/op/group_norm.hpp"
 #include "silica/op/max_pool.hpp"
 #include "silica/op/resize.hpp"
+#include "silica/op/scores.hpp"
+#include "silica/op/sine_positions.hpp"
 #include "silica/op/softmax.hpp"
 #include "silica/run.hpp"
 #include "support/catch.hpp"
@@ -241,6 +244,53 @@ TEMPLATE_LIST_TEST_CASE("softmax(x)_i = exp(x_i) / sum of exp(x_j), for large x 
     });
 }
 
+TEMPLATE_LIST_TEST_CASE("scores are scale q k^T", "", test::Devices) {
+    if (!test::present<TestType>()) return;
+    in_every_precision([&]<class P>() {
+        using E = Exec<TestType, P>;
+        const Tensor q = test::random({2, 3, 5, 4}, 1, P::compute), k = test::random({2, 3, 7, 4}, 2, P::compute);
+        const Tensor want = q.to(at::kDouble).matmul(k.to(at::kDouble).transpose(2, 3)) * 0.3;
+        const auto there = [](const Tensor& t) { return t.to(test::place<TestType>()); };
+        const FallbackScope fallbacks;
+        CHECK(test::differs(run<op::Scores, E>(there(q), there(k), 0.3), want, 4 * test::tolerance<P>()) == "");
+        const Tensor turned = there(q).transpose(1, 2).contiguous().transpose(1, 2);
+        CHECK(test::differs(run<op::Scores, E>(turned, there(k), 0.3), want, 4 * test::tolerance<P>()) == "");
+        CHECK(fallbacks.report().empty());
+    });
+}
+
+TEMPLATE_LIST_TEST_CASE("sine_positions are sines and cosines of each cell's place in its image", "", test::Devices) {
+    if (!test::present<TestType>()) return;
+    using E = Exec<TestType, precision::Fp32>;
+    const std::int64_t h = 3, w = 5, n = 4;
+    const Tensor mask = at::ones({2, h, w}, at::kBool), divisors = at::tensor({1.0F, 2.0F, 30.0F, 40.0F});
+    mask[1].slice(0, 2).fill_(false);
+    mask[1].slice(1, 3).fill_(false);
+    mask[1][0][1].fill_(false);
+    const FallbackScope fallbacks;
+    const Tensor got =
+        run<op::SinePositions, E>(mask.to(test::place<TestType>()), divisors.to(test::place<TestType>()));
+    CHECK(fallbacks.report().empty());
+    Tensor want = at::empty({2, h * w, 2 * n}, at::kDouble);
+    const auto in = [&](std::int64_t b, std::int64_t y, std::int64_t x) {
+        return mask[b][y][x].item<bool>() ? 1.0 : 0.0;
+    };
+    for (std::int64_t b = 0; b < 2; ++b) {
+        for (std::int64_t cell = 0; cell < h * w; ++cell) {
+            const auto y = cell / w, x = cell % w;
+            double above = 0, column = 0, left = 0, row = 0;
+            for (std::int64_t i = 0; i < h; ++i) column += in(b, i, x), above += i <= y ? in(b, i, x) : 0;
+            for (std::int64_t i = 0; i < w; ++i) row += in(b, y, i), left += i <= x ? in(b, y, i) : 0;
+            for (std::int64_t i = 0; i < 2 * n; ++i) {
+                const double part = i < n ? above / (column + 1e-6) : left / (row + 1e-6);
+                const double angle = 2 * std::numbers::pi * part / divisors[i % n].item<double>();
+                want[b][cell][i].fill_(i % 2 == 0 ? std::sin(angle) : std::cos(angle));
+            }
+        }
+    }
+    CHECK(test::differs(got, want, 2e-6) == "");
+}
+
 TEMPLATE_LIST_TEST_CASE("Ops of images refuse what does not fit, before a kernel sees it", "", test::Devices) {
     if (!test::present<TestType>()) return;
     using E = Exec<TestType, precision::Fp32>;
@@ -297,6 +347,26 @@ TEMPLATE_LIST_TEST_CASE("Ops of images refuse what does not fit, before a kernel
     norm(image, three, three, 2);
     norm(image, three, three, -3);
 
+    const auto scores = [&](const Tensor& q, const Tensor& k) {
+        refuses("scores", [&] { return run<op::Scores, E>(q, k, 1.0); });
+    };
+    scores(x({1, 2, 3, 4}), x({1, 2, 3, 5}));
+    scores(x({1, 2, 3, 4}), x({1, 1, 3, 4}));
+    scores(x({2, 3, 4}), x({2, 3, 4}));
+    scores(image, image.to(at::kHalf));
+    scores(longs, longs);
+
+    const auto sines = [&](const Tensor& mask, const Tensor& divisors) {
+        refuses("sine_positions", [&] { return run<op::SinePositions, E>(mask, divisors); });
+    };
+    const Tensor cells = image[0] > 0;
+    sines(cells[0], x({4}));
+    sines(image[0], x({4}));
+    sines(cells.slice(1, 0, 0), x({4}));
+    sines(cells, x({3}));
+    sines(cells, x({4}).to(at::kHalf));
+    sines(cells, x({2, 2}));
+
     refuses("softmax", [&] { return run<op::Softmax, E>(longs); });
     refuses("softmax", [&] { return run<op::Softmax, E>(x({})); });
     refuses("softmax", [&] { return run<op::Softmax, E>(Tensor()); });
@@ -324,6 +394,7 @@ TEST_CASE("On MPS, ops of images are handed contiguous tensors: channels-last sl
     contiguous("aten::max_pool2d", [&] { return run<op::MaxPool, E>(x, 3, 2, 1); });
     contiguous("aten::mean", [&] { return run<op::AveragePool, E>(x); });
     contiguous("aten::group_norm", [&] { return run<op::GroupNorm, E>(x, w, w, 2, 1e-5); });
+    contiguous("aten::matmul", [&] { return run<op::Scores, E>(x, x, 1.0); });
     contiguous("aten::softmax", [&] { return run<op::Softmax, E>(x); });
 }
 

@@ -1,0 +1,41 @@
+#include "image_model.hpp"
+
+#include "errors.hpp"
+#include "silica/checkpoint/hub.hpp"
+
+namespace silica::bench {
+
+void PlaceFlags::add_to(Command& c) {
+    c.option("--hardware", hardware, "cpu, mps, cuda. Default: cpu");
+    c.option("--precision", precision, "float32, float16, bfloat16, ... Default: the device's own");
+    c.option("--loader", loader, "mapped, cpu-first, streamed, auto. Default: mapped");
+    c.option("--threads", threads, "threads of the CPU. Default: LibTorch's choice");
+}
+
+const Device* PlaceFlags::device() const {
+    use_threads(threads);
+    const auto named = hardware_named(hardware);
+    if (named.size() != 1) throw InputError("--hardware names several devices.", "name one.");
+    if (const auto can = named[0]->available(); !can) {
+        complain(named[0]->label() + " is not available: " + can.reason + ".");
+        return nullptr;
+    }
+    return named[0];
+}
+
+std::shared_ptr<Opened> PlaceFlags::open(const Subject& subject, const Head& head, const Device& device) const {
+    const auto numbers = precisions_named(precision.value_or(std::string(device.default_precision))).front();
+    static_cast<void>(checkpoint::locate_weights(subject.origin.directory));  // throws when there are none
+    return load(cell_of(head, device, numbers, loaders_named(loader).front()), subject.origin).model;
+}
+
+Tensor ImageModel::output(const Named& inputs, const std::string& name) const {
+    model_->feed(inputs);
+    model_->call();
+    for (const auto& [field, tensor] : model_->outputs()) {
+        if (field == name) return tensor.to(c10::Device(c10::DeviceType::CPU)).to(c10::ScalarType::Float);
+    }
+    throw ConfigError("This architecture gives no " + name + ".", "use a checkpoint of another head.");
+}
+
+}  // namespace silica::bench

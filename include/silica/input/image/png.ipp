@@ -1,0 +1,205 @@
+#pragma once
+/// PNG by libpng.
+
+#include "silica/input/image/canvas.hpp"
+#include "silica/input/image/kind.hpp"
+#include "silica/input/image/orientation.hpp"
+#include "silica/input/image/png.hpp"
+
+#include <algorithm>
+#include <csetjmp>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <new>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <png.h>
+
+namespace silica::image {
+
+namespace detail {
+
+/// A PNG file being read. libpng leaves it by a jump where something is wrong, so nothing here has a destructor but the
+/// whole, and what calls libpng is called through `step`.
+class PngFile {
+public:
+    explicit PngFile(std::span<const std::byte> file) : file_(file) {
+        png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, this, fail, [](png_structp, png_const_charp) {});
+        if (png_) info_ = png_create_info_struct(png_);
+    }
+    ~PngFile() { png_destroy_read_struct(&png_, &info_, nullptr); }
+    PngFile(const PngFile&) = delete;
+    PngFile& operator=(const PngFile&) = delete;
+
+    /// Reads up to the pixels. False: `problem` says why not.
+    [[nodiscard]] bool read_header() {
+        return info_ != nullptr && step([](PngFile& self) {
+                   png_set_read_fn(self.png_, &self, read);
+                   png_set_crc_action(self.png_, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+                   png_set_user_limits(self.png_, 0x7fffffff,
+                                       0x7fffffff);  // the size is checked before pixels are read
+                   png_set_chunk_malloc_max(self.png_, most_text);
+                   png_set_benign_errors(self.png_, 1);
+                   png_read_info(self.png_, self.info_);
+               });
+    }
+    /// Says how rows are wanted: red, green and blue of 8 bits; or grey of 16 bits as it is, where there is no alpha.
+    [[nodiscard]] bool start() {
+        return step([](PngFile& self) {
+            const auto colours = png_get_color_type(self.png_, self.info_);
+            if (colours == PNG_COLOR_TYPE_PALETTE) {
+                png_set_palette_to_rgb(self.png_);
+            } else if ((colours & PNG_COLOR_MASK_COLOR) == 0) {
+                if (self.bits() < 8) png_set_expand_gray_1_2_4_to_8(self.png_);
+                if (!self.clamps()) png_set_gray_to_rgb(self.png_);
+            }
+            if (self.bits() == 16 && !self.clamps()) png_set_strip_16(self.png_);
+            png_set_strip_alpha(self.png_);
+            self.passes_ = png_set_interlace_handling(self.png_);
+            png_read_update_info(self.png_, self.info_);
+            self.row_size_ = png_get_rowbytes(self.png_, self.info_);
+        });
+    }
+    /// Reads one row, or a pass of it over what is there. Rows come in order, as often as there are `passes`.
+    [[nodiscard]] bool read_row(std::uint8_t* to) {
+        to_ = to;
+        return step([](PngFile& self) { png_read_row(self.png_, self.to_, nullptr); });
+    }
+    /// Reads what stands behind the pixels.
+    [[nodiscard]] bool read_end() {
+        return step([](PngFile& self) { png_read_end(self.png_, self.info_); });
+    }
+
+    [[nodiscard]] std::int64_t height() const noexcept { return png_get_image_height(png_, info_); }
+    [[nodiscard]] std::int64_t width() const noexcept { return png_get_image_width(png_, info_); }
+    [[nodiscard]] int bits() const noexcept { return png_get_bit_depth(png_, info_); }
+    [[nodiscard]] int passes() const noexcept { return passes_; }
+    [[nodiscard]] std::size_t row_size() const noexcept { return row_size_; }
+    [[nodiscard]] const char* problem() const noexcept { return problem_; }
+    /// 16-bit grey without alpha: Pillow clamps it at 255 instead of taking the upper byte.
+    [[nodiscard]] bool clamps() const noexcept { return clamps_; }
+    void note_kind() noexcept { clamps_ = bits() == 16 && png_get_color_type(png_, info_) == PNG_COLOR_TYPE_GRAY; }
+
+    [[nodiscard]] int orientation() const;
+
+private:
+    /// For the text and other chunks beside the pixels, in bytes each.
+    static constexpr png_alloc_size_t most_text = 8U << 20U;
+
+    [[nodiscard]] bool step(void (*call)(PngFile&)) {
+        if (setjmp(png_jmpbuf(png_)) != 0) return false;
+        call(*this);
+        return true;
+    }
+    static void fail(png_structp png, png_const_charp message) {
+        auto& self = *static_cast<PngFile*>(png_get_error_ptr(png));
+        std::snprintf(self.problem_, sizeof self.problem_, "%s", message);
+        png_longjmp(png, 1);
+    }
+    static void read(png_structp png, png_bytep to, png_size_t size) {
+        auto& self = *static_cast<PngFile*>(png_get_io_ptr(png));
+        if (self.file_.size() - self.at_ < size) png_error(png, "the file ends early");
+        std::memcpy(to, self.file_.data() + self.at_, size);
+        self.at_ += size;
+    }
+
+    std::span<const std::byte> file_;
+    std::size_t at_ = 0, row_size_ = 0;
+    png_structp png_ = nullptr;
+    png_infop info_ = nullptr;
+    int passes_ = 1;
+    bool clamps_ = false;
+    std::uint8_t* to_ = nullptr;
+    char problem_[128] = "no memory";
+};
+
+/// The bytes of a "Raw profile": hexadecimal digits after three lines.
+[[nodiscard]] inline std::vector<std::byte> raw_profile(std::string_view text) {
+    for (int line = 0; line < 3; ++line) {
+        const auto end = text.find('\n');
+        if (end == std::string_view::npos) return {};
+        text.remove_prefix(end + 1);
+    }
+    std::vector<std::byte> made;
+    int high = -1;
+    for (const char c : text) {
+        const int digit = c >= '0' && c <= '9'   ? c - '0'
+                          : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                          : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                                 : -1;
+        if (digit < 0) continue;
+        if (high < 0) {
+            high = digit;
+        } else {
+            made.push_back(static_cast<std::byte>(high << 4 | digit));
+            high = -1;
+        }
+    }
+    return made;
+}
+
+inline int PngFile::orientation() const {
+    png_uint_32 size = 0;
+    png_bytep exif = nullptr;
+    std::optional<int> found;
+    if (png_get_eXIf_1(png_, info_, &size, &exif) != 0)
+        found = exif_orientation({reinterpret_cast<const std::byte*>(exif), size});
+    png_textp texts = nullptr;
+    const int count = png_get_text(png_, info_, &texts, nullptr);
+    const auto text_of = [&](std::string_view key) {
+        std::string_view text;
+        for (int i = 0; i < count; ++i) {
+            if (key == texts[i].key && texts[i].text)
+                text = {texts[i].text, std::max(texts[i].text_length, texts[i].itxt_length)};
+        }
+        return text;
+    };
+    if (exif == nullptr) found = exif_orientation(raw_profile(text_of("Raw profile type exif")));
+    if (!found) found = xmp_orientation(text_of("XML:com.adobe.xmp"));
+    return found.value_or(1);
+}
+
+}  // namespace detail
+
+SILICA_INLINE Image decode_png(std::span<const std::byte> file, std::string_view name) {
+    detail::PngFile png(file);
+    const auto require = [&](bool done) {
+        if (!done) detail::damaged(name, std::string("is no PNG that can be read (") + png.problem() + ")");
+    };
+    require(png.read_header());
+    check_size(png.height(), png.width(), name);
+    png.note_kind();
+    require(png.start());
+    Canvas canvas(png.height(), png.width(), name);
+    if (!png.clamps()) {
+        for (int pass = 0; pass < png.passes(); ++pass) {
+            for (std::int64_t y = 0; y < canvas.height(); ++y) require(png.read_row(canvas.row(y)));
+        }
+    } else {
+        // A row of 16-bit values; of an interlaced picture, all of them, since passes add to what is there.
+        const std::size_t size = png.row_size();
+        const auto kept = static_cast<std::size_t>(png.passes() > 1 ? canvas.height() : 1);
+        const std::unique_ptr<std::uint8_t[]> rows(new (std::nothrow) std::uint8_t[kept * size]);
+        if (!rows) throw InputError(std::string(name) + " needs more memory than there is.", "Give a smaller picture.");
+        for (int pass = 0; pass < png.passes(); ++pass) {
+            for (std::int64_t y = 0; y < canvas.height(); ++y) {
+                std::uint8_t* row = rows.get() + (png.passes() > 1 ? static_cast<std::size_t>(y) * size : 0);
+                require(png.read_row(row));
+                if (pass + 1 < png.passes()) continue;
+                std::uint8_t* to = canvas.row(y);
+                for (std::int64_t x = 0; x < canvas.width(); ++x) {
+                    const std::uint8_t level = row[2 * x] != 0 ? 255 : row[2 * x + 1];
+                    std::fill_n(to + 3 * x, 3, level);
+                }
+            }
+        }
+    }
+    (void)png.read_end();  // the pixels are whole; only an orientation may stand there
+    return upright(std::move(canvas).finish(), png.orientation(), name);
+}
+
+}  // namespace silica::image

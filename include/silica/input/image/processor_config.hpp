@@ -1,0 +1,52 @@
+#pragma once
+/// What the files of a checkpoint say about its pictures: preprocessor_config.json, processor_config.json.
+
+#include "silica/core/compiled.hpp"
+#include "silica/input/image/filter.hpp"
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+
+namespace silica::image {
+
+/// A size as the files give one, in one of the forms; the members of other forms are 0.
+struct SizeRule {
+    std::int64_t height = 0, width = 0;          ///< exactly so
+    std::int64_t shortest_edge = 0;              ///< the shorter side is this; the ratio of the sides stays
+    std::int64_t longest_edge = 0;               ///< with shortest_edge: and the longer side is at most this
+    std::int64_t max_height = 0, max_width = 0;  ///< as large as fits into this
+};
+
+/// The steps of a processor, by the names of the keys. docs/images.md has the table of keys.
+struct ProcessorConfig {
+    /// Whose processor: ViTImageProcessor, DeiTImageProcessor, CLIPImageProcessor, VideoMAEImageProcessor,
+    /// DetrImageProcessor.
+    enum class Family { vit, deit, clip, videomae, detr };
+
+    Family family = Family::vit;
+    bool do_resize = true;
+    SizeRule size = {.height = 224, .width = 224};
+    Filter resample = Filter::bilinear;
+    bool do_center_crop = false;
+    std::optional<SizeRule> crop_size = {};
+    bool do_rescale = true;
+    double rescale_factor = 1.0 / 255;
+    bool do_normalize = true;
+    std::array<double, 3> image_mean = {0.5, 0.5, 0.5}, image_std = {0.5, 0.5, 0.5};
+    bool do_pad = false;
+    std::optional<SizeRule> pad_size = {};  ///< absent: the largest of the batch
+
+    /// What a family's processor does where a file says nothing.
+    [[nodiscard]] static ProcessorConfig of(Family family);
+    /// Reads the files of a directory. ConfigError where there is none, where it names a processor that is not known,
+    /// or where a key has a value that the processor cannot work with.
+    [[nodiscard]] static ProcessorConfig open(const std::filesystem::path& directory);
+};
+
+}  // namespace silica::image
+
+#ifndef SILICA_COMPILED
+#include "silica/input/image/processor_config.ipp"
+#endif

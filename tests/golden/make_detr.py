@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+"""Writes golden/detr/<case>/: tiny random DETR checkpoints and what transformers makes of them.
+
+Run by hand (`make_detr.py [CASE...]`, needs torch, transformers and safetensors; the case `resnet` needs timm); what it
+writes is committed, so that the tests need none of them. A case is a checkpoint with one or more reference files:
+`reference.safetensors`, and `reference-<name>.safetensors` for other inputs and other precisions (transformers ran in that
+precision). Backbones are transformers' own ResNet, since timm's cannot be made small by a configuration; timm's strides and
+dilations are those of golden/detr/resnet/, which has no config.json: the shape is in the file's metadata.
+
+Weights are large and batch norms far from the identity, so that an error anywhere shows.
+"""
+import json
+import pathlib
+import sys
+
+import torch
+import transformers
+from safetensors.torch import save_file
+from transformers import DetrConfig, DetrForObjectDetection, DetrForSegmentation, DetrModel, ResNetConfig
+
+HERE = pathlib.Path(__file__).resolve().parent / "detr"
+OUTPUTS = ["last_hidden_state", "encoder_last_hidden_state", "intermediate_hidden_states", "logits", "pred_boxes",
+           "pred_masks"]
+ALL = ["stage1", "stage2", "stage3", "stage4"]
+
+
+def backbone(**changes):
+    return ResNetConfig(**(dict(embedding_size=6, hidden_sizes=[8, 12, 16, 20], depths=[1, 2, 1, 1], num_channels=1, out_features=ALL) |
+                           changes))
+
+
+def config(net=None, **changes):
+    return DetrConfig(backbone_config=net or backbone(), **(dict(
+        d_model=16, num_queries=7, encoder_layers=1, decoder_layers=2, encoder_attention_heads=4,
+        decoder_attention_heads=2, encoder_ffn_dim=24, decoder_ffn_dim=20, num_labels=5) | changes))
+
+
+def randomise(model):
+    """Products keep the size of their input, biases and norms are nowhere near 0 and 1."""
+    with torch.no_grad():
+        for name, p in list(model.named_parameters()) + list(model.named_buffers()):
+            if name.endswith("running_var"):
+                p.copy_(torch.rand_like(p) + 0.5)
+            elif name.endswith("num_batches_tracked"):
+                continue
+            elif p.dim() == 1 and name.endswith("weight"):
+                p.copy_(torch.randn_like(p) * 0.2 + 1)
+            elif p.dim() == 1:
+                p.copy_(torch.randn_like(p) * 0.3)
+            elif "embedding" in name:
+                p.copy_(torch.randn_like(p))
+            else:
+                p.copy_(torch.randn_like(p) * 1.4 / p[0].numel() ** 0.5)
+
+
+def batch(sizes, channels=1, mask=True, dtype=torch.bool):
+    """Images of these (height, width), padded on the right and below with zeros to the largest."""
+    height, width = max(h for h, _ in sizes), max(w for _, w in sizes)
+    pixels = torch.randn(len(sizes), channels, height, width)
+    kept = torch.zeros(len(sizes), height, width, dtype=dtype)
+    for row, (h, w) in enumerate(sizes):
+        kept[row, :h, :w] = 1
+    inputs = {"pixel_values": pixels * kept.unsqueeze(1)}
+    return inputs | {"pixel_mask": kept} if mask else inputs
+
+
+def run(model, inputs):
+    with torch.no_grad():
+        out = model(**inputs)
+    return {k: out[k] for k in OUTPUTS if k in out and out[k] is not None}
+
+
+def save(path, model, inputs, outputs, atol=2e-5, rtol=2e-5):
+    tensors = {f"inputs.{k}": v for k, v in inputs.items()} | {f"outputs.{k}": v for k, v in outputs.items()}
+    save_file({k: v.contiguous().clone() for k, v in tensors.items()}, path,
+              {"format": "silica-reference-1", "task": "forward", "atol": str(atol), "rtol": str(rtol),
+               "architecture": type(model).__name__})
+
+
+def fresh(case):
+    directory = HERE / case
+    directory.mkdir(parents=True, exist_ok=True)
+    for old in directory.iterdir():
+        old.unlink()
+    torch.manual_seed(sum(map(ord, case)))
+    return directory
+
+
+def write(case, make, inputs, others=(), halves=False):
+    """`others`: name -> inputs. `halves`: also run in float16 and bfloat16, on the main inputs."""
+    directory = fresh(case)
+    model = make().eval()
+    randomise(model)
+    model.save_pretrained(directory)
+    inputs = inputs()
+    save(directory / "reference.safetensors", model, inputs, run(model, inputs))
+    for name, more in dict(others).items():
+        more = more()
+        save(directory / f"reference-{name}.safetensors", model, more, run(model, more))
+    for dtype in (torch.float16, torch.bfloat16) if halves else ():
+        half = make().eval()
+        half.load_state_dict(model.state_dict())
+        half = half.to(dtype)
+        cast = {k: v.to(dtype) if v.is_floating_point() else v for k, v in inputs.items()}
+        save(directory / f"reference-{str(dtype)[6:]}.safetensors", half, {}, run(half, cast))
+    return directory, model
+
+
+def hole():
+    """A mask that is no rectangle: columns of the image in the middle are not of it."""
+    inputs = batch([(35, 97), (35, 97)])
+    inputs["pixel_mask"][1, :, 20:60] = 0
+    inputs["pixel_mask"][0, 15:, :] = 0
+    return inputs
+
+
+SHAPES = {
+    "no-mask": lambda: batch([(35, 65), (35, 65)], mask=False),
+    "all-image": lambda: batch([(40, 33)]),
+    "one-pixel": lambda: batch([(1, 1)], mask=False),
+    "wide": lambda: batch([(5, 150)], mask=False),
+    "hole": hole,
+}
+
+
+def torch_file(case):
+    """The names that transformers has in memory since version 5, in a file of torch.save."""
+    directory, model = write(case, lambda: DetrForSegmentation(config(encoder_attention_heads=8)),
+                             lambda: batch([(33, 40), (40, 21)], dtype=torch.long))
+    torch.save(dict(model.state_dict()), directory / "pytorch_model.bin")
+    (directory / "model.safetensors").unlink()
+
+
+def resnet(case):
+    """timm's networks, cut small: maps of each stage. `before` is the map before the stem's pool."""
+    from timm.models.resnet import BasicBlock, Bottleneck, ResNet
+    directory = fresh(case)
+    for name, block, stride in (("bottleneck-32", Bottleneck, 32), ("bottleneck-16", Bottleneck, 16),
+                                ("basic-8", BasicBlock, 8)):
+        channels, layers = (2, 3, 4, 5), (1, 2, 1, 2)
+        net = ResNet(block, layers, num_classes=0, in_chans=1, output_stride=stride, channels=channels).eval()
+        randomise(net)
+        pixels = torch.randn(2, 1, 45, 37)
+        with torch.no_grad():
+            maps = [net.act1(net.bn1(net.conv1(pixels)))]
+            x = net.maxpool(maps[0])
+            for stage in (net.layer1, net.layer2, net.layer3, net.layer4):
+                x = stage(x)
+                maps.append(x)
+        tensors = {k: v for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
+        tensors |= {"pixels": pixels} | {f"map.{i}": m[:, :8].contiguous() for i, m in enumerate(maps)}
+        save_file(tensors, directory / f"{name}.safetensors")
+
+
+CASES = {
+    "base": lambda c: write(c, lambda: DetrModel(config()), lambda: batch([(40, 70), (37, 33), (20, 66)]),
+                            others=SHAPES, halves=True),
+    "learned": lambda c: write(c, lambda: DetrModel(config(
+        backbone(layer_type="basic", hidden_sizes=[4, 6, 8], depths=[2, 1, 1], embedding_size=5,
+                 downsample_in_first_stage=True, out_features=["stem", "stage3"], hidden_act="gelu"),
+        position_embedding_type="learned", d_model=18, encoder_attention_heads=3, decoder_attention_heads=9,
+        activation_function="gelu", auxiliary_loss=True, encoder_layers=2)),
+        lambda: batch([(40, 90), (65, 31)])),
+    "detection": lambda c: write(c, lambda: DetrForObjectDetection(config(
+        backbone(downsample_in_bottleneck=True, num_channels=3, depths=[2, 1, 2, 1], out_features=["stage4"]), num_queries=9,
+        encoder_layers=2, decoder_layers=1, activation_function="silu")),
+        lambda: batch([(40, 34), (33, 66)], channels=3), others={"no-mask": lambda: batch([(65, 33)], channels=3, mask=False)}, halves=True),
+    "segmentation": lambda c: write(c, lambda: DetrForSegmentation(config(encoder_attention_heads=8)),
+                                    lambda: batch([(40, 40), (33, 70)]),
+                                    others={"no-mask": lambda: batch([(35, 50)], mask=False), "hole": hole}, halves=True),
+    "segmentation_three_maps": lambda c: write(c, lambda: DetrForSegmentation(config(
+        backbone(out_features=ALL[1:], layer_type="basic", hidden_sizes=[4, 4, 6, 8], depths=[1, 1, 1, 1]), d_model=16,
+        encoder_attention_heads=8, encoder_layers=0, decoder_layers=1, num_queries=3, activation_function="gelu")),
+        lambda: batch([(40, 60), (33, 33)])),
+    "torch_file": torch_file,
+    "resnet": resnet,
+}
+
+
+def main():
+    torch.set_num_threads(1)
+    for case in sys.argv[1:] or CASES:
+        CASES[case](case)
+        size = sum(f.stat().st_size for f in (HERE / case).iterdir())
+        print(f"{case}: {len(list((HERE / case).glob('reference*')))} references, {size} bytes")
+    (HERE / "versions.json").write_text(json.dumps(
+        {"torch": torch.__version__, "transformers": transformers.__version__}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
