@@ -165,6 +165,12 @@ const std::vector<std::string_view>& all_family_names() {
     return names;
 }
 
+std::string_view family_of(std::string_view model_type) {
+    for (const std::string_view part : {"_text_model", "_vision_model", "_audio_model"})
+        if (model_type.ends_with(part)) model_type.remove_suffix(part.size());
+    return model_type;
+}
+
 const Family& family_named(std::string_view name) {
     if (const auto* family = find_family(name)) return *family;
     std::vector<std::string_view> compiled;

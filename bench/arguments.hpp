@@ -48,6 +48,8 @@ void use_threads(const Flag& threads);
 
 /// The family of that name, compiled.
 [[nodiscard]] const Family& family_named(std::string_view name);
+/// The family of a model_type: "clip" of clip, and of clip_text_model and clip_vision_model, its parts on their own.
+[[nodiscard]] std::string_view family_of(std::string_view model_type);
 
 /// The families of Silica, whether this version has them or not.
 [[nodiscard]] const std::vector<std::string_view>& all_family_names();

@@ -103,13 +103,13 @@ Subject subject_in(const fs::path& directory, const Flag& family) {
     Subject subject{nullptr, {.name = name_of(directory), .directory = directory, .weights = has_weights(directory)}};
     const Json* type = config.find("model_type");
     if (type != nullptr && type->is_string()) {
-        if (family && *family != type->string()) {
+        if (family && *family != family_of(type->string())) {
             throw InputError((directory / "config.json").string() + " says model_type " + quote(type->string()) +
                                  ", not " + quote(*family) + ".",
                              "leave --model out.");
         }
         try {
-            subject.family = &family_named(type->string());
+            subject.family = &family_named(family_of(type->string()));
         } catch (const InputError& e) {
             throw ConfigError(
                 (directory / "config.json").string() + ": model_type " + quote(type->string()) + ": " + e.problem(),

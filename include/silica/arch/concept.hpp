@@ -15,6 +15,7 @@ namespace silica {
 
 /// An architecture: a family's body with one head.
 /// - `family`: the `model_type` of config.json; `name`: the class that `architectures` names.
+/// - `part_of`, where it is a part of composites whose checkpoints it opens too: a list of their `model_type`s.
 /// - `Config`, `Inputs`, `Outputs`: structs that Hana reflects, with the field names of Hugging Face.
 /// - `check(config, file)`: throws ConfigError for values that contradict each other or are not supported.
 /// - `prepare(config, inputs)`: throws InputError for wrong inputs; returns what the network is called with.

@@ -33,6 +33,16 @@ namespace detail {
 /// `reads` knows it.
 void check_meaning_of_weights(const Json& json, const std::string& file, bool (*reads)(const Json&));
 
+/// Whether configurations of this `model_type` are those of `Arch`, or of a composite that has it as a part.
+template <class Arch>
+bool opens_model_type(std::string_view type) {
+    if constexpr (requires { Arch::part_of; }) {
+        for (const std::string_view composite : Arch::part_of)
+            if (type == composite) return true;
+    }
+    return type == Arch::family;
+}
+
 }  // namespace detail
 
 /// The configuration of `Arch` in `directory / "config.json"`, checked. A file without `model_type` is taken to be of
@@ -43,7 +53,7 @@ typename Arch::Config read_config(const std::filesystem::path& directory) {
     const Json json = read_json_file(directory, "config.json");
     const auto file = (directory / "config.json").string();
     if (const Json* type = json.find("model_type"); type != nullptr && !type->is_null()) {
-        if (!type->is_string() || type->string() != Arch::family) {
+        if (!type->is_string() || !detail::opens_model_type<Arch>(type->string())) {
             throw ConfigError(file + ": model_type is " + type->brief() + ", not '" + std::string(Arch::family) + "'.",
                               "open this checkpoint with the architecture of its family.");
         }

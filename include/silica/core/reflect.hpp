@@ -51,6 +51,11 @@ namespace detail {
 
 }  // namespace detail
 
+/// Reads the members of `value` from the object `json`, as `read_json` says; for a type that reads itself, and has
+/// members that are read as ever.
+template <Reflected T>
+void read_members(T& value, const Json& json, const std::string& path);
+
 /// Reads `json` into `value`: booleans, integers, numbers, strings, enums by name (`enum_names`), optionals (null is
 /// absent), vectors (a single value is a list of one), maps, nested structs. A key that is missing keeps its default;
 /// `T::aliases()` lists other spellings of keys. A type that reads itself has `read(json, path)`. `path` is
@@ -96,26 +101,31 @@ void read_json(T& value, const Json& json, const std::string& path) {
     } else if constexpr (requires { value.read(json, path); }) {
         value.read(json, path);
     } else if constexpr (Reflected<T>) {
-        if (!json.is_object()) wants("an object");
-        const std::string inside = path + (path.ends_with(':') ? " " : ".");
-        for_each_member(value, [&](std::string_view name, auto& member) {
-            std::string_view key = name;
-            if constexpr (requires { T::aliases(); }) {
-                for (const auto& [main, other] : T::aliases()) {
-                    if (main == name && json.find(key) == nullptr && json.find(other) != nullptr) key = other;
-                }
-            }
-            if (const Json* found = json.find(key)) {
-                // null stands for "the default" in configurations that transformers writes
-                if (!found->is_null() || requires { member.has_value(); })
-                    read_json(member, *found, inside + std::string(key));
-            }
-        });
+        read_members(value, json, path);
     } else {  // a vector
         value.clear();
         if (!json.is_array()) return read_json(value.emplace_back(), json, path);
         for (const auto& item : json.array()) read_json(value.emplace_back(), item, path);
     }
+}
+
+template <Reflected T>
+void read_members(T& value, const Json& json, const std::string& path) {
+    if (!json.is_object()) detail::fail_wanted(path, json, "an object");
+    const std::string inside = path + (path.ends_with(':') ? " " : ".");
+    for_each_member(value, [&](std::string_view name, auto& member) {
+        std::string_view key = name;
+        if constexpr (requires { T::aliases(); }) {
+            for (const auto& [main, other] : T::aliases()) {
+                if (main == name && json.find(key) == nullptr && json.find(other) != nullptr) key = other;
+            }
+        }
+        if (const Json* found = json.find(key)) {
+            // null stands for "the default" in configurations that transformers writes
+            if (!found->is_null() || requires { member.has_value(); })
+                read_json(member, *found, inside + std::string(key));
+        }
+    });
 }
 
 /// Throws ConfigError where a number among `value`'s members is infinite or NaN; `path` is "config.json:".
