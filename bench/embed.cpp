@@ -1,7 +1,5 @@
-/// `silica embed`: sentences to vectors.
+/// `silica embed`: sentences to vectors, and pictures.
 
-#include <cmath>
-#include <cstdio>
 #include <iostream>
 #include <limits>
 #include <memory>
@@ -11,9 +9,10 @@
 #include "arguments.hpp"
 #include "cli.hpp"
 #include "commands.hpp"
+#include "embed_images.hpp"
 #include "errors.hpp"
+#include "image_model.hpp"
 #include "lines.hpp"
-#include "load.hpp"
 #include "silica/checkpoint/config.hpp"
 #include "silica/checkpoint/hub.hpp"
 #include "silica/task/embed.hpp"
@@ -22,8 +21,9 @@ namespace silica::bench {
 namespace {
 
 struct Options {
-    Flag precision, threads, prompt, prompt_name, truncate_dim;
-    std::string directory, jsonl, hardware = "cpu", loader = "mapped", batch = "32";
+    PlaceFlags place;
+    Flag prompt, prompt_name, truncate_dim;
+    std::string directory, jsonl, batch = "32";
     std::vector<std::string> texts;
 };
 
@@ -69,36 +69,25 @@ private:
 };
 
 task::Embedder<Encoder> open(const Options& o, const Device& device) {
-    const std::string precision = precisions_named(o.precision.value_or(std::string(device.default_precision))).front();
-    const std::string loader = loaders_named(o.loader).front();
     auto config = task::SentenceConfig::read(checkpoint::resolve(o.directory, checkpoint::Need::directory));
     const auto network = checkpoint::resolve(config.directory.string());
     for (const auto& note : config.notes) complain(note);
     const Subject subject = subject_in(network);
-    static_cast<void>(checkpoint::locate_weights(network));  // throws when there are none
     auto tokenizer = text::Tokenizer::open(network);
     Encoder::Config limits;
     if (const Json* n = checkpoint::read_json_file(network, "config.json").find("max_position_embeddings")) {
         if (n->is_integer() && n->integer() > 0) limits.max_position_embeddings = n->integer();
     }
-    auto loaded = load(cell_of(subject.family->heads.front(), device, precision, loader), subject.origin);
-    return {std::move(tokenizer), std::move(config), Encoder(std::move(loaded.model), limits)};
+    auto model = o.place.open(subject, subject.family->heads.front(), device);
+    return {std::move(tokenizer), std::move(config), Encoder(std::move(model), limits)};
 }
 
 void print_vectors(const Tensor& vectors) {
     const Tensor host = vectors.contiguous();
-    const auto width = host.size(1);
+    const auto width = static_cast<std::size_t>(host.size(1));
     const auto* value = host.const_data_ptr<float>();
-    for (std::int64_t row = 0; row < host.size(0); ++row) {
-        std::string line = "{\"embedding\":[";
-        for (std::int64_t i = 0; i < width; ++i, ++value) {
-            char text[32] = "null";
-            if (std::isfinite(*value)) std::snprintf(text, sizeof text, "%.9g", static_cast<double>(*value));
-            if (i != 0) line += ',';
-            line += text;
-        }
-        std::cout << line << "]}\n";
-    }
+    for (std::int64_t row = 0; row < host.size(0); ++row, value += width)
+        std::cout << "{\"embedding\":" << json_numbers(std::span(value, width)) << "}\n";
 }
 
 /// The sentence of one line; InputError names the line that is wrong.
@@ -111,20 +100,33 @@ std::string sentence(const std::string& line, std::size_t number) {
     return json["text"];
 }
 
+/// The checkpoint, where it is of a model that looks at pictures.
+std::optional<Subject> image_subject(const std::filesystem::path& directory) {
+    std::error_code error;
+    if (!std::filesystem::exists(directory / "config.json", error)) return std::nullopt;
+    const Json config = checkpoint::read_json_file(directory, "config.json");
+    const Json* type = config.find("model_type");
+    for (const auto* family : {"vit", "deit", "clip"}) {
+        if (type != nullptr && type->is_string() && type->string() == family) return subject_in(directory);
+    }
+    return std::nullopt;
+}
+
 int embed(const Options& o) {
-    use_threads(o.threads);
-    const auto hardware = hardware_named(o.hardware);
-    task::EmbedOptions options{.batch_size = whole_number("--batch-size", o.batch, 1, 65536),
-                               .prompt = o.prompt,
-                               .prompt_name = o.prompt_name};
+    const auto batch_size = whole_number("--batch-size", o.batch, 1, 65536);
+    task::EmbedOptions options{.batch_size = batch_size, .prompt = o.prompt, .prompt_name = o.prompt_name};
     if (o.truncate_dim) options.truncate_dim = whole_number("--truncate-dim", *o.truncate_dim, 1, 1 << 30);
-    if (hardware.size() != 1) throw InputError("--hardware names several devices.", "embed uses one.");
-    if (const auto can = hardware[0]->available(); !can) {
-        complain(hardware[0]->label() + " is not available: " + can.reason + ".");
-        return Exit::no_hardware;
+    const auto* device = o.place.device();
+    if (device == nullptr) return Exit::no_hardware;
+    if (const auto subject = image_subject(checkpoint::resolve(o.directory, checkpoint::Need::directory))) {
+        if (!o.jsonl.empty() || o.prompt || o.prompt_name || o.truncate_dim)
+            throw InputError("Pictures have no --jsonl, --prompt, --prompt-name and --truncate-dim.",
+                             "leave them out.");
+        if (const auto* head = image_embedder_of(*subject))
+            return embed_images(*subject, *head, o.place, *device, o.texts, batch_size);
     }
     return with_lines(o.texts, o.jsonl, [&](std::istream& lines) {
-        const auto embedder = open(o, *hardware[0]);
+        const auto embedder = open(o, *device);
         constexpr std::size_t at_once = 4096;  // sentences of similar length run together
         std::vector<std::string> sentences;
         std::size_t number = 0;
@@ -147,21 +149,20 @@ int embed(const Options& o) {
 
 Action add_embed(CLI::App& app) {
     auto o = std::make_shared<Options>();
-    Command c(app, "embed", "Sentences to vectors, one line of JSON for each");
+    Command c(app, "embed", "Sentences or pictures to vectors, one line of JSON for each");
     c.argument("directory", o->directory, true, "checkpoint directory, or org/name in the hub cache");
-    c.arguments("text", o->texts, "sentences; after -- where one begins with a dash");
+    c.arguments("text", o->texts,
+                "sentences, or files of pictures for a vision model; after -- where one begins with a dash");
     c.option("--jsonl", o->jsonl, "a file of lines {\"text\"}; - for standard input");
-    c.option("--hardware", o->hardware, "cpu, mps, cuda. Default: cpu");
-    c.option("--precision", o->precision, "float32, float16, bfloat16, ... Default: the device's own");
-    c.option("--loader", o->loader, "mapped, cpu-first, streamed, auto. Default: mapped");
-    c.option("--batch-size", o->batch, "sentences that run together. Default: 32");
+    c.option("--batch-size", o->batch, "sentences or pictures that run together. Default: 32");
     c.option("--prompt", o->prompt, "what stands before each sentence. Default: the checkpoint's default prompt");
     c.option("--prompt-name", o->prompt_name, "the same, by its name in config_sentence_transformers.json");
     c.option("--truncate-dim", o->truncate_dim, "how many numbers of each vector are kept. Default: all");
-    c.option("--threads", o->threads, "threads of the CPU. Default: LibTorch's choice");
+    o->place.add_to(c);
     c.footer(
         "Prompt, pooling and what follows it are those of the checkpoint (modules.json). Output lines: {\"embedding\": "
-        "[...]}.");
+        "[...]}; of pictures {\"files\": [...], \"embedding\": [...]}, of length 1: CLIP's image_embeds, else what the "
+        "pooler gives, else the class token.");
     return [o] { return embed(*o); };
 }
 

@@ -1,5 +1,7 @@
 #include "lines.hpp"
 
+#include <cmath>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -37,6 +39,17 @@ int with_lines(const std::vector<std::string>& texts, const std::string& jsonl,
         lines << nlohmann::json{{"text", text}}.dump() << '\n';
     }
     return use(lines);
+}
+
+std::string json_numbers(std::span<const float> numbers) {
+    std::string list;
+    for (const float x : numbers) {
+        char text[32] = "null";
+        if (std::isfinite(x)) std::snprintf(text, sizeof text, "%.9g", static_cast<double>(x));
+        list += list.empty() ? "[" : ",";
+        list += text;
+    }
+    return list.empty() ? "[]" : list + "]";
 }
 
 }  // namespace silica::bench

@@ -1,0 +1,107 @@
+#include "embed_images.hpp"
+
+#include <iostream>
+
+#include <nlohmann/json.hpp>
+
+#include "commands.hpp"
+#include "errors.hpp"
+#include "files.hpp"
+#include "lines.hpp"
+#include "silica/task/embed_images.hpp"
+
+namespace silica::bench {
+namespace {
+
+/// A vision model as task::ImageEmbedder wants one: whichever vector it gives of a picture.
+class ImageEncoder {
+public:
+    struct Inputs {
+        Tensor pixel_values;
+    };
+    struct Outputs {
+        Tensor last_hidden_state;
+        std::optional<Tensor> pooler_output = {};
+    };
+
+    explicit ImageEncoder(std::shared_ptr<Opened> model) : model_(std::move(model)) {}
+
+    Outputs operator()(const Inputs& in) const {
+        model_->feed({{"pixel_values", in.pixel_values}});
+        model_->call();
+        Outputs out;
+        for (const auto& [name, tensor] : model_->outputs()) {
+            if (name == "last_hidden_state") out.last_hidden_state = tensor;
+            if (name == "image_embeds" || (name == "pooler_output" && !out.pooler_output)) out.pooler_output = tensor;
+        }
+        return out;
+    }
+    /// The model is behind its own door.
+    template <class F>
+    auto on_device(F&& f) const {
+        return f();
+    }
+
+private:
+    std::shared_ptr<Opened> model_;
+};
+
+std::string line_of(const std::string& file, const char* key, const std::string& value) {
+    using nlohmann::json;
+    const auto text = [](const json& j) { return j.dump(-1, ' ', false, json::error_handler_t::replace); };
+    return "{\"files\":" + text(json::array({file})) + ",\"" + key + "\":" + value + "}\n";
+}
+
+}  // namespace
+
+const Head* image_embedder_of(const Subject& subject) {
+    const auto named = [&](std::string_view architecture) -> const Head* {
+        for (const auto& head : subject.family->heads) {
+            if (head.architecture == architecture) return &head;
+        }
+        return nullptr;
+    };
+    for (const auto* base : {"ViTModel", "DeiTModel"}) {  // they open checkpoints of any head
+        if (const auto* head = named(base)) return head;
+    }
+    if (subject.family->name != "clip") return nullptr;
+    const auto architecture = head_for_checkpoint(subject).architecture;
+    if (architecture == "CLIPModel" || architecture == "CLIPVisionModelWithProjection")
+        return named("CLIPVisionModelWithProjection");
+    if (architecture == "CLIPVisionModel" || architecture == "CLIPForImageClassification")
+        return named("CLIPVisionModel");
+    return nullptr;
+}
+
+int embed_images(const Subject& subject, const Head& head, const PlaceFlags& place, const Device& device,
+                 const std::vector<std::string>& files, std::int64_t batch_size) {
+    if (files.empty()) throw InputError("There is no file.", "name pictures after the directory.");
+    auto processor = image::Processor::open(subject.origin.directory);
+    const task::ImageEmbedder<ImageEncoder> embedder(std::move(processor),
+                                                     ImageEncoder(place.open(subject, head, device)));
+    std::size_t refused = 0;
+    std::string first;
+    task::Reader<image::Pixels> reader({files.begin(), files.end()}, [&](const auto& path) {
+        return task::processed(embedder.processor(), image::read(path));
+    });
+    task::in_batches(
+        reader, static_cast<std::size_t>(batch_size), task::alike,
+        [&](std::span<const image::Pixels> batch) { return embedder.of_pixels(batch); },
+        [&](const task::FileResult<Tensor>& result) {
+            const auto& file = files[result.index];
+            if (result.error) {
+                const auto why = about_file(file, *result.error);
+                if (refused++ == 0) first = why.what();
+                std::cout << line_of(file, "error", nlohmann::json(why.what()).dump()) << std::flush;
+                return;
+            }
+            const Tensor vector = result.value->contiguous();
+            const std::span numbers(vector.const_data_ptr<float>(), static_cast<std::size_t>(vector.numel()));
+            std::cout << line_of(file, "embedding", json_numbers(numbers)) << std::flush;
+        });
+    if (refused == 0) return Exit::done;
+    complain((refused > 1 ? std::to_string(refused) + " files were refused, first: " : std::string()) + first);
+    return Exit::bad_input;
+}
+
+}  // namespace silica::bench

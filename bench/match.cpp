@@ -1,0 +1,146 @@
+/// `silica match`: which text says what pictures or a video show.
+
+#include <cmath>
+#include <iostream>
+#include <memory>
+
+#include <ATen/ops/matmul.h>
+
+#include "arguments.hpp"
+#include "cli.hpp"
+#include "commands.hpp"
+#include "files.hpp"
+#include "image_model.hpp"
+#include "models.hpp"
+#include "silica/arch/clip/config.hpp"
+#include "silica/checkpoint/checkpoint.hpp"
+#include "silica/checkpoint/config.hpp"
+#include "silica/checkpoint/hub.hpp"
+#include "silica/checkpoint/read.hpp"
+#include "silica/task/match.hpp"
+#include "silica/task/sentence_module.hpp"
+
+namespace silica::bench {
+namespace {
+
+struct Options {
+    PlaceFlags place;
+    FileFlags files;
+    Flag sentence;
+    std::string directory, labels;
+};
+
+/// "a, b" as {"a", "b"}, as often as each stands there.
+std::vector<std::string> labels_in(const std::string& text) {
+    std::vector<std::string> labels;
+    for (std::size_t begin = 0; begin <= text.size();) {
+        const auto end = std::min(text.find(',', begin), text.size());
+        const auto first = text.find_first_not_of(' ', begin), last = text.find_last_not_of(' ', end - 1);
+        if (end == begin || first >= end) {
+            throw InputError("--labels has an empty label.", "write --labels cat,dog,car.");
+        }
+        labels.push_back(text.substr(first, last - first + 1));
+        begin = end + 1;
+    }
+    return labels;
+}
+
+/// The two halves of a CLIP checkpoint as a Matcher wants them; vectors lie on the host.
+class ClipTowers {
+public:
+    ClipTowers(ImageModel texts, ImageModel images, double scale, std::int64_t most_tokens)
+        : texts_(std::move(texts)), images_(std::move(images)), scale_(scale), most_tokens_(most_tokens) {}
+
+    [[nodiscard]] Tensor text_embeds(const Tensor& ids, const Tensor& mask) const {
+        return task::normalized(texts_.output({{"input_ids", ids}, {"attention_mask", mask}}, "text_embeds"));
+    }
+    [[nodiscard]] Tensor logits(const Tensor& pixels, const Tensor& texts) const {
+        const Tensor images = task::normalized(images_.output({{"pixel_values", pixels}}, "image_embeds"));
+        return at::matmul(images, texts.t()) * scale_;
+    }
+    [[nodiscard]] std::int64_t most_tokens() const { return most_tokens_; }
+
+private:
+    ImageModel texts_, images_;
+    double scale_;
+    std::int64_t most_tokens_;
+};
+
+const Head& head_named(const Family& family, std::string_view architecture) {
+    for (const auto& head : family.heads) {
+        if (head.architecture == architecture) return head;
+    }
+    throw ConfigError("This program has no " + std::string(architecture) + ".", "build it with all families.");
+}
+
+/// exp(logit_scale).
+double scale_of(const std::filesystem::path& directory) {
+    const auto file = checkpoint::Checkpoint::open(directory);
+    const auto* entry = file.find("logit_scale");
+    if (entry == nullptr || entry->shape != std::vector<std::int64_t>{}) {
+        throw CheckpointError(directory.string() + " has no logit_scale, a single number.",
+                              "use a checkpoint of CLIPModel.");
+    }
+    return std::exp(checkpoint::read_tensor(file.file_of(*entry), *entry).to(at::kDouble).item<double>());
+}
+
+std::vector<Finding> findings(const std::vector<task::ScoredLabel>& labels) {
+    std::vector<Finding> found;
+    for (const auto& [label, score] : labels) found.push_back({.label = label, .score = score});
+    return found;
+}
+
+int match_pictures(const Options& o, FileReport& report, const Subject& subject, const Device& device) {
+    const auto& directory = subject.origin.directory;
+    arch::ClipConfig config;
+    read_json(config, checkpoint::read_json_file(directory, "config.json"), (directory / "config.json").string() + ":");
+    auto processor = image::Processor::open(directory);
+    auto tokenizer = text::Tokenizer::open(directory);
+    const auto open = [&](const char* architecture) {
+        return ImageModel(o.place.open(subject, head_named(*subject.family, architecture), device));
+    };
+    const task::Matcher<ClipTowers> matcher(
+        std::move(processor), std::move(tokenizer),
+        ClipTowers(open("CLIPTextModelWithProjection"), open("CLIPVisionModelWithProjection"), scale_of(directory),
+                   config.text_config.max_position_embeddings));
+    const auto texts =
+        matcher.texts(labels_in(o.labels), o.sentence ? std::string_view(*o.sentence) : task::photo_template);
+    return report.each<image::Pixels>(
+        [&](const std::filesystem::path& file) { return task::processed(matcher.processor(), image::read(file)); },
+        task::alike,
+        [&](std::span<const image::Pixels> batch) {
+            std::vector<std::vector<Finding>> all;
+            for (const auto& labels : matcher.of_pixels(batch, texts)) all.push_back(findings(labels));
+            return all;
+        });
+}
+
+int match(const Options& o) {
+    static_cast<void>(labels_in(o.labels));
+    FileReport report(o.files, std::cout);
+    const auto* device = o.place.device();
+    if (device == nullptr) return Exit::no_hardware;
+    const Subject subject = subject_in(checkpoint::resolve(o.directory, checkpoint::Need::directory));
+    const Head& head = head_for_checkpoint(subject);
+    if (head.architecture == "CLIPModel") return match_pictures(o, report, subject, *device);
+    throw ConfigError((subject.origin.directory / "config.json").string() + " names " + std::string(head.architecture) +
+                          ", which does not compare texts with pictures.",
+                      "use a checkpoint of CLIPModel or XCLIPModel.");
+}
+
+}  // namespace
+
+Action add_match(CLI::App& app) {
+    auto o = std::make_shared<Options>();
+    Command c(app, "match", "Which of some texts says what pictures show");
+    c.argument("directory", o->directory, true, "checkpoint directory, or org/name in the hub cache");
+    o->files.add_to(c);
+    c.option("--labels", o->labels, "labels with commas");
+    c.option("--template", o->sentence,
+             "what is said of a label, which stands for {}. Default: 'This is a photo of {}.'");
+    o->place.add_to(c);
+    c.footer("Scores of the labels sum to 1. A text of more tokens than the model takes is refused: none is cut.");
+    return [o] { return match(*o); };
+}
+
+}  // namespace silica::bench

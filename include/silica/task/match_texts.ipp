@@ -1,0 +1,69 @@
+#pragma once
+/// Definitions of match_texts.hpp.
+
+#include "silica/core/compiled.hpp"
+#include "silica/core/error.hpp"
+#include "silica/core/quote.hpp"
+#include "silica/task/match_texts.hpp"
+#include "silica/task/scores.hpp"
+
+#include <algorithm>
+#include <optional>
+
+namespace silica::task {
+
+SILICA_INLINE MatchTexts match_texts(text::Tokenizer tokenizer, std::span<const std::string> labels,
+                                     std::string_view sentence, std::int64_t most) {
+    if (labels.empty()) throw InputError("There are no labels to match.", "give at least one.");
+    const auto hole = sentence.find("{}");
+    if (hole == std::string_view::npos) {
+        throw InputError("The template " + quote(sentence) + " has no place for a label.",
+                         "write {} there: 'This is a photo of {}.'");
+    }
+    std::int64_t pad = 0;
+    if (tokenizer.padding())
+        pad = tokenizer.padding()->id;
+    else if (const auto token = tokenizer.special_token("pad_token"))
+        pad = tokenizer.token_to_id(*token).value_or(0);
+    const bool left = tokenizer.padding_side() == text::Side::left;
+    tokenizer.set_padding(std::nullopt);
+    tokenizer.set_truncation(std::nullopt);
+
+    MatchTexts texts{{labels.begin(), labels.end()}, {}, {}};
+    std::vector<std::vector<std::int64_t>> rows;
+    std::size_t longest = 1;
+    for (const auto& label : labels) {
+        const std::string text = std::string(sentence.substr(0, hole)) + label + std::string(sentence.substr(hole + 2));
+        rows.push_back(tokenizer.encode(text).ids);
+        const auto n = rows.back().size();
+        if (n > static_cast<std::size_t>(most)) {
+            throw InputError("The text " + quote(text) + " has " + std::to_string(n) +
+                                 " tokens, the model has positions for " + std::to_string(most) + ".",
+                             "give a shorter label or template: no text is cut.");
+        }
+        longest = std::max(longest, n);
+    }
+    const auto tokens = static_cast<std::int64_t>(longest);
+    texts.input_ids = at::full({static_cast<std::int64_t>(rows.size()), tokens}, pad,
+                               at::TensorOptions().dtype(c10::ScalarType::Long));
+    texts.attention_mask = at::zeros(texts.input_ids.sizes(), texts.input_ids.options());
+    auto* ids = texts.input_ids.mutable_data_ptr<std::int64_t>();
+    auto* mask = texts.attention_mask.mutable_data_ptr<std::int64_t>();
+    for (const auto& row : rows) {
+        const auto before = static_cast<std::ptrdiff_t>(left ? longest - row.size() : 0);
+        std::ranges::copy(row, ids + before);
+        std::fill_n(mask + before, row.size(), 1);
+        ids += tokens, mask += tokens;
+    }
+    return texts;
+}
+
+SILICA_INLINE std::vector<ScoredLabel> ranked(const std::vector<std::string>& labels, std::span<const float> logits) {
+    const auto scores = softmax(logits);
+    std::vector<ScoredLabel> list;
+    for (const auto i : by_falling_score(scores, labels.size()))
+        list.push_back({labels.at(i), static_cast<double>(scores[i])});
+    return list;
+}
+
+}  // namespace silica::task
