@@ -51,11 +51,6 @@ public:
         return rest(x, attention(attended(x), positions, attends));
     }
 
-    /// The same with `positions` (broadcast to x) added to what queries and keys are made of.
-    Tensor operator()(const Tensor& x, const Tensor& positions, const op::Attends& attends) const {
-        return rest(x, attention(norms == NormPlace::before ? attention_norm(x) : x, positions, attends));
-    }
-
     /// The first n tokens of that alone, (batch, n, hidden), where all attend to all: the last layer of a network
     /// whose head looks at no others.
     [[nodiscard]] Tensor first(const Tensor& x, std::int64_t n) const {
