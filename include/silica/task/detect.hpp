@@ -1,0 +1,165 @@
+#pragma once
+/// Pictures to objects: processor, detector, boxes and masks.
+
+#include "silica/model.hpp"
+#include "silica/task/detections.hpp"
+#include "silica/task/image_batches.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <initializer_list>
+#include <iterator>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace silica::task {
+
+/// What a caller may choose when detecting.
+struct DetectOptions {
+    double threshold = 0.5;       ///< objects count above this score
+    std::int64_t batch_size = 1;  ///< so many neighbouring pictures of one size run together
+    Progress progress = {};       ///< told after each file
+};
+
+/// A picture that was processed, and how large it was before.
+struct SizedPixels {
+    image::Pixels pixels;
+    PictureSize size;
+};
+
+/// Whether they can run together: nothing is padded for it.
+[[nodiscard]] inline bool alike_in_size(const SizedPixels& a, const SizedPixels& b) {
+    return alike(a.pixels, b.pixels);
+}
+
+/// Finds objects in pictures, with a model that gives `logits` and `pred_boxes`, and `pred_masks` where it has masks:
+///
+///     using Detr = Model<arch::DetrForObjectDetection, device::Cpu>;
+///     const auto detect = task::Detector<Detr>::open("facebook/detr-resnet-50");
+///     for (const auto& [label, id, score, box] : detect(image::read("cats.jpg"))) ...
+///
+/// A picture is never padded to the size of another.
+template <class M>
+class Detector {
+public:
+    using Detections = std::vector<Detection>;
+
+    /// Opens a directory or "org/name" in the hub cache, as Model::open does, with its processor and labels.
+    [[nodiscard]] static Detector open(const checkpoint::Location& location, OpenOptions options = {}) {
+        const auto place = checkpoint::resolve(location.text(), checkpoint::Need::directory);
+        auto processor = image::Processor::open(place);
+        auto classes = ClassLabels::read(place);
+        return {std::move(processor), std::move(classes), M::open(place, options)};
+    }
+
+    Detector(image::Processor processor, ClassLabels classes, M model)
+        : processor_(std::move(processor)), classes_(std::move(classes)), model_(std::move(model)) {}
+
+    /// The objects of a picture, in the order of the model's queries. InputError for a picture that the model cannot
+    /// look at.
+    [[nodiscard]] Detections operator()(const image::Image& picture, const DetectOptions& options = {}) const {
+        return (*this)(std::span(&picture, 1), options).front();
+    }
+
+    /// Those of each picture, in the order given.
+    [[nodiscard]] std::vector<Detections> operator()(std::span<const image::Image> pictures,
+                                                     const DetectOptions& options = {}) const {
+        const auto most = checked_batch_size(options.batch_size);
+        std::vector<Detections> all;
+        std::vector<SizedPixels> batch;
+        const auto flush = [&] {
+            if (batch.empty()) return;
+            std::ranges::move(of_pixels(batch, options.threshold), std::back_inserter(all));
+            batch.clear();
+        };
+        for (const auto& picture : pictures) {
+            auto next = pixels_of(picture);
+            if (!batch.empty() && (batch.size() == most || !alike_in_size(batch.front(), next))) flush();
+            batch.push_back(std::move(next));
+        }
+        flush();
+        return all;
+    }
+
+    /// Those of each file, in the order given, or the error that says why there are none. Files are read ahead on
+    /// threads while the model runs.
+    [[nodiscard]] std::vector<FileResult<Detections>> operator()(std::span<const std::filesystem::path> files,
+                                                                 const DetectOptions& options = {}) const {
+        std::vector<FileResult<Detections>> all;
+        Reader<SizedPixels> reader({files.begin(), files.end()},
+                                   [&](const auto& path) { return pixels_of(image::read(path)); });
+        in_batches(
+            reader, checked_batch_size(options.batch_size), alike_in_size,
+            [&](std::span<const SizedPixels> batch) { return of_pixels(batch, options.threshold); },
+            [&](FileResult<Detections> result) {
+                all.push_back(std::move(result));
+                if (options.progress) options.progress(all.size(), files.size());
+            });
+        return all;
+    }
+    [[nodiscard]] std::vector<FileResult<Detections>> operator()(std::initializer_list<std::filesystem::path> files,
+                                                                 const DetectOptions& options = {}) const {
+        return (*this)(std::span(files.begin(), files.size()), options);
+    }
+
+    /// The masks of a picture, at its size. InputError for a picture that the model cannot look at.
+    [[nodiscard]] Segmentation segment(const image::Image& picture, const SegmentOptions& options = {}) const
+        requires requires(const typename M::Outputs& out) { out.pred_masks; }
+    {
+        const auto pixels = pixels_of(picture);
+        const auto out = outputs_of(std::span(&pixels, 1));
+        return segmentation(out.logits[0], out.masks[0], pixels.size, classes_, options);
+    }
+
+    /// The objects of pictures that are processed already, and of one size: they run together.
+    [[nodiscard]] std::vector<Detections> of_pixels(std::span<const SizedPixels> batch, double threshold) const {
+        const auto out = outputs_of(batch);
+        std::vector<Detections> all;
+        for (std::size_t i = 0; i < batch.size(); ++i) {
+            const auto row = static_cast<std::int64_t>(i);
+            all.push_back(detections(out.logits[row], out.boxes[row], batch[i].size, classes_, threshold));
+        }
+        return all;
+    }
+
+    /// A picture as the model takes it.
+    [[nodiscard]] SizedPixels pixels_of(const image::Image& picture) const {
+        return {processed(processor_, picture), {picture.height(), picture.width()}};
+    }
+
+    [[nodiscard]] const image::Processor& processor() const noexcept { return processor_; }
+    /// What the checkpoint says about its classes.
+    [[nodiscard]] const ClassLabels& classes() const noexcept { return classes_; }
+    [[nodiscard]] const M& model() const noexcept { return model_; }
+
+private:
+    struct OnHost {
+        Tensor logits, boxes, masks;  // float32; no masks where the model has none
+    };
+
+    [[nodiscard]] OnHost outputs_of(std::span<const SizedPixels> batch) const {
+        std::vector<image::Pixels> parts;
+        for (const auto& one : batch) parts.push_back(one.pixels);
+        auto tensors = tensors_of(joined(parts));
+        typename M::Inputs in;
+        in.pixel_values = std::move(tensors.pixel_values);
+        in.pixel_mask = std::move(tensors.pixel_mask);
+        return model_.on_device([&] {
+            const auto host = [](const Tensor& t) {
+                return t.to(c10::Device(c10::DeviceType::CPU)).to(c10::ScalarType::Float).contiguous();
+            };
+            const auto out = model_(in);
+            OnHost there{host(out.logits), host(out.pred_boxes), {}};
+            if constexpr (requires { out.pred_masks; }) there.masks = host(out.pred_masks);
+            return there;
+        });
+    }
+
+    image::Processor processor_;
+    ClassLabels classes_;
+    M model_;
+};
+
+}  // namespace silica::task
