@@ -96,7 +96,7 @@ TEST_CASE("A checkpoint for masked image modeling opens without its head, and ma
 }
 
 TEST_CASE("A head's checkpoint opens as the base model, and as each head whose weights it holds") {
-    const auto base = [](auto arch, auto head, const std::string& family, const std::string& name,
+    const auto base = [](auto arch, const std::string& family, const std::string& name,
                          const std::vector<std::string>& left) {
         const auto golden = test::golden(family, name);
         const auto model = Model<decltype(arch), Cpu>::open(golden.string());
@@ -105,13 +105,23 @@ TEST_CASE("A head's checkpoint opens as the base model, and as each head whose w
         const auto out = model(reference.inputs<arch::ViTInputs>());
         CHECK_FALSE(out.pooler_output);
         CHECK(out.last_hidden_state.size(2) == 16);
-        CHECK_THROWS_AS((Model<decltype(head), Cpu>::open(golden.string())), CheckpointError);
     };
-    base(arch::ViT(), arch::DeiTForImageClassification(), "vit", "torch_file",
-         {"classifier.bias", "classifier.weight"});
-    base(arch::DeiT(), arch::DeiTForImageClassification(), "deit", "teacher",
+    base(arch::ViT(), "vit", "torch_file", {"classifier.bias", "classifier.weight"});
+    base(arch::DeiT(), "deit", "teacher",
          {"cls_classifier.bias", "cls_classifier.weight", "distillation_classifier.bias",
           "distillation_classifier.weight"});
+    const auto teacher = test::golden("deit", "teacher").string();
+    CHECK_THROWS_AS((Model<arch::DeiTForImageClassification, Cpu>::open(teacher)), CheckpointError);
+
+    const test::Directory directory;
+    auto tensors = test::tensors_of(teacher);
+    for (const std::string part : {"weight", "bias"})
+        tensors.emplace("classifier." + part, tensors.at("cls_classifier." + part));
+    test::write_checkpoint(directory.path(), test::read_file(test::golden("deit", "teacher") / "config.json"), tensors);
+    const Reference reference(test::golden("deit", "teacher") / "reference.safetensors");
+    const auto out = Model<arch::DeiTForImageClassification, Cpu>::open(directory.path().string())(
+        reference.inputs<arch::DeiTInputs>());
+    CHECK(test::differs(out.logits, reference.tensors.at("outputs.cls_logits"), 2e-5) == "");
 }
 
 TEST_CASE("Names of the hub and of transformers 5, with and without the base prefix, are the same weights") {

@@ -132,7 +132,7 @@ CASES = {
     "vit/pooler": lambda c: write(c, lambda: ViTModel(vit(
         pooler_output_size=5, pooler_act="gelu", num_channels=1, num_attention_heads=1, head_dim=6, hidden_act="relu",
         intermediate_size=1))),
-    "vit/classes": lambda c: write(c, lambda: ViTForImageClassification(vit(num_labels=3, num_hidden_layers=3)),
+    "vit/classes": lambda c: write(c, lambda: ViTForImageClassification(vit(num_labels=11, num_hidden_layers=3)),
                                    OTHER_SIZES, True),
     "vit/no_layers": lambda c: write(c, lambda: ViTForImageClassification(vit(num_labels=1, num_hidden_layers=0))),
     "vit/no_classes": lambda c: write(c, lambda: ViTForImageClassification(vit(
