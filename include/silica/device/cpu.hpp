@@ -50,7 +50,6 @@ static_assert(DevicePolicy<Cpu>);
 #include "silica/device/cpu/conv_activation.hpp"
 #include "silica/device/cpu/conv_add.hpp"
 #include "silica/device/cpu/decode_attention.hpp"
-#include "silica/device/cpu/dot_products.hpp"
 #include "silica/device/cpu/embedding.hpp"
 #include "silica/device/cpu/gated.hpp"
 #include "silica/device/cpu/gelu.hpp"

@@ -69,7 +69,6 @@ static_assert(DevicePolicy<Cuda>);
 #include "silica/device/cuda/conv_activation.hpp"
 #include "silica/device/cuda/conv_add.hpp"
 #include "silica/device/cuda/decode_attention.hpp"
-#include "silica/device/cuda/dot_products.hpp"
 #include "silica/device/cuda/embedding.hpp"
 #include "silica/device/cuda/gated.hpp"
 #include "silica/device/cuda/gelu.hpp"

@@ -74,7 +74,6 @@ inline constexpr bool runs_on<Precision, device::Mps> = false;
 #include "silica/device/mps/clamp.hpp"
 #include "silica/device/mps/conv.hpp"
 #include "silica/device/mps/decode_attention.hpp"
-#include "silica/device/mps/dot_products.hpp"
 #include "silica/device/mps/embedding.hpp"
 #include "silica/device/mps/gelu.hpp"
 #include "silica/device/mps/group_norm.hpp"

@@ -57,6 +57,16 @@ public:
         return rest(x.narrow(1, 0, n).contiguous(), attention.first(attended(x), n));
     }
 
+    /// The same where the tokens attend to `more` (batch, m, hidden) too, of which nothing else comes; norms before.
+    [[nodiscard]] Tensor beside(const Tensor& x, const Tensor& more) const {
+        return rest(x, attention.first(at::cat({attention_norm(x), attention_norm(more)}, 1), x.size(1)));
+    }
+    /// The same where they attend to y (batch, n, source), as it is, and not to each other; norms before, `joined`
+    /// being key_value.
+    [[nodiscard]] Tensor cross(const Tensor& x, const Tensor& y) const {
+        return rest(x, attention.cross(attention_norm(x), attention.keys_values(y)));
+    }
+
 private:
     /// What attention is called with.
     Tensor attended(const Tensor& x) const { return norms == NormPlace::before ? attention_norm(x) : x; }
