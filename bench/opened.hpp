@@ -174,4 +174,9 @@ inline Tensor example_pixels(std::int64_t batch, std::int64_t channels, std::int
     return (levels / 127.5 - 1).view({batch, channels, height, width});
 }
 
+/// Samples (batch, n) between -1 and 1, pseudo-random and the same in every run.
+inline Tensor example_sound(std::int64_t batch, std::int64_t n) {
+    return example_ids(batch, n, 0, 65536).to(at::kFloat) / 32768 - 1;
+}
+
 }  // namespace silica::bench

@@ -32,6 +32,9 @@ namespace silica {
 struct OpenOptions {
     c10::DeviceIndex index = 0;  ///< which of several devices of a kind
     bool strict = false;         ///< whether weights that the architecture does not use are an error
+    /// The language whose adapter is opened, as its file spells it: adapter.fra.safetensors beside the weights of MMS.
+    /// Empty: what the weights themselves hold.
+    std::string target_lang = {};
 };
 
 namespace detail {
@@ -49,6 +52,9 @@ struct not_a_state_of_this_model {
 
 /// CheckpointError for weights that nothing uses.
 void refuse_unexpected(const LoadingAccount& account, const std::string& place);
+
+/// InputError for a language where the architecture has no adapters of languages.
+[[noreturn]] void refuse_target_lang(std::string_view arch, const std::string& target_lang);
 
 /// The device `index` of a kind that `can` be used. DeviceError where there is none.
 [[nodiscard]] c10::Device device_at(c10::DeviceType type, std::string_view name, const Availability& can,
@@ -92,8 +98,14 @@ public:
         const auto place = checkpoint::resolve(location.text());
         std::error_code ignored;
         const bool is_file = std::filesystem::is_regular_file(place, ignored);
-        const auto config = checkpoint::read_config<Arch, Precision>(is_file ? place.parent_path() : place);
-        const auto files = checkpoint::Checkpoint::open(place);
+        auto config = checkpoint::read_config<Arch, Precision>(is_file ? place.parent_path() : place);
+        auto files = checkpoint::Checkpoint::open(place);
+        if (!options.target_lang.empty()) {
+            if constexpr (requires { Arch::speak(config, files, options.target_lang); })
+                Arch::speak(config, files, options.target_lang);
+            else
+                detail::refuse_target_lang(Arch::name, options.target_lang);
+        }
         loader::degradation_note().clear();
         const auto start = std::chrono::steady_clock::now();
         Model model =

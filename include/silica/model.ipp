@@ -28,6 +28,12 @@ SILICA_INLINE void refuse_unexpected(const LoadingAccount& account, const std::s
                           "open it without OpenOptions::strict, or with the architecture that config.json names.");
 }
 
+[[noreturn]] SILICA_INLINE void refuse_target_lang(std::string_view arch, const std::string& target_lang) {
+    throw InputError(
+        std::string(arch) + " has no adapters of languages, and target_lang is " + quote(target_lang) + ".",
+        "open it without OpenOptions::target_lang.");
+}
+
 SILICA_INLINE c10::Device device_at(c10::DeviceType type, std::string_view name, const Availability& can,
                                     c10::DeviceIndex index) {
     if (!can) {

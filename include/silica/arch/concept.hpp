@@ -20,6 +20,8 @@ namespace silica {
 /// - `check(config, file)`: throws ConfigError for values that contradict each other or are not supported.
 /// - `prepare(config, inputs)`: throws InputError for wrong inputs; returns what the network is called with.
 /// - `names`: the spellings of its checkpoints.
+/// - `speak(config, files, target_lang)`, where it has adapters of languages: puts one in the place of what the
+///   checkpoint holds. Throws InputError for a language that it has not.
 /// - `Network<Exec>`: built from (config, weights), called with inputs; `Network<Exec>::Ops` lists all ops it may call.
 template <class A>
 concept Architecture =

@@ -32,6 +32,10 @@ public:
     /// The tensor of that name as the file spells it; null when there is none.
     [[nodiscard]] const TensorEntry* find(std::string_view name) const noexcept;
 
+    /// Takes the tensors of `other` in the place of those of the same names here: an adapter's, whose file holds some
+    /// of a model's tensors again.
+    void replace(const Checkpoint& other);
+
     /// The files, one per shard; TensorEntry::file counts them.
     [[nodiscard]] const std::vector<std::shared_ptr<const File>>& files() const noexcept { return files_; }
 

@@ -37,6 +37,16 @@ SILICA_INLINE const TensorEntry* Checkpoint::find(std::string_view name) const n
     return at != by_name_.end() && entries_[*at].name == name ? &entries_[*at] : nullptr;
 }
 
+SILICA_INLINE void Checkpoint::replace(const Checkpoint& other) {
+    std::erase_if(entries_, [&](const TensorEntry& entry) { return other.find(entry.name) != nullptr; });
+    for (auto entry : other.entries_) {
+        entry.file += files_.size();
+        entries_.push_back(std::move(entry));
+    }
+    files_.insert(files_.end(), other.files_.begin(), other.files_.end());
+    sort_names();
+}
+
 SILICA_INLINE std::uint64_t Checkpoint::total_bytes() const {
     std::vector<std::tuple<std::size_t, std::uint64_t, std::uint64_t>> spans;
     spans.reserve(entries_.size());

@@ -27,7 +27,7 @@ inline constexpr const char* obeyed_keys =
 /// Keys that only some families read; others carry them without effect, in transformers too.
 inline constexpr const char* family_keys =
     "do_lower_case strip_accents tokenize_chinese_chars add_prefix_space legacy extra_ids language task "
-    "predict_timestamps";
+    "predict_timestamps target_lang replace_word_delimiter_char";
 
 /// Keys that change no token in transformers 5.23.
 inline constexpr const char* ignored_keys =
@@ -40,7 +40,7 @@ inline constexpr const char* ignored_keys =
     "spaces_between_special_tokens response_schema response_template chat_control_tokens keep_accents "
     "do_word_tokenize do_subword_tokenize word_tokenizer_type subword_tokenizer_type remove_space padding_idx "
     "model_specific_special_tokens transformers_version _commit_hash _name_or_path add_special_tokens "
-    "tokenize_with_offsets";
+    "tokenize_with_offsets do_normalize";
 
 /// Says something on stderr, once in a process.
 inline void say_once(const std::string& text) {
@@ -57,7 +57,7 @@ inline void check_config_keys(const JsonPlace& top, const std::string& class_nam
                               bool has_json) {
     const auto known = [&](const std::string& name) {
         return name.empty() || name == backend_family ||
-               detail::has_word("Bert Llama T5 Qwen2 GPT2 CLIP Roberta Whisper", name);
+               detail::has_word("Bert Llama T5 Qwen2 GPT2 CLIP Roberta Whisper Wav2Vec2CTC", name);
     };
     if (const auto map = top.find("auto_map"); map && !known(family)) {
         const bool names = map->is_array() || (map->is_object() && map->find("AutoTokenizer"));
@@ -68,12 +68,6 @@ inline void check_config_keys(const JsonPlace& top, const std::string& class_nam
                               "trust_remote_code=True).save_pretrained(...) in Python, with tokenizer_class "
                               "\"PreTrainedTokenizerFast\" in tokenizer_config.json.");
         }
-    }
-    if (family == "Wav2Vec2CTC") {
-        throw ConfigError(top.file() +
-                              ": tokenizer_class is \"Wav2Vec2CTCTokenizer\", whose vocab.json Silica does not "
-                              "read.",
-                          "Use the ids of the model's output with that vocab.json directly.");
     }
     if (const auto files = top.find("fast_tokenizer_files")) {
         for (std::size_t i = 0; i < files->size(); ++i) {

@@ -29,6 +29,12 @@ namespace silica::text::detail {
 /// The parts of the tokenizer of a directory.
 [[nodiscard]] inline Parts open_parts(const std::filesystem::path& directory, TokenizerConfig& config) {
     const Source source(directory);
+    if (config.family == "Wav2Vec2CTC") {
+        throw ConfigError(directory.string() +
+                              " has the symbols of a CTC model (Wav2Vec2CTCTokenizer), which make text "
+                              "of what it hears, and no tokenizer.",
+                          "decode its outputs with silica::text::CtcDecoder.");
+    }
     if (source.has_json() && !config.added_tokens_listed) {
         if (const auto place = source.place().find("added_tokens")) {
             for (std::size_t i = 0; i < place->size(); ++i) {
