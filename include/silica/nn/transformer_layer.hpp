@@ -67,6 +67,12 @@ public:
         return rest(x, attention.cross(attention_norm(x), attention.keys_values(y)));
     }
 
+    /// The same where attention sees the tokens as `arrange` puts them, (rows, others, hidden), and `restore` brings
+    /// what it gives back to (batch, tokens, heads d); norms before.
+    [[nodiscard]] Tensor arranged(const Tensor& x, auto&& arrange, auto&& restore, const op::Attends& attends) const {
+        return rest(x, restore(attention(arrange(attention_norm(x)), attends)));
+    }
+
 private:
     /// What attention is called with.
     Tensor attended(const Tensor& x) const { return norms == NormPlace::before ? attention_norm(x) : x; }

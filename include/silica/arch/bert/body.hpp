@@ -34,9 +34,9 @@ public:
     nn::LayerNorm<E> norm;
 };
 
-/// One layer: h = LayerNorm(x + MultiHead(x)), y = LayerNorm(h + FFN(h)).
+/// One layer: h = LayerNorm(x + MultiHead(x)), y = LayerNorm(h + FFN(h)). CLAP's text model has it too.
 template <class E>
-nn::TransformerLayer<E> bert_layer(const BertConfig& c, const Weights& w) {  // bert.encoder.layer.N
+nn::TransformerLayer<E> bert_layer(const auto& c, const Weights& w) {  // bert.encoder.layer.N
     return {{.attention = nn::AttentionShape::of(c.hidden_size, c.num_attention_heads),
              .inner = c.intermediate_size,
              .eps = c.layer_norm_eps,
@@ -81,7 +81,7 @@ class BertPooler {
 public:
     using Ops = typename nn::Linear<E>::Ops;
 
-    BertPooler(const BertConfig& c, const Weights& w)
+    BertPooler(const auto& c, const Weights& w)
         : dense(w / "dense", c.hidden_size, c.hidden_size) {}  // bert.pooler
     Tensor operator()(const Tensor& h) const { return dense(h.select(1, 0), Activation::tanh); }
 

@@ -52,7 +52,7 @@ private:
     std::string unknown_ = "<unk>", between_ = " ";
     std::optional<std::string> blank_ = "<pad>";
     std::vector<std::string> languages_;
-    bool lower_case_ = false, clean_up_ = false;
+    bool delimited_ = true, lower_case_ = false, clean_up_ = false;
 };
 
 }  // namespace silica::text

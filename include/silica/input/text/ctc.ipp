@@ -12,13 +12,14 @@
 #include "silica/input/text/ctc.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <string_view>
 
 namespace silica::text {
 namespace ctc {
 
 /// What stands between words in the vocabulary, whatever tokenizer_config.json calls it: transformers' from_pretrained
-/// does not look at that key.
+/// does not look at that name, but where it is null nothing does.
 inline constexpr std::string_view delimiter = "|";
 
 /// The content of a role's token; `usual` where the files do not mention it, nothing where they say null.
@@ -47,12 +48,46 @@ SILICA_INLINE std::string stripped(std::string_view text) {
     return std::string(text);
 }
 
+/// Whether a letter has case, and whether a character is passed over where one looks for such a letter. Unicode 17,
+/// section 3.13.
+SILICA_INLINE bool is_cased(char32_t c) {
+    const auto kind = utf8proc_category(static_cast<utf8proc_int32_t>(c));
+    return kind == UTF8PROC_CATEGORY_LU || kind == UTF8PROC_CATEGORY_LL || kind == UTF8PROC_CATEGORY_LT;
+}
+SILICA_INLINE bool is_passed_over(char32_t c) {
+    switch (utf8proc_category(static_cast<utf8proc_int32_t>(c))) {
+        case UTF8PROC_CATEGORY_MN:
+        case UTF8PROC_CATEGORY_ME:
+        case UTF8PROC_CATEGORY_CF:
+        case UTF8PROC_CATEGORY_LM:
+        case UTF8PROC_CATEGORY_SK:
+            return true;
+        default:
+            return std::u32string_view(
+                       U"'.:\u00B7\u0387\u055F\u05F4\u2018\u2019\u2024\u2027\uFE13\uFE52\uFE55\uFF07\uFF0E\uFF1A")
+                       .find(c) != std::u32string_view::npos;
+    }
+}
+
+/// Lower case as Python's str.lower() has it: a sigma at the end of a word is another letter.
 SILICA_INLINE std::string lower(std::string_view text) {
-    std::string out;
+    std::u32string all;
     for (std::size_t at = 0; at < text.size();) {
         const auto c = utf8::decode(text.data() + at);
-        unicode::append_lower(out, c.value);
+        all.push_back(c.value);
         at += c.length;
+    }
+    /// Whether the next letter from `i` on, in steps of `step`, has case.
+    const auto cased = [&](std::size_t i, std::size_t step) {
+        for (; i < all.size(); i += step) {  // below 0 it wraps
+            if (!is_passed_over(all[i])) return is_cased(all[i]);
+        }
+        return false;
+    };
+    std::string out;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        const bool last = all[i] == 0x3A3 && cased(i - 1, static_cast<std::size_t>(-1)) && !cased(i + 1, 1);
+        last ? utf8::append(out, 0x3C2) : unicode::append_lower(out, all[i]);
     }
     return out;
 }
@@ -134,6 +169,8 @@ SILICA_INLINE CtcDecoder CtcDecoder::open(const std::filesystem::path& directory
     for (const auto& token : special) {  // those that no file gives an id come after the vocabulary
         if (token && !known(*token)) made.symbols_.emplace(size++, *token);
     }
+    const Json* delimiter = config.json.find("word_delimiter_token");
+    made.delimited_ = delimiter == nullptr || !delimiter->is_null();
     made.between_ = config.place().string_or("replace_word_delimiter_char", " ");
     made.lower_case_ = config.place().boolean_or("do_lower_case", false);
     made.clean_up_ = config.clean_up_spaces;
@@ -152,7 +189,7 @@ SILICA_INLINE CtcText CtcDecoder::operator()(std::span<const std::int64_t> ids) 
         std::size_t end = first + 1;
         while (end < ids.size() && symbol(ids[end]) == of_first) ++end;
         if (of_first != blank_) {
-            out.characters.push_back({of_first == ctc::delimiter ? between_ : of_first,
+            out.characters.push_back({delimited_ && of_first == ctc::delimiter ? between_ : of_first,
                                       static_cast<std::int64_t>(first), static_cast<std::int64_t>(end)});
         }
         first = end;
