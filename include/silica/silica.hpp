@@ -2,6 +2,7 @@
 /// Everything but input/ and task/: the families, the devices, the precisions, the loaders, generation.
 
 #include "silica/arch/bert.hpp"
+#include "silica/arch/clap.hpp"
 #include "silica/arch/clip.hpp"
 #include "silica/arch/deit.hpp"
 #include "silica/arch/detr.hpp"

@@ -1,5 +1,5 @@
-/// Symbols of CTC models against transformers' Wav2Vec2CTCTokenizer (golden/ctc, make_ctc_golden.py), and files that are
-/// refused.
+/// Symbols of CTC models against transformers' Wav2Vec2CTCTokenizer (golden/ctc, make_ctc_golden.py), and files that
+/// are refused.
 
 #include <silica/core/error.hpp>
 #include <silica/input/text/ctc.hpp>

@@ -81,8 +81,7 @@ class BertPooler {
 public:
     using Ops = typename nn::Linear<E>::Ops;
 
-    BertPooler(const auto& c, const Weights& w)
-        : dense(w / "dense", c.hidden_size, c.hidden_size) {}  // bert.pooler
+    BertPooler(const auto& c, const Weights& w) : dense(w / "dense", c.hidden_size, c.hidden_size) {}  // bert.pooler
     Tensor operator()(const Tensor& h) const { return dense(h.select(1, 0), Activation::tanh); }
 
 private:

@@ -103,15 +103,16 @@ SILICA_INLINE void check_stages(const ClapAudioConfig& c, const std::string& fil
                               "use a smaller window or fewer stages (depths).");
         }
         if (i + 1 < n && (grid.height % 2 != 0 || grid.width % 2 != 0)) {
-            throw ConfigError(file + ": the " + grid.text() + " patches of stage " + std::to_string(i) +
-                                  " cannot be halved.",
-                              "use a spec_size that can be halved after each stage but the last.");
+            throw ConfigError(
+                file + ": the " + grid.text() + " patches of stage " + std::to_string(i) + " cannot be halved.",
+                "use a spec_size that can be halved after each stage but the last.");
         }
     }
     const auto rows = c.grid(n - 1).height, of_band = rows / c.bands();
     if (of_band < 1 || rows % of_band != 0) {
-        throw ConfigError(file + ": the " + std::to_string(rows) + " rows of the last stage cannot be told apart into " +
-                              std::to_string(c.bands()) + " bands of frequencies.",
+        throw ConfigError(file + ": the " + std::to_string(rows) +
+                              " rows of the last stage cannot be told apart into " + std::to_string(c.bands()) +
+                              " bands of frequencies.",
                           "use fewer stages (depths) or more mels (num_mel_bins).");
     }
 }
@@ -154,8 +155,9 @@ SILICA_INLINE void check_clap_audio(const ClapAudioConfig& c, const std::string&
 
 SILICA_INLINE void check_clap_audio_projection(const ClapAudioConfig& c, const std::string& file) {
     if (c.features() == c.hidden_size) return;
-    throw ConfigError(file + " (audio model): hidden_size is " + std::to_string(c.hidden_size) + ", the last stage gives " +
-                          std::to_string(c.features()) + " (patch_embeds_hidden_size, depths).",
+    throw ConfigError(file + " (audio model): hidden_size is " + std::to_string(c.hidden_size) +
+                          ", the last stage gives " + std::to_string(c.features()) +
+                          " (patch_embeds_hidden_size, depths).",
                       "correct hidden_size.");
 }
 

@@ -19,8 +19,8 @@ struct ClapTextInputs {
 };
 
 struct ClapAudioInputs {
-    Tensor input_features;                  ///< (batch, 1 or 4, frames, mels): floating numbers, in decibels
-    std::optional<Tensor> is_longer = {};   ///< (batch, 1) or (batch), bool or integers; absent: none is
+    Tensor input_features;                   ///< (batch, 1 or 4, frames, mels): floating numbers, in decibels
+    std::optional<Tensor> is_longer = {};    ///< (batch, 1) or (batch), bool or integers; absent: none is
     std::optional<Tensor> longer_rows = {};  ///< (n) int64: which rows are; absent: those of is_longer
 };
 

@@ -41,7 +41,8 @@ SILICA_INLINE std::optional<Tensor> longer_rows(const Tensor& is_longer, std::in
         if (host.const_data_ptr<bool>()[i]) rows.push_back(i);
     }
     if (rows.empty()) return std::nullopt;
-    const Tensor made = at::empty({static_cast<std::int64_t>(rows.size())}, at::TensorOptions().dtype(ScalarType::Long));
+    const Tensor made =
+        at::empty({static_cast<std::int64_t>(rows.size())}, at::TensorOptions().dtype(ScalarType::Long));
     std::ranges::copy(rows, made.mutable_data_ptr<std::int64_t>());
     return made;
 }
@@ -112,8 +113,9 @@ SILICA_INLINE ClapAudioInputs prepare_clap_audio(const ClapAudioConfig& c, ClapA
     if (!c.enable_fusion) in.longer_rows.reset();
     const auto wanted = c.enable_fusion ? 4 : c.patch_embed_input_channels;
     if (channels != wanted && !(c.enable_fusion && channels == 1 && !in.longer_rows)) {
-        throw InputError(given + std::to_string(wanted) + (wanted == 1 ? " channel is" : " channels are") + " wanted.",
-                         c.enable_fusion ? "give the whole sound shrunk, and three parts of it." : "leave one of them.");
+        throw InputError(
+            given + std::to_string(wanted) + (wanted == 1 ? " channel is" : " channels are") + " wanted.",
+            c.enable_fusion ? "give the whole sound shrunk, and three parts of it." : "leave one of them.");
     }
     if (x.scalar_type() == ScalarType::Double) in.input_features = x.to(ScalarType::Float);
     in.is_longer.reset();
@@ -123,9 +125,8 @@ SILICA_INLINE ClapAudioInputs prepare_clap_audio(const ClapAudioConfig& c, ClapA
 SILICA_INLINE ClapInputs prepare_clap(const ClapConfig& c, ClapInputs in) {
     auto text = prepare_clap_text(c.text_config, in.text());
     auto audio = prepare_clap_audio(c.audio_config, in.audio());
-    return {std::move(text.input_ids),    std::move(audio.input_features),
-            std::move(audio.is_longer),   std::move(text.attention_mask),
-            std::move(text.position_ids), std::move(audio.longer_rows)};
+    return {std::move(text.input_ids),      std::move(audio.input_features), std::move(audio.is_longer),
+            std::move(text.attention_mask), std::move(text.position_ids),    std::move(audio.longer_rows)};
 }
 
 }  // namespace silica::arch

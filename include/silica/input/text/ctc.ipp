@@ -163,14 +163,15 @@ SILICA_INLINE CtcDecoder CtcDecoder::open(const std::filesystem::path& directory
     for (const auto& [id, token] : config.added_tokens) made.symbols_.emplace(id, token.content);
     made.blank_ = ctc::token_of(config, "pad_token", "<pad>");
     made.unknown_ = ctc::token_of(config, "unk_token", "<unk>").value_or("None");
-    const std::optional<std::string> special[] = {ctc::token_of(config, "bos_token", "<s>"),
-                                                  ctc::token_of(config, "eos_token", "</s>"),
-                                                  ctc::token_of(config, "unk_token", "<unk>"), made.blank_};
+    const Json* delimiter = config.json.find("word_delimiter_token");
+    made.delimited_ = delimiter == nullptr || !delimiter->is_null();
+    const std::optional<std::string> special[] = {
+        ctc::token_of(config, "bos_token", "<s>"), ctc::token_of(config, "eos_token", "</s>"),
+        ctc::token_of(config, "unk_token", "<unk>"), made.blank_,
+        made.delimited_ ? ctc::token_of(config, "word_delimiter_token", "|") : std::nullopt};
     for (const auto& token : special) {  // those that no file gives an id come after the vocabulary
         if (token && !known(*token)) made.symbols_.emplace(size++, *token);
     }
-    const Json* delimiter = config.json.find("word_delimiter_token");
-    made.delimited_ = delimiter == nullptr || !delimiter->is_null();
     made.between_ = config.place().string_or("replace_word_delimiter_char", " ");
     made.lower_case_ = config.place().boolean_or("do_lower_case", false);
     made.clean_up_ = config.clean_up_spaces;
