@@ -176,6 +176,7 @@ TEST_CASE("Configurations of CLAP that cannot be are refused with the part, the 
     audio(R"("num_attention_heads": [5, 8, 16, 32])", {"96", "num_attention_heads 5"});
     audio(R"("depths": [2, -2, 6, 2])", {"depths is -2"});
     audio(R"("depths": [1, 1, 1, 1, 1, 1, 1, 1], "num_attention_heads": [1, 1, 1, 1, 1, 1, 1, 1])", {"window_size 8"});
+    audio(R"("depths": [2, 200000, 6, 2])", {"depths", "200000"});
     audio(R"("mlp_ratio": 0)", {"mlp_ratio"});
     audio(R"("mlp_ratio": 1e300)", {"mlp_ratio"});
     audio(R"("patch_embeds_hidden_size": 2000000000)", {"patch_embeds_hidden_size 2000000000"});

@@ -96,7 +96,8 @@ SILICA_INLINE void check_stages(const ClapAudioConfig& c, const std::string& fil
         check_heads(file, c.width(i), c.num_attention_heads[i]);
         const auto grid = c.grid(i);
         const auto side = std::min(grid.height, grid.width);
-        if (c.depths[i] > most_layers) require_at_least(file, "depths", -1, 0);
+        if (c.depths[i] > most_layers)
+            refuse_config(file, "depths", std::to_string(c.depths[i]), "no network has as many layers.");
         if (side < 1 || (c.depths[i] > 0 && side < c.window_size)) {
             throw ConfigError(file + ": window_size " + std::to_string(c.window_size) + " is more than stage " +
                                   std::to_string(i) + " has of its " + grid.text() + " patches.",
