@@ -20,6 +20,7 @@ struct SizeKind {
 inline constexpr std::array size_kinds{
     SizeKind{"prompt_tokens", "--prompt-tokens", "tokens", "length of text inputs; a list"},
     SizeKind{"image_size", "--image-size", "image", "height of image inputs, in pixels; a list"},
+    SizeKind{"frames", "--frames", "frames", "frames of video inputs; a list"},
 };
 
 /// Sizes by the names of their kinds, in the family's order.

@@ -9,6 +9,7 @@
 #include "silica/arch/qwen2.hpp"
 #include "silica/arch/t5.hpp"
 #include "silica/arch/vit.hpp"
+#include "silica/arch/xclip.hpp"
 #include "silica/device/cpu.hpp"
 #include "silica/device/cuda.hpp"
 #include "silica/device/mps.hpp"

@@ -40,7 +40,7 @@ def randomise(model):
                 p.copy_(torch.randn_like(p) * 0.2 + (1 if name.endswith("weight") else 0))
             elif name.endswith("bias"):
                 p.copy_(torch.randn_like(p) * 0.3)
-            elif "token" in name or "position" in name or "class_embedding" in name:
+            elif p.dim() == 1 or "token" in name or "position" in name:
                 p.copy_(torch.randn_like(p))
             else:
                 p.copy_(torch.randn_like(p) * 1.5 / p[0].numel() ** 0.5)

@@ -3,26 +3,14 @@
 /// https://arxiv.org/abs/2103.00020. Followed: transformers, models/clip/modeling_clip.py.
 
 #include "silica/arch/clip/family.hpp"
+#include "silica/arch/clip/projection.hpp"
 #include "silica/arch/clip/vision.hpp"
 #include "silica/arch/concept.hpp"
 #include "silica/nn/l2_norm.hpp"
-#include "silica/op/dot_products.hpp"
-#include "silica/op/pool.hpp"
-
-#include <cmath>
+#include "silica/nn/mean.hpp"
+#include "silica/op/scores.hpp"
 
 namespace silica::arch {
-
-/// W x, from the space of one model to that of both.
-template <class E>
-nn::Linear<E> clip_projection(const Weights& w, std::int64_t hidden, std::int64_t projection_dim) {
-    return nn::Linear<E>({{w, projection_dim, false}}, hidden);
-}
-
-/// exp(logit_scale), by which cosines become logits.
-inline double clip_scale(const Weights& w) {
-    return std::exp(w.get("logit_scale", {}, c10::ScalarType::Float, c10::Device(c10::DeviceType::CPU)).item<double>());
-}
 
 struct ClipOutputs {
     Tensor logits_per_image;               ///< (images, texts): cosines, scaled
@@ -45,7 +33,7 @@ struct Clip : ClipFamily {
     class Network {
     public:
         using Ops = union_of<typename ClipText<E>::Ops, typename ClipVision<E>::Ops, typename nn::L2Norm<E>::Ops,
-                             OpList<op::DotProducts>>;
+                             OpList<op::Scores>>;
 
         Network(const Config& c, const Weights& w)
             : text_model(c.text_config, w / "text_model"),
@@ -73,7 +61,8 @@ struct Clip : ClipFamily {
         [[nodiscard]] Tensor image_embeds(const ClipVisionInputs& in) const { return unit(images(in).pooler_output); }
         /// exp(scale) a . b for each vector of `a` with each of `b`, (n, projection) and (m, projection) -> (n, m).
         [[nodiscard]] Tensor logits(const Tensor& a, const Tensor& b) const {
-            return run<op::DotProducts, E>(a, b) * scale;
+            const auto n = a.size(0), m = b.size(0), d = a.size(1);
+            return run<op::Scores, E>(a.view({1, 1, n, d}), b.view({1, 1, m, d}), scale).view({n, m});
         }
 
     private:
@@ -220,10 +209,7 @@ struct ClipForImageClassification : ClipFamily {
         }
 
         Outputs operator()(const Inputs& in) const {
-            const Tensor h = vision_model(in), patches = h.narrow(1, 1, h.size(1) - 1);
-            const Tensor all =
-                at::ones({1, 1}, h.options().dtype(c10::ScalarType::Bool)).expand({patches.size(0), patches.size(1)});
-            const Tensor mean = run<op::Pool, E>(patches, all, Pooling::mean).to(E::precision::compute);
+            const Tensor h = vision_model(in), mean = nn::mean<E>(h.narrow(1, 1, h.size(1) - 1));
             return {classifier ? (*classifier)(mean) : mean};
         }
 

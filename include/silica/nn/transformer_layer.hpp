@@ -18,6 +18,7 @@ struct TransformerShape {
     double eps;
     Activation act;
     NormPlace norms = NormPlace::after;
+    JoinedProducts joined = JoinedProducts::all;  ///< query_key for a layer that is called with positions
 };
 
 struct TransformerPlaces {
@@ -32,7 +33,7 @@ public:
     using Ops = union_of<typename Attention<E>::Ops, typename LayerNorm<E>::Ops>;
 
     TransformerLayer(const TransformerShape& s, const TransformerPlaces& w)
-        : attention(s.attention, w.attention),
+        : attention(s.attention, w.attention, s.joined),
           attention_norm(w.attention_norm, s.attention.hidden, s.eps),
           up(w.up, s.attention.hidden, s.inner),
           down(w.down, s.inner, s.attention.hidden),
@@ -50,6 +51,16 @@ public:
     [[nodiscard]] Tensor first(const Tensor& x, std::int64_t n) const {
         const Tensor seen = attention.first(norms == NormPlace::before ? attention_norm(x) : x, n);
         return rest(x.narrow(1, 0, n).contiguous(), seen);
+    }
+
+    /// The same where the tokens attend to `more` (batch, m, hidden) too, of which nothing else comes; norms before.
+    [[nodiscard]] Tensor beside(const Tensor& x, const Tensor& more) const {
+        return rest(x, attention.first(at::cat({attention_norm(x), attention_norm(more)}, 1), x.size(1)));
+    }
+    /// The same where they attend to y (batch, n, source), as it is, and not to each other; norms before, `joined`
+    /// being key_value.
+    [[nodiscard]] Tensor cross(const Tensor& x, const Tensor& y) const {
+        return rest(x, attention.cross(attention_norm(x), attention.keys_values(y)));
     }
 
 private:

@@ -2,32 +2,22 @@
 /// Definitions of config.hpp.
 
 #include "silica/arch/clip/config.hpp"
+#include "silica/arch/clip/parts.hpp"
 #include "silica/core/compiled.hpp"
 
 namespace silica::arch {
 
 SILICA_INLINE void ClipConfig::read(const Json& json, const std::string& path) {
-    const Json* type = json.find("model_type");
-    const std::string alone = type != nullptr && type->is_string() ? type->string() : "";
-    if (alone == "clip_text_model") {
-        read_json(text_config, json, path);
-        projection_dim = text_config.projection_dim;
-        return;
+    switch (read_clip_parts(*this, json, path, "clip")) {
+        case ClipParts::text:
+            projection_dim = text_config.projection_dim;
+            break;
+        case ClipParts::vision:
+            projection_dim = vision_config.projection_dim;
+            break;
+        case ClipParts::both:
+            break;
     }
-    if (alone == "clip_vision_model") {
-        read_json(vision_config, json, path);
-        projection_dim = vision_config.projection_dim;
-        return;
-    }
-    read_members(*this, json, path);
-    const auto instead = [&](auto& part, const std::string& key) {
-        const Json* given = json.find(key);
-        if (given == nullptr || given->is_null()) return;
-        part = {};
-        read_json(part, *given, path + " " + key);
-    };
-    instead(text_config, "text_config_dict");
-    instead(vision_config, "vision_config_dict");
 }
 
 namespace clip_config {

@@ -6,9 +6,10 @@
 
 namespace silica::arch::clip_names {
 
-/// All that stands beside the text model and the vision model in a file.
-inline constexpr std::array<std::string_view, 4> beside = {"text_projection", "visual_projection", "logit_scale",
-                                                           "classifier"};
+/// All that stands beside the text model and the vision model in a file of CLIP or X-CLIP.
+inline constexpr std::array<std::string_view, 8> beside = {
+    "text_projection",          "visual_projection",         "logit_scale",       "classifier",
+    "prompts_visual_layernorm", "prompts_visual_projection", "prompts_generator", "mit"};
 
 /// Of the model at `base`, with `head` and nothing else.
 SILICA_INLINE checkpoint::NameRules of(std::string_view base, std::string_view other, std::string_view head) {
