@@ -7,6 +7,7 @@
 #include "silica/arch/clip.hpp"
 #include "silica/arch/deit.hpp"
 #include "silica/arch/vit.hpp"
+#include "silica/task/scores.hpp"
 #include "support/catch.hpp"
 #include "support/devices.hpp"
 #include "support/directory.hpp"
