@@ -24,5 +24,6 @@ Action add_classify(CLI::App& app);
 Action add_match(CLI::App& app);
 Action add_template(CLI::App& app);
 Action add_generate(CLI::App& app);
+Action add_preprocess(CLI::App& app);
 
 }  // namespace silica::bench
