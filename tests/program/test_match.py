@@ -45,6 +45,26 @@ class Match(ProgramTest):
         share = {r["label"]: r["score"] for r in few[0]["results"]}
         self.assertAlmostEqual(share["l3"], score["l3"] / (score["l3"] + score["l149"]), places=4)
 
+    def test_the_frames_of_a_video_are_one(self):
+        frames = [IMAGES / "pictures" / name for name in ("wide.png", "tall.jpg", "small.png", "grey.jpg")]
+        for case in json.loads((IMAGES / "xclip" / "expected.json").read_text())["video"]:
+            process = self.done("match", IMAGES / "xclip", *frames, "--labels", ",".join(case["labels"]), "--output",
+                                "json")
+            [item] = json.loads(process.stdout)
+            self.assertEqual(item["files"], [str(f) for f in frames])
+            self.assertEqual([r["label"] for r in item["results"]], [label for label, _ in case["results"]])
+            for result, (_, score) in zip(item["results"], case["results"]):
+                self.assertAlmostEqual(result["score"], score, delta=2e-3)
+        video = IMAGES.parent.parent / "input" / "video" / "golden" / "rgb.mkv"
+        [item] = json.loads(self.done("match", IMAGES / "xclip", video, "--labels", "a,b", "--output", "json").stdout)
+        self.assertEqual(item["files"], [str(video)])
+        self.assertAlmostEqual(sum(r["score"] for r in item["results"]), 1, places=5)
+        process = self.refused("match", IMAGES / "xclip", *frames[:3], "--labels", "a,b", "--output", "json",
+                               says=["3", "4", "frames"])
+        self.assertEqual(process.stdout, "")
+        self.refused("match", IMAGES / "xclip", self.directory / "none.mp4", "--labels", "a,b", says="none.mp4")
+        self.refused("match", IMAGES / "xclip", *frames, "--labels", "x" * 50, says=["tokens", "40"])
+
     def test_what_is_refused(self):
         one = PICTURES[0]
         self.refused("match", CLIP, one, says="--labels")

@@ -3,7 +3,9 @@
 
 #include "silica/arch/clip.hpp"
 #include "silica/arch/vit.hpp"
+#include "silica/arch/xclip.hpp"
 #include "silica/task/embed_images.hpp"
+#include "silica/task/match_video.hpp"
 #include "support/catch.hpp"
 #include "support/devices.hpp"
 #include "support/pictures.hpp"
@@ -96,4 +98,26 @@ TEST_CASE("What no text can be matched by is refused") {
 TEST_CASE("Vectors of pictures are those of transformers, of length 1") {
     check_vectors<Model<arch::ClipVisionModelWithProjection, device::Cpu>>("clip");
     check_vectors<Model<arch::ViT, device::Cpu>>("vit");
+}
+
+TEMPLATE_LIST_TEST_CASE("The pictures of a video, in memory or as files, are matched as transformers matches them", "",
+                        test::Devices) {
+    if (!test::present<TestType>()) return;
+    const auto match =
+        task::VideoMatcher<Model<arch::XClip, TestType, precision::Fp32>>::open(test::images("xclip").string());
+    const auto files = test::pictures();
+    std::vector<image::Image> frames;
+    for (const auto& file : files) frames.push_back(image::read(file));
+    const auto expected = test::expected("xclip");
+    for (const auto& wanted : expected.find("video")->array()) {
+        std::vector<std::string> labels;
+        for (const auto& label : wanted.find("labels")->array()) labels.push_back(label.string());
+        const auto texts = match.texts(labels);
+        test::check_labels(match(files, texts), *wanted.find("results"));
+        test::check_labels(match(frames, texts), *wanted.find("results"));
+    }
+    const auto texts = match.texts({"cat", "dog"});
+    refuses<InputError>([&] { static_cast<void>(match(std::span(frames).first(3), texts)); }, {"3 frames", "4"});
+    refuses<InputError>([&] { static_cast<void>(match(std::filesystem::path("none.mp4"), texts)); }, {"none.mp4"});
+    refuses<InputError>([&] { static_cast<void>(match.texts({std::string(39, 'x')})); }, {"41 tokens", "40"});
 }
