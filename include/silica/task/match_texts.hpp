@@ -21,7 +21,7 @@ struct MatchTexts {
     std::vector<std::string> labels;
     Tensor input_ids;       ///< (texts, tokens) int64, padded to the longest
     Tensor attention_mask;  ///< the same shape, 1 = no padding
-    Tensor embeds = {};     ///< (texts, projection), on the device of the model
+    Tensor embeds = {};     ///< (texts, projection): what the model makes of them, on the host
 };
 
 /// The tokens of each label, put where `{}` stands in `sentence`. Nothing is cut.

@@ -44,8 +44,9 @@ public:
         const auto& config = model_.config().text_config;
         auto made = match_texts(tokenizer_, labels, sentence, config.max_position_embeddings);
         made.embeds = model_.on_device([&] {
-            return model_.network().text_vectors(
-                here(prepare_clip_text(config, {.input_ids = made.input_ids, .attention_mask = made.attention_mask})));
+            const auto in =
+                here(prepare_clip_text(config, {.input_ids = made.input_ids, .attention_mask = made.attention_mask}));
+            return model_.network().text_vectors(in).to(c10::Device(c10::DeviceType::CPU));
         });
         return made;
     }
@@ -72,7 +73,7 @@ public:
             const auto in = prepare_xclip_frames(model_.config().vision_config,
                                                  {.pixel_values = tensors_of(std::move(pixels)).pixel_values});
             return model_.network()
-                .logits_per_video(here(in), texts.embeds)
+                .logits_per_video(here(in), texts.embeds.to(model_.device()))
                 .to(c10::Device(c10::DeviceType::CPU))
                 .to(c10::ScalarType::Float)
                 .contiguous();
