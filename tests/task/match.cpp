@@ -21,7 +21,7 @@ using Clip = Model<arch::Clip, Device, precision::Fp32>;
 
 template <class M>
 void check_vectors(const std::string& name) {
-    const auto embed = task::ImageEmbedder<M>::open(test::images(name).string());
+    const auto embed = task::ImageEmbedder<M>::open(test::chain(name).string());
     const auto expected = test::expected(name);
     const auto files = test::pictures();
     for (const std::int64_t batch : {1, 4}) {
@@ -50,7 +50,7 @@ void check_vectors(const std::string& name) {
 TEMPLATE_LIST_TEST_CASE("A picture's labels are scored as transformers' zero-shot pipeline scores them", "",
                         test::Devices) {
     if (!test::present<TestType>()) return;
-    const auto match = task::Matcher<Clip<TestType>>::open(test::images("clip").string());
+    const auto match = task::Matcher<Clip<TestType>>::open(test::chain("clip").string());
     const auto files = test::pictures();
     const auto expected = test::expected("clip");
     for (const auto& wanted : expected.find("match")->array()) {
@@ -69,7 +69,7 @@ TEMPLATE_LIST_TEST_CASE("A picture's labels are scored as transformers' zero-sho
 }
 
 TEST_CASE("Texts beyond one batch have the vectors they have alone") {
-    const auto match = task::Matcher<Clip<device::Cpu>>::open(test::images("clip").string());
+    const auto match = task::Matcher<Clip<device::Cpu>>::open(test::chain("clip").string());
     std::vector<std::string> labels;
     for (int i = 0; i < 130; ++i) labels.push_back("label " + std::to_string(i * i));
     const auto all = match.texts(labels);
@@ -80,7 +80,7 @@ TEST_CASE("Texts beyond one batch have the vectors they have alone") {
 }
 
 TEST_CASE("What no text can be matched by is refused") {
-    const auto match = task::Matcher<Clip<device::Cpu>>::open(test::images("clip").string());
+    const auto match = task::Matcher<Clip<device::Cpu>>::open(test::chain("clip").string());
     refuses<InputError>([&] { static_cast<void>(match.texts({})); }, {"no labels"});
     refuses<InputError>([&] { static_cast<void>(match.texts({"cat"}, "a photo")); }, {"a photo", "{}"});
     refuses<InputError>([&] { static_cast<void>(match.texts({std::string(39, 'x')}, "{}")); },
@@ -92,7 +92,7 @@ TEST_CASE("What no text can be matched by is refused") {
     CHECK(test::contains(results.at(0).error.value().what(), "none.png"));
     CHECK(results.at(1).get().size() == 2);
     using M = task::Matcher<Clip<device::Cpu>>;
-    refuses<ConfigError>([] { static_cast<void>(M::open(test::images("vit").string())); }, {"vit"});
+    refuses<ConfigError>([] { static_cast<void>(M::open(test::chain("vit").string())); }, {"vit"});
 }
 
 TEST_CASE("Vectors of pictures are those of transformers, of length 1") {
@@ -104,7 +104,7 @@ TEMPLATE_LIST_TEST_CASE("The pictures of a video, in memory or as files, are mat
                         test::Devices) {
     if (!test::present<TestType>()) return;
     const auto match =
-        task::VideoMatcher<Model<arch::XClip, TestType, precision::Fp32>>::open(test::images("xclip").string());
+        task::VideoMatcher<Model<arch::XClip, TestType, precision::Fp32>>::open(test::chain("xclip").string());
     const auto files = test::pictures();
     std::vector<image::Image> frames;
     for (const auto& file : files) frames.push_back(image::read(file));

@@ -99,12 +99,12 @@ TEST_CASE("what looks at pictures serves several threads on MPS", "[task]") {
         return scores;
     };
     const auto classify =
-        task::Classifier<Model<arch::ViTForImageClassification, device::Mps, Fp32>>::open(test::images("vit").string());
+        task::Classifier<Model<arch::ViTForImageClassification, device::Mps, Fp32>>::open(test::chain("vit").string());
     at_once([&] { return scores_of(classify(picture)); });
-    const auto match = task::Matcher<Model<arch::Clip, device::Mps, Fp32>>::open(test::images("clip").string());
+    const auto match = task::Matcher<Model<arch::Clip, device::Mps, Fp32>>::open(test::chain("clip").string());
     at_once([&] { return scores_of(match(picture, match.texts({"a", "bcd", "ef"}))); });
     const auto embed = task::ImageEmbedder<Model<arch::ClipVisionModelWithProjection, device::Mps, Fp32>>::open(
-        test::images("clip").string());
+        test::chain("clip").string());
     at_once([&] {
         const Tensor v = embed(picture).contiguous();
         return std::vector<float>(v.const_data_ptr<float>(), v.const_data_ptr<float>() + v.numel());

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Writes golden/images/: small pictures, tiny checkpoints with their processors and tokenizers, and what transformers'
+"""Writes golden/chains/: small pictures, tiny checkpoints with their processors and tokenizers, and what transformers'
 pipelines make of the pictures: whole chains from a file to labels, scores and vectors.
 
-Run by hand (`make_images.py [CASE...]`, needs torch, transformers, Pillow and numpy); what it writes is committed, so
+Run by hand (`make_chains.py [CASE...]`, needs torch, transformers, Pillow and numpy); what it writes is committed, so
 that the tests need none of them. `expected.json` of a case: `classify`, {problem_type or "": {picture: [[label,
 score], ...]}}; `match`, [{labels, template, pictures: {picture: [[label, score], ...]}}]; `embed`, {picture: vector of
 length 1}; `video`, [{labels, results: [[label, score], ...]}], the pictures being its frames.
@@ -21,7 +21,7 @@ from transformers import (CLIPConfig, CLIPForImageClassification, CLIPImageProce
 
 from make_vit import SIZES, randomise
 
-HERE = pathlib.Path(__file__).resolve().parent / "images"
+HERE = pathlib.Path(__file__).resolve().parent / "chains"
 PICTURES = {"wide.png": (20, 52), "tall.jpg": (45, 31), "small.png": (9, 9), "grey.jpg": (30, 30)}
 LABELS = ["tabby", "red, deep", "a \"quoted\" name", "Übergröße", "e", "f", "g"]
 
