@@ -48,7 +48,8 @@ def t5(args, c):
 
 
 def image(args, c):
-    return {"pixel_values": torch.randn(args.batch, getattr(c, "num_channels", 3), c.image_size, c.image_size)}
+    height, width = c.image_size if isinstance(c.image_size, (list, tuple)) else (c.image_size, c.image_size)
+    return {"pixel_values": torch.randn(args.batch, getattr(c, "num_channels", 3), height, width)}
 
 
 def clip(args, c):

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Writes golden/images/: small pictures, tiny checkpoints with their processors and tokenizers, and what transformers'
+"""Writes golden/chains/: small pictures, tiny checkpoints with their processors and tokenizers, and what transformers'
 pipelines make of the pictures: whole chains from a file to labels, scores and vectors.
 
-Run by hand (`make_images.py [CASE...]`, needs torch, transformers, Pillow and numpy); what it writes is committed, so
+Run by hand (`make_chains.py [CASE...]`, needs torch, transformers, Pillow and numpy); what it writes is committed, so
 that the tests need none of them. `expected.json` of a case: `classify`, {problem_type or "": {picture: [[label,
 score], ...]}}; `match`, [{labels, template, pictures: {picture: [[label, score], ...]}}]; `embed`, {picture: vector of
-length 1}.
+length 1}; `video`, [{labels, results: [[label, score], ...]}], the pictures being its frames.
 """
 import json
 import pathlib
@@ -16,11 +16,12 @@ import torch
 from PIL import Image
 from transformers import (CLIPConfig, CLIPForImageClassification, CLIPImageProcessorPil, CLIPModel, CLIPTokenizer,
                           DeiTConfig, DeiTForImageClassificationWithTeacher, DeiTImageProcessorPil, ViTConfig,
-                          ViTForImageClassification, ViTImageProcessorPil, pipeline)
+                          ViTForImageClassification, ViTImageProcessorPil, XCLIPConfig, XCLIPModel,
+                          VideoMAEImageProcessorPil, pipeline)
 
 from make_vit import SIZES, randomise
 
-HERE = pathlib.Path(__file__).resolve().parent / "images"
+HERE = pathlib.Path(__file__).resolve().parent / "chains"
 PICTURES = {"wide.png": (20, 52), "tall.jpg": (45, 31), "small.png": (9, 9), "grey.jpg": (30, 30)}
 LABELS = ["tabby", "red, deep", "a \"quoted\" name", "Übergröße", "e", "f", "g"]
 
@@ -142,10 +143,33 @@ def clip_classes(files):
     write(directory, model, processor, {"classify": classified(model, processor, files)})
 
 
+def xclip(files):
+    directory = fresh("xclip")
+    tower = dict(hidden_size=16, intermediate_size=20, num_hidden_layers=1, num_attention_heads=2)
+    model = XCLIPModel(XCLIPConfig(
+        text_config=dict(**tower, vocab_size=514, max_position_embeddings=40, eos_token_id=513, bos_token_id=512,
+                         pad_token_id=513),
+        vision_config=dict(**tower, image_size=12, patch_size=4, num_frames=4, mit_hidden_size=8,
+                           mit_intermediate_size=12, mit_num_attention_heads=2, mit_num_hidden_layers=1),
+        projection_dim=8, prompt_layers=1, prompt_num_attention_heads=2, logit_scale_init_value=1.2))
+    model, _ = clip_parts(model)
+    processor = VideoMAEImageProcessorPil(size={"shortest_edge": 12}, crop_size={"height": 12, "width": 12})
+    words = tokenizer(directory)
+    frames = [Image.open(file).convert("RGB") for file in files]
+    found = []
+    for labels in (["a cat", "dog", "playing the guitar"], ["dog", "cat"]):
+        with torch.no_grad():
+            out = model(**words(labels, return_tensors="pt", padding=True), **processor(frames, return_tensors="pt"))
+        scores = out.logits_per_video.softmax(dim=1)[0].tolist()
+        found.append({"labels": labels, "results": [[labels[i], scores[i]] for i in sorted(
+            range(len(labels)), key=lambda i: -scores[i])]})
+    write(directory, model, processor, {"video": found})
+
+
 def main():
     torch.set_num_threads(1)
     files = pictures()
-    for case in sys.argv[1:] or ("vit", "teacher", "clip", "clip_classes"):
+    for case in sys.argv[1:] or ("vit", "teacher", "clip", "clip_classes", "xclip"):
         globals()[case](files)
 
 
