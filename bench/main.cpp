@@ -74,7 +74,6 @@ int parse_and_run(int argc, char** argv) {
     std::vector<Action> actions;
     for (const auto add : {add_bench, add_verify, add_devices, add_support, add_tokenize, add_template,
                            add_preprocess, add_embed, add_classify, add_match, add_generate})
->>>>>>> vit
         actions.push_back(add(app));
     const CLI::App& all = app;
     const auto commands = all.get_subcommands([](const CLI::App*) { return true; });
