@@ -37,6 +37,8 @@ class Verify(ProgramTest):
             document = last_json(self.done("verify", GOLDEN.parent / case, "--output", "json"))
             self.assertEqual((document["passed"], document["head"]), (True, head))
             self.assertEqual(document["family"], case.split("/")[0])
+            unnamed = self.copy(GOLDEN.parent / case, architectures=None)
+            self.assertEqual(last_json(self.done("verify", unnamed, "--output", "json"))["head"], head)
 
     def test_outputs_inside_outputs_are_compared(self):
         document = last_json(self.done("verify", GOLDEN.parent / "xclip/base", "--output", "json"))
