@@ -52,11 +52,28 @@ def image(args, c):
     return {"pixel_values": torch.randn(args.batch, getattr(c, "num_channels", 3), height, width)}
 
 
-def clip(args, c):
-    inputs = masked_text(args, c.text_config.vocab_size - 2, most=c.text_config.max_position_embeddings)
+def ended_text(args, c):
+    """Texts whose last token is the largest id, and the end of the configuration where the vocabulary has it."""
+    inputs = masked_text(args, c.vocab_size - 2, most=c.max_position_embeddings)
     last = inputs["attention_mask"].cumsum(1).argmax(1)
-    inputs["input_ids"][torch.arange(args.batch), last] = c.text_config.vocab_size - 1
-    return inputs | image(args, c.vision_config)
+    end = c.eos_token_id if 2 < c.eos_token_id < c.vocab_size else c.vocab_size - 1
+    inputs["input_ids"][torch.arange(args.batch), last] = end
+    return inputs
+
+
+def clip(args, c):
+    if args.cls == "CLIPForImageClassification":
+        return image(args, c.vision_config)
+    return ended_text(args, c.text_config) | image(args, c.vision_config)
+
+
+def frames(args, c):
+    return {"pixel_values": torch.randn(args.batch * c.num_frames, c.num_channels, c.image_size, c.image_size)}
+
+
+def xclip(args, c):
+    pixels = frames(args, c.vision_config)["pixel_values"]
+    return ended_text(args, c.text_config) | {"pixel_values": pixels.unflatten(0, (args.batch, -1))}
 
 
 def whisper(args, c):
@@ -74,6 +91,8 @@ def wav2vec2(args, c):
 
 INPUTS = {"bert": bert, "llama": decoder, "mistral": decoder,
           "qwen2": decoder, "t5": t5, "vit": image, "deit": image, "clip": clip,
+          "clip_text_model": ended_text, "clip_vision_model": image, "xclip": xclip, "xclip_text_model": ended_text,
+          "xclip_vision_model": frames,
           "whisper": whisper, "wav2vec2": wav2vec2}
 
 
@@ -84,11 +103,14 @@ def left_padded(inputs):
     return {"input_ids": ids.gather(1, order), "attention_mask": mask.gather(1, order)}
 
 
-def flat(outputs):
-    """Fields of a model's output that are tensors; lists become numbered fields."""
+def flat(outputs, inside=""):
+    """Fields of a model's output that are tensors; lists become numbered fields, outputs inside it fields with dots."""
     for name, value in outputs.items():
+        name = inside + name
         if torch.is_tensor(value):
             yield name, value
+        elif hasattr(value, "items"):
+            yield from flat(value, name + ".")
         elif isinstance(value, (list, tuple)) and all(torch.is_tensor(v) for v in value):
             for i, v in enumerate(value):
                 yield f"{name}.{i}", v
@@ -109,7 +131,8 @@ def main():
     family = raw.get("model_type", "bert")
     if family not in INPUTS:
         ap.error(f"no inputs for model_type {family}; known are {', '.join(sorted(INPUTS))}")
-    cls = getattr(transformers, args.cls or (raw.get("architectures") or ["BertModel"])[0])
+    args.cls = args.cls or (raw.get("architectures") or ["BertModel"])[0]
+    cls = getattr(transformers, args.cls)
     config = cls.config_class.from_pretrained(args.directory)
     model = cls.from_pretrained(args.directory, config=config, dtype=torch.float32).eval()
     torch.manual_seed(args.seed)
