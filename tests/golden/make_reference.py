@@ -51,6 +51,16 @@ def image(args, c):
     return {"pixel_values": torch.randn(args.batch, getattr(c, "num_channels", 3), c.image_size, c.image_size)}
 
 
+def detr(args, c):
+    """Images of different sizes, padded on the right and below."""
+    height, width = 211, 277
+    mask = torch.zeros(args.batch, height, width, dtype=torch.long)
+    for row in range(args.batch):
+        mask[row, :height - 40 * (row % 3), :width - 31 * (row % 4)] = 1
+    values = torch.randn(args.batch, c.backbone_config.num_channels, height, width)
+    return {"pixel_values": values * mask.unsqueeze(1), "pixel_mask": mask}
+
+
 def clip(args, c):
     inputs = masked_text(args, c.text_config.vocab_size - 2, most=c.text_config.max_position_embeddings)
     last = inputs["attention_mask"].cumsum(1).argmax(1)
@@ -72,7 +82,7 @@ def wav2vec2(args, c):
 
 
 INPUTS = {"bert": bert, "llama": decoder, "mistral": decoder,
-          "qwen2": decoder, "t5": t5, "vit": image, "deit": image, "clip": clip,
+          "qwen2": decoder, "t5": t5, "vit": image, "deit": image, "detr": detr, "clip": clip,
           "whisper": whisper, "wav2vec2": wav2vec2}
 
 
