@@ -126,7 +126,7 @@ class Detect(ProgramTest):
         self.refused("detect", CHAIN, wide, "--batch-size", "0", says="--batch-size")
         self.refused("detect", CHAIN, self.directory / "none.jpg", "--draw", out, says="none.jpg")
         self.refused("detect", CHAIN, wide, "--draw", self.directory / "none" / "out.png", says="out.png")
-        self.refused("detect", self.copy(), wide, says="finds no objects")
+        self.refused("detect", self.copy(CHAIN, architectures=["DetrModel"]), wide, says=("DetrModel", "finds no objects"))
         boxes = self.copy(CHAIN, architectures=["DetrForObjectDetection"])
         (boxes / "preprocessor_config.json").write_bytes((CHAIN / "preprocessor_config.json").read_bytes())
         self.refused("detect", boxes, wide, "--masks", out, says=("DetrForObjectDetection", "no masks"))
