@@ -51,7 +51,7 @@ def randomise(model):
             elif "embedding" in name:
                 p.copy_(torch.randn_like(p))
             else:
-                gain = 1.4 if p.dim() == 4 else 0.9  # a relu halves what follows it; sharper attention is ill-conditioned
+                gain = 1.1 if p.dim() == 4 else 0.9  # more is ill-conditioned
                 p.copy_(torch.randn_like(p) * gain / p[0].numel() ** 0.5)
 
 

@@ -61,6 +61,16 @@ def ended_text(args, c):
     return inputs
 
 
+def detr(args, c):
+    """Images of different sizes, padded on the right and below."""
+    height, width = 211, 277
+    mask = torch.zeros(args.batch, height, width, dtype=torch.long)
+    for row in range(args.batch):
+        mask[row, :height - 40 * (row % 3), :width - 31 * (row % 4)] = 1
+    values = torch.randn(args.batch, c.backbone_config.num_channels, height, width)
+    return {"pixel_values": values * mask.unsqueeze(1), "pixel_mask": mask}
+
+
 def clip(args, c):
     if args.cls == "CLIPForImageClassification":
         return image(args, c.vision_config)
@@ -90,7 +100,7 @@ def wav2vec2(args, c):
 
 
 INPUTS = {"bert": bert, "llama": decoder, "mistral": decoder,
-          "qwen2": decoder, "t5": t5, "vit": image, "deit": image, "clip": clip,
+          "qwen2": decoder, "t5": t5, "vit": image, "deit": image, "detr": detr, "clip": clip,
           "clip_text_model": ended_text, "clip_vision_model": image, "xclip": xclip, "xclip_text_model": ended_text,
           "xclip_vision_model": frames,
           "whisper": whisper, "wav2vec2": wav2vec2}
