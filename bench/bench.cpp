@@ -95,7 +95,7 @@ std::vector<Job> plan(const Axes& axes, const std::vector<Subject>& subjects, co
         }
     };
     for (const auto& subject : subjects) {
-        const Head& head = head_for_task(*subject.family, task);
+        const Head& head = head_for_task(subject, task);
         for (const auto batch : axes.batches) {
             for (const auto& named : combinations(axes, head.usual_sizes(subject.origin))) {
                 const bool generates = head.usual_new_tokens > 0 && !axes.new_tokens.empty();

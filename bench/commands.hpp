@@ -22,7 +22,9 @@ Action add_tokenize(CLI::App& app);
 Action add_embed(CLI::App& app);
 Action add_classify(CLI::App& app);
 Action add_match(CLI::App& app);
+Action add_detect(CLI::App& app);
 Action add_template(CLI::App& app);
 Action add_generate(CLI::App& app);
+Action add_preprocess(CLI::App& app);
 
 }  // namespace silica::bench

@@ -64,7 +64,8 @@ Error about_file(const std::string& file, const Error& why) {
 void FileFlags::add_to(Command& command, const char* files_help) {
     command.arguments("file", files, files_help);
     command.option("--output", output, "table, json (one array of all), jsonl (a line for each file). Default: table");
-    command.option("--batch-size", batch_size, "pictures of one size that run together. Default: 8");
+    const std::string help = "pictures of one size that run together. Default: " + batch_size;
+    command.option("--batch-size", batch_size, help.c_str());
 }
 
 FileReport::FileReport(const FileFlags& flags, std::ostream& out)

@@ -13,11 +13,13 @@
 #include "image_model.hpp"
 #include "models.hpp"
 #include "silica/arch/clip/config.hpp"
+#include "silica/arch/xclip/config.hpp"
 #include "silica/checkpoint/checkpoint.hpp"
 #include "silica/checkpoint/config.hpp"
 #include "silica/checkpoint/hub.hpp"
 #include "silica/checkpoint/read.hpp"
 #include "silica/task/match.hpp"
+#include "silica/task/read_frames.hpp"
 #include "silica/task/sentence_module.hpp"
 
 namespace silica::bench {
@@ -90,10 +92,17 @@ std::vector<Finding> findings(const std::vector<task::ScoredLabel>& labels) {
     return found;
 }
 
+template <class Config>
+Config config_in(const std::filesystem::path& directory) {
+    Config config;
+    read_json(config, checkpoint::read_json_file(directory, "config.json"), (directory / "config.json").string() + ":");
+    return config;
+}
+
+/// CLIP: each picture for itself.
 int match_pictures(const Options& o, FileReport& report, const Subject& subject, const Device& device) {
     const auto& directory = subject.origin.directory;
-    arch::ClipConfig config;
-    read_json(config, checkpoint::read_json_file(directory, "config.json"), (directory / "config.json").string() + ":");
+    const auto config = config_in<arch::ClipConfig>(directory);
     auto processor = image::Processor::open(directory);
     auto tokenizer = text::Tokenizer::open(directory);
     const auto open = [&](const char* architecture) {
@@ -115,6 +124,28 @@ int match_pictures(const Options& o, FileReport& report, const Subject& subject,
         });
 }
 
+/// X-CLIP: all files are one video.
+int match_video(const Options& o, FileReport& report, const Subject& subject, const Head& head, const Device& device) {
+    const auto& directory = subject.origin.directory;
+    const auto config = config_in<arch::XClipConfig>(directory);
+    const auto processor = image::Processor::open(directory);
+    const auto texts = task::match_texts(text::Tokenizer::open(directory), labels_in(o.labels),
+                                         o.sentence.value_or("{}"), config.text_config.max_position_embeddings);
+    const ImageModel model(o.place.open(subject, head, device));
+    const std::vector<std::filesystem::path> paths(report.files().begin(), report.files().end());
+    auto pixels = processor(task::read_frames(paths, config.vision_config.num_frames));
+    if (!processor.frames_of_video()) pixels.shape.insert(pixels.shape.begin(), 1);
+    const Tensor logits = model
+                              .output({{"input_ids", texts.input_ids},
+                                       {"attention_mask", texts.attention_mask},
+                                       {"pixel_values", task::tensors_of(std::move(pixels)).pixel_values}},
+                                      "logits_per_video")
+                              .contiguous();
+    report.give(report.files(),
+                findings(task::ranked(texts.labels, std::span(logits.const_data_ptr<float>(), texts.labels.size()))));
+    return report.finish();
+}
+
 int match(const Options& o) {
     static_cast<void>(labels_in(o.labels));
     FileReport report(o.files, std::cout);
@@ -123,6 +154,7 @@ int match(const Options& o) {
     const Subject subject = subject_in(checkpoint::resolve(o.directory, checkpoint::Need::directory));
     const Head& head = head_for_checkpoint(subject);
     if (head.architecture == "CLIPModel") return match_pictures(o, report, subject, *device);
+    if (head.architecture == "XCLIPModel") return match_video(o, report, subject, head, *device);
     throw ConfigError((subject.origin.directory / "config.json").string() + " names " + std::string(head.architecture) +
                           ", which does not compare texts with pictures.",
                       "use a checkpoint of CLIPModel or XCLIPModel.");
@@ -132,12 +164,12 @@ int match(const Options& o) {
 
 Action add_match(CLI::App& app) {
     auto o = std::make_shared<Options>();
-    Command c(app, "match", "Which of some texts says what pictures show");
+    Command c(app, "match", "Which of some texts says what pictures or a video show");
     c.argument("directory", o->directory, true, "checkpoint directory, or org/name in the hub cache");
-    o->files.add_to(c);
+    o->files.add_to(c, "pictures: JPEG, PNG or WebP; for X-CLIP a video, or the pictures that are its frames");
     c.option("--labels", o->labels, "labels with commas");
     c.option("--template", o->sentence,
-             "what is said of a label, which stands for {}. Default: 'This is a photo of {}.'");
+             "what is said of a label, which stands for {}. Default: 'This is a photo of {}.', of a video '{}'");
     o->place.add_to(c);
     c.footer("Scores of the labels sum to 1. A text of more tokens than the model takes is refused: none is cut.");
     return [o] { return match(*o); };

@@ -161,8 +161,17 @@ std::vector<Subject> subjects_named(const Flag& models, bool small, const Flag& 
     return {given};
 }
 
-const Head& head_for_task(const Family& family, const Flag& task) {
-    if (!task) return family.heads.front();
+const Head& head_for_task(const Subject& subject, const Flag& task) {
+    const Family& family = *subject.family;
+    if (!task) {
+        if (subject.origin.directory.empty()) return family.heads.front();
+        const Json config = checkpoint::read_json_file(subject.origin.directory, "config.json");
+        const Json* type = config.find("model_type");
+        const bool named = type != nullptr && type->is_string();
+        const auto opens = [&](const Head& h) { return !named || h.opens(type->string()); };
+        const auto first = std::ranges::find_if(family.heads, opens);
+        return first == family.heads.end() ? family.heads.front() : *first;
+    }
     std::vector<std::string_view> known;
     for (const auto& h : family.heads) {
         if (h.task == *task) return h;
@@ -174,10 +183,10 @@ const Head& head_for_task(const Family& family, const Flag& task) {
 const Head& head_for_checkpoint(const Subject& subject) {
     const Json config = checkpoint::read_json_file(subject.origin.directory, "config.json");
     const Json* key = config.find("architectures");
-    if (key == nullptr || key->is_null()) return subject.family->heads.front();
+    if (key == nullptr || key->is_null()) return head_for_task(subject, {});
     std::vector<std::string> names;
     read_json(names, *key, (subject.origin.directory / "config.json").string() + ": architectures");
-    if (names.empty()) return subject.family->heads.front();
+    if (names.empty()) return head_for_task(subject, {});
     std::string known;
     for (const auto& head : subject.family->heads) {
         for (const auto& name : names) {

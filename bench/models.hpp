@@ -25,10 +25,11 @@ struct Subject {
 /// The model in `directory`: its family as config.json says, or else as `family` says, or else as its tensors tell.
 [[nodiscard]] Subject subject_in(const std::filesystem::path& directory, const Flag& family = {});
 
-/// The head for a task; the family's first where none is given. InputError with the tasks there are.
-[[nodiscard]] const Head& head_for_task(const Family& family, const Flag& task);
+/// The head for a task; where none is given the family's first that opens the model_type of the subject's config.json.
+/// InputError with the tasks there are.
+[[nodiscard]] const Head& head_for_task(const Subject& subject, const Flag& task);
 
-/// The head that `architectures` in config.json names; the family's first when the key is absent. ConfigError.
+/// The head that `architectures` in config.json names; when the key is absent, as head_for_task. ConfigError.
 [[nodiscard]] const Head& head_for_checkpoint(const Subject& subject);
 
 }  // namespace silica::bench

@@ -141,8 +141,12 @@ Named checked_inputs(const Origin& origin, const Sizes& sizes) {
 /// what is usual, `Example::inputs(config, sizes)` makes them.
 template <class Arch, class Example>
 Head head(std::string_view task) {
-    return {task, Arch::name, &detail::usual_sizes<Arch, Example>, &detail::checked_inputs<Arch, Example>,
-            detail::cells<Arch>()};
+    return {task,
+            Arch::name,
+            &detail::usual_sizes<Arch, Example>,
+            &detail::checked_inputs<Arch, Example>,
+            detail::cells<Arch>(),
+            &checkpoint::detail::opens_model_type<Arch>};
 }
 
 /// A head that generates: prefill and `new_tokens` - 1 steps. `Example::step_parameters(config)` says how many

@@ -86,6 +86,8 @@ struct Head {
     /// Inputs for measuring, checked against the configuration. Pseudo-random: their values do not change the time.
     Named (*inputs)(const Origin&, const Sizes&);
     std::vector<Cell> cells;
+    /// Whether it opens configurations of this model_type: a head of a part does those of the part and of the whole.
+    bool (*opens)(std::string_view model_type);
     /// How many tokens are usual to generate; 0 for a task that is one forward pass.
     std::int64_t usual_new_tokens = 0;
     /// Parameters that one step of generation reads; null where `usual_new_tokens` is 0.

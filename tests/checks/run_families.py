@@ -94,6 +94,10 @@ class RunTest(unittest.TestCase):
         (snapshot / "config.json").write_text('{\n  "model_type": "t5",\n  "text_config": {\n      "model_type": "bert"\n  }\n}\n')
         self.assertEqual(self.families("embed", "some/one", "text"), ["llama", "t5"])
 
+    def test_a_part_on_its_own_is_of_the_family_of_the_whole(self):
+        (self.directory / "config.json").write_text('{\n  "model_type": "llama_vision_model"\n}\n')
+        self.assertEqual(self.families("verify", str(self.directory)), ["llama"])
+
     def test_a_program_that_lacks_one_gets_it(self):
         self.assertEqual(self.families("bench", "--model", "bert"), ["bert"])
         printed, families, _ = self.run_it("generate", "somewhere", "--prompt", "a  b\n*", ask="llama,t5")

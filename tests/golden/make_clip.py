@@ -114,34 +114,34 @@ def write(case, make, main, others=(), halves=False):
 def largest_twice(c):
     inputs = texts(c, (8, 6), mask=False)
     inputs["input_ids"][0, 2] = c.text_config.vocab_size - 1
-    return inputs | images(c, 1)
+    return inputs | images(c)
 
 
 def moved_positions(c):
     inputs = texts(c, (5, 4))
-    return inputs | {"position_ids": torch.tensor([[3, 1, 11, 0, 2], [0, 0, 4, 4, 1]])} | images(c, 1)
+    return inputs | {"position_ids": torch.tensor([[3, 1, 11, 0, 2], [0, 0, 4, 4, 1]])} | images(c)
 
 
 def row_of_positions(c):
-    return texts(c, (4, 3), mask=False) | {"position_ids": torch.tensor([[5, 6, 7, 8]])} | images(c, 1)
+    return texts(c, (4, 3), mask=False) | {"position_ids": torch.tensor([[5, 6, 7, 8]])} | images(c)
 
 
 def hole(c):
     inputs = texts(c, (6, 8))
     inputs["attention_mask"][1, 2:4] = 0
-    return inputs | images(c, 2)
+    return inputs | images(c)
 
 
 BASE = {
-    "no-mask": lambda c: texts(c, (7,), mask=False) | images(c, 1),
-    "one-token": lambda c: texts(c, (1, 1)) | images(c, 1),
-    "longest": lambda c: texts(c, (12, 3)) | images(c, 2),
+    "no-mask": lambda c: texts(c, (7, 7, 7), mask=False) | images(c),
+    "float32-one-token": lambda c: texts(c, (1, 1)) | images(c, 1),
+    "longest": lambda c: texts(c, (12, 3)) | images(c),
     "hole": hole,
-    "float32-left": lambda c: texts(c, (5, 8, 3), left=(0, 2)) | images(c, 1),
+    "float32-left": lambda c: texts(c, (5, 8, 3), left=(0, 2)) | images(c),
     "largest-twice": largest_twice,
-    "moved-positions": moved_positions,
+    "float32-moved-positions": moved_positions,
     "row-of-positions": row_of_positions,
-    "wide": lambda c: texts(c, (3, 2)) | images(c, 2, (8, 23)),
+    "wide": lambda c: texts(c, (3, 2, 6, 8)) | images(c, 4, (8, 23)),
 }
 SIZES = {
     "large": lambda c: images(c, 2, (17, 22)),

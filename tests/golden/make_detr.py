@@ -12,6 +12,7 @@ Weights are large and batch norms far from the identity, so that an error anywhe
 import json
 import pathlib
 import sys
+import types
 
 import torch
 import transformers
@@ -50,7 +51,8 @@ def randomise(model):
             elif "embedding" in name:
                 p.copy_(torch.randn_like(p))
             else:
-                p.copy_(torch.randn_like(p) * 1.4 / p[0].numel() ** 0.5)
+                gain = 1.1 if p.dim() == 4 else 0.9  # more is ill-conditioned
+                p.copy_(torch.randn_like(p) * gain / p[0].numel() ** 0.5)
 
 
 def batch(sizes, channels=1, mask=True, dtype=torch.bool):
@@ -152,6 +154,76 @@ def resnet(case):
         save_file(tensors, directory / f"{name}.safetensors")
 
 
+def picture(height, width, seed):
+    """Coloured blocks on a slope of grey."""
+    from PIL import Image, ImageDraw
+    random = torch.Generator().manual_seed(seed)
+    number = lambda n: int(torch.randint(n, (1,), generator=random))
+    image = Image.linear_gradient("L").resize((width, height)).convert("RGB")
+    for _ in range(6):
+        x, y = number(width - 8), number(height - 8)
+        ImageDraw.Draw(image).rectangle([x, y, x + 6 + number(30), y + 6 + number(25)],
+                                        fill=(number(256), number(256), number(256)))
+    return image
+
+
+def judge(processor, tensors, stem, out, size):
+    """Adds what the processor's post-processing makes of a model's outputs for one picture."""
+    for threshold in (0.1, 0.5):
+        found = processor.post_process_object_detection(out, threshold, [size])[0]
+        tensors |= {f"{stem}.boxes-{threshold}.{k}": v for k, v in found.items()}
+    for kind, options in {
+        "pipeline": dict(threshold=0.9, mask_threshold=0.5, overlap_mask_area_threshold=0.5),
+        "method": {},
+        "fused": dict(threshold=0.3, overlap_mask_area_threshold=0.1, mask_threshold=0.2, label_ids_to_fuse={0, 2}),
+        "none": dict(threshold=1.0),
+    }.items():
+        made = processor.post_process_panoptic_segmentation(out, target_sizes=[size], **options)[0]
+        info = made["segments_info"]
+        tensors |= {
+            f"{stem}.{kind}.map": made["segmentation"].to(torch.int8),
+            f"{stem}.{kind}.scores": torch.tensor([i["score"] for i in info], dtype=torch.float64),
+            f"{stem}.{kind}.ids": torch.tensor([[i["id"], i["label_id"], int(i["was_fused"])] for i in info],
+                                               dtype=torch.long).reshape(-1, 3)}
+    tensors[f"{stem}.semantic.map"] = processor.post_process_semantic_segmentation(out, [size])[0].to(torch.int8)
+
+
+def chain(case):
+    """Pictures to boxes and masks: pixels by the processor, and what its post-processing makes of the outputs."""
+    from PIL import Image
+    from transformers import DetrImageProcessorPil
+    from transformers.image_utils import load_image
+    directory = fresh(case)
+    labels = ["wall", "cat", "kite, large", "Düne", "grass"]
+    model = DetrForSegmentation(config(
+        backbone(num_channels=3, depths=[1, 1, 1, 1]), encoder_attention_heads=8, num_queries=12,
+        id2label=dict(enumerate(labels)), label2id={name: i for i, name in enumerate(labels)})).eval()
+    randomise(model)
+    with torch.no_grad():
+        for name, factor in {"detr.class_labels_classifier": 4, "detr.model.query_position_embeddings": 3,
+                             "bbox_attention.q_proj": 2, "mask_head.output_conv": 3}.items():
+            model.get_submodule(name).weight.mul_(factor)
+        model.mask_head.conv1.conv.weight[:, 16:].mul_(40)  # so that queries differ
+    model.save_pretrained(directory)
+    processor = DetrImageProcessorPil(size={"shortest_edge": 64, "longest_edge": 100})
+    processor.save_pretrained(directory)
+    picture(70, 90, 1).save(directory / "wide.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned to the right
+    picture(48, 120, 2).save(directory / "turned.jpg", quality=95, exif=exif)
+    tensors = {}
+    for name in ("wide.png", "turned.jpg"):
+        image = load_image(str(directory / name))
+        with torch.no_grad():
+            out = model(**processor(images=image, return_tensors="pt"))
+        judge(processor, tensors, name.split(".")[0], out, (image.height, image.width))
+    blobs = types.SimpleNamespace(logits=torch.randn(1, 20, 6) * 4, pred_masks=torch.randn(1, 20, 6, 7) * 3,
+                                  pred_boxes=torch.rand(1, 20, 4))
+    judge(processor, tensors, "blobs", blobs, (33, 25))
+    tensors |= {f"blobs.{name}": getattr(blobs, name)[0] for name in ("logits", "pred_masks", "pred_boxes")}
+    save_file({k: v.contiguous() for k, v in tensors.items()}, directory / "expected.safetensors")
+
+
 CASES = {
     "base": lambda c: write(c, lambda: DetrModel(config()), lambda: batch([(40, 70), (37, 33), (20, 66)]),
                             others=SHAPES, halves=True),
@@ -174,6 +246,7 @@ CASES = {
         lambda: batch([(40, 60), (33, 33)])),
     "torch_file": torch_file,
     "resnet": resnet,
+    "chain": chain,
 }
 
 

@@ -48,14 +48,42 @@ def t5(args, c):
 
 
 def image(args, c):
-    return {"pixel_values": torch.randn(args.batch, getattr(c, "num_channels", 3), c.image_size, c.image_size)}
+    height, width = c.image_size if isinstance(c.image_size, (list, tuple)) else (c.image_size, c.image_size)
+    return {"pixel_values": torch.randn(args.batch, getattr(c, "num_channels", 3), height, width)}
+
+
+def ended_text(args, c):
+    """Texts whose last token is the largest id, and the end of the configuration where the vocabulary has it."""
+    inputs = masked_text(args, c.vocab_size - 2, most=c.max_position_embeddings)
+    last = inputs["attention_mask"].cumsum(1).argmax(1)
+    end = c.eos_token_id if 2 < c.eos_token_id < c.vocab_size else c.vocab_size - 1
+    inputs["input_ids"][torch.arange(args.batch), last] = end
+    return inputs
+
+
+def detr(args, c):
+    """Images of different sizes, padded on the right and below."""
+    height, width = 211, 277
+    mask = torch.zeros(args.batch, height, width, dtype=torch.long)
+    for row in range(args.batch):
+        mask[row, :height - 40 * (row % 3), :width - 31 * (row % 4)] = 1
+    values = torch.randn(args.batch, c.backbone_config.num_channels, height, width)
+    return {"pixel_values": values * mask.unsqueeze(1), "pixel_mask": mask}
 
 
 def clip(args, c):
-    inputs = masked_text(args, c.text_config.vocab_size - 2, most=c.text_config.max_position_embeddings)
-    last = inputs["attention_mask"].cumsum(1).argmax(1)
-    inputs["input_ids"][torch.arange(args.batch), last] = c.text_config.vocab_size - 1
-    return inputs | image(args, c.vision_config)
+    if args.cls == "CLIPForImageClassification":
+        return image(args, c.vision_config)
+    return ended_text(args, c.text_config) | image(args, c.vision_config)
+
+
+def frames(args, c):
+    return {"pixel_values": torch.randn(args.batch * c.num_frames, c.num_channels, c.image_size, c.image_size)}
+
+
+def xclip(args, c):
+    pixels = frames(args, c.vision_config)["pixel_values"]
+    return ended_text(args, c.text_config) | {"pixel_values": pixels.unflatten(0, (args.batch, -1))}
 
 
 def whisper(args, c):
@@ -72,7 +100,9 @@ def wav2vec2(args, c):
 
 
 INPUTS = {"bert": bert, "llama": decoder, "mistral": decoder,
-          "qwen2": decoder, "t5": t5, "vit": image, "deit": image, "clip": clip,
+          "qwen2": decoder, "t5": t5, "vit": image, "deit": image, "detr": detr, "clip": clip,
+          "clip_text_model": ended_text, "clip_vision_model": image, "xclip": xclip, "xclip_text_model": ended_text,
+          "xclip_vision_model": frames,
           "whisper": whisper, "wav2vec2": wav2vec2}
 
 
@@ -83,11 +113,14 @@ def left_padded(inputs):
     return {"input_ids": ids.gather(1, order), "attention_mask": mask.gather(1, order)}
 
 
-def flat(outputs):
-    """Fields of a model's output that are tensors; lists become numbered fields."""
+def flat(outputs, inside=""):
+    """Fields of a model's output that are tensors; lists become numbered fields, outputs inside it fields with dots."""
     for name, value in outputs.items():
+        name = inside + name
         if torch.is_tensor(value):
             yield name, value
+        elif hasattr(value, "items"):
+            yield from flat(value, name + ".")
         elif isinstance(value, (list, tuple)) and all(torch.is_tensor(v) for v in value):
             for i, v in enumerate(value):
                 yield f"{name}.{i}", v
@@ -108,7 +141,8 @@ def main():
     family = raw.get("model_type", "bert")
     if family not in INPUTS:
         ap.error(f"no inputs for model_type {family}; known are {', '.join(sorted(INPUTS))}")
-    cls = getattr(transformers, args.cls or (raw.get("architectures") or ["BertModel"])[0])
+    args.cls = args.cls or (raw.get("architectures") or ["BertModel"])[0]
+    cls = getattr(transformers, args.cls)
     config = cls.config_class.from_pretrained(args.directory)
     model = cls.from_pretrained(args.directory, config=config, dtype=torch.float32).eval()
     torch.manual_seed(args.seed)

@@ -5,9 +5,9 @@ import shutil
 
 from helpers import ProgramTest, main
 
-IMAGES = pathlib.Path(__file__).resolve().parent.parent / "golden" / "images"
-PICTURES = sorted((IMAGES / "pictures").iterdir())
-CLIP = IMAGES / "clip"
+CHAINS = pathlib.Path(__file__).resolve().parent.parent / "golden" / "chains"
+PICTURES = sorted((CHAINS / "pictures").iterdir())
+CLIP = CHAINS / "clip"
 
 
 class Match(ProgramTest):
@@ -45,6 +45,26 @@ class Match(ProgramTest):
         share = {r["label"]: r["score"] for r in few[0]["results"]}
         self.assertAlmostEqual(share["l3"], score["l3"] / (score["l3"] + score["l149"]), places=4)
 
+    def test_the_frames_of_a_video_are_one(self):
+        frames = [CHAINS / "pictures" / name for name in ("wide.png", "tall.jpg", "small.png", "grey.jpg")]
+        for case in json.loads((CHAINS / "xclip" / "expected.json").read_text())["video"]:
+            process = self.done("match", CHAINS / "xclip", *frames, "--labels", ",".join(case["labels"]), "--output",
+                                "json")
+            [item] = json.loads(process.stdout)
+            self.assertEqual(item["files"], [str(f) for f in frames])
+            self.assertEqual([r["label"] for r in item["results"]], [label for label, _ in case["results"]])
+            for result, (_, score) in zip(item["results"], case["results"]):
+                self.assertAlmostEqual(result["score"], score, delta=2e-3)
+        video = CHAINS.parent.parent / "input" / "video" / "golden" / "rgb.mkv"
+        [item] = json.loads(self.done("match", CHAINS / "xclip", video, "--labels", "a,b", "--output", "json").stdout)
+        self.assertEqual(item["files"], [str(video)])
+        self.assertAlmostEqual(sum(r["score"] for r in item["results"]), 1, places=5)
+        process = self.refused("match", CHAINS / "xclip", *frames[:3], "--labels", "a,b", "--output", "json",
+                               says=["3", "4", "frames"])
+        self.assertEqual(process.stdout, "")
+        self.refused("match", CHAINS / "xclip", self.directory / "none.mp4", "--labels", "a,b", says="none.mp4")
+        self.refused("match", CHAINS / "xclip", *frames, "--labels", "x" * 50, says=["tokens", "40"])
+
     def test_what_is_refused(self):
         one = PICTURES[0]
         self.refused("match", CLIP, one, says="--labels")
@@ -55,7 +75,7 @@ class Match(ProgramTest):
         self.refused("match", CLIP, one, "--labels", "a", "--template", "photo", says=["photo", "{}"])
         process = self.refused("match", CLIP, one, "--labels", "x" * 50, "--output", "json", says=["tokens", "40"])
         self.assertEqual(process.stdout, "")
-        self.refused("match", IMAGES / "vit", one, "--labels", "a", says=["ViTForImageClassification", "CLIPModel"])
+        self.refused("match", CHAINS / "vit", one, "--labels", "a", says=["ViTForImageClassification", "CLIPModel"])
         process = self.refused("match", CLIP, one, self.directory / "none.png", "--labels", "a,b", "--output", "jsonl",
                                says="none.png")
         self.assertEqual(["error" in json.loads(line) for line in process.stdout.splitlines()], [False, True])

@@ -31,6 +31,22 @@ class Verify(ProgramTest):
                 self.assertTrue(output["passed"])
                 self.assertLess(output["relative_error"], 1e-5)
 
+    def test_a_part_on_its_own_is_of_the_family_of_the_whole(self):
+        for case, head in (("clip/text", "CLIPTextModel"), ("clip/vision", "CLIPVisionModel"),
+                           ("xclip/vision", "XCLIPVisionModel")):
+            document = last_json(self.done("verify", GOLDEN.parent / case, "--output", "json"))
+            self.assertEqual((document["passed"], document["head"]), (True, head))
+            self.assertEqual(document["family"], case.split("/")[0])
+            unnamed = self.copy(GOLDEN.parent / case, architectures=None)
+            self.assertEqual(last_json(self.done("verify", unnamed, "--output", "json"))["head"], head)
+
+    def test_outputs_inside_outputs_are_compared(self):
+        document = last_json(self.done("verify", GOLDEN.parent / "xclip/base", "--output", "json"))
+        names = [output["name"] for output in document["runs"][0]["outputs"]]
+        self.assertIn("mit_output.pooler_output", names)
+        self.assertIn("text_model_output.last_hidden_state", names)
+        self.assertEqual(document["runs"][0]["not_compared"], [])
+
     def test_each_output_is_shown_with_its_differences(self):
         text = self.done("verify", BASE).stdout
         for word in ("last_hidden_state", "pooler_output", "pass", "largest", "mean", "relative", "BertModel"):

@@ -1,5 +1,5 @@
 #pragma once
-/// Pictures and what transformers' pipelines make of them: golden/images/, written by make_images.py.
+/// Pictures and what transformers' pipelines make of them: golden/chains/, written by make_chains.py.
 
 #include <cmath>
 #include <filesystem>
@@ -14,20 +14,20 @@
 namespace silica::test {
 
 /// The checkpoint of a case.
-inline std::filesystem::path images(const std::string& name) {
-    return std::filesystem::path(SILICA_TESTS_DIR) / "golden" / "images" / name;
+inline std::filesystem::path chain(const std::string& name) {
+    return std::filesystem::path(SILICA_TESTS_DIR) / "golden" / "chains" / name;
 }
 
 /// What is expected of it.
 inline Json expected(const std::string& name) {
-    return Json::parse(read_file(images(name) / "expected.json"), "expected.json");
+    return Json::parse(read_file(chain(name) / "expected.json"), "expected.json");
 }
 
 /// The pictures of all cases.
 inline std::vector<std::filesystem::path> pictures() {
     std::vector<std::filesystem::path> files;
     for (const auto* name : {"wide.png", "tall.jpg", "small.png", "grey.jpg"})
-        files.push_back(images("pictures") / name);
+        files.push_back(chain("pictures") / name);
     return files;
 }
 

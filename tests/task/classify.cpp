@@ -7,6 +7,7 @@
 #include "silica/arch/clip.hpp"
 #include "silica/arch/deit.hpp"
 #include "silica/arch/vit.hpp"
+#include "silica/task/scores.hpp"
 #include "support/catch.hpp"
 #include "support/devices.hpp"
 #include "support/directory.hpp"
@@ -30,7 +31,7 @@ std::string text(const std::vector<ScoredLabel>& list) {
 template <class Arch, class Device = device::Cpu>
 void check_case(const std::string& name) {
     if (!test::present<Device>()) return;
-    const auto directory = test::images(name);
+    const auto directory = test::chain(name);
     const auto expected = test::expected(name);
     const Json& wanted = *expected.find("classify")->find("");
     const auto classify = Classifier<Model<Arch, Device, precision::Fp32>>::open(directory.string());
@@ -123,7 +124,7 @@ TEST_CASE("From a file to labels and scores as transformers' pipeline has them")
 
 TEST_CASE("Pictures that cannot be classified say why, each for itself") {
     using ViT = Classifier<Model<arch::ViTForImageClassification, device::Cpu>>;
-    const auto classify = ViT::open(test::images("vit").string());
+    const auto classify = ViT::open(test::chain("vit").string());
     const test::Directory directory;
     test::write_file(directory / "broken.png", test::read_file(test::pictures()[0]).substr(0, 50));
     const auto results = classify({test::pictures()[1], directory / "broken.png", directory / "none.png"});
@@ -136,7 +137,7 @@ TEST_CASE("Pictures that cannot be classified say why, each for itself") {
                         {"top_k is 0"});
     CHECK(classify(std::span<const image::Image>()).empty());
 
-    std::filesystem::copy(test::images("vit"), directory / "bare");
+    std::filesystem::copy(test::chain("vit"), directory / "bare");
     std::filesystem::remove(directory / "bare" / "preprocessor_config.json");
     refuses<ConfigError>([&] { static_cast<void>(ViT::open((directory / "bare").string())); },
                          {"preprocessor_config.json"});

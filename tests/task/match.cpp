@@ -3,7 +3,9 @@
 
 #include "silica/arch/clip.hpp"
 #include "silica/arch/vit.hpp"
+#include "silica/arch/xclip.hpp"
 #include "silica/task/embed_images.hpp"
+#include "silica/task/match_video.hpp"
 #include "support/catch.hpp"
 #include "support/devices.hpp"
 #include "support/pictures.hpp"
@@ -19,7 +21,7 @@ using Clip = Model<arch::Clip, Device, precision::Fp32>;
 
 template <class M>
 void check_vectors(const std::string& name) {
-    const auto embed = task::ImageEmbedder<M>::open(test::images(name).string());
+    const auto embed = task::ImageEmbedder<M>::open(test::chain(name).string());
     const auto expected = test::expected(name);
     const auto files = test::pictures();
     for (const std::int64_t batch : {1, 4}) {
@@ -48,7 +50,7 @@ void check_vectors(const std::string& name) {
 TEMPLATE_LIST_TEST_CASE("A picture's labels are scored as transformers' zero-shot pipeline scores them", "",
                         test::Devices) {
     if (!test::present<TestType>()) return;
-    const auto match = task::Matcher<Clip<TestType>>::open(test::images("clip").string());
+    const auto match = task::Matcher<Clip<TestType>>::open(test::chain("clip").string());
     const auto files = test::pictures();
     const auto expected = test::expected("clip");
     for (const auto& wanted : expected.find("match")->array()) {
@@ -67,7 +69,7 @@ TEMPLATE_LIST_TEST_CASE("A picture's labels are scored as transformers' zero-sho
 }
 
 TEST_CASE("Texts beyond one batch have the vectors they have alone") {
-    const auto match = task::Matcher<Clip<device::Cpu>>::open(test::images("clip").string());
+    const auto match = task::Matcher<Clip<device::Cpu>>::open(test::chain("clip").string());
     std::vector<std::string> labels;
     for (int i = 0; i < 130; ++i) labels.push_back("label " + std::to_string(i * i));
     const auto all = match.texts(labels);
@@ -78,7 +80,7 @@ TEST_CASE("Texts beyond one batch have the vectors they have alone") {
 }
 
 TEST_CASE("What no text can be matched by is refused") {
-    const auto match = task::Matcher<Clip<device::Cpu>>::open(test::images("clip").string());
+    const auto match = task::Matcher<Clip<device::Cpu>>::open(test::chain("clip").string());
     refuses<InputError>([&] { static_cast<void>(match.texts({})); }, {"no labels"});
     refuses<InputError>([&] { static_cast<void>(match.texts({"cat"}, "a photo")); }, {"a photo", "{}"});
     refuses<InputError>([&] { static_cast<void>(match.texts({std::string(39, 'x')}, "{}")); },
@@ -90,10 +92,32 @@ TEST_CASE("What no text can be matched by is refused") {
     CHECK(test::contains(results.at(0).error.value().what(), "none.png"));
     CHECK(results.at(1).get().size() == 2);
     using M = task::Matcher<Clip<device::Cpu>>;
-    refuses<ConfigError>([] { static_cast<void>(M::open(test::images("vit").string())); }, {"vit"});
+    refuses<ConfigError>([] { static_cast<void>(M::open(test::chain("vit").string())); }, {"vit"});
 }
 
 TEST_CASE("Vectors of pictures are those of transformers, of length 1") {
     check_vectors<Model<arch::ClipVisionModelWithProjection, device::Cpu>>("clip");
     check_vectors<Model<arch::ViT, device::Cpu>>("vit");
+}
+
+TEMPLATE_LIST_TEST_CASE("The pictures of a video, in memory or as files, are matched as transformers matches them", "",
+                        test::Devices) {
+    if (!test::present<TestType>()) return;
+    const auto match =
+        task::VideoMatcher<Model<arch::XClip, TestType, precision::Fp32>>::open(test::chain("xclip").string());
+    const auto files = test::pictures();
+    std::vector<image::Image> frames;
+    for (const auto& file : files) frames.push_back(image::read(file));
+    const auto expected = test::expected("xclip");
+    for (const auto& wanted : expected.find("video")->array()) {
+        std::vector<std::string> labels;
+        for (const auto& label : wanted.find("labels")->array()) labels.push_back(label.string());
+        const auto texts = match.texts(labels);
+        test::check_labels(match(files, texts), *wanted.find("results"));
+        test::check_labels(match(frames, texts), *wanted.find("results"));
+    }
+    const auto texts = match.texts({"cat", "dog"});
+    refuses<InputError>([&] { static_cast<void>(match(std::span(frames).first(3), texts)); }, {"3 frames", "4"});
+    refuses<InputError>([&] { static_cast<void>(match(std::filesystem::path("none.mp4"), texts)); }, {"none.mp4"});
+    refuses<InputError>([&] { static_cast<void>(match.texts({std::string(39, 'x')})); }, {"41 tokens", "40"});
 }

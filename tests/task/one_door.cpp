@@ -3,14 +3,20 @@
 #include <thread>
 
 #include "silica/arch/bert.hpp"
+#include "silica/arch/clip.hpp"
 #include "silica/arch/llama.hpp"
 #include "silica/arch/t5.hpp"
+#include "silica/arch/vit.hpp"
 #include "silica/task/chat.hpp"
+#include "silica/task/classify.hpp"
 #include "silica/task/embed.hpp"
+#include "silica/task/embed_images.hpp"
 #include "silica/task/generate.hpp"
+#include "silica/task/match.hpp"
 #include "support/catch.hpp"
 #include "support/directory.hpp"
 #include "support/golden.hpp"
+#include "support/pictures.hpp"
 #include "support/refuses.hpp"
 
 using namespace silica;
@@ -77,6 +83,30 @@ TEST_CASE("one generator and one embedder serve several threads on MPS", "[task]
     const auto embed = Embed<device::Mps>::open(bert.directory.path());
     at_once([&] {
         const Tensor v = embed(sentences, {.batch_size = 2});
+        return std::vector<float>(v.const_data_ptr<float>(), v.const_data_ptr<float>() + v.numel());
+    });
+}
+#endif
+
+#ifdef SILICA_HAS_SIM_MPS
+TEST_CASE("what looks at pictures serves several threads on MPS", "[task]") {
+    if (!test::present<device::Mps>()) return;
+    using precision::Fp32;
+    const auto picture = image::read(test::pictures()[0]);
+    const auto scores_of = [](const std::vector<task::ScoredLabel>& labels) {
+        std::vector<double> scores;
+        for (const auto& item : labels) scores.push_back(item.score);
+        return scores;
+    };
+    const auto classify =
+        task::Classifier<Model<arch::ViTForImageClassification, device::Mps, Fp32>>::open(test::chain("vit").string());
+    at_once([&] { return scores_of(classify(picture)); });
+    const auto match = task::Matcher<Model<arch::Clip, device::Mps, Fp32>>::open(test::chain("clip").string());
+    at_once([&] { return scores_of(match(picture, match.texts({"a", "bcd", "ef"}))); });
+    const auto embed = task::ImageEmbedder<Model<arch::ClipVisionModelWithProjection, device::Mps, Fp32>>::open(
+        test::chain("clip").string());
+    at_once([&] {
+        const Tensor v = embed(picture).contiguous();
         return std::vector<float>(v.const_data_ptr<float>(), v.const_data_ptr<float>() + v.numel());
     });
 }

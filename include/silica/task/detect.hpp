@@ -34,6 +34,12 @@ struct SizedPixels {
     return alike(a.pixels, b.pixels);
 }
 
+/// A detector's outputs for a batch, float32 on the CPU.
+struct DetectorOutputs {
+    Tensor logits, boxes;  ///< (batch, queries, classes + 1), (batch, queries, 4)
+    Tensor masks;          ///< (batch, queries, h, w); undefined where the model gives none
+};
+
 /// Finds objects in pictures, with a model that gives `logits` and `pred_boxes`, and `pred_masks` where it has masks:
 ///
 ///     using Detr = Model<arch::DetrForObjectDetection, device::Cpu>;
@@ -124,22 +130,8 @@ public:
         return all;
     }
 
-    /// A picture as the model takes it.
-    [[nodiscard]] SizedPixels pixels_of(const image::Image& picture) const {
-        return {processed(processor_, picture), {picture.height(), picture.width()}};
-    }
-
-    [[nodiscard]] const image::Processor& processor() const noexcept { return processor_; }
-    /// What the checkpoint says about its classes.
-    [[nodiscard]] const ClassLabels& classes() const noexcept { return classes_; }
-    [[nodiscard]] const M& model() const noexcept { return model_; }
-
-private:
-    struct OnHost {
-        Tensor logits, boxes, masks;  // float32; no masks where the model has none
-    };
-
-    [[nodiscard]] OnHost outputs_of(std::span<const SizedPixels> batch) const {
+    /// What the model gives for pictures of one size.
+    [[nodiscard]] DetectorOutputs outputs_of(std::span<const SizedPixels> batch) const {
         std::vector<image::Pixels> parts;
         for (const auto& one : batch) parts.push_back(one.pixels);
         auto tensors = tensors_of(joined(parts));
@@ -151,12 +143,25 @@ private:
                 return t.to(c10::Device(c10::DeviceType::CPU)).to(c10::ScalarType::Float).contiguous();
             };
             const auto out = model_(in);
-            OnHost there{host(out.logits), host(out.pred_boxes), {}};
-            if constexpr (requires { out.pred_masks; }) there.masks = host(out.pred_masks);
+            DetectorOutputs there{host(out.logits), host(out.pred_boxes), {}};
+            if constexpr (requires { out.pred_masks; }) {
+                if (out.pred_masks.defined()) there.masks = host(out.pred_masks);
+            }
             return there;
         });
     }
 
+    /// A picture as the model takes it.
+    [[nodiscard]] SizedPixels pixels_of(const image::Image& picture) const {
+        return {processed(processor_, picture), {picture.height(), picture.width()}};
+    }
+
+    [[nodiscard]] const image::Processor& processor() const noexcept { return processor_; }
+    /// What the checkpoint says about its classes.
+    [[nodiscard]] const ClassLabels& classes() const noexcept { return classes_; }
+    [[nodiscard]] const M& model() const noexcept { return model_; }
+
+private:
     image::Processor processor_;
     ClassLabels classes_;
     M model_;

@@ -19,7 +19,7 @@
 namespace silica::task {
 
 /// What a Matcher asks of a model: vectors of texts, of length 1, and how well each text goes with each image.
-/// - `text_embeds(ids, mask)` -> (texts, projection); `most_tokens()`: what a text may have;
+/// - `text_embeds(ids, mask)` -> (texts, projection), on the host; `most_tokens()`: what a text may have;
 /// - `logits(pixels, embeds)` -> (images, texts), float32 on the host.
 template <class M>
 concept MatchingModel = requires(const M& model, const Tensor& t) {
@@ -36,27 +36,22 @@ public:
 
     [[nodiscard]] Tensor text_embeds(const Tensor& ids, const Tensor& mask) const {
         return model_.on_device([&] {
-            return model_.network().text_embeds(
-                here(prepare_clip_text(model_.config().text_config, {.input_ids = ids, .attention_mask = mask})));
-        });
-    }
-    [[nodiscard]] Tensor image_embeds(const Tensor& pixels) const {
-        return model_.on_device([&] {
-            return model_.network().image_embeds(
-                here(prepare_clip_images(model_.config().vision_config, {.pixel_values = pixels})));
+            const auto& config = model_.config().text_config;
+            const auto in = here(prepare_clip_text(config, {.input_ids = ids, .attention_mask = mask}));
+            return model_.network().text_embeds(in).to(c10::Device(c10::DeviceType::CPU));
         });
     }
     [[nodiscard]] Tensor logits(const Tensor& pixels, const Tensor& texts) const {
         return model_.on_device([&] {
+            const auto in = here(prepare_clip_images(model_.config().vision_config, {.pixel_values = pixels}));
+            const Tensor images = model_.network().image_embeds(in);
             return model_.network()
-                .logits(image_embeds(pixels), texts)
+                .logits(images, texts.to(model_.device()))
                 .to(c10::Device(c10::DeviceType::CPU))
                 .to(c10::ScalarType::Float);
         });
     }
     [[nodiscard]] std::int64_t most_tokens() const { return model_.config().text_config.max_position_embeddings; }
-
-    [[nodiscard]] const M& model() const noexcept { return model_; }
 
 private:
     template <class Inputs>
@@ -107,7 +102,7 @@ public:
             parts.push_back(
                 model_.text_embeds(made.input_ids.narrow(0, begin, rows), made.attention_mask.narrow(0, begin, rows)));
         }
-        made.embeds = parts.size() == 1 ? parts.front() : joined_rows(parts);
+        made.embeds = at::cat(parts);
         return made;
     }
     [[nodiscard]] MatchTexts texts(std::initializer_list<std::string> labels,
@@ -152,14 +147,6 @@ public:
 
 private:
     static constexpr std::int64_t at_once = 64;  ///< texts that run together
-
-    /// Parts one below another, on their device.
-    Tensor joined_rows(const std::vector<Tensor>& parts) const {
-        if constexpr (requires { model_.model(); })
-            return model_.model().on_device([&] { return at::cat(parts); });
-        else
-            return at::cat(parts);
-    }
 
     image::Processor processor_;
     text::Tokenizer tokenizer_;

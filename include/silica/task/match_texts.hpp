@@ -21,9 +21,7 @@ struct MatchTexts {
     std::vector<std::string> labels;
     Tensor input_ids;       ///< (texts, tokens) int64, padded to the longest
     Tensor attention_mask;  ///< the same shape, 1 = no padding
-    /// (texts, projection), of length 1, on the device of the model; undefined where they depend on what they are
-    /// compared with.
-    Tensor embeds = {};
+    Tensor embeds = {};     ///< (texts, projection): what the model makes of them, on the host
 };
 
 /// The tokens of each label, put where `{}` stands in `sentence`. Nothing is cut.

@@ -1,10 +1,10 @@
 #pragma once
 /// A video to the texts that say what happens in it: X-CLIP, zero-shot.
 
-#include "silica/input/video/read.hpp"
 #include "silica/model.hpp"
 #include "silica/task/image_batches.hpp"
 #include "silica/task/match_texts.hpp"
+#include "silica/task/read_frames.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -28,7 +28,6 @@ public:
     using Labels = std::vector<ScoredLabel>;
 
     /// Opens a directory or "org/name" in the hub cache, as Model::open does, with its tokenizer and processor.
-    /// ConfigError where the processor is not one for videos.
     [[nodiscard]] static VideoMatcher open(const checkpoint::Location& location, OpenOptions options = {}) {
         const auto place = checkpoint::resolve(location.text(), checkpoint::Need::directory);
         auto processor = image::Processor::open(place);
@@ -37,40 +36,45 @@ public:
     }
 
     VideoMatcher(image::Processor processor, text::Tokenizer tokenizer, M model)
-        : processor_(std::move(processor)), tokenizer_(std::move(tokenizer)), model_(std::move(model)) {
-        if (processor_.frames_of_video()) return;
-        throw ConfigError("The processor of this checkpoint is for single pictures, the model wants videos.",
-                          "set image_processor_type to VideoMAEImageProcessor in preprocessor_config.json.");
-    }
+        : processor_(std::move(processor)), tokenizer_(std::move(tokenizer)), model_(std::move(model)) {}
 
-    /// What is said of each label, put where {} stands in `sentence`. The video changes its vector, so that there is
-    /// none yet. InputError for a text of more tokens than the model takes: none is cut.
+    /// What is said of each label, put where {} stands in `sentence`, with the vectors that no video has changed yet.
+    /// InputError for a text of more tokens than the model takes: none is cut.
     [[nodiscard]] MatchTexts texts(std::span<const std::string> labels, std::string_view sentence = "{}") const {
-        return match_texts(tokenizer_, labels, sentence, model_.config().text_config.max_position_embeddings);
+        const auto& config = model_.config().text_config;
+        auto made = match_texts(tokenizer_, labels, sentence, config.max_position_embeddings);
+        made.embeds = model_.on_device([&] {
+            const auto in =
+                here(prepare_clip_text(config, {.input_ids = made.input_ids, .attention_mask = made.attention_mask}));
+            return model_.network().text_vectors(in).to(c10::Device(c10::DeviceType::CPU));
+        });
+        return made;
     }
     [[nodiscard]] MatchTexts texts(std::initializer_list<std::string> labels, std::string_view sentence = "{}") const {
         return texts(std::span(labels.begin(), labels.size()), sentence);
     }
 
-    /// All labels, the best first; their scores sum to 1. Frames are spread evenly over the video: number
+    /// All labels, the best first; their scores sum to 1. Of a video frames are taken evenly: number
     /// floor(i * total / num_frames). InputError for a file that is no video, or has fewer frames than the model wants.
     [[nodiscard]] Labels operator()(const std::filesystem::path& video, const MatchTexts& texts) const {
-        const auto frames = video::read(video, frame_count());
+        return (*this)(std::span(&video, 1), texts);
+    }
+    /// The same for a video, or for the pictures that are its frames: as many as the model wants.
+    [[nodiscard]] Labels operator()(std::span<const std::filesystem::path> files, const MatchTexts& texts) const {
+        const auto frames = read_frames(files, frame_count());
         return (*this)(frames, texts);
     }
-    /// The same for the frames themselves, as many as the model wants.
+    /// The same for frames in memory.
     [[nodiscard]] Labels operator()(std::span<const image::Image> frames, const MatchTexts& texts) const {
-        return of_pixels(processor_(frames), texts);
-    }
-    /// The same for frames that are processed already.
-    [[nodiscard]] Labels of_pixels(image::Pixels frames, const MatchTexts& texts) const {
-        typename M::Inputs in;
-        in.pixel_values = tensors_of(std::move(frames)).pixel_values;
-        in.input_ids = texts.input_ids;
-        in.attention_mask = texts.attention_mask;
+        auto pixels = processor_(frames);
+        if (processor_.frames_of_video()) pixels.shape.erase(pixels.shape.begin());
+        require_frames(pixels.shape.front());
         const Tensor logits = model_.on_device([&] {
-            return model_(in)
-                .logits_per_video.to(c10::Device(c10::DeviceType::CPU))
+            const auto in = prepare_xclip_frames(model_.config().vision_config,
+                                                 {.pixel_values = tensors_of(std::move(pixels)).pixel_values});
+            return model_.network()
+                .logits_per_video(here(in), texts.embeds.to(model_.device()))
+                .to(c10::Device(c10::DeviceType::CPU))
                 .to(c10::ScalarType::Float)
                 .contiguous();
         });
@@ -83,6 +87,19 @@ public:
     [[nodiscard]] const M& model() const noexcept { return model_; }
 
 private:
+    template <class Inputs>
+    Inputs here(Inputs in) const {
+        std::uint64_t bytes = 0;
+        return moved_to(std::move(in), model_.device(), bytes);
+    }
+
+    void require_frames(std::int64_t n) const {
+        if (n == frame_count()) return;
+        throw InputError(
+            "There are " + std::to_string(n) + " frames, the model looks at " + std::to_string(frame_count()) + ".",
+            "give as many frames as num_frames of config.json says, or a video file.");
+    }
+
     image::Processor processor_;
     text::Tokenizer tokenizer_;
     M model_;

@@ -27,6 +27,10 @@ SILICA_INLINE checkpoint::NameRules text(bool projection) {
     return of("text_model", "vision_model", projection ? "text_projection" : "");
 }
 
-SILICA_INLINE checkpoint::NameRules vision(std::string_view head) { return of("vision_model", "text_model", head); }
+SILICA_INLINE checkpoint::NameRules vision(std::string_view head) {
+    auto rules = of("vision_model", "text_model", head);
+    if (head == "classifier") rules.ignored.emplace_back("^post_layernorm");
+    return rules;
+}
 
 }  // namespace silica::arch::clip_names

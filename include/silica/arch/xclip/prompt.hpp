@@ -1,5 +1,5 @@
 #pragma once
-/// X-CLIP's video-specific prompts: what a text says of one video. Ni et al. 2022, section 3.5.
+/// X-CLIP's video-specific prompts: what a text is told of one video. Ni et al. 2022, https://arxiv.org/abs/2208.02816.
 
 #include "silica/arch/xclip/config.hpp"
 #include "silica/nn/layers.hpp"
@@ -10,7 +10,7 @@
 namespace silica::arch {
 
 /// alpha * c_n for a text c: c' = c + CrossAttention(LayerNorm(c), z), c'' = c' + FFN(LayerNorm(c')), n times, z being
-/// the normed patches of the video. Equations 9 and 10.
+/// the normed patches of the video.
 template <class E>
 class XClipPrompt {
 public:

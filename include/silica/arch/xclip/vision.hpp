@@ -1,6 +1,6 @@
 #pragma once
-/// X-CLIP's models of frames and of videos: cross-frame communication and multi-frame integration. Ni et al. 2022,
-/// sections 3.3 and 3.4.
+/// X-CLIP's models of frames and of videos: the cross-frame communication transformer and the multi-frame integration
+/// transformer of Ni et al. 2022, https://arxiv.org/abs/2208.02816.
 
 #include "silica/arch/clip/vision.hpp"
 #include "silica/arch/xclip/config.hpp"
@@ -12,7 +12,7 @@ namespace silica::arch {
 
 /// One layer over the tokens of a frame, which attend to a message too: m' = W z_class + b for each frame, m = m' +
 /// MultiHead(LayerNorm(m')) over the frames of a video; [h; .] = [z; m] + MultiHead(LayerNorm([z; m])), y = h +
-/// FFN(LayerNorm(h)). Equations 4 to 6.
+/// FFN(LayerNorm(h)).
 template <class E>
 class XClipVisionLayer {
 public:
@@ -69,7 +69,7 @@ private:
     nn::LayerNorm<E> post_layernorm;
 };
 
-/// The multi-frame integration transformer: one vector of those of all frames. Equation 7.
+/// The multi-frame integration transformer: one vector of those of all frames.
 template <class E>
 class XClipMit {
 public:

@@ -37,15 +37,16 @@ public:
 
     /// Reads up to the pixels. False: `problem` says why not.
     [[nodiscard]] bool read_header() {
-        return info_ != nullptr && step([](PngFile& self) {
-                   png_set_read_fn(self.png_, &self, read);
-                   png_set_crc_action(self.png_, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
-                   png_set_user_limits(self.png_, 0x7fffffff,
-                                       0x7fffffff);  // the size is checked before pixels are read
-                   png_set_chunk_malloc_max(self.png_, most_text);
-                   png_set_benign_errors(self.png_, 1);
-                   png_read_info(self.png_, self.info_);
-               });
+        if (info_ == nullptr) return false;
+        return step([](PngFile& self) {
+            png_set_read_fn(self.png_, &self, read);
+            png_set_crc_action(self.png_, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+            png_set_user_limits(self.png_, most_side, most_side);
+            png_set_chunk_malloc_max(self.png_, most_text);
+            png_set_chunk_cache_max(self.png_, most_texts);
+            png_set_benign_errors(self.png_, 1);
+            png_read_info(self.png_, self.info_);
+        });
     }
     /// Says how rows are wanted: red, green and blue of 8 bits; or grey of 16 bits as it is, where there is no alpha.
     [[nodiscard]] bool start() {
@@ -87,8 +88,9 @@ public:
     [[nodiscard]] int orientation() const;
 
 private:
-    /// For the text and other chunks beside the pixels, in bytes each.
+    /// For what stands beside the pixels: bytes in a chunk, and chunks of text.
     static constexpr png_alloc_size_t most_text = 8U << 20U;
+    static constexpr png_uint_32 most_texts = 64;
 
     [[nodiscard]] bool step(void (*call)(PngFile&)) {
         if (setjmp(png_jmpbuf(png_)) != 0) return false;
@@ -116,6 +118,25 @@ private:
     std::uint8_t* to_ = nullptr;
     char problem_[128] = "no memory";
 };
+
+/// Four bytes at `at` as a number.
+[[nodiscard]] inline std::int64_t png_number(std::span<const std::byte> file, std::size_t at) {
+    std::int64_t made = 0;
+    for (const auto byte : file.subspan(at, 4)) made = made << 8U | std::to_integer<std::int64_t>(byte);
+    return made;
+}
+
+/// The file as far as its chunks are whole: libpng takes the memory that a chunk asks for before it sees the bytes.
+[[nodiscard]] inline std::span<const std::byte> whole_chunks(std::span<const std::byte> file) {
+    constexpr std::size_t signature = 8, frame = 12;  // a chunk's length, kind and sum
+    std::size_t at = signature;
+    while (at + frame <= file.size()) {
+        const auto size = static_cast<std::size_t>(png_number(file, at));
+        if (size > file.size() - at - frame) break;
+        at += frame + size;
+    }
+    return file.first(std::min(at, file.size()));
+}
 
 /// The bytes of a "Raw profile": hexadecimal digits after three lines.
 [[nodiscard]] inline std::vector<std::byte> raw_profile(std::string_view text) {
@@ -166,12 +187,15 @@ inline int PngFile::orientation() const {
 }  // namespace detail
 
 SILICA_INLINE Image decode_png(std::span<const std::byte> file, std::string_view name) {
-    detail::PngFile png(file);
+    // Sizes that libpng would refuse in words of its own. The header comes first, at a place of its own.
+    constexpr std::size_t header = 16;
+    if (file.size() >= header + 8)
+        check_size(detail::png_number(file, header + 4), detail::png_number(file, header), name);
+    detail::PngFile png(detail::whole_chunks(file));
     const auto require = [&](bool done) {
         if (!done) detail::damaged(name, std::string("is no PNG that can be read (") + png.problem() + ")");
     };
     require(png.read_header());
-    check_size(png.height(), png.width(), name);
     png.note_kind();
     require(png.start());
     Canvas canvas(png.height(), png.width(), name);
