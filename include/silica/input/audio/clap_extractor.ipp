@@ -28,13 +28,13 @@ inline std::vector<float> repeated(std::span<const float> sound, std::size_t len
     return clip;
 }
 
-/// `frames` rows of `mels` numbers from `total`: torch's bilinear interpolation without align_corners, in float32.
+/// `frames` rows of `mels` numbers from `total`: torch's bilinear interpolation without align_corners, in
+/// float32 and with its one rounding of scale * (t + 0.5) - 0.5: far into a long sound it moves the weights.
 inline void shrink(const std::vector<float>& mel, std::int64_t total, std::int64_t frames, std::int64_t mels,
                    float* to) {
     const float scale = static_cast<float>(total) / static_cast<float>(frames);
     for (std::int64_t t = 0; t < frames; ++t) {
-        const float middle = scale * (static_cast<float>(t) + 0.5F);
-        const float source = std::max(middle - 0.5F, 0.0F);
+        const float source = std::max(std::fma(scale, static_cast<float>(t) + 0.5F, -0.5F), 0.0F);
         const auto first = std::min(static_cast<std::int64_t>(source), total - 1);
         const auto second = std::min(first + 1, total - 1);
         const float weight = std::clamp(source - static_cast<float>(first), 0.0F, 1.0F);

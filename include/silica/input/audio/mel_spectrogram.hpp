@@ -4,6 +4,8 @@
 #include "silica/input/audio/mel_filters.hpp"
 #include "silica/input/audio/mel_kernel.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -56,6 +58,19 @@ public:
             kernel_({plan_, padded + t * hop_, hop_, count, scratch.data(), logs});
             to(t, count, static_cast<const T*>(logs));
         }
+    }
+
+    /// The greatest of the numbers that `each` gives.
+    [[nodiscard]] T most_of(const T* logs) const {
+        std::array<T, lanes> most;
+        std::copy_n(logs, lanes, most.begin());
+        for (std::int64_t m = 1; m < mels(); ++m) {
+            for (std::size_t l = 0; l < lanes; ++l) {
+                const T value = logs[m * lanes + static_cast<std::int64_t>(l)];
+                most[l] = value > most[l] ? value : most[l];
+            }
+        }
+        return std::ranges::max(most);
     }
 
 private:

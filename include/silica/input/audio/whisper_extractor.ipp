@@ -41,17 +41,12 @@ SILICA_INLINE Features WhisperExtractor::operator()(std::span<const Samples> sou
             std::ranges::fill(chunk, config_.padding_value);
             std::copy_n(sound.mono().begin(), n, chunk.begin() + begin);
             float most = -10;
-            spectrogram_->each(reflected(chunk, spectrogram_->padding()).data(), frames,
-                               [&](std::int64_t t, std::int64_t count, const float* logs) {
-                                   for (std::int64_t m = 0; m < mels; ++m) {
-                                       const float* from = logs + m * MelSpectrogram<float>::lanes;
-                                       float* to = row + m * frames + t;
-                                       for (std::int64_t i = 0; i < count; ++i) {
-                                           to[i] = from[i];
-                                           most = std::max(most, from[i]);
-                                       }
-                                   }
-                               });
+            const auto padded = reflected(chunk, spectrogram_->padding());
+            spectrogram_->each(padded.data(), frames, [&](std::int64_t t, std::int64_t count, const float* logs) {
+                most = std::max(most, spectrogram_->most_of(logs));
+                for (std::int64_t m = 0; m < mels; ++m)
+                    std::copy_n(logs + m * MelSpectrogram<float>::lanes, count, row + m * frames + t);
+            });
             // The frame that is dropped counts for nothing.
             for (float* value = row; value != row + mels * frames; ++value)
                 *value = (std::max(*value, most - 8) + 4) / 4;
