@@ -43,7 +43,7 @@ void check(std::int64_t size, double bound) {
                 most = std::max(most, got);
             }
         }
-        CHECK(spectrogram.most_of(logs) == most);
+        CHECK(spectrogram.most_of(logs, count) == most);
     });
     CHECK(seen == frames);
 }

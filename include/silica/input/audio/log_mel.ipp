@@ -60,7 +60,7 @@ SILICA_INLINE void LogMel::take(std::int64_t last) {
     if (last > first) {
         const float* const from = pending_.data() + (first * spectrogram_->hop() - pending_begin_);
         spectrogram_->each(from, last - first, [&](std::int64_t t, std::int64_t n, const float* logs) {
-            most_ = std::max(most_, spectrogram_->most_of(logs));
+            most_ = std::max(most_, spectrogram_->most_of(logs, n));
             for (std::int64_t i = 0; i < n; ++i) {
                 const auto at = first + t + i;
                 if (at % block_frames == 0) blocks_.emplace_back(static_cast<std::size_t>(block_frames * count));

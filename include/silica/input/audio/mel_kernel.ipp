@@ -142,8 +142,11 @@ struct MelCode {
         }
     }
 
-    /// log10 of positive numbers that are not denormal.
+    /// log10 of a number, -10 where it is 1e-10 or less.
     [[gnu::always_inline]] static inline void log10_of(V& x) {
+        constexpr T least = static_cast<T>(1e-10);
+        const auto above = x > least;
+        x = above ? x : V{} + least;
         if constexpr (sizeof(T) == sizeof(double)) {
             for (int l = 0; l < W; ++l) x[l] = std::log10(x[l]);
         } else {
@@ -163,6 +166,7 @@ struct MelCode {
             const V ln = f + (y * f * z - 0.5F * z);
             x = ln * 0.4342944819F + __builtin_convertvector(e, V) * 0.3010299957F;
         }
+        x = above ? x : V{} - 10;
     }
 
     [[gnu::always_inline]] static inline void run(const MelArguments<T>& a) {
@@ -213,8 +217,6 @@ struct MelCode {
                     x += weight * ex, y += weight * ey;
                     at += 2 * W;
                 }
-                constexpr T least = static_cast<T>(1e-10);
-                x = x > least ? x : V{} + least, y = y > least ? y : V{} + least;
                 log10_of(x), log10_of(y);
                 store(out, x), store(out + half_lanes, y);
                 out += mel_lanes;

@@ -60,8 +60,8 @@ public:
         }
     }
 
-    /// The greatest of the numbers that `each` gives.
-    [[nodiscard]] T most_of(const T* logs) const {
+    /// The greatest of the numbers that `each` gives at once.
+    [[nodiscard]] T most_of(const T* logs, std::int64_t count) const {
         std::array<T, lanes> most;
         std::copy_n(logs, lanes, most.begin());
         for (std::int64_t m = 1; m < mels(); ++m) {
@@ -70,7 +70,7 @@ public:
                 most[l] = value > most[l] ? value : most[l];
             }
         }
-        return std::ranges::max(most);
+        return *std::max_element(most.begin(), most.begin() + count);
     }
 
 private:

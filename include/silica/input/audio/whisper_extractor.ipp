@@ -43,7 +43,7 @@ SILICA_INLINE Features WhisperExtractor::operator()(std::span<const Samples> sou
             float most = -10;
             const auto padded = reflected(chunk, spectrogram_->padding());
             spectrogram_->each(padded.data(), frames, [&](std::int64_t t, std::int64_t count, const float* logs) {
-                most = std::max(most, spectrogram_->most_of(logs));
+                most = std::max(most, spectrogram_->most_of(logs, count));
                 for (std::int64_t m = 0; m < mels; ++m)
                     std::copy_n(logs + m * MelSpectrogram<float>::lanes, count, row + m * frames + t);
             });
