@@ -22,5 +22,6 @@ Action add_tokenize(CLI::App& app);
 Action add_embed(CLI::App& app);
 Action add_template(CLI::App& app);
 Action add_generate(CLI::App& app);
+Action add_preprocess(CLI::App& app);
 
 }  // namespace silica::bench

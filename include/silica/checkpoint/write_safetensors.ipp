@@ -4,18 +4,15 @@
 #include "silica/checkpoint/entry.hpp"
 #include "silica/checkpoint/text.hpp"
 #include "silica/checkpoint/write_safetensors.hpp"
+#include "silica/core/atomic_file.hpp"
 #include "silica/core/compiled.hpp"
 #include "silica/core/error.hpp"
 #include "silica/core/utf8.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
 #include <algorithm>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
-#include <system_error>
 
 namespace silica::checkpoint {
 
@@ -38,58 +35,6 @@ SILICA_INLINE std::string json_string(std::string_view text) {
     }
     return out + '"';
 }
-
-/// A file that appears under its name when all of it is written, and not at all otherwise.
-class AtomicFile {
-public:
-    explicit AtomicFile(std::filesystem::path path) : path_(std::move(path)), temporary_(path_) {
-        temporary_ += ".part" + std::to_string(::getpid());
-        fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-        if (fd_ < 0) fail("Creating " + temporary_.string());
-    }
-    AtomicFile(const AtomicFile&) = delete;
-    AtomicFile& operator=(const AtomicFile&) = delete;
-    ~AtomicFile() {
-        if (fd_ < 0) return;
-        ::close(fd_);
-        ::unlink(temporary_.c_str());
-    }
-
-    void write(const void* data, std::size_t nbytes) {
-        const auto* at = static_cast<const std::byte*>(data);
-        while (nbytes > 0) {
-            const auto n = ::write(fd_, at, std::min(nbytes, std::size_t{1} << 30U));
-            if (n < 0 && errno == EINTR) continue;
-            if (n < 0) fail("Writing " + temporary_.string());
-            at += n;
-            nbytes -= static_cast<std::size_t>(n);
-        }
-    }
-
-    /// Gives the file its name, in place of whatever has it, so that a loss of power leaves one or the other.
-    void commit() {
-        if (::fsync(fd_) != 0) fail("Writing " + temporary_.string());
-        if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("Renaming " + temporary_.string());
-        ::close(std::exchange(fd_, -1));
-        const auto parent = path_.parent_path();
-        const int directory = ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (directory < 0) return;  // one may write there and not read; the file is whole
-        const bool synced = ::fsync(directory) == 0 || errno == EINVAL || errno == ENOTSUP;
-        const int error = std::exchange(errno, 0);
-        ::close(directory);
-        errno = error;
-        if (!synced) fail("Writing the directory of " + path_.string());
-    }
-
-private:
-    [[noreturn]] static void fail(const std::string& what) {
-        throw CheckpointError(what + " failed: " + std::generic_category().message(errno) + ".",
-                              "Check that the directory exists, that you may write there, and that the disk has room.");
-    }
-
-    std::filesystem::path path_, temporary_;
-    int fd_ = -1;
-};
 
 SILICA_INLINE std::string_view format_name(const std::string& name, at::ScalarType type) {
     for (const auto& dtype : format_dtypes)
@@ -140,7 +85,7 @@ SILICA_INLINE void write_safetensors(const std::filesystem::path& path, NamedTen
     header.append((8 - header.size() % 8) % 8, ' ');
     unsigned char length[8];
     for (std::size_t i = 0; i < 8; ++i) length[i] = static_cast<unsigned char>(header.size() >> (8 * i));
-    detail::AtomicFile file(path);
+    silica::detail::AtomicFile<CheckpointError> file(path);
     file.write(length, sizeof length);
     file.write(header.data(), header.size());
     for (const auto& [name, tensor] : tensors) file.write(tensor.const_data_ptr(), tensor.nbytes());

@@ -13,8 +13,9 @@
 
 namespace silica::image {
 
-/// Pictures of more pixels are refused: they are made to exhaust memory. The same number as Pillow's.
-inline constexpr std::int64_t most_pixels = 178'956'970;
+/// Pictures of more pixels are refused: they are made to exhaust memory. The same number as Pillow's. And so are
+/// slivers with a longer side than this.
+inline constexpr std::int64_t most_pixels = 178'956'970, most_side = 1'000'000;
 
 /// InputError unless a picture of this size can be held. `name` is the file's.
 inline void check_size(std::int64_t height, std::int64_t width, std::string_view name) {
@@ -25,6 +26,10 @@ inline void check_size(std::int64_t height, std::int64_t width, std::string_view
     if (height > most_pixels / width) {
         throw InputError(size + ", together more than " + std::to_string(most_pixels) + ".",
                          "Give a smaller picture; one as large as this exhausts memory.");
+    }
+    if (height > most_side || width > most_side) {
+        throw InputError(size + ", more than " + std::to_string(most_side) + " on one side.",
+                         "Cut the picture into pieces.");
     }
 }
 

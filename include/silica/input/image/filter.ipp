@@ -47,7 +47,8 @@ namespace detail {
             if (far == 0) return 1;
             if (far >= 1) return 0;
             const double y = far * std::numbers::pi;
-            return std::sin(y) / y * (0.54 + 0.46 * std::cos(y));
+            // Floats, as in Pillow's source.
+            return std::sin(y) / y * (0.54F + 0.46F * std::cos(y));
         }
         default:
             return far < 1 ? 1 - far : 0;

@@ -33,6 +33,8 @@ public:
         errors_.error_exit = [](j_common_ptr info) {
             auto& self = *static_cast<JpegFile*>(info->client_data);
             (*info->err->format_message)(info, self.problem_);
+            const int code = info->err->msg_code;
+            self.too_large_ = code == JERR_NO_BACKING_STORE || code == JERR_OUT_OF_MEMORY;
             std::longjmp(self.back_, 1);
         };
         errors_.emit_message = [](j_common_ptr info, int level) {
@@ -47,7 +49,7 @@ public:
     JpegFile(const JpegFile&) = delete;
     JpegFile& operator=(const JpegFile&) = delete;
 
-    /// Reads the header. False: `problem` says why not.
+    /// Reads the header. False: `fail` says why not.
     [[nodiscard]] bool read_header() {
         return step([](JpegFile& self) {
             jpeg_create_decompress(&self.info_);
@@ -59,7 +61,7 @@ public:
             jpeg_read_header(&self.info_, TRUE);
         });
     }
-    /// Reads the pixels to rows of `channels()` values each.
+    /// Begins with the pixels: rows of red, green and blue, or of four inks.
     [[nodiscard]] bool start() {
         return step([](JpegFile& self) {
             self.info_.out_color_space = self.channels() == 4 ? JCS_CMYK : JCS_RGB;
@@ -88,7 +90,15 @@ public:
     [[nodiscard]] std::int64_t height() const noexcept { return info_.image_height; }
     [[nodiscard]] std::int64_t width() const noexcept { return info_.image_width; }
     [[nodiscard]] int channels() const noexcept { return info_.num_components; }
-    [[nodiscard]] const char* problem() const noexcept { return problem_; }
+    /// Throws what went wrong with the picture `name`.
+    [[noreturn]] void fail(std::string_view name) const {
+        if (!too_large_) damaged(name, std::string("is no JPEG that can be read (") + problem_ + ")");
+        throw InputError(std::string(name) +
+                             " needs more memory, or more passes over the picture, than are given to one "
+                             "JPEG (" +
+                             problem_ + ").",
+                         "Save it as a baseline JPEG, or smaller.");
+    }
 
     /// Of the markers before the pixels.
     [[nodiscard]] int orientation() const {
@@ -129,6 +139,7 @@ private:
         const std::int64_t scans = info_.input_scan_number;
         if (scans <= free_scans || scans * height() * width() <= most_work) return;
         std::snprintf(problem_, sizeof problem_, "it has more than %d scans", info_.input_scan_number - 1);
+        too_large_ = true;
         std::longjmp(back_, 1);
     }
 
@@ -138,6 +149,7 @@ private:
     jpeg_progress_mgr progress_ = {};
     std::jmp_buf back_;
     char problem_[JMSG_LENGTH_MAX] = "";
+    bool too_large_ = false;
     std::uint8_t* to_ = nullptr;
     JDIMENSION stop_ = 0;
 };
@@ -148,7 +160,7 @@ private:
     return ((t >> 8U) + t) >> 8U;
 }
 
-/// Inks, stored inverted, to light: k = 255 - K, and red = k - (255 - C) ... as Pillow rounds it.
+/// Four inks, stored inverted, to light: red = k - (255 - c) k / 255, as Pillow rounds it.
 inline void inks_to_light(const std::uint8_t* inks, std::uint8_t* to, std::int64_t pixels) {
     for (std::int64_t i = 0; i < pixels; ++i, inks += 4, to += 3) {
         const unsigned light = inks[3];
@@ -165,7 +177,7 @@ inline void inks_to_light(const std::uint8_t* inks, std::uint8_t* to, std::int64
 SILICA_INLINE Image decode_jpeg(std::span<const std::byte> file, std::string_view name) {
     detail::JpegFile jpeg(file);
     const auto require = [&](bool done) {
-        if (!done) detail::damaged(name, std::string("is no JPEG that can be read (") + jpeg.problem() + ")");
+        if (!done) jpeg.fail(name);
     };
     require(jpeg.read_header());
     if (jpeg.channels() != 1 && jpeg.channels() != 3 && jpeg.channels() != 4)

@@ -11,13 +11,15 @@
 
 namespace silica::image {
 
-/// How many rows the pass over columns takes at once.
+/// How many rows the pass over columns takes at once, and how many bytes of each in a step.
 inline constexpr int rows_at_once = 4;
+inline constexpr int step_bytes = 32;
 
-/// The pass over columns: `count` pixels of each of `rows_at_once` rows. Pixel i is the sum over j < steps 24 of
-/// weights[i steps 24 + j] times the byte from[r][first[i] 3 + j], each third j for one colour.
+/// The pass over columns: `count` pixels of each of `rows_at_once` rows. Pixel i is the sum over j < steps step_bytes
+/// of the weight of j times the byte from[r][3 first[i] + j], each third j for one colour. The weight of the byte 4 l +
+/// b of a step is weights[(i steps + step) step_bytes + b step_bytes / 4 + l]: bytes are taken from words.
 struct AcrossArguments {
-    const std::uint8_t* from[rows_at_once];  ///< 24 bytes more than the row may be read
+    const std::uint8_t* from[rows_at_once];  ///< a step more than the row may be read
     const std::int64_t* first;
     const std::int32_t* weights;
     std::int64_t count, steps;

@@ -89,6 +89,7 @@ public:
 private:
     /// For the text and other chunks beside the pixels, in bytes each.
     static constexpr png_alloc_size_t most_text = 8U << 20U;
+    static constexpr png_uint_32 most_texts = 64;
 
     [[nodiscard]] bool step(void (*call)(PngFile&)) {
         if (setjmp(png_jmpbuf(png_)) != 0) return false;
@@ -116,6 +117,13 @@ private:
     std::uint8_t* to_ = nullptr;
     char problem_[128] = "no memory";
 };
+
+/// Four bytes at `at` as a number.
+[[nodiscard]] inline std::int64_t png_number(std::span<const std::byte> file, std::size_t at) {
+    std::int64_t made = 0;
+    for (const auto byte : file.subspan(at, 4)) made = made << 8U | std::to_integer<std::int64_t>(byte);
+    return made;
+}
 
 /// The bytes of a "Raw profile": hexadecimal digits after three lines.
 [[nodiscard]] inline std::vector<std::byte> raw_profile(std::string_view text) {
@@ -166,12 +174,15 @@ inline int PngFile::orientation() const {
 }  // namespace detail
 
 SILICA_INLINE Image decode_png(std::span<const std::byte> file, std::string_view name) {
+    // Sizes that libpng would refuse in words of its own. The header comes first, at a place of its own.
+    constexpr std::size_t header = 16;
+    if (file.size() >= header + 8)
+        check_size(detail::png_number(file, header + 4), detail::png_number(file, header), name);
     detail::PngFile png(file);
     const auto require = [&](bool done) {
         if (!done) detail::damaged(name, std::string("is no PNG that can be read (") + png.problem() + ")");
     };
     require(png.read_header());
-    check_size(png.height(), png.width(), name);
     png.note_kind();
     require(png.start());
     Canvas canvas(png.height(), png.width(), name);

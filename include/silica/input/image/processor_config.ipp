@@ -202,16 +202,19 @@ inline void read_sizes(const ProcessorKeys& keys, ProcessorConfig& made) {
             longest = place ? place->integer(1, largest_side) : 0;
         }
     }
-    if (const auto size = keys.size("size", square, longest)) made.size = *size;
-    if (!detr) keys.require(made.do_resize, "do_resize", "size");  // DETR's takes null for absent
     bool square_size = false;
-    keys.read("use_square_size", square_size);
-    if (made.family == Family::clip && square_size) made.size = {.height = 224, .width = 224};
+    if (made.family == Family::clip) keys.read("use_square_size", square_size);
+    if (square_size) {
+        made.size = {.height = 224, .width = 224};
+    } else {
+        if (const auto size = keys.size("size", square, longest)) made.size = *size;
+        if (!detr) keys.require(made.do_resize, "do_resize", "size");  // DETR's takes null for absent
+    }
     const auto& size = made.size;
     const bool ratio_of_detr = size.shortest_edge > 0 && size.longest_edge == 0 && detr;
     if (made.do_resize && ((size.longest_edge > 0 && size.shortest_edge == 0) || ratio_of_detr)) {
-        keys.find("size")->fail("has only one of shortest_edge and longest_edge, which " +
-                                std::string(detr ? "DETR's processor needs both" : "does not say how large a side is"));
+        keys.find("size")->fail(detr ? "has one of shortest_edge and longest_edge, and DETR's processor needs both"
+                                     : "has longest_edge alone, which does not say how large a picture becomes");
     }
     if (keys.has("crop_size")) made.crop_size = keys.size("crop_size", true);
     if (made.do_center_crop && !made.crop_size) keys.place().fail("has do_center_crop true and no crop_size");
@@ -234,9 +237,9 @@ inline void read_sizes(const ProcessorKeys& keys, ProcessorConfig& made) {
     keys.read("do_normalize", made.do_normalize);
     const bool old_name = made.family == Family::detr && !keys.has("do_pad");
     keys.read(old_name ? "pad_and_return_pixel_mask" : "do_pad", made.do_pad);
+    made.do_pad = made.do_pad && made.family != Family::videomae;  // which never pads
     read_sizes(keys, made);
-    // VideoMAE's never pads, DETR's never crops.
-    made.do_pad = made.do_pad && made.family != Family::videomae;
+    // DETR's never crops, but wants a crop_size where it is told to.
     made.do_center_crop = made.do_center_crop && made.family != Family::detr;
     if (made.do_resize) {
         keys.require(true, "do_resize", "resample");

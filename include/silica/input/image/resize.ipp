@@ -20,21 +20,22 @@ inline constexpr std::string_view resized_name = "The resized picture";
 /// The pass over columns of the rows from `top` on, before `bottom`.
 [[nodiscard]] inline Image resize_across(const Image& image, std::int64_t top, std::int64_t bottom, const Weights& w,
                                          const Passes& passes) {
-    constexpr std::int64_t period = 24;  // bytes
     const auto width = static_cast<std::int64_t>(w.first.size());
     Canvas to(bottom - top, width, resized_name);
-    // Each weight three times, for the three colours, and 0 up to a whole number of steps.
-    const std::int64_t steps = (3 * w.taps + period - 1) / period;
-    std::vector<std::int32_t> weights(static_cast<std::size_t>(width * steps * period));
+    // Each weight three times, for the three colours, and 0 up to a whole number of steps; in the order of words.
+    const std::int64_t steps = (3 * w.taps + step_bytes - 1) / step_bytes;
+    std::vector<std::int32_t> weights(static_cast<std::size_t>(width * steps * step_bytes));
     for (std::int64_t i = 0; i < width; ++i) {
-        for (std::int64_t j = 0; j < 3 * w.taps; ++j)
-            weights[static_cast<std::size_t>(i * steps * period + j)] =
+        for (std::int64_t j = 0; j < 3 * w.taps; ++j) {
+            const std::int64_t step = j / step_bytes, word = j % step_bytes / 4, b = j % 4;
+            weights[static_cast<std::size_t>((i * steps + step) * step_bytes + b * step_bytes / 4 + word)] =
                 w.weights[static_cast<std::size_t>(i * w.taps + j / 3)];
+        }
     }
     // Rows with room behind them, since a step may read beyond the last pixel.
     const std::int64_t low = w.low();
     const auto used = static_cast<std::size_t>(3 * (w.high() - low)),
-               padded = used + static_cast<std::size_t>(steps * period);
+               padded = used + static_cast<std::size_t>(steps * step_bytes);
     std::vector<std::uint8_t> rows(padded * rows_at_once);
     std::vector<std::int64_t> first(w.first);
     for (auto& i : first) i -= low;

@@ -1,0 +1,134 @@
+/// `silica preprocess`: pictures or a video to the tensors that a model takes.
+
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include <ATen/Parallel.h>
+
+#include "arguments.hpp"
+#include "cli.hpp"
+#include "commands.hpp"
+#include "files.hpp"
+#include "silica/checkpoint/config.hpp"
+#include "silica/checkpoint/hub.hpp"
+#include "silica/checkpoint/write_safetensors.hpp"
+#include "silica/core/error.hpp"
+#include "silica/core/inputs.hpp"
+#include "silica/core/quote.hpp"
+#include "silica/input/image/processor.hpp"
+#include "silica/input/image/read.hpp"
+#include "silica/task/pixels.hpp"
+#include "silica/task/read_frames.hpp"
+#include "silica/task/reader.hpp"
+
+namespace silica::bench {
+namespace {
+
+using Path = std::filesystem::path;
+
+struct Options {
+    std::string directory;
+    std::vector<std::string> files;
+    Flag to, frames, threads;
+};
+
+/// What config.json says about videos. A directory need not have one.
+struct VideoFacts {
+    bool xclip = false;
+    std::int64_t frames = 8;
+};
+
+VideoFacts facts_in(const Path& directory) {
+    VideoFacts facts;
+    std::error_code ignored;
+    if (!std::filesystem::exists(directory / "config.json", ignored)) return facts;
+    const Json config = checkpoint::read_json_file(directory, "config.json");
+    const Json *type = config.find("model_type"), *vision = config.find("vision_config");
+    facts.xclip = type != nullptr && type->is_string() && type->string() == "xclip";
+    const Json* frames = vision != nullptr ? vision->find("num_frames") : nullptr;
+    if (frames == nullptr) frames = config.find("num_frames");
+    if (frames != nullptr && frames->is_integer()) facts.frames = frames->integer();
+    return facts;
+}
+
+/// All values of `read`, in order; the first refusal ends it, as an InputError that names the file.
+template <class T>
+std::vector<T> all_of(const std::vector<std::string>& files, typename task::Reader<T>::Process read) {
+    const auto threads = static_cast<std::size_t>(std::max(1, at::get_num_threads()));
+    task::Reader<T> reader({files.begin(), files.end()}, std::move(read), {.threads = threads});
+    std::vector<T> values;
+    while (auto file = reader.next()) {
+        if (file->error) {
+            const auto named = about_file(files[file->index], *file->error);
+            throw InputError(named.problem(), named.remedy());
+        }
+        values.push_back(std::move(*file->value));
+    }
+    return values;
+}
+
+/// Pictures as one batch. Each is processed as soon as it is read; where their sizes then differ and nothing says where
+/// there is padding, all are read again, for the processor to pad them or to say that they do not fit.
+image::Pixels pictures(const image::Processor& processor, const std::vector<std::string>& files) {
+    auto each = all_of<image::Pixels>(files, [&](const Path& file) {
+        const auto picture = image::read(file);
+        return processor(std::span(&picture, 1));
+    });
+    if (each.size() == 1) return std::move(each.front());
+    bool alike = true;
+    for (const auto& pixels : each) alike = alike && (pixels.mask || pixels.shape == each.front().shape);
+    if (alike) return task::joined(each);
+    each.clear();
+    return processor(all_of<image::Image>(files, [](const Path& file) { return image::read(file); }));
+}
+
+/// The frames of one video, (1, frames, 3, height, width).
+image::Pixels video(const image::Processor& processor, const std::vector<std::string>& files, std::int64_t frames) {
+    const std::vector<Path> paths(files.begin(), files.end());
+    auto pixels = processor(task::read_frames(paths, frames));
+    if (!processor.frames_of_video()) pixels.shape.insert(pixels.shape.begin(), 1);
+    return pixels;
+}
+
+int preprocess(const Options& o) {
+    use_threads(o.threads);
+    if (o.files.empty()) throw InputError("There is no file.", "name files after the directory.");
+    if (!o.to || o.to->empty()) throw InputError("There is no place for the tensors.", "give --to OUT.safetensors.");
+    std::error_code ignored;
+    if (std::filesystem::is_directory(*o.to, ignored))
+        throw InputError(quote(*o.to) + " is a directory.", "give --to OUT.safetensors, a file in it.");
+    const auto directory = checkpoint::resolve(o.directory, checkpoint::Need::directory);
+    const auto processor = image::Processor::open(directory);
+    auto facts = facts_in(directory);
+    const bool of_video = processor.frames_of_video() || facts.xclip;
+    if (o.frames) facts.frames = whole_number("--frames", *o.frames, 1, 65536);
+    if (o.frames && !of_video)
+        throw InputError("--frames is given, and the processor takes pictures, not videos.", "leave it out.");
+    auto made = task::tensors_of(of_video ? video(processor, o.files, facts.frames) : pictures(processor, o.files));
+    checkpoint::NamedTensors tensors = {{"pixel_values", made.pixel_values}};
+    if (made.pixel_mask) tensors.emplace_back("pixel_mask", *made.pixel_mask);
+    checkpoint::write_safetensors(*o.to, tensors, {{"format", "pt"}});
+    for (const auto& [name, tensor] : tensors)
+        std::cout << name << " " << shape_text(tensor.sizes()) << '\n';
+    return Exit::done;
+}
+
+}  // namespace
+
+Action add_preprocess(CLI::App& app) {
+    auto o = std::make_shared<Options>();
+    Command c(app, "preprocess", "Pictures or a video to the tensors that a model takes");
+    c.argument("directory", o->directory, true,
+               "directory with preprocessor_config.json or processor_config.json, or org/name in the hub cache");
+    c.arguments("file", o->files, "pictures (JPEG, PNG, WebP), one batch; X-CLIP: the frames of one video, or a video");
+    c.option("--to", o->to, "the safetensors file that is written");
+    c.option("--frames", o->frames, "frames of a video file. Default: num_frames of config.json, else 8");
+    c.option("--threads", o->threads, "threads of the CPU. Default: LibTorch's choice");
+    c.footer(
+        "Tensors: pixel_values, and pixel_mask for DETR. No weights are needed. A file that is refused ends it: then "
+        "nothing is written.");
+    return [o] { return preprocess(*o); };
+}
+
+}  // namespace silica::bench

@@ -1,0 +1,155 @@
+"""`silica preprocess`: pictures and videos to tensors, with no weights in the directory."""
+import json
+import pathlib
+import struct
+import zlib
+
+from helpers import ProgramTest, main, read_safetensors
+
+VIDEOS = pathlib.Path(__file__).resolve().parent.parent / "input" / "video" / "golden"
+
+
+def level(x, y, t, c):
+    """The pixels of the golden videos: see tests/golden/make_videos.py."""
+    return (3 * x + 2 * y + 20 * t + 30 * c) % 256
+
+
+def png(path, height, width, seed=0):
+    """A PNG file of a formula's pixels."""
+    rows = b"".join(b"\0" + bytes(level(x, y, seed, c) for x in range(width) for c in range(3)) for y in range(height))
+    chunk = lambda name, data: struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) +
+                     chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    return path
+
+
+def planes(height, width, seed):
+    return [level(x, y, seed, c) for c in range(3) for y in range(height) for x in range(width)]
+
+
+class Preprocess(ProgramTest):
+    def processor(self, name="ViTImageProcessor", config=None, **keys):
+        """A directory with a processor that leaves the levels as they are, but for `keys`."""
+        directory = self.directory / f"processor{len(list(self.directory.iterdir()))}"
+        directory.mkdir()
+        keys = {"do_resize": False, "do_center_crop": False, "do_rescale": False, "do_normalize": False, **keys}
+        (directory / "preprocessor_config.json").write_text(json.dumps({"image_processor_type": name, **keys}))
+        if config is not None:
+            (directory / "config.json").write_text(json.dumps(config))
+        return directory
+
+    def tensors(self, *args):
+        out = self.directory / "out.safetensors"
+        self.done("preprocess", *args, "--to", out)
+        return read_safetensors(out)[0]
+
+    def refused_whole(self, *args, says=()):
+        """Nothing on stdout, nothing written, nothing overwritten."""
+        out = self.directory / "kept.safetensors"
+        out.write_text("before")
+        process = self.refused("preprocess", *args, "--to", out, says=says)
+        self.assertEqual(process.stdout, "")
+        self.assertEqual(len(process.stderr.splitlines()), 1, process.stderr)
+        self.assertEqual(out.read_text(), "before")
+        out.unlink()
+        self.refused("preprocess", *args, "--to", out, says=says)
+        self.assertFalse(out.exists())
+        self.assertEqual(list(self.directory.glob("kept*")), [])
+
+    def test_several_pictures_are_one_batch(self):
+        files = [png(self.directory / f"{i}.png", 5, 7, i) for i in range(9)]
+        tensors = self.tensors(self.processor(), *files)
+        self.assertEqual(list(tensors), ["pixel_values"])
+        dtype, shape, data = tensors["pixel_values"]
+        self.assertEqual((dtype, shape), ("U8", [9, 3, 5, 7]))
+        self.assertEqual(list(data), [v for i in range(9) for v in planes(5, 7, i)])
+        one = self.tensors(self.processor(), files[4], "--threads", "1")["pixel_values"]
+        self.assertEqual((one[1], list(one[2])), ([1, 3, 5, 7], planes(5, 7, 4)))
+
+    def test_levels_become_numbers(self):
+        file = png(self.directory / "a.png", 4, 3)
+        processor = self.processor("CLIPImageProcessor", do_rescale=True, do_normalize=True, image_mean=[0.5, 0.25, 0.0],
+                                   image_std=[0.5, 2.0, 1.0])
+        dtype, shape, data = self.tensors(processor, file)["pixel_values"]
+        self.assertEqual((dtype, shape), ("F32", [1, 3, 4, 3]))
+        values = struct.unpack(f"<{4 * 3 * 3}f", data)
+        mean, std = [0.5, 0.25, 0.0], [0.5, 2.0, 1.0]
+        for i, (value, byte) in enumerate(zip(values, planes(4, 3, 0))):
+            self.assertAlmostEqual(value, (byte / 255 - mean[i // 12]) / std[i // 12], places=6)
+
+    def test_detr_pads_and_says_where(self):
+        files = [png(self.directory / "a.png", 2, 5, 1), png(self.directory / "b.png", 4, 3, 2)]
+        tensors = self.tensors(self.processor("DetrImageProcessor", do_pad=True), *files)
+        dtype, shape, data = tensors["pixel_values"]
+        self.assertEqual((dtype, shape), ("U8", [2, 3, 4, 5]))
+        expected = []
+        for (height, width, seed) in ((2, 5, 1), (4, 3, 2)):
+            expected += [level(x, y, seed, c) if y < height and x < width else 0
+                         for c in range(3) for y in range(4) for x in range(5)]
+        self.assertEqual(list(data), expected)
+        dtype, shape, data = tensors["pixel_mask"]
+        self.assertEqual((dtype, shape), ("I64", [2, 4, 5]))
+        self.assertEqual(list(struct.unpack("<40q", data)),
+                         [int(y < h and x < w) for h, w in ((2, 5), (4, 3)) for y in range(4) for x in range(5)])
+        self.refused_whole(self.processor("DetrImageProcessor", do_pad=False), *files, says="one batch")
+        others = self.tensors(self.processor("ViTImageProcessor", do_pad=True), *files)
+        self.assertEqual(list(others), ["pixel_values"])
+        self.assertEqual(list(others["pixel_values"][2]), expected)
+
+    def test_xclip_takes_pictures_as_frames(self):
+        files = [png(self.directory / f"{i}.png", 5, 4, i) for i in range(3)]
+        for processor in (self.processor("VideoMAEImageProcessor"),
+                          self.processor("CLIPImageProcessor", {"model_type": "xclip"})):
+            dtype, shape, data = self.tensors(processor, *files)["pixel_values"]
+            self.assertEqual((dtype, shape), ("U8", [1, 3, 3, 5, 4]))
+            self.assertEqual(list(data), [v for i in range(3) for v in planes(5, 4, i)])
+            self.assertEqual(self.tensors(processor, files[0])["pixel_values"][1], [1, 1, 3, 5, 4])
+        self.refused_whole(self.processor("VideoMAEImageProcessor"), *files, png(self.directory / "c.png", 5, 5),
+                           says="one batch")
+
+    def test_xclip_takes_a_video(self):
+        video = VIDEOS / "rgb.mkv"
+        config = {"model_type": "xclip", "vision_config": {"num_frames": 4}}
+        shape, data = self.tensors(self.processor("VideoMAEImageProcessor", config), video)["pixel_values"][1:]
+        self.assertEqual(shape, [1, 4, 3, 14, 20])
+        self.assertEqual(list(data), [v for i in range(4) for v in planes(14, 20, i * 11 // 4)])
+        processor = self.processor("VideoMAEImageProcessor")
+        self.assertEqual(self.tensors(processor, video)["pixel_values"][1], [1, 8, 3, 14, 20])
+        self.assertEqual(self.tensors(processor, video, "--frames", "11")["pixel_values"][1], [1, 11, 3, 14, 20])
+        self.refused_whole(processor, video, "--frames", "12", says=("rgb.mkv", "11 frames"))
+        self.refused_whole(processor, VIDEOS / "sound.m4a", says=("sound.m4a", "no video stream"))
+        cut = self.directory / "cut.mkv"
+        cut.write_bytes(video.read_bytes()[:2000])
+        self.refused_whole(processor, cut, says="cut.mkv")
+        self.refused_whole(processor, video, video, says="rgb.mkv")  # two files are pictures
+        self.refused_whole(self.processor(), video, says="rgb.mkv")
+
+    def test_a_file_that_is_refused_ends_it(self):
+        good = png(self.directory / "good.png", 5, 7)
+        bad = self.directory / "bad.png"
+        bad.write_bytes(good.read_bytes()[:-20])
+        processor = self.processor()
+        self.refused_whole(processor, good, bad, good, says="bad.png")
+        self.refused_whole(processor, good, self.directory / "none.jpg", says="none.jpg")
+        self.refused_whole(processor, self.directory, says=str(self.directory))
+        self.refused_whole(processor, good, png(self.directory / "wide.png", 5, 8), says="one batch")
+
+    def test_wrong_arguments_are_refused(self):
+        good = png(self.directory / "good.png", 5, 7)
+        processor = self.processor()
+        out = self.directory / "o.safetensors"
+        self.refused("preprocess", processor, "--to", out, says="no file")
+        self.refused("preprocess", processor, good, says="--to")
+        self.refused("preprocess", processor, good, "--to", self.directory, says="is a directory")
+        self.refused("preprocess", processor, good, "--to", self.directory / "none" / "o", says="none")
+        self.refused("preprocess", processor, good, "--to", out, "--frames", "3", says="--frames")
+        self.refused("preprocess", self.processor("VideoMAEImageProcessor"), good, "--to", out, "--frames", "0",
+                     says="--frames")
+        empty = self.directory / "empty"
+        empty.mkdir()
+        self.refused("preprocess", empty, good, "--to", out, says="preprocessor_config.json")
+        self.assertFalse(out.exists())
+
+
+if __name__ == "__main__":
+    main()
