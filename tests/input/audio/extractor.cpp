@@ -2,6 +2,7 @@
 #include "silica/input/audio/extractor.hpp"
 
 #include "silica/input/audio/log_mel.hpp"
+#include "silica/input/audio/read.hpp"
 #include "sounds.hpp"
 #include "support/refuses.hpp"
 
@@ -56,6 +57,34 @@ TEST_CASE("features are those of transformers") {
         CHECK(made.is_longer.has_value() == (std::string(each.name).substr(0, 4) == "clap"));
         CHECK(largest_difference(all_of(made), numbers_of<float>(features(each.name) / "expected.f32")) <= each.bound);
     }
+}
+
+TEST_CASE("from a file to features") {
+    const auto directory = features("whisper");
+    const auto file = sound("s16.flac");
+    const auto extractor = audio::Extractor::open(directory);           // by preprocessor_config.json
+    const audio::Samples speech = audio::read(file, extractor.rate());  // 8000 samples in a second
+    const audio::Features made = extractor({&speech, 1});               // (1, 20, 100)
+    CHECK(speech.rate() == 8000);
+    CHECK(made.shape == std::vector<std::int64_t>{1, 20, 100});
+}
+
+TEST_CASE("whether a directory has an extractor of sounds") {
+    const Directory directory;
+    CHECK_FALSE(Extractor::is_in(directory.path()));
+    const auto is_in = [&](const std::string& text) {
+        write_file(directory / "preprocessor_config.json", text);
+        return Extractor::is_in(directory.path());
+    };
+    CHECK(is_in(R"({"feature_extractor_type": "WhisperFeatureExtractor"})"));
+    CHECK_FALSE(is_in(R"({"feature_extractor_type": "CLIPFeatureExtractor"})"));
+    CHECK_FALSE(is_in(R"({"image_processor_type": "ViTImageProcessor"})"));
+    CHECK_FALSE(is_in("{}"));
+    write_file(directory / "config.json", R"({"model_type": "wav2vec2"})");
+    CHECK(is_in("{}"));
+    write_file(directory / "config.json", R"({"model_type": "vit"})");
+    CHECK_FALSE(is_in("{}"));
+    refuses<ConfigError>([&] { (void)is_in("{"); }, {"preprocessor_config.json"});
 }
 
 TEST_CASE("silence is the floor, and what comes after a chunk is not looked at") {

@@ -32,6 +32,10 @@ public:
     /// where it is of another kind than the three, or where a key is wrong.
     [[nodiscard]] static Extractor open(const std::filesystem::path& directory);
 
+    /// Whether `open` would find one of the three in a directory: false where there is none, or one of another kind,
+    /// such as the processor of pictures. ConfigError where a file cannot be read.
+    [[nodiscard]] static bool is_in(const std::filesystem::path& directory);
+
     explicit Extractor(Kind kind) : kind_(std::move(kind)) {}
 
     /// The tensors of a batch. InputError where there is no sound, or one has another rate than `rate()`.

@@ -8,7 +8,6 @@
 #include "silica/input/text/file.hpp"
 #include "silica/input/text/json_place.hpp"
 
-#include <array>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -144,82 +143,91 @@ inline MakeExtractor maker_of_class(std::string_view name) {
     return nullptr;
 }
 
-[[noreturn]] inline void unknown_class(const JsonPlace& place) {
-    throw ConfigError(place.file() + ": " + place.key() + " is " + quote(place.string()) +
-                          ", a feature extractor that Silica does not know.",
-                      "Use a checkpoint whose feature extractor is Whisper's, Wav2Vec2's or CLAP's.");
+/// By a model_type of config.json, or null.
+inline MakeExtractor maker_of_model(std::string_view type) {
+    for (const std::string_view whisper : {"whisper", "qwen2_audio", "voxtral"}) {
+        if (type == whisper) return maker_of_class("WhisperFeatureExtractor");
+    }
+    for (const std::string_view wav2vec2 :
+         {"wav2vec2", "hubert", "wavlm", "data2vec-audio", "moonshine", "sew", "sew-d", "unispeech", "unispeech-sat",
+          "wav2vec2-bert", "wav2vec2-conformer"}) {
+        if (type == wav2vec2) return maker_of_class("Wav2Vec2FeatureExtractor");
+    }
+    return type == "clap" ? maker_of_class("ClapFeatureExtractor") : nullptr;
 }
 
-/// The same by config.json, where the extractor's file names no class.
-inline MakeExtractor maker_of_model(const std::filesystem::path& directory, const JsonPlace& extractor) {
-    const auto path = (directory / "config.json").string();
-    if (text::has_file(directory, "config.json")) {
-        const auto json = text::parse_json(text::read_file(path), path);
-        const JsonPlace config(json, path);
-        if (const auto type = config.find("feature_extractor_type")) {
-            if (const auto maker = maker_of_class(type->string())) return maker;
-            unknown_class(*type);
-        }
-        constexpr std::array<std::pair<std::string_view, std::string_view>, 14> models = {
-            {{"whisper", "Whisper"},
-             {"wav2vec2", "Wav2Vec2"},
-             {"clap", "Clap"},
-             {"hubert", "Wav2Vec2"},
-             {"data2vec-audio", "Wav2Vec2"},
-             {"moonshine", "Wav2Vec2"},
-             {"sew", "Wav2Vec2"},
-             {"sew-d", "Wav2Vec2"},
-             {"unispeech", "Wav2Vec2"},
-             {"unispeech-sat", "Wav2Vec2"},
-             {"wav2vec2-bert", "Wav2Vec2"},
-             {"wav2vec2-conformer", "Wav2Vec2"},
-             {"wavlm", "Wav2Vec2"},
-             {"qwen2_audio", "Whisper"}}};
-        const auto type = config.string_or("model_type", "");
-        for (const auto& [model, name] : models) {
-            if (type == model) return maker_of_class(std::string(name) + "FeatureExtractor");
+/// A file of JSON.
+struct ExtractorFile {
+    ExtractorFile(const std::filesystem::path& directory, const char* file)
+        : path((directory / file).string()), json(text::parse_json(text::read_file(path), path)) {}
+
+    std::string path;
+    Json json;
+};
+
+/// Calls f(place, class, maker) for the extractor of a directory. `class` is where its class stands, if it does;
+/// `maker` is null where the class is not known. Returns f's value, or none() where no file describes an extractor.
+template <class F, class None>
+auto with_extractor(const std::filesystem::path& directory, const F& f, const None& none) {
+    const auto found = [&](const JsonPlace& place) {
+        if (!place.is_object()) place.fail("is no JSON object");
+        if (const auto type = place.find("feature_extractor_type"))
+            return f(place, type, maker_of_class(type->string()));
+        if (place.find("image_processor_type") || !text::has_file(directory, "config.json"))
+            return f(place, std::optional<JsonPlace>(), MakeExtractor{});
+        const ExtractorFile config(directory, "config.json");
+        const JsonPlace top(config.json, config.path);
+        if (const auto type = top.find("feature_extractor_type")) return f(place, type, maker_of_class(type->string()));
+        return f(place, std::optional<JsonPlace>(), maker_of_model(top.string_or("model_type", "")));
+    };
+    if (text::has_file(directory, "processor_config.json")) {
+        const ExtractorFile file(directory, "processor_config.json");
+        const JsonPlace top(file.json, file.path);
+        if (!top.is_object()) top.fail("is no JSON object");
+        for (const char* key : {"feature_extractor", "audio_processor"}) {
+            if (file.json.find(key) == nullptr) continue;
+            if (const auto nested = top.find(key)) return found(*nested);
+            break;  // null: as if it were absent
         }
     }
-    throw ConfigError(extractor.file() +
-                          " names no feature_extractor_type, and config.json beside it does not say whose extractor "
-                          "this is.",
-                      "Add a feature_extractor_type, as \"WhisperFeatureExtractor\".");
-}
-
-inline Extractor::Kind read_extractor(const JsonPlace& place, const std::filesystem::path& directory) {
-    if (!place.is_object()) place.fail("is no JSON object");
-    const auto type = place.find("feature_extractor_type");
-    const auto maker = type ? maker_of_class(type->string()) : maker_of_model(directory, place);
-    if (maker == nullptr) unknown_class(*type);
-    return maker(ExtractorKeys(place));
+    if (!text::has_file(directory, "preprocessor_config.json")) return none();
+    const ExtractorFile file(directory, "preprocessor_config.json");
+    return found({file.json, file.path});
 }
 
 }  // namespace detail
 
 SILICA_INLINE Extractor Extractor::open(const std::filesystem::path& directory) {
-    const auto parse = [&](const char* name) {
-        auto path = (directory / name).string();
-        auto json = text::parse_json(text::read_file(path), path);
-        return std::pair(std::move(json), std::move(path));
-    };
-    if (text::has_file(directory, "processor_config.json")) {
-        const auto [json, path] = parse("processor_config.json");
-        const detail::JsonPlace top(json, path);
-        if (!top.is_object()) top.fail("is no JSON object");
-        for (const char* key : {"feature_extractor", "audio_processor"}) {
-            if (json.find(key) == nullptr) continue;
-            if (const auto nested = top.find(key)) return Extractor(detail::read_extractor(*nested, directory));
-            break;  // null: as if it were absent
-        }
-    }
-    if (!text::has_file(directory, "preprocessor_config.json")) {
-        throw ConfigError(directory.string() +
-                              " has no feature extractor: neither preprocessor_config.json nor processor_config.json "
-                              "with a feature_extractor.",
-                          "Download the processor's files of the model into that directory.");
-    }
-    const auto [json, path] = parse("preprocessor_config.json");
-    return Extractor(detail::read_extractor({json, path}, directory));
+    return detail::with_extractor(
+        directory,
+        [](const detail::JsonPlace& place, const std::optional<detail::JsonPlace>& type, detail::MakeExtractor maker) {
+            if (maker != nullptr) return Extractor(maker(detail::ExtractorKeys(place)));
+            if (type) {
+                throw ConfigError(type->file() + ": " + type->key() + " is " + quote(type->string()) +
+                                      ", a feature extractor that Silica does not know.",
+                                  "Use a checkpoint whose feature extractor is Whisper's, Wav2Vec2's or CLAP's.");
+            }
+            throw ConfigError(place.file() +
+                                  " names no feature_extractor_type, and config.json beside it does not say whose "
+                                  "extractor this is.",
+                              "Add a feature_extractor_type, as \"WhisperFeatureExtractor\".");
+        },
+        [&]() -> Extractor {
+            throw ConfigError(
+                directory.string() +
+                    " has no feature extractor: neither preprocessor_config.json nor processor_config.json "
+                    "with a feature_extractor.",
+                "Download the processor's files of the model into that directory.");
+        });
+}
+
+SILICA_INLINE bool Extractor::is_in(const std::filesystem::path& directory) {
+    return detail::with_extractor(
+        directory,
+        [](const detail::JsonPlace&, const std::optional<detail::JsonPlace>&, detail::MakeExtractor maker) {
+            return maker != nullptr;
+        },
+        [] { return false; });
 }
 
 SILICA_INLINE Features Extractor::operator()(std::span<const Samples> sounds) const {
