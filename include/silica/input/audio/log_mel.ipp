@@ -5,6 +5,7 @@
 #include "silica/input/audio/log_mel.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <iterator>
 #include <string>
@@ -86,10 +87,18 @@ SILICA_INLINE void LogMel::window(std::int64_t begin, std::int64_t count, std::s
     }
     std::ranges::fill(to, 0.0F);
     const float floor = most_ - 8;
-    for (std::int64_t t = begin; t < std::min(begin + count, frames_); ++t) {
-        const float* const from = frame(t);
-        float* const row = to.data() + (t - begin);
-        for (std::int64_t m = 0; m < mels(); ++m) row[m * count] = (std::max(from[m], floor) + 4) / 4;
+    // Sixteen frames at a time, so that a line of the cache is written whole.
+    constexpr std::int64_t tile = 16;
+    const auto end = std::min(begin + count, frames_);
+    for (std::int64_t t = begin; t < end; t += tile) {
+        const auto n = std::min(tile, end - t);
+        std::array<const float*, tile> from{};
+        for (std::int64_t i = 0; i < n; ++i) from[static_cast<std::size_t>(i)] = frame(t + i);
+        for (std::int64_t m = 0; m < mels(); ++m) {
+            float* const row = to.data() + m * count + (t - begin);
+            for (std::int64_t i = 0; i < n; ++i)
+                row[i] = (std::max(from[static_cast<std::size_t>(i)][m], floor) + 4) / 4;
+        }
     }
 }
 
