@@ -98,7 +98,8 @@ public:
     }
 
 private:
-    static constexpr const char* containers = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,asf,flv,mpegts,mpeg,aac,ogg";
+    static constexpr const char* containers =
+        "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,asf,flv,mpegts,mpeg,aac,amr,wv,ape,tta,ogg";
 
     void require(int code) const {
         if (code >= 0) return;

@@ -40,8 +40,14 @@ inline constexpr std::array ffmpeg_marks = {
     Mark{0, "\x30\x26\xb2\x75\x8e\x66\xcf\x11"},
     Mark{0, "FLV\x01"},
     Mark{0, std::string_view("\0\0\x01\xba", 4)},
+    Mark{0, "\xff\xf0"},
     Mark{0, "\xff\xf1"},
+    Mark{0, "\xff\xf8"},
     Mark{0, "\xff\xf9"},
+    Mark{0, "#!AMR"},
+    Mark{0, "wvpk"},
+    Mark{0, "MAC "},
+    Mark{0, "TTA1"},
 };
 
 inline constexpr std::array other_files = {
