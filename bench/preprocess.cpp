@@ -1,5 +1,6 @@
 /// `silica preprocess`: pictures, a video or sounds to the tensors that a model takes.
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <limits>
@@ -72,6 +73,17 @@ std::vector<T> all_of(const std::vector<std::string>& files, typename task::Read
     return values;
 }
 
+/// A batch; where it is refused, the error names `file`.
+image::Pixels processed(const image::Processor& processor, const std::vector<image::Image>& images,
+                        const std::string& file) {
+    try {
+        return processor(images);
+    } catch (const InputError& e) {
+        const auto named = about_file(file, e);
+        throw InputError(named.problem(), named.remedy());
+    }
+}
+
 /// Pictures as one batch. Each is processed as soon as it is read; where their sizes then differ and nothing says where
 /// there is padding, all are read again, for the processor to pad them or to say that they do not fit.
 image::Pixels pictures(const image::Processor& processor, const std::vector<std::string>& files) {
@@ -80,17 +92,23 @@ image::Pixels pictures(const image::Processor& processor, const std::vector<std:
         return processor(std::span(&picture, 1));
     });
     if (each.size() == 1) return std::move(each.front());
-    bool alike = true;
-    for (const auto& pixels : each) alike = alike && (pixels.mask || pixels.shape == each.front().shape);
-    if (alike) return task::joined(each);
+    const auto unlike = std::ranges::find_if(
+        each, [&](const image::Pixels& pixels) { return !pixels.mask && pixels.shape != each.front().shape; });
+    if (unlike == each.end()) return task::joined(each);
+    const auto& file = files[static_cast<std::size_t>(unlike - each.begin())];
     each.clear();
-    return processor(all_of<image::Image>(files, [](const Path& file) { return image::read(file); }));
+    return processed(processor, all_of<image::Image>(files, [](const Path& f) { return image::read(f); }), file);
 }
 
 /// The frames of one video, (1, frames, 3, height, width).
 image::Pixels video(const image::Processor& processor, const std::vector<std::string>& files, std::int64_t frames) {
     const std::vector<Path> paths(files.begin(), files.end());
-    auto pixels = processor(task::read_frames(paths, frames));
+    const auto images = task::read_frames(paths, frames);
+    std::size_t unlike = 0;  // the frame to name where they do not fit together
+    for (std::size_t i = files.size() > 1 ? images.size() : 0; i-- > 1;) {
+        if (images[i].height() != images[0].height() || images[i].width() != images[0].width()) unlike = i;
+    }
+    auto pixels = processed(processor, images, files[unlike]);
     if (!processor.frames_of_video()) pixels.shape.insert(pixels.shape.begin(), 1);
     return pixels;
 }

@@ -110,7 +110,7 @@ class Preprocess(ProgramTest):
         self.assertEqual((dtype, shape), ("I64", [2, 4, 5]))
         self.assertEqual(list(struct.unpack("<40q", data)),
                          [int(y < h and x < w) for h, w in ((2, 5), (4, 3)) for y in range(4) for x in range(5)])
-        self.refused_whole(self.processor("DetrImageProcessor", do_pad=False), *files, says="one batch")
+        self.refused_whole(self.processor("DetrImageProcessor", do_pad=False), *files, says=("b.png", "one batch"))
         others = self.tensors(self.processor("ViTImageProcessor", do_pad=True), *files)
         self.assertEqual(list(others), ["pixel_values"])
         self.assertEqual(list(others["pixel_values"][2]), expected)
@@ -124,7 +124,7 @@ class Preprocess(ProgramTest):
             self.assertEqual(list(data), [v for i in range(3) for v in planes(5, 4, i)])
             self.assertEqual(self.tensors(processor, files[0])["pixel_values"][1], [1, 1, 3, 5, 4])
         self.refused_whole(self.processor("VideoMAEImageProcessor"), *files, png(self.directory / "c.png", 5, 5),
-                           says="one batch")
+                           says=("c.png", "one batch"))
 
     def test_xclip_takes_a_video(self):
         video = VIDEOS / "rgb.mkv"
@@ -151,7 +151,7 @@ class Preprocess(ProgramTest):
         self.refused_whole(processor, good, bad, good, says="bad.png")
         self.refused_whole(processor, good, self.directory / "none.jpg", says="none.jpg")
         self.refused_whole(processor, self.directory, says=str(self.directory))
-        self.refused_whole(processor, good, png(self.directory / "wide.png", 5, 8), says="one batch")
+        self.refused_whole(processor, good, png(self.directory / "wide.png", 5, 8), says=("wide.png", "one batch"))
 
     def test_wrong_arguments_are_refused(self):
         good = png(self.directory / "good.png", 5, 7)

@@ -37,15 +37,16 @@ public:
 
     /// Reads up to the pixels. False: `problem` says why not.
     [[nodiscard]] bool read_header() {
-        return info_ != nullptr && step([](PngFile& self) {
-                   png_set_read_fn(self.png_, &self, read);
-                   png_set_crc_action(self.png_, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
-                   png_set_user_limits(self.png_, 0x7fffffff,
-                                       0x7fffffff);  // the size is checked before pixels are read
-                   png_set_chunk_malloc_max(self.png_, most_text);
-                   png_set_benign_errors(self.png_, 1);
-                   png_read_info(self.png_, self.info_);
-               });
+        if (info_ == nullptr) return false;
+        return step([](PngFile& self) {
+            png_set_read_fn(self.png_, &self, read);
+            png_set_crc_action(self.png_, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+            png_set_user_limits(self.png_, most_side, most_side);
+            png_set_chunk_malloc_max(self.png_, most_text);
+            png_set_chunk_cache_max(self.png_, most_texts);
+            png_set_benign_errors(self.png_, 1);
+            png_read_info(self.png_, self.info_);
+        });
     }
     /// Says how rows are wanted: red, green and blue of 8 bits; or grey of 16 bits as it is, where there is no alpha.
     [[nodiscard]] bool start() {
@@ -87,7 +88,7 @@ public:
     [[nodiscard]] int orientation() const;
 
 private:
-    /// For the text and other chunks beside the pixels, in bytes each.
+    /// For what stands beside the pixels: bytes in a chunk, and chunks of text.
     static constexpr png_alloc_size_t most_text = 8U << 20U;
     static constexpr png_uint_32 most_texts = 64;
 

@@ -3,7 +3,6 @@
 
 #include "silica/core/error.hpp"
 #include "silica/input/image/canvas.hpp"
-#include "silica/input/image/passes.hpp"
 #include "silica/input/image/resize.hpp"
 
 #include <algorithm>
@@ -129,14 +128,15 @@ SILICA_INLINE Image resize(const Image& image, std::int64_t height, std::int64_t
     return resize(image, height, width, filter, {.height = height, .width = width});
 }
 
-SILICA_INLINE Image resize(const Image& image, std::int64_t height, std::int64_t width, Filter filter, Region part) {
+SILICA_INLINE Image resize(const Image& image, std::int64_t height, std::int64_t width, Filter filter, Region part,
+                           const Passes& passes) {
     check_size(height, width, detail::resized_name);
     if (part.top < 0 || part.left < 0 || part.height < 1 || part.width < 1 || part.height > height - part.top ||
         part.width > width - part.left) {
         throw InputError("A part of a resized picture lies outside of it.",
                          "Give a part of at least one row and column that is inside.");
     }
-    return detail::resize_with(best_passes(), image, height, width, filter, part);
+    return detail::resize_with(passes, image, height, width, filter, part);
 }
 
 }  // namespace silica::image
