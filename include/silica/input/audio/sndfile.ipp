@@ -30,8 +30,9 @@ public:
                              "Give the whole file, copied or made anew, or another kind, such as WAV or FLAC.");
         }
         try {
-            if ((info.format & SF_FORMAT_SUBMASK) >= SF_FORMAT_MPEG_LAYER_I &&
-                (info.format & SF_FORMAT_SUBMASK) <= SF_FORMAT_MPEG_LAYER_III) {
+            // MPEG audio of layers 1 to 3, for which versions before 1.1 have no names.
+            const int coding = info.format & SF_FORMAT_SUBMASK;
+            if (coding >= 0x0080 && coding <= 0x0082) {
                 throw InputError(source.name() + " has MPEG audio in another container.",
                                  "Take it out of its container, as an MP3 file, or convert it to WAV.");
             }
