@@ -26,5 +26,6 @@ Action add_detect(CLI::App& app);
 Action add_template(CLI::App& app);
 Action add_generate(CLI::App& app);
 Action add_preprocess(CLI::App& app);
+Action add_transcribe(CLI::App& app);
 
 }  // namespace silica::bench

@@ -18,7 +18,8 @@ Loaded load(const Cell& cell, const Origin& origin) {
     Loaded loaded;
     loader::degradation_note().clear();
     if (origin.weights) {
-        const auto checkpoint = checkpoint::Checkpoint::open(origin.directory);
+        auto checkpoint = checkpoint::Checkpoint::open(origin.directory);
+        if (!origin.target_lang.empty()) cell.speak(origin, checkpoint);
         loaded.model =
             cell.load(checkpoint, [&](checkpoint::TensorSource& source) { return cell.open(origin, source); });
     } else {

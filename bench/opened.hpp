@@ -21,9 +21,25 @@
 
 namespace silica::bench {
 
+/// The configuration of a model, with what the adapter of a language changes; that adapter in the place of what `files`
+/// has.
+template <class Arch>
+typename Arch::Config speaking(const Origin& origin, checkpoint::Checkpoint& files) {
+    auto config = checkpoint::read_config<Arch>(origin.directory);
+    if constexpr (requires { Arch::speak(config, files, origin.target_lang); })
+        Arch::speak(config, files, origin.target_lang);
+    else
+        silica::detail::refuse_target_lang(Arch::name, origin.target_lang);
+    return config;
+}
+
 /// The configuration of a model, checked.
 template <class Arch>
 typename Arch::Config config_of(const Origin& origin) {
+    if (!origin.target_lang.empty()) {
+        auto files = checkpoint::Checkpoint::open(origin.directory);
+        return speaking<Arch>(origin, files);
+    }
     if (!origin.directory.empty()) return checkpoint::read_config<Arch>(origin.directory);
     typename Arch::Config config;
     read_json(config, Json::parse(origin.config, origin.name), origin.name + ":");
@@ -89,6 +105,11 @@ std::unique_ptr<Opened> open(const Origin& origin, checkpoint::TensorSource& sou
     return std::make_unique<OpenedModel<Arch, Device, Precision>>(M::from(config_of<Arch>(origin), AnySource(source)));
 }
 
+template <class Arch>
+void speak(const Origin& origin, checkpoint::Checkpoint& files) {
+    static_cast<void>(speaking<Arch>(origin, files));
+}
+
 template <class Arch, class E>
 std::vector<OpPlace> places() {
     std::vector<OpPlace> list;
@@ -111,7 +132,8 @@ std::vector<Cell> cells() {
         using P = typename decltype(+hana::at_c<1>(point))::type;
         using L = typename decltype(+hana::at_c<2>(point))::type;
         if constexpr (runs_on<P, D>) {
-            all.push_back({D::name, P::name, L::name, &open<Arch, D, P>, &load<L>, &places<Arch, Exec<D, P>>});
+            all.push_back(
+                {D::name, P::name, L::name, &open<Arch, D, P>, &load<L>, &places<Arch, Exec<D, P>>, &speak<Arch>});
         }
     });
     return all;

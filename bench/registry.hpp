@@ -38,6 +38,7 @@ struct Origin {
     std::filesystem::path directory = {};  ///< that holds config.json, and the weights if there are any; may be empty
     std::string_view config = {};          ///< the text of config.json where there is no directory
     bool weights = false;                  ///< false: random weights
+    std::string target_lang = {};          ///< whose adapter is opened; empty: what the weights hold
 };
 
 /// A network with its weights on a device.
@@ -75,7 +76,8 @@ struct Cell {
     std::string_view device, precision, loader;
     std::unique_ptr<Opened> (*open)(const Origin&, checkpoint::TensorSource&);
     std::unique_ptr<Opened> (*load)(const checkpoint::Checkpoint&, const Build&);
-    std::vector<OpPlace> (*placement)();  ///< where each op runs
+    std::vector<OpPlace> (*placement)();                    ///< where each op runs
+    void (*speak)(const Origin&, checkpoint::Checkpoint&);  ///< puts the adapter of target_lang in its place
 };
 
 /// A family's body with one head: what `--task` and `architectures` choose.

@@ -29,7 +29,9 @@ Family family_wav2vec2() {
                        {"wav2vec2-large-960h-lv60-self", "facebook/wav2vec2-large-960h-lv60-self",
                         R"({"architectures": ["Wav2Vec2ForCTC"], "model_type": "wav2vec2", "conv_bias": true,
                             "do_stable_layer_norm": true, "feat_extract_norm": "layer", "hidden_size": 1024,
-                            "intermediate_size": 4096, "num_attention_heads": 16, "num_hidden_layers": 24})"}},
+                            "intermediate_size": 4096, "num_attention_heads": 16, "num_hidden_layers": 24})"},
+                       {"wav2vec2-base", "facebook/wav2vec2-base",
+                        R"({"architectures": ["Wav2Vec2Model"], "model_type": "wav2vec2"})"}},
             .heads = {head<arch::Wav2Vec2ForCTC, Example>("ctc"), head<arch::Wav2Vec2, Example>("encode"),
                       head<arch::Wav2Vec2ForSequenceClassification, Example>("classify")},
             .recognises = recognises};

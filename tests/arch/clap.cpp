@@ -110,7 +110,10 @@ TEST_CASE("Which sounds are longer may be said in any way, and without fusion it
     };
     with([](auto& i) { i.is_longer = i.is_longer->to(at::kByte); });
     with([](auto& i) { i.is_longer = i.is_longer->to(at::kLong).view({3}); });
-    with([&](auto& i) { i = model.checked(i), CHECK_FALSE(i.is_longer.has_value()); });
+    with([&](auto& i) {
+        i = model.checked(i);
+        CHECK_FALSE(i.is_longer.has_value());
+    });
     auto none = in;
     none.is_longer.reset();
     const auto short_ones = model(none).audio_embeds;

@@ -2,6 +2,8 @@
 // checkpoint; each head from the files of the others; the languages of MMS.
 #include "silica/arch/wav2vec2.hpp"
 
+#include <ATen/ops/tensor.h>
+
 #include "silica/loader/in_memory.hpp"
 #include "support/catch.hpp"
 #include "support/golden_grid.hpp"
@@ -110,7 +112,10 @@ TEST_CASE("A mask says how many frames there are: of any type, on either side, o
     with([](auto& i) { i.attention_mask = i.attention_mask->to(at::kBool); });
     with([](auto& i) { i.attention_mask = i.attention_mask->flip({1}); });  // as transformers counts them
     with([](auto& i) { i.input_values = i.input_values.to(at::kDouble); });
-    with([&](auto& i) { i = model.checked(i), CHECK_FALSE(i.attention_mask.has_value()); });
+    with([&](auto& i) {
+        i = model.checked(i);
+        CHECK_FALSE(i.attention_mask.has_value());
+    });
     const auto prepared = model.checked(in);
     const auto& c = model.config();
     CHECK(prepared.frames->equal(at::tensor({c.frames(300), c.frames(211), c.frames(47)})));

@@ -109,8 +109,10 @@ TEST_CASE("Sounds are cut as transformers cuts them", "[task]") {
 
 TEST_CASE("What cannot be transcribed is refused", "[task]") {
     const auto transcribe = Transcriber::open(directory("base").string());
-    refuses<InputError>([&] { static_cast<void>(transcribe(audio::Samples({0, 1, 0}, 8000))); }, {"8000", "16000"});
-    refuses<InputError>([&] { static_cast<void>(transcribe(audio::Samples({0, 1, 0}, 16000))); }, {"3 samples", "23"});
+    refuses<InputError>([&] { static_cast<void>(transcribe(audio::Samples(std::vector<float>{0, 1, 0}, 8000))); },
+                        {"8000", "16000"});
+    refuses<InputError>([&] { static_cast<void>(transcribe(audio::Samples(std::vector<float>{0, 1, 0}, 16000))); },
+                        {"3 samples", "23"});
     refuses<InputError>([&] { static_cast<void>(transcribe(directory("base") / "config.json")); }, {"config.json"});
     refuses<InputError>([] { Transcriber::open(directory("languages").string(), {.target_lang = "deu"}); }, {"'deu'"});
     refuses<InputError>([] { Transcriber::open(directory("languages").string(), {.target_lang = "xyz"}); },
