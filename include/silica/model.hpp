@@ -5,6 +5,7 @@
 #include "silica/checkpoint/config.hpp"
 #include "silica/checkpoint/hub.hpp"
 #include "silica/checkpoint/location.hpp"
+#include "silica/checkpoint/open_options.hpp"
 #include "silica/core/state_inputs.hpp"
 #include "silica/core/transfer.hpp"
 #include "silica/device/cpu.hpp"
@@ -27,15 +28,6 @@
 #include <utility>
 
 namespace silica {
-
-/// How a model is opened.
-struct OpenOptions {
-    c10::DeviceIndex index = 0;  ///< which of several devices of a kind
-    bool strict = false;         ///< whether weights that the architecture does not use are an error
-    /// The language whose adapter is opened, as its file spells it: adapter.fra.safetensors beside the weights of MMS.
-    /// Empty: what the weights themselves hold.
-    std::string target_lang = {};
-};
 
 namespace detail {
 

@@ -21,7 +21,7 @@ struct Bert : BertFamily {
     template <class E>
     class Network {
     public:
-        using Ops = union_of<typename BertBody<E>::Ops, typename BertPooler<E>::Ops>;
+        using Ops = union_of<typename BertBody<E>::Ops, typename nn::BertPooler<E>::Ops>;
 
         Network(const Config& c, const Weights& w) : body(c, w) {
             if (w.has("bert.pooler.dense.weight")) pooler.emplace(c, w / "bert.pooler");
@@ -35,7 +35,7 @@ struct Bert : BertFamily {
 
     private:
         BertBody<E> body;
-        std::optional<BertPooler<E>> pooler;
+        std::optional<nn::BertPooler<E>> pooler;
     };
 };
 
@@ -97,7 +97,7 @@ struct BertForSequenceClassification : BertFamily {
 
     private:
         BertBody<E> body;
-        BertPooler<E> pooler;
+        nn::BertPooler<E> pooler;
         nn::Linear<E> classifier;
     };
 };

@@ -3,9 +3,9 @@
 
 #include "silica/arch/bert/config.hpp"
 #include "silica/checkpoint/weights.hpp"
+#include "silica/nn/bert_layer.hpp"
 #include "silica/nn/embedding.hpp"
 #include "silica/nn/layers.hpp"
-#include "silica/nn/transformer_layer.hpp"
 
 #include <vector>
 
@@ -34,21 +34,6 @@ public:
     nn::LayerNorm<E> norm;
 };
 
-/// One layer: h = LayerNorm(x + MultiHead(x)), y = LayerNorm(h + FFN(h)). CLAP's text model has it too.
-template <class E>
-nn::TransformerLayer<E> bert_layer(const auto& c, const Weights& w) {  // bert.encoder.layer.N
-    return {{.attention = nn::AttentionShape::of(c.hidden_size, c.num_attention_heads),
-             .inner = c.intermediate_size,
-             .eps = c.layer_norm_eps,
-             .act = c.hidden_act},
-            {.attention = {w / "attention.self.query", w / "attention.self.key", w / "attention.self.value",
-                           w / "attention.output.dense"},
-             .attention_norm = w / "attention.output.LayerNorm",
-             .up = w / "intermediate.dense",
-             .down = w / "output.dense",
-             .output_norm = w / "output.LayerNorm"}};
-}
-
 /// Embeddings and layers: what every head stands on.
 template <class E>
 class BertBody {
@@ -62,7 +47,7 @@ public:
                          ? w / "bert.embeddings.word_embeddings"
                          : w / "cls.predictions.decoder"),
           layers(nn::layers(c.num_hidden_layers,
-                            [&](auto n) { return bert_layer<E>(c, w / "bert.encoder.layer" / n); })) {}
+                            [&](auto n) { return nn::bert_layer<E>(c, w / "bert.encoder.layer" / n); })) {}
 
     /// (batch, tokens, hidden)
     Tensor operator()(const BertInputs& in) const {
@@ -73,19 +58,6 @@ public:
 
     BertEmbeddings<E> embeddings;
     std::vector<nn::TransformerLayer<E>> layers;
-};
-
-/// tanh(W h_[CLS] + b): the sentence vector of next-sentence prediction.
-template <class E>
-class BertPooler {
-public:
-    using Ops = typename nn::Linear<E>::Ops;
-
-    BertPooler(const auto& c, const Weights& w) : dense(w / "dense", c.hidden_size, c.hidden_size) {}  // bert.pooler
-    Tensor operator()(const Tensor& h) const { return dense(h.select(1, 0), Activation::tanh); }
-
-private:
-    nn::Linear<E> dense;
 };
 
 }  // namespace silica::arch

@@ -2,8 +2,10 @@
 /// CLAP's text model: RoBERTa, a BERT whose positions are counted from the padding's id on. Liu et al. 2019,
 /// https://arxiv.org/abs/1907.11692.
 
-#include "silica/arch/bert/body.hpp"
 #include "silica/arch/clap/inputs.hpp"
+#include "silica/nn/bert_layer.hpp"
+#include "silica/nn/embedding.hpp"
+#include "silica/nn/layers.hpp"
 
 #include <vector>
 
@@ -44,11 +46,12 @@ template <class E>
 class ClapText {
 public:
     using Ops = union_of<typename ClapTextEmbeddings<E>::Ops, typename nn::TransformerLayer<E>::Ops,
-                         typename BertPooler<E>::Ops>;
+                         typename nn::BertPooler<E>::Ops>;
 
     ClapText(const ClapTextConfig& c, const Weights& w)  // text_model
         : embeddings(c, w / "embeddings"),
-          layers(nn::layers(c.num_hidden_layers, [&](auto n) { return bert_layer<E>(c, w / "encoder.layer" / n); })),
+          layers(
+              nn::layers(c.num_hidden_layers, [&](auto n) { return nn::bert_layer<E>(c, w / "encoder.layer" / n); })),
           pooler(c, w / "pooler") {}
 
     /// Inputs as `prepare_clap_text` returns them.
@@ -62,7 +65,7 @@ public:
 private:
     ClapTextEmbeddings<E> embeddings;
     std::vector<nn::TransformerLayer<E>> layers;
-    BertPooler<E> pooler;
+    nn::BertPooler<E> pooler;
 };
 
 }  // namespace silica::arch
