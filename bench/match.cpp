@@ -1,4 +1,4 @@
-/// `silica match`: which text says what pictures or a video show.
+/// `silica match`: which text says what pictures or a video show, or what sounds are of.
 
 #include <cmath>
 #include <iostream>
@@ -12,6 +12,7 @@
 #include "files.hpp"
 #include "image_model.hpp"
 #include "models.hpp"
+#include "silica/arch/clap/config.hpp"
 #include "silica/arch/clip/config.hpp"
 #include "silica/arch/xclip/config.hpp"
 #include "silica/checkpoint/checkpoint.hpp"
@@ -19,6 +20,7 @@
 #include "silica/checkpoint/hub.hpp"
 #include "silica/checkpoint/read.hpp"
 #include "silica/task/match.hpp"
+#include "silica/task/match_sounds.hpp"
 #include "silica/task/read_frames.hpp"
 #include "silica/task/sentence_module.hpp"
 
@@ -28,7 +30,7 @@ namespace {
 struct Options {
     PlaceFlags place;
     FileFlags files;
-    Flag sentence;
+    Flag sentence, seed;
     std::string directory, labels;
 };
 
@@ -75,13 +77,36 @@ const Head& head_named(const Family& family, std::string_view architecture) {
     throw ConfigError("This program has no " + std::string(architecture) + ".", "build it with all families.");
 }
 
-/// exp(logit_scale).
-double scale_of(const std::filesystem::path& directory) {
+/// The two halves of a CLAP checkpoint as a SoundMatcher wants them; vectors lie on the host.
+class ClapTowers {
+public:
+    ClapTowers(ImageModel texts, ImageModel sounds, double scale, std::int64_t most_tokens)
+        : texts_(std::move(texts)), sounds_(std::move(sounds)), scale_(scale), most_tokens_(most_tokens) {}
+
+    [[nodiscard]] Tensor text_embeds(const Tensor& ids, const Tensor& mask) const {
+        return task::normalized(texts_.output({{"input_ids", ids}, {"attention_mask", mask}}, "text_embeds"));
+    }
+    [[nodiscard]] Tensor logits(const Tensor& features, const std::optional<Tensor>& is_longer,
+                                const Tensor& texts) const {
+        Named inputs = {{"input_features", features}};
+        if (is_longer) inputs.emplace_back("is_longer", *is_longer);
+        return at::matmul(task::normalized(sounds_.output(inputs, "audio_embeds")), texts.t()) * scale_;
+    }
+    [[nodiscard]] std::int64_t most_tokens() const { return most_tokens_; }
+
+private:
+    ImageModel texts_, sounds_;
+    double scale_;
+    std::int64_t most_tokens_;
+};
+
+/// exp of the parameter `name`: logit_scale.
+double scale_of(const std::filesystem::path& directory, const char* name = "logit_scale") {
     const auto file = checkpoint::Checkpoint::open(directory);
-    const auto* entry = file.find("logit_scale");
+    const auto* entry = file.find(name);
     if (entry == nullptr || entry->shape != std::vector<std::int64_t>{}) {
-        throw CheckpointError(directory.string() + " has no logit_scale, a single number.",
-                              "use a checkpoint of CLIPModel.");
+        throw CheckpointError(directory.string() + " has no " + name + ", a single number.",
+                              "use a checkpoint of CLIPModel or ClapModel.");
     }
     return std::exp(checkpoint::read_tensor(file.file_of(*entry), *entry).to(at::kDouble).item<double>());
 }
@@ -124,6 +149,33 @@ int match_pictures(const Options& o, FileReport& report, const Subject& subject,
         });
 }
 
+/// CLAP: each sound for itself, what is drawn being drawn in the order of the files.
+int match_sounds(const Options& o, FileReport& report, const Subject& subject, const Device& device) {
+    const auto& directory = subject.origin.directory;
+    const auto config = config_in<arch::ClapConfig>(directory);
+    auto extractor = audio::Extractor::open(directory);
+    auto tokenizer = text::Tokenizer::open(directory);
+    const auto open = [&](const char* architecture) {
+        return ImageModel(o.place.open(subject, head_named(*subject.family, architecture), device));
+    };
+    const task::SoundMatcher<ClapTowers> matcher(
+        std::move(extractor), std::move(tokenizer),
+        ClapTowers(open("ClapTextModelWithProjection"), open("ClapAudioModelWithProjection"),
+                   scale_of(directory, "logit_scale_a"),
+                   config.text_config.max_position_embeddings - config.text_config.pad_token_id - 1));
+    const auto texts =
+        matcher.texts(labels_in(o.labels), o.sentence ? std::string_view(*o.sentence) : task::sound_template);
+    audio::NumpyRandom random(static_cast<std::uint32_t>(o.seed ? whole_number("--seed", *o.seed, 0, 0xFFFFFFFF) : 0));
+    return report.each<audio::Samples>([&](const std::filesystem::path& file) { return matcher.read(file); },
+                                       [](const auto&, const auto&) { return false; },
+                                       [&](std::span<const audio::Samples> sounds) {
+                                           std::vector<std::vector<Finding>> all;
+                                           for (const auto& sound : sounds)
+                                               all.push_back(findings(matcher(sound, texts, random)));
+                                           return all;
+                                       });
+}
+
 /// X-CLIP: all files are one video.
 int match_video(const Options& o, FileReport& report, const Subject& subject, const Head& head, const Device& device) {
     const auto& directory = subject.origin.directory;
@@ -153,11 +205,12 @@ int match(const Options& o) {
     if (device == nullptr) return Exit::no_hardware;
     const Subject subject = subject_in(checkpoint::resolve(o.directory, checkpoint::Need::directory));
     const Head& head = head_for_checkpoint(subject);
+    if (head.architecture == "ClapModel") return match_sounds(o, report, subject, *device);
     if (head.architecture == "CLIPModel") return match_pictures(o, report, subject, *device);
     if (head.architecture == "XCLIPModel") return match_video(o, report, subject, head, *device);
     throw ConfigError((subject.origin.directory / "config.json").string() + " names " + std::string(head.architecture) +
-                          ", which does not compare texts with pictures.",
-                      "use a checkpoint of CLIPModel or XCLIPModel.");
+                          ", which does not compare texts with pictures or sounds.",
+                      "use a checkpoint of CLIPModel, XCLIPModel or ClapModel.");
 }
 
 }  // namespace
@@ -166,10 +219,14 @@ Action add_match(CLI::App& app) {
     auto o = std::make_shared<Options>();
     Command c(app, "match", "Which of some texts says what pictures or a video show");
     c.argument("directory", o->directory, true, "checkpoint directory, or org/name in the hub cache");
-    o->files.add_to(c, "pictures: JPEG, PNG or WebP; for X-CLIP a video, or the pictures that are its frames");
+    o->files.add_to(c,
+                    "pictures: JPEG, PNG or WebP; for X-CLIP a video, or the pictures that are its frames; for "
+                    "CLAP sounds");
     c.option("--labels", o->labels, "labels with commas");
     c.option("--template", o->sentence,
-             "what is said of a label, which stands for {}. Default: 'This is a photo of {}.', of a video '{}'");
+             "what is said of a label, which stands for {}. Default: 'This is a photo of {}.', of a video '{}', of "
+             "a sound 'This is a sound of {}.'");
+    c.option("--seed", o->seed, "of what CLAP's extractor draws, in the order of the files. Default: 0");
     o->place.add_to(c);
     c.footer("Scores of the labels sum to 1. A text of more tokens than the model takes is refused: none is cut.");
     return [o] { return match(*o); };

@@ -22,14 +22,14 @@ SYMBOLS = ["<pad>", "<s>", "</s>", "<unk>", "|", *"ETAONSHR"]
 LANGUAGES = {"eng": {s: i for i, s in enumerate(SYMBOLS)}, "xyz": {s: i for i, s in enumerate([*"abcdefghijkl", *SYMBOLS[:5]])}}
 
 
-def write_wav(path, seconds, seed):
-    """A tone that wanders, with noise: 16 bits, 16 kHz."""
+def write_wav(path, seconds, seed, rate=16000):
+    """A tone that wanders, with noise, of 16 bits."""
     rng = np.random.default_rng(seed)
-    n = int(seconds * 16000)
+    n = int(seconds * rate)
     pitch = 200 + 150 * np.cumsum(rng.standard_normal(n)) / 100
-    values = 0.4 * np.sin(2 * np.pi * np.cumsum(pitch) / 16000) + 0.1 * rng.standard_normal(n)
+    values = 0.4 * np.sin(2 * np.pi * np.cumsum(pitch) / rate) + 0.1 * rng.standard_normal(n)
     with wave.open(str(path), "wb") as out:
-        out.setnchannels(1), out.setsampwidth(2), out.setframerate(16000)
+        out.setnchannels(1), out.setsampwidth(2), out.setframerate(rate)
         out.writeframes((np.clip(values, -1, 1) * 32767).astype("<i2").tobytes())
     return np.frombuffer(wave.open(str(path)).readframes(n), "<i2").astype(np.float32) / 32768
 

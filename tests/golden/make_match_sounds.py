@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+"""Writes golden/match_sounds/<case>/: tiny CLAP checkpoints with tokenizer and extractor, sounds, and how transformers'
+zero-shot-audio-classification pipeline scores them.
+
+Run by hand (needs torch, transformers and safetensors); what it writes is committed. `expected.json`: a list of {labels,
+template, files: {name: [[label, score], ...]}}; numpy.random.seed(0) before each of the list.
+"""
+import json
+import pathlib
+import shutil
+
+import numpy as np
+import torch
+from transformers import ClapFeatureExtractor, ClapModel, RobertaTokenizer, pipeline
+from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+from make_clap import AUDIO, FUSED, both, randomise
+from make_transcribe import write_wav
+
+HERE = pathlib.Path(__file__).resolve().parent / "match_sounds"
+SOUNDS = {"short.wav": 0.41, "long.wav": 1.7, "whole.wav": 1.0}
+
+
+def write(case, audio, **extractor):
+    directory = HERE / case
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    torch.manual_seed(sum(map(ord, case)))
+    letters = ["<s>", "<pad>", "</s>", "<unk>", *bytes_to_unicode().values(), "<mask>"]
+    tokenizer = RobertaTokenizer(vocab={t: i for i, t in enumerate(letters)}, merges=[])
+    tokenizer.save_pretrained(directory)
+    model = ClapModel(both(dict(vocab_size=len(letters), max_position_embeddings=64), audio)).eval()
+    randomise(model)
+    with torch.no_grad():
+        model.logit_scale_a.fill_(2.7 if audio["num_mel_bins"] == 64 else 4)  # what was drawn shows
+    model.save_pretrained(directory)
+    features = ClapFeatureExtractor(feature_size=audio["num_mel_bins"], sampling_rate=4000, hop_length=40, fft_window_size=128,
+                                    max_length_s=1, frequency_max=2000, frequency_min=50, **extractor)
+    features.save_pretrained(directory)
+    sounds = {name: write_wav(directory / name, seconds, i, 4000) for i, (name, seconds) in enumerate(SOUNDS.items())}
+    match = pipeline("zero-shot-audio-classification", model=model, feature_extractor=features, tokenizer=tokenizer)
+    expected = []
+    for labels, template in ((["a dog", "rain", "Übung 3!"], "This is a sound of {}."), (["b", "c"], "{}")):
+        np.random.seed(0)
+        expected.append({"labels": labels, "template": template, "files": {
+            name: [[r["label"], r["score"]] for r in match(
+                sound, candidate_labels=labels, hypothesis_template=template)] for name, sound in sounds.items()}})
+    (directory / "expected.json").write_text(json.dumps(expected, ensure_ascii=False) + "\n")
+
+
+def main():
+    torch.set_num_threads(1)
+    write("unfused", AUDIO, truncation="rand_trunc", padding="repeatpad")
+    # transformers shrinks long sounds to 64 mels, whatever the extractor says
+    write("fused", FUSED | dict(num_mel_bins=64, spec_size=128, patch_size=8, patch_stride=[8, 8], depths=[1, 1]),
+          truncation="fusion", padding="repeat")
+
+
+if __name__ == "__main__":
+    main()
