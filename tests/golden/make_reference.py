@@ -99,11 +99,20 @@ def wav2vec2(args, c):
     return {"input_values": values * mask, "attention_mask": mask}
 
 
+def clap(args, c):
+    text, audio = c.text_config, c.audio_config
+    channels = 4 if audio.enable_fusion else audio.patch_embed_input_channels
+    frames = audio.spec_size * (audio.spec_size // audio.num_mel_bins) - 23
+    return masked_text(args, text.vocab_size, most=text.max_position_embeddings - text.pad_token_id - 1) | {
+        "input_features": torch.randn(args.batch, channels, frames, audio.num_mel_bins) * 20 - 30,
+        "is_longer": torch.arange(args.batch).unsqueeze(1) % 2 == 0}
+
+
 INPUTS = {"bert": bert, "llama": decoder, "mistral": decoder,
           "qwen2": decoder, "t5": t5, "vit": image, "deit": image, "detr": detr, "clip": clip,
           "clip_text_model": ended_text, "clip_vision_model": image, "xclip": xclip, "xclip_text_model": ended_text,
           "xclip_vision_model": frames,
-          "whisper": whisper, "wav2vec2": wav2vec2}
+          "whisper": whisper, "wav2vec2": wav2vec2, "clap": clap}
 
 
 def left_padded(inputs):
