@@ -1,14 +1,17 @@
 // What Wav2Vec2 does when things go wrong, and what it must not do: ops outside of its lists, hops, waits, crashes.
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
-#include "silica/arch/bert.hpp"
 #include "silica/arch/wav2vec2.hpp"
 #include "silica/loader/in_memory.hpp"
 #include "silica/model.hpp"
 #include "support/catch.hpp"
 #include "support/golden.hpp"
 #include "support/refuses.hpp"
+#ifdef SILICA_HAS_SIM_MPS
+#include "support/sim_mps.hpp"
+#endif
 #include "support/traced.hpp"
 
 using namespace silica;
@@ -135,6 +138,34 @@ TEMPLATE_LIST_TEST_CASE("Wrong inputs of Wav2Vec2 are refused with their name an
                             {"300 samples", "add_adapter"});
     }
 }
+
+#ifdef SILICA_HAS_SIM_MPS
+TEST_CASE("What a sound of over 65,536 frames needs is convolved elsewhere before macOS 15.1, and is never wrong") {
+    const test::sim::Settings settings;
+    auto config = checkpoint::read_config<Wav2Vec2ForCTC>(base);
+    config.conv_stride = {4, 128, 8};  // so that the transformer sees few frames
+    const auto weights = test::tensors_of(base);
+    const auto model = [&](auto device) {
+        return Model<Wav2Vec2ForCTC, typename decltype(device)::type, Fp32>::from(config, loader::InMemory(weights));
+    };
+    const arch::Wav2Vec2Inputs in{.input_values = at::arange(270'000, at::kFloat).sin().view({1, -1})};
+    const Tensor want = model(std::type_identity<Cpu>())(in).logits;
+    for (const unsigned minor : {0U, 1U}) {
+        test::sim::set_macos(15, minor);
+        const FallbackScope fallbacks;
+        const Tensor got = model(std::type_identity<Mps>())(in).logits;
+        CHECK(test::differs(got, want, 1e-4) == "");
+        const bool left =
+            std::ranges::any_of(fallbacks.report(), [](const auto& f) { return f.op.starts_with("conv"); });
+        CHECK(left == (minor == 0 && device::mps::libtorch_before(2, 15)));
+    }
+    test::sim::set_macos(15, 0);
+    if (device::mps::libtorch_before(2, 15)) {
+        const auto strict = model(std::type_identity<Chain<Mps>>());
+        refuses<DeviceError>([&] { static_cast<void>(strict(in)); }, {"conv"});
+    }
+}
+#endif
 
 TEST_CASE("Configurations of Wav2Vec2 that cannot be are refused with the key and the value") {
     refused_config(R"("vocab_size": 0)", {"vocab_size is 0"});
