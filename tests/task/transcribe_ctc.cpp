@@ -114,9 +114,12 @@ TEST_CASE("What cannot be transcribed is refused", "[task]") {
     refuses<InputError>([&] { static_cast<void>(transcribe(audio::Samples(std::vector<float>{0, 1, 0}, 16000))); },
                         {"3 samples", "23"});
     refuses<InputError>([&] { static_cast<void>(transcribe(directory("base") / "config.json")); }, {"config.json"});
-    refuses<InputError>([] { Transcriber::open(directory("languages").string(), {.target_lang = "deu"}); }, {"'deu'"});
-    refuses<InputError>([] { Transcriber::open(directory("languages").string(), {.target_lang = "xyz"}); },
-                        {"adapter.xyz.safetensors"});
+    refuses<InputError>(
+        [] { static_cast<void>(Transcriber::open(directory("languages").string(), {.target_lang = "deu"})); },
+        {"'deu'"});
+    refuses<InputError>(
+        [] { static_cast<void>(Transcriber::open(directory("languages").string(), {.target_lang = "xyz"})); },
+        {"adapter.xyz.safetensors"});
     const test::Directory empty;
-    refuses<Error>([&] { Transcriber::open(empty.path().string()); }, {empty.path().string()});
+    refuses<Error>([&] { static_cast<void>(Transcriber::open(empty.path().string())); }, {empty.path().string()});
 }
