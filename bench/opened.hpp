@@ -2,7 +2,6 @@
 /// From types to the registry: the grid of one architecture. Used by arch/<family>.cpp only.
 
 #include <memory>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -18,6 +17,7 @@
 #include "silica/core/fields.hpp"
 #include "silica/generate/model_decoder.hpp"
 #include "silica/model.hpp"
+#include "silica/replayed.hpp"
 
 namespace silica::bench {
 
@@ -54,28 +54,33 @@ class OpenedModel final : public Opened {
     using M = Model<Arch, Device, Precision>;
 
 public:
-    explicit OpenedModel(M model) : model_(std::move(model)) {}
+    explicit OpenedModel(M model) : forward_(std::move(model)) {}
 
-    const LoadingAccount& account() const override { return model_.account(); }
-    void feed(const Named& inputs) override { inputs_ = from_named<typename Arch::Inputs>(inputs); }
-    void call() override {
-        outputs_.reset();  // the last outputs go before new ones come
-        outputs_.emplace(model_(inputs_));
+    const LoadingAccount& account() const override { return model().account(); }
+    void feed(const Named& inputs) override {
+        inputs_ = from_named<typename Arch::Inputs>(inputs);
+        // Pictures and sounds lie on the device, ids and masks on the host, where they are looked at.
+        for_each_tensor(inputs_, [&](Tensor& t) {
+            if (t.is_floating_point()) t = model().on_device([&] { return t.to(model().device()); });
+        });
     }
+    void call() override { outputs_ = &forward_(inputs_); }
     Named outputs() const override { return outputs_ ? named(*outputs_) : Named{}; }
-    void synchronize() override { Device::synchronize(model_.device().index()); }
+    void synchronize() override { Device::synchronize(model().device().index()); }
     generate::Decoder* decoder() override {
         if constexpr (generate::writes_text<M>) {
-            if (!decoder_) decoder_ = std::make_unique<generate::ModelDecoder<M>>(model_);
+            if (!decoder_) decoder_ = std::make_unique<generate::ModelDecoder<M>>(model());
         }
         return decoder_.get();
     }
 
 private:
-    M model_;
+    [[nodiscard]] const M& model() const { return forward_.model(); }
+
+    Replayed<M> forward_;
     std::unique_ptr<generate::Decoder> decoder_;
     typename Arch::Inputs inputs_;
-    std::optional<typename Arch::Outputs> outputs_;
+    const typename Arch::Outputs* outputs_ = nullptr;  ///< of the last call
 };
 
 template <class Arch, class Device, class Precision>

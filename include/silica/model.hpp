@@ -123,6 +123,9 @@ public:
         return on_device([&] { return network_(prepared(inputs)); });
     }
 
+    /// Inputs as the network takes them, where they lie. Throws InputError for wrong ones.
+    [[nodiscard]] Inputs checked(const Inputs& inputs) const { return Arch::prepare(config_, inputs); }
+
     /// Empty caches for generating `batch` rows of up to `capacity` tokens. The state belongs to one caller at a time.
     /// Throws InputError for less than one of both, and for more than any memory holds.
     [[nodiscard]] State make_state(std::int64_t batch, std::int64_t capacity) const
@@ -203,7 +206,7 @@ private:
     /// Inputs checked, on the device.
     [[nodiscard]] Inputs prepared(const Inputs& inputs) const {
         std::uint64_t bytes = 0;
-        return moved_to(Arch::prepare(config_, inputs), home_, bytes);
+        return moved_to(checked(inputs), home_, bytes);
     }
 
     /// See on_device. Memory that is out, and that no op recovered from, is a DeviceError `what` with `remedy`.

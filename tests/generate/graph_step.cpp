@@ -17,10 +17,10 @@
 using namespace silica;
 using generate::ModelDecoder;
 
-static_assert(generate::capturable<Model<arch::LlamaForCausalLM, device::Cuda>>);
-static_assert(generate::capturable<Model<arch::T5ForConditionalGeneration, device::Cuda>>);
-static_assert(!generate::capturable<Model<arch::LlamaForCausalLM, device::Cpu>>);
-static_assert(std::is_same_v<decltype(generate::CapturedStep::available()), Availability>);
+static_assert(capturable<Model<arch::LlamaForCausalLM, device::Cuda>>);
+static_assert(capturable<Model<arch::T5ForConditionalGeneration, device::Cuda>>);
+static_assert(!capturable<Model<arch::LlamaForCausalLM, device::Cpu>>);
+static_assert(std::is_same_v<decltype(CapturedWork::available()), Availability>);
 
 namespace {
 
@@ -119,7 +119,7 @@ struct Pretended {
             if (fail > 0) {
                 --fail;
                 count(1);  // what the device was to do is lost, what the host counted is not
-                throw generate::NotRecorded("the test wants it so", "");
+                throw NotRecorded("the test wants it so", "");
             }
             recording_ = tensors();
             ++recorded;

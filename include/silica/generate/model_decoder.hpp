@@ -50,7 +50,7 @@ struct arch_of<Model<Arch, D, P, L>> {
 }  // namespace detail
 
 /// A state of a Model `M` and the steps on it. The model outlives it. `Recording`: see Step.
-template <class M, class Recording = CapturedStep>
+template <class M, class Recording = CapturedWork>
 class ModelDecoder final : public Decoder {
     using Arch = typename detail::arch_of<M>::type;
     static_assert(writes_text<M>,

@@ -1,9 +1,9 @@
 #pragma once
 /// One step of decoding: a token per row in, what follows it out.
 
+#include "silica/captured_work.hpp"
 #include "silica/core/inputs.hpp"
 #include "silica/core/state_inputs.hpp"
-#include "silica/generate/graph_step.hpp"
 #include "silica/model.hpp"
 #include "silica/op/argmax.hpp"
 #include "silica/run.hpp"
@@ -19,7 +19,7 @@ struct StepOptions {
 
 /// Runs steps of one state. The model and the state outlive it. Tensors that come out hold until the next step.
 /// `Recording` records and replays them.
-template <class Model, class Recording = CapturedStep>
+template <class Model, class Recording = CapturedWork>
 class Step {
 public:
     using State = typename Model::State;

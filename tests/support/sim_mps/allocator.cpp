@@ -101,7 +101,15 @@ public:
     }
 #else
     void emptyCache() const override { empty_cache(); }
-    virtual bool isSharedStorageSupported() const { return true; }  // 2.12 may lack it: no override
+    // No override: not every LibTorch has it in the interface.
+#ifdef __clang__
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Winconsistent-missing-override"
+#endif
+    virtual bool isSharedStorageSupported() const { return true; }
+#ifdef __clang__
+#pragma clang diagnostic pop
+#endif
 #endif
 
 private:

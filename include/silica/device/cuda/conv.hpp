@@ -9,7 +9,7 @@ namespace silica {
 template <>
 struct Kernel<op::Conv, device::Cuda> {
     using Packed = op::PlainConv;
-    static Packed pack(op::Conv::Source s) { return s; }
+    static Packed pack(op::Conv::Source s) { return device::cuda::pack_conv(std::move(s)); }
     static Tensor run(const Tensor& x, const Packed& w) { return device::cuda::convolve(x, w); }
 };
 

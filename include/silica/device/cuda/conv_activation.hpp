@@ -1,5 +1,5 @@
 #pragma once
-/// Convolution and activation on CUDA: the activation in place.
+/// Convolution and activation on CUDA.
 
 #include "silica/device/cuda.hpp"
 #include "silica/device/cuda/convolve.hpp"
@@ -10,7 +10,7 @@ namespace silica {
 template <>
 struct Kernel<op::ConvActivation, device::Cuda> {
     static Tensor run(const Tensor& x, const op::PlainConv& w, Activation act) {
-        return device::aten::activated(device::cuda::convolve(x, w), act);
+        return device::cuda::convolve(x, w, act);
     }
 };
 

@@ -1,5 +1,5 @@
 #pragma once
-/// Convolution, residual sum and activation on CUDA: sum and activation in place.
+/// Convolution, residual sum and activation on CUDA.
 
 #include "silica/device/cuda.hpp"
 #include "silica/device/cuda/convolve.hpp"
@@ -10,8 +10,7 @@ namespace silica {
 template <>
 struct Kernel<op::ConvAdd, device::Cuda> {
     static Tensor run(const Tensor& x, const op::PlainConv& w, const Tensor& residual, Activation act) {
-        Tensor y = device::cuda::convolve(x, w);
-        return device::aten::activated(y.add_(residual), act);
+        return device::cuda::convolve(x, w, act, &residual);
     }
 };
 

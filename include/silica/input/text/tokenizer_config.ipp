@@ -228,8 +228,8 @@ SILICA_INLINE TokenizerConfig TokenizerConfig::open(const std::filesystem::path&
     std::string class_name = top.string_or("tokenizer_class", "");
     if (has_file(directory, "config.json")) {
         const auto [config, path] = read("config.json");
-        const auto member = [&config = config](const char* key) {
-            const Json* found = config.find(key);
+        const auto member = [&json = config](const char* key) {
+            const Json* found = json.find(key);
             return found && found->is_string() ? found->string() : std::string();
         };
         made.model_type = member("model_type");

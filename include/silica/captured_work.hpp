@@ -1,5 +1,5 @@
 #pragma once
-/// A decoding step as a CUDA graph: a few hundred small kernels with one launch.
+/// Work as a CUDA graph: a few hundred small kernels with one launch.
 
 #include "silica/device/cuda.hpp"
 #include "silica/device/cuda/graph.hpp"
@@ -10,13 +10,13 @@
 #include <string>
 #include <utility>
 
-namespace silica::generate {
+namespace silica {
 
 namespace detail {
 
 template <class Exec, class Ops>
 inline constexpr bool all_native = [] {
-    for (const auto& p : silica::detail::table_of<Exec>(typename silica::detail::with_parts<Ops>::type{})) {
+    for (const auto& p : table_of<Exec>(typename with_parts<Ops>::type{})) {
         if (!p.native) return false;
     }
     return true;
@@ -32,20 +32,20 @@ constexpr bool can_capture() {
 
 }  // namespace detail
 
-/// Whether a step of `Model` can be recorded: on CUDA, where no op leaves home.
+/// Whether what `Model` does can be recorded: on CUDA, where no op leaves home.
 template <class Model>
 inline constexpr bool capturable = detail::can_capture<Model>();
 
-/// A step cannot be recorded after all. The device has done nothing of it.
+/// Work cannot be recorded after all. The device has done nothing of it.
 class NotRecorded : public DeviceError {
     using DeviceError::DeviceError;
 };
 
 /// Work that is the same each time, on tensors that stay where they are: run as it is at first, then recorded and
 /// replayed.
-class CapturedStep {
+class CapturedWork {
 public:
-    /// Whether steps of a Model are recorded at all.
+    /// Whether what a Model does is recorded at all.
     template <class Model>
     static constexpr bool records = capturable<Model>;
     static Availability available() { return device::cuda::Graph::available(); }
@@ -67,7 +67,7 @@ public:
                 device::cuda::record(*graph, device, f);
                 graph_ = std::move(graph);
             } catch (const std::exception& e) {
-                throw NotRecorded("A step cannot be recorded: " + std::string(e.what()), "");
+                throw NotRecorded("It cannot be recorded: " + std::string(e.what()), "");
             }
         }
         graph_->replay();
@@ -82,4 +82,4 @@ private:
     bool warm_ = false;
 };
 
-}  // namespace silica::generate
+}  // namespace silica
