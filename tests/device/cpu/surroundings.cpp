@@ -61,14 +61,14 @@ TEST_CASE("Denormal halves are read right where denormal floats are flushed to z
         isa::on<isa::Widen>(set, &a);
         const device::cpu::Product<c10::Half> p{
             .x = large.data(), .ldx = 8, .m = 20, .w = tiny.data(), .k = 8, .n = 1, .y = y.data()};
-        if (device::cpu::computes<c10::Half>(set, p.m)) device::cpu::multiply(set, p);
+        if (device::cpu::can_compute<c10::Half>(set, p.m)) device::cpu::multiply(set, p);
         _mm_setcsr(mode);
         std::int64_t wrong = 0;
         for (std::size_t i = 0; i < want.size(); ++i)
             if (std::memcmp(&want[i], &got[i], sizeof(float)) != 0 && !(std::isnan(want[i]) && std::isnan(got[i])))
                 ++wrong;
         CHECK(wrong == 0);
-        if (device::cpu::computes<c10::Half>(set, p.m))
+        if (device::cpu::can_compute<c10::Half>(set, p.m))
             for (const c10::Half h : y) CHECK(static_cast<float>(h) == 0x1p-11F);
     }
 }
@@ -78,7 +78,7 @@ TEST_CASE("Kernels called from several threads of the user, and from a parallel 
     for (const Isa set : sets()) {
         CAPTURE(static_cast<int>(set));
         for (const std::int64_t m : {3, 40}) {
-            if (!device::cpu::computes<float>(set, m)) continue;
+            if (!device::cpu::can_compute<float>(set, m)) continue;
             const auto want = product(set, m, 100, 200);
             std::atomic<int> wrong{0};
             const auto call = [&] {

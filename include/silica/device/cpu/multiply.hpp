@@ -4,14 +4,25 @@
 #include "silica/device/cpu/isa.hpp"
 #include "silica/device/cpu/product.hpp"
 
+#include <c10/util/BFloat16.h>
 #include <c10/util/Half.h>
+
+#include <type_traits>
 
 namespace silica::device::cpu {
 
-/// Whether the product is computed here: many rows on a processor without AVX2 are better left to LibTorch.
+/// Whether `set` is the best of a processor that multiplies tiles of bfloat16 (AMX), and may be used for that.
+bool has_tiles(isa::Isa set);
+
+/// Whether there are kernels for this: many rows on a processor without AVX2 are better left to LibTorch.
 template <class T>
-constexpr bool computes(isa::Isa set, std::int64_t m) {
+constexpr bool can_compute(isa::Isa set, std::int64_t m) {
     return m <= few_rows || isa::tiling<T>(set).vectors > 0;
+}
+/// Whether they are to be used: many rows of bfloat16 are better left to oneDNN on a processor with AMX.
+template <class T>
+bool computes(isa::Isa set, std::int64_t m) {
+    return can_compute<T>(set, m) && !(std::is_same_v<T, c10::BFloat16> && m > few_rows && has_tiles(set));
 }
 
 /// Computes the product with instruction set `set`, which this processor must have.

@@ -7,6 +7,7 @@
 #include "silica/device/cpu/scratch.hpp"
 
 #include <ATen/Parallel.h>
+#include <ATen/cpu/Utils.h>
 
 #include <atomic>
 #include <cstring>
@@ -235,6 +236,11 @@ void product(isa::Isa set, const Product<T>& p) {
 }
 
 }  // namespace detail
+
+SILICA_INLINE bool has_tiles(isa::Isa set) {
+    static const bool there = at::cpu::init_amx();
+    return there && set == isa::Isa::avx512_bf16;
+}
 
 SILICA_INLINE void multiply(isa::Isa set, const Product<float>& p) { detail::product(set, p); }
 SILICA_INLINE void multiply(isa::Isa set, const Product<c10::Half>& p) { detail::product(set, p); }
