@@ -324,6 +324,7 @@ def make_refused():
     refuse("wrong_depth.png", png(6, 5, 8, 2, header=struct.pack(">IIBBBBB", 6, 5, 4, 2, 0, 0, 0)),
            "no PNG that can be read")
     refuse("no_palette.png", png(6, 5, 8, 3), "no PNG that can be read")
+    refuse("chunk_too_long.png", good[:33] + struct.pack(">I", 0x7fffffff) + b"eXIf" + good[33:], "the file ends early")
     for name, width, height, words in (("bomb", 20000, 20000, ("20000 rows", "178956970")),
                                        ("largest", 0x7fffffff, 0x7fffffff, ("2147483647 rows",)),
                                        ("zero", 0, 5, ("5 rows and 0 columns",)),

@@ -32,3 +32,5 @@ must(${CMAKE_COMMAND} -C ${WORK}/settings.cmake -S ${CMAKE_CURRENT_LIST_DIR} -B 
 must(${CMAKE_COMMAND} --build ${WORK}/build)
 must(${WORK}/build/consumer ${SOURCE}/tests/golden/bert/base)
 must(${WORK}/build/consumer_text)
+must(${WORK}/build/consumer_image)
+must(${WORK}/build/consumer_audio)

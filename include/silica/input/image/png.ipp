@@ -126,6 +126,18 @@ private:
     return made;
 }
 
+/// The file as far as its chunks are whole: libpng takes the memory that a chunk asks for before it sees the bytes.
+[[nodiscard]] inline std::span<const std::byte> whole_chunks(std::span<const std::byte> file) {
+    constexpr std::size_t signature = 8, frame = 12;  // a chunk's length, kind and sum
+    std::size_t at = signature;
+    while (at + frame <= file.size()) {
+        const auto size = static_cast<std::size_t>(png_number(file, at));
+        if (size > file.size() - at - frame) break;
+        at += frame + size;
+    }
+    return file.first(std::min(at, file.size()));
+}
+
 /// The bytes of a "Raw profile": hexadecimal digits after three lines.
 [[nodiscard]] inline std::vector<std::byte> raw_profile(std::string_view text) {
     for (int line = 0; line < 3; ++line) {
@@ -179,7 +191,7 @@ SILICA_INLINE Image decode_png(std::span<const std::byte> file, std::string_view
     constexpr std::size_t header = 16;
     if (file.size() >= header + 8)
         check_size(detail::png_number(file, header + 4), detail::png_number(file, header), name);
-    detail::PngFile png(file);
+    detail::PngFile png(detail::whole_chunks(file));
     const auto require = [&](bool done) {
         if (!done) detail::damaged(name, std::string("is no PNG that can be read (") + png.problem() + ")");
     };
