@@ -1,8 +1,9 @@
-/// `silica preprocess`: pictures or a video to the tensors that a model takes.
+/// `silica preprocess`: pictures, a video or sounds to the tensors that a model takes.
 
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <limits>
 #include <memory>
 
 #include <ATen/Parallel.h>
@@ -17,8 +18,11 @@
 #include "silica/core/error.hpp"
 #include "silica/core/inputs.hpp"
 #include "silica/core/quote.hpp"
+#include "silica/input/audio/extractor.hpp"
+#include "silica/input/audio/read.hpp"
 #include "silica/input/image/processor.hpp"
 #include "silica/input/image/read.hpp"
+#include "silica/task/features.hpp"
 #include "silica/task/pixels.hpp"
 #include "silica/task/read_frames.hpp"
 #include "silica/task/reader.hpp"
@@ -31,7 +35,7 @@ using Path = std::filesystem::path;
 struct Options {
     std::string directory;
     std::vector<std::string> files;
-    Flag to, frames, threads;
+    Flag to, frames, seed, threads;
 };
 
 /// What config.json says about videos. A directory need not have one.
@@ -109,6 +113,36 @@ image::Pixels video(const image::Processor& processor, const std::vector<std::st
     return pixels;
 }
 
+checkpoint::NamedTensors tensors_of_pictures(const Path& directory, const Options& o) {
+    const auto processor = image::Processor::open(directory);
+    auto facts = facts_in(directory);
+    const bool of_video = processor.frames_of_video() || facts.xclip;
+    if (o.frames) facts.frames = whole_number("--frames", *o.frames, 1, 65536);
+    if (o.frames && !of_video)
+        throw InputError("--frames is given, and the processor takes pictures, not videos.", "leave it out.");
+    if (o.seed) throw InputError("--seed is given, and the processor draws no random numbers.", "leave it out.");
+    auto made = task::tensors_of(of_video ? video(processor, o.files, facts.frames) : pictures(processor, o.files));
+    checkpoint::NamedTensors tensors = {{"pixel_values", made.pixel_values}};
+    if (made.pixel_mask) tensors.emplace_back("pixel_mask", *made.pixel_mask);
+    return tensors;
+}
+
+/// Sounds as one batch. Of each only what the extractor looks at is kept.
+checkpoint::NamedTensors tensors_of_sounds(const Path& directory, const Options& o) {
+    const auto extractor = audio::Extractor::open(directory);
+    if (o.frames) throw InputError("--frames is given, and the processor takes sounds, not videos.", "leave it out.");
+    audio::NumpyRandom random(o.seed ? static_cast<std::uint32_t>(whole_number(
+                                           "--seed", *o.seed, 0, std::numeric_limits<std::uint32_t>::max()))
+                                     : 0);
+    const auto sounds = all_of<audio::Samples>(
+        o.files, [&](const Path& file) { return audio::read(file, extractor.rate(), extractor.most_samples()); });
+    auto made = task::tensors_of(extractor(sounds, random));
+    checkpoint::NamedTensors tensors = {{made.name, made.features}};
+    if (made.attention_mask) tensors.emplace_back("attention_mask", *made.attention_mask);
+    if (made.is_longer) tensors.emplace_back("is_longer", *made.is_longer);
+    return tensors;
+}
+
 int preprocess(const Options& o) {
     use_threads(o.threads);
     if (o.files.empty()) throw InputError("There is no file.", "name files after the directory.");
@@ -117,15 +151,8 @@ int preprocess(const Options& o) {
     if (std::filesystem::is_directory(*o.to, ignored))
         throw InputError(quote(*o.to) + " is a directory.", "give --to OUT.safetensors, a file in it.");
     const auto directory = checkpoint::resolve(o.directory, checkpoint::Need::directory);
-    const auto processor = image::Processor::open(directory);
-    auto facts = facts_in(directory);
-    const bool of_video = processor.frames_of_video() || facts.xclip;
-    if (o.frames) facts.frames = whole_number("--frames", *o.frames, 1, 65536);
-    if (o.frames && !of_video)
-        throw InputError("--frames is given, and the processor takes pictures, not videos.", "leave it out.");
-    auto made = task::tensors_of(of_video ? video(processor, o.files, facts.frames) : pictures(processor, o.files));
-    checkpoint::NamedTensors tensors = {{"pixel_values", made.pixel_values}};
-    if (made.pixel_mask) tensors.emplace_back("pixel_mask", *made.pixel_mask);
+    const auto tensors =
+        audio::Extractor::is_in(directory) ? tensors_of_sounds(directory, o) : tensors_of_pictures(directory, o);
     checkpoint::write_safetensors(*o.to, tensors, {{"format", "pt"}});
     for (const auto& [name, tensor] : tensors) std::cout << name << " " << shape_text(tensor.sizes()) << '\n';
     return Exit::done;
@@ -135,15 +162,21 @@ int preprocess(const Options& o) {
 
 Action add_preprocess(CLI::App& app) {
     auto o = std::make_shared<Options>();
-    Command c(app, "preprocess", "Pictures or a video to the tensors that a model takes");
+    Command c(app, "preprocess", "Pictures, a video or sounds to the tensors that a model takes");
     c.argument("directory", o->directory, true,
                "directory with preprocessor_config.json or processor_config.json, or org/name in the hub cache");
-    c.arguments("file", o->files, "pictures (JPEG, PNG, WebP), one batch; X-CLIP: the frames of one video, or a video");
+    c.arguments(
+        "file", o->files,
+        "pictures (JPEG, PNG, WebP) or sounds (WAV, FLAC, Ogg, MP3), one batch; X-CLIP: the frames of one video, or a "
+        "video");
     c.option("--to", o->to, "the safetensors file that is written");
     c.option("--frames", o->frames, "frames of a video file. Default: num_frames of config.json, else 8");
+    c.option("--seed", o->seed, "CLAP: of the random numbers that choose parts of long sounds. Default: 0");
     c.option("--threads", o->threads, "threads of the CPU. Default: LibTorch's choice");
     c.footer(
-        "Tensors: pixel_values, and pixel_mask for DETR. No weights are needed. A file that is refused ends it: then "
+        "Tensors: pixel_values, and pixel_mask for DETR; for sounds input_features or input_values, attention_mask "
+        "where the "
+        "processor asks for it, and is_longer for CLAP. No weights are needed. A file that is refused ends it: then "
         "nothing is written.");
     return [o] { return preprocess(*o); };
 }

@@ -1,5 +1,5 @@
-# Finds what Silica's headers need and makes the targets silica::torch, silica::unicode, silica::pictures and silica::ffmpeg
-# of it. Read by CMakeLists.txt and by the installed silicaConfig.cmake, so that both agree.
+# Finds what Silica's headers need and makes the targets silica::torch, silica::unicode, silica::pictures, silica::ffmpeg
+# and silica::sounds of it. Read by CMakeLists.txt and by the installed silicaConfig.cmake, so that both agree.
 list(PREPEND CMAKE_MODULE_PATH "${CMAKE_CURRENT_LIST_DIR}")
 if(POLICY CMP0167)
     cmake_policy(SET CMP0167 NEW)  # Boost's own BoostConfig.cmake instead of CMake's FindBoost
@@ -58,9 +58,11 @@ endfunction()
 silica_optional(silica::unicode utf8proc.h utf8proc pcre2.h pcre2-8)
 # JPEG, PNG and WebP for silica::image:
 silica_optional(silica::pictures jpeglib.h jpeg png.h png webp/decode.h webp)
-# FFmpeg for silica::video:
+# FFmpeg for silica::video, and for what libsndfile does not read:
 silica_optional(silica::ffmpeg libavformat/avformat.h avformat libavcodec/avcodec.h avcodec libswscale/swscale.h swscale
                 libavutil/avutil.h avutil)
+# WAV, FLAC, Ogg; MP3; resampling for silica::audio:
+silica_optional(silica::sounds sndfile.h sndfile mpg123.h mpg123 soxr.h soxr)
 
 # Once for a project, whichever way it takes Silica.
 get_property(_silica_warned GLOBAL PROPERTY silica_warned_of_build_type)

@@ -1,11 +1,12 @@
-"""`silica preprocess`: pictures and videos to tensors, with no weights in the directory."""
+"""`silica preprocess`: pictures, videos and sounds to tensors, with no weights in the directory."""
 import json
 import pathlib
 import struct
 import zlib
 
-from helpers import ProgramTest, main, read_safetensors
+from helpers import ProgramTest, main, read_safetensors, run
 
+SOUNDS = pathlib.Path(__file__).resolve().parent.parent / "golden" / "sounds"
 VIDEOS = pathlib.Path(__file__).resolve().parent.parent / "input" / "video" / "golden"
 
 
@@ -25,6 +26,24 @@ def png(path, height, width, seed=0):
 
 def planes(height, width, seed):
     return [level(x, y, seed, c) for c in range(3) for y in range(height) for x in range(width)]
+
+
+def wav(path, samples, rate):
+    """A WAV file of floating point."""
+    data = struct.pack(f"<{len(samples)}f", *samples)
+    head = struct.pack("<HHIIHH", 3, 1, rate, rate * 4, 4, 32)
+    path.write_bytes(b"RIFF" + struct.pack("<I", 36 + len(data)) + b"WAVEfmt " + struct.pack("<I", len(head)) + head +
+                     b"data" + struct.pack("<I", len(data)) + data)
+    return path
+
+
+def noise(count):
+    """As tests/golden/make_sounds.py makes it."""
+    made, state = [], count
+    for i in range(count):
+        state = (state * 1664525 + 1013904223) % 2**32
+        made.append(((state >> 16) - 32768) / 32768 * 2.0**-(i // 1000 % 8))
+    return made
 
 
 class Preprocess(ProgramTest):
@@ -149,6 +168,70 @@ class Preprocess(ProgramTest):
         empty.mkdir()
         self.refused("preprocess", empty, good, "--to", out, says="preprocessor_config.json")
         self.assertFalse(out.exists())
+
+    def test_sounds_are_one_batch(self):
+        cases = [("whisper", 8000, [3000, 9000], {"input_features": ("F32", [2, 20, 100]),
+                                                  "attention_mask": ("I64", [2, 100])}),
+                 ("wav2vec2", 16000, [300, 500], {"input_values": ("F32", [2, 500])}),
+                 ("wav2vec2_mask", 16000, [300, 500, 1], {"input_values": ("F32", [3, 500]),
+                                                          "attention_mask": ("I64", [3, 500])}),
+                 ("clap_fusion", 8000, [3000, 30000, 8500], {"input_features": ("F32", [3, 4, 9, 64]),
+                                                             "is_longer": ("BOOL", [3, 1])})]
+        for case, rate, lengths, forms in cases:
+            with self.subTest(case):
+                files = [wav(self.directory / f"{n}.wav", noise(n), rate) for n in lengths]
+                seed = ["--seed", 5] if case == "clap_fusion" else []
+                tensors = self.tensors(SOUNDS / "features" / case, *files, *seed)
+                self.assertEqual({name: t[:2] for name, t in tensors.items()}, forms)
+                got = []
+                for name in forms:
+                    dtype, _, data = tensors[name]
+                    code = {"F32": "f", "I64": "q", "BOOL": "B"}[dtype]
+                    got += struct.unpack(f"<{len(data) // struct.calcsize('<' + code)}{code}", data)
+                expected = (SOUNDS / "features" / case / "expected.f32").read_bytes()
+                expected = struct.unpack(f"<{len(expected) // 4}f", expected)
+                self.assertEqual(len(got), len(expected))
+                self.assertLess(max(abs(a - b) for a, b in zip(got, expected)), 1e-3)
+
+    def test_sounds_are_resampled(self):
+        names = ["s16.wav", "s16.flac", "vorbis.ogg", "layer3.mp3"]
+        for name in names:
+            tensors = self.tensors(SOUNDS / "features" / "wav2vec2_plain", SOUNDS / name)
+            data = tensors["input_values"][2]
+            values = struct.unpack(f"<{len(data) // 4}f", data)
+            expected = (SOUNDS / (name + ".16000")).read_bytes()
+            expected = struct.unpack(f"<{len(expected) // 2}h", expected)
+            self.assertEqual(len(values), len(expected))
+            self.assertLess(max(abs(a - b / 32767) for a, b in zip(values, expected)), 2e-4)
+
+    def test_the_seed_decides_what_clap_draws(self):
+        file = wav(self.directory / "long.wav", noise(30000), 8000)
+        clap = SOUNDS / "features" / "clap_fusion"
+        first = self.tensors(clap, file)
+        self.assertEqual(first, self.tensors(clap, file, "--seed", 0))
+        self.assertNotEqual(first, self.tensors(clap, file, "--seed", 1))
+
+    def test_sounds_that_are_refused(self):
+        whisper = SOUNDS / "features" / "whisper"
+        good = wav(self.directory / "good.wav", noise(900), 8000)
+        bad = self.directory / "bad.wav"
+        for data, says in [(b"", "is empty"), (good.read_bytes()[:-100], "cut short"), (b"hello", "is no sound"),
+                           (png(self.directory / "p.png", 2, 2).read_bytes(), "a PNG picture")]:
+            bad.write_bytes(data)
+            self.refused_whole(whisper, good, bad, says=["bad.wav", says])
+        wav(bad, [0.5, float("nan")], 8000)
+        self.refused_whole(whisper, bad, says=["bad.wav", "not finite"])
+        self.refused_whole(whisper, self.directory / "none.wav", says=["none.wav", "no such file"])
+        self.refused_whole(whisper, self.directory, says=["is a directory"])
+        layer3 = (SOUNDS / "layer3.mp3").read_bytes()
+        for at in range(500, len(layer3), 400):  # libmpg123 has nothing to say
+            bad.write_bytes(layer3[:at] + b"\xff\x00\x55" + layer3[at + 3:])
+            process = run("preprocess", whisper, bad, "--to", self.directory / "x.safetensors")
+            self.assertLessEqual(len(process.stderr.splitlines()), 1, process.stderr)
+            self.assertIn(process.returncode, [0, 2])
+        self.refused_whole(whisper, good, "--frames", 3, says=["--frames"])
+        self.refused_whole(whisper, good, "--seed", -1, says=["--seed"])
+        self.refused_whole(self.processor(), png(self.directory / "q.png", 2, 2), "--seed", 1, says=["--seed"])
 
 
 if __name__ == "__main__":

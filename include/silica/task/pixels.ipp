@@ -6,13 +6,11 @@
 #include "silica/core/error.hpp"
 #include "silica/core/inputs.hpp"
 #include "silica/task/pixels.hpp"
-
-#include <ATen/ops/from_blob.h>
+#include "silica/task/tensor_over.hpp"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -22,20 +20,6 @@
 namespace silica::task {
 
 namespace detail {
-
-/// Throws InputError unless `n` is the product of `shape`, in which nothing is below 1.
-inline void require_count(const char* what, std::size_t n, const std::vector<std::int64_t>& shape) {
-    std::size_t left = n;
-    bool fits = true;
-    for (const auto d : shape) {
-        fits = fits && d >= 1 && left % static_cast<std::uint64_t>(d) == 0;
-        if (fits) left /= static_cast<std::size_t>(d);
-    }
-    if (fits && left == 1) return;
-    throw InputError(std::string(what) + " has " + std::to_string(n) + " values, which is not what its shape " +
-                         shape_text(shape) + " says.",
-                     "give as many values as the product of the shape.");
-}
 
 /// (batch, height, width) of (batch, ..., height, width).
 inline std::vector<std::int64_t> shape_of_mask(std::vector<std::int64_t> shape) {
@@ -47,13 +31,6 @@ inline void require_counts(const image::Pixels& pixels) {
     const auto n = std::visit([](const auto& values) { return values.size(); }, pixels.values);
     require_count("pixel_values", n, pixels.shape);
     if (pixels.mask) require_count("pixel_mask", pixels.mask->size(), shape_of_mask(pixels.shape));
-}
-
-/// A tensor on memory that it takes over.
-template <class T>
-Tensor tensor_over(std::vector<T> values, const std::vector<std::int64_t>& shape) {
-    const auto own = std::make_shared<std::vector<T>>(std::move(values));
-    return at::from_blob(own->data(), shape, [own](void*) {}, c10::CppTypeToScalarType<T>::value);
 }
 
 /// The last two of a shape.
