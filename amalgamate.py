@@ -4,8 +4,9 @@
     python3 amalgamate.py            writes them
     python3 amalgamate.py --check    says which are out of date, and fails if one is
 
-silica.hpp holds everything but input/ and task/; input.hpp holds input/; task.hpp includes both and holds task/. Each of our
-headers stands in its file once, where it is first included, behind a guard, so that the files may be included in any order.
+silica.hpp holds everything but input/ and task/; input.hpp holds input/ but for pictures and videos, which image.hpp and
+video.hpp hold, since those need libraries of their own; task.hpp includes all and holds task/. Each of our headers stands in
+its file once, where it is first included, behind a guard, so that the files may be included in any order.
 The bodies (`.ipp`) stand where their headers include them: the single headers are always header-only. Headers of other
 libraries stay #included.
 """
@@ -56,11 +57,15 @@ def section(include, path, seen):
 def amalgamate(include):
     """{file name: text} of all single headers."""
     version = re.search(r"project\(silica VERSION ([\d.]+)", (ROOT / "CMakeLists.txt").read_text())[1]
-    everything = [p for p in headers(include) if p not in ("silica.hpp", "input.hpp", "task.hpp")]
+    everything = [p for p in headers(include) if "/" in p or p[:-4] not in ("silica", "input", "image", "video", "task")]
+    apart = ("input/image/", "input/video/")
     parts = {
         "silica.hpp": ("models", [], [p for p in everything if not p.startswith(("input/", "task/"))]),
-        "input.hpp": ("what users have, to tensors", [], [p for p in everything if p.startswith("input/")]),
-        "task.hpp": ("input, model and decoding together", ["silica.hpp", "input.hpp"],
+        "input.hpp": ("what users have, to tensors", [],
+                      [p for p in everything if p.startswith("input/") and not p.startswith(apart)]),
+        "image.hpp": ("pictures to tensors", [], [p for p in everything if p.startswith(apart[0])]),
+        "video.hpp": ("videos to pictures", ["image.hpp"], [p for p in everything if p.startswith(apart[1])]),
+        "task.hpp": ("input, model and decoding together", ["silica.hpp", "input.hpp", "image.hpp", "video.hpp"],
                      [p for p in everything if p.startswith("task/")]),
     }
     files = {}
@@ -69,6 +74,7 @@ def amalgamate(include):
             continue
         lines = [f"// Silica {version}: {what}. Written by amalgamate.py from include/; change it there.",
                  "// SPDX-License-Identifier: Apache-2.0", "#pragma once", "", HEADER_ONLY]
+        includes = [other for other in includes if other in files]
         lines += [f'#include "{other}"' for other in includes]
         seen = set()
         for other in includes:  # what those hold need not stand here again

@@ -22,7 +22,7 @@ namespace {
 
 struct Options {
     PlaceFlags place;
-    FileFlags files = {.batch_size = "1"};
+    FileFlags files;
     Flag threshold, draw, masks;
     std::string directory, segments = "panoptic";
 };
@@ -170,6 +170,7 @@ int detect(const Options& o) {
 
 Action add_detect(CLI::App& app) {
     auto o = std::make_shared<Options>();
+    o->files.batch_size = "1";  // sizes differ, and each picture is computed alone
     Command c(app, "detect", "Objects in pictures: labels, scores, boxes");
     c.argument("directory", o->directory, true, "checkpoint directory, or org/name in the hub cache");
     o->files.add_to(c);

@@ -36,7 +36,7 @@ Family family_detr() {
                             "d_model": 256, "encoder_layers": 6, "encoder_attention_heads": 8, "encoder_ffn_dim": 2048,
                             "decoder_layers": 6, "decoder_attention_heads": 8, "decoder_ffn_dim": 2048,
                             "num_queries": 100, "num_labels": 91})"},
-                       {"detr-resnet-18-tiny", "",
+                       {"detr-small", "detr-small",  // none that is published is small: the same in little
                         R"({"architectures": ["DetrForObjectDetection"], "model_type": "detr", "backbone": "resnet18",
                             "d_model": 64, "encoder_layers": 2, "encoder_attention_heads": 4, "encoder_ffn_dim": 256,
                             "decoder_layers": 2, "decoder_attention_heads": 4, "decoder_ffn_dim": 256,

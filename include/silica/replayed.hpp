@@ -63,7 +63,8 @@ public:
     using Outputs = typename M::Outputs;
 
     /// What was recorded is kept for the last `kinds` kinds of inputs, each with the memory of one forward pass.
-    explicit Replayed(M model, std::size_t kinds = 4) : model_(std::move(model)), kinds_(std::max<std::size_t>(kinds, 1)) {}
+    explicit Replayed(M model, std::size_t kinds = 4)
+        : model_(std::move(model)), kinds_(std::max<std::size_t>(kinds, 1)) {}
 
     /// As `model()(inputs)`. The next call with inputs of this kind overwrites what comes out.
     const Outputs& operator()(const Inputs& inputs) {
@@ -115,9 +116,8 @@ private:
             for_each_tensor(kept_.front()->inputs, [&](Tensor& t) { t.copy_(*next++, /*non_blocking=*/true); });
         } else {
             if (kept_.size() == kinds_) kept_.pop_back();
-            for_each_tensor(inputs, [&](Tensor& t) {
-                t = at::empty(t.sizes(), t.options().device(model_.device())).copy_(t);
-            });
+            for_each_tensor(inputs,
+                            [&](Tensor& t) { t = at::empty(t.sizes(), t.options().device(model_.device())).copy_(t); });
             kept_.insert(kept_.begin(), std::make_unique<Kept>(Kept{std::move(kind), std::move(inputs)}));
         }
         return *kept_.front();

@@ -42,6 +42,9 @@ def main():
     video("mpeg4.avi", "-c:v", "mpeg4", "-bf", 2, "-q:v", 2)
     video("vp9.webm", "-c:v", "libvpx-vp9", "-crf", 10, "-b:v", 0, "-pix_fmt", "yuv444p")
     video("theora.ogv", "-c:v", "libtheora", "-q:v", 10)
+    video("flv1.flv", "-c:v", "flv", "-q:v", 2)
+    video("vp9.ivf", "-c:v", "libvpx-vp9", "-crf", 10, "-b:v", 0, "-pix_fmt", "yuv444p")
+    video("mpeg2.ts", "-c:v", "mpeg2video", "-q:v", 2)
     for name in ("yuv420p.mkv", "bt709.mkv"):
         frames = ffmpeg("-i", OUT / name, "-fps_mode", "passthrough", "-sws_flags", "bilinear", "-f", "rawvideo", "-pix_fmt",
                         "rgb24", "-")

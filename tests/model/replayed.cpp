@@ -1,5 +1,5 @@
-// Calls that are recorded and replayed give what the model gives: on a GPU the graph is compared with it, elsewhere both
-// are the same code. What the host does about recordings is tested on the CPU, with one that a test pretends.
+// Calls that are recorded and replayed give what the model gives: on a GPU the graph is compared with it, elsewhere
+// both are the same code. What the host does about recordings is tested on the CPU, with one that a test pretends.
 #include "silica/replayed.hpp"
 
 #include <ATen/ops/ones.h>

@@ -9,7 +9,7 @@ using namespace silica;
 
 namespace {
 
-/// The network of golden/detr/make_detr.py, cut small: what `output_stride` makes of strides and dilations.
+/// The networks of golden/make_detr.py, timm's cut small: what `output_stride` makes of strides and dilations.
 nn::ResNetShape shape(bool bottleneck, std::vector<std::array<std::int64_t, 3>> steps) {
     nn::ResNetShape s{.channels = 1,
                       .stem = 64,

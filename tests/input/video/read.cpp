@@ -101,7 +101,8 @@ TEST_CASE("frames are spread evenly: floor(i * total / n)", "[input]") {
 }
 
 TEST_CASE("frames come in the order in which they are shown, in every container and coding", "[input]") {
-    const char* name = GENERATE("h264.mp4", "mpeg4.avi", "vp9.webm", "theora.ogv", "yuv420p.mkv");
+    const char* name =
+        GENERATE("h264.mp4", "mpeg4.avi", "vp9.webm", "theora.ogv", "yuv420p.mkv", "flv1.flv", "vp9.ivf", "mpeg2.ts");
     CAPTURE(name);
     const auto frames = video::read(golden(name), all);
     for (std::int64_t t = 0; t < all; ++t) CHECK(nearest_frame(frames[static_cast<std::size_t>(t)]) == t);
@@ -143,6 +144,17 @@ TEST_CASE("a video that is cut short is refused, wherever it ends", "[input]") {
         refuses(file.substr(0, size), 1, {"memory"});
     }
     refuses({}, 1, {"memory is empty"});
+}
+
+TEST_CASE("a video that is cut inside of a packet is refused", "[input]") {
+    const char* name = GENERATE("flv1.flv", "vp9.ivf", "mpeg2.ts");
+    const auto file = bytes_of(name);
+    CAPTURE(name);
+    for (std::size_t size = file.size() - 1; size > file.size() - 9; --size) {
+        if (std::string(name) == "flv1.flv" && size == file.size() - 4) continue;  // the end of its last tag
+        CAPTURE(size);
+        refuses(file.substr(0, size), 1, {"memory"});
+    }
 }
 
 TEST_CASE("damage that a checksum tells is refused", "[input]") {

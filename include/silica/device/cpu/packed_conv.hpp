@@ -1,8 +1,9 @@
 #pragma once
 /// The weights of Conv on the CPU, and what its kernel and its fused forms share: where windows tile x side by side
-/// (the patches of a vision transformer), our own product on rows of patches, else oneDNN through ATen, channels last.
+/// (the patches of a vision transformer), our own product on rows of patches, else oneDNN, channels last.
 
 #include "silica/device/aten/conv.hpp"
+#include "silica/device/cpu/onednn_conv.hpp"
 #include "silica/device/cpu/packed_linear.hpp"
 
 #include <algorithm>
@@ -15,7 +16,8 @@ struct PackedConv {
     std::vector<std::int64_t> sizes;          ///< of the weight
     op::ConvSteps steps;                      ///< as they were given
     std::optional<PackedLinear> matrix = {};  ///< (out, in * kernel...), where windows tile x
-    op::PlainConv conv = {};                  ///< elsewhere: channels last, a kernel of one dimension as one of two
+    op::PlainConv conv = {};                  ///< elsewhere: a kernel of one dimension as one of two
+    bool blocks = false;                      ///< whether `conv` has oneDNN's blocks, else its channels last
 
     static PackedConv pack(op::PlainConv s) {
         PackedConv packed{s.weight.sizes().vec(), s.steps};
@@ -29,13 +31,14 @@ struct PackedConv {
             s.steps.padding.insert(s.steps.padding.begin(), 0);
             s.steps.dilation.insert(s.steps.dilation.begin(), 1);
         }
-        s.weight = s.weight.contiguous(layout(s.weight));
+        packed.blocks = s.weight.dim() == 4 && s.steps.groups == 1 && has_onednn_conv(s.weight.scalar_type());
+        s.weight = packed.blocks ? onednn_blocks(s) : s.weight.contiguous(layout(s.weight));
         packed.conv = std::move(s);
         return packed;
     }
 
     [[nodiscard]] op::PlainConv unpack() const {
-        if (!matrix) return {conv.weight.reshape(sizes), conv.bias, steps};
+        if (!matrix) return {(blocks ? conv.weight.to_dense() : conv.weight).reshape(sizes), conv.bias, steps};
         auto [weight, bias] = matrix->unpack();
         return {weight.view(sizes), std::move(bias), steps};
     }
@@ -55,10 +58,18 @@ struct PackedConv {
             }
             return y.movedim(-1, 1);
         }
-        const bool flat = sizes.size() == 3;
-        const Tensor in = flat ? x.unsqueeze(2) : x;
-        Tensor y = aten::Conv::run(in.contiguous(layout(in)), conv);
-        if (flat) y = y.squeeze(2);
+        const auto image = [&](const Tensor& t) {
+            const Tensor in = sizes.size() == 3 ? t.unsqueeze(2) : t;
+            return in.contiguous(layout(in));
+        };
+        const auto as_x = [&](const Tensor& y) { return sizes.size() == 3 ? y.squeeze(2) : y; };
+        if (blocks) {
+            const bool relu = act == Activation::relu;
+            const Tensor r = residual == nullptr ? Tensor() : image(*residual);
+            const Tensor y = as_x(onednn_conv(image(x), conv, relu, r.defined() ? &r : nullptr));
+            return relu ? y : aten::activated(y, act);
+        }
+        Tensor y = as_x(aten::Conv::run(image(x), conv));
         return aten::activated(residual == nullptr ? y : y.add_(*residual), act);
     }
 

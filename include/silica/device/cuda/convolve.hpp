@@ -37,9 +37,9 @@ inline Tensor convolve(const Tensor& x, const op::PlainConv& w, Activation act =
         return at::cudnn_convolution_add_relu(in, w.weight, residual->contiguous(layout), 1, w.bias, s.stride,
                                               s.padding, s.dilation, s.groups);
     }
-    Tensor y = at::_convolution(in, w.weight, w.bias, s.stride, s.padding, s.dilation, false,
-                                aten::no_output_padding(s), s.groups, set.benchmarkCuDNN(),
-                                set.deterministicCuDNN() || set.deterministicAlgorithms(), set.userEnabledCuDNN(), false);
+    Tensor y = at::_convolution(
+        in, w.weight, w.bias, s.stride, s.padding, s.dilation, false, aten::no_output_padding(s), s.groups,
+        set.benchmarkCuDNN(), set.deterministicCuDNN() || set.deterministicAlgorithms(), set.userEnabledCuDNN(), false);
     return aten::activated(residual == nullptr ? y : y.add_(*residual), act);
 }
 

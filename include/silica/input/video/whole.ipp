@@ -162,12 +162,44 @@ inline void require_whole_pages(Source& source) {
     if (!ended) damaged(source.name(), "no page of it says that it is the last");
 }
 
+/// Tags: a type, a size of 24 bits, the rest of a head of 11 bytes, the content; before each the size of the last.
+inline void require_whole_tags(Source& source) {
+    const Peek<9> start(source, 0);
+    for (std::uint64_t at = start.big(5, 4); at < source.size();) {
+        require_inside(source, at, 4, "the size of a tag");
+        at += 4;
+        if (at == source.size()) return;
+        const Peek<11> head(source, at);
+        require_inside(source, at, 11, "the head of a tag");
+        require_inside(source, at + 11, head.big(1, 3), "a tag");
+        at += 11 + head.big(1, 3);
+    }
+}
+
+/// Frames: a size of 32 bits in a head of 12 bytes, the content.
+inline void require_whole_frames(Source& source) {
+    const Peek<8> start(source, 0);
+    for (std::uint64_t at = start.little(6, 2); at < source.size();) {
+        const Peek<12> head(source, at);
+        require_inside(source, at, 12, "the head of a frame");
+        require_inside(source, at + 12, head.little(0, 4), "a frame");
+        at += 12 + head.little(0, 4);
+    }
+}
+
 SILICA_INLINE void require_whole(Source& source) {
     const Peek<12> head(source, 0);
     if (head.count < 12) return;
     if (head.big(0, 4) == 0x1A45DFA3) return require_whole_elements(source);
     if (head.text(0, 4) == "RIFF") return require_whole_chunks(source);
     if (head.text(0, 4) == "OggS") return require_whole_pages(source);
+    if (head.text(0, 3) == "FLV") return require_whole_tags(source);
+    if (head.text(0, 4) == "DKIF") return require_whole_frames(source);
+    constexpr std::uint64_t packet = 188;  // of an MPEG transport stream, each of which begins with 'G'
+    if (head.text(0, 1) == "G" && Peek<1>(source, packet).text(0, 1) == "G") {
+        if (source.size() % packet != 0) damaged(source.name(), "its last packet is not whole");
+        return;
+    }
     require_whole_boxes(source);
 }
 
