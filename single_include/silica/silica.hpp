@@ -1486,6 +1486,11 @@ namespace detail {
 
 }  // namespace detail
 
+/// Reads the members of `value` from the object `json`, as `read_json` says; for a type that reads itself, and has
+/// members that are read as ever.
+template <Reflected T>
+void read_members(T& value, const Json& json, const std::string& path);
+
 /// Reads `json` into `value`: booleans, integers, numbers, strings, enums by name (`enum_names`), optionals (null is
 /// absent), vectors (a single value is a list of one), maps, nested structs. A key that is missing keeps its default;
 /// `T::aliases()` lists other spellings of keys. A type that reads itself has `read(json, path)`. `path` is
@@ -1531,26 +1536,31 @@ void read_json(T& value, const Json& json, const std::string& path) {
     } else if constexpr (requires { value.read(json, path); }) {
         value.read(json, path);
     } else if constexpr (Reflected<T>) {
-        if (!json.is_object()) wants("an object");
-        const std::string inside = path + (path.ends_with(':') ? " " : ".");
-        for_each_member(value, [&](std::string_view name, auto& member) {
-            std::string_view key = name;
-            if constexpr (requires { T::aliases(); }) {
-                for (const auto& [main, other] : T::aliases()) {
-                    if (main == name && json.find(key) == nullptr && json.find(other) != nullptr) key = other;
-                }
-            }
-            if (const Json* found = json.find(key)) {
-                // null stands for "the default" in configurations that transformers writes
-                if (!found->is_null() || requires { member.has_value(); })
-                    read_json(member, *found, inside + std::string(key));
-            }
-        });
+        read_members(value, json, path);
     } else {  // a vector
         value.clear();
         if (!json.is_array()) return read_json(value.emplace_back(), json, path);
         for (const auto& item : json.array()) read_json(value.emplace_back(), item, path);
     }
+}
+
+template <Reflected T>
+void read_members(T& value, const Json& json, const std::string& path) {
+    if (!json.is_object()) detail::fail_wanted(path, json, "an object");
+    const std::string inside = path + (path.ends_with(':') ? " " : ".");
+    for_each_member(value, [&](std::string_view name, auto& member) {
+        std::string_view key = name;
+        if constexpr (requires { T::aliases(); }) {
+            for (const auto& [main, other] : T::aliases()) {
+                if (main == name && json.find(key) == nullptr && json.find(other) != nullptr) key = other;
+            }
+        }
+        if (const Json* found = json.find(key)) {
+            // null stands for "the default" in configurations that transformers writes
+            if (!found->is_null() || requires { member.has_value(); })
+                read_json(member, *found, inside + std::string(key));
+        }
+    });
 }
 
 /// Throws ConfigError where a number among `value`'s members is infinite or NaN; `path` is "config.json:".
@@ -2475,11 +2485,123 @@ SILICA_INLINE void Weights::refuse_companion(const std::string& name, const std:
 }  // namespace silica
 #endif  // SILICA_SINGLE_CHECKPOINT_WEIGHTS_IPP
 #endif  // SILICA_SINGLE_CHECKPOINT_WEIGHTS_HPP
-// ---- silica/nn/embedding.hpp
-#ifndef SILICA_SINGLE_NN_EMBEDDING_HPP
-#define SILICA_SINGLE_NN_EMBEDDING_HPP
-/// A table of vectors, one row for each id.
+// ---- silica/nn/bert_layer.hpp
+#ifndef SILICA_SINGLE_NN_BERT_LAYER_HPP
+#define SILICA_SINGLE_NN_BERT_LAYER_HPP
+/// What encoders with BERT's names share: BERT, and RoBERTa as CLAP's text model. Devlin et al. 2019.
 
+// ---- silica/nn/linear.hpp
+#ifndef SILICA_SINGLE_NN_LINEAR_HPP
+#define SILICA_SINGLE_NN_LINEAR_HPP
+/// A matrix of weights with its bias: one place in the checkpoint or several, joined by rows.
+
+// ---- silica/nn/recipe.hpp
+#ifndef SILICA_SINGLE_NN_RECIPE_HPP
+#define SILICA_SINGLE_NN_RECIPE_HPP
+/// Recipes: how places of a checkpoint become what a kernel packs. A place holds it as it is, or several are joined; a
+/// norm is folded into the matrix before it, a length and a direction are multiplied (nn/conv.hpp).
+
+// ---- silica/core/allocate.hpp
+#ifndef SILICA_SINGLE_CORE_ALLOCATE_HPP
+#define SILICA_SINGLE_CORE_ALLOCATE_HPP
+/// Memory for weights, which comes from the system and goes back to it at once.
+
+namespace silica {
+
+/// An uninitialised contiguous tensor. On the CPU a large one has pages of its own: loading makes and drops a copy of
+/// almost every weight, and a heap keeps the holes (measured: 1.4 times the weights instead of 1.0).
+/// ConfigError for a shape that no memory holds.
+Tensor allocate(c10::IntArrayRef shape, c10::ScalarType dtype, c10::Device device);
+
+}  // namespace silica
+
+// ---- silica/core/allocate.ipp
+#ifndef SILICA_SINGLE_CORE_ALLOCATE_IPP
+#define SILICA_SINGLE_CORE_ALLOCATE_IPP
+/// Definitions of allocate.hpp.
+
+// ---- silica/core/checked_product.hpp
+#ifndef SILICA_SINGLE_CORE_CHECKED_PRODUCT_HPP
+#define SILICA_SINGLE_CORE_CHECKED_PRODUCT_HPP
+/// Products of numbers that come from a file.
+
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <string_view>
+
+namespace silica {
+
+/// The product of `factors`; ConfigError that names `what` ("num_attention_heads x head_dim") where 64 bits do not hold
+/// it.
+[[nodiscard]] std::int64_t checked_product(std::string_view what, std::span<const std::int64_t> factors);
+[[nodiscard]] inline std::int64_t checked_product(std::string_view what, std::initializer_list<std::int64_t> factors) {
+    return checked_product(what, std::span(factors.begin(), factors.size()));
+}
+
+}  // namespace silica
+
+// ---- silica/core/checked_product.ipp
+#ifndef SILICA_SINGLE_CORE_CHECKED_PRODUCT_IPP
+#define SILICA_SINGLE_CORE_CHECKED_PRODUCT_IPP
+/// Definitions of checked_product.hpp.
+
+#include <string>
+
+namespace silica {
+
+SILICA_INLINE std::int64_t checked_product(std::string_view what, std::span<const std::int64_t> factors) {
+    std::int64_t product = 1;
+    bool zero = false, fits = true;
+    for (const auto factor : factors) {
+        zero = zero || factor == 0;
+        fits = fits && !__builtin_mul_overflow(product, factor, &product);
+    }
+    if (zero) return 0;
+    if (fits) return product;
+    std::string numbers;
+    for (const auto factor : factors) numbers.append(numbers.empty() ? "" : " x ").append(std::to_string(factor));
+    throw ConfigError(std::string(what).append(" is ").append(numbers).append(", more than any memory holds."),
+                      "correct the sizes, or download the file again.");
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_CHECKED_PRODUCT_IPP
+#endif  // SILICA_SINGLE_CORE_CHECKED_PRODUCT_HPP
+
+#include <ATen/ops/from_blob.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <sys/mman.h>
+#endif
+
+namespace silica {
+
+SILICA_INLINE Tensor allocate(c10::IntArrayRef shape, c10::ScalarType dtype, c10::Device device) {
+    const auto options = at::TensorOptions().dtype(dtype);
+    constexpr std::string_view what = "The size of a tensor";
+    const auto elements = checked_product(what, std::span(shape.data(), shape.size()));
+    [[maybe_unused]] const auto bytes =
+        checked_product(what, {elements, static_cast<std::int64_t>(c10::elementSize(dtype))});
+#if defined(__unix__) || defined(__APPLE__)
+    constexpr std::int64_t large = std::int64_t{1} << 18;
+    if (device.is_cpu() && bytes >= large) {
+        const auto size = static_cast<std::size_t>(bytes);
+        void* pages = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0);
+        if (pages != MAP_FAILED) return at::from_blob(pages, shape, [size](void* p) { ::munmap(p, size); }, options);
+    }
+#endif
+    return at::empty(shape, options.device(device));
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_ALLOCATE_IPP
+#endif  // SILICA_SINGLE_CORE_ALLOCATE_HPP
 // ---- silica/nn/place.hpp
 #ifndef SILICA_SINGLE_NN_PLACE_HPP
 #define SILICA_SINGLE_NN_PLACE_HPP
@@ -2824,11 +2946,6 @@ Tensor take_home(const Weights& w, std::string_view name, const std::vector<std:
 
 }  // namespace silica::nn
 #endif  // SILICA_SINGLE_NN_PLACE_HPP
-// ---- silica/op/embedding.hpp
-#ifndef SILICA_SINGLE_OP_EMBEDDING_HPP
-#define SILICA_SINGLE_OP_EMBEDDING_HPP
-/// y[i] = W[ids[i]]: one row of a table for each id.
-
 // ---- silica/op/prepared.hpp
 #ifndef SILICA_SINGLE_OP_PREPARED_HPP
 #define SILICA_SINGLE_OP_PREPARED_HPP
@@ -2948,25 +3065,274 @@ struct Plain {
 BOOST_HANA_ADAPT_STRUCT(silica::op::Plain, weight, bias);
 #endif  // SILICA_SINGLE_OP_PREPARED_HPP
 
+#include <optional>
+#include <vector>
+
+namespace silica::nn {
+
+/// A place that gives `out` rows of a matrix. `bias`: whether the layer has one; absent: if the checkpoint has it.
+struct MatrixPart {
+    Weights place;
+    std::int64_t out;
+    std::optional<bool> bias = {};
+    [[nodiscard]] bool biased() const { return bias.value_or(place.has("bias")); }
+};
+
+/// `weight` (out, in) and `bias` (out) at each place, one after another; a part that lacks its bias counts as zeros. On
+/// the device of `Op`'s kernel, in the compute type.
+template <class Op, class E>
+op::Plain joined_rows(const std::vector<MatrixPart>& parts, std::int64_t in) {
+    std::int64_t rows = 0;
+    bool biased = false;
+    for (const auto& part : parts) {
+        part.place.require("weight", {part.out, in});
+        rows += part.out, biased = biased || part.biased();
+    }
+    if (parts.size() == 1) {
+        std::optional<Tensor> bias;
+        if (biased) bias = take<Op, E>(parts[0].place, "bias", {rows});
+        return {take<Op, E>(parts[0].place, "weight", {rows, in}), std::move(bias)};
+    }
+    const Tensor weight = allocate({rows, in}, E::precision::compute, device_of<Op, E>(parts.at(0).place));
+    std::optional<Tensor> bias;
+    if (biased) bias = at::zeros({rows}, weight.options());
+    std::int64_t row = 0;
+    for (const auto& part : parts) {  // one after another: the peak is the whole and one part
+        const auto out = part.out;
+        weight.narrow(0, row, out).copy_(take<Op, E>(part.place, "weight", {out, in}));
+        if (part.biased()) bias->narrow(0, row, out).copy_(take<Op, E>(part.place, "bias", {out}));
+        row += out;
+    }
+    return {weight, std::move(bias)};
+}
+
+}  // namespace silica::nn
+#endif  // SILICA_SINGLE_NN_RECIPE_HPP
+// ---- silica/op/linear.hpp
+#ifndef SILICA_SINGLE_OP_LINEAR_HPP
+#define SILICA_SINGLE_OP_LINEAR_HPP
+/// y = x W^T + b.
+
 namespace silica::op {
 
-/// ids (...) int64, W (rows, d) -> (..., d). Ids are checked against the rows before they reach a device, not here.
-struct Embedding {
-    static constexpr std::string_view name = "embedding";
-    using signature = Tensor(const Tensor& ids, const Prepared& table);
+/// x (..., in), W (out, in), b (out) or absent -> y (..., out).
+struct Linear {
+    static constexpr std::string_view name = "linear";
+    using signature = Tensor(const Tensor& x, const Prepared& weight);
     using Source = Plain;
-    static constexpr bool quantisable = false;
     static void check(const Source& s) {
-        law(s.weight.dim() == 2 && !s.bias, name, "a table W (rows, d) and no bias", s.weight, s.bias);
+        law(s.weight.dim() == 2 && (!s.bias || is_vector(*s.bias, s.weight.size(0), s.weight.scalar_type())), name,
+            "weights W (out, in) and b (out) of one type", s.weight, s.bias);
     }
-    static void check(const Tensor& ids, const WeightShape& table) {
-        law(ids.scalar_type() == c10::ScalarType::Long, name, "ids (...) int64 and W (rows, d)", ids, table);
+    static void check(const Tensor& x, const WeightShape& w) {
+        law(meets(x, w), name, "x (..., in) and W (out, in) of one type", x, w);
     }
 };
-static_assert(OpTag<Embedding>);
+static_assert(OpTag<Linear>);
 
 }  // namespace silica::op
-#endif  // SILICA_SINGLE_OP_EMBEDDING_HPP
+#endif  // SILICA_SINGLE_OP_LINEAR_HPP
+// ---- silica/op/linear_activation.hpp
+#ifndef SILICA_SINGLE_OP_LINEAR_ACTIVATION_HPP
+#define SILICA_SINGLE_OP_LINEAR_ACTIVATION_HPP
+/// y = act(x W^T + b), in one pass over y.
+
+// ---- silica/op/gelu.hpp
+#ifndef SILICA_SINGLE_OP_GELU_HPP
+#define SILICA_SINGLE_OP_GELU_HPP
+/// gelu(x) = x Phi(x), Phi the distribution function of the standard normal. Hendrycks and Gimpel 2016, section 2.
+
+namespace silica::op {
+
+/// The exact form; x and the result have any equal shape. The tanh approximation is `op::Activate`.
+struct Gelu {
+    static constexpr std::string_view name = "gelu";
+    using signature = Tensor(const Tensor& x);
+};
+static_assert(OpTag<Gelu>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_GELU_HPP
+
+namespace silica::op {
+
+/// x (..., in) -> (..., out). Uses the weights as Linear's kernel packed them.
+struct LinearActivation {
+    static constexpr std::string_view name = "linear_activation";
+    using signature = Tensor(const Tensor& x, const Prepared& weight, Activation act);
+    static void check(const Tensor& x, const WeightShape& w, Activation) { Linear::check(x, w); }
+    using packed_as = Linear;
+    using parts = OpList<Linear, Gelu, Activate>;
+
+    template <class Exec>
+    static Tensor by_parts(const Tensor& x, const auto& weight, Activation act) {
+        const Tensor y = run<Linear, Exec>(x, weight);
+        return act == Activation::gelu ? run<Gelu, Exec>(y) : run<Activate, Exec>(y, act);
+    }
+};
+static_assert(OpTag<LinearActivation>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_LINEAR_ACTIVATION_HPP
+// ---- silica/op/linear_add.hpp
+#ifndef SILICA_SINGLE_OP_LINEAR_ADD_HPP
+#define SILICA_SINGLE_OP_LINEAR_ADD_HPP
+/// y = x W^T + b + r: the end of a residual branch.
+
+namespace silica::op {
+
+/// x (..., in), r (..., out) -> (..., out). Uses the weights as Linear's kernel packed them.
+struct LinearAdd {
+    static constexpr std::string_view name = "linear_add";
+    using signature = Tensor(const Tensor& x, const Prepared& weight, const Tensor& residual);
+    using packed_as = Linear;
+    using parts = OpList<Linear>;
+
+    template <class Exec>
+    static Tensor by_parts(const Tensor& x, const auto& weight, const Tensor& residual) {
+        return run<Linear, Exec>(x, weight) + residual;
+    }
+
+    static void check(const Tensor& x, const WeightShape& w, const Tensor& residual) {
+        law(meets(x, w) && residual.dim() == x.dim() && residual.scalar_type() == w.type &&
+                residual.size(-1) == w.size(0) &&
+                residual.sizes().slice(0, residual.sizes().size() - 1) == x.sizes().slice(0, x.sizes().size() - 1),
+            name, "x (..., in), W (out, in) and r (..., out) of one type", x, w, residual);
+    }
+};
+static_assert(OpTag<LinearAdd>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_LINEAR_ADD_HPP
+// ---- silica/op/linear_gated.hpp
+#ifndef SILICA_SINGLE_OP_LINEAR_GATED_HPP
+#define SILICA_SINGLE_OP_LINEAR_GATED_HPP
+/// y = act(x G^T + b) * (x U^T + c): both matrices of a gated feed-forward layer in one product.
+
+// ---- silica/op/gated.hpp
+#ifndef SILICA_SINGLE_OP_GATED_HPP
+#define SILICA_SINGLE_OP_GATED_HPP
+/// y = act(g) * u: the inside of a gated feed-forward layer. Shazeer 2020, equations 5 and 6.
+
+namespace silica::op {
+
+/// x (..., 2 n), the gate g before u -> (..., n).
+struct Gated {
+    static constexpr std::string_view name = "gated";
+    using signature = Tensor(const Tensor& x, Activation act);
+    static void check(const Tensor& x, Activation) {
+        law(x.dim() >= 1 && x.size(-1) % 2 == 0, name, "x (..., 2 n)", x);
+    }
+    using parts = OpList<Gelu, Activate>;
+
+    template <class Exec>
+    static Tensor by_parts(const Tensor& x, Activation act) {
+        const auto n = x.size(-1) / 2;
+        const Tensor gate = x.narrow(-1, 0, n), up = x.narrow(-1, n, n);
+        return (act == Activation::gelu ? run<Gelu, Exec>(gate) : run<Activate, Exec>(gate, act)) * up;
+    }
+};
+static_assert(OpTag<Gated>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_GATED_HPP
+
+namespace silica::op {
+
+/// x (..., in), the weights of Linear with the rows of G before those of U: (2 n, in) -> (..., n).
+struct LinearGated {
+    static constexpr std::string_view name = "linear_gated";
+    using signature = Tensor(const Tensor& x, const Prepared& weight, Activation act);
+    static void check(const Tensor& x, const WeightShape& w, Activation) {
+        law(meets(x, w) && w.size(0) % 2 == 0, name, "x (..., in) and W (2 n, in) of one type", x, w);
+    }
+    using packed_as = Linear;
+    using parts = OpList<Linear, Gated, Gelu, Activate>;
+
+    template <class Exec>
+    static Tensor by_parts(const Tensor& x, const auto& weight, Activation act) {
+        return run<Gated, Exec>(run<Linear, Exec>(x, weight), act);
+    }
+};
+static_assert(OpTag<LinearGated>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_LINEAR_GATED_HPP
+// ---- silica/op/rms_norm_linear.hpp
+#ifndef SILICA_SINGLE_OP_RMS_NORM_LINEAR_HPP
+#define SILICA_SINGLE_OP_RMS_NORM_LINEAR_HPP
+/// y = RMSNorm(x) W^T + b: a pre-norm layer's way into attention.
+
+// ---- silica/op/rms_norm.hpp
+#ifndef SILICA_SINGLE_OP_RMS_NORM_HPP
+#define SILICA_SINGLE_OP_RMS_NORM_HPP
+/// y = x / sqrt(mean(x^2) + eps) * w over the last dimension. Zhang and Sennrich 2019, equation 4.
+
+namespace silica::op {
+
+/// x (..., d), w (d) -> (..., d). The quotient is computed in float32 and rounded to the type of x before it meets w.
+struct RmsNorm {
+    static constexpr std::string_view name = "rms_norm";
+    using signature = Tensor(const Tensor& x, const Tensor& weight, double eps);
+    static void check(const Tensor& x, const Tensor& weight, double) {
+        law(x.dim() >= 1 && is_vector(weight, x.size(-1), x.scalar_type()), name, "x (..., d) and w (d) of one type", x,
+            weight);
+    }
+};
+static_assert(OpTag<RmsNorm>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_RMS_NORM_HPP
+
+namespace silica::op {
+
+/// x (..., in), scale (in) of the norm -> (..., out). Uses the weights as Linear's kernel packed them.
+struct RmsNormLinear {
+    static constexpr std::string_view name = "rms_norm_linear";
+    using signature = Tensor(const Tensor& x, const Tensor& scale, double eps, const Prepared& weight);
+    static void check(const Tensor& x, const Tensor& scale, double eps, const WeightShape& w) {
+        RmsNorm::check(x, scale, eps);
+        Linear::check(x, w);
+    }
+    using packed_as = Linear;
+    using parts = OpList<RmsNorm, Linear>;
+
+    template <class Exec>
+    static Tensor by_parts(const Tensor& x, const Tensor& scale, double eps, const auto& weight) {
+        return run<Linear, Exec>(run<RmsNorm, Exec>(x, scale, eps), weight);
+    }
+};
+static_assert(OpTag<RmsNormLinear>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_RMS_NORM_LINEAR_HPP
+// ---- silica/op/rms_norm_linear_gated.hpp
+#ifndef SILICA_SINGLE_OP_RMS_NORM_LINEAR_GATED_HPP
+#define SILICA_SINGLE_OP_RMS_NORM_LINEAR_GATED_HPP
+/// y = act(h G^T + b) * (h U^T + c), h = RMSNorm(x): a pre-norm layer's way into a gated feed-forward layer.
+
+namespace silica::op {
+
+/// x (..., in), scale (in) of the norm, the weights of LinearGated (2 n, in) -> (..., n).
+struct RmsNormLinearGated {
+    static constexpr std::string_view name = "rms_norm_linear_gated";
+    using signature = Tensor(const Tensor& x, const Tensor& scale, double eps, const Prepared& weight, Activation act);
+    static void check(const Tensor& x, const Tensor& scale, double eps, const WeightShape& w, Activation act) {
+        RmsNorm::check(x, scale, eps);
+        LinearGated::check(x, w, act);
+    }
+    using packed_as = Linear;
+    using parts = OpList<RmsNorm, LinearGated, Linear, Gated, Gelu, Activate>;
+
+    template <class Exec>
+    static Tensor by_parts(const Tensor& x, const Tensor& scale, double eps, const auto& weight, Activation act) {
+        return run<LinearGated, Exec>(run<RmsNorm, Exec>(x, scale, eps), weight, act);
+    }
+};
+static_assert(OpTag<RmsNormLinearGated>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_RMS_NORM_LINEAR_GATED_HPP
 // ---- silica/run.hpp
 #ifndef SILICA_SINGLE_RUN_HPP
 #define SILICA_SINGLE_RUN_HPP
@@ -3660,59 +4026,62 @@ SILICA_INLINE void refuse_tensor(std::string_view op, const Tensor& t, std::stri
 #endif  // SILICA_SINGLE_RUN_IPP
 #endif  // SILICA_SINGLE_RUN_HPP
 
-namespace silica::nn {
-
-/// y[i] = W[ids[i]].
-template <class E>
-class Embedding {
-public:
-    using Ops = OpList<op::Embedding>;
-
-    /// `weight` (rows, d) at `w`.
-    Embedding(const Weights& w, std::int64_t rows, std::int64_t d)
-        : Embedding(take<op::Embedding, E>(w, "weight", {rows, d})) {}
-    explicit Embedding(Tensor table) : table_(std::move(table), std::nullopt) {}
-
-    /// ids (...) -> (..., d).
-    Tensor operator()(const Tensor& ids) const { return run<op::Embedding, E>(ids, table_); }
-
-    /// The table (rows, d), for an output projection that is tied to it.
-    [[nodiscard]] Tensor weight() const { return table_.unpack().weight; }
-
-private:
-    Prepared<op::Embedding, E> table_;
-};
-
-}  // namespace silica::nn
-#endif  // SILICA_SINGLE_NN_EMBEDDING_HPP
-// ---- silica/nn/layers.hpp
-#ifndef SILICA_SINGLE_NN_LAYERS_HPP
-#define SILICA_SINGLE_NN_LAYERS_HPP
-/// The layers of a network, one after another.
-
-#include <cstdint>
-#include <utility>
 #include <vector>
 
 namespace silica::nn {
 
-/// make(0), make(1), ..., make(n - 1).
-template <class F>
-auto layers(std::int64_t n, F&& make) {
-    std::vector<decltype(make(std::int64_t{}))> all;
-    for (std::int64_t i = 0; i < n; ++i) all.push_back(make(i));
-    return all;
-}
+/// y = x W^T + b. Joining places (query, key and value; gate and up) makes one larger product of several.
+template <class E>
+class Linear {
+public:
+    using Ops = OpList<op::Linear, op::LinearActivation, op::LinearAdd>;
+    using GatedOps = union_of<Ops, OpList<op::LinearGated>>;
+    using NormedOps = union_of<GatedOps, OpList<op::RmsNormLinear, op::RmsNormLinearGated>>;
 
-/// layer(... layer(layer(x, args...), args...), args...) for each of `all` in turn.
-template <class Layer, class X, class... Args>
-X through(const std::vector<Layer>& all, X x, const Args&... args) {
-    for (const auto& layer : all) x = layer(x, args...);
-    return x;
-}
+    /// `weight` (out, in) and, where the checkpoint has it, `bias` (out) at `w`.
+    Linear(const Weights& w, std::int64_t in, std::int64_t out) : Linear(std::vector<MatrixPart>{{w, out, {}}}, in) {}
+
+    /// The same at each place of `parts`, joined by rows.
+    Linear(const std::vector<MatrixPart>& parts, std::int64_t in) : weight_(joined_rows<op::Linear, E>(parts, in)) {}
+    /// The same with `out` rows each.
+    Linear(const std::vector<Weights>& parts, std::int64_t in, std::int64_t out) : Linear(of_size(parts, out), in) {}
+
+    /// Weights that are no one else's.
+    static Linear own(op::Plain source) { return Linear(Prepared<op::Linear, E>(std::move(source))); }
+    /// Weights that another layer keeps as well (tied embeddings): there stays one copy.
+    static Linear shared(op::Plain source) { return Linear(Prepared<op::Linear, E>::shared(std::move(source))); }
+
+    /// x (..., in) -> (..., out).
+    Tensor operator()(const Tensor& x) const { return run<op::Linear, E>(x, weight_); }
+    /// act(x W^T + b).
+    Tensor operator()(const Tensor& x, Activation act) const { return run<op::LinearActivation, E>(x, weight_, act); }
+    /// x W^T + b + residual.
+    Tensor add(const Tensor& x, const Tensor& residual) const { return run<op::LinearAdd, E>(x, weight_, residual); }
+    /// act(x G^T + b) * (x U^T + c), the weights being those of G joined to those of U.
+    Tensor gated(const Tensor& x, Activation act) const { return run<op::LinearGated, E>(x, weight_, act); }
+    /// norm(x) W^T + b, `norm` being an RmsNorm.
+    Tensor of_normed(const Tensor& x, const auto& norm) const {
+        return run<op::RmsNormLinear, E>(x, norm.weight(), norm.eps(), weight_);
+    }
+    /// gated(norm(x), act).
+    Tensor gated_of_normed(const Tensor& x, const auto& norm, Activation act) const {
+        return run<op::RmsNormLinearGated, E>(x, norm.weight(), norm.eps(), weight_, act);
+    }
+
+private:
+    explicit Linear(Prepared<op::Linear, E> weight) : weight_(std::move(weight)) {}
+
+    static std::vector<MatrixPart> of_size(const std::vector<Weights>& places, std::int64_t out) {
+        std::vector<MatrixPart> parts;
+        for (const auto& w : places) parts.push_back({w, out, {}});
+        return parts;
+    }
+
+    Prepared<op::Linear, E> weight_;
+};
 
 }  // namespace silica::nn
-#endif  // SILICA_SINGLE_NN_LAYERS_HPP
+#endif  // SILICA_SINGLE_NN_LINEAR_HPP
 // ---- silica/nn/transformer_layer.hpp
 #ifndef SILICA_SINGLE_NN_TRANSFORMER_LAYER_HPP
 #define SILICA_SINGLE_NN_TRANSFORMER_LAYER_HPP
@@ -3901,444 +4270,6 @@ private:
 
 }  // namespace silica::nn
 #endif  // SILICA_SINGLE_NN_KV_CACHE_HPP
-// ---- silica/nn/linear.hpp
-#ifndef SILICA_SINGLE_NN_LINEAR_HPP
-#define SILICA_SINGLE_NN_LINEAR_HPP
-/// A matrix of weights with its bias: one place in the checkpoint or several, joined by rows.
-
-// ---- silica/nn/recipe.hpp
-#ifndef SILICA_SINGLE_NN_RECIPE_HPP
-#define SILICA_SINGLE_NN_RECIPE_HPP
-/// Recipes: how places of a checkpoint become what a kernel packs. A place holds it as it is, or several are joined; a
-/// norm is folded into the matrix before it, a length and a direction are multiplied (nn/conv.hpp).
-
-// ---- silica/core/allocate.hpp
-#ifndef SILICA_SINGLE_CORE_ALLOCATE_HPP
-#define SILICA_SINGLE_CORE_ALLOCATE_HPP
-/// Memory for weights, which comes from the system and goes back to it at once.
-
-namespace silica {
-
-/// An uninitialised contiguous tensor. On the CPU a large one has pages of its own: loading makes and drops a copy of
-/// almost every weight, and a heap keeps the holes (measured: 1.4 times the weights instead of 1.0).
-/// ConfigError for a shape that no memory holds.
-Tensor allocate(c10::IntArrayRef shape, c10::ScalarType dtype, c10::Device device);
-
-}  // namespace silica
-
-// ---- silica/core/allocate.ipp
-#ifndef SILICA_SINGLE_CORE_ALLOCATE_IPP
-#define SILICA_SINGLE_CORE_ALLOCATE_IPP
-/// Definitions of allocate.hpp.
-
-// ---- silica/core/checked_product.hpp
-#ifndef SILICA_SINGLE_CORE_CHECKED_PRODUCT_HPP
-#define SILICA_SINGLE_CORE_CHECKED_PRODUCT_HPP
-/// Products of numbers that come from a file.
-
-#include <cstdint>
-#include <initializer_list>
-#include <span>
-#include <string_view>
-
-namespace silica {
-
-/// The product of `factors`; ConfigError that names `what` ("num_attention_heads x head_dim") where 64 bits do not hold
-/// it.
-[[nodiscard]] std::int64_t checked_product(std::string_view what, std::span<const std::int64_t> factors);
-[[nodiscard]] inline std::int64_t checked_product(std::string_view what, std::initializer_list<std::int64_t> factors) {
-    return checked_product(what, std::span(factors.begin(), factors.size()));
-}
-
-}  // namespace silica
-
-// ---- silica/core/checked_product.ipp
-#ifndef SILICA_SINGLE_CORE_CHECKED_PRODUCT_IPP
-#define SILICA_SINGLE_CORE_CHECKED_PRODUCT_IPP
-/// Definitions of checked_product.hpp.
-
-#include <string>
-
-namespace silica {
-
-SILICA_INLINE std::int64_t checked_product(std::string_view what, std::span<const std::int64_t> factors) {
-    std::int64_t product = 1;
-    bool zero = false, fits = true;
-    for (const auto factor : factors) {
-        zero = zero || factor == 0;
-        fits = fits && !__builtin_mul_overflow(product, factor, &product);
-    }
-    if (zero) return 0;
-    if (fits) return product;
-    std::string numbers;
-    for (const auto factor : factors) numbers.append(numbers.empty() ? "" : " x ").append(std::to_string(factor));
-    throw ConfigError(std::string(what).append(" is ").append(numbers).append(", more than any memory holds."),
-                      "correct the sizes, or download the file again.");
-}
-
-}  // namespace silica
-#endif  // SILICA_SINGLE_CORE_CHECKED_PRODUCT_IPP
-#endif  // SILICA_SINGLE_CORE_CHECKED_PRODUCT_HPP
-
-#include <ATen/ops/from_blob.h>
-
-#include <cstddef>
-#include <cstdint>
-#include <span>
-#include <string_view>
-
-#if defined(__unix__) || defined(__APPLE__)
-#include <sys/mman.h>
-#endif
-
-namespace silica {
-
-SILICA_INLINE Tensor allocate(c10::IntArrayRef shape, c10::ScalarType dtype, c10::Device device) {
-    const auto options = at::TensorOptions().dtype(dtype);
-    constexpr std::string_view what = "The size of a tensor";
-    const auto elements = checked_product(what, std::span(shape.data(), shape.size()));
-    [[maybe_unused]] const auto bytes =
-        checked_product(what, {elements, static_cast<std::int64_t>(c10::elementSize(dtype))});
-#if defined(__unix__) || defined(__APPLE__)
-    constexpr std::int64_t large = std::int64_t{1} << 18;
-    if (device.is_cpu() && bytes >= large) {
-        const auto size = static_cast<std::size_t>(bytes);
-        void* pages = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0);
-        if (pages != MAP_FAILED) return at::from_blob(pages, shape, [size](void* p) { ::munmap(p, size); }, options);
-    }
-#endif
-    return at::empty(shape, options.device(device));
-}
-
-}  // namespace silica
-#endif  // SILICA_SINGLE_CORE_ALLOCATE_IPP
-#endif  // SILICA_SINGLE_CORE_ALLOCATE_HPP
-
-#include <optional>
-#include <vector>
-
-namespace silica::nn {
-
-/// A place that gives `out` rows of a matrix. `bias`: whether the layer has one; absent: if the checkpoint has it.
-struct MatrixPart {
-    Weights place;
-    std::int64_t out;
-    std::optional<bool> bias = {};
-    [[nodiscard]] bool biased() const { return bias.value_or(place.has("bias")); }
-};
-
-/// `weight` (out, in) and `bias` (out) at each place, one after another; a part that lacks its bias counts as zeros. On
-/// the device of `Op`'s kernel, in the compute type.
-template <class Op, class E>
-op::Plain joined_rows(const std::vector<MatrixPart>& parts, std::int64_t in) {
-    std::int64_t rows = 0;
-    bool biased = false;
-    for (const auto& part : parts) {
-        part.place.require("weight", {part.out, in});
-        rows += part.out, biased = biased || part.biased();
-    }
-    if (parts.size() == 1) {
-        std::optional<Tensor> bias;
-        if (biased) bias = take<Op, E>(parts[0].place, "bias", {rows});
-        return {take<Op, E>(parts[0].place, "weight", {rows, in}), std::move(bias)};
-    }
-    const Tensor weight = allocate({rows, in}, E::precision::compute, device_of<Op, E>(parts.at(0).place));
-    std::optional<Tensor> bias;
-    if (biased) bias = at::zeros({rows}, weight.options());
-    std::int64_t row = 0;
-    for (const auto& part : parts) {  // one after another: the peak is the whole and one part
-        const auto out = part.out;
-        weight.narrow(0, row, out).copy_(take<Op, E>(part.place, "weight", {out, in}));
-        if (part.biased()) bias->narrow(0, row, out).copy_(take<Op, E>(part.place, "bias", {out}));
-        row += out;
-    }
-    return {weight, std::move(bias)};
-}
-
-}  // namespace silica::nn
-#endif  // SILICA_SINGLE_NN_RECIPE_HPP
-// ---- silica/op/linear.hpp
-#ifndef SILICA_SINGLE_OP_LINEAR_HPP
-#define SILICA_SINGLE_OP_LINEAR_HPP
-/// y = x W^T + b.
-
-namespace silica::op {
-
-/// x (..., in), W (out, in), b (out) or absent -> y (..., out).
-struct Linear {
-    static constexpr std::string_view name = "linear";
-    using signature = Tensor(const Tensor& x, const Prepared& weight);
-    using Source = Plain;
-    static void check(const Source& s) {
-        law(s.weight.dim() == 2 && (!s.bias || is_vector(*s.bias, s.weight.size(0), s.weight.scalar_type())), name,
-            "weights W (out, in) and b (out) of one type", s.weight, s.bias);
-    }
-    static void check(const Tensor& x, const WeightShape& w) {
-        law(meets(x, w), name, "x (..., in) and W (out, in) of one type", x, w);
-    }
-};
-static_assert(OpTag<Linear>);
-
-}  // namespace silica::op
-#endif  // SILICA_SINGLE_OP_LINEAR_HPP
-// ---- silica/op/linear_activation.hpp
-#ifndef SILICA_SINGLE_OP_LINEAR_ACTIVATION_HPP
-#define SILICA_SINGLE_OP_LINEAR_ACTIVATION_HPP
-/// y = act(x W^T + b), in one pass over y.
-
-// ---- silica/op/gelu.hpp
-#ifndef SILICA_SINGLE_OP_GELU_HPP
-#define SILICA_SINGLE_OP_GELU_HPP
-/// gelu(x) = x Phi(x), Phi the distribution function of the standard normal. Hendrycks and Gimpel 2016, section 2.
-
-namespace silica::op {
-
-/// The exact form; x and the result have any equal shape. The tanh approximation is `op::Activate`.
-struct Gelu {
-    static constexpr std::string_view name = "gelu";
-    using signature = Tensor(const Tensor& x);
-};
-static_assert(OpTag<Gelu>);
-
-}  // namespace silica::op
-#endif  // SILICA_SINGLE_OP_GELU_HPP
-
-namespace silica::op {
-
-/// x (..., in) -> (..., out). Uses the weights as Linear's kernel packed them.
-struct LinearActivation {
-    static constexpr std::string_view name = "linear_activation";
-    using signature = Tensor(const Tensor& x, const Prepared& weight, Activation act);
-    static void check(const Tensor& x, const WeightShape& w, Activation) { Linear::check(x, w); }
-    using packed_as = Linear;
-    using parts = OpList<Linear, Gelu, Activate>;
-
-    template <class Exec>
-    static Tensor by_parts(const Tensor& x, const auto& weight, Activation act) {
-        const Tensor y = run<Linear, Exec>(x, weight);
-        return act == Activation::gelu ? run<Gelu, Exec>(y) : run<Activate, Exec>(y, act);
-    }
-};
-static_assert(OpTag<LinearActivation>);
-
-}  // namespace silica::op
-#endif  // SILICA_SINGLE_OP_LINEAR_ACTIVATION_HPP
-// ---- silica/op/linear_add.hpp
-#ifndef SILICA_SINGLE_OP_LINEAR_ADD_HPP
-#define SILICA_SINGLE_OP_LINEAR_ADD_HPP
-/// y = x W^T + b + r: the end of a residual branch.
-
-namespace silica::op {
-
-/// x (..., in), r (..., out) -> (..., out). Uses the weights as Linear's kernel packed them.
-struct LinearAdd {
-    static constexpr std::string_view name = "linear_add";
-    using signature = Tensor(const Tensor& x, const Prepared& weight, const Tensor& residual);
-    using packed_as = Linear;
-    using parts = OpList<Linear>;
-
-    template <class Exec>
-    static Tensor by_parts(const Tensor& x, const auto& weight, const Tensor& residual) {
-        return run<Linear, Exec>(x, weight) + residual;
-    }
-
-    static void check(const Tensor& x, const WeightShape& w, const Tensor& residual) {
-        law(meets(x, w) && residual.dim() == x.dim() && residual.scalar_type() == w.type &&
-                residual.size(-1) == w.size(0) &&
-                residual.sizes().slice(0, residual.sizes().size() - 1) == x.sizes().slice(0, x.sizes().size() - 1),
-            name, "x (..., in), W (out, in) and r (..., out) of one type", x, w, residual);
-    }
-};
-static_assert(OpTag<LinearAdd>);
-
-}  // namespace silica::op
-#endif  // SILICA_SINGLE_OP_LINEAR_ADD_HPP
-// ---- silica/op/linear_gated.hpp
-#ifndef SILICA_SINGLE_OP_LINEAR_GATED_HPP
-#define SILICA_SINGLE_OP_LINEAR_GATED_HPP
-/// y = act(x G^T + b) * (x U^T + c): both matrices of a gated feed-forward layer in one product.
-
-// ---- silica/op/gated.hpp
-#ifndef SILICA_SINGLE_OP_GATED_HPP
-#define SILICA_SINGLE_OP_GATED_HPP
-/// y = act(g) * u: the inside of a gated feed-forward layer. Shazeer 2020, equations 5 and 6.
-
-namespace silica::op {
-
-/// x (..., 2 n), the gate g before u -> (..., n).
-struct Gated {
-    static constexpr std::string_view name = "gated";
-    using signature = Tensor(const Tensor& x, Activation act);
-    static void check(const Tensor& x, Activation) {
-        law(x.dim() >= 1 && x.size(-1) % 2 == 0, name, "x (..., 2 n)", x);
-    }
-    using parts = OpList<Gelu, Activate>;
-
-    template <class Exec>
-    static Tensor by_parts(const Tensor& x, Activation act) {
-        const auto n = x.size(-1) / 2;
-        const Tensor gate = x.narrow(-1, 0, n), up = x.narrow(-1, n, n);
-        return (act == Activation::gelu ? run<Gelu, Exec>(gate) : run<Activate, Exec>(gate, act)) * up;
-    }
-};
-static_assert(OpTag<Gated>);
-
-}  // namespace silica::op
-#endif  // SILICA_SINGLE_OP_GATED_HPP
-
-namespace silica::op {
-
-/// x (..., in), the weights of Linear with the rows of G before those of U: (2 n, in) -> (..., n).
-struct LinearGated {
-    static constexpr std::string_view name = "linear_gated";
-    using signature = Tensor(const Tensor& x, const Prepared& weight, Activation act);
-    static void check(const Tensor& x, const WeightShape& w, Activation) {
-        law(meets(x, w) && w.size(0) % 2 == 0, name, "x (..., in) and W (2 n, in) of one type", x, w);
-    }
-    using packed_as = Linear;
-    using parts = OpList<Linear, Gated, Gelu, Activate>;
-
-    template <class Exec>
-    static Tensor by_parts(const Tensor& x, const auto& weight, Activation act) {
-        return run<Gated, Exec>(run<Linear, Exec>(x, weight), act);
-    }
-};
-static_assert(OpTag<LinearGated>);
-
-}  // namespace silica::op
-#endif  // SILICA_SINGLE_OP_LINEAR_GATED_HPP
-// ---- silica/op/rms_norm_linear.hpp
-#ifndef SILICA_SINGLE_OP_RMS_NORM_LINEAR_HPP
-#define SILICA_SINGLE_OP_RMS_NORM_LINEAR_HPP
-/// y = RMSNorm(x) W^T + b: a pre-norm layer's way into attention.
-
-// ---- silica/op/rms_norm.hpp
-#ifndef SILICA_SINGLE_OP_RMS_NORM_HPP
-#define SILICA_SINGLE_OP_RMS_NORM_HPP
-/// y = x / sqrt(mean(x^2) + eps) * w over the last dimension. Zhang and Sennrich 2019, equation 4.
-
-namespace silica::op {
-
-/// x (..., d), w (d) -> (..., d). The quotient is computed in float32 and rounded to the type of x before it meets w.
-struct RmsNorm {
-    static constexpr std::string_view name = "rms_norm";
-    using signature = Tensor(const Tensor& x, const Tensor& weight, double eps);
-    static void check(const Tensor& x, const Tensor& weight, double) {
-        law(x.dim() >= 1 && is_vector(weight, x.size(-1), x.scalar_type()), name, "x (..., d) and w (d) of one type", x,
-            weight);
-    }
-};
-static_assert(OpTag<RmsNorm>);
-
-}  // namespace silica::op
-#endif  // SILICA_SINGLE_OP_RMS_NORM_HPP
-
-namespace silica::op {
-
-/// x (..., in), scale (in) of the norm -> (..., out). Uses the weights as Linear's kernel packed them.
-struct RmsNormLinear {
-    static constexpr std::string_view name = "rms_norm_linear";
-    using signature = Tensor(const Tensor& x, const Tensor& scale, double eps, const Prepared& weight);
-    static void check(const Tensor& x, const Tensor& scale, double eps, const WeightShape& w) {
-        RmsNorm::check(x, scale, eps);
-        Linear::check(x, w);
-    }
-    using packed_as = Linear;
-    using parts = OpList<RmsNorm, Linear>;
-
-    template <class Exec>
-    static Tensor by_parts(const Tensor& x, const Tensor& scale, double eps, const auto& weight) {
-        return run<Linear, Exec>(run<RmsNorm, Exec>(x, scale, eps), weight);
-    }
-};
-static_assert(OpTag<RmsNormLinear>);
-
-}  // namespace silica::op
-#endif  // SILICA_SINGLE_OP_RMS_NORM_LINEAR_HPP
-// ---- silica/op/rms_norm_linear_gated.hpp
-#ifndef SILICA_SINGLE_OP_RMS_NORM_LINEAR_GATED_HPP
-#define SILICA_SINGLE_OP_RMS_NORM_LINEAR_GATED_HPP
-/// y = act(h G^T + b) * (h U^T + c), h = RMSNorm(x): a pre-norm layer's way into a gated feed-forward layer.
-
-namespace silica::op {
-
-/// x (..., in), scale (in) of the norm, the weights of LinearGated (2 n, in) -> (..., n).
-struct RmsNormLinearGated {
-    static constexpr std::string_view name = "rms_norm_linear_gated";
-    using signature = Tensor(const Tensor& x, const Tensor& scale, double eps, const Prepared& weight, Activation act);
-    static void check(const Tensor& x, const Tensor& scale, double eps, const WeightShape& w, Activation act) {
-        RmsNorm::check(x, scale, eps);
-        LinearGated::check(x, w, act);
-    }
-    using packed_as = Linear;
-    using parts = OpList<RmsNorm, LinearGated, Linear, Gated, Gelu, Activate>;
-
-    template <class Exec>
-    static Tensor by_parts(const Tensor& x, const Tensor& scale, double eps, const auto& weight, Activation act) {
-        return run<LinearGated, Exec>(run<RmsNorm, Exec>(x, scale, eps), weight, act);
-    }
-};
-static_assert(OpTag<RmsNormLinearGated>);
-
-}  // namespace silica::op
-#endif  // SILICA_SINGLE_OP_RMS_NORM_LINEAR_GATED_HPP
-
-#include <vector>
-
-namespace silica::nn {
-
-/// y = x W^T + b. Joining places (query, key and value; gate and up) makes one larger product of several.
-template <class E>
-class Linear {
-public:
-    using Ops = OpList<op::Linear, op::LinearActivation, op::LinearAdd>;
-    using GatedOps = union_of<Ops, OpList<op::LinearGated>>;
-    using NormedOps = union_of<GatedOps, OpList<op::RmsNormLinear, op::RmsNormLinearGated>>;
-
-    /// `weight` (out, in) and, where the checkpoint has it, `bias` (out) at `w`.
-    Linear(const Weights& w, std::int64_t in, std::int64_t out) : Linear(std::vector<MatrixPart>{{w, out, {}}}, in) {}
-
-    /// The same at each place of `parts`, joined by rows.
-    Linear(const std::vector<MatrixPart>& parts, std::int64_t in) : weight_(joined_rows<op::Linear, E>(parts, in)) {}
-    /// The same with `out` rows each.
-    Linear(const std::vector<Weights>& parts, std::int64_t in, std::int64_t out) : Linear(of_size(parts, out), in) {}
-
-    /// Weights that are no one else's.
-    static Linear own(op::Plain source) { return Linear(Prepared<op::Linear, E>(std::move(source))); }
-    /// Weights that another layer keeps as well (tied embeddings): there stays one copy.
-    static Linear shared(op::Plain source) { return Linear(Prepared<op::Linear, E>::shared(std::move(source))); }
-
-    /// x (..., in) -> (..., out).
-    Tensor operator()(const Tensor& x) const { return run<op::Linear, E>(x, weight_); }
-    /// act(x W^T + b).
-    Tensor operator()(const Tensor& x, Activation act) const { return run<op::LinearActivation, E>(x, weight_, act); }
-    /// x W^T + b + residual.
-    Tensor add(const Tensor& x, const Tensor& residual) const { return run<op::LinearAdd, E>(x, weight_, residual); }
-    /// act(x G^T + b) * (x U^T + c), the weights being those of G joined to those of U.
-    Tensor gated(const Tensor& x, Activation act) const { return run<op::LinearGated, E>(x, weight_, act); }
-    /// norm(x) W^T + b, `norm` being an RmsNorm.
-    Tensor of_normed(const Tensor& x, const auto& norm) const {
-        return run<op::RmsNormLinear, E>(x, norm.weight(), norm.eps(), weight_);
-    }
-    /// gated(norm(x), act).
-    Tensor gated_of_normed(const Tensor& x, const auto& norm, Activation act) const {
-        return run<op::RmsNormLinearGated, E>(x, norm.weight(), norm.eps(), weight_, act);
-    }
-
-private:
-    explicit Linear(Prepared<op::Linear, E> weight) : weight_(std::move(weight)) {}
-
-    static std::vector<MatrixPart> of_size(const std::vector<Weights>& places, std::int64_t out) {
-        std::vector<MatrixPart> parts;
-        for (const auto& w : places) parts.push_back({w, out, {}});
-        return parts;
-    }
-
-    Prepared<op::Linear, E> weight_;
-};
-
-}  // namespace silica::nn
-#endif  // SILICA_SINGLE_NN_LINEAR_HPP
 // ---- silica/op/attention.hpp
 #ifndef SILICA_SINGLE_OP_ATTENTION_HPP
 #define SILICA_SINGLE_OP_ATTENTION_HPP
@@ -4559,6 +4490,7 @@ struct AttentionShape {
     std::int64_t heads, d;
     std::optional<double> scale = {};
     std::optional<std::int64_t> source = {};  ///< columns of y; absent: those of x
+    std::optional<bool> input_bias = {};      ///< of W_Q, W_K, W_V; absent: each has one if the checkpoint has it
 
     [[nodiscard]] static AttentionShape of(std::int64_t hidden, std::int64_t heads) {
         return {hidden, heads, hidden / heads};
@@ -4566,7 +4498,7 @@ struct AttentionShape {
     [[nodiscard]] std::int64_t width() const { return heads * d; }
 };
 
-/// Where the four matrices are; each has a bias if the checkpoint has one.
+/// Where the four matrices are; that of the output has a bias if the checkpoint has one.
 struct AttentionPlaces {
     Weights query, key, value, output;
 };
@@ -4597,7 +4529,9 @@ public:
           scale_(s.scale.value_or(1.0 / std::sqrt(static_cast<double>(s.d)))) {
         const auto n = s.width(), source = s.source.value_or(s.hidden);
         const auto product = [&](const std::vector<Weights>& places, std::int64_t in) {
-            products_.emplace_back(places, in, n);
+            std::vector<MatrixPart> parts;
+            for (const auto& place : places) parts.push_back({place, n, s.input_bias});
+            products_.emplace_back(parts, in);
         };
         switch (joined) {
             case JoinedProducts::all:
@@ -4622,6 +4556,12 @@ public:
     Tensor operator()(const Tensor& x, const op::Attends& attends = {}) const {
         const Tensor qkv = products_[0](x);
         return attend(part(qkv, 0), part(qkv, 1), part(qkv, 2), attends);
+    }
+
+    /// The same for the first n tokens alone, (batch, n, heads d): they attend to all.
+    [[nodiscard]] Tensor first(const Tensor& x, std::int64_t n) const {
+        const Tensor qkv = products_[0](x);
+        return attend(part(qkv, 0).narrow(2, 0, n), part(qkv, 1), part(qkv, 2), {});
     }
 
     /// x attends to itself, with `positions` (broadcast to x) added to what queries and keys are made of.
@@ -4748,6 +4688,7 @@ struct TransformerShape {
     double eps;
     Activation act;
     NormPlace norms = NormPlace::after;
+    JoinedProducts joined = JoinedProducts::all;  ///< query_key for a layer that is called with positions
 };
 
 struct TransformerPlaces {
@@ -4762,7 +4703,7 @@ public:
     using Ops = union_of<typename Attention<E>::Ops, typename LayerNorm<E>::Ops>;
 
     TransformerLayer(const TransformerShape& s, const TransformerPlaces& w)
-        : attention(s.attention, w.attention),
+        : attention(s.attention, w.attention, s.joined),
           attention_norm(w.attention_norm, s.attention.hidden, s.eps),
           up(w.up, s.attention.hidden, s.inner),
           down(w.down, s.inner, s.attention.hidden),
@@ -4771,16 +4712,48 @@ public:
           norms(s.norms) {}
 
     /// x (batch, tokens, hidden)
-    Tensor operator()(const Tensor& x, const op::Attends& attends) const {
-        if (norms == NormPlace::before) {
-            const Tensor h = attention.output.add(attention(attention_norm(x), attends), x);
-            return down.add(up(output_norm(h), act), h);
-        }
-        const Tensor h = attention_norm(attention.output.add(attention(x, attends), x));
-        return output_norm(down.add(up(h, act), h));
+    Tensor operator()(const Tensor& x, const op::Attends& attends = {}) const {
+        return rest(x, attention(attended(x), attends));
+    }
+
+    /// The same with `positions` (broadcast to x) added to what queries and keys are made of.
+    Tensor operator()(const Tensor& x, const Tensor& positions, const op::Attends& attends) const {
+        return rest(x, attention(attended(x), positions, attends));
+    }
+
+    /// The first n tokens of that alone, (batch, n, hidden), where all attend to all: the last layer of a network
+    /// whose head looks at no others.
+    [[nodiscard]] Tensor first(const Tensor& x, std::int64_t n) const {
+        return rest(x.narrow(1, 0, n).contiguous(), attention.first(attended(x), n));
+    }
+
+    /// The same where the tokens attend to `more` (batch, m, hidden) too, of which nothing else comes; norms before.
+    [[nodiscard]] Tensor beside(const Tensor& x, const Tensor& more) const {
+        return rest(x, attention.first(at::cat({attention_norm(x), attention_norm(more)}, 1), x.size(1)));
+    }
+    /// The same where they attend to y (batch, n, source), as it is, and not to each other; norms before, `joined`
+    /// being key_value.
+    [[nodiscard]] Tensor cross(const Tensor& x, const Tensor& y) const {
+        return rest(x, attention.cross(attention_norm(x), attention.keys_values(y)));
+    }
+
+    /// The same where attention sees the tokens as `arrange` puts them, (rows, others, hidden), and `restore` brings
+    /// what it gives back to (batch, tokens, heads d); norms before.
+    [[nodiscard]] Tensor arranged(const Tensor& x, auto&& arrange, auto&& restore, const op::Attends& attends) const {
+        return rest(x, restore(attention(arrange(attention_norm(x)), attends)));
     }
 
 private:
+    /// What attention is called with.
+    Tensor attended(const Tensor& x) const { return norms == NormPlace::before ? attention_norm(x) : x; }
+    /// What follows the heads of attention, `seen` (batch, tokens, heads d), for the tokens x.
+    Tensor rest(const Tensor& x, const Tensor& seen) const {
+        const Tensor h = attention.output.add(seen, x);
+        if (norms == NormPlace::before) return down.add(up(output_norm(h), act), h);
+        const Tensor normed = attention_norm(h);
+        return output_norm(down.add(up(normed, act), normed));
+    }
+
     Attention<E> attention;
     LayerNorm<E> attention_norm;
     Linear<E> up, down;
@@ -4791,6 +4764,122 @@ private:
 
 }  // namespace silica::nn
 #endif  // SILICA_SINGLE_NN_TRANSFORMER_LAYER_HPP
+
+namespace silica::nn {
+
+/// One layer: h = LayerNorm(x + MultiHead(x)), y = LayerNorm(h + FFN(h)).
+template <class E>
+TransformerLayer<E> bert_layer(const auto& c, const Weights& w) {  // encoder.layer.N
+    return {{.attention = AttentionShape::of(c.hidden_size, c.num_attention_heads),
+             .inner = c.intermediate_size,
+             .eps = c.layer_norm_eps,
+             .act = c.hidden_act},
+            {.attention = {w / "attention.self.query", w / "attention.self.key", w / "attention.self.value",
+                           w / "attention.output.dense"},
+             .attention_norm = w / "attention.output.LayerNorm",
+             .up = w / "intermediate.dense",
+             .down = w / "output.dense",
+             .output_norm = w / "output.LayerNorm"}};
+}
+
+/// tanh(W h_[CLS] + b): the sentence vector of next-sentence prediction.
+template <class E>
+class BertPooler {
+public:
+    using Ops = typename Linear<E>::Ops;
+
+    BertPooler(const auto& c, const Weights& w) : dense(w / "dense", c.hidden_size, c.hidden_size) {}  // pooler
+    Tensor operator()(const Tensor& h) const { return dense(h.select(1, 0), Activation::tanh); }
+
+private:
+    Linear<E> dense;
+};
+
+}  // namespace silica::nn
+#endif  // SILICA_SINGLE_NN_BERT_LAYER_HPP
+// ---- silica/nn/embedding.hpp
+#ifndef SILICA_SINGLE_NN_EMBEDDING_HPP
+#define SILICA_SINGLE_NN_EMBEDDING_HPP
+/// A table of vectors, one row for each id.
+
+// ---- silica/op/embedding.hpp
+#ifndef SILICA_SINGLE_OP_EMBEDDING_HPP
+#define SILICA_SINGLE_OP_EMBEDDING_HPP
+/// y[i] = W[ids[i]]: one row of a table for each id.
+
+namespace silica::op {
+
+/// ids (...) int64, W (rows, d) -> (..., d). Ids are checked against the rows before they reach a device, not here.
+struct Embedding {
+    static constexpr std::string_view name = "embedding";
+    using signature = Tensor(const Tensor& ids, const Prepared& table);
+    using Source = Plain;
+    static constexpr bool quantisable = false;
+    static void check(const Source& s) {
+        law(s.weight.dim() == 2 && !s.bias, name, "a table W (rows, d) and no bias", s.weight, s.bias);
+    }
+    static void check(const Tensor& ids, const WeightShape& table) {
+        law(ids.scalar_type() == c10::ScalarType::Long, name, "ids (...) int64 and W (rows, d)", ids, table);
+    }
+};
+static_assert(OpTag<Embedding>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_EMBEDDING_HPP
+
+namespace silica::nn {
+
+/// y[i] = W[ids[i]].
+template <class E>
+class Embedding {
+public:
+    using Ops = OpList<op::Embedding>;
+
+    /// `weight` (rows, d) at `w`.
+    Embedding(const Weights& w, std::int64_t rows, std::int64_t d)
+        : Embedding(take<op::Embedding, E>(w, "weight", {rows, d})) {}
+    explicit Embedding(Tensor table) : table_(std::move(table), std::nullopt) {}
+
+    /// ids (...) -> (..., d).
+    Tensor operator()(const Tensor& ids) const { return run<op::Embedding, E>(ids, table_); }
+
+    /// The table (rows, d), for an output projection that is tied to it.
+    [[nodiscard]] Tensor weight() const { return table_.unpack().weight; }
+
+private:
+    Prepared<op::Embedding, E> table_;
+};
+
+}  // namespace silica::nn
+#endif  // SILICA_SINGLE_NN_EMBEDDING_HPP
+// ---- silica/nn/layers.hpp
+#ifndef SILICA_SINGLE_NN_LAYERS_HPP
+#define SILICA_SINGLE_NN_LAYERS_HPP
+/// The layers of a network, one after another.
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace silica::nn {
+
+/// make(0), make(1), ..., make(n - 1).
+template <class F>
+auto layers(std::int64_t n, F&& make) {
+    std::vector<decltype(make(std::int64_t{}))> all;
+    for (std::int64_t i = 0; i < n; ++i) all.push_back(make(i));
+    return all;
+}
+
+/// layer(... layer(layer(x, args...), args...), args...) for each of `all` in turn.
+template <class Layer, class X, class... Args>
+X through(const std::vector<Layer>& all, X x, const Args&... args) {
+    for (const auto& layer : all) x = layer(x, args...);
+    return x;
+}
+
+}  // namespace silica::nn
+#endif  // SILICA_SINGLE_NN_LAYERS_HPP
 
 #include <vector>
 
@@ -4819,21 +4908,6 @@ public:
     nn::LayerNorm<E> norm;
 };
 
-/// One layer: h = LayerNorm(x + MultiHead(x)), y = LayerNorm(h + FFN(h)).
-template <class E>
-nn::TransformerLayer<E> bert_layer(const BertConfig& c, const Weights& w) {  // bert.encoder.layer.N
-    return {{.attention = nn::AttentionShape::of(c.hidden_size, c.num_attention_heads),
-             .inner = c.intermediate_size,
-             .eps = c.layer_norm_eps,
-             .act = c.hidden_act},
-            {.attention = {w / "attention.self.query", w / "attention.self.key", w / "attention.self.value",
-                           w / "attention.output.dense"},
-             .attention_norm = w / "attention.output.LayerNorm",
-             .up = w / "intermediate.dense",
-             .down = w / "output.dense",
-             .output_norm = w / "output.LayerNorm"}};
-}
-
 /// Embeddings and layers: what every head stands on.
 template <class E>
 class BertBody {
@@ -4847,7 +4921,7 @@ public:
                          ? w / "bert.embeddings.word_embeddings"
                          : w / "cls.predictions.decoder"),
           layers(nn::layers(c.num_hidden_layers,
-                            [&](auto n) { return bert_layer<E>(c, w / "bert.encoder.layer" / n); })) {}
+                            [&](auto n) { return nn::bert_layer<E>(c, w / "bert.encoder.layer" / n); })) {}
 
     /// (batch, tokens, hidden)
     Tensor operator()(const BertInputs& in) const {
@@ -4858,20 +4932,6 @@ public:
 
     BertEmbeddings<E> embeddings;
     std::vector<nn::TransformerLayer<E>> layers;
-};
-
-/// tanh(W h_[CLS] + b): the sentence vector of next-sentence prediction.
-template <class E>
-class BertPooler {
-public:
-    using Ops = typename nn::Linear<E>::Ops;
-
-    BertPooler(const BertConfig& c, const Weights& w)
-        : dense(w / "dense", c.hidden_size, c.hidden_size) {}  // bert.pooler
-    Tensor operator()(const Tensor& h) const { return dense(h.select(1, 0), Activation::tanh); }
-
-private:
-    nn::Linear<E> dense;
 };
 
 }  // namespace silica::arch
@@ -4890,10 +4950,13 @@ namespace silica {
 
 /// An architecture: a family's body with one head.
 /// - `family`: the `model_type` of config.json; `name`: the class that `architectures` names.
+/// - `part_of`, where it is a part of composites whose checkpoints it opens too: a list of their `model_type`s.
 /// - `Config`, `Inputs`, `Outputs`: structs that Hana reflects, with the field names of Hugging Face.
 /// - `check(config, file)`: throws ConfigError for values that contradict each other or are not supported.
 /// - `prepare(config, inputs)`: throws InputError for wrong inputs; returns what the network is called with.
 /// - `names`: the spellings of its checkpoints.
+/// - `speak(config, files, target_lang)`, where it has adapters of languages: puts one in the place of what the
+///   checkpoint holds. Throws InputError for a language that it has not.
 /// - `Network<Exec>`: built from (config, weights), called with inputs; `Network<Exec>::Ops` lists all ops it may call.
 template <class A>
 concept Architecture =
@@ -5020,7 +5083,7 @@ struct Bert : BertFamily {
     template <class E>
     class Network {
     public:
-        using Ops = union_of<typename BertBody<E>::Ops, typename BertPooler<E>::Ops>;
+        using Ops = union_of<typename BertBody<E>::Ops, typename nn::BertPooler<E>::Ops>;
 
         Network(const Config& c, const Weights& w) : body(c, w) {
             if (w.has("bert.pooler.dense.weight")) pooler.emplace(c, w / "bert.pooler");
@@ -5034,7 +5097,7 @@ struct Bert : BertFamily {
 
     private:
         BertBody<E> body;
-        std::optional<BertPooler<E>> pooler;
+        std::optional<nn::BertPooler<E>> pooler;
     };
 };
 
@@ -5096,7 +5159,7 @@ struct BertForSequenceClassification : BertFamily {
 
     private:
         BertBody<E> body;
-        BertPooler<E> pooler;
+        nn::BertPooler<E> pooler;
         nn::Linear<E> classifier;
     };
 };
@@ -5113,6 +5176,2850 @@ static_assert(Architecture<arch::Bert> && Architecture<arch::BertForMaskedLM> &&
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_ARCH_BERT_HPP
+// ---- silica/arch/clap.hpp
+#ifndef SILICA_SINGLE_ARCH_CLAP_HPP
+#define SILICA_SINGLE_ARCH_CLAP_HPP
+/// CLAP: a text model and an audio model whose vectors can be compared. Wu et al. 2023,
+/// https://arxiv.org/abs/2211.06687. Followed: transformers, models/clap/modeling_clap.py.
+
+// ---- silica/arch/clap/audio.hpp
+#ifndef SILICA_SINGLE_ARCH_CLAP_AUDIO_HPP
+#define SILICA_SINGLE_ARCH_CLAP_AUDIO_HPP
+/// CLAP's audio model: a spectrogram folded into a square image, its patches, and a Swin transformer over them. Chen et
+/// al. 2022, https://arxiv.org/abs/2202.00874.
+
+// ---- silica/arch/clap/inputs.hpp
+#ifndef SILICA_SINGLE_ARCH_CLAP_INPUTS_HPP
+#define SILICA_SINGLE_ARCH_CLAP_INPUTS_HPP
+/// What CLAP is called with.
+
+// ---- silica/arch/clap/config.hpp
+#ifndef SILICA_SINGLE_ARCH_CLAP_CONFIG_HPP
+#define SILICA_SINGLE_ARCH_CLAP_CONFIG_HPP
+/// CLAP's configurations: of the text model, of the audio model, of both.
+
+// ---- silica/nn/image_size.hpp
+#ifndef SILICA_SINGLE_NN_IMAGE_SIZE_HPP
+#define SILICA_SINGLE_NN_IMAGE_SIZE_HPP
+/// Height and width, as configurations of vision models say them.
+
+#include <cstdint>
+#include <string>
+
+namespace silica::nn {
+
+/// Height and width of an image or a patch, in pixels.
+struct ImageSize {
+    std::int64_t height = 0, width = 0;
+
+    /// A number, which stands for both, or [height, width]. ConfigError for anything else.
+    void read(const Json& json, const std::string& path);
+
+    [[nodiscard]] bool square() const { return height == width; }
+    /// "224 x 224", height first.
+    [[nodiscard]] std::string text() const { return std::to_string(height) + " x " + std::to_string(width); }
+
+    friend bool operator==(const ImageSize&, const ImageSize&) = default;
+};
+
+}  // namespace silica::nn
+
+// ---- silica/nn/image_size.ipp
+#ifndef SILICA_SINGLE_NN_IMAGE_SIZE_IPP
+#define SILICA_SINGLE_NN_IMAGE_SIZE_IPP
+/// Definitions of image_size.hpp.
+
+namespace silica::nn {
+
+SILICA_INLINE void ImageSize::read(const Json& json, const std::string& path) {
+    if (!json.is_array()) {
+        read_json(height, json, path);
+        width = height;
+        return;
+    }
+    if (json.array().size() != 2) silica::detail::fail_wanted(path, json, "a number or [height, width]");
+    read_json(height, json.array()[0], path + "[0]");
+    read_json(width, json.array()[1], path + "[1]");
+}
+
+}  // namespace silica::nn
+#endif  // SILICA_SINGLE_NN_IMAGE_SIZE_IPP
+#endif  // SILICA_SINGLE_NN_IMAGE_SIZE_HPP
+
+#include <boost/hana/adapt_struct.hpp>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace silica::arch {
+
+/// Keys and defaults of `text_config`.
+struct ClapTextConfig {
+    std::int64_t vocab_size = 50265, hidden_size = 768, num_hidden_layers = 12, num_attention_heads = 12,
+                 intermediate_size = 3072, max_position_embeddings = 514, type_vocab_size = 1, projection_dim = 512;
+    std::int64_t pad_token_id = 1;  ///< it has no position; those of other tokens begin after this number
+    Activation hidden_act = Activation::gelu, projection_hidden_act = Activation::relu;
+    double layer_norm_eps = 1e-12;
+};
+
+/// Keys and defaults of `audio_config`.
+struct ClapAudioConfig {
+    std::int64_t window_size = 8, num_mel_bins = 64, spec_size = 256, hidden_size = 768, projection_dim = 512,
+                 patch_embed_input_channels = 1, patch_embeds_hidden_size = 96, aff_block_r = 4;
+    nn::ImageSize patch_size = {4, 4}, patch_stride = {4, 4};
+    std::vector<std::int64_t> depths = {2, 2, 6, 2}, num_attention_heads = {4, 8, 16, 32};
+    bool enable_fusion = false, flatten_patch_embeds = true, enable_patch_layer_norm = true, qkv_bias = true;
+    std::optional<std::string> fusion_type = {};
+    Activation hidden_act = Activation::gelu, projection_hidden_act = Activation::relu;
+    double mlp_ratio = 4, layer_norm_eps = 1e-5;
+
+    /// Into how many bands of frequencies, one above the other, time is folded.
+    [[nodiscard]] std::int64_t bands() const { return spec_size / num_mel_bins; }
+    /// Frames and mels that a spectrogram is stretched to before.
+    [[nodiscard]] std::int64_t frames() const { return spec_size * bands(); }
+    [[nodiscard]] std::int64_t mels() const { return spec_size / bands(); }
+    /// Patches of a stage, down and across.
+    [[nodiscard]] nn::ImageSize grid(std::size_t stage) const {
+        return {(spec_size / patch_stride.height) >> stage, (spec_size / patch_stride.width) >> stage};
+    }
+    /// Width of a patch in a stage.
+    [[nodiscard]] std::int64_t width(std::size_t stage) const { return patch_embeds_hidden_size << stage; }
+    /// Width of what the last stage gives.
+    [[nodiscard]] std::int64_t features() const { return width(depths.size() - 1); }
+    /// Columns within the feed-forward layers of a stage.
+    [[nodiscard]] std::int64_t inner(std::size_t stage) const {
+        return static_cast<std::int64_t>(mlp_ratio * static_cast<double>(width(stage)));
+    }
+};
+
+/// Keys and defaults of config.json. That of a model of text or of sounds alone is read into the part it is about.
+struct ClapConfig {
+    ClapTextConfig text_config = {};
+    ClapAudioConfig audio_config = {};
+    std::int64_t projection_dim = 512;
+    Activation projection_hidden_act = Activation::relu;
+
+    /// What a file of both says of the projections holds for both.
+    void read(const Json& json, const std::string& path);
+};
+
+/// ConfigError for a text model, or an audio model, that cannot be.
+void check_clap_text(const ClapTextConfig& c, const std::string& file);
+void check_clap_audio(const ClapAudioConfig& c, const std::string& file);
+/// ConfigError where the projection of the audio model does not fit it.
+void check_clap_audio_projection(const ClapAudioConfig& c, const std::string& file);
+
+}  // namespace silica::arch
+
+BOOST_HANA_ADAPT_STRUCT(silica::arch::ClapTextConfig, vocab_size, hidden_size, num_hidden_layers, num_attention_heads,
+                        intermediate_size, max_position_embeddings, type_vocab_size, projection_dim, pad_token_id,
+                        hidden_act, projection_hidden_act, layer_norm_eps);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::ClapAudioConfig, window_size, num_mel_bins, spec_size, hidden_size,
+                        projection_dim, patch_embed_input_channels, patch_embeds_hidden_size, aff_block_r, patch_size,
+                        patch_stride, depths, num_attention_heads, enable_fusion, flatten_patch_embeds,
+                        enable_patch_layer_norm, qkv_bias, fusion_type, hidden_act, projection_hidden_act, mlp_ratio,
+                        layer_norm_eps);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::ClapConfig, text_config, audio_config, projection_dim, projection_hidden_act);
+
+// ---- silica/arch/clap/config.ipp
+#ifndef SILICA_SINGLE_ARCH_CLAP_CONFIG_IPP
+#define SILICA_SINGLE_ARCH_CLAP_CONFIG_IPP
+/// Definitions of config.hpp.
+
+#include <algorithm>
+
+namespace silica::arch {
+
+SILICA_INLINE void ClapConfig::read(const Json& json, const std::string& path) {
+    const Json* type = json.find("model_type");
+    const std::string name = type != nullptr && type->is_string() ? type->string() : "";
+    if (name == "clap_text_model") {
+        read_json(text_config, json, path);
+        projection_dim = text_config.projection_dim, projection_hidden_act = text_config.projection_hidden_act;
+    } else if (name == "clap_audio_model") {
+        read_json(audio_config, json, path);
+        projection_dim = audio_config.projection_dim, projection_hidden_act = audio_config.projection_hidden_act;
+    } else {
+        read_members(*this, json, path);
+        text_config.projection_dim = audio_config.projection_dim = projection_dim;
+        text_config.projection_hidden_act = audio_config.projection_hidden_act = projection_hidden_act;
+    }
+}
+
+namespace clap_config {
+
+SILICA_INLINE void check_heads(const std::string& file, std::int64_t hidden, std::int64_t heads) {
+    require_at_least(file, "num_attention_heads", heads);
+    if (hidden % heads == 0) return;
+    throw ConfigError(file + ": hidden size " + std::to_string(hidden) + " is not a multiple of num_attention_heads " +
+                          std::to_string(heads) + ".",
+                      "correct one of the two.");
+}
+
+SILICA_INLINE void check_eps(const std::string& file, double eps) {
+    if (eps >= 0) return;
+    throw ConfigError(file + ": layer_norm_eps is " + std::to_string(eps) + ", 0 or more is needed.",
+                      "the usual values are 1e-12 for texts and 1e-5 for sounds.");
+}
+
+/// How a spectrogram becomes an image of spec_size x spec_size.
+SILICA_INLINE void check_image(const ClapAudioConfig& c, const std::string& file) {
+    require_at_least(file, "num_mel_bins", c.num_mel_bins);
+    require_at_least(file, "spec_size", c.spec_size);
+    require_at_least(file, "patch_embed_input_channels", c.patch_embed_input_channels);
+    constexpr std::int64_t largest = 32768;  // the frames are up to its square
+    if (c.bands() < 1 || c.spec_size % c.bands() != 0 || c.spec_size > largest) {
+        throw ConfigError(file + ": spec_size " + std::to_string(c.spec_size) + " cannot be folded into bands of " +
+                              std::to_string(c.num_mel_bins) + " mels (num_mel_bins).",
+                          "the usual sizes are 256 and 64.");
+    }
+}
+
+/// How patches are cut.
+SILICA_INLINE void check_patches(const ClapAudioConfig& c, const std::string& file) {
+    require_at_least(file, "patch_embeds_hidden_size", c.patch_embeds_hidden_size);
+    require_at_least(file, "patch_stride", std::min(c.patch_stride.height, c.patch_stride.width));
+    require_at_least(file, "patch_size", std::min(c.patch_size.height, c.patch_size.width));
+    const auto places = [&](std::int64_t kernel, std::int64_t stride) {
+        return kernel < stride || kernel > c.spec_size
+                   ? 0
+                   : (c.spec_size + 2 * ((kernel - stride) / 2) - kernel) / stride + 1;
+    };
+    const auto grid = c.grid(0);
+    if (grid.height < 1 || grid.width < 1 || places(c.patch_size.height, c.patch_stride.height) != grid.height ||
+        places(c.patch_size.width, c.patch_stride.width) != grid.width) {
+        throw ConfigError(file + ": patches of " + c.patch_size.text() + " (patch_size) every " +
+                              c.patch_stride.text() + " (patch_stride) make no grid of " + grid.text() +
+                              " out of spec_size " + std::to_string(c.spec_size) + ".",
+                          "the usual patch and stride are 4.");
+    }
+    if (!c.flatten_patch_embeds)
+        refuse_config(file, "flatten_patch_embeds", "false", "transformers cannot run such a model either.");
+}
+
+/// The stages. Where a grid cannot be halved, or a window is larger than a grid, transformers fails.
+SILICA_INLINE void check_stages(const ClapAudioConfig& c, const std::string& file) {
+    require_at_least(file, "window_size", c.window_size);
+    const auto n = c.depths.size();
+    if (n == 0 || n > 16 || c.num_attention_heads.size() < n) {
+        throw ConfigError(file + ": depths has " + std::to_string(n) + " stages, num_attention_heads " +
+                              std::to_string(c.num_attention_heads.size()) + ".",
+                          "give 1 to 16 stages, and a number of heads for each.");
+    }
+    if (!(c.mlp_ratio > 0) || c.patch_embeds_hidden_size > (largest_config_integer >> n) ||
+        c.mlp_ratio * static_cast<double>(c.features()) > static_cast<double>(largest_config_integer)) {
+        throw ConfigError(file + ": patch_embeds_hidden_size " + std::to_string(c.patch_embeds_hidden_size) +
+                              " and mlp_ratio " + std::to_string(c.mlp_ratio) + " make layers of no size.",
+                          "the usual values are 96 and 4.");
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+        require_at_least(file, "depths", c.depths[i], 0);
+        require_at_least(file, "mlp_ratio times the width of a stage", c.inner(i));
+        check_heads(file, c.width(i), c.num_attention_heads[i]);
+        const auto grid = c.grid(i);
+        const auto side = std::min(grid.height, grid.width);
+        if (c.depths[i] > most_layers)
+            refuse_config(file, "depths", std::to_string(c.depths[i]), "no network has as many layers.");
+        if (side < 1 || (c.depths[i] > 0 && side < c.window_size)) {
+            throw ConfigError(file + ": window_size " + std::to_string(c.window_size) + " is more than stage " +
+                                  std::to_string(i) + " has of its " + grid.text() + " patches.",
+                              "use a smaller window or fewer stages (depths).");
+        }
+        if (i + 1 < n && (grid.height % 2 != 0 || grid.width % 2 != 0)) {
+            throw ConfigError(
+                file + ": the " + grid.text() + " patches of stage " + std::to_string(i) + " cannot be halved.",
+                "use a spec_size that can be halved after each stage but the last.");
+        }
+    }
+    const auto rows = c.grid(n - 1).height, of_band = rows / c.bands();
+    if (of_band < 1 || rows % of_band != 0) {
+        throw ConfigError(file + ": the " + std::to_string(rows) +
+                              " rows of the last stage cannot be told apart into " + std::to_string(c.bands()) +
+                              " bands of frequencies.",
+                          "use fewer stages (depths) or more mels (num_mel_bins).");
+    }
+}
+
+}  // namespace clap_config
+
+SILICA_INLINE void check_clap_text(const ClapTextConfig& c, const std::string& file) {
+    const std::string where = file + " (text model)";
+    require_at_least(where, "vocab_size", c.vocab_size);
+    require_at_least(where, "hidden_size", c.hidden_size);
+    require_at_least(where, "num_hidden_layers", c.num_hidden_layers, 0);
+    require_at_least(where, "intermediate_size", c.intermediate_size);
+    require_at_least(where, "type_vocab_size", c.type_vocab_size);
+    require_at_least(where, "projection_dim", c.projection_dim);
+    require_at_least(where, "pad_token_id", c.pad_token_id, 0);
+    require_at_least(where, "max_position_embeddings", c.max_position_embeddings, c.pad_token_id + 2);
+    clap_config::check_heads(where, c.hidden_size, c.num_attention_heads);
+    clap_config::check_eps(where, c.layer_norm_eps);
+}
+
+SILICA_INLINE void check_clap_audio(const ClapAudioConfig& c, const std::string& file) {
+    const std::string where = file + " (audio model)";
+    require_at_least(where, "projection_dim", c.projection_dim);
+    require_at_least(where, "hidden_size", c.hidden_size);
+    clap_config::check_image(c, where);
+    clap_config::check_patches(c, where);
+    clap_config::check_stages(c, where);
+    clap_config::check_eps(where, c.layer_norm_eps);
+    if (!c.enable_fusion) return;
+    require_at_least(where, "aff_block_r", c.aff_block_r);
+    require_at_least(where, "patch_embeds_hidden_size / aff_block_r", c.patch_embeds_hidden_size / c.aff_block_r);
+    if (c.patch_embed_input_channels != 1)
+        refuse_config(where, "patch_embed_input_channels", std::to_string(c.patch_embed_input_channels),
+                      "with enable_fusion it is 1.");
+    if (c.fusion_type == "channel_map")
+        refuse_config(where, "fusion_type", "'channel_map'", "transformers cannot run such a model either.");
+    if (3 * c.patch_size.width > c.spec_size + 2 * ((c.patch_size.width - c.patch_stride.width) / 2))
+        refuse_config(where, "patch_size", c.patch_size.text(), "three patches beside each other have to fit.");
+}
+
+SILICA_INLINE void check_clap_audio_projection(const ClapAudioConfig& c, const std::string& file) {
+    if (c.features() == c.hidden_size) return;
+    throw ConfigError(file + " (audio model): hidden_size is " + std::to_string(c.hidden_size) +
+                          ", the last stage gives " + std::to_string(c.features()) +
+                          " (patch_embeds_hidden_size, depths).",
+                      "correct hidden_size.");
+}
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_CLAP_CONFIG_IPP
+#endif  // SILICA_SINGLE_ARCH_CLAP_CONFIG_HPP
+
+#include <boost/hana/adapt_struct.hpp>
+
+#include <optional>
+
+namespace silica::arch {
+
+struct ClapTextInputs {
+    Tensor input_ids;                           ///< (batch, tokens) int64
+    std::optional<Tensor> attention_mask = {};  ///< (batch, tokens) int64 or bool, 1 = attend; absent: all
+    std::optional<Tensor> token_type_ids = {};  ///< (batch, tokens) int64; absent: zeros
+    /// (batch or 1, tokens) int64; absent: counted from the padding's id on, which padding itself has.
+    std::optional<Tensor> position_ids = {};
+};
+
+struct ClapAudioInputs {
+    Tensor input_features;                   ///< (batch, 1 or 4, frames, mels): floating numbers, in decibels
+    std::optional<Tensor> is_longer = {};    ///< (batch, 1) or (batch), bool or integers; absent: none is
+    std::optional<Tensor> longer_rows = {};  ///< (n) int64: which rows are; absent: those of is_longer
+};
+
+/// Texts and sounds, each with a batch of its own.
+struct ClapInputs {
+    Tensor input_ids;                           ///< (texts, tokens) int64
+    Tensor input_features;                      ///< (sounds, 1 or 4, frames, mels): floating numbers, in decibels
+    std::optional<Tensor> is_longer = {};       ///< (sounds, 1) or (sounds), bool or integers; absent: none is
+    std::optional<Tensor> attention_mask = {};  ///< (texts, tokens) int64 or bool, 1 = attend; absent: all
+    std::optional<Tensor> position_ids = {};    ///< (texts or 1, tokens) int64: see ClapTextInputs
+    std::optional<Tensor> longer_rows = {};     ///< (n) int64: see ClapAudioInputs
+
+    [[nodiscard]] ClapTextInputs text() const { return {input_ids, attention_mask, {}, position_ids}; }
+    [[nodiscard]] ClapAudioInputs audio() const { return {input_features, is_longer, longer_rows}; }
+};
+
+/// Inputs of the text model, checked, with `position_ids`. InputError for what is wrong.
+[[nodiscard]] ClapTextInputs prepare_clap_text(const ClapTextConfig& c, ClapTextInputs in);
+/// Inputs of the audio model, checked, with `longer_rows` where a model with fusion has such rows and without
+/// `is_longer`. InputError for what is wrong.
+[[nodiscard]] ClapAudioInputs prepare_clap_audio(const ClapAudioConfig& c, ClapAudioInputs in);
+/// The same for both.
+[[nodiscard]] ClapInputs prepare_clap(const ClapConfig& c, ClapInputs in);
+
+}  // namespace silica::arch
+
+BOOST_HANA_ADAPT_STRUCT(silica::arch::ClapTextInputs, input_ids, attention_mask, token_type_ids, position_ids);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::ClapAudioInputs, input_features, is_longer, longer_rows);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::ClapInputs, input_ids, input_features, is_longer, attention_mask, position_ids,
+                        longer_rows);
+
+// ---- silica/arch/clap/inputs.ipp
+#ifndef SILICA_SINGLE_ARCH_CLAP_INPUTS_IPP
+#define SILICA_SINGLE_ARCH_CLAP_INPUTS_IPP
+/// Definitions of inputs.hpp.
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace silica::arch {
+namespace clap_inputs {
+
+/// pad + 1, pad + 2, ... for the tokens of each row, and pad for padding.
+SILICA_INLINE Tensor positions(const Tensor& input_ids, std::int64_t pad) {
+    const Tensor ids = input_ids.to(c10::Device(c10::DeviceType::CPU)).contiguous();
+    const Tensor places = at::empty(ids.sizes(), ids.options());
+    const auto* id = ids.const_data_ptr<std::int64_t>();
+    auto* place = places.mutable_data_ptr<std::int64_t>();
+    for (std::int64_t row = 0; row < ids.size(0); ++row) {
+        for (std::int64_t i = 0, n = pad; i < ids.size(1); ++i, ++id) *place++ = *id == pad ? pad : ++n;
+    }
+    return places;
+}
+
+/// Which rows of is_longer, checked against `batch`, are longer: (n) int64 on the host, absent where none is.
+SILICA_INLINE std::optional<Tensor> longer_rows(const Tensor& is_longer, std::int64_t batch) {
+    using c10::ScalarType;
+    require_tensor("is_longer", is_longer, is_longer.defined() && is_longer.dim() == 1 ? 1 : 2,
+                   {ScalarType::Bool, ScalarType::Byte, ScalarType::Int, ScalarType::Long});
+    if (is_longer.numel() != batch || is_longer.size(0) != batch) {
+        throw InputError("Input is_longer has shape " + shape_text(is_longer.sizes()) + ", input_features has " +
+                             std::to_string(batch) + " rows.",
+                         "give (batch, 1): one value for each row.");
+    }
+    const Tensor host = is_longer.to(c10::Device(c10::DeviceType::CPU)).to(ScalarType::Bool).contiguous();
+    std::vector<std::int64_t> rows;
+    for (std::int64_t i = 0; i < batch; ++i) {
+        if (host.const_data_ptr<bool>()[i]) rows.push_back(i);
+    }
+    if (rows.empty()) return std::nullopt;
+    const Tensor made =
+        at::empty({static_cast<std::int64_t>(rows.size())}, at::TensorOptions().dtype(ScalarType::Long));
+    std::ranges::copy(rows, made.mutable_data_ptr<std::int64_t>());
+    return made;
+}
+
+/// InputError unless rows that are given are rising numbers of rows.
+SILICA_INLINE void check_rows(const Tensor& rows, std::int64_t batch) {
+    require_tensor("longer_rows", rows, 1, {c10::ScalarType::Long});
+    const Tensor host = rows.to(c10::Device(c10::DeviceType::CPU)).contiguous();
+    std::int64_t last = -1;
+    for (std::int64_t i = 0; i < host.size(0); ++i) {
+        const auto row = host.const_data_ptr<std::int64_t>()[i];
+        if (row <= last || row >= batch) {
+            throw InputError("Input longer_rows holds " + std::to_string(row) + " after " + std::to_string(last) +
+                                 ", of " + std::to_string(batch) + " rows.",
+                             "give rising numbers of rows, or is_longer instead.");
+        }
+        last = row;
+    }
+}
+
+}  // namespace clap_inputs
+
+SILICA_INLINE ClapTextInputs prepare_clap_text(const ClapTextConfig& c, ClapTextInputs in) {
+    using c10::ScalarType;
+    require_tensor("input_ids", in.input_ids, 2, {ScalarType::Long});
+    require_ids("input_ids", in.input_ids, c.vocab_size, "vocab_size");
+    in.attention_mask = checked_mask("attention_mask", in.attention_mask, "input_ids", in.input_ids);
+    if (in.token_type_ids) {
+        require_tensor("token_type_ids", *in.token_type_ids, 2, {ScalarType::Long});
+        require_same_shape("token_type_ids", *in.token_type_ids, "input_ids", in.input_ids);
+        require_ids("token_type_ids", *in.token_type_ids, c.type_vocab_size, "type_vocab_size");
+    }
+    if (in.position_ids) {
+        require_tensor("position_ids", *in.position_ids, 2, {ScalarType::Long});
+        if (in.position_ids->size(0) != 1 || in.position_ids->size(1) != in.input_ids.size(1))
+            require_same_shape("position_ids", *in.position_ids, "input_ids", in.input_ids);
+        require_ids("position_ids", *in.position_ids, c.max_position_embeddings, "max_position_embeddings");
+        return in;
+    }
+    in.position_ids = clap_inputs::positions(in.input_ids, c.pad_token_id);
+    const auto last = in.position_ids->max().item<std::int64_t>();
+    if (last >= c.max_position_embeddings) {
+        throw InputError("Input input_ids has " + std::to_string(last - c.pad_token_id) +
+                             " tokens in a row, the model has positions for " +
+                             std::to_string(c.max_position_embeddings - c.pad_token_id - 1) + ".",
+                         "cut the text (truncation in the tokenizer) or split it.");
+    }
+    return in;
+}
+
+SILICA_INLINE ClapAudioInputs prepare_clap_audio(const ClapAudioConfig& c, ClapAudioInputs in) {
+    using c10::ScalarType;
+    require_tensor("input_features", in.input_features, 4,
+                   {ScalarType::Float, ScalarType::Half, ScalarType::BFloat16, ScalarType::Double});
+    const auto& x = in.input_features;
+    const auto batch = x.size(0), channels = x.size(1), frames = x.size(2), mels = x.size(3);
+    const std::string given = "Input input_features has shape " + shape_text(x.sizes()) + ", ";
+    if (mels != c.num_mel_bins) {
+        throw InputError(given + std::to_string(c.num_mel_bins) + " mels are wanted.",
+                         "give (batch, channels, frames, mels).");
+    }
+    if (frames > c.frames()) {
+        throw InputError(given + "the model takes " + std::to_string(c.frames()) + " frames at most.",
+                         "cut the sound, as the checkpoint's preprocessor_config.json says.");
+    }
+    if (!in.longer_rows && in.is_longer) in.longer_rows = clap_inputs::longer_rows(*in.is_longer, batch);
+    if (in.longer_rows) clap_inputs::check_rows(*in.longer_rows, batch);
+    if (!c.enable_fusion) in.longer_rows.reset();
+    const auto wanted = c.enable_fusion ? 4 : c.patch_embed_input_channels;
+    if (channels != wanted && !(c.enable_fusion && channels == 1 && !in.longer_rows)) {
+        throw InputError(
+            given + std::to_string(wanted) + (wanted == 1 ? " channel is" : " channels are") + " wanted.",
+            c.enable_fusion ? "give the whole sound shrunk, and three parts of it." : "leave one of them.");
+    }
+    if (x.scalar_type() == ScalarType::Double) in.input_features = x.to(ScalarType::Float);
+    in.is_longer.reset();
+    return in;
+}
+
+SILICA_INLINE ClapInputs prepare_clap(const ClapConfig& c, ClapInputs in) {
+    auto text = prepare_clap_text(c.text_config, in.text());
+    auto audio = prepare_clap_audio(c.audio_config, in.audio());
+    return {std::move(text.input_ids),      std::move(audio.input_features), std::move(audio.is_longer),
+            std::move(text.attention_mask), std::move(text.position_ids),    std::move(audio.longer_rows)};
+}
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_CLAP_INPUTS_IPP
+#endif  // SILICA_SINGLE_ARCH_CLAP_INPUTS_HPP
+// ---- silica/arch/clap/patches.hpp
+#ifndef SILICA_SINGLE_ARCH_CLAP_PATCHES_HPP
+#define SILICA_SINGLE_ARCH_CLAP_PATCHES_HPP
+/// Patches of a spectrogram, and the fusion of long sounds: of the whole, shrunk, with three parts of it. Wu et al.
+/// 2023, https://arxiv.org/abs/2211.06687, section 3.3; Dai et al. 2021, https://arxiv.org/abs/2009.14082.
+
+// ---- silica/nn/activate.hpp
+#ifndef SILICA_SINGLE_NN_ACTIVATE_HPP
+#define SILICA_SINGLE_NN_ACTIVATE_HPP
+/// An activation on its own; after a matrix it is fused with it: nn/linear.hpp.
+
+namespace silica::nn {
+
+using ActivationOps = OpList<op::Gelu, op::Activate>;
+
+/// act(x), elementwise.
+template <class E>
+Tensor activate(const Tensor& x, Activation act) {
+    return act == Activation::gelu ? run<op::Gelu, E>(x) : run<op::Activate, E>(x, act);
+}
+
+}  // namespace silica::nn
+#endif  // SILICA_SINGLE_NN_ACTIVATE_HPP
+// ---- silica/nn/conv.hpp
+#ifndef SILICA_SINGLE_NN_CONV_HPP
+#define SILICA_SINGLE_NN_CONV_HPP
+/// A convolution with its bias, over one, two or three dimensions.
+
+// ---- silica/nn/conv_recipe.hpp
+#ifndef SILICA_SINGLE_NN_CONV_RECIPE_HPP
+#define SILICA_SINGLE_NN_CONV_RECIPE_HPP
+/// Recipes of convolutions: as the checkpoint has them, with a batch norm folded in, or as lengths and directions.
+
+// ---- silica/nn/batch_norm.hpp
+#ifndef SILICA_SINGLE_NN_BATCH_NORM_HPP
+#define SILICA_SINGLE_NN_BATCH_NORM_HPP
+/// Batch normalisation of a trained network: its statistics are constants, so it scales and shifts each channel.
+
+#include <vector>
+
+namespace silica::nn {
+
+/// y = x * scale + shift, (channels) each, in float64 on the host.
+struct BatchNormTerms {
+    Tensor scale, shift;
+};
+
+/// scale = w / sqrt(var + eps), shift = b - mean * scale (Ioffe and Szegedy 2015, algorithm 2), of `weight`, `bias`,
+/// `running_mean` and `running_var` (channels) at `w`.
+inline BatchNormTerms batch_norm_terms(const Weights& w, std::int64_t channels, double eps) {
+    const auto get = [&](std::string_view name) {
+        return w.get(name, {channels}, c10::ScalarType::Double, c10::Device(c10::DeviceType::CPU));
+    };
+    const Tensor var = get("running_var") + eps;
+    if (!(var > 0).all().item<bool>()) {
+        throw CheckpointError("Tensor '" + w.path() + ".running_var' holds values that are no variances.",
+                              "download the weights again.");
+    }
+    const Tensor scale = get("weight") / var.sqrt();
+    return {scale, get("bias") - get("running_mean") * scale};
+}
+
+/// A batch norm that stands alone; after a convolution it is folded into it: nn/conv.hpp.
+template <class E>
+class BatchNorm {
+public:
+    using Ops = OpList<>;
+
+    /// `weight`, `bias`, `running_mean` and `running_var` (channels) at `w`.
+    BatchNorm(const Weights& w, std::int64_t channels, double eps) {
+        const auto terms = batch_norm_terms(w, channels, eps);
+        scale_ = terms.scale.to(E::precision::reduce).to(w.home());
+        shift_ = terms.shift.to(E::precision::reduce).to(w.home());
+    }
+
+    /// x with its channels at `dim` -> as x, in the type of x.
+    Tensor operator()(const Tensor& x, std::int64_t dim = 1) const {
+        std::vector<std::int64_t> shape(static_cast<std::size_t>(x.dim()), 1);
+        shape.at(static_cast<std::size_t>(dim)) = scale_.size(0);
+        return (x.to(scale_.scalar_type()) * scale_.view(shape) + shift_.view(shape)).to(x.scalar_type());
+    }
+
+private:
+    Tensor scale_, shift_;
+};
+
+}  // namespace silica::nn
+#endif  // SILICA_SINGLE_NN_BATCH_NORM_HPP
+// ---- silica/op/conv.hpp
+#ifndef SILICA_SINGLE_OP_CONV_HPP
+#define SILICA_SINGLE_OP_CONV_HPP
+/// y = W * x + b: a kernel moved over the last dimensions of x, which networks call convolution. Dumoulin and Visin
+/// 2016, sections 2 (strides, padding) and 5.1 (dilation).
+
+#include <boost/hana/adapt_struct.hpp>
+
+#include <optional>
+#include <vector>
+
+namespace silica::op {
+
+/// How a kernel moves over its input: one number for each dimension that it moves in.
+struct ConvSteps {
+    std::vector<std::int64_t> stride, padding, dilation;
+    std::int64_t groups = 1;  ///< output i reads the channels of its own group only
+
+    /// At how many places a kernel of `kernel` values fits into `size` values, those of the padding included.
+    [[nodiscard]] std::int64_t places(std::size_t dim, std::int64_t size, std::int64_t kernel) const {
+        const std::int64_t left = size + 2 * padding[dim] - dilation[dim] * (kernel - 1) - 1;
+        return left < 0 ? 0 : left / stride[dim] + 1;
+    }
+};
+
+/// Weights in the layout of the checkpoint, and the `Packed` of kernels that keep them as they are.
+struct PlainConv {
+    Tensor weight;                    ///< (out, in / groups, kernel...)
+    std::optional<Tensor> bias = {};  ///< (out)
+    ConvSteps steps = {};
+
+    [[nodiscard]] const PlainConv& unpack() const { return *this; }
+};
+
+/// x (batch, in, size...), W (out, in / groups, kernel...), b (out) or absent -> y (batch, out, places...), for one,
+/// two or three dimensions. Padding is of zeros and the same at both ends; any other is the caller's (nn/pad.hpp).
+struct Conv {
+    static constexpr std::string_view name = "conv";
+    static constexpr bool quantisable = false;
+    using signature = Tensor(const Tensor& x, const Prepared& weight);
+    using Source = PlainConv;
+
+    /// What is known of packed weights.
+    struct Shape : WeightShape {
+        ConvSteps steps;
+        explicit Shape(const Source& s) : WeightShape{s.weight.sizes().vec(), s.weight.scalar_type()}, steps(s.steps) {}
+    };
+
+    static void check(const Source& s);
+    static void check(const Tensor& x, const Shape& w) {
+        law(fits(x, w), name,
+            "x (batch, in, size...) that holds the kernel, and W (out, in / groups, kernel...) of one type", x, w);
+    }
+
+    /// Whether the kernel finds a place in x.
+    static bool fits(const Tensor& x, const Shape& w) {
+        const std::size_t rank = w.sizes.size() - 2;
+        if (x.dim() != static_cast<std::int64_t>(rank) + 2 || x.scalar_type() != w.type ||
+            x.size(1) != w.size(1) * w.steps.groups)
+            return false;
+        for (std::size_t i = 0; i < rank; ++i) {
+            const std::int64_t size = x.size(static_cast<std::int64_t>(i) + 2);
+            if (size < 1 || w.steps.places(i, size, w.size(i + 2)) < 1) return false;
+        }
+        return true;
+    }
+};
+static_assert(OpTag<Conv>);
+
+}  // namespace silica::op
+
+BOOST_HANA_ADAPT_STRUCT(silica::op::PlainConv, weight, bias);
+
+// ---- silica/op/conv.ipp
+#ifndef SILICA_SINGLE_OP_CONV_IPP
+#define SILICA_SINGLE_OP_CONV_IPP
+/// The law of a convolution's weights.
+
+#include <algorithm>
+
+namespace silica::op {
+
+SILICA_INLINE void Conv::check(const Source& s) {
+    const auto rank = static_cast<std::size_t>(s.weight.dim()) - 2;
+    const auto all = [&](const std::vector<std::int64_t>& numbers, std::int64_t least) {
+        constexpr std::int64_t most = std::int64_t{1} << 30;  // sums and products of two stay in range
+        return numbers.size() == rank &&
+               std::ranges::all_of(numbers, [&](std::int64_t n) { return n >= least && n <= most; });
+    };
+    law(s.weight.dim() >= 3 && s.weight.dim() <= 5 && s.weight.numel() > 0 &&
+            (!s.bias || is_vector(*s.bias, s.weight.size(0), s.weight.scalar_type())),
+        name,
+        "weights W (out, in / groups, kernel...) with one to three dimensions of a kernel and b (out) of one type",
+        s.weight, s.bias);
+    law(all(s.steps.stride, 1) && all(s.steps.padding, 0) && all(s.steps.dilation, 1), name,
+        "a stride, a padding and a dilation for each dimension of the kernel of W (out, in / groups, kernel...), "
+        "strides and dilations from 1 on, padding from 0 on",
+        s.weight);
+    law(s.steps.groups >= 1 && s.weight.size(0) % s.steps.groups == 0, name,
+        "a number of groups that divides the outputs of W (out, in / groups, kernel...)", s.weight);
+}
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_CONV_IPP
+#endif  // SILICA_SINGLE_OP_CONV_HPP
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+namespace silica::nn {
+
+/// A convolution as configurations describe it. Lists have a number for each dimension of the kernel; an empty one
+/// stands for stride 1, padding 0, dilation 1.
+struct ConvSize {
+    std::int64_t in, out;  ///< channels
+    std::vector<std::int64_t> kernel, stride = {}, padding = {}, dilation = {};
+    std::int64_t groups = 1;
+    std::optional<bool> bias = {};  ///< absent: if the checkpoint has it
+
+    /// (out, in / groups, kernel...).
+    [[nodiscard]] std::vector<std::int64_t> weight() const {
+        std::vector<std::int64_t> shape{out, in / std::max<std::int64_t>(groups, 1)};
+        shape.insert(shape.end(), kernel.begin(), kernel.end());
+        return shape;
+    }
+    [[nodiscard]] op::ConvSteps steps() const {
+        const auto filled = [&](const std::vector<std::int64_t>& list, std::int64_t n) {
+            return list.empty() ? std::vector<std::int64_t>(kernel.size(), n) : list;
+        };
+        return {filled(stride, 1), filled(padding, 0), filled(dilation, 1), groups};
+    }
+    [[nodiscard]] bool biased(const Weights& w) const { return bias.value_or(w.has("bias")); }
+};
+
+namespace detail {
+
+/// A tensor for recipes that compute: in float64 on the host, so that they round once.
+inline Tensor take_exact(const Weights& w, std::string_view name, const std::vector<std::int64_t>& shape) {
+    return w.get(name, shape, c10::ScalarType::Double, c10::Device(c10::DeviceType::CPU));
+}
+
+/// What a recipe computed, as `take` gives what is there.
+template <class Op, class E>
+Tensor rounded(const Weights& w, const Tensor& exact) {
+    return exact.to(E::precision::compute).to(device_of<Op, E>(w));
+}
+
+/// (n) as one of `rank` dimensions, the one at `dim`.
+inline Tensor along(const Tensor& t, std::size_t rank, std::size_t dim) {
+    std::vector<std::int64_t> shape(rank, 1);
+    shape.at(dim) = t.size(0);
+    return t.view(shape);
+}
+
+}  // namespace detail
+
+/// `weight` (out, in / groups, kernel...) and `bias` (out) at `w`.
+template <class Op, class E>
+op::PlainConv plain_conv(const Weights& w, const ConvSize& size) {
+    std::optional<Tensor> bias;
+    if (size.biased(w)) bias = take<Op, E>(w, "bias", {size.out});
+    return {take<Op, E>(w, "weight", size.weight()), std::move(bias), size.steps()};
+}
+
+/// The same with the batch norm at `norm` after it: W' = W scale, b' = b scale + shift, output by output.
+template <class Op, class E>
+op::PlainConv batch_normed_conv(const Weights& w, const ConvSize& size, const Weights& norm, double eps) {
+    const auto [scale, shift] = batch_norm_terms(norm, size.out, eps);
+    const auto shape = size.weight();
+    const Tensor weight = detail::take_exact(w, "weight", shape) * detail::along(scale, shape.size(), 0);
+    const Tensor bias = size.biased(w) ? detail::take_exact(w, "bias", {size.out}) * scale + shift : shift;
+    return {detail::rounded<Op, E>(w, weight), detail::rounded<Op, E>(w, bias), size.steps()};
+}
+
+/// W = g v / |v|, `weight_g` being lengths along `dim` and |v| those of `weight_v` over all other dimensions (Salimans
+/// and Kingma 2016, equation 2).
+template <class Op, class E>
+op::PlainConv weight_normed_conv(const Weights& w, const ConvSize& size, std::size_t dim) {
+    const auto shape = size.weight();
+    std::vector<std::int64_t> lengths(shape.size(), 1), others;
+    lengths.at(dim) = shape.at(dim);
+    for (std::size_t i = 0; i < shape.size(); ++i) {
+        if (i != dim) others.push_back(static_cast<std::int64_t>(i));
+    }
+    const Tensor v = detail::take_exact(w, "weight_v", shape);
+    const Tensor weight = detail::take_exact(w, "weight_g", lengths) * v / (v * v).sum(others, true).sqrt();
+    std::optional<Tensor> bias;
+    if (size.biased(w)) bias = take<Op, E>(w, "bias", {size.out});
+    return {detail::rounded<Op, E>(w, weight), std::move(bias), size.steps()};
+}
+
+}  // namespace silica::nn
+#endif  // SILICA_SINGLE_NN_CONV_RECIPE_HPP
+// ---- silica/op/conv_activation.hpp
+#ifndef SILICA_SINGLE_OP_CONV_ACTIVATION_HPP
+#define SILICA_SINGLE_OP_CONV_ACTIVATION_HPP
+/// y = act(W * x + b).
+
+namespace silica::op {
+
+/// x (batch, in, size...) -> (batch, out, places...). Uses the weights as Conv's kernel packed them.
+struct ConvActivation {
+    static constexpr std::string_view name = "conv_activation";
+    static constexpr bool quantisable = false;
+    using signature = Tensor(const Tensor& x, const Prepared& weight, Activation act);
+    static void check(const Tensor& x, const Conv::Shape& w, Activation) { Conv::check(x, w); }
+    using packed_as = Conv;
+    using parts = OpList<Conv, Gelu, Activate>;
+
+    template <class Exec>
+    static Tensor by_parts(const Tensor& x, const auto& weight, Activation act) {
+        const Tensor y = run<Conv, Exec>(x, weight);
+        if (act == Activation::linear) return y;
+        return act == Activation::gelu ? run<Gelu, Exec>(y) : run<Activate, Exec>(y, act);
+    }
+};
+static_assert(OpTag<ConvActivation>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_CONV_ACTIVATION_HPP
+// ---- silica/op/conv_add.hpp
+#ifndef SILICA_SINGLE_OP_CONV_ADD_HPP
+#define SILICA_SINGLE_OP_CONV_ADD_HPP
+/// y = act(W * x + b + r): the end of a residual block. He et al. 2016, figure 2.
+
+namespace silica::op {
+
+/// x (batch, in, size...), r (batch, out, places...) -> (batch, out, places...). Uses the weights as Conv's kernel
+/// packed them.
+struct ConvAdd {
+    static constexpr std::string_view name = "conv_add";
+    static constexpr bool quantisable = false;
+    using signature = Tensor(const Tensor& x, const Prepared& weight, const Tensor& residual, Activation act);
+    static void check(const Tensor& x, const Conv::Shape& w, const Tensor& residual, Activation) {
+        law(Conv::fits(x, w) && is_result(residual, x, w), name,
+            "x (batch, in, size...) that holds the kernel, W (out, in / groups, kernel...) and r (batch, out, "
+            "places...) of one type",
+            x, w, residual);
+    }
+    using packed_as = Conv;
+    using parts = OpList<Conv, Gelu, Activate>;
+
+    template <class Exec>
+    static Tensor by_parts(const Tensor& x, const auto& weight, const Tensor& residual, Activation act) {
+        const Tensor y = run<Conv, Exec>(x, weight) + residual;
+        if (act == Activation::linear) return y;
+        return act == Activation::gelu ? run<Gelu, Exec>(y) : run<Activate, Exec>(y, act);
+    }
+
+private:
+    static bool is_result(const Tensor& r, const Tensor& x, const Conv::Shape& w) {
+        if (r.scalar_type() != w.type || r.dim() != x.dim() || r.size(0) != x.size(0) || r.size(1) != w.size(0))
+            return false;
+        for (std::size_t i = 2; i < w.sizes.size(); ++i) {
+            const auto dim = static_cast<std::int64_t>(i);
+            if (r.size(dim) != w.steps.places(i - 2, x.size(dim), w.size(i))) return false;
+        }
+        return true;
+    }
+};
+static_assert(OpTag<ConvAdd>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_CONV_ADD_HPP
+
+namespace silica::nn {
+
+/// y = W * x + b.
+template <class E>
+class Conv {
+public:
+    using Ops = OpList<op::Conv, op::ConvActivation, op::ConvAdd>;
+
+    /// `weight` (out, in / groups, kernel...) and `bias` (out) at `w`.
+    Conv(const Weights& w, const ConvSize& size) : Conv(plain_conv<op::Conv, E>(w, size)) {}
+    /// The same and the batch norm at `norm` after it, folded into one.
+    static Conv batch_normed(const Weights& w, const ConvSize& size, const Weights& norm, double eps) {
+        return Conv(batch_normed_conv<op::Conv, E>(w, size, norm, eps));
+    }
+    /// `weight_g`, lengths along `dim`, and directions `weight_v`; `bias` as ever.
+    static Conv weight_normed(const Weights& w, const ConvSize& size, std::size_t dim) {
+        return Conv(weight_normed_conv<op::Conv, E>(w, size, dim));
+    }
+    explicit Conv(op::PlainConv source) : weight_(std::move(source)) {}
+
+    /// x (batch, in, size...) -> (batch, out, places...).
+    Tensor operator()(const Tensor& x) const { return run<op::Conv, E>(x, weight_); }
+    /// act(W * x + b).
+    Tensor operator()(const Tensor& x, Activation act) const { return run<op::ConvActivation, E>(x, weight_, act); }
+    /// act(W * x + b + residual).
+    Tensor add(const Tensor& x, const Tensor& residual, Activation act = Activation::linear) const {
+        return run<op::ConvAdd, E>(x, weight_, residual, act);
+    }
+
+private:
+    Prepared<op::Conv, E> weight_;
+};
+
+}  // namespace silica::nn
+#endif  // SILICA_SINGLE_NN_CONV_HPP
+// ---- silica/nn/mean.hpp
+#ifndef SILICA_SINGLE_NN_MEAN_HPP
+#define SILICA_SINGLE_NN_MEAN_HPP
+/// The mean of some vectors.
+
+// ---- silica/op/pool.hpp
+#ifndef SILICA_SINGLE_OP_POOL_HPP
+#define SILICA_SINGLE_OP_POOL_HPP
+/// One vector for a sequence: Reimers and Gurevych 2019, section 3 (mean, first token, max), and its relatives.
+
+#include <array>
+#include <utility>
+
+namespace silica {
+
+/// How the vectors of a text's tokens become one. Masked tokens do not count.
+enum class Pooling {
+    mean,           ///< sum / n
+    cls,            ///< the first token's
+    max,            ///< the largest of each coordinate
+    mean_sqrt_len,  ///< sum / sqrt(n)
+    weighted_mean,  ///< sum of (position + 1) h / sum of (position + 1)
+    last,           ///< the last token's
+};
+
+/// Names as 1_Pooling/config.json of sentence-transformers spells them after "pooling_mode_", or as its value.
+inline constexpr std::array<std::pair<std::string_view, Pooling>, 12> pooling_names{{
+    {"mean", Pooling::mean},
+    {"mean_tokens", Pooling::mean},
+    {"cls", Pooling::cls},
+    {"cls_token", Pooling::cls},
+    {"max", Pooling::max},
+    {"max_tokens", Pooling::max},
+    {"mean_sqrt_len_tokens", Pooling::mean_sqrt_len},
+    {"weightedmean", Pooling::weighted_mean},
+    {"weightedmean_tokens", Pooling::weighted_mean},
+    {"lasttoken", Pooling::last},
+    {"last", Pooling::last},
+    {"mean_sqrt_len", Pooling::mean_sqrt_len},
+}};
+constexpr const auto& enum_names(Pooling) { return pooling_names; }
+
+namespace op {
+
+/// h (batch, tokens, d) and mask (batch, tokens) bool, true = counts, at least one in each row -> (batch, d) float32.
+struct Pool {
+    static constexpr std::string_view name = "pool";
+    using signature = Tensor(const Tensor& h, const Tensor& mask, Pooling how);
+    static void check(const Tensor& h, const Tensor& mask, Pooling) {
+        law(h.dim() == 3 && mask.dim() == 2 && mask.scalar_type() == c10::ScalarType::Bool &&
+                mask.size(0) == h.size(0) && mask.size(1) == h.size(1) && h.size(1) > 0,
+            name, "h (batch, tokens, d) and mask (batch, tokens) bool", h, mask);
+    }
+};
+static_assert(OpTag<Pool>);
+
+}  // namespace op
+}  // namespace silica
+#endif  // SILICA_SINGLE_OP_POOL_HPP
+
+namespace silica::nn {
+
+/// Mean over dimension 1, summed in float32: x (batch, n, d) -> (batch, d).
+template <class E>
+Tensor mean(const Tensor& x) {
+    const Tensor all = at::ones({1, 1}, x.options().dtype(c10::ScalarType::Bool)).expand({x.size(0), x.size(1)});
+    return run<op::Pool, E>(x, all, Pooling::mean).to(x.scalar_type());
+}
+
+}  // namespace silica::nn
+#endif  // SILICA_SINGLE_NN_MEAN_HPP
+// ---- silica/nn/pad.hpp
+#ifndef SILICA_SINGLE_NN_PAD_HPP
+#define SILICA_SINGLE_NN_PAD_HPP
+/// More of a tensor at its ends, in one dimension.
+
+#include <vector>
+
+namespace silica::nn {
+
+/// x with `before` and `after` times `value` around it in `dim`.
+inline Tensor pad(const Tensor& x, std::int64_t dim, std::int64_t before, std::int64_t after, double value = 0) {
+    op::law(dim >= -x.dim() && dim < x.dim() && before >= 0 && after >= 0, "pad",
+            "a tensor that has the dimension, and 0 or more values at each end", x);
+    std::vector<Tensor> parts;
+    const auto more = [&](std::int64_t n) {
+        auto shape = x.sizes().vec();
+        shape.at(static_cast<std::size_t>(dim < 0 ? dim + x.dim() : dim)) = n;
+        if (n > 0) parts.push_back(at::full(shape, value, x.options()));
+    };
+    more(before);
+    parts.push_back(x);
+    more(after);
+    return parts.size() == 1 ? x : at::cat(parts, dim);
+}
+
+}  // namespace silica::nn
+#endif  // SILICA_SINGLE_NN_PAD_HPP
+
+#include <optional>
+
+namespace silica::arch {
+
+/// 2 w x + 2 (1 - w) r, w = sigmoid(L(x + r) + G(x + r)), L seeing each place, G the mean of all.
+template <class E>
+class ClapFusion {
+public:
+    using Ops = union_of<typename nn::Conv<E>::Ops, nn::ActivationOps, OpList<op::Pool>>;
+
+    ClapFusion(const ClapAudioConfig& c, const Weights& w)  // patch_embed.fusion_model
+        : local_in(conv(c, w / "local_att.0", w / "local_att.1", true)),
+          local_out(conv(c, w / "local_att.3", w / "local_att.4", false)),
+          global_in(conv(c, w / "global_att.1", w / "global_att.2", true)),
+          global_out(conv(c, w / "global_att.4", w / "global_att.5", false)) {}
+
+    /// x and r (batch, channels, height, width)
+    Tensor operator()(const Tensor& x, const Tensor& r) const {
+        const Tensor both = x + r;
+        const Tensor mean = nn::mean<E>(both.flatten(2).transpose(1, 2).contiguous()).unsqueeze(2).unsqueeze(3);
+        const Tensor sum = local_out(local_in(both, Activation::relu)) + global_out(global_in(mean, Activation::relu));
+        const Tensor share = nn::activate<E>(sum, Activation::sigmoid);
+        return x * share * 2 + r * (1 - share) * 2;
+    }
+
+private:
+    static nn::Conv<E> conv(const ClapAudioConfig& c, const Weights& w, const Weights& norm, bool in) {
+        const auto all = c.patch_embeds_hidden_size, few = all / c.aff_block_r;
+        return nn::Conv<E>::batch_normed(
+            w, {.in = in ? all : few, .out = in ? few : all, .kernel = {1, 1}, .bias = true}, norm, 1e-5);
+    }
+
+    nn::Conv<E> local_in, local_out, global_in, global_out;
+};
+
+/// Patches of an image, normalised; those of sounds that are longer, fused with those of their parts.
+template <class E>
+class ClapPatches {
+public:
+    using Ops = union_of<typename nn::Conv<E>::Ops, typename nn::LayerNorm<E>::Ops, typename ClapFusion<E>::Ops>;
+
+    ClapPatches(const ClapAudioConfig& c, const Weights& w)  // audio_encoder.patch_embed
+        : proj(w / "proj", size(c, 1)) {
+        if (c.enable_fusion) {
+            fusion_model.emplace(c, w / "fusion_model");
+            mel_conv2d.emplace(w / "mel_conv2d", size(c, 3));
+        }
+        if (c.enable_patch_layer_norm) norm.emplace(w / "norm", c.patch_embeds_hidden_size, 1e-5);
+    }
+
+    /// x (batch, channels, spec_size, spec_size) -> (batch, patches, width); `longer` (n): rows to fuse.
+    Tensor operator()(const Tensor& x, const std::optional<Tensor>& longer) const {
+        Tensor y = fusion_model ? proj(x.narrow(1, 0, 1).contiguous()) : proj(x);
+        if (longer) {
+            const Tensor whole = y.index_select(0, *longer);
+            y.index_copy_(0, *longer, (*fusion_model)(whole, parts(x.index_select(0, *longer), whole.size(3))));
+        }
+        const Tensor patches = y.flatten(2).transpose(1, 2).contiguous();
+        return norm ? (*norm)(patches) : patches;
+    }
+
+private:
+    /// A kernel over `beside` patches beside each other.
+    static nn::ConvSize size(const ClapAudioConfig& c, std::int64_t beside) {
+        const auto &patch = c.patch_size, &stride = c.patch_stride;
+        return {.in = c.patch_embed_input_channels,
+                .out = c.patch_embeds_hidden_size,
+                .kernel = {patch.height, patch.width * beside},
+                .stride = {stride.height, stride.width * beside},
+                .padding = {(patch.height - stride.height) / 2, (patch.width - stride.width) / 2},
+                .bias = true};
+    }
+    /// The three parts (n, 4, height, width), their patches laid beside each other: (n, width, rows, columns), zeros on
+    /// the right.
+    [[nodiscard]] Tensor parts(const Tensor& x, std::int64_t columns) const {
+        const auto n = x.size(0);
+        const Tensor y = (*mel_conv2d)(x.narrow(1, 1, 3).reshape({n * 3, 1, x.size(2), x.size(3)}));
+        const Tensor beside = y.view({n, 3, y.size(1), y.size(2), y.size(3)}).permute({0, 2, 3, 1, 4}).flatten(3);
+        return nn::pad(beside, 3, 0, columns - beside.size(3));
+    }
+
+    nn::Conv<E> proj;
+    std::optional<ClapFusion<E>> fusion_model;
+    std::optional<nn::Conv<E>> mel_conv2d;
+    std::optional<nn::LayerNorm<E>> norm;
+};
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_CLAP_PATCHES_HPP
+// ---- silica/arch/clap/stages.hpp
+#ifndef SILICA_SINGLE_ARCH_CLAP_STAGES_HPP
+#define SILICA_SINGLE_ARCH_CLAP_STAGES_HPP
+/// The stages of CLAP's audio model, a Swin transformer over spectrograms: HTS-AT. Chen et al. 2022,
+/// https://arxiv.org/abs/2202.00874; Liu et al. 2021, section 3.
+
+// ---- silica/arch/clap/windows.hpp
+#ifndef SILICA_SINGLE_ARCH_CLAP_WINDOWS_HPP
+#define SILICA_SINGLE_ARCH_CLAP_WINDOWS_HPP
+/// Windows of a grid of patches, within which patches attend to each other. Liu et al. 2021,
+/// https://arxiv.org/abs/2103.14030, section 3.2.
+
+// ---- silica/nn/roll.hpp
+#ifndef SILICA_SINGLE_NN_ROLL_HPP
+#define SILICA_SINGLE_NN_ROLL_HPP
+/// A tensor moved round in a circle, in one dimension.
+
+namespace silica::nn {
+
+/// y[(i + shift) mod n] = x[i] in `dim`; a negative shift moves the other way.
+inline Tensor roll(const Tensor& x, std::int64_t shift, std::int64_t dim) {
+    op::law(dim >= -x.dim() && dim < x.dim(), "roll", "a tensor that has the dimension", x);
+    const std::int64_t n = x.size(dim);
+    if (n == 0 || shift % n == 0) return x;
+    const std::int64_t first = (n - shift % n) % n;  // of x, in front
+    return at::cat({x.narrow(dim, first, n - first), x.narrow(dim, 0, first)}, dim);
+}
+
+}  // namespace silica::nn
+#endif  // SILICA_SINGLE_NN_ROLL_HPP
+
+#include <cstdint>
+
+namespace silica::arch {
+
+/// How a grid is cut into windows: of `size` x `size` patches, moved up and to the left by `shift`. A grid that is no
+/// whole number of windows gets zeros below and on the right.
+struct ClapWindows {
+    std::int64_t height, width;  ///< of the grid
+    std::int64_t size, shift;
+
+    [[nodiscard]] std::int64_t down() const { return (height + size - 1) / size; }
+    [[nodiscard]] std::int64_t across() const { return (width + size - 1) / size; }
+    [[nodiscard]] std::int64_t patches() const { return size * size; }
+
+    /// (batch, height width, d) -> (batch down across, size size, d).
+    [[nodiscard]] Tensor cut(const Tensor& x) const {
+        const auto n = x.size(0), d = x.size(2);
+        Tensor grid = x.view({n, height, width, d});
+        grid = nn::pad(nn::pad(grid, 1, 0, down() * size - height), 2, 0, across() * size - width);
+        grid = nn::roll(nn::roll(grid, -shift, 1), -shift, 2);
+        return grid.view({n, down(), size, across(), size, d})
+            .permute({0, 1, 3, 2, 4, 5})
+            .reshape({n * down() * across(), patches(), d});
+    }
+    /// The way back.
+    [[nodiscard]] Tensor joined(const Tensor& x) const {
+        const auto n = x.size(0) / (down() * across()), d = x.size(2);
+        const Tensor grid = x.view({n, down(), across(), size, size, d})
+                                .permute({0, 1, 3, 2, 4, 5})
+                                .reshape({n, down() * size, across() * size, d});
+        const Tensor back = nn::roll(nn::roll(grid, shift, 1), shift, 2);
+        return back.narrow(1, 0, height).narrow(2, 0, width).reshape({n, height * width, d});
+    }
+
+    /// -100 where two patches of a window come from different ends of the grid, else 0: (down across, size size,
+    /// size size) float32 on the host.
+    [[nodiscard]] Tensor apart() const {
+        const auto ends = [&](std::int64_t n) {  // 0 inside, 1 where the last windows mix, 2 what came round
+            const Tensor i = at::arange(n, at::TensorOptions().dtype(c10::ScalarType::Long));
+            return (i >= n - size).to(c10::ScalarType::Long) + (i >= n - shift).to(c10::ScalarType::Long);
+        };
+        const Tensor regions = (ends(down() * size) * 3).unsqueeze(1) + ends(across() * size).unsqueeze(0);
+        const Tensor of_window =
+            regions.view({down(), size, across(), size}).permute({0, 2, 1, 3}).reshape({down() * across(), patches()});
+        return (of_window.unsqueeze(1) != of_window.unsqueeze(2)).to(c10::ScalarType::Float) * -100;
+    }
+
+    /// For each pair of patches of a window, which of (2 size - 1)^2 distances they have: (size size size size) int64
+    /// on the host.
+    [[nodiscard]] Tensor distances() const {
+        const auto options = at::TensorOptions().dtype(c10::ScalarType::Long);
+        const Tensor i = at::arange(size, options);
+        const Tensor row = i.unsqueeze(1).expand({size, size}).reshape({patches()});
+        const Tensor column = i.unsqueeze(0).expand({size, size}).reshape({patches()});
+        const auto between = [&](const Tensor& x) { return x.unsqueeze(1) - x.unsqueeze(0) + (size - 1); };
+        return (between(row) * (2 * size - 1) + between(column)).reshape({-1});
+    }
+};
+
+/// What is added to the scores within windows: b[distance] for each head, and what keeps the ends of the grid apart.
+template <class E>
+class ClapWindowBias {
+public:
+    ClapWindowBias(const ClapWindows& windows, std::int64_t heads, const Weights& w) {  // attention.self
+        const auto side = 2 * windows.size - 1, n = windows.patches();
+        const Tensor table = nn::take_home<E>(w, "relative_position_bias_table", {side * side, heads});
+        const Tensor by_pair = table.index_select(0, windows.distances().to(table.device()));
+        bias_ = by_pair.view({n, n, heads}).permute({2, 0, 1}).unsqueeze(0).contiguous();
+        if (windows.shift > 0) bias_ = bias_ + windows.apart().to(bias_.scalar_type()).to(bias_.device()).unsqueeze(1);
+    }
+
+    /// For the windows of `batch` grids.
+    [[nodiscard]] op::Attends operator()(std::int64_t batch) const {
+        if (bias_.size(0) == 1 || batch == 1) return {.bias = bias_};
+        const auto n = bias_.size(0), heads = bias_.size(1), patches = bias_.size(2);
+        return {.bias = bias_.unsqueeze(0)
+                            .expand({batch, n, heads, patches, patches})
+                            .reshape({batch * n, heads, patches, patches})};
+    }
+
+private:
+    Tensor bias_;  // (1 or windows, heads, patches, patches)
+};
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_CLAP_WINDOWS_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+namespace silica::arch {
+
+/// How layer `n` of a stage cuts the grid: every second one moves the windows by half, where there are several.
+inline ClapWindows clap_windows(const ClapAudioConfig& c, std::size_t stage, std::int64_t n) {
+    const auto grid = c.grid(stage);
+    const bool whole = std::min(grid.height, grid.width) <= c.window_size;
+    return {grid.height, grid.width, c.window_size, whole || n % 2 == 0 ? 0 : c.window_size / 2};
+}
+
+/// One layer: h = x + W-MSA(LayerNorm(x)), y = h + FFN(LayerNorm(h)).
+template <class E>
+class ClapAudioLayer {
+public:
+    using Ops = typename nn::TransformerLayer<E>::Ops;
+
+    ClapAudioLayer(const ClapAudioConfig& c, std::size_t stage, std::int64_t n, const Weights& w)  // blocks.N
+        : windows(clap_windows(c, stage, n)),
+          bias(windows, c.num_attention_heads[stage], w / "attention.self"),
+          layer({.attention = shape(c, stage),
+                 .inner = c.inner(stage),
+                 .eps = c.layer_norm_eps,
+                 .act = c.hidden_act,
+                 .norms = nn::NormPlace::before},
+                {.attention = {w / "attention.self.query", w / "attention.self.key", w / "attention.self.value",
+                               w / "attention.output.dense"},
+                 .attention_norm = w / "layernorm_before",
+                 .up = w / "intermediate.dense",
+                 .down = w / "output.dense",
+                 .output_norm = w / "layernorm_after"}) {}
+
+    /// x (batch, patches, width)
+    Tensor operator()(const Tensor& x) const {
+        return layer.arranged(
+            x, [&](const Tensor& t) { return windows.cut(t); }, [&](const Tensor& t) { return windows.joined(t); },
+            bias(x.size(0)));
+    }
+
+private:
+    static nn::AttentionShape shape(const ClapAudioConfig& c, std::size_t stage) {
+        auto s = nn::AttentionShape::of(c.width(stage), c.num_attention_heads[stage]);
+        s.input_bias = c.qkv_bias;
+        return s;
+    }
+
+    ClapWindows windows;
+    ClapWindowBias<E> bias;
+    nn::TransformerLayer<E> layer;
+};
+
+/// Four patches beside each other become one of twice the width: W LayerNorm([x_00; x_10; x_01; x_11]).
+template <class E>
+class ClapPatchMerging {
+public:
+    using Ops = union_of<typename nn::LayerNorm<E>::Ops, typename nn::Linear<E>::Ops>;
+
+    ClapPatchMerging(const nn::ImageSize& grid, std::int64_t width, const Weights& w)  // layers.N.downsample
+        : norm(w / "norm", 4 * width, 1e-5),
+          reduction({{w / "reduction", 2 * width, false}}, 4 * width),
+          height(grid.height / 2),
+          columns(grid.width / 2) {}
+
+    /// x (batch, patches, width) -> (batch, patches / 4, 2 width).
+    Tensor operator()(const Tensor& x) const {
+        const auto batch = x.size(0), d = x.size(2);
+        const Tensor four = x.view({batch, height, 2, columns, 2, d})
+                                .permute({0, 1, 3, 4, 2, 5})
+                                .reshape({batch, height * columns, 4 * d});
+        return reduction(norm(four));
+    }
+
+private:
+    nn::LayerNorm<E> norm;
+    nn::Linear<E> reduction;
+    std::int64_t height, columns;
+};
+
+/// The layers of one width, and what makes the next stage's patches of theirs; the last stage lacks that.
+template <class E>
+class ClapAudioStage {
+public:
+    using Ops = union_of<typename ClapAudioLayer<E>::Ops, typename ClapPatchMerging<E>::Ops>;
+
+    ClapAudioStage(const ClapAudioConfig& c, std::size_t stage, const Weights& w)  // audio_encoder.layers.N
+        : blocks(
+              nn::layers(c.depths[stage], [&](auto n) { return ClapAudioLayer<E>(c, stage, n, w / "blocks" / n); })) {
+        if (stage + 1 < c.depths.size()) downsample.emplace(c.grid(stage), c.width(stage), w / "downsample");
+    }
+
+    Tensor operator()(const Tensor& x) const {
+        const Tensor y = nn::through(blocks, x);
+        return downsample ? (*downsample)(y) : y;
+    }
+
+private:
+    std::vector<ClapAudioLayer<E>> blocks;
+    std::optional<ClapPatchMerging<E>> downsample;
+};
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_CLAP_STAGES_HPP
+// ---- silica/arch/clap/text.hpp
+#ifndef SILICA_SINGLE_ARCH_CLAP_TEXT_HPP
+#define SILICA_SINGLE_ARCH_CLAP_TEXT_HPP
+/// CLAP's text model: RoBERTa, a BERT whose positions are counted from the padding's id on. Liu et al. 2019,
+/// https://arxiv.org/abs/1907.11692.
+
+#include <vector>
+
+namespace silica::arch {
+
+/// What a text model or an audio model gives.
+struct ClapTowerOutputs {
+    Tensor last_hidden_state;  ///< (batch, tokens, hidden), or (batch, features, frequencies, times)
+    Tensor pooler_output;      ///< (batch, hidden): the vector of the whole
+};
+
+/// Sums of token, type and position vectors, normalised.
+template <class E>
+class ClapTextEmbeddings {
+public:
+    using Ops = union_of<typename nn::Embedding<E>::Ops, typename nn::LayerNorm<E>::Ops>;
+
+    ClapTextEmbeddings(const ClapTextConfig& c, const Weights& w)  // text_model.embeddings
+        : word_embeddings(w / "word_embeddings", c.vocab_size, c.hidden_size),
+          position_embeddings(w / "position_embeddings", c.max_position_embeddings, c.hidden_size),
+          token_type_embeddings(w / "token_type_embeddings", c.type_vocab_size, c.hidden_size),
+          norm(w / "LayerNorm", c.hidden_size, c.layer_norm_eps) {}
+
+    /// Inputs as `prepare_clap_text` returns them.
+    Tensor operator()(const ClapTextInputs& in) const {
+        const auto& ids = in.input_ids;
+        const Tensor types = in.token_type_ids ? *in.token_type_ids : at::zeros(ids.sizes(), ids.options());
+        return norm(word_embeddings(ids) + token_type_embeddings(types) + position_embeddings(*in.position_ids));
+    }
+
+private:
+    nn::Embedding<E> word_embeddings, position_embeddings, token_type_embeddings;
+    nn::LayerNorm<E> norm;
+};
+
+/// The text model.
+template <class E>
+class ClapText {
+public:
+    using Ops = union_of<typename ClapTextEmbeddings<E>::Ops, typename nn::TransformerLayer<E>::Ops,
+                         typename nn::BertPooler<E>::Ops>;
+
+    ClapText(const ClapTextConfig& c, const Weights& w)  // text_model
+        : embeddings(c, w / "embeddings"),
+          layers(
+              nn::layers(c.num_hidden_layers, [&](auto n) { return nn::bert_layer<E>(c, w / "encoder.layer" / n); })),
+          pooler(c, w / "pooler") {}
+
+    /// Inputs as `prepare_clap_text` returns them.
+    ClapTowerOutputs operator()(const ClapTextInputs& in) const {
+        op::Attends attends;
+        if (in.attention_mask) attends.mask = in.attention_mask->unsqueeze(1).unsqueeze(1);  // (batch, 1, 1, tokens)
+        const Tensor h = nn::through(layers, embeddings(in), attends);
+        return {h, pooler(h)};
+    }
+
+private:
+    ClapTextEmbeddings<E> embeddings;
+    std::vector<nn::TransformerLayer<E>> layers;
+    nn::BertPooler<E> pooler;
+};
+
+}  // namespace silica::arch
+
+BOOST_HANA_ADAPT_STRUCT(silica::arch::ClapTowerOutputs, last_hidden_state, pooler_output);
+#endif  // SILICA_SINGLE_ARCH_CLAP_TEXT_HPP
+// ---- silica/op/resize.hpp
+#ifndef SILICA_SINGLE_OP_RESIZE_HPP
+#define SILICA_SINGLE_OP_RESIZE_HPP
+/// Images of another size, by interpolation between their pixels, as PyTorch's `interpolate` does it without antialias.
+
+namespace silica {
+
+/// Which pixels make a new one.
+enum class Resampling {
+    nearest,   ///< the one at floor(i h / h'), h / h' being of float32
+    bilinear,  ///< the two around its place in each dimension, by distance
+    bicubic,   ///< the four around it, by Keys' kernel with a = -0.75 (Keys 1981, equation 4)
+};
+
+namespace op {
+
+/// x (batch, channels, h, w) -> (batch, channels, height, width). New pixel i stands at (i + 1/2) h / height - 1/2 of
+/// x; with `align_corners`, at i (h - 1) / (height - 1), so that the corners stay. Pixels beyond an edge are those of
+/// the edge.
+struct Resize {
+    static constexpr std::string_view name = "resize";
+    using signature = Tensor(const Tensor& x, std::int64_t height, std::int64_t width, Resampling how,
+                             bool align_corners);
+    static void check(const Tensor& x, std::int64_t height, std::int64_t width, Resampling how, bool align_corners) {
+        constexpr std::int64_t most = std::int64_t{1} << 30;
+        law(x.dim() == 4 && c10::isFloatingType(x.scalar_type()) && x.size(1) > 0 && x.size(2) > 0 && x.size(3) > 0,
+            name, "x (batch, channels, h, w) of floating numbers", x);
+        law(height > 0 && width > 0 && height <= most && width <= most, name, "a height and a width of 1 or more", x);
+        law(how != Resampling::nearest || !align_corners, name, "align_corners for bilinear and bicubic only", x);
+    }
+};
+static_assert(OpTag<Resize>);
+
+}  // namespace op
+}  // namespace silica
+#endif  // SILICA_SINGLE_OP_RESIZE_HPP
+
+#include <cstddef>
+#include <vector>
+
+namespace silica::arch {
+
+/// The audio model, which stands alone or inside another family.
+template <class E>
+class ClapAudio {
+public:
+    using Ops = union_of<OpList<op::Resize>, typename ClapPatches<E>::Ops, typename ClapAudioStage<E>::Ops>;
+
+    ClapAudio(const ClapAudioConfig& c, const Weights& w)  // audio_model.audio_encoder
+        : batch_norm(w / "batch_norm", c.num_mel_bins, 1e-5),
+          patch_embed(c, w / "patch_embed"),
+          layers(
+              nn::layers(static_cast<std::int64_t>(c.depths.size()),
+                         [&](auto n) { return ClapAudioStage<E>(c, static_cast<std::size_t>(n), w / "layers" / n); })),
+          norm(w / "norm", c.features(), 1e-5),
+          frames(c.frames()),
+          mels(c.mels()),
+          bands(c.bands()),
+          grid(c.grid(c.depths.size() - 1)) {}
+
+    /// Inputs as `prepare_clap_audio` returns them.
+    ClapTowerOutputs operator()(const ClapAudioInputs& in) const {
+        const Tensor x = batch_norm(in.input_features, 3).to(E::precision::compute);
+        const Tensor h = norm(nn::through(layers, patch_embed(folded(stretched(x)), in.longer_rows)));
+        return {unfolded(h), nn::mean<E>(h)};
+    }
+
+private:
+    /// (batch, channels, frames, mels) of the sizes that can be folded, by bicubic interpolation.
+    [[nodiscard]] Tensor stretched(const Tensor& x) const {
+        if (x.size(2) == frames && x.size(3) == mels) return x;
+        return run<op::Resize, E>(x, frames, mels, Resampling::bicubic, true);
+    }
+    /// An image of which the first rows are the frequencies of the first piece of time: (batch, channels, bands mels,
+    /// frames / bands).
+    [[nodiscard]] Tensor folded(const Tensor& x) const {
+        const auto batch = x.size(0), channels = x.size(1);
+        return x.view({batch, channels, bands, frames / bands, mels})
+            .permute({0, 1, 2, 4, 3})
+            .reshape({batch, channels, bands * mels, frames / bands});
+    }
+    /// (batch, patches, features) -> (batch, features, rows of a band, times), the bands beside each other.
+    [[nodiscard]] Tensor unfolded(const Tensor& h) const {
+        const auto batch = h.size(0), rows = grid.height / bands;
+        return h.transpose(1, 2)
+            .reshape({batch, h.size(2), grid.height / rows, rows, grid.width})
+            .permute({0, 1, 3, 2, 4})
+            .reshape({batch, h.size(2), rows, -1});
+    }
+
+    nn::BatchNorm<E> batch_norm;
+    ClapPatches<E> patch_embed;
+    std::vector<ClapAudioStage<E>> layers;
+    nn::LayerNorm<E> norm;
+    std::int64_t frames, mels, bands;
+    nn::ImageSize grid;  // of the last stage
+};
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_CLAP_AUDIO_HPP
+// ---- silica/arch/clap/family.hpp
+#ifndef SILICA_SINGLE_ARCH_CLAP_FAMILY_HPP
+#define SILICA_SINGLE_ARCH_CLAP_FAMILY_HPP
+/// What the heads of CLAP state: names, configuration, inputs.
+
+#include <array>
+#include <string>
+#include <string_view>
+
+namespace silica::arch {
+
+namespace clap_names {
+
+/// Spellings of the checkpoints of one model, which may be files of both; `projection`: whether it has one.
+checkpoint::NameRules text(bool projection);
+checkpoint::NameRules audio(bool projection);
+/// Of both.
+checkpoint::NameRules both();
+
+}  // namespace clap_names
+
+/// Both models.
+struct ClapFamily {
+    static constexpr std::string_view family = "clap";
+    using Config = ClapConfig;
+
+    static void check(const Config& c, const std::string& file) {
+        check_clap_text(c.text_config, file);
+        check_clap_audio(c.audio_config, file);
+        check_clap_audio_projection(c.audio_config, file);
+    }
+    static checkpoint::NameRules names() { return clap_names::both(); }
+};
+
+/// The text model; opens checkpoints of both.
+struct ClapTextFamily {
+    static constexpr std::string_view family = "clap_text_model";
+    static constexpr std::array<std::string_view, 1> part_of = {"clap"};
+    using Config = ClapConfig;
+    using Inputs = ClapTextInputs;
+
+    static void check(const Config& c, const std::string& file) { check_clap_text(c.text_config, file); }
+    static Inputs prepare(const Config& c, Inputs in) { return prepare_clap_text(c.text_config, std::move(in)); }
+    static checkpoint::NameRules names() { return clap_names::text(false); }
+};
+
+/// The audio model; opens checkpoints of both.
+struct ClapAudioFamily {
+    static constexpr std::string_view family = "clap_audio_model";
+    static constexpr std::array<std::string_view, 1> part_of = {"clap"};
+    using Config = ClapConfig;
+    using Inputs = ClapAudioInputs;
+
+    static void check(const Config& c, const std::string& file) { check_clap_audio(c.audio_config, file); }
+    static Inputs prepare(const Config& c, Inputs in) { return prepare_clap_audio(c.audio_config, std::move(in)); }
+    static checkpoint::NameRules names() { return clap_names::audio(false); }
+};
+
+}  // namespace silica::arch
+
+// ---- silica/arch/clap/family.ipp
+#ifndef SILICA_SINGLE_ARCH_CLAP_FAMILY_IPP
+#define SILICA_SINGLE_ARCH_CLAP_FAMILY_IPP
+/// Definitions of family.hpp.
+
+#include <vector>
+
+namespace silica::arch::clap_names {
+
+/// Tables that networks make themselves.
+SILICA_INLINE std::vector<std::string> buffers() {
+    return {"embeddings.position_ids$", "embeddings.token_type_ids$", "relative_position_index$",
+            "num_batches_tracked$"};
+}
+
+/// Of the model at `base`, with `head` and nothing else.
+SILICA_INLINE checkpoint::NameRules of(std::string_view base, std::string_view other, std::string_view head) {
+    checkpoint::NameRules rules{.base_prefix = std::string(base) + ".", .ignored = buffers()};
+    for (const std::string_view name :
+         {other, std::string_view("text_projection"), std::string_view("audio_projection"),
+          std::string_view("logit_scale_a"), std::string_view("logit_scale_t")}) {
+        rules.head_prefixes.emplace_back(name);
+        if (name != head) rules.ignored.push_back("^" + std::string(name));
+    }
+    return rules;
+}
+
+SILICA_INLINE checkpoint::NameRules text(bool projection) {
+    return of("text_model", "audio_model", projection ? "text_projection" : "");
+}
+SILICA_INLINE checkpoint::NameRules audio(bool projection) {
+    return of("audio_model", "text_model", projection ? "audio_projection" : "");
+}
+SILICA_INLINE checkpoint::NameRules both() { return {.ignored = buffers()}; }
+
+}  // namespace silica::arch::clap_names
+#endif  // SILICA_SINGLE_ARCH_CLAP_FAMILY_IPP
+#endif  // SILICA_SINGLE_ARCH_CLAP_FAMILY_HPP
+// ---- silica/nn/l2_norm.hpp
+#ifndef SILICA_SINGLE_NN_L2_NORM_HPP
+#define SILICA_SINGLE_NN_L2_NORM_HPP
+/// Vectors of length 1.
+
+#include <cmath>
+#include <cstdint>
+
+namespace silica::nn {
+
+/// y = x / |x| over the last dimension: an RMS norm without eps whose scale is 1 / sqrt(d). A vector of zeros gives
+/// NaN.
+template <class E>
+class L2Norm {
+public:
+    using Ops = OpList<op::RmsNorm>;
+
+    L2Norm(std::int64_t d, c10::Device home)
+        : scale_(at::full({d}, 1 / std::sqrt(static_cast<double>(d)),
+                          at::TensorOptions().dtype(E::precision::compute).device(home))) {}
+
+    Tensor operator()(const Tensor& x) const { return run<op::RmsNorm, E>(x, scale_, 0.0); }
+
+private:
+    Tensor scale_;
+};
+
+}  // namespace silica::nn
+#endif  // SILICA_SINGLE_NN_L2_NORM_HPP
+// ---- silica/op/scores.hpp
+#ifndef SILICA_SINGLE_OP_SCORES_HPP
+#define SILICA_SINGLE_OP_SCORES_HPP
+/// The scores of attention by themselves, for networks that read them. Vaswani et al. 2017, equation 1.
+
+namespace silica::op {
+
+/// scale q k^T: q (batch, heads, queries, d), k (batch, heads, keys, d) -> (batch, heads, queries, keys).
+struct Scores {
+    static constexpr std::string_view name = "scores";
+    using signature = Tensor(const Tensor& q, const Tensor& k, double scale);
+    static void check(const Tensor& q, const Tensor& k, double) {
+        law(q.dim() == 4 && k.dim() == 4 && q.size(0) == k.size(0) && q.size(1) == k.size(1) &&
+                q.size(3) == k.size(3) && c10::isFloatingType(q.scalar_type()) && q.scalar_type() == k.scalar_type(),
+            name, "q (batch, heads, queries, d) and k (batch, heads, keys, d) of one floating type", q, k);
+    }
+};
+static_assert(OpTag<Scores>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_SCORES_HPP
+
+#include <cmath>
+
+namespace silica::arch {
+
+/// From the space of one model to that of both: W_2 act(W_1 x + b) + c.
+template <class E>
+class ClapProjection {
+public:
+    using Ops = typename nn::Linear<E>::Ops;
+
+    /// `c`: of the text model or the audio model.
+    ClapProjection(const auto& c, const Weights& w)  // text_projection, audio_projection
+        : linear1(w / "linear1", c.hidden_size, c.projection_dim),
+          linear2(w / "linear2", c.projection_dim, c.projection_dim),
+          act(c.projection_hidden_act) {}
+
+    Tensor operator()(const Tensor& x) const { return linear2(linear1(x, act)); }
+
+private:
+    nn::Linear<E> linear1, linear2;
+    Activation act;
+};
+
+struct ClapOutputs {
+    Tensor logits_per_audio;              ///< (sounds, texts): cosines, scaled
+    Tensor logits_per_text;               ///< (texts, sounds): cosines, scaled by a number of their own
+    Tensor text_embeds;                   ///< (texts, projection), of length 1
+    Tensor audio_embeds;                  ///< (sounds, projection), of length 1
+    ClapTowerOutputs text_model_output;   ///< before the projection
+    ClapTowerOutputs audio_model_output;  ///< before the projection
+};
+
+/// Which text goes with which sound: section 3.1 of the paper.
+struct Clap : ClapFamily {
+    static constexpr std::string_view name = "ClapModel";
+    using Inputs = ClapInputs;
+    using Outputs = ClapOutputs;
+
+    static Inputs prepare(const Config& c, Inputs in) { return prepare_clap(c, std::move(in)); }
+
+    template <class E>
+    class Network {
+    public:
+        using Ops = union_of<typename ClapText<E>::Ops, typename ClapAudio<E>::Ops, typename nn::L2Norm<E>::Ops,
+                             OpList<op::Scores>>;
+
+        Network(const Config& c, const Weights& w)
+            : text_model(c.text_config, w / "text_model"),
+              audio_model(c.audio_config, w / "audio_model.audio_encoder"),
+              text_projection(c.text_config, w / "text_projection"),
+              audio_projection(c.audio_config, w / "audio_projection"),
+              unit(c.projection_dim, w.home()),
+              scale_a(scale(w, "logit_scale_a")),
+              scale_t(scale(w, "logit_scale_t")) {}
+
+        Outputs operator()(const Inputs& in) const {
+            Outputs out;
+            out.text_model_output = text_model(in.text());
+            out.audio_model_output = audio_model(in.audio());
+            out.text_embeds = unit(text_projection(out.text_model_output.pooler_output));
+            out.audio_embeds = unit(audio_projection(out.audio_model_output.pooler_output));
+            out.logits_per_audio = logits(out.audio_embeds, out.text_embeds);
+            out.logits_per_text = cosines(out.text_embeds, out.audio_embeds, scale_t);
+            return out;
+        }
+
+        /// Vectors of texts alone, (texts, projection), of length 1; inputs as `prepare_clap_text` returns them.
+        [[nodiscard]] Tensor text_embeds(const ClapTextInputs& in) const {
+            return unit(text_projection(text_model(in).pooler_output));
+        }
+        /// Vectors of sounds alone, (sounds, projection), of length 1; inputs as `prepare_clap_audio` returns them.
+        [[nodiscard]] Tensor audio_embeds(const ClapAudioInputs& in) const {
+            return unit(audio_projection(audio_model(in).pooler_output));
+        }
+        /// Logits of sounds (n, projection) for texts (m, projection) -> (n, m).
+        [[nodiscard]] Tensor logits(const Tensor& sounds, const Tensor& texts) const {
+            return cosines(sounds, texts, scale_a);
+        }
+
+    private:
+        /// exp(logit_scale), by which cosines become logits.
+        static double scale(const Weights& w, std::string_view name) {
+            return std::exp(
+                w.get(name, {}, c10::ScalarType::Float, c10::Device(c10::DeviceType::CPU)).template item<double>());
+        }
+        static Tensor cosines(const Tensor& a, const Tensor& b, double scale) {
+            const auto n = a.size(0), m = b.size(0), d = a.size(1);
+            return run<op::Scores, E>(a.view({1, 1, n, d}), b.view({1, 1, m, d}), scale).view({n, m});
+        }
+
+        ClapText<E> text_model;
+        ClapAudio<E> audio_model;
+        ClapProjection<E> text_projection, audio_projection;
+        nn::L2Norm<E> unit;
+        double scale_a, scale_t;
+    };
+};
+
+/// The text model.
+struct ClapTextModel : ClapTextFamily {
+    static constexpr std::string_view name = "ClapTextModel";
+    using Outputs = ClapTowerOutputs;
+
+    template <class E>
+    class Network {
+    public:
+        using Ops = typename ClapText<E>::Ops;
+        Network(const Config& c, const Weights& w) : text_model(c.text_config, w / "text_model") {}
+        Outputs operator()(const Inputs& in) const { return text_model(in); }
+
+    private:
+        ClapText<E> text_model;
+    };
+};
+
+struct ClapTextEmbeds {
+    Tensor text_embeds;        ///< (batch, projection), of any length
+    Tensor last_hidden_state;  ///< (batch, tokens, hidden)
+};
+
+/// The text model with its projection.
+struct ClapTextModelWithProjection : ClapTextFamily {
+    static constexpr std::string_view name = "ClapTextModelWithProjection";
+    using Outputs = ClapTextEmbeds;
+
+    static checkpoint::NameRules names() { return clap_names::text(true); }
+
+    template <class E>
+    class Network {
+    public:
+        using Ops = typename ClapText<E>::Ops;
+        Network(const Config& c, const Weights& w)
+            : text_model(c.text_config, w / "text_model"), text_projection(c.text_config, w / "text_projection") {}
+        Outputs operator()(const Inputs& in) const {
+            const auto h = text_model(in);
+            return {text_projection(h.pooler_output), h.last_hidden_state};
+        }
+
+    private:
+        ClapText<E> text_model;
+        ClapProjection<E> text_projection;
+    };
+};
+
+/// The audio model.
+struct ClapAudioModel : ClapAudioFamily {
+    static constexpr std::string_view name = "ClapAudioModel";
+    using Outputs = ClapTowerOutputs;
+
+    template <class E>
+    class Network {
+    public:
+        using Ops = typename ClapAudio<E>::Ops;
+        Network(const Config& c, const Weights& w) : audio_model(c.audio_config, w / "audio_model.audio_encoder") {}
+        Outputs operator()(const Inputs& in) const { return audio_model(in); }
+
+    private:
+        ClapAudio<E> audio_model;
+    };
+};
+
+struct ClapAudioEmbeds {
+    Tensor audio_embeds;       ///< (batch, projection), of any length
+    Tensor last_hidden_state;  ///< (batch, features, frequencies, times)
+};
+
+/// The audio model with its projection.
+struct ClapAudioModelWithProjection : ClapAudioFamily {
+    static constexpr std::string_view name = "ClapAudioModelWithProjection";
+    using Outputs = ClapAudioEmbeds;
+
+    static void check(const Config& c, const std::string& file) {
+        ClapAudioFamily::check(c, file);
+        check_clap_audio_projection(c.audio_config, file);
+    }
+    static checkpoint::NameRules names() { return clap_names::audio(true); }
+
+    template <class E>
+    class Network {
+    public:
+        using Ops = typename ClapAudio<E>::Ops;
+        Network(const Config& c, const Weights& w)
+            : audio_model(c.audio_config, w / "audio_model.audio_encoder"),
+              audio_projection(c.audio_config, w / "audio_projection") {}
+        Outputs operator()(const Inputs& in) const {
+            const auto h = audio_model(in);
+            return {audio_projection(h.pooler_output), h.last_hidden_state};
+        }
+
+    private:
+        ClapAudio<E> audio_model;
+        ClapProjection<E> audio_projection;
+    };
+};
+
+}  // namespace silica::arch
+
+BOOST_HANA_ADAPT_STRUCT(silica::arch::ClapOutputs, logits_per_audio, logits_per_text, text_embeds, audio_embeds,
+                        text_model_output, audio_model_output);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::ClapTextEmbeds, text_embeds, last_hidden_state);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::ClapAudioEmbeds, audio_embeds, last_hidden_state);
+
+namespace silica {
+
+static_assert(Architecture<arch::Clap> && Architecture<arch::ClapTextModel> &&
+              Architecture<arch::ClapTextModelWithProjection> && Architecture<arch::ClapAudioModel> &&
+              Architecture<arch::ClapAudioModelWithProjection>);
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_ARCH_CLAP_HPP
+// ---- silica/arch/clip.hpp
+#ifndef SILICA_SINGLE_ARCH_CLIP_HPP
+#define SILICA_SINGLE_ARCH_CLIP_HPP
+/// CLIP: a text model and a vision model whose vectors can be compared. Radford et al. 2021,
+/// https://arxiv.org/abs/2103.00020. Followed: transformers, models/clip/modeling_clip.py.
+
+// ---- silica/arch/clip/family.hpp
+#ifndef SILICA_SINGLE_ARCH_CLIP_FAMILY_HPP
+#define SILICA_SINGLE_ARCH_CLIP_FAMILY_HPP
+/// What CLIP's heads share: configurations, inputs, the spellings of checkpoints.
+
+// ---- silica/arch/clip/inputs.hpp
+#ifndef SILICA_SINGLE_ARCH_CLIP_INPUTS_HPP
+#define SILICA_SINGLE_ARCH_CLIP_INPUTS_HPP
+/// What CLIP is called with.
+
+// ---- silica/arch/clip/config.hpp
+#ifndef SILICA_SINGLE_ARCH_CLIP_CONFIG_HPP
+#define SILICA_SINGLE_ARCH_CLIP_CONFIG_HPP
+/// CLIP's configurations: of the text model, of the vision model, of both.
+
+// ---- silica/nn/patch_embedding.hpp
+#ifndef SILICA_SINGLE_NN_PATCH_EMBEDDING_HPP
+#define SILICA_SINGLE_NN_PATCH_EMBEDDING_HPP
+/// Images as tokens: a vector for each patch. Dosovitskiy et al. 2020, https://arxiv.org/abs/2010.11929, section 3.1.
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace silica::nn {
+
+/// How images are cut into patches. Pixels at the right and the bottom that fill no patch are left out.
+struct PatchShape {
+    std::int64_t channels, hidden;
+    ImageSize image;  ///< that the model was trained on
+    ImageSize patch;
+
+    /// Rows and columns of patches in an image of `size`.
+    [[nodiscard]] ImageSize grid(const ImageSize& size) const {
+        return {size.height / patch.height, size.width / patch.width};
+    }
+    /// The number of patches in an image of size `image`.
+    [[nodiscard]] std::int64_t patches() const {
+        const auto cells = grid(image);
+        return cells.height * cells.width;
+    }
+    /// The side of the square grid with as many places; absent where no square has.
+    [[nodiscard]] std::optional<std::int64_t> learned_side() const;
+    /// Whether positions serve images of `size` as they were learned where others are interpolated: square images with
+    /// as many patches.
+    [[nodiscard]] bool keeps_positions(const ImageSize& size) const;
+};
+
+/// ConfigError for sizes under 1, and for images that hold no patch; the keys are those of ViT and CLIP.
+void check_patches(const std::string& file, const PatchShape& shape);
+
+/// Pixels (batch, channels, height, width) of images that a model can look at, as its inputs may be: of any floating
+/// type, or bytes. float64 comes out as float32, which every device has.
+/// InputError for another rank, type or number of channels, and for what `require_image_size` refuses.
+[[nodiscard]] Tensor checked_pixels(std::string_view name, const Tensor& pixels, const PatchShape& shape,
+                                    bool interpolate);
+
+/// InputError unless images of `size` can be looked at: with `interpolate` those of one patch or more, if patches and
+/// the grid that positions were learned on are square; otherwise those of size `shape.image` only.
+void require_image_size(std::string_view name, const ImageSize& size, const PatchShape& shape, bool interpolate);
+
+/// y = W patch + b for each patch, row by row: a convolution whose windows lie side by side.
+template <class E>
+class PatchEmbedding {
+public:
+    using Ops = OpList<op::Conv>;
+
+    /// `weight` (hidden, channels, patch height, patch width) and, if `bias`, `bias` (hidden) at `w`; absent: if the
+    /// checkpoint has it.
+    PatchEmbedding(const Weights& w, const PatchShape& s, std::optional<bool> bias = {})
+        : projection_(w, {.in = s.channels,
+                          .out = s.hidden,
+                          .kernel = {s.patch.height, s.patch.width},
+                          .stride = {s.patch.height, s.patch.width},
+                          .bias = bias}) {}
+
+    /// Pixels (batch, channels, height, width) of any type -> (batch, patches, hidden).
+    Tensor operator()(const Tensor& pixels) const {
+        return projection_(pixels.to(E::precision::compute)).flatten(2).transpose(1, 2);
+    }
+
+private:
+    Conv<E> projection_;
+};
+
+}  // namespace silica::nn
+
+// ---- silica/nn/patch_embedding.ipp
+#ifndef SILICA_SINGLE_NN_PATCH_EMBEDDING_IPP
+#define SILICA_SINGLE_NN_PATCH_EMBEDDING_IPP
+/// Definitions of patch_embedding.hpp.
+
+#include <algorithm>
+#include <cmath>
+
+namespace silica::nn {
+
+SILICA_INLINE std::optional<std::int64_t> PatchShape::learned_side() const {
+    const auto n = patches();
+    const std::int64_t side = std::llround(std::sqrt(static_cast<double>(n)));
+    if (side * side != n) return std::nullopt;
+    return side;
+}
+
+SILICA_INLINE bool PatchShape::keeps_positions(const ImageSize& size) const {
+    const auto cells = grid(size);
+    return size.square() && cells.height * cells.width == patches();
+}
+
+SILICA_INLINE void check_patches(const std::string& file, const PatchShape& s) {
+    require_at_least(file, "num_channels", s.channels);
+    require_at_least(file, "hidden_size", s.hidden);
+    require_at_least(file, "image_size", std::min(s.image.height, s.image.width));
+    require_at_least(file, "patch_size", std::min(s.patch.height, s.patch.width));
+    if (s.patches() > 0) return;
+    throw ConfigError(file + ": an image of " + s.image.text() + " (image_size) holds no patch of " + s.patch.text() +
+                          " (patch_size).",
+                      "correct one of the two.");
+}
+
+SILICA_INLINE Tensor checked_pixels(std::string_view name, const Tensor& pixels, const PatchShape& s,
+                                    bool interpolate) {
+    using c10::ScalarType;
+    require_tensor(name, pixels, 4,
+                   {ScalarType::Float, ScalarType::Half, ScalarType::BFloat16, ScalarType::Double, ScalarType::Byte});
+    if (pixels.size(1) != s.channels) {
+        throw InputError("Input " + std::string(name) + " has shape " + shape_text(pixels.sizes()) + ", " +
+                             std::to_string(s.channels) + " channels are wanted.",
+                         "give (batch, channels, height, width).");
+    }
+    require_image_size(name, {pixels.size(2), pixels.size(3)}, s, interpolate);
+    return pixels.scalar_type() == ScalarType::Double ? pixels.to(ScalarType::Float) : pixels;
+}
+
+SILICA_INLINE void require_image_size(std::string_view name, const ImageSize& size, const PatchShape& s,
+                                      bool interpolate) {
+    const std::string images = "Input " + std::string(name) + " has images of " + size.text();
+    if (!interpolate) {
+        if (size == s.image) return;
+        throw InputError(images + ", the model has positions for " + s.image.text() + ".",
+                         "resize them as the checkpoint's preprocessor_config.json says, or set "
+                         "interpolate_pos_encoding.");
+    }
+    const auto cells = s.grid(size);
+    if (cells.height < 1 || cells.width < 1) {
+        throw InputError(images + ", smaller than a patch of " + s.patch.text() + ".", "give larger images.");
+    }
+    if (s.keeps_positions(size) || (s.patch.square() && s.learned_side())) return;
+    throw InputError("Positions of " + s.image.text() + " images and " + s.patch.text() +
+                         " patches cannot be interpolated: patches and their grid must be square.",
+                     "leave interpolate_pos_encoding out, with images of " + s.image.text() + ".");
+}
+
+}  // namespace silica::nn
+#endif  // SILICA_SINGLE_NN_PATCH_EMBEDDING_IPP
+#endif  // SILICA_SINGLE_NN_PATCH_EMBEDDING_HPP
+
+#include <boost/hana/adapt_struct.hpp>
+
+#include <map>
+#include <optional>
+#include <string>
+
+namespace silica::arch {
+
+/// Keys and defaults of `text_config`.
+struct ClipTextConfig {
+    std::int64_t vocab_size = 49408, hidden_size = 512, intermediate_size = 2048, projection_dim = 512,
+                 num_hidden_layers = 12, num_attention_heads = 8, max_position_embeddings = 77;
+    /// The token whose vector stands for the text, at its first place. 2, of configurations from before that key was
+    /// right, means the largest id that the text has.
+    std::int64_t eos_token_id = 49407;
+    Activation hidden_act = Activation::quick_gelu;
+    double layer_norm_eps = 1e-5;
+};
+
+/// Keys and defaults of `vision_config`.
+struct ClipVisionConfig {
+    std::int64_t hidden_size = 768, intermediate_size = 3072, projection_dim = 512, num_hidden_layers = 12,
+                 num_attention_heads = 12, num_channels = 3, image_size = 224, patch_size = 32;
+    Activation hidden_act = Activation::quick_gelu;
+    double layer_norm_eps = 1e-5;
+
+    [[nodiscard]] nn::PatchShape patches() const {
+        return {num_channels, hidden_size, {image_size, image_size}, {patch_size, patch_size}};
+    }
+};
+
+/// Keys and defaults of config.json. That of a model of text or of images alone is read into the part it is about.
+struct ClipConfig {
+    ClipTextConfig text_config = {};
+    ClipVisionConfig vision_config = {};
+    std::int64_t projection_dim = 512;
+    std::optional<std::int64_t> num_labels = {};
+    std::optional<std::map<std::string, std::string>> id2label = {};
+    std::optional<std::string> problem_type = {};
+
+    /// How many classes a classifier tells apart; with none, it gives the vector that it would classify.
+    [[nodiscard]] std::int64_t labels() const {
+        return id2label ? static_cast<std::int64_t>(id2label->size()) : num_labels.value_or(2);
+    }
+
+    /// `text_config_dict` and `vision_config_dict`, of older files, stand instead of text_config and vision_config.
+    void read(const Json& json, const std::string& path);
+};
+
+/// ConfigError for a text model, or a vision model, that cannot be.
+void check_clip_text(const ClipTextConfig& c, const std::string& file);
+void check_clip_vision(const ClipVisionConfig& c, const std::string& file);
+
+}  // namespace silica::arch
+
+BOOST_HANA_ADAPT_STRUCT(silica::arch::ClipTextConfig, vocab_size, hidden_size, intermediate_size, projection_dim,
+                        num_hidden_layers, num_attention_heads, max_position_embeddings, eos_token_id, hidden_act,
+                        layer_norm_eps);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::ClipVisionConfig, hidden_size, intermediate_size, projection_dim,
+                        num_hidden_layers, num_attention_heads, num_channels, image_size, patch_size, hidden_act,
+                        layer_norm_eps);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::ClipConfig, text_config, vision_config, projection_dim, num_labels, id2label,
+                        problem_type);
+
+// ---- silica/arch/clip/config.ipp
+#ifndef SILICA_SINGLE_ARCH_CLIP_CONFIG_IPP
+#define SILICA_SINGLE_ARCH_CLIP_CONFIG_IPP
+/// Definitions of config.hpp.
+
+// ---- silica/arch/clip/parts.hpp
+#ifndef SILICA_SINGLE_ARCH_CLIP_PARTS_HPP
+#define SILICA_SINGLE_ARCH_CLIP_PARTS_HPP
+/// How configurations of a text model and a vision model are read: CLIP's and X-CLIP's.
+
+#include <string>
+
+namespace silica::arch {
+
+/// What a configuration is about.
+enum class ClipParts { both, text, vision };
+
+/// Reads `json` into `config`: a configuration of `family` with text_config and vision_config in it, or, where its
+/// model_type says so, into one of the two. `text_config_dict` and `vision_config_dict`, completed with defaults, stand
+/// instead of the two.
+template <class Config>
+ClipParts read_clip_parts(Config& config, const Json& json, const std::string& path, const std::string& family) {
+    const Json* type = json.find("model_type");
+    const std::string name = type != nullptr && type->is_string() ? type->string() : "";
+    if (name == family + "_text_model") {
+        read_json(config.text_config, json, path);
+        return ClipParts::text;
+    }
+    if (name == family + "_vision_model") {
+        read_json(config.vision_config, json, path);
+        return ClipParts::vision;
+    }
+    read_members(config, json, path);
+    const auto instead = [&](auto& part, const std::string& key) {
+        const Json* given = json.find(key);
+        if (given == nullptr || given->is_null()) return;
+        part = {};
+        read_json(part, *given, path + (path.ends_with(':') ? " " : ".") + key);
+    };
+    instead(config.text_config, "text_config_dict");
+    instead(config.vision_config, "vision_config_dict");
+    return ClipParts::both;
+}
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_CLIP_PARTS_HPP
+
+namespace silica::arch {
+
+SILICA_INLINE void ClipConfig::read(const Json& json, const std::string& path) {
+    switch (read_clip_parts(*this, json, path, "clip")) {
+        case ClipParts::text:
+            projection_dim = text_config.projection_dim;
+            break;
+        case ClipParts::vision:
+            projection_dim = vision_config.projection_dim;
+            break;
+        case ClipParts::both:
+            break;
+    }
+}
+
+namespace clip_config {
+
+/// What both models have.
+SILICA_INLINE void check_encoder(const std::string& file, std::int64_t hidden_size, std::int64_t heads,
+                                 std::int64_t layers, std::int64_t inner, double eps) {
+    require_at_least(file, "num_hidden_layers", layers, 0);
+    require_at_least(file, "intermediate_size", inner);
+    require_at_least(file, "hidden_size", hidden_size);
+    require_at_least(file, "num_attention_heads", heads);
+    if (hidden_size % heads != 0) {
+        throw ConfigError(file + ": hidden_size " + std::to_string(hidden_size) +
+                              " is not a multiple of num_attention_heads " + std::to_string(heads) + ".",
+                          "correct one of the two.");
+    }
+    if (!(eps >= 0)) {
+        throw ConfigError(file + ": layer_norm_eps is " + std::to_string(eps) + ", 0 or more is needed.",
+                          "the usual value is 1e-5.");
+    }
+}
+
+}  // namespace clip_config
+
+SILICA_INLINE void check_clip_text(const ClipTextConfig& c, const std::string& file) {
+    const std::string where = file + " (text model)";
+    require_at_least(where, "vocab_size", c.vocab_size);
+    require_at_least(where, "max_position_embeddings", c.max_position_embeddings);
+    require_at_least(where, "projection_dim", c.projection_dim);
+    clip_config::check_encoder(where, c.hidden_size, c.num_attention_heads, c.num_hidden_layers, c.intermediate_size,
+                               c.layer_norm_eps);
+}
+
+SILICA_INLINE void check_clip_vision(const ClipVisionConfig& c, const std::string& file) {
+    const std::string where = file + " (vision model)";
+    require_at_least(where, "projection_dim", c.projection_dim);
+    nn::check_patches(where, c.patches());
+    clip_config::check_encoder(where, c.hidden_size, c.num_attention_heads, c.num_hidden_layers, c.intermediate_size,
+                               c.layer_norm_eps);
+}
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_CLIP_CONFIG_IPP
+#endif  // SILICA_SINGLE_ARCH_CLIP_CONFIG_HPP
+
+#include <boost/hana/adapt_struct.hpp>
+
+#include <optional>
+
+namespace silica::arch {
+
+struct ClipTextInputs {
+    Tensor input_ids;                           ///< (batch, tokens) int64
+    std::optional<Tensor> attention_mask = {};  ///< (batch, tokens) int64 or bool, 1 = attend; absent: all
+    std::optional<Tensor> position_ids = {};    ///< (batch or 1, tokens) int64; absent: 0, 1, 2, ...
+    /// (batch) int64: which token's vector stands for the text; absent: as `eos_token_id` of the configuration says.
+    std::optional<Tensor> eos_positions = {};
+};
+
+struct ClipVisionInputs {
+    Tensor pixel_values;                    ///< (batch, channels, height, width): floating numbers, or bytes
+    bool interpolate_pos_encoding = false;  ///< whether images may have another size than image_size
+};
+
+/// Texts and images, each with a batch of its own.
+struct ClipInputs {
+    Tensor input_ids;                           ///< (texts, tokens) int64
+    Tensor pixel_values;                        ///< (images, channels, height, width): floating numbers, or bytes
+    std::optional<Tensor> attention_mask = {};  ///< (texts, tokens) int64 or bool, 1 = attend; absent: all
+    std::optional<Tensor> position_ids = {};    ///< (texts or 1, tokens) int64; absent: 0, 1, 2, ...
+    bool interpolate_pos_encoding = false;      ///< whether images may have another size than image_size
+    std::optional<Tensor> eos_positions = {};   ///< (texts) int64: see ClipTextInputs
+
+    [[nodiscard]] ClipTextInputs text() const { return {input_ids, attention_mask, position_ids, eos_positions}; }
+    [[nodiscard]] ClipVisionInputs images() const { return {pixel_values, interpolate_pos_encoding}; }
+};
+
+/// Inputs of the text model, checked, with `eos_positions`. InputError for what is wrong.
+[[nodiscard]] ClipTextInputs prepare_clip_text(const ClipTextConfig& c, ClipTextInputs in);
+/// The same for images.
+[[nodiscard]] ClipVisionInputs prepare_clip_images(const ClipVisionConfig& c, ClipVisionInputs in);
+/// The same for both.
+[[nodiscard]] ClipInputs prepare_clip(const ClipConfig& c, ClipInputs in);
+
+}  // namespace silica::arch
+
+BOOST_HANA_ADAPT_STRUCT(silica::arch::ClipTextInputs, input_ids, attention_mask, position_ids, eos_positions);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::ClipVisionInputs, pixel_values, interpolate_pos_encoding);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::ClipInputs, input_ids, pixel_values, attention_mask, position_ids,
+                        interpolate_pos_encoding, eos_positions);
+
+// ---- silica/arch/clip/inputs.ipp
+#ifndef SILICA_SINGLE_ARCH_CLIP_INPUTS_IPP
+#define SILICA_SINGLE_ARCH_CLIP_INPUTS_IPP
+/// Definitions of inputs.hpp.
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace silica::arch {
+namespace clip_inputs {
+
+/// For each text, the place of its first `eos`, and 0 where there is none; of its largest id where `eos` is 2.
+SILICA_INLINE Tensor eos_positions(const Tensor& input_ids, std::int64_t eos) {
+    const Tensor ids = input_ids.to(c10::Device(c10::DeviceType::CPU)).contiguous();
+    const Tensor places = at::empty({ids.size(0)}, ids.options());
+    for (std::int64_t row = 0; row < ids.size(0); ++row) {
+        const auto* begin = ids.const_data_ptr<std::int64_t>() + row * ids.size(1);
+        const auto* end = begin + ids.size(1);
+        const auto* at = eos == 2 ? std::max_element(begin, end) : std::find(begin, end, eos);
+        places.mutable_data_ptr<std::int64_t>()[row] = at == end ? 0 : at - begin;
+    }
+    return places;
+}
+
+}  // namespace clip_inputs
+
+SILICA_INLINE ClipTextInputs prepare_clip_text(const ClipTextConfig& c, ClipTextInputs in) {
+    using c10::ScalarType;
+    require_tensor("input_ids", in.input_ids, 2, {ScalarType::Long});
+    const auto texts = in.input_ids.size(0), tokens = in.input_ids.size(1);
+    if (tokens > c.max_position_embeddings) {
+        throw InputError("Input input_ids has " + std::to_string(tokens) + " tokens, the model has positions for " +
+                             std::to_string(c.max_position_embeddings) + ".",
+                         "cut the text (truncation in the tokenizer) or split it.");
+    }
+    require_ids("input_ids", in.input_ids, c.vocab_size, "vocab_size");
+    in.attention_mask = checked_mask("attention_mask", in.attention_mask, "input_ids", in.input_ids);
+    if (in.position_ids) {
+        require_tensor("position_ids", *in.position_ids, 2, {ScalarType::Long});
+        if (in.position_ids->size(0) != 1 || in.position_ids->size(1) != tokens)
+            require_same_shape("position_ids", *in.position_ids, "input_ids", in.input_ids);
+        require_ids("position_ids", *in.position_ids, c.max_position_embeddings, "max_position_embeddings");
+    }
+    if (in.eos_positions) {
+        require_tensor("eos_positions", *in.eos_positions, 1, {ScalarType::Long});
+        if (in.eos_positions->size(0) != texts) {
+            throw InputError("Input eos_positions has shape " + shape_text(in.eos_positions->sizes()) +
+                                 ", input_ids has " + shape_text(in.input_ids.sizes()) + ".",
+                             "give one place for each text.");
+        }
+        require_ids("eos_positions", *in.eos_positions, tokens, "tokens of input_ids");
+    } else {
+        in.eos_positions = clip_inputs::eos_positions(in.input_ids, c.eos_token_id);
+    }
+    return in;
+}
+
+SILICA_INLINE ClipVisionInputs prepare_clip_images(const ClipVisionConfig& c, ClipVisionInputs in) {
+    in.pixel_values = nn::checked_pixels("pixel_values", in.pixel_values, c.patches(), in.interpolate_pos_encoding);
+    return in;
+}
+
+SILICA_INLINE ClipInputs prepare_clip(const ClipConfig& c, ClipInputs in) {
+    auto text = prepare_clip_text(c.text_config, in.text());
+    auto images = prepare_clip_images(c.vision_config, in.images());
+    return {std::move(text.input_ids),    std::move(images.pixel_values),  std::move(text.attention_mask),
+            std::move(text.position_ids), images.interpolate_pos_encoding, std::move(text.eos_positions)};
+}
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_CLIP_INPUTS_IPP
+#endif  // SILICA_SINGLE_ARCH_CLIP_INPUTS_HPP
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace silica::arch {
+namespace clip_names {
+
+/// Of a text model that is alone, with or without `text_model.`, or a part of both. `projection`: whether it is read.
+[[nodiscard]] checkpoint::NameRules text(bool projection);
+/// Of a vision model. `head`: what else is read, "visual_projection" or "classifier"; "" for nothing.
+[[nodiscard]] checkpoint::NameRules vision(std::string_view head);
+
+}  // namespace clip_names
+
+/// Both models.
+struct ClipFamily {
+    static constexpr std::string_view family = "clip";
+    using Config = ClipConfig;
+
+    static void check(const Config& c, const std::string& file) {
+        check_clip_text(c.text_config, file);
+        check_clip_vision(c.vision_config, file);
+        require_at_least(file, "projection_dim", c.projection_dim);
+    }
+    static checkpoint::NameRules names() { return {.ignored = {"embeddings.position_ids$"}}; }
+};
+
+/// The text model; opens checkpoints of both.
+struct ClipTextFamily {
+    static constexpr std::string_view family = "clip_text_model";
+    static constexpr std::array<std::string_view, 1> part_of = {"clip"};
+    using Config = ClipConfig;
+    using Inputs = ClipTextInputs;
+
+    static void check(const Config& c, const std::string& file) {
+        check_clip_text(c.text_config, file);
+        require_at_least(file, "projection_dim", c.projection_dim);
+    }
+    static Inputs prepare(const Config& c, Inputs in) { return prepare_clip_text(c.text_config, std::move(in)); }
+    static checkpoint::NameRules names() { return clip_names::text(false); }
+};
+
+/// The vision model; opens checkpoints of both.
+struct ClipVisionFamily {
+    static constexpr std::string_view family = "clip_vision_model";
+    static constexpr std::array<std::string_view, 1> part_of = {"clip"};
+    using Config = ClipConfig;
+    using Inputs = ClipVisionInputs;
+
+    static void check(const Config& c, const std::string& file) {
+        check_clip_vision(c.vision_config, file);
+        require_at_least(file, "projection_dim", c.projection_dim);
+    }
+    static Inputs prepare(const Config& c, Inputs in) { return prepare_clip_images(c.vision_config, std::move(in)); }
+    static checkpoint::NameRules names() { return clip_names::vision(""); }
+};
+
+}  // namespace silica::arch
+
+// ---- silica/arch/clip/family.ipp
+#ifndef SILICA_SINGLE_ARCH_CLIP_FAMILY_IPP
+#define SILICA_SINGLE_ARCH_CLIP_FAMILY_IPP
+/// Definitions of family.hpp.
+
+namespace silica::arch::clip_names {
+
+/// All that stands beside the text model and the vision model in a file of CLIP or X-CLIP.
+inline constexpr std::array<std::string_view, 8> beside = {
+    "text_projection",          "visual_projection",         "logit_scale",       "classifier",
+    "prompts_visual_layernorm", "prompts_visual_projection", "prompts_generator", "mit"};
+
+/// Of the model at `base`, with `head` and nothing else.
+SILICA_INLINE checkpoint::NameRules of(std::string_view base, std::string_view other, std::string_view head) {
+    checkpoint::NameRules rules{.base_prefix = std::string(base) + ".", .ignored = {"embeddings.position_ids$"}};
+    const auto foreign = [&](std::string_view name) {
+        rules.head_prefixes.emplace_back(name);
+        if (name != head) rules.ignored.push_back("^" + std::string(name));
+    };
+    foreign(other);
+    for (const auto name : beside) foreign(name);
+    return rules;
+}
+
+SILICA_INLINE checkpoint::NameRules text(bool projection) {
+    return of("text_model", "vision_model", projection ? "text_projection" : "");
+}
+
+SILICA_INLINE checkpoint::NameRules vision(std::string_view head) {
+    auto rules = of("vision_model", "text_model", head);
+    if (head == "classifier") rules.ignored.emplace_back("^post_layernorm");
+    return rules;
+}
+
+}  // namespace silica::arch::clip_names
+#endif  // SILICA_SINGLE_ARCH_CLIP_FAMILY_IPP
+#endif  // SILICA_SINGLE_ARCH_CLIP_FAMILY_HPP
+// ---- silica/arch/clip/projection.hpp
+#ifndef SILICA_SINGLE_ARCH_CLIP_PROJECTION_HPP
+#define SILICA_SINGLE_ARCH_CLIP_PROJECTION_HPP
+/// From the space of one model to that of both, and from cosines there to logits.
+
+#include <cmath>
+
+namespace silica::arch {
+
+/// W x, without a bias.
+template <class E>
+nn::Linear<E> clip_projection(const Weights& w, std::int64_t hidden, std::int64_t projection_dim) {
+    return nn::Linear<E>({{w, projection_dim, false}}, hidden);
+}
+
+/// exp(logit_scale), by which cosines become logits.
+inline double clip_scale(const Weights& w) {
+    return std::exp(w.get("logit_scale", {}, c10::ScalarType::Float, c10::Device(c10::DeviceType::CPU)).item<double>());
+}
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_CLIP_PROJECTION_HPP
+// ---- silica/arch/clip/vision.hpp
+#ifndef SILICA_SINGLE_ARCH_CLIP_VISION_HPP
+#define SILICA_SINGLE_ARCH_CLIP_VISION_HPP
+/// CLIP's vision model: a ViT with a norm before its layers. Radford et al. 2021, section 2.4.
+
+// ---- silica/arch/clip/text.hpp
+#ifndef SILICA_SINGLE_ARCH_CLIP_TEXT_HPP
+#define SILICA_SINGLE_ARCH_CLIP_TEXT_HPP
+/// CLIP's text model: a causal transformer with learned positions and pre-norm layers. Radford et al. 2021,
+/// section 2.4.
+
+#include <vector>
+
+namespace silica::arch {
+
+/// What a text model or a vision model gives.
+struct ClipTowerOutputs {
+    Tensor last_hidden_state;  ///< (batch, tokens, hidden)
+    Tensor pooler_output;      ///< (batch, hidden): the vector of the whole; within outputs of both models, projected
+};
+
+/// One layer: h = x + MultiHead(LayerNorm(x)), y = h + FFN(LayerNorm(h)).
+template <class E>
+nn::TransformerLayer<E> clip_layer(const auto& c, const Weights& w) {  // text_model.encoder.layers.N
+    return {{.attention = nn::AttentionShape::of(c.hidden_size, c.num_attention_heads),
+             .inner = c.intermediate_size,
+             .eps = c.layer_norm_eps,
+             .act = c.hidden_act,
+             .norms = nn::NormPlace::before},
+            {.attention = {w / "self_attn.q_proj", w / "self_attn.k_proj", w / "self_attn.v_proj",
+                           w / "self_attn.out_proj"},
+             .attention_norm = w / "layer_norm1",
+             .up = w / "mlp.fc1",
+             .down = w / "mlp.fc2",
+             .output_norm = w / "layer_norm2"}};
+}
+
+/// The text model, which stands alone or inside another family.
+template <class E>
+class ClipText {
+public:
+    using Ops = union_of<typename nn::Embedding<E>::Ops, typename nn::TransformerLayer<E>::Ops>;
+
+    ClipText(const ClipTextConfig& c, const Weights& w)  // text_model
+        : token_embedding(w / "embeddings.token_embedding", c.vocab_size, c.hidden_size),
+          position_embedding(
+              nn::take_home<E>(w, "embeddings.position_embedding.weight", {c.max_position_embeddings, c.hidden_size})),
+          layers(nn::layers(c.num_hidden_layers, [&](auto n) { return clip_layer<E>(c, w / "encoder.layers" / n); })),
+          final_layer_norm(w / "final_layer_norm", c.hidden_size, c.layer_norm_eps) {}
+
+    /// Inputs as `prepare_clip_text` returns them.
+    ClipTowerOutputs operator()(const ClipTextInputs& in) const {
+        op::Attends attends = op::Attends::causal();
+        if (in.attention_mask) attends.mask = in.attention_mask->unsqueeze(1).unsqueeze(1);  // (batch, 1, 1, tokens)
+        const Tensor h = final_layer_norm(nn::through(layers, token_embedding(in.input_ids) + positions(in), attends));
+        const auto texts = h.size(0), tokens = h.size(1);
+        const Tensor first = at::arange(0, texts * tokens, tokens, in.eos_positions->options());
+        return {h, h.view({texts * tokens, -1}).index_select(0, first + *in.eos_positions)};
+    }
+
+private:
+    /// (batch or 1, tokens, hidden)
+    [[nodiscard]] Tensor positions(const ClipTextInputs& in) const {
+        const auto tokens = in.input_ids.size(1);
+        if (!in.position_ids) return position_embedding.narrow(0, 0, tokens).unsqueeze(0);
+        return position_embedding.index_select(0, in.position_ids->reshape({-1}))
+            .view({-1, tokens, position_embedding.size(1)});
+    }
+
+    nn::Embedding<E> token_embedding;
+    Tensor position_embedding;  // (positions, hidden)
+    std::vector<nn::TransformerLayer<E>> layers;
+    nn::LayerNorm<E> final_layer_norm;
+};
+
+}  // namespace silica::arch
+
+BOOST_HANA_ADAPT_STRUCT(silica::arch::ClipTowerOutputs, last_hidden_state, pooler_output);
+#endif  // SILICA_SINGLE_ARCH_CLIP_TEXT_HPP
+// ---- silica/nn/image_positions.hpp
+#ifndef SILICA_SINGLE_NN_IMAGE_POSITIONS_HPP
+#define SILICA_SINGLE_NN_IMAGE_POSITIONS_HPP
+/// Learned positions of patches, and those between them for images of another size. Dosovitskiy et al. 2020,
+/// https://arxiv.org/abs/2010.11929, section 3.2. Followed: transformers, interpolate_pos_encoding of ViT, DeiT, CLIP.
+
+#include <utility>
+
+namespace silica::nn {
+
+/// A vector for each special token, and one for each patch.
+template <class E>
+class ImagePositions {
+public:
+    using Ops = OpList<op::Resize>;
+
+    /// `table` (special + patches, hidden) on the home device: `special` tokens stand before the patches.
+    ImagePositions(Tensor table, const PatchShape& shape, std::int64_t special)
+        : table_(std::move(table)), shape_(shape), special_(special) {}
+
+    /// (1, special + patches, hidden) for images of `size`, which `require_image_size` let pass. With `interpolate`,
+    /// patches stand between the learned places of a square grid, by bicubic interpolation.
+    Tensor operator()(const ImageSize& size, bool interpolate) const {
+        const Tensor all = table_.unsqueeze(0);
+        if (!interpolate || shape_.keeps_positions(size)) return all;
+        const auto side = *shape_.learned_side();
+        const auto cells = shape_.grid(size);
+        const Tensor learned = all.narrow(1, special_, side * side).view({1, side, side, shape_.hidden});
+        const Tensor placed = run<op::Resize, E>(learned.permute({0, 3, 1, 2}), cells.height, cells.width,
+                                                 Resampling::bicubic, false);  // (1, hidden, rows, columns)
+        return at::cat({all.narrow(1, 0, special_), placed.flatten(2).transpose(1, 2)}, 1);
+    }
+
+private:
+    Tensor table_;
+    PatchShape shape_;
+    std::int64_t special_;
+};
+
+}  // namespace silica::nn
+#endif  // SILICA_SINGLE_NN_IMAGE_POSITIONS_HPP
+
+#include <cstddef>
+
+namespace silica::arch {
+
+/// [class; patches] + positions.
+template <class E>
+class ClipVisionEmbeddings {
+public:
+    using Ops = union_of<typename nn::PatchEmbedding<E>::Ops, typename nn::ImagePositions<E>::Ops>;
+
+    ClipVisionEmbeddings(const auto& c, const Weights& w)  // vision_model.embeddings
+        : class_embedding(nn::take_home<E>(w, "class_embedding", {c.hidden_size})),
+          patch_embedding(w / "patch_embedding", c.patches(), false),
+          position_embedding(
+              nn::take_home<E>(w, "position_embedding.weight", {c.patches().patches() + 1, c.hidden_size}), c.patches(),
+              1) {}
+
+    /// (batch, 1 + patches, hidden)
+    Tensor operator()(const ClipVisionInputs& in) const {
+        const auto& images = in.pixel_values;
+        const Tensor first = class_embedding.view({1, 1, -1}).expand({images.size(0), 1, class_embedding.size(0)});
+        return at::cat({first, patch_embedding(images)}, 1) +
+               position_embedding({images.size(2), images.size(3)}, in.interpolate_pos_encoding);
+    }
+
+private:
+    Tensor class_embedding;
+    nn::PatchEmbedding<E> patch_embedding;
+    nn::ImagePositions<E> position_embedding;
+};
+
+/// Embeddings, norm and layers, for who needs hidden states and no pooled vector: LLaVA mounts it with one layer less
+/// than there are, and reads nothing of that one.
+template <class E>
+class ClipVisionEncoder {
+public:
+    using Ops = union_of<typename ClipVisionEmbeddings<E>::Ops, typename nn::TransformerLayer<E>::Ops>;
+
+    /// The first `depth` layers.
+    ClipVisionEncoder(const ClipVisionConfig& c, const Weights& w, std::int64_t depth)  // vision_model
+        : embeddings(c, w / "embeddings"),
+          pre_layrnorm(w / "pre_layrnorm", c.hidden_size, c.layer_norm_eps),
+          layers(nn::layers(depth, [&](auto n) { return clip_layer<E>(c, w / "encoder.layers" / n); })) {}
+
+    /// How many layers hidden state `state` needs, of a model with `c.num_hidden_layers`: 0 is what goes into the first
+    /// layer, 1 what comes out of it; -1 comes out of the last, -2 goes into it. InputError for one that there is not.
+    [[nodiscard]] static std::int64_t depth_of(const ClipVisionConfig& c, std::int64_t state) {
+        const auto n = c.num_hidden_layers, depth = state < 0 ? n + 1 + state : state;
+        if (depth >= 0 && depth <= n) return depth;
+        throw InputError("There is no hidden state " + std::to_string(state) + " of a vision model with " +
+                             std::to_string(n) + " layers.",
+                         "choose one from " + std::to_string(-n - 1) + " to " + std::to_string(n) + ".");
+    }
+
+    /// What comes out of the last layer, (batch, 1 + patches, hidden).
+    Tensor operator()(const ClipVisionInputs& in) const {
+        return nn::through(layers, pre_layrnorm(embeddings(in)), op::Attends());
+    }
+    /// The hidden states at these depths, each at most the number of layers, in the order given; no layer runs twice.
+    [[nodiscard]] std::vector<Tensor> hidden_states(const ClipVisionInputs& in,
+                                                    const std::vector<std::int64_t>& depths) const {
+        std::vector<Tensor> states(depths.size());
+        Tensor x = pre_layrnorm(embeddings(in));
+        std::int64_t deepest = 0;
+        for (const auto depth : depths) deepest = depth > deepest ? depth : deepest;
+        for (std::int64_t depth = 0;; ++depth) {
+            for (std::size_t i = 0; i < depths.size(); ++i)
+                if (depths[i] == depth) states[i] = x;
+            if (depth == deepest) return states;
+            x = layers.at(static_cast<std::size_t>(depth))(x, op::Attends());
+        }
+    }
+
+private:
+    ClipVisionEmbeddings<E> embeddings;
+    nn::LayerNorm<E> pre_layrnorm;  // sic
+    std::vector<nn::TransformerLayer<E>> layers;
+};
+
+/// The vision model, which stands alone or inside another family.
+template <class E>
+class ClipVision {
+public:
+    using Ops = typename ClipVisionEncoder<E>::Ops;
+
+    ClipVision(const ClipVisionConfig& c, const Weights& w)  // vision_model
+        : encoder(c, w, c.num_hidden_layers), post_layernorm(w / "post_layernorm", c.hidden_size, c.layer_norm_eps) {}
+
+    /// The class token is normed for the whole alone.
+    ClipTowerOutputs operator()(const ClipVisionInputs& in) const {
+        const Tensor h = encoder(in);
+        return {h, post_layernorm(h.select(1, 0))};
+    }
+
+    ClipVisionEncoder<E> encoder;
+
+private:
+    nn::LayerNorm<E> post_layernorm;
+};
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_CLIP_VISION_HPP
+
+namespace silica::arch {
+
+struct ClipOutputs {
+    Tensor logits_per_image;               ///< (images, texts): cosines, scaled
+    Tensor logits_per_text;                ///< (texts, images)
+    Tensor text_embeds;                    ///< (texts, projection), of length 1
+    Tensor image_embeds;                   ///< (images, projection), of length 1
+    ClipTowerOutputs text_model_output;    ///< its pooler_output is projected
+    ClipTowerOutputs vision_model_output;  ///< its pooler_output is projected
+};
+
+/// Which text goes with which image: figure 3 of the paper.
+struct Clip : ClipFamily {
+    static constexpr std::string_view name = "CLIPModel";
+    using Inputs = ClipInputs;
+    using Outputs = ClipOutputs;
+
+    static Inputs prepare(const Config& c, Inputs in) { return prepare_clip(c, std::move(in)); }
+
+    template <class E>
+    class Network {
+    public:
+        using Ops = union_of<typename ClipText<E>::Ops, typename ClipVision<E>::Ops, typename nn::L2Norm<E>::Ops,
+                             OpList<op::Scores>>;
+
+        Network(const Config& c, const Weights& w)
+            : text_model(c.text_config, w / "text_model"),
+              vision_model(c.vision_config, w / "vision_model"),
+              text_projection(clip_projection<E>(w / "text_projection", c.text_config.hidden_size, c.projection_dim)),
+              visual_projection(
+                  clip_projection<E>(w / "visual_projection", c.vision_config.hidden_size, c.projection_dim)),
+              unit(c.projection_dim, w.home()),
+              scale(clip_scale(w)) {}
+
+        Outputs operator()(const Inputs& in) const {
+            Outputs out;
+            out.text_model_output = text(in.text());
+            out.vision_model_output = images(in.images());
+            out.text_embeds = unit(out.text_model_output.pooler_output);
+            out.image_embeds = unit(out.vision_model_output.pooler_output);
+            out.logits_per_text = logits(out.text_embeds, out.image_embeds);
+            out.logits_per_image = out.logits_per_text.t().contiguous();
+            return out;
+        }
+
+        /// Vectors of texts alone, (texts, projection), of length 1; inputs as `prepare_clip_text` returns them.
+        [[nodiscard]] Tensor text_embeds(const ClipTextInputs& in) const { return unit(text(in).pooler_output); }
+        /// Vectors of images alone, (images, projection), of length 1; inputs as `prepare_clip_images` returns them.
+        [[nodiscard]] Tensor image_embeds(const ClipVisionInputs& in) const { return unit(images(in).pooler_output); }
+        /// exp(scale) a . b for each vector of `a` with each of `b`, (n, projection) and (m, projection) -> (n, m).
+        [[nodiscard]] Tensor logits(const Tensor& a, const Tensor& b) const {
+            const auto n = a.size(0), m = b.size(0), d = a.size(1);
+            return run<op::Scores, E>(a.view({1, 1, n, d}), b.view({1, 1, m, d}), scale).view({n, m});
+        }
+
+    private:
+        [[nodiscard]] ClipTowerOutputs text(const ClipTextInputs& in) const {
+            auto out = text_model(in);
+            out.pooler_output = text_projection(out.pooler_output);
+            return out;
+        }
+        [[nodiscard]] ClipTowerOutputs images(const ClipVisionInputs& in) const {
+            auto out = vision_model(in);
+            out.pooler_output = visual_projection(out.pooler_output);
+            return out;
+        }
+
+        ClipText<E> text_model;
+        ClipVision<E> vision_model;
+        nn::Linear<E> text_projection, visual_projection;
+        nn::L2Norm<E> unit;
+        double scale;
+    };
+};
+
+/// The text model.
+struct ClipTextModel : ClipTextFamily {
+    static constexpr std::string_view name = "CLIPTextModel";
+    using Outputs = ClipTowerOutputs;
+
+    template <class E>
+    class Network {
+    public:
+        using Ops = typename ClipText<E>::Ops;
+        Network(const Config& c, const Weights& w) : text_model(c.text_config, w / "text_model") {}
+        Outputs operator()(const Inputs& in) const { return text_model(in); }
+
+    private:
+        ClipText<E> text_model;
+    };
+};
+
+struct ClipTextEmbeds {
+    Tensor text_embeds;        ///< (batch, projection), of any length
+    Tensor last_hidden_state;  ///< (batch, tokens, hidden)
+};
+
+/// The text model with its projection.
+struct ClipTextModelWithProjection : ClipTextFamily {
+    static constexpr std::string_view name = "CLIPTextModelWithProjection";
+    using Outputs = ClipTextEmbeds;
+
+    static checkpoint::NameRules names() { return clip_names::text(true); }
+
+    template <class E>
+    class Network {
+    public:
+        using Ops = typename ClipText<E>::Ops;
+        Network(const Config& c, const Weights& w)
+            : text_model(c.text_config, w / "text_model"),
+              text_projection(clip_projection<E>(w / "text_projection", c.text_config.hidden_size, c.projection_dim)) {}
+        Outputs operator()(const Inputs& in) const {
+            const auto h = text_model(in);
+            return {text_projection(h.pooler_output), h.last_hidden_state};
+        }
+
+    private:
+        ClipText<E> text_model;
+        nn::Linear<E> text_projection;
+    };
+};
+
+/// The vision model.
+struct ClipVisionModel : ClipVisionFamily {
+    static constexpr std::string_view name = "CLIPVisionModel";
+    using Outputs = ClipTowerOutputs;
+
+    template <class E>
+    class Network {
+    public:
+        using Ops = typename ClipVision<E>::Ops;
+        Network(const Config& c, const Weights& w) : vision_model(c.vision_config, w / "vision_model") {}
+        Outputs operator()(const Inputs& in) const { return vision_model(in); }
+
+    private:
+        ClipVision<E> vision_model;
+    };
+};
+
+struct ClipImageEmbeds {
+    Tensor image_embeds;       ///< (batch, projection), of any length
+    Tensor last_hidden_state;  ///< (batch, 1 + patches, hidden)
+};
+
+/// The vision model with its projection.
+struct ClipVisionModelWithProjection : ClipVisionFamily {
+    static constexpr std::string_view name = "CLIPVisionModelWithProjection";
+    using Outputs = ClipImageEmbeds;
+
+    static checkpoint::NameRules names() { return clip_names::vision("visual_projection"); }
+
+    template <class E>
+    class Network {
+    public:
+        using Ops = typename ClipVision<E>::Ops;
+        Network(const Config& c, const Weights& w)
+            : vision_model(c.vision_config, w / "vision_model"),
+              visual_projection(
+                  clip_projection<E>(w / "visual_projection", c.vision_config.hidden_size, c.projection_dim)) {}
+        Outputs operator()(const Inputs& in) const {
+            const auto h = vision_model(in);
+            return {visual_projection(h.pooler_output), h.last_hidden_state};
+        }
+
+    private:
+        ClipVision<E> vision_model;
+        nn::Linear<E> visual_projection;
+    };
+};
+
+/// Scores of classes.
+struct ClipLogits {
+    Tensor logits;  ///< (batch, labels)
+};
+
+/// Which class an image is of, from the mean of its patches.
+struct ClipForImageClassification : ClipFamily {
+    static constexpr std::string_view name = "CLIPForImageClassification";
+    using Inputs = ClipVisionInputs;
+    using Outputs = ClipLogits;
+
+    static void check(const Config& c, const std::string& file) {
+        check_clip_vision(c.vision_config, file);
+        require_at_least(file, "the number of labels", c.labels(), 0);
+    }
+    static Inputs prepare(const Config& c, Inputs in) { return prepare_clip_images(c.vision_config, std::move(in)); }
+    static checkpoint::NameRules names() { return clip_names::vision("classifier"); }
+
+    template <class E>
+    class Network {
+    public:
+        using Ops = union_of<typename ClipVisionEncoder<E>::Ops, OpList<op::Pool>>;
+
+        Network(const Config& c, const Weights& w)
+            : vision_model(c.vision_config, w / "vision_model", c.vision_config.num_hidden_layers) {
+            if (c.labels() > 0) classifier.emplace(w / "classifier", c.vision_config.hidden_size, c.labels());
+        }
+
+        Outputs operator()(const Inputs& in) const {
+            const Tensor h = vision_model(in), mean = nn::mean<E>(h.narrow(1, 1, h.size(1) - 1));
+            return {classifier ? (*classifier)(mean) : mean};
+        }
+
+    private:
+        ClipVisionEncoder<E> vision_model;
+        std::optional<nn::Linear<E>> classifier;
+    };
+};
+
+}  // namespace silica::arch
+
+BOOST_HANA_ADAPT_STRUCT(silica::arch::ClipOutputs, logits_per_image, logits_per_text, text_embeds, image_embeds,
+                        text_model_output, vision_model_output);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::ClipTextEmbeds, text_embeds, last_hidden_state);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::ClipImageEmbeds, image_embeds, last_hidden_state);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::ClipLogits, logits);
+
+namespace silica {
+
+static_assert(Architecture<arch::Clip> && Architecture<arch::ClipTextModel> &&
+              Architecture<arch::ClipTextModelWithProjection> && Architecture<arch::ClipVisionModel> &&
+              Architecture<arch::ClipVisionModelWithProjection> && Architecture<arch::ClipForImageClassification>);
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_ARCH_CLIP_HPP
 // ---- silica/arch/decoder_config.hpp
 #ifndef SILICA_SINGLE_ARCH_DECODER_CONFIG_HPP
 #define SILICA_SINGLE_ARCH_DECODER_CONFIG_HPP
@@ -6495,6 +9402,1609 @@ private:
 
 }  // namespace silica::arch
 #endif  // SILICA_SINGLE_ARCH_DECODER_CONFIG_HPP
+// ---- silica/arch/deit.hpp
+#ifndef SILICA_SINGLE_ARCH_DEIT_HPP
+#define SILICA_SINGLE_ARCH_DEIT_HPP
+/// DeiT: a ViT with a second special token, which learned from a teacher. Touvron et al. 2020,
+/// https://arxiv.org/abs/2012.12877, section 4. Followed: transformers, models/deit/modeling_deit.py.
+
+// ---- silica/nn/vision_transformer.hpp
+#ifndef SILICA_SINGLE_NN_VISION_TRANSFORMER_HPP
+#define SILICA_SINGLE_NN_VISION_TRANSFORMER_HPP
+/// The encoder of ViT and DeiT: patches and special tokens, pre-norm layers, a last norm; and what heads stand on it.
+/// Dosovitskiy et al. 2020, https://arxiv.org/abs/2010.11929, section 3.1.
+
+// ---- silica/nn/vision_transformer_config.hpp
+#ifndef SILICA_SINGLE_NN_VISION_TRANSFORMER_CONFIG_HPP
+#define SILICA_SINGLE_NN_VISION_TRANSFORMER_CONFIG_HPP
+/// The configuration, the inputs and the spellings of checkpoints that ViT and DeiT share.
+
+#include <boost/hana/adapt_struct.hpp>
+
+#include <map>
+#include <optional>
+#include <string>
+
+namespace silica::nn {
+
+/// Keys and defaults of config.json.
+struct VisionTransformerConfig {
+    std::int64_t hidden_size = 768, num_hidden_layers = 12, num_attention_heads = 12, intermediate_size = 3072,
+                 num_channels = 3;
+    ImageSize image_size = {224, 224}, patch_size = {16, 16};
+    double layer_norm_eps = 1e-12;
+    Activation hidden_act = Activation::gelu, pooler_act = Activation::tanh;
+    bool qkv_bias = true;
+    std::optional<std::int64_t> head_dim = {}, pooler_output_size = {}, num_labels = {};
+    std::optional<std::map<std::string, std::string>> id2label = {};
+    std::optional<std::string> problem_type = {};
+
+    /// How many classes a classifier tells apart; with none, it gives the vector that it would classify.
+    [[nodiscard]] std::int64_t labels() const {
+        return id2label ? static_cast<std::int64_t>(id2label->size()) : num_labels.value_or(2);
+    }
+    /// Width of a head.
+    [[nodiscard]] std::int64_t d() const { return head_dim.value_or(hidden_size / num_attention_heads); }
+    /// Width of what the pooler gives: 0 stands for hidden_size.
+    [[nodiscard]] std::int64_t pooled() const {
+        const auto size = pooler_output_size.value_or(0);
+        return size == 0 ? hidden_size : size;
+    }
+    [[nodiscard]] PatchShape patches() const { return {num_channels, hidden_size, image_size, patch_size}; }
+};
+
+struct VisionTransformerInputs {
+    Tensor pixel_values;                         ///< (batch, channels, height, width): floating numbers, or bytes
+    std::optional<Tensor> bool_masked_pos = {};  ///< (batch, patches) bool or int64, 1 = the mask token stands there
+    bool interpolate_pos_encoding = false;       ///< whether images may have another size than image_size
+};
+
+/// What the heads of ViT and DeiT share; the family's own adds its name and the spellings of its checkpoints.
+struct VisionTransformerFamily {
+    using Config = VisionTransformerConfig;
+    using Inputs = VisionTransformerInputs;
+
+    static void check(const Config& c, const std::string& file);
+    static Inputs prepare(const Config& c, Inputs in);
+
+protected:
+    /// Spellings of a family whose base model is at `base` ("vit.").
+    static checkpoint::NameRules names_at(const std::string& base);
+};
+
+}  // namespace silica::nn
+
+BOOST_HANA_ADAPT_STRUCT(silica::nn::VisionTransformerConfig, hidden_size, num_hidden_layers, num_attention_heads,
+                        intermediate_size, num_channels, image_size, patch_size, layer_norm_eps, hidden_act, pooler_act,
+                        qkv_bias, head_dim, pooler_output_size, num_labels, id2label, problem_type);
+BOOST_HANA_ADAPT_STRUCT(silica::nn::VisionTransformerInputs, pixel_values, bool_masked_pos, interpolate_pos_encoding);
+
+// ---- silica/nn/vision_transformer_config.ipp
+#ifndef SILICA_SINGLE_NN_VISION_TRANSFORMER_CONFIG_IPP
+#define SILICA_SINGLE_NN_VISION_TRANSFORMER_CONFIG_IPP
+/// Definitions of vision_transformer_config.hpp.
+
+#include <array>
+#include <string_view>
+
+namespace silica::nn {
+
+SILICA_INLINE void VisionTransformerFamily::check(const Config& c, const std::string& file) {
+    check_patches(file, c.patches());
+    require_at_least(file, "num_hidden_layers", c.num_hidden_layers, 0);
+    require_at_least(file, "num_attention_heads", c.num_attention_heads);
+    require_at_least(file, "intermediate_size", c.intermediate_size);
+    require_at_least(file, "the number of labels", c.labels(), 0);
+    require_at_least(file, "pooler_output_size", c.pooled());
+    if (c.d() < 1) {
+        throw ConfigError(file + ": num_attention_heads " + std::to_string(c.num_attention_heads) +
+                              " leaves each head no column of hidden_size " + std::to_string(c.hidden_size) + ".",
+                          "correct one of the two, or head_dim.");
+    }
+    if (!(c.layer_norm_eps >= 0)) {
+        throw ConfigError(file + ": layer_norm_eps is " + std::to_string(c.layer_norm_eps) + ", 0 or more is needed.",
+                          "the usual value is 1e-12.");
+    }
+    if (!c.problem_type) return;
+    constexpr std::array<std::string_view, 3> known = {"regression", "single_label_classification",
+                                                       "multi_label_classification"};
+    if (*c.problem_type == known[1] && c.labels() == 1)
+        refuse_config(file, "problem_type", "'" + *c.problem_type + "' with num_labels 1", "use regression.");
+    for (const auto type : known) {
+        if (*c.problem_type == type) return;
+    }
+    refuse_config(file, "problem_type", "'" + *c.problem_type + "'",
+                  "it is regression, single_label_classification or multi_label_classification.");
+}
+
+SILICA_INLINE VisionTransformerInputs VisionTransformerFamily::prepare(const Config& c, Inputs in) {
+    const auto shape = c.patches();
+    in.pixel_values = checked_pixels("pixel_values", in.pixel_values, shape, in.interpolate_pos_encoding);
+    if (!in.bool_masked_pos) return in;
+    require_tensor("bool_masked_pos", *in.bool_masked_pos, 2, {c10::ScalarType::Bool, c10::ScalarType::Long});
+    const auto grid = shape.grid({in.pixel_values.size(2), in.pixel_values.size(3)});
+    const std::array<std::int64_t, 2> wanted = {in.pixel_values.size(0), grid.height * grid.width};
+    if (in.bool_masked_pos->sizes() != c10::IntArrayRef(wanted)) {
+        throw InputError("Input bool_masked_pos has shape " + shape_text(in.bool_masked_pos->sizes()) + ", " +
+                             shape_text(wanted) + " is wanted: a number for each patch.",
+                         "give one row for each image.");
+    }
+    in.bool_masked_pos = in.bool_masked_pos->to(c10::ScalarType::Bool);
+    return in;
+}
+
+SILICA_INLINE checkpoint::NameRules VisionTransformerFamily::names_at(const std::string& base) {
+    return {.base_prefix = base,
+            .head_prefixes = {"classifier.", "cls_classifier.", "distillation_classifier.", "decoder."},
+            .renames = {{"^layers.{n}", "encoder.layer.{n}"},
+                        {"attention.q_proj", "attention.attention.query"},
+                        {"attention.k_proj", "attention.attention.key"},
+                        {"attention.v_proj", "attention.attention.value"},
+                        {"attention.o_proj", "attention.output.dense"},
+                        {"mlp.fc1", "intermediate.dense"},
+                        {"mlp.fc2", "output.dense"}}};
+}
+
+}  // namespace silica::nn
+#endif  // SILICA_SINGLE_NN_VISION_TRANSFORMER_CONFIG_IPP
+#endif  // SILICA_SINGLE_NN_VISION_TRANSFORMER_CONFIG_HPP
+
+#include <initializer_list>
+#include <string_view>
+#include <vector>
+
+namespace silica::nn {
+
+/// [special; patches] + positions, equation 1. Masked patches are the mask token, of which
+/// only checkpoints for masked image modeling know.
+template <class E>
+class ImageTokens {
+public:
+    using Ops = union_of<typename PatchEmbedding<E>::Ops, typename ImagePositions<E>::Ops>;
+
+    /// `special`: names of the tokens before the patches.
+    ImageTokens(const VisionTransformerConfig& c, const Weights& w, std::initializer_list<std::string_view> special)
+        : patches(w / "patch_embeddings.projection", c.patches(), true),
+          tokens(special_tokens(c, w, special)),
+          positions(take_home<E>(w, "position_embeddings", {1, c.patches().patches() + tokens.size(1), c.hidden_size})
+                        .squeeze(0),
+                    c.patches(), tokens.size(1)) {
+        if (w.has("mask_token")) mask_token = take_home<E>(w, "mask_token", {1, 1, c.hidden_size});
+    }
+
+    /// (batch, special + patches, hidden)
+    Tensor operator()(const VisionTransformerInputs& in) const {
+        const auto& images = in.pixel_values;
+        Tensor x = patches(images);
+        if (in.bool_masked_pos) {
+            if (!mask_token) {
+                throw InputError("Input bool_masked_pos is given, but the checkpoint has no mask_token.",
+                                 "leave it out, or use a checkpoint for masked image modeling.");
+            }
+            x = at::where(in.bool_masked_pos->unsqueeze(-1), *mask_token, x);
+        }
+        x = at::cat({tokens.expand({images.size(0), -1, -1}), x}, 1);
+        return x + positions({images.size(2), images.size(3)}, in.interpolate_pos_encoding);
+    }
+
+private:
+    static Tensor special_tokens(const VisionTransformerConfig& c, const Weights& w,
+                                 std::initializer_list<std::string_view> names) {
+        std::vector<Tensor> all;
+        for (const auto name : names) all.push_back(take_home<E>(w, name, {1, 1, c.hidden_size}));
+        return at::cat(all, 1);
+    }
+
+    PatchEmbedding<E> patches;
+    Tensor tokens;  // (1, special, hidden)
+    ImagePositions<E> positions;
+    std::optional<Tensor> mask_token;
+};
+
+/// One layer: h = x + MSA(LN(x)), y = h + MLP(LN(h)); equations 2 and 3.
+template <class E>
+TransformerLayer<E> vision_transformer_layer(const VisionTransformerConfig& c, const Weights& w) {  // encoder.layer.N
+    return {
+        {.attention = {.hidden = c.hidden_size, .heads = c.num_attention_heads, .d = c.d(), .input_bias = c.qkv_bias},
+         .inner = c.intermediate_size,
+         .eps = c.layer_norm_eps,
+         .act = c.hidden_act,
+         .norms = NormPlace::before},
+        {.attention = {w / "attention.attention.query", w / "attention.attention.key", w / "attention.attention.value",
+                       w / "attention.output.dense"},
+         .attention_norm = w / "layernorm_before",
+         .up = w / "intermediate.dense",
+         .down = w / "output.dense",
+         .output_norm = w / "layernorm_after"}};
+}
+
+/// Embeddings, layers and the last norm: what every head stands on.
+template <class E>
+class VisionTransformer {
+public:
+    using Ops = union_of<typename ImageTokens<E>::Ops, typename TransformerLayer<E>::Ops>;
+
+    VisionTransformer(const VisionTransformerConfig& c, const Weights& w,
+                      std::initializer_list<std::string_view> special)
+        : embeddings(c, w / "embeddings", special),
+          layers(nn::layers(c.num_hidden_layers,
+                            [&](auto n) { return vision_transformer_layer<E>(c, w / "encoder.layer" / n); })),
+          norm(w / "layernorm", c.hidden_size, c.layer_norm_eps) {}
+
+    /// (batch, special + patches, hidden)
+    Tensor operator()(const VisionTransformerInputs& in) const {
+        return norm(through(layers, embeddings(in), op::Attends()));
+    }
+
+    /// The first n tokens of that alone, (batch, n, hidden): the last layer computes no others.
+    [[nodiscard]] Tensor first(const VisionTransformerInputs& in, std::int64_t n) const {
+        Tensor x = embeddings(in);
+        for (std::size_t i = 0; i + 1 < layers.size(); ++i) x = layers[i](x);
+        return norm(layers.empty() ? x.narrow(1, 0, n) : layers.back().first(x, n));
+    }
+
+private:
+    ImageTokens<E> embeddings;
+    std::vector<TransformerLayer<E>> layers;
+    LayerNorm<E> norm;
+};
+
+/// act(W y_0 + b), y_0 being the first token.
+template <class E>
+class FirstTokenPooler {
+public:
+    using Ops = typename Linear<E>::Ops;
+
+    FirstTokenPooler(const VisionTransformerConfig& c, const Weights& w)
+        : dense(w / "dense", c.hidden_size, c.pooled()), act(c.pooler_act) {}  // pooler
+    Tensor operator()(const Tensor& y) const { return dense(y.select(1, 0), act); }
+
+private:
+    Linear<E> dense;
+    Activation act;
+};
+
+/// Scores of classes for a token: W y + b, or y itself where there are no classes.
+template <class E>
+class TokenClassifier {
+public:
+    using Ops = typename Linear<E>::Ops;
+
+    TokenClassifier(const VisionTransformerConfig& c, const Weights& w) {
+        if (c.labels() > 0) dense.emplace(w, c.hidden_size, c.labels());
+    }
+    Tensor operator()(const Tensor& y) const { return dense ? (*dense)(y) : y; }
+
+private:
+    std::optional<Linear<E>> dense;
+};
+
+struct VisionTransformerOutputs {
+    Tensor last_hidden_state;                  ///< (batch, special + patches, hidden)
+    std::optional<Tensor> pooler_output = {};  ///< (batch, pooler_output_size); absent when there is no pooler
+};
+
+/// The base model at the place `base`, whose special tokens are `special`; with a pooler where the checkpoint has one.
+template <class E>
+class VisionTransformerModel {
+public:
+    using Ops = union_of<typename VisionTransformer<E>::Ops, typename FirstTokenPooler<E>::Ops>;
+
+    VisionTransformerModel(const VisionTransformerConfig& c, const Weights& base,
+                           std::initializer_list<std::string_view> special)
+        : body(c, base, special) {
+        if (base.has("pooler.dense.weight")) pooler.emplace(c, base / "pooler");
+    }
+
+    VisionTransformerOutputs operator()(const VisionTransformerInputs& in) const {
+        VisionTransformerOutputs out{body(in)};
+        if (pooler) out.pooler_output = (*pooler)(out.last_hidden_state);
+        return out;
+    }
+
+private:
+    VisionTransformer<E> body;
+    std::optional<FirstTokenPooler<E>> pooler;
+};
+
+/// Outputs of heads that score classes.
+struct ImageLogits {
+    Tensor logits;  ///< (batch, labels)
+};
+
+/// The same with a classifier on its first token.
+template <class E>
+class VisionTransformerClassifier {
+public:
+    using Ops = union_of<typename VisionTransformer<E>::Ops, typename TokenClassifier<E>::Ops>;
+
+    VisionTransformerClassifier(const VisionTransformerConfig& c, const Weights& base, const Weights& head,
+                                std::initializer_list<std::string_view> special)
+        : body(c, base, special), classifier(c, head) {}
+
+    ImageLogits operator()(const VisionTransformerInputs& in) const {
+        return {classifier(body.first(in, 1).select(1, 0))};
+    }
+
+private:
+    VisionTransformer<E> body;
+    TokenClassifier<E> classifier;
+};
+
+}  // namespace silica::nn
+
+BOOST_HANA_ADAPT_STRUCT(silica::nn::VisionTransformerOutputs, last_hidden_state, pooler_output);
+BOOST_HANA_ADAPT_STRUCT(silica::nn::ImageLogits, logits);
+#endif  // SILICA_SINGLE_NN_VISION_TRANSFORMER_HPP
+
+namespace silica::arch {
+
+using DeiTConfig = nn::VisionTransformerConfig;
+using DeiTInputs = nn::VisionTransformerInputs;
+
+/// What all heads of DeiT share.
+struct DeiTFamily : nn::VisionTransformerFamily {
+    static constexpr std::string_view family = "deit";
+    static checkpoint::NameRules names() { return names_at("deit."); }
+};
+
+/// DeiT without a head; opens a checkpoint of any head. Its first tokens are those of the class and of the teacher.
+struct DeiT : DeiTFamily {
+    static constexpr std::string_view name = "DeiTModel";
+    using Outputs = nn::VisionTransformerOutputs;
+
+    template <class E>
+    struct Network : nn::VisionTransformerModel<E> {
+        Network(const Config& c, const Weights& w)
+            : nn::VisionTransformerModel<E>(c, w / "deit", {"cls_token", "distillation_token"}) {}
+    };
+};
+
+/// Classes of an image, by the class token.
+struct DeiTForImageClassification : DeiTFamily {
+    static constexpr std::string_view name = "DeiTForImageClassification";
+    using Outputs = nn::ImageLogits;
+
+    template <class E>
+    struct Network : nn::VisionTransformerClassifier<E> {
+        Network(const Config& c, const Weights& w)
+            : nn::VisionTransformerClassifier<E>(c, w / "deit", w / "classifier", {"cls_token", "distillation_token"}) {
+        }
+    };
+};
+
+struct DeiTWithTeacherOutputs {
+    Tensor logits;               ///< (batch, labels): the mean of the two
+    Tensor cls_logits;           ///< by the class token
+    Tensor distillation_logits;  ///< by the teacher's
+};
+
+/// Classes of an image, by both tokens.
+struct DeiTForImageClassificationWithTeacher : DeiTFamily {
+    static constexpr std::string_view name = "DeiTForImageClassificationWithTeacher";
+    using Outputs = DeiTWithTeacherOutputs;
+
+    template <class E>
+    class Network {
+    public:
+        using Ops = union_of<typename nn::VisionTransformer<E>::Ops, typename nn::TokenClassifier<E>::Ops>;
+
+        Network(const Config& c, const Weights& w)
+            : body(c, w / "deit", {"cls_token", "distillation_token"}),
+              cls_classifier(c, w / "cls_classifier"),
+              distillation_classifier(c, w / "distillation_classifier") {}
+
+        Outputs operator()(const Inputs& in) const {
+            const Tensor y = body.first(in, 2);
+            const Tensor a = cls_classifier(y.select(1, 0)), b = distillation_classifier(y.select(1, 1));
+            return {(a + b) / 2, a, b};
+        }
+
+    private:
+        nn::VisionTransformer<E> body;
+        nn::TokenClassifier<E> cls_classifier, distillation_classifier;
+    };
+};
+
+}  // namespace silica::arch
+
+BOOST_HANA_ADAPT_STRUCT(silica::arch::DeiTWithTeacherOutputs, logits, cls_logits, distillation_logits);
+
+namespace silica {
+
+static_assert(Architecture<arch::DeiT> && Architecture<arch::DeiTForImageClassification> &&
+              Architecture<arch::DeiTForImageClassificationWithTeacher>);
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_ARCH_DEIT_HPP
+// ---- silica/arch/detr.hpp
+#ifndef SILICA_SINGLE_ARCH_DETR_HPP
+#define SILICA_SINGLE_ARCH_DETR_HPP
+/// DETR: objects of an image as a set, by a transformer over a convolutional backbone. Carion et al. 2020,
+/// https://arxiv.org/abs/2005.12872. Followed: transformers, models/detr/modeling_detr.py.
+
+// ---- silica/arch/detr/body.hpp
+#ifndef SILICA_SINGLE_ARCH_DETR_BODY_HPP
+#define SILICA_SINGLE_ARCH_DETR_BODY_HPP
+/// DETR's network without a head: a convolutional backbone, an encoder over the cells of its last map, a decoder of
+/// object queries. Carion et al. 2020, figure 2 and section A.3.
+
+// ---- silica/arch/detr/family.hpp
+#ifndef SILICA_SINGLE_ARCH_DETR_FAMILY_HPP
+#define SILICA_SINGLE_ARCH_DETR_FAMILY_HPP
+/// What all heads of DETR share: which configurations and inputs are right, and which backbone a configuration means.
+
+// ---- silica/arch/detr/config.hpp
+#ifndef SILICA_SINGLE_ARCH_DETR_CONFIG_HPP
+#define SILICA_SINGLE_ARCH_DETR_CONFIG_HPP
+/// DETR's configuration, inputs and the spellings of its checkpoints.
+
+#include <boost/hana/adapt_struct.hpp>
+
+#include <array>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica::arch {
+
+/// Keys and defaults of `backbone_config`: those of transformers' ResNet, and of `timm_backbone`, which names one of
+/// timm's.
+struct DetrBackboneConfig {
+    std::string model_type = "";  ///< resnet or timm_backbone
+    std::optional<std::string> backbone = {};
+    std::optional<std::int64_t> num_channels = {}, in_chans = {}, output_stride = {};
+    std::optional<std::vector<std::int64_t>> out_indices = {};
+    std::optional<std::vector<std::string>> out_features = {};
+    std::int64_t embedding_size = 64;
+    std::vector<std::int64_t> hidden_sizes = {256, 512, 1024, 2048}, depths = {3, 4, 6, 3};
+    std::string layer_type = "bottleneck";
+    Activation hidden_act = Activation::relu;
+    bool downsample_in_first_stage = false, downsample_in_bottleneck = false;
+};
+
+/// Keys and defaults of config.json.
+struct DetrConfig {
+    std::int64_t d_model = 256, num_channels = 3, num_queries = 100;
+    std::int64_t encoder_layers = 6, encoder_attention_heads = 8, encoder_ffn_dim = 2048;
+    std::int64_t decoder_layers = 6, decoder_attention_heads = 8, decoder_ffn_dim = 2048;
+    Activation activation_function = Activation::relu;
+    std::string position_embedding_type = "sine";
+    bool auxiliary_loss = false;  ///< whether the norm after the decoder comes after each of its layers, too
+    std::optional<bool> use_timm_backbone = {};
+    std::optional<std::string> backbone = {};  ///< a name of timm's; absent: resnet50
+    bool dilation = false;                     ///< "DC5": the last stage is dilated in place of its stride
+    std::optional<DetrBackboneConfig> backbone_kwargs = {};
+    std::optional<DetrBackboneConfig> backbone_config = {};  ///< stands for all of the four before
+    std::optional<std::int64_t> num_labels = {};
+    std::map<std::string, std::string> id2label = {};
+
+    static constexpr std::array<std::pair<std::string_view, std::string_view>, 3> aliases() {
+        return {{{"d_model", "hidden_size"},
+                 {"encoder_attention_heads", "num_attention_heads"},
+                 {"encoder_layers", "num_hidden_layers"}}};
+    }
+    [[nodiscard]] bool sine() const { return position_embedding_type == "sine"; }
+    /// How many classes there are, "no object" not counted.
+    [[nodiscard]] std::int64_t labels() const {
+        if (!id2label.empty()) return static_cast<std::int64_t>(id2label.size());
+        return num_labels.value_or(2);
+    }
+};
+
+struct DetrInputs {
+    Tensor pixel_values;                    ///< (batch, channels, h, w) floating
+    std::optional<Tensor> pixel_mask = {};  ///< (batch, h, w) int64 or bool, 1 = image; absent: all
+};
+
+/// Rows and columns that learned positions are kept for.
+inline constexpr std::int64_t detr_learned_positions = 50;
+
+/// The spellings of DETR's checkpoints. Canonical is the hub's: a backbone as timm names it, below the model of
+/// detection. transformers v5 names parts of the transformer and of the mask head otherwise; its own ResNet has names
+/// of its own; and models for segmentation keep that of detection below "detr.".
+inline checkpoint::NameRules detr_names() {
+    const std::string net = "backbone.conv_encoder.model", stage = net + ".encoder.stages.{s}.layers.{l}.",
+                      block = net + ".layer{s+1}.{l}.";
+    return {.base_prefix = "model.",
+            .head_prefixes = {"class_labels_classifier.", "bbox_predictor.", "bbox_attention.", "mask_head."},
+            .renames = {{"^detr.model", ""},
+                        {"^detr", ""},
+                        {"^backbone.model", net},
+                        {"^" + net + "._backbone", net},
+                        {"^backbone.position_embedding", "position_embedding"},
+                        {net + ".embedder.embedder.convolution", net + ".conv1"},
+                        {net + ".embedder.embedder.normalization", net + ".bn1"},
+                        {stage + "layer.{k}.convolution", block + "conv{k+1}"},
+                        {stage + "layer.{k}.normalization", block + "bn{k+1}"},
+                        {stage + "shortcut.convolution", block + "downsample.0"},
+                        {stage + "shortcut.normalization", block + "downsample.1"},
+                        {"o_proj", "out_proj"},
+                        {"layers.{n}.mlp.fc1", "layers.{n}.fc1"},
+                        {"layers.{n}.mlp.fc2", "layers.{n}.fc2"},
+                        {"bbox_attention.q_proj", "bbox_attention.q_linear"},
+                        {"bbox_attention.k_proj", "bbox_attention.k_linear"},
+                        {"mask_head.conv{n}.conv", "mask_head.lay{n}"},
+                        {"mask_head.conv{n}.norm", "mask_head.gn{n}"},
+                        {"mask_head.fpn_stages.{n}.fpn_adapter", "mask_head.adapter{n+1}"},
+                        {"mask_head.fpn_stages.{n}.refine.conv", "mask_head.lay{n+3}"},
+                        {"mask_head.fpn_stages.{n}.refine.norm", "mask_head.gn{n+3}"},
+                        {"mask_head.output_conv", "mask_head.out_lay"}},
+            .ignored = {"num_batches_tracked$"}};
+}
+
+}  // namespace silica::arch
+
+BOOST_HANA_ADAPT_STRUCT(silica::arch::DetrBackboneConfig, model_type, backbone, num_channels, in_chans, output_stride,
+                        out_indices, out_features, embedding_size, hidden_sizes, depths, layer_type, hidden_act,
+                        downsample_in_first_stage, downsample_in_bottleneck);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::DetrConfig, d_model, num_channels, num_queries, encoder_layers,
+                        encoder_attention_heads, encoder_ffn_dim, decoder_layers, decoder_attention_heads,
+                        decoder_ffn_dim, activation_function, position_embedding_type, auxiliary_loss,
+                        use_timm_backbone, backbone, dilation, backbone_kwargs, backbone_config, num_labels, id2label);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::DetrInputs, pixel_values, pixel_mask);
+#endif  // SILICA_SINGLE_ARCH_DETR_CONFIG_HPP
+// ---- silica/nn/resnet.hpp
+#ifndef SILICA_SINGLE_NN_RESNET_HPP
+#define SILICA_SINGLE_NN_RESNET_HPP
+/// A residual network of convolutions, as a backbone that gives maps of features. He et al. 2016,
+/// https://arxiv.org/abs/1512.03385. Batch norms are folded into the convolutions before them.
+
+// ---- silica/op/max_pool.hpp
+#ifndef SILICA_SINGLE_OP_MAX_POOL_HPP
+#define SILICA_SINGLE_OP_MAX_POOL_HPP
+/// The largest value of each window of an image.
+
+namespace silica::op {
+
+/// x (batch, channels, h, w) -> (batch, channels, h', w') with h' = floor((h + 2 padding - kernel) / stride) + 1. What
+/// is padded never wins.
+struct MaxPool {
+    static constexpr std::string_view name = "max_pool";
+    using signature = Tensor(const Tensor& x, std::int64_t kernel, std::int64_t stride, std::int64_t padding);
+    static void check(const Tensor& x, std::int64_t kernel, std::int64_t stride, std::int64_t padding) {
+        constexpr std::int64_t most = std::int64_t{1} << 30;
+        law(kernel >= 1 && kernel <= most && stride >= 1 && stride <= most && padding >= 0 && padding <= kernel / 2,
+            name, "a kernel and a stride of 1 or more, and padding of half a kernel at most", x);
+        law(x.dim() == 4 && c10::isFloatingType(x.scalar_type()) && x.size(1) > 0 && x.size(2) > 0 && x.size(3) > 0 &&
+                x.size(2) + 2 * padding >= kernel && x.size(3) + 2 * padding >= kernel,
+            name, "x (batch, channels, h, w) of floating numbers that holds the window", x);
+    }
+};
+static_assert(OpTag<MaxPool>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_MAX_POOL_HPP
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace silica::nn {
+
+/// Blocks of one width. Where `stride` became `dilation`, the first block still has the dilation of the stage before.
+struct ResNetStage {
+    std::int64_t width;                     ///< channels that come out
+    std::int64_t inner;                     ///< channels inside of a block
+    std::int64_t depth;                     ///< blocks
+    std::int64_t stride = 1;                ///< of the first block
+    std::int64_t dilation = 1, before = 1;  ///< of kernels of 3 x 3, and of that in the first block
+};
+
+struct ResNetShape {
+    std::int64_t channels, stem;  ///< of the image, and after the first convolution
+    std::vector<ResNetStage> stages;
+    std::vector<std::size_t> maps;      ///< which stages' outputs are wanted, from 1 on, rising; 0: the stem's
+    bool bottleneck = true;             ///< blocks of 1 x 1, 3 x 3, 1 x 1; else of 3 x 3, 3 x 3
+    bool stride_in_first = false;       ///< the stride of a bottleneck is in its first kernel, not in the 3 x 3
+    bool stem_pooled = true;            ///< whether map 0 comes after the max pool
+    Activation act = Activation::relu;  ///< of the stem, and at the end of each block; relu inside of it
+    double eps = 1e-5;                  ///< of the batch norms
+
+    /// Channels of the map of a stage.
+    [[nodiscard]] std::int64_t width(std::size_t map) const { return map == 0 ? stem : stages.at(map - 1).width; }
+    /// Rows (columns) of the last map for an image of `n`.
+    [[nodiscard]] std::int64_t side(std::int64_t n) const {
+        const auto halved = [](std::int64_t m, std::int64_t stride) { return (m - 1) / stride + 1; };
+        n = halved(n, 2);
+        if (maps.back() > 0 || stem_pooled) n = halved(n, 2);
+        for (std::size_t i = 0; i < maps.back(); ++i) n = halved(n, stages[i].stride);
+        return n;
+    }
+};
+
+/// y = act(F(x) + x), F of two or three convolutions; where width or size change, x is brought there by a fourth.
+template <class E>
+class ResNetBlock {
+public:
+    using Ops = typename Conv<E>::Ops;
+
+    /// Names of timm: conv1, bn1, ..., downsample.0, downsample.1.
+    ResNetBlock(const ResNetShape& s, const ResNetStage& stage, std::int64_t in, bool first, const Weights& w)
+        : act_(s.act) {
+        const auto stride = first ? stage.stride : 1, dilation = first ? stage.before : stage.dilation;
+        const auto conv = [&](std::int64_t from, std::int64_t to, std::int64_t kernel, std::int64_t step,
+                              std::int64_t spread) {
+            const auto n = std::to_string(convs_.size() + 1);
+            const ConvSize size{from, to,   {kernel, kernel}, {step, step}, padded(kernel, spread), {spread, spread},
+                                1,    false};
+            convs_.push_back(Conv<E>::batch_normed(w / ("conv" + n), size, w / ("bn" + n), s.eps));
+        };
+        if (s.bottleneck) {
+            conv(in, stage.inner, 1, s.stride_in_first ? stride : 1, 1);
+            conv(stage.inner, stage.inner, 3, s.stride_in_first ? 1 : stride, dilation);
+            conv(stage.inner, stage.width, 1, 1, 1);
+        } else {
+            conv(in, stage.inner, 3, stride, dilation);
+            conv(stage.inner, stage.width, 3, 1, stage.dilation);
+        }
+        if (stride != 1 || in != stage.width) {
+            const ConvSize size{in, stage.width, {1, 1}, {stride, stride}, {}, {}, 1, false};
+            downsample_ = Conv<E>::batch_normed(w / "downsample.0", size, w / "downsample.1", s.eps);
+        }
+    }
+
+    /// x (batch, in, h, w) -> (batch, width, h / stride, w / stride).
+    Tensor operator()(const Tensor& x) const {
+        Tensor y = x;
+        for (std::size_t i = 0; i + 1 < convs_.size(); ++i) y = convs_[i](y, Activation::relu);
+        return convs_.back().add(y, downsample_ ? (*downsample_)(x) : x, act_);
+    }
+
+private:
+    /// What keeps the size where the stride is 1.
+    static std::vector<std::int64_t> padded(std::int64_t kernel, std::int64_t dilation) {
+        const auto n = kernel / 2 * dilation;
+        return {n, n};
+    }
+
+    std::vector<Conv<E>> convs_;
+    std::optional<Conv<E>> downsample_;
+    Activation act_;
+};
+
+/// The stem (7 x 7 of stride 2, max pool) and the stages, up to the last map that is wanted.
+template <class E>
+class ResNet {
+public:
+    using Ops = union_of<typename Conv<E>::Ops, OpList<op::MaxPool>>;
+
+    /// Names of timm: conv1, bn1, layer1.0, ...
+    ResNet(const ResNetShape& s, const Weights& w)
+        : shape_(s),
+          stem_(Conv<E>::batch_normed(w / "conv1", {s.channels, s.stem, {7, 7}, {2, 2}, {3, 3}, {}, 1, false},
+                                      w / "bn1", s.eps)) {
+        auto in = s.stem;
+        for (std::size_t i = 0; i < s.maps.back(); ++i) {
+            const Weights stage = w / ("layer" + std::to_string(i + 1));
+            stages_.push_back(layers(s.stages[i].depth, [&](std::int64_t n) {
+                return ResNetBlock<E>(s, s.stages[i], std::exchange(in, s.stages[i].width), n == 0, stage / n);
+            }));
+        }
+    }
+
+    /// x (batch, channels, h, w) -> the maps, each (batch, width, rows, columns).
+    std::vector<Tensor> operator()(const Tensor& x) const {
+        std::vector<Tensor> maps;
+        const auto keep = [&](std::size_t map, const Tensor& y) {
+            if (map == shape_.maps[maps.size()]) maps.push_back(y);
+        };
+        Tensor y = stem_(x, shape_.act);
+        if (!shape_.stem_pooled) keep(0, y);
+        if (maps.size() == shape_.maps.size()) return maps;
+        y = run<op::MaxPool, E>(y, 3, 2, 1);
+        if (shape_.stem_pooled) keep(0, y);
+        for (std::size_t i = 0; i < stages_.size(); ++i) {
+            y = through(stages_[i], y);
+            keep(i + 1, y);
+        }
+        return maps;
+    }
+
+private:
+    ResNetShape shape_;
+    Conv<E> stem_;
+    std::vector<std::vector<ResNetBlock<E>>> stages_;
+};
+
+}  // namespace silica::nn
+#endif  // SILICA_SINGLE_NN_RESNET_HPP
+
+#include <string>
+#include <string_view>
+
+namespace silica::arch {
+
+/// The backbone that a configuration means, as transformers reads it: `backbone_config`; else, unless
+/// `use_timm_backbone` is false, timm's `backbone` with four maps and `dilation`; else transformers' ResNet-50.
+/// ConfigError, in the name of `file`, for one that there is not.
+[[nodiscard]] nn::ResNetShape detr_backbone(const DetrConfig& c, const std::string& file);
+
+struct DetrFamily {
+    static constexpr std::string_view family = "detr";
+    using Config = DetrConfig;
+    using Inputs = DetrInputs;
+
+    static void check(const Config& c, const std::string& file);
+    /// Throws InputError for wrong inputs; a mask that hides nothing is left out.
+    static Inputs prepare(const Config& c, Inputs in);
+    static checkpoint::NameRules names() { return detr_names(); }
+};
+
+/// ConfigError unless the mask head can be made: three maps, and widths that make whole groups.
+void check_detr_masks(const DetrConfig& c, const std::string& file);
+
+/// Channels after the five convolutions of the mask head.
+[[nodiscard]] inline std::array<std::int64_t, 5> detr_mask_widths(const DetrConfig& c) {
+    return {c.d_model + c.encoder_attention_heads, c.d_model / 2, c.d_model / 4, c.d_model / 8, c.d_model / 16};
+}
+/// Groups of the norm after such a convolution.
+[[nodiscard]] constexpr std::int64_t detr_mask_groups(std::int64_t width) { return width < 8 ? width : 8; }
+
+}  // namespace silica::arch
+
+// ---- silica/arch/detr/family.ipp
+#ifndef SILICA_SINGLE_ARCH_DETR_FAMILY_IPP
+#define SILICA_SINGLE_ARCH_DETR_FAMILY_IPP
+/// Definitions of family.hpp.
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+
+namespace silica::arch {
+namespace detr {
+
+/// A network of timm's that has the plain stem: 7 x 7, max pool.
+struct Timm {
+    std::string_view name;
+    std::array<std::int64_t, 4> depths;
+    bool bottleneck;
+    std::int64_t base;  // channels inside of the first stage's bottlenecks
+};
+inline constexpr std::array<Timm, 9> timm_networks{{{"resnet18", {2, 2, 2, 2}, false, 64},
+                                                    {"resnet26", {2, 2, 2, 2}, true, 64},
+                                                    {"resnet34", {3, 4, 6, 3}, false, 64},
+                                                    {"resnet50", {3, 4, 6, 3}, true, 64},
+                                                    {"resnet101", {3, 4, 23, 3}, true, 64},
+                                                    {"resnet152", {3, 8, 36, 3}, true, 64},
+                                                    {"resnet200", {3, 24, 36, 3}, true, 64},
+                                                    {"wide_resnet50_2", {3, 4, 6, 3}, true, 128},
+                                                    {"wide_resnet101_2", {3, 4, 23, 3}, true, 128}}};
+
+/// `indices` from 0 to `stages`, negative ones counted from the end; rising, each once.
+SILICA_INLINE std::vector<std::size_t> maps_of(const std::vector<std::int64_t>& indices, std::size_t stages,
+                                               const std::string& file) {
+    std::vector<std::size_t> maps;
+    const auto count = static_cast<std::int64_t>(stages) + 1;
+    bool right = !indices.empty();
+    for (const auto i : indices) {
+        right = right && i >= -count && i < count;
+        if (!right) break;
+        maps.push_back(static_cast<std::size_t>(i < 0 ? i + count : i));
+        right = maps.size() == 1 || maps[maps.size() - 2] < maps.back();
+    }
+    if (right) return maps;
+    throw ConfigError(file + ": out_indices of the backbone are not rising numbers from 0 to " +
+                          std::to_string(stages) + ", or from -" + std::to_string(count) + " to -1.",
+                      "the usual list is [1, 2, 3, 4].");
+}
+
+SILICA_INLINE nn::ResNetShape timm_shape(const std::string& named, std::int64_t channels, std::int64_t output_stride,
+                                         const std::vector<std::int64_t>& indices, const std::string& file) {
+    const auto name = std::string_view(named).substr(0, named.find('.'));  // after it: which weights
+    const auto* found = std::ranges::find(timm_networks, name, &Timm::name);
+    if (found == timm_networks.end()) {
+        std::string known;
+        for (const auto& n : timm_networks) known += (known.empty() ? "" : ", ") + std::string(n.name);
+        refuse_config(file, "backbone", quote(named), "known are " + known + ".");
+    }
+    if (output_stride != 8 && output_stride != 16 && output_stride != 32)
+        refuse_config(file, "output_stride", std::to_string(output_stride), "use 8, 16 or 32.");
+    nn::ResNetShape shape{.channels = channels,
+                          .stem = 64,
+                          .stages = {},
+                          .maps = maps_of(indices, 4, file),
+                          .bottleneck = found->bottleneck,
+                          .stem_pooled = false};
+    std::int64_t reached = 4, dilation = 1, before = 1;
+    for (std::size_t i = 0; i < 4; ++i) {
+        std::int64_t stride = i == 0 ? 1 : 2;
+        if (reached >= output_stride)
+            dilation *= std::exchange(stride, 1);
+        else
+            reached *= stride;
+        const std::int64_t inner = (found->bottleneck ? found->base : 64) << i,
+                           width = (64 << i) * (found->bottleneck ? 4 : 1);
+        shape.stages.push_back({width, inner, found->depths[i], stride, dilation, std::exchange(before, dilation)});
+    }
+    return shape;
+}
+
+/// transformers' ResNet.
+SILICA_INLINE nn::ResNetShape resnet_shape(const DetrBackboneConfig& b, const std::string& file) {
+    const auto stages = b.depths.size();
+    require_at_least(file, "embedding_size", b.embedding_size);
+    if (stages == 0 || stages > 100 || b.hidden_sizes.size() != stages) {
+        throw ConfigError(file + ": backbone_config has " + std::to_string(stages) + " depths and " +
+                              std::to_string(b.hidden_sizes.size()) + " hidden_sizes.",
+                          "give one of each for every stage; the usual number is 4.");
+    }
+    if (b.layer_type != "bottleneck" && b.layer_type != "basic")
+        refuse_config(file, "layer_type", quote(b.layer_type), "use basic or bottleneck.");
+    nn::ResNetShape shape{.channels = b.num_channels.value_or(3),
+                          .stem = b.embedding_size,
+                          .stages = {},
+                          .maps = {},
+                          .bottleneck = b.layer_type == "bottleneck",
+                          .stride_in_first = b.downsample_in_bottleneck,
+                          .act = b.hidden_act};
+    for (std::size_t i = 0; i < stages; ++i) {
+        const auto width = b.hidden_sizes[i], inner = shape.bottleneck ? width / 4 : width;
+        require_at_least(file, "hidden_sizes of the backbone", width, shape.bottleneck ? 4 : 1);
+        require_at_least(file, "depths of the backbone", b.depths[i]);
+        if (b.depths[i] > most_layers) refuse_config(file, "depths", std::to_string(b.depths[i]), "give fewer layers.");
+        shape.stages.push_back({width, inner, b.depths[i], i == 0 && !b.downsample_in_first_stage ? 1 : 2});
+    }
+    std::optional<std::vector<std::int64_t>> named;
+    if (b.out_features) {
+        named.emplace();
+        for (const auto& feature : *b.out_features) {
+            std::int64_t index = -1;
+            for (std::size_t i = 0; i <= stages; ++i) {
+                if (feature == (i == 0 ? "stem" : "stage" + std::to_string(i))) index = static_cast<std::int64_t>(i);
+            }
+            if (index < 0) {
+                refuse_config(file, "out_features", quote(feature),
+                              "use stem and stage1 to stage" + std::to_string(stages) + ".");
+            }
+            named->push_back(index);
+        }
+    }
+    shape.maps = maps_of(named ? *named : b.out_indices.value_or(std::vector<std::int64_t>{-1}), stages, file);
+    if (named && b.out_indices && maps_of(*b.out_indices, stages, file) != shape.maps) {
+        throw ConfigError(file + ": out_features and out_indices of the backbone name other stages.",
+                          "remove one of the two.");
+    }
+    return shape;
+}
+
+}  // namespace detr
+
+SILICA_INLINE nn::ResNetShape detr_backbone(const DetrConfig& c, const std::string& file) {
+    const std::vector<std::int64_t> four = {1, 2, 3, 4}, last = {-1};
+    const std::string inside = file + ": backbone_config";
+    const auto shape = [&] {
+        if (c.backbone_config) {
+            const auto& b = *c.backbone_config;
+            if (b.model_type == "resnet") return detr::resnet_shape(b, inside);
+            if (b.model_type != "timm_backbone")
+                refuse_config(file, "backbone_config.model_type", quote(b.model_type), "use resnet or timm_backbone.");
+            if (!b.backbone) {
+                throw ConfigError(inside + " names no backbone.", "name one of timm's, such as resnet50.");
+            }
+            return detr::timm_shape(*b.backbone, b.num_channels.value_or(3), b.output_stride.value_or(32),
+                                    b.out_indices.value_or(last), inside);
+        }
+        if (c.use_timm_backbone.value_or(true)) {
+            const auto b = c.backbone_kwargs.value_or(DetrBackboneConfig{});
+            const auto channels = b.in_chans ? b.in_chans : b.num_channels;
+            return detr::timm_shape(c.backbone.value_or("resnet50"), channels.value_or(c.num_channels),
+                                    b.output_stride.value_or(c.dilation ? 16 : 32), b.out_indices.value_or(four), file);
+        }
+        if (c.backbone) {
+            refuse_config(file, "backbone", quote(*c.backbone) + " without use_timm_backbone",
+                          "put the configuration of that repository into backbone_config.");
+        }
+        return detr::resnet_shape(DetrBackboneConfig{}, file);
+    }();
+    require_at_least(file, "num_channels", shape.channels);
+    return shape;
+}
+
+SILICA_INLINE void DetrFamily::check(const Config& c, const std::string& file) {
+    require_at_least(file, "d_model", c.d_model);
+    require_at_least(file, "num_queries", c.num_queries);
+    require_at_least(file, "encoder_layers", c.encoder_layers, 0);
+    require_at_least(file, "decoder_layers", c.decoder_layers, 0);
+    require_at_least(file, "encoder_ffn_dim", c.encoder_ffn_dim);
+    require_at_least(file, "decoder_ffn_dim", c.decoder_ffn_dim);
+    require_at_least(file, "the number of labels", c.labels());
+    const auto divides = [&](std::string_view key, std::int64_t n) {
+        require_at_least(file, key, n);
+        if (c.d_model % n == 0) return;
+        throw ConfigError(file + ": d_model " + std::to_string(c.d_model) + " is not a multiple of " +
+                              std::string(key) + " " + std::to_string(n) + ".",
+                          "correct one of the two.");
+    };
+    divides("encoder_attention_heads", c.encoder_attention_heads);
+    divides("decoder_attention_heads", c.decoder_attention_heads);
+    if (!c.sine() && c.position_embedding_type != "learned") {
+        refuse_config(file, "position_embedding_type", quote(c.position_embedding_type), "use sine or learned.");
+    }
+    if (const std::int64_t parts = c.sine() ? 4 : 2; c.d_model % parts != 0) {
+        throw ConfigError(file + ": d_model " + std::to_string(c.d_model) + " is not a multiple of " +
+                              std::to_string(parts) + ", which " + c.position_embedding_type + " positions need.",
+                          "correct d_model.");
+    }
+    static_cast<void>(detr_backbone(c, file));
+}
+
+SILICA_INLINE void check_detr_masks(const DetrConfig& c, const std::string& file) {
+    const auto maps = detr_backbone(c, file).maps.size();
+    if (maps < 3) {
+        throw ConfigError(
+            file + ": the backbone gives " + std::to_string(maps) + " maps, the mask head needs three or more.",
+            "name more of them in out_features or out_indices.");
+    }
+    const auto widths = detr_mask_widths(c);
+    const bool whole =
+        std::ranges::all_of(widths, [](std::int64_t n) { return n > 0 && n % detr_mask_groups(n) == 0; });
+    if (whole && widths[0] % 8 == 0) return;
+    throw ConfigError(file + ": the mask head cannot be made for d_model " + std::to_string(c.d_model) + " and " +
+                          std::to_string(c.encoder_attention_heads) + " encoder_attention_heads.",
+                      "their sum, and d_model / 2, / 4, / 8 and / 16 where they are above 8, must be multiples of 8.");
+}
+
+SILICA_INLINE DetrInputs DetrFamily::prepare(const Config& c, Inputs in) {
+    require_tensor("pixel_values", in.pixel_values, 4,
+                   {c10::ScalarType::Float, c10::ScalarType::Half, c10::ScalarType::BFloat16});
+    const auto shape = detr_backbone(c, "the configuration");
+    const auto sizes = in.pixel_values.sizes();
+    if (sizes[1] != shape.channels) {
+        throw InputError("Input pixel_values has " + std::to_string(sizes[1]) + " channels, the model takes " +
+                             std::to_string(shape.channels) + ".",
+                         "give (batch, channels, height, width).");
+    }
+    if (!c.sine()) {
+        const auto h = shape.side(sizes[2]), w = shape.side(sizes[3]);
+        if (std::max(h, w) > detr_learned_positions) {
+            throw InputError("Input pixel_values makes " + std::to_string(h) + " rows and " + std::to_string(w) +
+                                 " columns of cells, the model has positions for " +
+                                 std::to_string(detr_learned_positions) + " of each.",
+                             "use smaller images.");
+        }
+    }
+    if (in.pixel_mask) {
+        require_tensor("pixel_mask", *in.pixel_mask, 3, {c10::ScalarType::Long, c10::ScalarType::Bool});
+        if (in.pixel_mask->sizes() != c10::IntArrayRef({sizes[0], sizes[2], sizes[3]})) {
+            throw InputError("Input pixel_mask has shape " + shape_text(in.pixel_mask->sizes()) +
+                                 ", pixel_values has " + shape_text(sizes) + ".",
+                             "give the mask (batch, height, width).");
+        }
+        in.pixel_mask = bool_mask(*in.pixel_mask);
+    }
+    return in;
+}
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_DETR_FAMILY_IPP
+#endif  // SILICA_SINGLE_ARCH_DETR_FAMILY_HPP
+// ---- silica/arch/detr/positions.hpp
+#ifndef SILICA_SINGLE_ARCH_DETR_POSITIONS_HPP
+#define SILICA_SINGLE_ARCH_DETR_POSITIONS_HPP
+/// Positions of the cells of a map: sines, or vectors of their own. Carion et al. 2020, section A.4.
+
+// ---- silica/op/sine_positions.hpp
+#ifndef SILICA_SINGLE_OP_SINE_POSITIONS_HPP
+#define SILICA_SINGLE_OP_SINE_POSITIONS_HPP
+/// Where the cells of an image stand, as sines and cosines. Vaswani et al. 2017, section 3.5, in two dimensions: Carion
+/// et al. 2020, section A.4.
+
+namespace silica::op {
+
+/// mask (batch, h, w) bool, true = image, and divisors (n) float32, n even -> (batch, h w, 2 n) float32. The angle of a
+/// row is 2 pi y / (Y + 1e-6), y the cells of the image down to this one and Y those of its column; feature 2i is
+/// sin(angle / divisors[2i]), feature 2i + 1 cos(angle / divisors[2i + 1]). The same of columns comes after.
+struct SinePositions {
+    static constexpr std::string_view name = "sine_positions";
+    using signature = Tensor(const Tensor& mask, const Tensor& divisors);
+    static void check(const Tensor& mask, const Tensor& divisors) {
+        law(mask.dim() == 3 && mask.scalar_type() == c10::ScalarType::Bool && mask.size(1) > 0 && mask.size(2) > 0 &&
+                divisors.dim() == 1 && divisors.size(0) % 2 == 0 && divisors.scalar_type() == c10::ScalarType::Float,
+            name, "mask (batch, h, w) bool, of one cell or more, and an even number of divisors in float32", mask,
+            divisors);
+    }
+};
+static_assert(OpTag<SinePositions>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_SINE_POSITIONS_HPP
+
+#include <optional>
+
+namespace silica::arch {
+
+/// For cells (batch, h, w), true = image -> (batch or 1, h w, d_model).
+template <class E>
+class DetrPositions {
+public:
+    using Ops = OpList<op::SinePositions>;
+
+    DetrPositions(const DetrConfig& c, const Weights& w) {  // model.position_embedding
+        const auto half = c.d_model / 2;
+        if (c.sine()) {
+            divisors_ = divisors(half).to(w.home());
+            return;
+        }
+        rows_ = nn::take_home<E>(w, "row_embeddings.weight", {detr_learned_positions, half});
+        columns_ = nn::take_home<E>(w, "column_embeddings.weight", {detr_learned_positions, half});
+    }
+
+    /// `cells` absent: the image fills all h x w.
+    Tensor operator()(const std::optional<Tensor>& cells, std::int64_t h, std::int64_t w) const {
+        if (!divisors_.defined()) return learned(h, w);
+        const Tensor all = cells ? *cells : at::ones({1, h, w}, divisors_.options().dtype(c10::ScalarType::Bool));
+        return run<op::SinePositions, E>(all, divisors_).to(E::precision::compute);
+    }
+
+private:
+    /// 10000^(2 floor(i / 2) / n), in float32 on the host as transformers computes it.
+    static Tensor divisors(std::int64_t n) {
+        const auto floats = at::TensorOptions().dtype(c10::ScalarType::Float);
+        const Tensor pairs = at::arange(n / 2, floats).unsqueeze(1).expand({n / 2, 2}).reshape({n});
+        return host::power(10000, 2 * pairs / static_cast<double>(n));
+    }
+
+    /// The vector of the column, then that of the row.
+    [[nodiscard]] Tensor learned(std::int64_t h, std::int64_t w) const {
+        const Tensor x = columns_.narrow(0, 0, w).unsqueeze(0), y = rows_.narrow(0, 0, h).unsqueeze(1);
+        const auto half = columns_.size(1);
+        return at::cat({x.expand({h, w, half}), y.expand({h, w, half})}, 2).view({1, h * w, 2 * half});
+    }
+
+    Tensor divisors_, rows_, columns_;
+};
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_DETR_POSITIONS_HPP
+
+#include <optional>
+#include <vector>
+
+namespace silica::arch {
+
+inline constexpr double detr_norm_eps = 1e-5;
+
+inline nn::AttentionPlaces detr_attention(const Weights& w) {
+    return {w / "q_proj", w / "k_proj", w / "v_proj", w / "out_proj"};
+}
+
+/// h = Norm(x + SelfAttention(x, p)), y = Norm(h + FFN(h)).
+template <class E>
+nn::TransformerLayer<E> detr_encoder_layer(const DetrConfig& c, const Weights& w) {  // model.encoder.layers.N
+    return {{.attention = nn::AttentionShape::of(c.d_model, c.encoder_attention_heads),
+             .inner = c.encoder_ffn_dim,
+             .eps = detr_norm_eps,
+             .act = c.activation_function,
+             .joined = nn::JoinedProducts::query_key},
+            {.attention = detr_attention(w / "self_attn"),
+             .attention_norm = w / "self_attn_layer_norm",
+             .up = w / "fc1",
+             .down = w / "fc2",
+             .output_norm = w / "final_layer_norm"}};
+}
+
+/// What the queries look at: the encoder's output, where its cells stand, and which of them count.
+struct DetrMemory {
+    Tensor cells, positions;  ///< (batch, cells, d), (batch or 1, cells, d)
+    op::Attends attends;
+};
+
+/// g = Norm(x + SelfAttention(x, q)), h = Norm(g + CrossAttention(g + q, m + p, m)), y = Norm(h + FFN(h)).
+template <class E>
+class DetrDecoderLayer {
+public:
+    using Ops = union_of<typename nn::Attention<E>::Ops, typename nn::LayerNorm<E>::Ops>;
+
+    DetrDecoderLayer(const DetrConfig& c, const Weights& w)  // model.decoder.layers.N
+        : self_attention(shape(c), detr_attention(w / "self_attn"), nn::JoinedProducts::query_key),
+          self_norm(w / "self_attn_layer_norm", c.d_model, detr_norm_eps),
+          cross_attention(shape(c), detr_attention(w / "encoder_attn"), nn::JoinedProducts::none),
+          cross_norm(w / "encoder_attn_layer_norm", c.d_model, detr_norm_eps),
+          up(w / "fc1", c.d_model, c.decoder_ffn_dim),
+          down(w / "fc2", c.decoder_ffn_dim, c.d_model),
+          norm(w / "final_layer_norm", c.d_model, detr_norm_eps),
+          act(c.activation_function) {}
+
+    /// x (batch, queries, d), `positions` of the queries (1, queries, d).
+    Tensor operator()(const Tensor& x, const Tensor& positions, const DetrMemory& m) const {
+        const Tensor g = self_norm(self_attention.output.add(self_attention(x, positions, {}), x));
+        const auto seen = cross_attention.keys_values(m.cells, m.positions);
+        const Tensor h =
+            cross_norm(cross_attention.output.add(cross_attention.cross(g + positions, seen, m.attends), g));
+        return norm(down.add(up(h, act), h));
+    }
+
+private:
+    static nn::AttentionShape shape(const DetrConfig& c) {
+        return nn::AttentionShape::of(c.d_model, c.decoder_attention_heads);
+    }
+
+    nn::Attention<E> self_attention;
+    nn::LayerNorm<E> self_norm;
+    nn::Attention<E> cross_attention;
+    nn::LayerNorm<E> cross_norm;
+    nn::Linear<E> up, down;
+    nn::LayerNorm<E> norm;
+    Activation act;
+};
+
+template <class E>
+class DetrBody {
+public:
+    using Ops = union_of<typename nn::ResNet<E>::Ops, typename DetrPositions<E>::Ops,
+                         typename nn::TransformerLayer<E>::Ops, typename DetrDecoderLayer<E>::Ops, OpList<op::Resize>>;
+
+    /// What is known of the images.
+    struct Hidden {
+        std::vector<Tensor> maps;                     ///< of the backbone, each (batch, width, rows, columns)
+        Tensor projected;                             ///< the last of them, (batch, d, h, w)
+        std::optional<Tensor> cells;                  ///< (batch, h, w) bool, true = image; absent: all
+        Tensor memory;                                ///< the encoder's output, (batch, h w, d)
+        Tensor decoded;                               ///< (batch, queries, d)
+        std::optional<Tensor> decoded_by_layer = {};  ///< (layers, batch, queries, d), with `auxiliary_loss`
+    };
+
+    DetrBody(const DetrConfig& c, const Weights& w)  // model
+        : DetrBody(c, w, detr_backbone(c, "the configuration")) {}
+
+    Hidden operator()(const DetrInputs& in) const {
+        Hidden out;
+        out.maps = backbone(in.pixel_values.to(E::precision::compute));
+        out.projected = input_projection(out.maps.back());
+        const auto batch = out.projected.size(0), h = out.projected.size(2), w = out.projected.size(3);
+        DetrMemory seen{.cells = out.projected.flatten(2).transpose(1, 2), .positions = {}, .attends = {}};
+        if (in.pixel_mask) {
+            out.cells = cells_of(*in.pixel_mask, h, w);
+            seen.attends.mask = out.cells->reshape({batch, 1, 1, h * w});
+        }
+        seen.positions = position_embedding(out.cells, h, w);
+        for (const auto& layer : encoder) seen.cells = layer(seen.cells, seen.positions, seen.attends);
+        out.memory = seen.cells;
+        decode(seen, batch, out);
+        return out;
+    }
+
+private:
+    DetrBody(const DetrConfig& c, const Weights& w, const nn::ResNetShape& resnet)
+        : backbone(resnet, w / "backbone.conv_encoder.model"),
+          input_projection(w / "input_projection", {resnet.width(resnet.maps.back()), c.d_model, {1, 1}}),
+          position_embedding(c, w / "position_embedding"),
+          query_positions(
+              nn::take_home<E>(w / "query_position_embeddings", "weight", {c.num_queries, c.d_model}).unsqueeze(0)),
+          encoder(
+              nn::layers(c.encoder_layers, [&](auto n) { return detr_encoder_layer<E>(c, w / "encoder.layers" / n); })),
+          decoder(
+              nn::layers(c.decoder_layers, [&](auto n) { return DetrDecoderLayer<E>(c, w / "decoder.layers" / n); })),
+          norm(w / "decoder.layernorm", c.d_model, detr_norm_eps),
+          norm_each(c.auxiliary_loss) {}
+
+    /// Which cells are of the image: the mask at the pixel that nearest interpolation takes.
+    static Tensor cells_of(const Tensor& pixel_mask, std::int64_t h, std::int64_t w) {
+        const Tensor pixels = pixel_mask.to(c10::ScalarType::Float).unsqueeze(0);
+        return run<op::Resize, E>(pixels, h, w, Resampling::nearest, false).squeeze(0) > 0;
+    }
+
+    void decode(const DetrMemory& seen, std::int64_t batch, Hidden& out) const {
+        Tensor x = at::zeros({batch, query_positions.size(1), query_positions.size(2)}, query_positions.options());
+        std::vector<Tensor> all;
+        for (const auto& layer : decoder) {
+            x = layer(x, query_positions, seen);
+            if (!norm_each) continue;
+            x = norm(x);
+            all.push_back(x.unsqueeze(0));
+        }
+        out.decoded = norm(x);
+        if (!all.empty()) out.decoded_by_layer = at::cat(all);
+    }
+
+    nn::ResNet<E> backbone;
+    nn::Conv<E> input_projection;
+    DetrPositions<E> position_embedding;
+    Tensor query_positions;  // (1, queries, d)
+    std::vector<nn::TransformerLayer<E>> encoder;
+    std::vector<DetrDecoderLayer<E>> decoder;
+    nn::LayerNorm<E> norm;
+    bool norm_each;
+};
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_DETR_BODY_HPP
+// ---- silica/arch/detr/masks.hpp
+#ifndef SILICA_SINGLE_ARCH_DETR_MASKS_HPP
+#define SILICA_SINGLE_ARCH_DETR_MASKS_HPP
+/// A mask for each object query: where it looks, refined with the maps of the backbone. Carion et al. 2020, section 4.4
+/// and figure 8.
+
+// ---- silica/core/limits.hpp
+#ifndef SILICA_SINGLE_CORE_LIMITS_HPP
+#define SILICA_SINGLE_CORE_LIMITS_HPP
+/// The numbers that floating types can hold.
+
+#include <c10/core/ScalarType.h>
+
+namespace silica {
+
+/// The least finite number of float16, bfloat16 or float32: what transformers adds to scores to hide a key.
+constexpr double least_of(c10::ScalarType type) {
+    return type == c10::ScalarType::Half ? -65504.0 : type == c10::ScalarType::BFloat16 ? -0x1.FEp127 : -0x1.FFFFFEp127;
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_LIMITS_HPP
+// ---- silica/nn/group_norm.hpp
+#ifndef SILICA_SINGLE_NN_GROUP_NORM_HPP
+#define SILICA_SINGLE_NN_GROUP_NORM_HPP
+/// Group normalisation with its scale and shift.
+
+// ---- silica/op/group_norm.hpp
+#ifndef SILICA_SINGLE_OP_GROUP_NORM_HPP
+#define SILICA_SINGLE_OP_GROUP_NORM_HPP
+/// y = (x - mean) / sqrt(var + eps) * w + b, mean and var over a group of channels at all positions. Wu and He 2018,
+/// equations 1 to 6.
+
+namespace silica::op {
+
+/// x (batch, channels, size...), w (channels), b (channels) -> as x; `groups` divides the channels.
+struct GroupNorm {
+    static constexpr std::string_view name = "group_norm";
+    using signature = Tensor(const Tensor& x, const Tensor& weight, const Tensor& bias, std::int64_t groups,
+                             double eps);
+    static void check(const Tensor& x, const Tensor& weight, const Tensor& bias, std::int64_t groups, double) {
+        law(x.dim() >= 2 && c10::isFloatingType(x.scalar_type()) && x.size(1) > 0 &&
+                is_vector(weight, x.size(1), x.scalar_type()) && is_vector(bias, x.size(1), x.scalar_type()),
+            name, "x (batch, channels, size...), w (channels) and b (channels) of one type", x, weight, bias);
+        law(groups >= 1 && x.size(1) % groups == 0, name,
+            "x (batch, channels, size...) whose channels make whole groups", x);
+    }
+};
+static_assert(OpTag<GroupNorm>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_GROUP_NORM_HPP
+
+namespace silica::nn {
+
+/// y = (x - mean) / sqrt(var + eps) * w + b, mean and var over a group of channels at all positions.
+template <class E>
+class GroupNorm {
+public:
+    using Ops = OpList<op::GroupNorm>;
+
+    /// `weight` (channels) and `bias` (channels) at `w`.
+    GroupNorm(const Weights& w, std::int64_t groups, std::int64_t channels, double eps)
+        : weight_(take_home<E>(w, "weight", {channels})),
+          bias_(take_home<E>(w, "bias", {channels})),
+          groups_(groups),
+          eps_(eps) {}
+
+    /// x (batch, channels, size...) -> as x.
+    Tensor operator()(const Tensor& x) const { return run<op::GroupNorm, E>(x, weight_, bias_, groups_, eps_); }
+
+private:
+    Tensor weight_, bias_;
+    std::int64_t groups_;
+    double eps_;
+};
+
+}  // namespace silica::nn
+#endif  // SILICA_SINGLE_NN_GROUP_NORM_HPP
+// ---- silica/op/softmax.hpp
+#ifndef SILICA_SINGLE_OP_SOFTMAX_HPP
+#define SILICA_SINGLE_OP_SOFTMAX_HPP
+/// y_i = exp(x_i) / sum of exp(x_j) over the last dimension.
+
+namespace silica::op {
+
+/// x (..., d) -> (..., d). A row of nothing but -infinity gives NaN.
+struct Softmax {
+    static constexpr std::string_view name = "softmax";
+    using signature = Tensor(const Tensor& x);
+    static void check(const Tensor& x) {
+        law(x.dim() >= 1 && c10::isFloatingType(x.scalar_type()), name, "x (..., d) of floating numbers", x);
+    }
+};
+static_assert(OpTag<Softmax>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_SOFTMAX_HPP
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace silica::arch {
+
+/// softmax of the scores of all heads and cells together: (batch, queries, heads, cells).
+template <class E>
+class DetrAttentionMap {
+public:
+    using Ops = union_of<typename nn::Linear<E>::Ops, OpList<op::Scores, op::Softmax>>;
+
+    DetrAttentionMap(const DetrConfig& c, const Weights& w)  // bbox_attention
+        : query(w / "q_linear", c.d_model, c.d_model),
+          key(w / "k_linear", c.d_model, c.d_model),
+          heads(c.encoder_attention_heads),
+          d(c.d_model / heads) {}
+
+    /// queries (batch, queries, d), memory (batch, cells, d), cells (batch, h, w) true = image, or absent for all.
+    Tensor operator()(const Tensor& queries, const Tensor& memory, const std::optional<Tensor>& cells) const {
+        const double scale = 1 / std::sqrt(static_cast<double>(d));
+        Tensor scores = run<op::Scores, E>(nn::heads_of(query(queries), 0, heads, d),
+                                           nn::heads_of(key(memory), 0, heads, d), scale);
+        if (cells) {
+            const Tensor least = at::full({}, least_of(scores.scalar_type()), scores.options());
+            scores = at::where(cells->reshape({cells->size(0), 1, 1, -1}), scores, least);
+        }
+        const Tensor by_query = scores.transpose(1, 2);
+        return run<op::Softmax, E>(by_query.flatten(2)).view(by_query.sizes());
+    }
+
+private:
+    nn::Linear<E> query, key;
+    std::int64_t heads, d;
+};
+
+/// y = act(GroupNorm(W * x + b)), the kernel 3 x 3.
+template <class E>
+class DetrMaskBlock {
+public:
+    using Ops = union_of<typename nn::Conv<E>::Ops, typename nn::GroupNorm<E>::Ops, nn::ActivationOps>;
+
+    DetrMaskBlock(const DetrConfig& c, const Weights& w, int n, std::int64_t in)  // mask_head, layN and gnN
+        : conv(w / ("lay" + std::to_string(n)), size(in, width(c, n))),
+          norm(norm_of(c, w, n)),
+          act(c.activation_function) {}
+
+    Tensor operator()(const Tensor& x) const { return nn::activate<E>(norm(conv(x)), act); }
+
+    static nn::ConvSize size(std::int64_t in, std::int64_t out) { return {in, out, {3, 3}, {}, {1, 1}, {}, 1, true}; }
+    static std::int64_t width(const DetrConfig& c, int n) {
+        return detr_mask_widths(c).at(static_cast<std::size_t>(n - 1));
+    }
+    static nn::GroupNorm<E> norm_of(const DetrConfig& c, const Weights& w, int n) {
+        const auto channels = width(c, n);
+        return {w / ("gn" + std::to_string(n)), detr_mask_groups(channels), channels, 1e-5};
+    }
+
+private:
+    nn::Conv<E> conv;
+    nn::GroupNorm<E> norm;
+    Activation act;
+};
+
+/// The mask head. Its first convolution reads the projected map, which is the same for all queries, beside the
+/// attention of one: W * [f, a] = W_f * f + W_a * a, of which the first is computed once for an image. So are the maps
+/// of the backbone, brought to the widths of the head.
+template <class E>
+class DetrMaskHead {
+public:
+    using Ops = union_of<typename DetrMaskBlock<E>::Ops, OpList<op::Resize>>;
+
+    DetrMaskHead(const DetrConfig& c, const Weights& w) : DetrMaskHead(c, w, detr_mask_widths(c)) {}
+
+    /// projected (batch, d, h, w), attention (batch, queries, heads, h w), maps of the backbone
+    /// -> (batch, queries, rows and columns of the first map).
+    Tensor operator()(const Tensor& projected, const Tensor& attention, const std::vector<Tensor>& maps) const {
+        const Tensor shared = of_features(projected);
+        std::vector<Tensor> fine;  // from coarse to fine
+        for (std::size_t i = 0; i < adapters.size(); ++i) fine.push_back(adapters[i](maps[adapters.size() - 1 - i]));
+        std::vector<Tensor> all;
+        const auto queries = attention.size(1), at_once = queries_at_once(shared, fine, queries);
+        for (std::int64_t image = 0; image < projected.size(0); ++image) {
+            const auto of_image = [&](const Tensor& t) { return t.narrow(0, image, 1); };
+            for (std::int64_t first = 0; first < queries; first += at_once) {
+                const auto n = std::min(at_once, queries - first);
+                const Tensor looked = attention[image]
+                                          .narrow(0, first, n)
+                                          .reshape({n, attention.size(2), projected.size(2), projected.size(3)});
+                Tensor x = second(nn::activate<E>(norm(of_attention(looked) + of_image(shared)), act));
+                for (std::size_t i = 0; i < fine.size(); ++i) {
+                    const auto h = fine[i].size(2), w = fine[i].size(3);
+                    x = refine[i](run<op::Resize, E>(x, h, w, Resampling::nearest, false) + of_image(fine[i]));
+                }
+                all.push_back(output(x).squeeze(1));
+            }
+        }
+        const Tensor masks = at::cat(all);
+        return masks.view({projected.size(0), queries, masks.size(1), masks.size(2)});
+    }
+
+private:
+    using Block = DetrMaskBlock<E>;
+
+    DetrMaskHead(const DetrConfig& c, const Weights& w, const std::array<std::int64_t, 5>& widths)  // mask_head
+        : DetrMaskHead(c, w, widths, nn::take<op::Conv, E>(w / "lay1", "weight", {widths[0], widths[0], 3, 3})) {}
+
+    DetrMaskHead(const DetrConfig& c, const Weights& w, const std::array<std::int64_t, 5>& widths, const Tensor& first)
+        : of_features({first.narrow(1, 0, c.d_model).contiguous(),
+                       nn::take<op::Conv, E>(w / "lay1", "bias", {widths[0]}),
+                       Block::size(c.d_model, widths[0]).steps()}),
+          of_attention({first.narrow(1, c.d_model, c.encoder_attention_heads).contiguous(), std::nullopt,
+                        Block::size(c.encoder_attention_heads, widths[0]).steps()}),
+          norm(Block::norm_of(c, w, 1)),
+          second(c, w, 2, widths[0]),
+          output(w / "out_lay", Block::size(widths[4], 1)),
+          act(c.activation_function) {
+        const auto resnet = detr_backbone(c, "the configuration");
+        for (int i = 0; i < 3; ++i) {
+            const auto at = static_cast<std::size_t>(i);
+            const Weights adapter = w / ("adapter" + std::to_string(i + 1));
+            adapters.emplace_back(adapter, nn::ConvSize{resnet.width(resnet.maps[2 - at]), widths[at + 1], {1, 1}});
+            refine.emplace_back(c, w, i + 3, widths[at + 1]);
+        }
+    }
+
+    /// As many as keep the largest of their tensors within 2^24 values.
+    static std::int64_t queries_at_once(const Tensor& shared, const std::vector<Tensor>& fine, std::int64_t queries) {
+        std::int64_t largest = shared[0].numel();
+        for (const auto& map : fine) largest = std::max(largest, map[0].numel());
+        return std::clamp<std::int64_t>((std::int64_t{1} << 24) / largest, 1, queries);
+    }
+
+    nn::Conv<E> of_features, of_attention;  // the two parts of lay1
+    nn::GroupNorm<E> norm;
+    Block second;
+    std::vector<nn::Conv<E>> adapters;
+    std::vector<Block> refine;
+    nn::Conv<E> output;
+    Activation act;
+};
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_DETR_MASKS_HPP
+
+namespace silica::arch {
+
+struct DetrOutputs {
+    Tensor last_hidden_state;          ///< (batch, queries, d_model)
+    Tensor encoder_last_hidden_state;  ///< (batch, cells, d_model)
+    /// (decoder layers, batch, queries, d_model); absent unless the configuration has `auxiliary_loss`
+    std::optional<Tensor> intermediate_hidden_states = {};
+};
+
+/// DETR without a head; opens a checkpoint of any head.
+struct Detr : DetrFamily {
+    static constexpr std::string_view name = "DetrModel";
+    using Outputs = DetrOutputs;
+
+    template <class E>
+    class Network {
+    public:
+        using Ops = typename DetrBody<E>::Ops;
+
+        Network(const Config& c, const Weights& w) : body(c, w / "model") {}
+
+        Outputs operator()(const Inputs& in) const {
+            const auto h = body(in);
+            return {h.decoded, h.memory, h.decoded_by_layer};
+        }
+
+    private:
+        DetrBody<E> body;
+    };
+};
+
+/// A class and a box for each query: classes (batch, queries, labels + 1), the last being "no object", and boxes by
+/// three layers, sigmoid at the end. Section 3.2.
+template <class E>
+class DetrPredictions {
+public:
+    using Ops = typename nn::Linear<E>::Ops;
+
+    DetrPredictions(const DetrConfig& c, const Weights& w)
+        : classes(w / "class_labels_classifier", c.d_model, c.labels() + 1),
+          first(w / "bbox_predictor.layers.0", c.d_model, c.d_model),
+          second(w / "bbox_predictor.layers.1", c.d_model, c.d_model),
+          third(w / "bbox_predictor.layers.2", c.d_model, 4) {}
+
+    [[nodiscard]] Tensor logits(const Tensor& decoded) const { return classes(decoded); }
+    [[nodiscard]] Tensor boxes(const Tensor& decoded) const {
+        return third(second(first(decoded, Activation::relu), Activation::relu), Activation::sigmoid);
+    }
+
+private:
+    nn::Linear<E> classes, first, second, third;
+};
+
+struct DetrObjectDetectionOutputs {
+    Tensor logits;                     ///< (batch, queries, labels + 1); the last is "no object"
+    Tensor pred_boxes;                 ///< (batch, queries, 4): centre x, centre y, width, height, of the image's size
+    Tensor last_hidden_state;          ///< (batch, queries, d_model)
+    Tensor encoder_last_hidden_state;  ///< (batch, cells, d_model)
+};
+
+/// Objects: a class and a box for each query.
+struct DetrForObjectDetection : DetrFamily {
+    static constexpr std::string_view name = "DetrForObjectDetection";
+    using Outputs = DetrObjectDetectionOutputs;
+
+    template <class E>
+    class Network {
+    public:
+        using Ops = union_of<typename DetrBody<E>::Ops, typename DetrPredictions<E>::Ops>;
+
+        Network(const Config& c, const Weights& w) : body(c, w / "model"), predictions(c, w) {}
+
+        Outputs operator()(const Inputs& in) const {
+            const auto h = body(in);
+            return {predictions.logits(h.decoded), predictions.boxes(h.decoded), h.decoded, h.memory};
+        }
+
+    private:
+        DetrBody<E> body;
+        DetrPredictions<E> predictions;
+    };
+};
+
+struct DetrSegmentationOutputs {
+    Tensor logits, pred_boxes;         ///< as for detection
+    Tensor pred_masks;                 ///< (batch, queries, rows, columns of the first map): logits of belonging to it
+    Tensor last_hidden_state;          ///< (batch, queries, d_model)
+    Tensor encoder_last_hidden_state;  ///< (batch, cells, d_model)
+};
+
+/// Objects with their pixels: a mask for each query. Section 4.4.
+struct DetrForSegmentation : DetrFamily {
+    static constexpr std::string_view name = "DetrForSegmentation";
+    using Outputs = DetrSegmentationOutputs;
+
+    static void check(const Config& c, const std::string& file) {
+        DetrFamily::check(c, file);
+        check_detr_masks(c, file);
+    }
+
+    template <class E>
+    class Network {
+    public:
+        using Ops = union_of<typename DetrBody<E>::Ops, typename DetrPredictions<E>::Ops,
+                             typename DetrAttentionMap<E>::Ops, typename DetrMaskHead<E>::Ops>;
+
+        Network(const Config& c, const Weights& w)
+            : body(c, w / "model"),
+              predictions(c, w),
+              bbox_attention(c, w / "bbox_attention"),
+              mask_head(c, w / "mask_head") {}
+
+        Outputs operator()(const Inputs& in) const {
+            const auto h = body(in);
+            const Tensor looked = bbox_attention(h.decoded, h.memory, h.cells);
+            return {predictions.logits(h.decoded), predictions.boxes(h.decoded), mask_head(h.projected, looked, h.maps),
+                    h.decoded, h.memory};
+        }
+
+    private:
+        DetrBody<E> body;
+        DetrPredictions<E> predictions;
+        DetrAttentionMap<E> bbox_attention;
+        DetrMaskHead<E> mask_head;
+    };
+};
+
+}  // namespace silica::arch
+
+BOOST_HANA_ADAPT_STRUCT(silica::arch::DetrOutputs, last_hidden_state, encoder_last_hidden_state,
+                        intermediate_hidden_states);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::DetrObjectDetectionOutputs, logits, pred_boxes, last_hidden_state,
+                        encoder_last_hidden_state);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::DetrSegmentationOutputs, logits, pred_boxes, pred_masks, last_hidden_state,
+                        encoder_last_hidden_state);
+
+namespace silica {
+
+static_assert(Architecture<arch::Detr> && Architecture<arch::DetrForObjectDetection> &&
+              Architecture<arch::DetrForSegmentation>);
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_ARCH_DETR_HPP
 // ---- silica/arch/t5.hpp
 #ifndef SILICA_SINGLE_ARCH_T5_HPP
 #define SILICA_SINGLE_ARCH_T5_HPP
@@ -6848,23 +11358,6 @@ private:
 #define SILICA_SINGLE_ARCH_T5_POSITION_BIAS_HPP
 /// T5's relative positions: a learned number for each head and each bucket of distances, added to the scores. Raffel et
 /// al. 2020, section 2.1.
-
-// ---- silica/core/limits.hpp
-#ifndef SILICA_SINGLE_CORE_LIMITS_HPP
-#define SILICA_SINGLE_CORE_LIMITS_HPP
-/// The numbers that floating types can hold.
-
-#include <c10/core/ScalarType.h>
-
-namespace silica {
-
-/// The least finite number of float16, bfloat16 or float32: what transformers adds to scores to hide a key.
-constexpr double least_of(c10::ScalarType type) {
-    return type == c10::ScalarType::Half ? -65504.0 : type == c10::ScalarType::BFloat16 ? -0x1.FEp127 : -0x1.FFFFFEp127;
-}
-
-}  // namespace silica
-#endif  // SILICA_SINGLE_CORE_LIMITS_HPP
 
 #include <algorithm>
 #include <cmath>
@@ -7410,6 +11903,76 @@ static_assert(Architecture<arch::T5EncoderModel> && Architecture<arch::T5> &&
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_ARCH_T5_HPP
+// ---- silica/arch/vit.hpp
+#ifndef SILICA_SINGLE_ARCH_VIT_HPP
+#define SILICA_SINGLE_ARCH_VIT_HPP
+/// ViT: a transformer encoder over the patches of an image. Dosovitskiy et al. 2020, https://arxiv.org/abs/2010.11929.
+/// Followed: transformers, models/vit/modeling_vit.py.
+
+namespace silica::arch {
+
+using ViTConfig = nn::VisionTransformerConfig;
+using ViTInputs = nn::VisionTransformerInputs;
+
+/// What all heads of ViT share.
+struct ViTFamily : nn::VisionTransformerFamily {
+    static constexpr std::string_view family = "vit";
+    static checkpoint::NameRules names() { return names_at("vit."); }
+};
+
+/// ViT without a head; opens a checkpoint of any head. Its first token is that of the class.
+struct ViT : ViTFamily {
+    static constexpr std::string_view name = "ViTModel";
+    using Outputs = nn::VisionTransformerOutputs;
+
+    template <class E>
+    struct Network : nn::VisionTransformerModel<E> {
+        Network(const Config& c, const Weights& w) : nn::VisionTransformerModel<E>(c, w / "vit", {"cls_token"}) {}
+    };
+};
+
+/// Classes of an image, by the class token.
+struct ViTForImageClassification : ViTFamily {
+    static constexpr std::string_view name = "ViTForImageClassification";
+    using Outputs = nn::ImageLogits;
+
+    template <class E>
+    struct Network : nn::VisionTransformerClassifier<E> {
+        Network(const Config& c, const Weights& w)
+            : nn::VisionTransformerClassifier<E>(c, w / "vit", w / "classifier", {"cls_token"}) {}
+    };
+};
+
+}  // namespace silica::arch
+
+namespace silica {
+
+static_assert(Architecture<arch::ViT> && Architecture<arch::ViTForImageClassification>);
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_ARCH_VIT_HPP
+// ---- silica/arch/wav2vec2.hpp
+#ifndef SILICA_SINGLE_ARCH_WAV2VEC2_HPP
+#define SILICA_SINGLE_ARCH_WAV2VEC2_HPP
+/// Wav2Vec2: speech from its samples, by convolutions and a transformer. Baevski et al. 2020,
+/// https://arxiv.org/abs/2006.11477. Followed: transformers, models/wav2vec2/modeling_wav2vec2.py.
+
+// ---- silica/arch/wav2vec2/body.hpp
+#ifndef SILICA_SINGLE_ARCH_WAV2VEC2_BODY_HPP
+#define SILICA_SINGLE_ARCH_WAV2VEC2_BODY_HPP
+/// Wav2Vec2 without a head: features, a convolution for positions, a transformer.
+
+// ---- silica/arch/wav2vec2/adapters.hpp
+#ifndef SILICA_SINGLE_ARCH_WAV2VEC2_ADAPTERS_HPP
+#define SILICA_SINGLE_ARCH_WAV2VEC2_ADAPTERS_HPP
+/// What Wav2Vec2 has beside its transformer: adapters of languages within the layers (Pratap et al. 2023, section 5.2),
+/// and convolutions after them, which make fewer frames.
+
+// ---- silica/arch/wav2vec2/config.hpp
+#ifndef SILICA_SINGLE_ARCH_WAV2VEC2_CONFIG_HPP
+#define SILICA_SINGLE_ARCH_WAV2VEC2_CONFIG_HPP
+/// Wav2Vec2's configuration, inputs and the spellings of its checkpoints.
+
 // ---- silica/checkpoint/checkpoint.hpp
 #ifndef SILICA_SINGLE_CHECKPOINT_CHECKPOINT_HPP
 #define SILICA_SINGLE_CHECKPOINT_CHECKPOINT_HPP
@@ -8053,6 +12616,10 @@ public:
 
     /// The tensor of that name as the file spells it; null when there is none.
     [[nodiscard]] const TensorEntry* find(std::string_view name) const noexcept;
+
+    /// Takes the tensors of `other` in the place of those of the same names here: an adapter's, whose file holds some
+    /// of a model's tensors again.
+    void replace(const Checkpoint& other);
 
     /// The files, one per shard; TensorEntry::file counts them.
     [[nodiscard]] const std::vector<std::shared_ptr<const File>>& files() const noexcept { return files_; }
@@ -9287,6 +13854,16 @@ SILICA_INLINE const TensorEntry* Checkpoint::find(std::string_view name) const n
     return at != by_name_.end() && entries_[*at].name == name ? &entries_[*at] : nullptr;
 }
 
+SILICA_INLINE void Checkpoint::replace(const Checkpoint& other) {
+    std::erase_if(entries_, [&](const TensorEntry& entry) { return other.find(entry.name) != nullptr; });
+    for (auto entry : other.entries_) {
+        entry.file += files_.size();
+        entries_.push_back(std::move(entry));
+    }
+    files_.insert(files_.end(), other.files_.begin(), other.files_.end());
+    sort_names();
+}
+
 SILICA_INLINE std::uint64_t Checkpoint::total_bytes() const {
     std::vector<std::tuple<std::size_t, std::uint64_t, std::uint64_t>> spans;
     spans.reserve(entries_.size());
@@ -9374,791 +13951,1263 @@ SILICA_INLINE void Checkpoint::fail_missing(const std::filesystem::path& path, c
 }  // namespace silica::checkpoint
 #endif  // SILICA_SINGLE_CHECKPOINT_CHECKPOINT_IPP
 #endif  // SILICA_SINGLE_CHECKPOINT_CHECKPOINT_HPP
-// ---- silica/checkpoint/config.hpp
-#ifndef SILICA_SINGLE_CHECKPOINT_CONFIG_HPP
-#define SILICA_SINGLE_CHECKPOINT_CONFIG_HPP
-/// Reads config.json.
 
-#include <concepts>
-#include <filesystem>
-#include <string>
-#include <string_view>
+#include <boost/hana/adapt_struct.hpp>
 
-namespace silica::checkpoint {
-
-/// The document in `directory / name`. ConfigError when it is missing, unreadable or not JSON.
-Json read_json_document(const std::filesystem::path& directory, std::string_view name);
-
-/// The same for a file that must hold an object.
-Json read_json_file(const std::filesystem::path& directory, std::string_view name);
-
-/// A precision that reads weights which are quantised in a way of their own: `P::reads(object)` says whether it knows
-/// what `quantization_config` asks for.
-template <class P>
-concept ReadsQuantised = requires(const Json& quantisation) {
-    { P::reads(quantisation) } -> std::same_as<bool>;
-};
-
-namespace detail {
-
-/// Refuses what changes the meaning of the weights, here and in the configurations inside (text_config, ...), unless
-/// `reads` knows it.
-void check_meaning_of_weights(const Json& json, const std::string& file, bool (*reads)(const Json&));
-
-}  // namespace detail
-
-/// The configuration of `Arch` in `directory / "config.json"`, checked. A file without `model_type` is taken to be of
-/// the family that is asked for (old checkpoints leave it out). ConfigError for weights that are quantised in a way
-/// that `Precision` does not say it reads, and for a PEFT adapter.
-template <class Arch, class Precision = void>
-typename Arch::Config read_config(const std::filesystem::path& directory) {
-    const Json json = read_json_file(directory, "config.json");
-    const auto file = (directory / "config.json").string();
-    if (const Json* type = json.find("model_type"); type != nullptr && !type->is_null()) {
-        if (!type->is_string() || type->string() != Arch::family) {
-            throw ConfigError(file + ": model_type is " + type->brief() + ", not '" + std::string(Arch::family) + "'.",
-                              "open this checkpoint with the architecture of its family.");
-        }
-    }
-    bool (*reads)(const Json&) = nullptr;
-    if constexpr (ReadsQuantised<Precision>) reads = &Precision::reads;
-    detail::check_meaning_of_weights(json, file, reads);
-    typename Arch::Config config;
-    read_json(config, json, file + ":");
-    require_finite(config, file + ":");
-    Arch::check(config, file);
-    return config;
-}
-
-}  // namespace silica::checkpoint
-
-// ---- silica/checkpoint/config.ipp
-#ifndef SILICA_SINGLE_CHECKPOINT_CONFIG_IPP
-#define SILICA_SINGLE_CHECKPOINT_CONFIG_IPP
-/// Definitions of config.hpp.
-
-#include <algorithm>
-#include <cstdint>
-#include <iterator>
-
-namespace silica::checkpoint {
-
-SILICA_INLINE Json read_json_document(const std::filesystem::path& directory, std::string_view name) {
-    const auto path = directory / name;
-    std::string text;
-    try {
-        if (name == "config.json" && !is_listed(path)) refuse_adapter(directory);
-        const auto file = File::open(path);
-        constexpr std::uint64_t longest = std::uint64_t{256} << 20;
-        if (file->size() > longest) {
-            throw ConfigError(path.string() + " is " + bytes(file->size()) + " long, which is no configuration.",
-                              "download it again.");
-        }
-        refuse_impostor(*file);
-        text = file->read_text(0, file->size());
-    } catch (const CheckpointError& e) {
-        throw ConfigError(e.problem(), e.remedy());
-    }
-    return Json::parse(text, path.string());
-}
-
-SILICA_INLINE Json read_json_file(const std::filesystem::path& directory, std::string_view name) {
-    Json json = read_json_document(directory, name);
-    if (!json.is_object()) {
-        throw ConfigError((directory / name).string() + " is not a JSON object.", "download the file again.");
-    }
-    return json;
-}
-
-namespace detail {
-
-/// The keys whose object says that the weights are not what they look like: transformers' and older tools', MLX's.
-inline constexpr std::string_view quantisation_keys[] = {"quantization_config", "compression_config", "quantization"};
-
-[[noreturn]] SILICA_INLINE void refuse_quantised(const std::string& file, std::string_view key, const Json& value) {
-    const Json* method = value.find("quant_method");
-    std::string what(key);
-    if (method != nullptr) what += ".quant_method";
-    refuse_config(file, what, method != nullptr ? method->brief() : value.brief(),
-                  "use a checkpoint in float32, float16 or bfloat16, or dequantise this one and save it again.");
-}
-
-SILICA_INLINE void check_meaning_of_weights(const Json& json, const std::string& file, bool (*reads)(const Json&)) {
-    for (const auto& [key, value] : json.object()) {
-        const bool off =
-            value.is_null() || (value.is_bool() && !value.boolean()) || (value.is_object() && value.object().empty());
-        if (off) continue;
-        if (std::ranges::find(quantisation_keys, key) != std::end(quantisation_keys)) {
-            if (reads == nullptr || !reads(value)) refuse_quantised(file, key, value);
-        } else if ((key == "dtype" || key == "torch_dtype") && value.is_string()) {
-            const std::string_view type = value.string();
-            const bool quantised =
-                type.find("float8") != type.npos || type.find("float4") != type.npos || type.find("int") != type.npos;
-            if (quantised && reads == nullptr)
-                refuse_config(file, key, value.brief(), "use a checkpoint in float32, float16 or bfloat16.");
-        } else if (key.ends_with("_config") && value.is_object()) {
-            check_meaning_of_weights(value, file + ": " + key, reads);
-        }
-    }
-}
-
-}  // namespace detail
-
-}  // namespace silica::checkpoint
-#endif  // SILICA_SINGLE_CHECKPOINT_CONFIG_IPP
-#endif  // SILICA_SINGLE_CHECKPOINT_CONFIG_HPP
-// ---- silica/checkpoint/hub.hpp
-#ifndef SILICA_SINGLE_CHECKPOINT_HUB_HPP
-#define SILICA_SINGLE_CHECKPOINT_HUB_HPP
-/// Finds a checkpoint: a directory, or a repository of the hub in the local cache. Nothing is downloaded.
-///
-/// The cache is laid out as in https://huggingface.co/docs/hub/local-cache, and found by the rule of huggingface_hub:
-/// $HF_HUB_CACHE, else $HUGGINGFACE_HUB_CACHE, else hub/ in $HF_HOME, else in $XDG_CACHE_HOME/huggingface, else in
-/// ~/.cache/huggingface. "~" and "$NAME" in them are expanded.
-
-#include <filesystem>
+#include <array>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
-
-namespace silica::checkpoint {
-
-/// A repository and revision as users write them: "org/name", "name", "org/name@revision".
-struct RepoName {
-    std::string repo;
-    std::string revision;  ///< empty: not asked for, "main"
-};
-
-/// The directory of the hub cache, whether it exists or not.
-[[nodiscard]] std::filesystem::path hub_cache();
-
-/// Splits "org/name@revision"; nothing when it is not the name of a repository.
-[[nodiscard]] std::optional<RepoName> repo_name(std::string_view text);
-
-/// The snapshot of `name` in the hub cache. CheckpointError with the `hf download` line when it is not there.
-[[nodiscard]] std::filesystem::path hub_snapshot(const RepoName& name);
-
-/// What the caller of `resolve` will read.
-enum class Need {
-    directory,  ///< any file: a tokenizer, a config
-    model,      ///< config.json and weights
-};
-
-/// The directory of a model: `dir_or_repo` itself when that exists (a file of weights may be named, too), else the
-/// snapshot of "org/name" or "org/name@revision" in the hub cache, checked for the files that `need` asks for.
-[[nodiscard]] std::filesystem::path resolve(std::string_view dir_or_repo, Need need = Need::model);
-
-}  // namespace silica::checkpoint
-
-// ---- silica/checkpoint/hub.ipp
-#ifndef SILICA_SINGLE_CHECKPOINT_HUB_IPP
-#define SILICA_SINGLE_CHECKPOINT_HUB_IPP
-/// Definitions of hub.hpp.
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <cstdlib>
-#include <system_error>
-#include <vector>
-
-namespace silica::checkpoint {
-
-namespace detail {
-
-/// A variable of the environment; an empty one counts as absent.
-SILICA_INLINE std::optional<std::string> environment(const char* name) {
-    const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
-    return value == nullptr || *value == '\0' ? std::nullopt : std::optional<std::string>(value);
-}
-
-/// `path` with a leading "~" replaced by the home directory.
-SILICA_INLINE std::filesystem::path expand_home(std::string_view path) {
-    if (path == "~" || path.starts_with("~/"))
-        if (const auto home = environment("HOME"))
-            return std::filesystem::path(*home) / std::string(path.substr(std::min<std::size_t>(path.size(), 2)));
-    return std::string(path);
-}
-
-SILICA_INLINE bool word(char c) noexcept {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-/// `text` with "$NAME" and "${NAME}" replaced by variables of the environment; those that are not set stay.
-SILICA_INLINE std::string expand_variables(std::string_view text) {
-    std::string out;
-    for (std::size_t at = 0; at < text.size();) {
-        std::size_t begin = at + 1, end = begin, next = begin;
-        if (text[at] == '$' && begin < text.size() && text[begin] == '{') {
-            end = std::min(text.find('}', ++begin), text.size());
-            next = end + 1;
-        } else if (text[at] == '$') {
-            while (end < text.size() && word(text[end])) ++end;
-            next = end;
-        }
-        const char* value = nullptr;
-        if (end > begin && next <= text.size())
-            value = std::getenv(std::string(text.substr(begin, end - begin)).c_str());  // NOLINT(concurrency-mt-unsafe)
-        if (value != nullptr)
-            out += value;
-        else
-            out += text.substr(at, std::min(next, text.size()) - at);
-        at = next;
-    }
-    return out;
-}
-
-/// A path as a variable of huggingface_hub holds it.
-SILICA_INLINE std::filesystem::path expanded(std::string_view path) {
-    return expand_variables(expand_home(path).string());
-}
-
-/// One half of a repository name, by the rules of huggingface_hub.
-SILICA_INLINE bool repo_part(std::string_view part) {
-    return !part.empty() && part.size() <= 96 && word(part.front()) && word(part.back()) &&
-           std::all_of(part.begin(), part.end(), [](char c) { return word(c) || c == '-' || c == '.'; }) &&
-           part.find("..") == std::string_view::npos && part.find("--") == std::string_view::npos &&
-           !part.ends_with(".git");
-}
-
-/// A branch, tag, commit or "refs/pr/7": no way out of the cache.
-SILICA_INLINE bool revision_name(std::string_view revision) {
-    if (revision.empty() || revision.size() > 200 || revision.front() == '/' || revision.back() == '/') return false;
-    if (revision.front() == '-' || revision.front() == '.') return false;
-    if (revision.find("..") != std::string_view::npos || revision.find("//") != std::string_view::npos) return false;
-    if (revision.find("/.") != std::string_view::npos) return false;
-    return std::all_of(revision.begin(), revision.end(),
-                       [](char c) { return word(c) || c == '-' || c == '.' || c == '/' || c == '+'; });
-}
-
-/// The names of the refs (or snapshots) below `directory`, for errors: "main, refs/pr/3".
-SILICA_INLINE std::string names_below(const std::filesystem::path& directory) {
-    std::vector<std::string> names;
-    std::error_code error;
-    std::filesystem::recursive_directory_iterator at(directory, error), end;
-    for (; !error && at != end && names.size() < 20; at.increment(error))
-        if (at->is_regular_file(error)) names.push_back(at->path().lexically_relative(directory).generic_string());
-    std::sort(names.begin(), names.end());
-    std::string text;
-    for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
-    return text;
-}
-
-}  // namespace detail
-
-SILICA_INLINE std::filesystem::path hub_cache() {
-    for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"})
-        if (const auto value = detail::environment(name)) return detail::expanded(*value);
-    if (const auto home = detail::environment("HF_HOME")) return detail::expanded(*home) / "hub";
-    if (const auto xdg = detail::environment("XDG_CACHE_HOME")) return detail::expanded(*xdg) / "huggingface" / "hub";
-    return detail::expand_home("~/.cache/huggingface/hub");
-}
-
-SILICA_INLINE std::optional<RepoName> repo_name(std::string_view text) {
-    const auto at = text.find('@');
-    const auto repo = text.substr(0, at);
-    const auto slash = repo.find('/');
-    const bool good = slash == std::string_view::npos
-                          ? detail::repo_part(repo)
-                          : detail::repo_part(repo.substr(0, slash)) && detail::repo_part(repo.substr(slash + 1));
-    if (!good) return std::nullopt;
-    if (at == std::string_view::npos) return RepoName{std::string(repo), {}};
-    const auto revision = text.substr(at + 1);
-    if (!detail::revision_name(revision)) return std::nullopt;
-    return RepoName{std::string(repo), std::string(revision)};
-}
-
-SILICA_INLINE std::filesystem::path hub_snapshot(const RepoName& name) {
-    const auto cache = hub_cache();
-    std::string folder = "models--" + name.repo;
-    if (const auto slash = folder.find('/'); slash != std::string::npos) folder.replace(slash, 1, "--");
-    const auto repo = cache / folder;
-    const std::string remedy = "Run `" + download_line(name.repo, name.revision) + "`.";
-    std::error_code error;
-    if (!std::filesystem::is_directory(repo, error))
-        throw CheckpointError(name.repo + " is neither a directory here nor in the hub cache " + cache.string() + ".",
-                              remedy);
-    const std::string revision = name.revision.empty() ? "main" : name.revision;
-    std::string commit = revision;
-    if (const auto ref = repo / "refs" / revision; std::filesystem::is_regular_file(ref, error)) {
-        const auto file = File::open(ref);
-        commit = file->read_text(0, std::min<std::uint64_t>(file->size(), 256));
-        while (!commit.empty() && (commit.back() == '\n' || commit.back() == '\r' || commit.back() == ' '))
-            commit.pop_back();
-        if (!detail::revision_name(commit) || commit.find('/') != std::string::npos)
-            throw CheckpointError(ref.string() + " should hold the name of a commit, but holds " + quote(commit) + ".",
-                                  remedy);
-    }
-    const auto snapshot = repo / "snapshots" / commit;
-    if (commit.find('/') == std::string::npos && std::filesystem::is_directory(snapshot, error)) return snapshot;
-    const std::string refs = detail::names_below(repo / "refs");
-    throw CheckpointError("The hub cache has " + name.repo + ", but not its revision " + quote(revision) +
-                              (refs.empty() ? "" : " (it has " + refs + ")") + ": looked for " + snapshot.string() +
-                              ".",
-                          remedy);
-}
-
-SILICA_INLINE std::filesystem::path resolve(std::string_view dir_or_repo, Need need) {
-    const auto path = detail::expand_home(dir_or_repo);
-    std::error_code error;
-    if (!dir_or_repo.empty() && std::filesystem::exists(path, error)) {
-        refuse_dangling_links(path);
-        if (need == Need::model) refuse_adapter(path);
-        return path;
-    }
-    const auto name = repo_name(dir_or_repo);
-    if (!name)
-        throw CheckpointError(
-            "There is no directory " + quote(dir_or_repo) + ", and it is not the name of a repository of the hub.",
-            "Name an existing directory, or a repository as org/name or org/name@revision.");
-    const auto snapshot = hub_snapshot(*name);
-    refuse_dangling_links(snapshot);
-    if (need == Need::directory) return snapshot;
-    refuse_adapter(snapshot);
-    if (!is_listed(snapshot / "config.json"))
-        throw CheckpointError(
-            "The hub cache has only a part of " + name->repo + ": " + snapshot.string() + " has no config.json.",
-            "Run `" + download_line(name->repo, name->revision, "config.json") + "`.");
-    static_cast<void>(locate_weights(snapshot));
-    return snapshot;
-}
-
-}  // namespace silica::checkpoint
-#endif  // SILICA_SINGLE_CHECKPOINT_HUB_IPP
-#endif  // SILICA_SINGLE_CHECKPOINT_HUB_HPP
-// ---- silica/checkpoint/location.hpp
-#ifndef SILICA_SINGLE_CHECKPOINT_LOCATION_HPP
-#define SILICA_SINGLE_CHECKPOINT_LOCATION_HPP
-/// Where a checkpoint is, as users write it.
-
-#include <filesystem>
-#include <string>
-#include <string_view>
-#include <utility>
-
-namespace silica::checkpoint {
-
-/// A directory, a file of weights with its config.json beside it, or "org/name" in the hub cache: made of a path or of
-/// any kind of string.
-class Location {
-public:
-    Location(std::string text) : text_(std::move(text)) {}
-    Location(std::string_view text) : text_(text) {}
-    /// InputError for a null pointer.
-    Location(const char* text) {
-        if (text == nullptr) throw InputError("The checkpoint to open is a null pointer.", "name a directory.");
-        text_ = text;
-    }
-    Location(const std::filesystem::path& path) : text_(path.string()) {}
-
-    [[nodiscard]] const std::string& text() const noexcept { return text_; }
-
-private:
-    std::string text_;
-};
-
-}  // namespace silica::checkpoint
-#endif  // SILICA_SINGLE_CHECKPOINT_LOCATION_HPP
-// ---- silica/checkpoint/read.hpp
-#ifndef SILICA_SINGLE_CHECKPOINT_READ_HPP
-#define SILICA_SINGLE_CHECKPOINT_READ_HPP
-/// One tensor of a checkpoint as an ordinary CPU tensor: for tools, reference files and tests. Models load with
-/// `loader/`.
-
-#include <string_view>
-
-namespace silica::checkpoint {
-
-/// The elements of `entry`, copied from `file`, contiguous, in the type of the file.
-/// CheckpointError when LibTorch has no such type or the file has changed.
-[[nodiscard]] Tensor read_tensor(const File& file, const TensorEntry& entry);
-
-/// The tensor of that name. CheckpointError when there is none.
-[[nodiscard]] Tensor read_tensor(const Checkpoint& checkpoint, std::string_view name);
-
-}  // namespace silica::checkpoint
-
-// ---- silica/checkpoint/read.ipp
-#ifndef SILICA_SINGLE_CHECKPOINT_READ_IPP
-#define SILICA_SINGLE_CHECKPOINT_READ_IPP
-/// Definitions of read.hpp.
-
-#include <cstddef>
-#include <cstdint>
-
-namespace silica::checkpoint {
-
-SILICA_INLINE Tensor read_tensor(const File& file, const TensorEntry& entry) {
-    if (entry.dtype == at::ScalarType::Undefined)
-        throw CheckpointError("Tensor " + quote(entry.name) + " in " + file.path().string() + " is of type " +
-                                  entry.dtype_name + ", which LibTorch cannot hold.",
-                              "Use a checkpoint in float32, float16 or bfloat16.");
-    const auto options = at::TensorOptions().dtype(entry.dtype);
-    const bool contiguous = entry.contiguous();
-    const auto item = static_cast<std::uint64_t>(at::elementSize(entry.dtype));
-    Tensor out = contiguous ? at::empty(entry.shape, options)
-                            : at::empty({static_cast<std::int64_t>(entry.nbytes / item)}, options);
-    auto* const data = static_cast<std::byte*>(out.mutable_data_ptr());
-    file.read(entry.offset, {data, static_cast<std::size_t>(entry.nbytes)});
-    if (entry.dtype == at::kBool)  // any byte but 0 is true, in C++ only 1 is
-        for (std::size_t i = 0; i < entry.nbytes; ++i) data[i] = std::byte{data[i] != std::byte{0}};
-    return contiguous ? out : out.as_strided(entry.shape, entry.strides).contiguous();
-}
-
-SILICA_INLINE Tensor read_tensor(const Checkpoint& checkpoint, std::string_view name) {
-    const auto* entry = checkpoint.find(name);
-    if (entry == nullptr)
-        throw CheckpointError("There is no tensor " + quote(name) + " in " + checkpoint.directory().string() + ".",
-                              "Check the name; the names are in Checkpoint::entries().");
-    return read_tensor(checkpoint.file_of(*entry), *entry);
-}
-
-}  // namespace silica::checkpoint
-#endif  // SILICA_SINGLE_CHECKPOINT_READ_IPP
-#endif  // SILICA_SINGLE_CHECKPOINT_READ_HPP
-// ---- silica/checkpoint/write_safetensors.hpp
-#ifndef SILICA_SINGLE_CHECKPOINT_WRITE_SAFETENSORS_HPP
-#define SILICA_SINGLE_CHECKPOINT_WRITE_SAFETENSORS_HPP
-/// Writes safetensors files: for tests, tools and reference outputs.
-
-#include <filesystem>
-#include <map>
-#include <string>
 #include <utility>
 #include <vector>
 
-namespace silica::checkpoint {
+namespace silica::arch {
 
-/// Tensors with their names, in any order.
-using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+/// Which norms the convolutions over the samples have.
+enum class Wav2Vec2Norm {
+    group,  ///< the first one alone, of each channel over all of time
+    layer,  ///< each one, of each frame over its channels
+};
+inline constexpr std::array<std::pair<std::string_view, Wav2Vec2Norm>, 2> wav2vec2_norm_names{{
+    {"group", Wav2Vec2Norm::group},
+    {"layer", Wav2Vec2Norm::layer},
+}};
+constexpr const auto& enum_names(Wav2Vec2Norm) { return wav2vec2_norm_names; }
 
-/// Writes `tensors` (of any device and strides) and text `metadata` to `path`, by way of a temporary file beside it.
-/// InputError for a name that occurs twice or is not UTF-8, CheckpointError when the disk fails.
-void write_safetensors(const std::filesystem::path& path, NamedTensors tensors,
-                       const std::map<std::string, std::string>& metadata = {});
+/// Keys and defaults of config.json.
+struct Wav2Vec2Config {
+    std::int64_t vocab_size = 32, hidden_size = 768, num_hidden_layers = 12, num_attention_heads = 12,
+                 intermediate_size = 3072;
+    Activation hidden_act = Activation::gelu, feat_extract_activation = Activation::gelu;
+    double layer_norm_eps = 1e-5;
+    Wav2Vec2Norm feat_extract_norm = Wav2Vec2Norm::group;
+    std::vector<std::int64_t> conv_dim = {512, 512, 512, 512, 512, 512, 512}, conv_stride = {5, 2, 2, 2, 2, 2, 2},
+                              conv_kernel = {10, 3, 3, 3, 3, 2, 2};
+    bool conv_bias = false, do_stable_layer_norm = false;
+    std::int64_t num_conv_pos_embeddings = 128, num_conv_pos_embedding_groups = 16;
+    bool add_adapter = false;  ///< whether convolutions follow the transformer
+    std::int64_t adapter_kernel_size = 3, adapter_stride = 2, num_adapter_layers = 3;
+    std::optional<std::int64_t> output_hidden_size = {}, adapter_attn_dim = {};
+    bool use_weighted_layer_sum = false;
+    std::int64_t classifier_proj_size = 256;
+    std::optional<std::int64_t> num_labels = {};
+    std::map<std::string, std::string> id2label = {};
 
-}  // namespace silica::checkpoint
-
-// ---- silica/checkpoint/write_safetensors.ipp
-#ifndef SILICA_SINGLE_CHECKPOINT_WRITE_SAFETENSORS_IPP
-#define SILICA_SINGLE_CHECKPOINT_WRITE_SAFETENSORS_IPP
-/// Writes safetensors.
-
-#include <fcntl.h>
-#include <unistd.h>
-#include <algorithm>
-#include <cerrno>
-#include <cstddef>
-#include <cstdint>
-#include <string_view>
-#include <system_error>
-
-namespace silica::checkpoint {
-
-namespace detail {
-
-/// `text` as a JSON string.
-SILICA_INLINE std::string json_string(std::string_view text) {
-    constexpr std::string_view hex = "0123456789abcdef";
-    std::string out = "\"";
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20) {
-            out += "\\u00";
-            out += hex[byte >> 4U];
-            out += hex[byte & 0xfU];
-            continue;
-        }
-        if (c == '"' || c == '\\') out += '\\';
-        out += c;
+    /// How many classes a classifier tells apart.
+    [[nodiscard]] std::int64_t labels() const {
+        return id2label.empty() ? num_labels.value_or(2) : static_cast<std::int64_t>(id2label.size());
     }
-    return out + '"';
-}
-
-/// A file that appears under its name when all of it is written, and not at all otherwise.
-class AtomicFile {
-public:
-    explicit AtomicFile(std::filesystem::path path) : path_(std::move(path)), temporary_(path_) {
-        temporary_ += ".part" + std::to_string(::getpid());
-        fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-        if (fd_ < 0) fail("Creating " + temporary_.string());
+    /// Width of what the convolutions after the transformer give: 0 stands for hidden_size.
+    [[nodiscard]] std::int64_t adapted_size() const {
+        const auto size = output_hidden_size.value_or(0);
+        return size == 0 ? hidden_size : size;
     }
-    AtomicFile(const AtomicFile&) = delete;
-    AtomicFile& operator=(const AtomicFile&) = delete;
-    ~AtomicFile() {
-        if (fd_ < 0) return;
-        ::close(fd_);
-        ::unlink(temporary_.c_str());
-    }
-
-    void write(const void* data, std::size_t nbytes) {
-        const auto* at = static_cast<const std::byte*>(data);
-        while (nbytes > 0) {
-            const auto n = ::write(fd_, at, std::min(nbytes, std::size_t{1} << 30U));
-            if (n < 0 && errno == EINTR) continue;
-            if (n < 0) fail("Writing " + temporary_.string());
-            at += n;
-            nbytes -= static_cast<std::size_t>(n);
-        }
-    }
-
-    /// Gives the file its name, in place of whatever has it, so that a loss of power leaves one or the other.
-    void commit() {
-        if (::fsync(fd_) != 0) fail("Writing " + temporary_.string());
-        if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("Renaming " + temporary_.string());
-        ::close(std::exchange(fd_, -1));
-        const auto parent = path_.parent_path();
-        const int directory = ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (directory < 0) return;  // one may write there and not read; the file is whole
-        const bool synced = ::fsync(directory) == 0 || errno == EINVAL || errno == ENOTSUP;
-        const int error = std::exchange(errno, 0);
-        ::close(directory);
-        errno = error;
-        if (!synced) fail("Writing the directory of " + path_.string());
-    }
-
-private:
-    [[noreturn]] static void fail(const std::string& what) {
-        throw CheckpointError(what + " failed: " + std::generic_category().message(errno) + ".",
-                              "Check that the directory exists, that you may write there, and that the disk has room.");
-    }
-
-    std::filesystem::path path_, temporary_;
-    int fd_ = -1;
+    /// Width of last_hidden_state.
+    [[nodiscard]] std::int64_t output_size() const { return add_adapter ? adapted_size() : hidden_size; }
+    /// How many frames the convolutions make of `samples`, 0 where they are too few.
+    [[nodiscard]] std::int64_t frames(std::int64_t samples) const;
+    /// How many samples one frame needs: 400, with the usual convolutions.
+    [[nodiscard]] std::int64_t least_samples() const;
+    /// How many samples lie between the beginnings of two frames: 320, with the usual convolutions.
+    [[nodiscard]] std::int64_t inputs_to_logits_ratio() const;
 };
 
-SILICA_INLINE std::string_view format_name(const std::string& name, at::ScalarType type) {
-    for (const auto& dtype : format_dtypes)
-        if (dtype.dtype == type && type != at::ScalarType::Undefined) return dtype.name;
-    throw InputError("Tensor " + quote(name) + " is of type " + at::toString(type) + ", which safetensors cannot hold.",
-                     "Convert it before it is written.");
+struct Wav2Vec2Inputs {
+    Tensor input_values;                        ///< (batch, samples): floating numbers, 16000 a second as a rule
+    std::optional<Tensor> attention_mask = {};  ///< (batch, samples) int64, int32 or bool, 1 = sound; absent: all
+    /// (batch) int64: how many of its first frames a row has; absent: as many as attention_mask has samples for.
+    std::optional<Tensor> frames = {};
+};
+
+/// What all heads of Wav2Vec2 share.
+struct Wav2Vec2Family {
+    static constexpr std::string_view family = "wav2vec2";
+    using Config = Wav2Vec2Config;
+    using Inputs = Wav2Vec2Inputs;
+
+    static void check(const Config& c, const std::string& file);
+    /// Inputs with `frames` where a row is shorter than the longest, and without `attention_mask`.
+    static Inputs prepare(const Config& c, Inputs in);
+    static checkpoint::NameRules names();
+};
+
+/// Puts the adapter of a language, `adapter.<lang>.safetensors` or `.bin` beside the weights of MMS, in the place of
+/// what `files` has, and its number of words into `c`. InputError for a model without such adapters and for a language
+/// that has no file; CheckpointError for a file that is no adapter of this model.
+void speak_wav2vec2(Wav2Vec2Config& c, checkpoint::Checkpoint& files, const std::string& target_lang);
+
+}  // namespace silica::arch
+
+BOOST_HANA_ADAPT_STRUCT(silica::arch::Wav2Vec2Config, vocab_size, hidden_size, num_hidden_layers, num_attention_heads,
+                        intermediate_size, hidden_act, feat_extract_activation, layer_norm_eps, feat_extract_norm,
+                        conv_dim, conv_stride, conv_kernel, conv_bias, do_stable_layer_norm, num_conv_pos_embeddings,
+                        num_conv_pos_embedding_groups, add_adapter, adapter_kernel_size, adapter_stride,
+                        num_adapter_layers, output_hidden_size, adapter_attn_dim, use_weighted_layer_sum,
+                        classifier_proj_size, num_labels, id2label);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::Wav2Vec2Inputs, input_values, attention_mask, frames);
+
+// ---- silica/arch/wav2vec2/config.ipp
+#ifndef SILICA_SINGLE_ARCH_WAV2VEC2_CONFIG_IPP
+#define SILICA_SINGLE_ARCH_WAV2VEC2_CONFIG_IPP
+/// Definitions of config.hpp.
+
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <set>
+#include <system_error>
+#include <utility>
+
+namespace silica::arch {
+
+SILICA_INLINE std::int64_t Wav2Vec2Config::frames(std::int64_t samples) const {
+    for (std::size_t i = 0; i < conv_kernel.size(); ++i) {
+        if (samples < conv_kernel[i]) return 0;
+        samples = (samples - conv_kernel[i]) / conv_stride[i] + 1;
+    }
+    return samples;
 }
 
-}  // namespace detail
+SILICA_INLINE std::int64_t Wav2Vec2Config::least_samples() const {
+    std::int64_t samples = 1;
+    for (std::size_t i = conv_kernel.size(); i-- > 0;) samples = (samples - 1) * conv_stride[i] + conv_kernel[i];
+    return samples;
+}
 
-SILICA_INLINE void write_safetensors(const std::filesystem::path& path, NamedTensors tensors,
-                                     const std::map<std::string, std::string>& metadata) {
-    // as the reference does: wide elements first, so that every tensor is aligned, then by name
-    std::sort(tensors.begin(), tensors.end(), [](const auto& a, const auto& b) {
-        const auto x = a.second.element_size(), y = b.second.element_size();
-        return x != y ? x > y : a.first < b.first;
+SILICA_INLINE std::int64_t Wav2Vec2Config::inputs_to_logits_ratio() const {
+    std::int64_t samples = 1;
+    for (const auto stride : conv_stride) samples *= stride;
+    return samples;
+}
+
+namespace wav2vec2_config {
+
+/// The convolutions over the samples. No frame may be of more samples than a number of a configuration can say.
+SILICA_INLINE void check_convolutions(const Wav2Vec2Config& c, const std::string& file) {
+    const auto n = c.conv_dim.size();
+    if (n == 0 || c.conv_stride.size() != n || c.conv_kernel.size() != n) {
+        throw ConfigError(file + ": conv_dim, conv_stride and conv_kernel have " + std::to_string(n) + ", " +
+                              std::to_string(c.conv_stride.size()) + " and " + std::to_string(c.conv_kernel.size()) +
+                              " numbers.",
+                          "give each one number for each convolution.");
+    }
+    std::int64_t reach = 1, step = 1;
+    for (std::size_t i = n; i-- > 0;) {
+        require_at_least(file, "conv_dim", c.conv_dim[i]);
+        require_at_least(file, "conv_stride", c.conv_stride[i]);
+        require_at_least(file, "conv_kernel", c.conv_kernel[i]);
+        reach = (reach - 1) * c.conv_stride[i] + c.conv_kernel[i];
+        step *= c.conv_stride[i];
+        if (reach > largest_config_integer || step > largest_config_integer) {
+            throw ConfigError(file + ": conv_kernel and conv_stride make a frame of more than " +
+                                  std::to_string(largest_config_integer) + " samples.",
+                              "the usual ones make one of 400.");
+        }
+    }
+}
+
+/// What follows the transformer.
+SILICA_INLINE void check_adapters(const Wav2Vec2Config& c, const std::string& file) {
+    if (c.adapter_attn_dim) require_at_least(file, "adapter_attn_dim", *c.adapter_attn_dim);
+    if (!c.add_adapter) return;
+    require_at_least(file, "output_hidden_size", c.adapted_size());
+    require_at_least(file, "num_adapter_layers", c.num_adapter_layers, 0);
+    require_at_least(file, "adapter_kernel_size", c.adapter_kernel_size);
+    require_at_least(file, "adapter_stride", c.adapter_stride);
+}
+
+/// Frames that are left of `frames` after the adapter, 0 where they are too few.
+SILICA_INLINE std::int64_t adapted_frames(const Wav2Vec2Config& c, std::int64_t frames) {
+    if (!c.add_adapter) return frames;
+    for (std::int64_t i = 0; i < c.num_adapter_layers && frames > 0; ++i)
+        frames = frames + 2 < c.adapter_kernel_size ? 0 : (frames + 2 - c.adapter_kernel_size) / c.adapter_stride + 1;
+    return frames;
+}
+
+/// How many frames each row of a mask has, (batch) int64 on the host; absent where all have all.
+SILICA_INLINE std::optional<Tensor> frames_of(const Wav2Vec2Config& c, const Tensor& mask) {
+    const Tensor counts = mask.to(c10::Device(c10::DeviceType::CPU)).to(c10::ScalarType::Bool).sum({1}).contiguous();
+    const Tensor frames = at::empty({counts.size(0)}, counts.options());
+    bool all = true;
+    for (std::int64_t row = 0; row < counts.size(0); ++row) {
+        const auto samples = counts.const_data_ptr<std::int64_t>()[row], n = c.frames(samples);
+        if (n < 1) {
+            throw InputError("Row " + std::to_string(row) + " of attention_mask has " + std::to_string(samples) +
+                                 " samples, a frame needs " + std::to_string(c.least_samples()) + ".",
+                             "leave such rows out, or give them silence to the end of a frame.");
+        }
+        frames.mutable_data_ptr<std::int64_t>()[row] = n;
+        all = all && samples == mask.size(1);
+    }
+    return all ? std::nullopt : std::optional(frames);
+}
+
+/// InputError unless all of `given` (batch) are in [1, most].
+SILICA_INLINE void check_frames(const Tensor& given, std::int64_t most) {
+    const Tensor host = given.to(c10::Device(c10::DeviceType::CPU)).contiguous();
+    for (std::int64_t row = 0; row < host.size(0); ++row) {
+        const auto n = host.const_data_ptr<std::int64_t>()[row];
+        if (n >= 1 && n <= most) continue;
+        throw InputError("Input frames holds " + std::to_string(n) + ", input_values has " + std::to_string(most) +
+                             " frames in a row.",
+                         "give numbers from 1 to that.");
+    }
+}
+
+/// The file of a language's adapter in `directory`.
+SILICA_INLINE std::filesystem::path adapter_file(const std::filesystem::path& directory, const std::string& language) {
+    const bool plain = std::ranges::all_of(language, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
     });
-    std::map<std::string_view, bool> seen;
-    std::string header = "{";
-    const auto text = [](std::string_view s) {
-        if (first_bad_utf8(s) != s.size())
-            throw InputError(quote(s) + " is not UTF-8.", "Use UTF-8 in names and metadata.");
-        return detail::json_string(s);
-    };
-    if (!metadata.empty()) {
-        header += "\"__metadata__\":{";
-        for (const auto& [key, value] : metadata) {
-            if (header.back() != '{') header += ',';
-            header += text(key) + ':' + text(value);
-        }
-        header += '}';
+    if (!plain) {
+        throw InputError("The target_lang " + quote(language) + " is no name of a language.",
+                         "name it as the adapter's file does: 'fra' for adapter.fra.safetensors.");
     }
-    std::uint64_t end = 0;
-    for (auto& [name, tensor] : tensors) {
-        if (!seen.emplace(name, true).second || name == "__metadata__")
-            throw InputError("Tensor " + quote(name) + " cannot be written: the name is taken.",
-                             "Give it another name.");
-        tensor = tensor.detach().to(at::kCPU).resolve_conj().resolve_neg().contiguous();
-        const std::uint64_t begin = std::exchange(end, end + tensor.nbytes());
-        std::string shape;
-        for (const auto size : tensor.sizes()) shape += (shape.empty() ? "" : ",") + std::to_string(size);
-        if (header.size() > 1) header += ',';
-        header += text(name) + ":{\"dtype\":\"" + std::string(detail::format_name(name, tensor.scalar_type())) +
-                  "\",\"shape\":[" + shape + "],\"data_offsets\":[" + std::to_string(begin) + ',' +
-                  std::to_string(end) + "]}";
+    std::error_code ignored;
+    for (const auto* ending : {".safetensors", ".bin"}) {
+        auto path = directory / ("adapter." + language + ending);
+        if (std::filesystem::exists(path, ignored)) return path;
     }
-    header += '}';
-    header.append((8 - header.size() % 8) % 8, ' ');
-    unsigned char length[8];
-    for (std::size_t i = 0; i < 8; ++i) length[i] = static_cast<unsigned char>(header.size() >> (8 * i));
-    detail::AtomicFile file(path);
-    file.write(length, sizeof length);
-    file.write(header.data(), header.size());
-    for (const auto& [name, tensor] : tensors) file.write(tensor.const_data_ptr(), tensor.nbytes());
-    file.commit();
+    throw InputError(directory.string() + " has no adapter of the language " + quote(language) + ": no file adapter." +
+                         language + ".safetensors or adapter." + language + ".bin.",
+                     "download that file too, or name a language whose file is there.");
 }
 
-}  // namespace silica::checkpoint
-#endif  // SILICA_SINGLE_CHECKPOINT_WRITE_SAFETENSORS_IPP
-#endif  // SILICA_SINGLE_CHECKPOINT_WRITE_SAFETENSORS_HPP
-// ---- silica/core/fields.hpp
-#ifndef SILICA_SINGLE_CORE_FIELDS_HPP
-#define SILICA_SINGLE_CORE_FIELDS_HPP
-/// Inputs and Outputs structs as lists of named tensors, and back.
+}  // namespace wav2vec2_config
 
-#include <string>
-#include <string_view>
-#include <utility>
+SILICA_INLINE void Wav2Vec2Family::check(const Config& c, const std::string& file) {
+    require_at_least(file, "vocab_size", c.vocab_size);
+    require_at_least(file, "hidden_size", c.hidden_size);
+    require_at_least(file, "num_hidden_layers", c.num_hidden_layers, 0);
+    require_at_least(file, "num_attention_heads", c.num_attention_heads);
+    require_at_least(file, "intermediate_size", c.intermediate_size);
+    require_at_least(file, "num_conv_pos_embeddings", c.num_conv_pos_embeddings);
+    require_at_least(file, "num_conv_pos_embedding_groups", c.num_conv_pos_embedding_groups);
+    require_at_least(file, "classifier_proj_size", c.classifier_proj_size);
+    require_at_least(file, "the number of labels", c.labels());
+    const auto divides = [&](std::string_view key, std::int64_t n) {
+        if (c.hidden_size % n == 0) return;
+        throw ConfigError(file + ": hidden_size " + std::to_string(c.hidden_size) + " is not a multiple of " +
+                              std::string(key) + " " + std::to_string(n) + ".",
+                          "correct one of the two.");
+    };
+    divides("num_attention_heads", c.num_attention_heads);
+    divides("num_conv_pos_embedding_groups", c.num_conv_pos_embedding_groups);
+    if (!(c.layer_norm_eps >= 0)) {
+        throw ConfigError(file + ": layer_norm_eps is " + std::to_string(c.layer_norm_eps) + ", 0 or more is needed.",
+                          "the usual value is 1e-5.");
+    }
+    wav2vec2_config::check_convolutions(c, file);
+    wav2vec2_config::check_adapters(c, file);
+}
+
+SILICA_INLINE Wav2Vec2Inputs Wav2Vec2Family::prepare(const Config& c, Inputs in) {
+    using c10::ScalarType;
+    require_tensor("input_values", in.input_values, 2,
+                   {ScalarType::Float, ScalarType::Half, ScalarType::BFloat16, ScalarType::Double});
+    const auto batch = in.input_values.size(0), samples = in.input_values.size(1), frames = c.frames(samples);
+    const std::string given = "Input input_values has " + std::to_string(samples) + " samples";
+    if (frames < 1) {
+        throw InputError(given + ", a frame needs " + std::to_string(c.least_samples()) + ".",
+                         "give longer sounds, or silence after them.");
+    }
+    if (wav2vec2_config::adapted_frames(c, frames) < 1) {
+        throw InputError(given + ", too few for the model's convolutions after the transformer (add_adapter).",
+                         "give longer sounds, or silence after them.");
+    }
+    if (in.input_values.scalar_type() == ScalarType::Double) in.input_values = in.input_values.to(ScalarType::Float);
+    if (in.attention_mask) {
+        require_tensor("attention_mask", *in.attention_mask, 2, {ScalarType::Long, ScalarType::Int, ScalarType::Bool});
+        require_same_shape("attention_mask", *in.attention_mask, "input_values", in.input_values);
+    }
+    if (in.frames) {
+        require_tensor("frames", *in.frames, 1, {ScalarType::Long});
+        if (in.frames->size(0) != batch) {
+            throw InputError("Input frames has shape " + shape_text(in.frames->sizes()) + ", input_values has " +
+                                 shape_text(in.input_values.sizes()) + ".",
+                             "give one number for each row.");
+        }
+        wav2vec2_config::check_frames(*in.frames, frames);
+    } else if (in.attention_mask) {
+        in.frames = wav2vec2_config::frames_of(c, *in.attention_mask);
+    }
+    in.attention_mask.reset();
+    return in;
+}
+
+SILICA_INLINE checkpoint::NameRules Wav2Vec2Family::names() {
+    return {.base_prefix = "wav2vec2.",
+            .head_prefixes = {"lm_head.", "projector.", "classifier.", "layer_weights", "quantizer.", "project_hid.",
+                              "project_q.", "tdnn.", "objective."},
+            .ignored = {"masked_spec_embed$", "^quantizer", "^project_hid", "^project_q"}};
+}
+
+SILICA_INLINE void speak_wav2vec2(Wav2Vec2Config& c, checkpoint::Checkpoint& files, const std::string& target_lang) {
+    if (!c.adapter_attn_dim || !c.do_stable_layer_norm) {
+        throw InputError(
+            "The model has no adapters of languages (adapter_attn_dim), and target_lang is " + quote(target_lang) + ".",
+            "open it without target_lang, or open a model of MMS.");
+    }
+    const auto path = wav2vec2_config::adapter_file(files.directory(), target_lang);
+    const auto adapter = checkpoint::Checkpoint::open(path);
+    std::set<std::string> wanted = {"lm_head.weight", "lm_head.bias"};
+    for (std::int64_t i = 0; i < c.num_hidden_layers; ++i) {
+        for (const auto* part : {"norm", "linear_1", "linear_2"}) {
+            const auto layer = "wav2vec2.encoder.layers." + std::to_string(i) + ".adapter_layer." + part;
+            wanted.insert({layer + ".weight", layer + ".bias"});
+        }
+    }
+    const auto remedy = "download it again, or remove it: it belongs to another model.";
+    for (const auto& entry : adapter.entries()) {
+        if (wanted.erase(entry.name) == 0) {
+            throw CheckpointError(
+                path.string() + " holds a tensor " + quote(entry.name) + ", which is none of an adapter of this model.",
+                remedy);
+        }
+    }
+    if (!wanted.empty())
+        throw CheckpointError(path.string() + " lacks the tensor " + quote(*wanted.begin()) + ".", remedy);
+    const auto& shape = adapter.find("lm_head.weight")->shape;
+    if (shape.size() != 2 || shape[0] < 1 || shape[0] > largest_config_integer) {
+        throw CheckpointError(path.string() + ": lm_head.weight has shape " + shape_text(shape) + ".", remedy);
+    }
+    c.vocab_size = shape[0];
+    files.replace(adapter);
+}
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_WAV2VEC2_CONFIG_IPP
+#endif  // SILICA_SINGLE_ARCH_WAV2VEC2_CONFIG_HPP
+
+#include <optional>
 #include <vector>
 
-namespace silica {
+namespace silica::arch {
 
-/// Tensors by field: "input_ids", "hidden_states.0" for the items of a list, "text.logits" for the fields of a struct.
-using Named = std::vector<std::pair<std::string, Tensor>>;
+/// y = x + W_2 relu(W_1 Norm(x) + b) + c: what a layer knows of one language.
+template <class E>
+class Wav2Vec2LanguageAdapter {
+public:
+    using Ops = union_of<typename nn::LayerNorm<E>::Ops, typename nn::Linear<E>::Ops>;
 
-/// Appends the tensors inside `value`: "name" for a tensor, "name.0", "name.1", ... for a list, "name.field" for a
-/// struct.
-template <class T>
-void append_named(Named& out, const std::string& name, const T& value) {
-    if constexpr (std::is_same_v<T, Tensor>) {
-        if (value.defined()) out.emplace_back(name, value);
-    } else if constexpr (requires {
-                             value.has_value();
-                             *value;
-                         }) {
-        if (value.has_value()) append_named(out, name, *value);
-    } else if constexpr (Reflected<T>) {
-        for_each_member(value, [&](std::string_view field, const auto& member) {
-            append_named(out, name.empty() ? std::string(field) : name + "." + std::string(field), member);
-        });
-    } else if constexpr (requires {
-                             value.begin();
-                             typename T::value_type;
-                         }) {
-        if constexpr (!std::is_arithmetic_v<typename T::value_type>) {
-            std::size_t i = 0;
-            for (const auto& item : value) append_named(out, name + "." + std::to_string(i++), item);
-        }
-    }
-}
+    Wav2Vec2LanguageAdapter(const Wav2Vec2Config& c, const Weights& w)  // encoder.layers.N.adapter_layer
+        : norm(w / "norm", c.hidden_size, 1e-5),
+          linear_1(w / "linear_1", c.hidden_size, *c.adapter_attn_dim),
+          linear_2(w / "linear_2", *c.adapter_attn_dim, c.hidden_size) {}
 
-/// The tensors of a struct, by field.
-template <Reflected T>
-[[nodiscard]] Named named(const T& value) {
-    Named out;
-    append_named(out, "", value);
-    return out;
-}
+    /// x (batch, frames, hidden)
+    Tensor operator()(const Tensor& x) const { return linear_2.add(linear_1(norm(x), Activation::relu), x); }
 
-namespace detail {
-
-/// Puts a tensor where `rest` says: nothing left for a tensor, an index for a list, a field for a struct.
-template <class T>
-bool put_named(T& value, std::string_view rest, const Tensor& t) {
-    if constexpr (std::is_same_v<T, Tensor>) {
-        if (!rest.empty()) return false;
-        value = t;
-        return true;
-    } else if constexpr (requires {
-                             value.has_value();
-                             value.emplace();
-                         }) {
-        return put_named(value.has_value() ? *value : value.emplace(), rest, t);
-    } else if constexpr (Reflected<T>) {
-        const auto dot = rest.find('.');
-        bool placed = false;
-        for_each_member(value, [&](std::string_view field, auto& member) {
-            if (field == rest.substr(0, dot))
-                placed = put_named(member, dot == std::string_view::npos ? "" : rest.substr(dot + 1), t);
-        });
-        return placed;
-    } else if constexpr (requires {
-                             typename T::value_type;
-                             value.push_back(t);
-                         }) {
-        if (rest != std::to_string(value.size())) return false;  // items come in order
-        value.push_back(t);
-        return true;
-    } else {
-        return false;
-    }
-}
-
-}  // namespace detail
-
-/// Puts a tensor into the field `name` of a struct of inputs. InputError for a name that is no field of it.
-template <Reflected T>
-void set_named(T& value, std::string_view name, const Tensor& tensor) {
-    if (detail::put_named(value, name, tensor)) return;
-    std::string known;
-    for_each_member(
-        value, [&](std::string_view field, const auto&) { known += (known.empty() ? "" : ", ") + std::string(field); });
-    throw InputError("Input '" + std::string(name) + "' is none of this architecture.",
-                     "the inputs are " + known + ".");
-}
-
-/// A struct from tensors by field. InputError for a name that is no field of it.
-template <Reflected T>
-[[nodiscard]] T from_named(const Named& tensors) {
-    T value{};
-    for (const auto& item : tensors) set_named(value, item.first, item.second);
-    return value;
-}
-
-}  // namespace silica
-#endif  // SILICA_SINGLE_CORE_FIELDS_HPP
-// ---- silica/core/host_alias.hpp
-#ifndef SILICA_SINGLE_CORE_HOST_ALIAS_HPP
-#define SILICA_SINGLE_CORE_HOST_ALIAS_HPP
-/// Memory of a device tensor as the host may write it, where the device shares its memory with the host.
-
-#include <c10/core/Storage.h>
-
-namespace silica {
-
-/// A host address of a tensor's first byte; false where there is none. Valid while it lives.
-struct HostAlias {
-    void* data = nullptr;
-    c10::Storage keep = {};
-    bool mps = false;
-
-    explicit operator bool() const noexcept { return data != nullptr; }
-    /// To be called between writing and the device's first use.
-    void flush() const;
+private:
+    nn::LayerNorm<E> norm;
+    nn::Linear<E> linear_1, linear_2;
 };
 
-/// The tensor's own memory on the CPU; on MPS the shared buffer behind it (LibTorch 2.13 and newer, where every buffer
-/// is shared), once the device has finished with it. `t` is contiguous and starts its storage.
-HostAlias host_alias(const Tensor& t);
+/// GLU(W * x + b): a * sigmoid(g) of the channels [a; g] (Dauphin et al. 2017, equation 1).
+template <class E>
+class Wav2Vec2AdapterLayer {
+public:
+    using Ops = union_of<typename nn::Conv<E>::Ops, nn::ActivationOps>;
+
+    Wav2Vec2AdapterLayer(const Wav2Vec2Config& c, const Weights& w)  // adapter.layers.N
+        : conv(w / "conv", {.in = c.adapted_size(),
+                            .out = 2 * c.adapted_size(),
+                            .kernel = {c.adapter_kernel_size},
+                            .stride = {c.adapter_stride},
+                            .padding = {1},
+                            .bias = true}) {}
+
+    /// x (batch, channels, frames) -> (batch, channels, about frames / stride).
+    Tensor operator()(const Tensor& x) const {
+        const Tensor y = conv(x);
+        const auto n = y.size(1) / 2;
+        return y.narrow(1, 0, n) * nn::activate<E>(y.narrow(1, n, n).contiguous(), Activation::sigmoid);
+    }
+
+private:
+    nn::Conv<E> conv;
+};
+
+/// Those layers, and before them a projection where they have another width than the transformer.
+template <class E>
+class Wav2Vec2Adapter {
+public:
+    using Ops =
+        union_of<typename nn::Linear<E>::Ops, typename nn::LayerNorm<E>::Ops, typename Wav2Vec2AdapterLayer<E>::Ops>;
+
+    Wav2Vec2Adapter(const Wav2Vec2Config& c, const Weights& w)  // wav2vec2.adapter
+        : layers(
+              nn::layers(c.num_adapter_layers, [&](auto n) { return Wav2Vec2AdapterLayer<E>(c, w / "layers" / n); })) {
+        if (c.adapted_size() == c.hidden_size) return;
+        proj.emplace(w / "proj", c.hidden_size, c.adapted_size());
+        proj_layer_norm.emplace(w / "proj_layer_norm", c.adapted_size(), 1e-5);
+    }
+
+    /// x (batch, frames, hidden) -> (batch, fewer frames, adapted).
+    Tensor operator()(const Tensor& x) const {
+        const Tensor projected = proj ? (*proj_layer_norm)((*proj)(x)) : x;
+        if (layers.empty()) return projected;
+        return nn::through(layers, projected.transpose(1, 2).contiguous()).transpose(1, 2).contiguous();
+    }
+
+private:
+    std::optional<nn::Linear<E>> proj;
+    std::optional<nn::LayerNorm<E>> proj_layer_norm;
+    std::vector<Wav2Vec2AdapterLayer<E>> layers;
+};
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_WAV2VEC2_ADAPTERS_HPP
+// ---- silica/arch/wav2vec2/extractor.hpp
+#ifndef SILICA_SINGLE_ARCH_WAV2VEC2_EXTRACTOR_HPP
+#define SILICA_SINGLE_ARCH_WAV2VEC2_EXTRACTOR_HPP
+/// Wav2Vec2's feature encoder: convolutions over the samples. Baevski et al. 2020, section 2.
+
+#include <optional>
+#include <vector>
+
+namespace silica::arch {
+
+/// y = act(Norm(W * x + b)), or without the norm.
+template <class E>
+class Wav2Vec2ConvLayer {
+public:
+    using Ops = union_of<typename nn::Conv<E>::Ops, typename nn::GroupNorm<E>::Ops, typename nn::LayerNorm<E>::Ops,
+                         nn::ActivationOps>;
+
+    Wav2Vec2ConvLayer(const Wav2Vec2Config& c, std::size_t n, const Weights& w)  // feature_extractor.conv_layers.N
+        : conv(w / "conv", {.in = n == 0 ? 1 : c.conv_dim[n - 1],
+                            .out = c.conv_dim[n],
+                            .kernel = {c.conv_kernel[n]},
+                            .stride = {c.conv_stride[n]},
+                            .bias = c.conv_bias}),
+          act(c.feat_extract_activation) {
+        constexpr double eps = 1e-5;
+        if (c.feat_extract_norm == Wav2Vec2Norm::layer)
+            layer_norm.emplace(w / "layer_norm", c.conv_dim[n], eps);
+        else if (n == 0)
+            group_norm.emplace(w / "layer_norm", c.conv_dim[n], c.conv_dim[n], eps);
+    }
+
+    /// x (batch, channels, samples) -> (batch, channels, frames).
+    Tensor operator()(const Tensor& x) const {
+        if (group_norm) return nn::activate<E>((*group_norm)(conv(x)), act);
+        if (!layer_norm) return conv(x, act);
+        const Tensor frames = conv(x).transpose(1, 2).contiguous();
+        return nn::activate<E>((*layer_norm)(frames), act).transpose(1, 2).contiguous();
+    }
+
+private:
+    nn::Conv<E> conv;
+    std::optional<nn::GroupNorm<E>> group_norm;
+    std::optional<nn::LayerNorm<E>> layer_norm;
+    Activation act;
+};
+
+/// The convolutions, and the norm of what they give.
+template <class E>
+class Wav2Vec2Features {
+public:
+    using Ops = typename Wav2Vec2ConvLayer<E>::Ops;
+
+    Wav2Vec2Features(const Wav2Vec2Config& c, const Weights& w)  // wav2vec2
+        : conv_layers(nn::layers(static_cast<std::int64_t>(c.conv_dim.size()),
+                                 [&](auto n) {
+                                     return Wav2Vec2ConvLayer<E>(c, static_cast<std::size_t>(n),
+                                                                 w / "feature_extractor.conv_layers" / n);
+                                 })),
+          layer_norm(w / "feature_projection.layer_norm", c.conv_dim.back(), c.layer_norm_eps) {}
+
+    /// Samples (batch, samples) -> (batch, frames, channels).
+    Tensor operator()(const Tensor& samples) const {
+        const Tensor x = samples.to(E::precision::compute).unsqueeze(1);
+        return layer_norm(nn::through(conv_layers, x).transpose(1, 2).contiguous());
+    }
+
+private:
+    std::vector<Wav2Vec2ConvLayer<E>> conv_layers;
+    nn::LayerNorm<E> layer_norm;
+};
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_WAV2VEC2_EXTRACTOR_HPP
+
+#include <optional>
+#include <vector>
+
+namespace silica::arch {
+
+/// x + act(W * x + b) with a wide kernel over time, W as lengths and directions: relative positions. Baevski et al.
+/// 2020, section 2.
+template <class E>
+class Wav2Vec2Positions {
+public:
+    using Ops = typename nn::Conv<E>::Ops;
+
+    Wav2Vec2Positions(const Wav2Vec2Config& c, const Weights& w)  // encoder.pos_conv_embed
+        : conv(nn::Conv<E>::weight_normed(w / "conv",
+                                          {.in = c.hidden_size,
+                                           .out = c.hidden_size,
+                                           .kernel = {c.num_conv_pos_embeddings},
+                                           .padding = {c.num_conv_pos_embeddings / 2},
+                                           .groups = c.num_conv_pos_embedding_groups,
+                                           .bias = true},
+                                          2)),
+          act(c.feat_extract_activation) {}
+
+    /// x (batch, frames, hidden); an even kernel gives a frame too many.
+    Tensor operator()(const Tensor& x) const {
+        const Tensor y = conv(x.transpose(1, 2).contiguous(), act);
+        return x + y.narrow(2, 0, x.size(1)).transpose(1, 2);
+    }
+
+private:
+    nn::Conv<E> conv;
+    Activation act;
+};
+
+/// One layer: h = Norm(x + MultiHead(x)), y = Norm(h + FFN(h)), or with the norms before (do_stable_layer_norm), and
+/// then with what the layer knows of a language.
+template <class E>
+class Wav2Vec2Layer {
+public:
+    using Ops = union_of<typename nn::TransformerLayer<E>::Ops, typename Wav2Vec2LanguageAdapter<E>::Ops>;
+
+    Wav2Vec2Layer(const Wav2Vec2Config& c, const Weights& w)  // encoder.layers.N
+        : layer({.attention = nn::AttentionShape::of(c.hidden_size, c.num_attention_heads),
+                 .inner = c.intermediate_size,
+                 .eps = c.layer_norm_eps,
+                 .act = c.hidden_act,
+                 .norms = c.do_stable_layer_norm ? nn::NormPlace::before : nn::NormPlace::after},
+                {.attention = {w / "attention.q_proj", w / "attention.k_proj", w / "attention.v_proj",
+                               w / "attention.out_proj"},
+                 .attention_norm = w / "layer_norm",
+                 .up = w / "feed_forward.intermediate_dense",
+                 .down = w / "feed_forward.output_dense",
+                 .output_norm = w / "final_layer_norm"}) {
+        if (c.do_stable_layer_norm && c.adapter_attn_dim) adapter_layer.emplace(c, w / "adapter_layer");
+    }
+
+    /// x (batch, frames, hidden)
+    Tensor operator()(const Tensor& x, const op::Attends& attends) const {
+        const Tensor y = layer(x, attends);
+        return adapter_layer ? (*adapter_layer)(y) : y;
+    }
+
+private:
+    nn::TransformerLayer<E> layer;
+    std::optional<Wav2Vec2LanguageAdapter<E>> adapter_layer;
+};
+
+/// Which frames of `frames` are there, (batch, frames) bool, of `n` frames in each row.
+inline Tensor wav2vec2_frame_mask(const Tensor& frames, std::int64_t n) {
+    return at::arange(n, frames.options()).unsqueeze(0) < frames.unsqueeze(1);
+}
+
+/// What every head stands on.
+template <class E>
+class Wav2Vec2Body {
+public:
+    using Ops =
+        union_of<typename Wav2Vec2Features<E>::Ops, typename nn::Linear<E>::Ops, typename Wav2Vec2Positions<E>::Ops,
+                 typename Wav2Vec2Layer<E>::Ops, typename Wav2Vec2Adapter<E>::Ops>;
+
+    Wav2Vec2Body(const Wav2Vec2Config& c, const Weights& w)  // wav2vec2
+        : features(c, w),
+          projection(w / "feature_projection.projection", c.conv_dim.back(), c.hidden_size),
+          pos_conv_embed(c, w / "encoder.pos_conv_embed"),
+          layer_norm(w / "encoder.layer_norm", c.hidden_size, c.layer_norm_eps),
+          layers(
+              nn::layers(c.num_hidden_layers, [&](auto n) { return Wav2Vec2Layer<E>(c, w / "encoder.layers" / n); })),
+          stable(c.do_stable_layer_norm) {
+        if (c.add_adapter) adapter.emplace(c, w / "adapter");
+    }
+
+    /// `extracted` (batch, frames, channels), what `features` gives, -> last_hidden_state (batch, frames or fewer,
+    /// hidden or what the adapter makes of it). `state(x)` is called with what goes into the first layer and with what
+    /// comes out of each.
+    Tensor operator()(const Tensor& extracted, const std::optional<Tensor>& frames, auto&& state) const {
+        Tensor x = projection(extracted);
+        op::Attends attends;
+        if (frames) {  // what is not there is 0, and no one attends to it
+            x = at::where(wav2vec2_frame_mask(*frames, x.size(1)).unsqueeze(-1), x, at::zeros({}, x.options()));
+            attends.lengths = frames;
+        }
+        x = pos_conv_embed(x);
+        if (!stable) x = layer_norm(x);
+        state(x);
+        for (const auto& layer : layers) {
+            x = layer(x, attends);
+            state(x);
+        }
+        if (stable) x = layer_norm(x);
+        return adapter ? (*adapter)(x) : x;
+    }
+    /// The same of `in`, without the states.
+    Tensor operator()(const Wav2Vec2Inputs& in) const {
+        return (*this)(features(in.input_values), in.frames, [](const Tensor&) {});
+    }
+
+    Wav2Vec2Features<E> features;
+
+private:
+    nn::Linear<E> projection;
+    Wav2Vec2Positions<E> pos_conv_embed;
+    nn::LayerNorm<E> layer_norm;
+    std::vector<Wav2Vec2Layer<E>> layers;
+    std::optional<Wav2Vec2Adapter<E>> adapter;
+    bool stable;
+};
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_WAV2VEC2_BODY_HPP
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+namespace silica::arch {
+
+struct Wav2Vec2Outputs {
+    Tensor last_hidden_state;  ///< (batch, frames, hidden)
+    Tensor extract_features;   ///< (batch, frames, channels): what the transformer reads, before its projection
+};
+
+/// Wav2Vec2 without a head; opens a checkpoint of any head.
+struct Wav2Vec2 : Wav2Vec2Family {
+    static constexpr std::string_view name = "Wav2Vec2Model";
+    using Outputs = Wav2Vec2Outputs;
+
+    template <class E>
+    class Network {
+    public:
+        using Ops = typename Wav2Vec2Body<E>::Ops;
+
+        Network(const Config& c, const Weights& w) : wav2vec2(c, w / "wav2vec2") {}
+
+        Outputs operator()(const Inputs& in) const {
+            const Tensor extracted = wav2vec2.features(in.input_values);
+            return {wav2vec2(extracted, in.frames, [](const Tensor&) {}), extracted};
+        }
+
+    private:
+        Wav2Vec2Body<E> wav2vec2;
+    };
+};
+
+/// Outputs of the heads that score something: symbols, classes.
+struct Wav2Vec2Logits {
+    Tensor logits;  ///< (batch, frames, vocabulary) or (batch, labels)
+};
+
+/// Which symbol is spoken in each frame: section 3.1 of the paper; Graves et al. 2006. With OpenOptions::target_lang,
+/// in a language of MMS.
+struct Wav2Vec2ForCTC : Wav2Vec2Family {
+    static constexpr std::string_view name = "Wav2Vec2ForCTC";
+    using Outputs = Wav2Vec2Logits;
+
+    static void speak(Config& c, checkpoint::Checkpoint& files, const std::string& target_lang) {
+        speak_wav2vec2(c, files, target_lang);
+    }
+
+    template <class E>
+    class Network {
+    public:
+        using Ops = typename Wav2Vec2Body<E>::Ops;
+
+        Network(const Config& c, const Weights& w)
+            : wav2vec2(c, w / "wav2vec2"), lm_head(w / "lm_head", c.output_size(), c.vocab_size) {}
+
+        Outputs operator()(const Inputs& in) const { return {lm_head(wav2vec2(in))}; }
+
+    private:
+        Wav2Vec2Body<E> wav2vec2;
+        nn::Linear<E> lm_head;
+    };
+};
+
+/// One class for a sound, from the mean of its frames: of the last hidden state, or of all of them, weighted. Yang et
+/// al. 2021 (SUPERB), section 3.1.
+struct Wav2Vec2ForSequenceClassification : Wav2Vec2Family {
+    static constexpr std::string_view name = "Wav2Vec2ForSequenceClassification";
+    using Outputs = Wav2Vec2Logits;
+
+    static void check(const Config& c, const std::string& file) {
+        Wav2Vec2Family::check(c, file);
+        if (c.add_adapter) refuse_config(file, "add_adapter", "true", "classify with a model without it.");
+    }
+
+    template <class E>
+    class Network {
+    public:
+        using Ops = union_of<typename Wav2Vec2Body<E>::Ops, OpList<op::Pool>>;
+
+        Network(const Config& c, const Weights& w)
+            : wav2vec2(c, w / "wav2vec2"),
+              projector(w / "projector", c.hidden_size, c.classifier_proj_size),
+              classifier(w / "classifier", c.classifier_proj_size, c.labels()) {
+            if (c.use_weighted_layer_sum) layer_weights = shares(w, c.num_hidden_layers + 1);
+        }
+
+        Outputs operator()(const Inputs& in) const {
+            Tensor sum;
+            std::size_t n = 0;
+            const Tensor last = wav2vec2(wav2vec2.features(in.input_values), in.frames, [&](const Tensor& state) {
+                if (layer_weights.empty()) return;
+                const Tensor part = state.to(E::precision::reduce) * layer_weights.at(n++);
+                sum = sum.defined() ? sum + part : part;
+            });
+            const Tensor h = layer_weights.empty() ? last : sum.to(E::precision::compute);
+            return {classifier(projector(in.frames ? mean(h, *in.frames) : nn::mean<E>(h)))};
+        }
+
+    private:
+        /// softmax of `layer_weights` (n).
+        static std::vector<double> shares(const Weights& w, std::int64_t n) {
+            const Tensor t =
+                w.get("layer_weights", {n}, c10::ScalarType::Double, c10::Device(c10::DeviceType::CPU)).contiguous();
+            std::vector<double> all(t.const_data_ptr<double>(), t.const_data_ptr<double>() + n);
+            const double most = *std::ranges::max_element(all);
+            double sum = 0;
+            for (auto& x : all) sum += x = std::exp(x - most);
+            for (auto& x : all) x /= sum;
+            return all;
+        }
+        /// Of the first `frames` (batch) of each row of h (batch, n, d).
+        static Tensor mean(const Tensor& h, const Tensor& frames) {
+            return run<op::Pool, E>(h, wav2vec2_frame_mask(frames, h.size(1)), Pooling::mean).to(h.scalar_type());
+        }
+
+        Wav2Vec2Body<E> wav2vec2;
+        nn::Linear<E> projector, classifier;
+        std::vector<double> layer_weights;
+    };
+};
+
+}  // namespace silica::arch
+
+BOOST_HANA_ADAPT_STRUCT(silica::arch::Wav2Vec2Outputs, last_hidden_state, extract_features);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::Wav2Vec2Logits, logits);
+
+namespace silica {
+
+static_assert(Architecture<arch::Wav2Vec2> && Architecture<arch::Wav2Vec2ForCTC> &&
+              Architecture<arch::Wav2Vec2ForSequenceClassification>);
 
 }  // namespace silica
+#endif  // SILICA_SINGLE_ARCH_WAV2VEC2_HPP
+// ---- silica/arch/xclip.hpp
+#ifndef SILICA_SINGLE_ARCH_XCLIP_HPP
+#define SILICA_SINGLE_ARCH_XCLIP_HPP
+/// X-CLIP: CLIP for videos, whose frames tell each other what they see, and whose texts are told what the video shows.
+/// Ni et al. 2022, https://arxiv.org/abs/2208.02816. Followed: transformers, models/x_clip/modeling_x_clip.py.
 
-// ---- silica/core/host_alias.ipp
-#ifndef SILICA_SINGLE_CORE_HOST_ALIAS_IPP
-#define SILICA_SINGLE_CORE_HOST_ALIAS_IPP
-/// Definitions of host_alias.hpp.
+// ---- silica/arch/xclip/prompt.hpp
+#ifndef SILICA_SINGLE_ARCH_XCLIP_PROMPT_HPP
+#define SILICA_SINGLE_ARCH_XCLIP_PROMPT_HPP
+/// X-CLIP's video-specific prompts: what a text is told of one video. Ni et al. 2022, https://arxiv.org/abs/2208.02816.
 
-#include <ATen/detail/MPSHooksInterface.h>
-#include <ATen/mps/MPSAllocatorInterface.h>
+// ---- silica/arch/xclip/config.hpp
+#ifndef SILICA_SINGLE_ARCH_XCLIP_CONFIG_HPP
+#define SILICA_SINGLE_ARCH_XCLIP_CONFIG_HPP
+/// X-CLIP's configurations and inputs.
+
+#include <boost/hana/adapt_struct.hpp>
+
+#include <optional>
+#include <string>
+
+namespace silica::arch {
+
+/// Keys and defaults of `vision_config`.
+struct XClipVisionConfig {
+    std::int64_t hidden_size = 768, intermediate_size = 3072, num_hidden_layers = 12, num_attention_heads = 12,
+                 num_channels = 3, image_size = 224, patch_size = 32, num_frames = 8;
+    /// Sizes of the transformer over the frames.
+    std::int64_t mit_hidden_size = 512, mit_intermediate_size = 2048, mit_num_hidden_layers = 1,
+                 mit_num_attention_heads = 8;
+    Activation hidden_act = Activation::quick_gelu;
+    double layer_norm_eps = 1e-5;
+
+    /// What of it CLIP's vision model has.
+    [[nodiscard]] ClipVisionConfig clip() const;
+    /// The transformer over the frames, whose layers are those of CLIP's vision model.
+    [[nodiscard]] ClipVisionConfig mit() const;
+    [[nodiscard]] nn::PatchShape patches() const { return clip().patches(); }
+};
+
+/// Keys and defaults of config.json. That of a model of text or of frames alone is read into the part it is about.
+struct XClipConfig {
+    ClipTextConfig text_config = {};  ///< whatever it says, the largest id of a text ends it
+    XClipVisionConfig vision_config = {};
+    std::int64_t projection_dim = 512, prompt_layers = 2, prompt_num_attention_heads = 8;
+    Activation prompt_hidden_act = Activation::quick_gelu;
+
+    /// `text_config_dict` and `vision_config_dict`, of older files, stand instead of text_config and vision_config.
+    void read(const Json& json, const std::string& path);
+};
+
+/// Texts, and videos of `num_frames` frames each.
+struct XClipInputs {
+    Tensor input_ids;     ///< (texts, tokens) int64
+    Tensor pixel_values;  ///< (videos, frames, channels, height, width): floating numbers, or bytes
+    std::optional<Tensor> attention_mask = {};  ///< (texts, tokens) int64 or bool, 1 = attend; absent: all
+    std::optional<Tensor> position_ids = {};    ///< (texts or 1, tokens) int64; absent: 0, 1, 2, ...
+    bool interpolate_pos_encoding = false;      ///< whether frames may have another size than image_size
+    std::optional<Tensor> eos_positions = {};   ///< (texts) int64: see ClipTextInputs
+
+    [[nodiscard]] ClipTextInputs text() const { return {input_ids, attention_mask, position_ids, eos_positions}; }
+    /// All frames of all videos, one after another.
+    [[nodiscard]] ClipVisionInputs frames() const { return {pixel_values.flatten(0, 1), interpolate_pos_encoding}; }
+};
+
+/// ConfigError for a vision model that cannot be.
+void check_xclip_vision(const XClipVisionConfig& c, const std::string& file);
+/// The same for all of X-CLIP.
+void check_xclip(const XClipConfig& c, const std::string& file);
+/// Frames (videos * frames, channels, height, width), checked. InputError for what is wrong.
+[[nodiscard]] ClipVisionInputs prepare_xclip_frames(const XClipVisionConfig& c, ClipVisionInputs in);
+/// Inputs, checked, with `eos_positions`.
+[[nodiscard]] XClipInputs prepare_xclip(const XClipConfig& c, XClipInputs in);
+
+}  // namespace silica::arch
+
+BOOST_HANA_ADAPT_STRUCT(silica::arch::XClipVisionConfig, hidden_size, intermediate_size, num_hidden_layers,
+                        num_attention_heads, num_channels, image_size, patch_size, num_frames, mit_hidden_size,
+                        mit_intermediate_size, mit_num_hidden_layers, mit_num_attention_heads, hidden_act,
+                        layer_norm_eps);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::XClipConfig, text_config, vision_config, projection_dim, prompt_layers,
+                        prompt_num_attention_heads, prompt_hidden_act);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::XClipInputs, input_ids, pixel_values, attention_mask, position_ids,
+                        interpolate_pos_encoding, eos_positions);
+
+// ---- silica/arch/xclip/config.ipp
+#ifndef SILICA_SINGLE_ARCH_XCLIP_CONFIG_IPP
+#define SILICA_SINGLE_ARCH_XCLIP_CONFIG_IPP
+/// Definitions of config.hpp.
 
 #include <utility>
 
-#if __has_include(<torch/headeronly/version.h>)
-#include <torch/headeronly/version.h>
-#else
-#include <torch/version.h>
-#endif
+namespace silica::arch {
+
+SILICA_INLINE ClipVisionConfig XClipVisionConfig::clip() const {
+    return {.hidden_size = hidden_size,
+            .intermediate_size = intermediate_size,
+            .num_hidden_layers = num_hidden_layers,
+            .num_attention_heads = num_attention_heads,
+            .num_channels = num_channels,
+            .image_size = image_size,
+            .patch_size = patch_size,
+            .hidden_act = hidden_act,
+            .layer_norm_eps = layer_norm_eps};
+}
+
+SILICA_INLINE ClipVisionConfig XClipVisionConfig::mit() const {
+    ClipVisionConfig c = clip();
+    c.hidden_size = mit_hidden_size;
+    c.intermediate_size = mit_intermediate_size;
+    c.num_hidden_layers = mit_num_hidden_layers;
+    c.num_attention_heads = mit_num_attention_heads;
+    return c;
+}
+
+SILICA_INLINE void XClipConfig::read(const Json& json, const std::string& path) {
+    static_cast<void>(read_clip_parts(*this, json, path, "xclip"));
+    text_config.eos_token_id = 2;
+}
+
+namespace xclip_config {
+
+SILICA_INLINE void require_multiple(const std::string& file, const std::string& key, std::int64_t value,
+                                    const std::string& of, std::int64_t heads) {
+    require_at_least(file, key, value);
+    require_at_least(file, of, heads);
+    if (value % heads == 0) return;
+    throw ConfigError(file + ": " + key + " " + std::to_string(value) + " is not a multiple of " + of + " " +
+                          std::to_string(heads) + ".",
+                      "correct one of the two.");
+}
+
+}  // namespace xclip_config
+
+SILICA_INLINE void check_xclip_vision(const XClipVisionConfig& c, const std::string& file) {
+    check_clip_vision(c.clip(), file);
+    const std::string where = file + " (vision model)";
+    require_at_least(where, "num_frames", c.num_frames);
+}
+
+SILICA_INLINE void check_xclip(const XClipConfig& c, const std::string& file) {
+    check_clip_text(c.text_config, file);
+    check_xclip_vision(c.vision_config, file);
+    const auto& v = c.vision_config;
+    const std::string where = file + " (vision model)";
+    xclip_config::require_multiple(where, "mit_hidden_size", v.mit_hidden_size, "mit_num_attention_heads",
+                                   v.mit_num_attention_heads);
+    require_at_least(where, "mit_intermediate_size", v.mit_intermediate_size);
+    require_at_least(where, "mit_num_hidden_layers", v.mit_num_hidden_layers, 0);
+    xclip_config::require_multiple(file, "projection_dim", c.projection_dim, "prompt_num_attention_heads",
+                                   c.prompt_num_attention_heads);
+    require_at_least(file, "prompt_layers", c.prompt_layers, 0);
+    if (v.mit_hidden_size != c.projection_dim) {
+        throw ConfigError(file + ": mit_hidden_size is " + std::to_string(v.mit_hidden_size) + ", projection_dim is " +
+                              std::to_string(c.projection_dim) + ".",
+                          "both are the size of a frame's vector: make them equal.");
+    }
+}
+
+SILICA_INLINE ClipVisionInputs prepare_xclip_frames(const XClipVisionConfig& c, ClipVisionInputs in) {
+    in = prepare_clip_images(c.clip(), std::move(in));
+    if (in.pixel_values.size(0) % c.num_frames == 0) return in;
+    throw InputError("Input pixel_values has " + std::to_string(in.pixel_values.size(0)) +
+                         " frames, which are no whole videos of " + std::to_string(c.num_frames) + " (num_frames).",
+                     "give all frames of one video, then all of the next.");
+}
+
+SILICA_INLINE XClipInputs prepare_xclip(const XClipConfig& c, XClipInputs in) {
+    using c10::ScalarType;
+    auto text = prepare_clip_text(c.text_config, in.text());
+    require_tensor("pixel_values", in.pixel_values, 5,
+                   {ScalarType::Float, ScalarType::Half, ScalarType::BFloat16, ScalarType::Double, ScalarType::Byte});
+    const auto& v = c.vision_config;
+    const std::string videos = "Input pixel_values has shape " + shape_text(in.pixel_values.sizes());
+    if (in.pixel_values.size(1) != v.num_frames) {
+        throw InputError(videos + ", " + std::to_string(v.num_frames) + " frames are wanted (num_frames).",
+                         "choose as many frames of each video.");
+    }
+    if (in.pixel_values.size(2) != v.num_channels) {
+        throw InputError(videos + ", " + std::to_string(v.num_channels) + " channels are wanted.",
+                         "give (videos, frames, channels, height, width).");
+    }
+    const Tensor frames = prepare_xclip_frames(v, in.frames()).pixel_values;
+    return {std::move(text.input_ids),    frames.view(in.pixel_values.sizes()), std::move(text.attention_mask),
+            std::move(text.position_ids), in.interpolate_pos_encoding,          std::move(text.eos_positions)};
+}
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_XCLIP_CONFIG_IPP
+#endif  // SILICA_SINGLE_ARCH_XCLIP_CONFIG_HPP
+
+#include <vector>
+
+namespace silica::arch {
+
+/// alpha * c_n for a text c: c' = c + CrossAttention(LayerNorm(c), z), c'' = c' + FFN(LayerNorm(c')), n times, z being
+/// the normed patches of the video.
+template <class E>
+class XClipPrompt {
+public:
+    using Ops = typename nn::TransformerLayer<E>::Ops;
+
+    XClipPrompt(const XClipConfig& c, const Weights& w)  // prompts_generator
+        : layernorm(w / "layernorm", c.projection_dim, c.vision_config.layer_norm_eps),
+          layers(nn::layers(c.prompt_layers, [&](auto n) { return layer(c, w / "decoder" / n); })),
+          alpha(nn::take_home<E>(w, "alpha", {c.projection_dim})) {}
+
+    /// texts (videos, texts, d), patches (videos, patches, d) -> (videos, texts, d)
+    Tensor operator()(Tensor texts, const Tensor& patches) const {
+        const Tensor z = layernorm(patches);
+        for (const auto& one : layers) texts = one.cross(texts, z);
+        return alpha * texts;
+    }
+
+private:
+    static nn::TransformerLayer<E> layer(const XClipConfig& c, const Weights& w) {
+        auto attention = nn::AttentionShape::of(c.projection_dim, c.prompt_num_attention_heads);
+        attention.input_bias = false;
+        return {{.attention = attention,
+                 .inner = 4 * c.projection_dim,
+                 .eps = c.text_config.layer_norm_eps,
+                 .act = c.prompt_hidden_act,
+                 .norms = nn::NormPlace::before,
+                 .joined = nn::JoinedProducts::key_value},
+                {.attention = {w / "cross_attn.q_proj", w / "cross_attn.k_proj", w / "cross_attn.v_proj",
+                               w / "cross_attn.proj"},
+                 .attention_norm = w / "norm1",
+                 .up = w / "mlp.0",
+                 .down = w / "mlp.3",
+                 .output_norm = w / "norm3"}};
+    }
+
+    nn::LayerNorm<E> layernorm;
+    std::vector<nn::TransformerLayer<E>> layers;
+    Tensor alpha;
+};
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_XCLIP_PROMPT_HPP
+// ---- silica/arch/xclip/vision.hpp
+#ifndef SILICA_SINGLE_ARCH_XCLIP_VISION_HPP
+#define SILICA_SINGLE_ARCH_XCLIP_VISION_HPP
+/// X-CLIP's models of frames and of videos: the cross-frame communication transformer and the multi-frame integration
+/// transformer of Ni et al. 2022, https://arxiv.org/abs/2208.02816.
+
+#include <vector>
+
+namespace silica::arch {
+
+/// One layer over the tokens of a frame, which attend to a message too: m' = W z_class + b for each frame, m = m' +
+/// MultiHead(LayerNorm(m')) over the frames of a video; [h; .] = [z; m] + MultiHead(LayerNorm([z; m])), y = h +
+/// FFN(LayerNorm(h)).
+template <class E>
+class XClipVisionLayer {
+public:
+    using Ops = typename nn::TransformerLayer<E>::Ops;
+
+    XClipVisionLayer(const XClipVisionConfig& c, const Weights& w)  // vision_model.encoder.layers.N
+        : message_fc(w / "message_fc", c.hidden_size, c.hidden_size),
+          message_ln(w / "message_ln", c.hidden_size, c.layer_norm_eps),
+          message_attn(nn::AttentionShape::of(c.hidden_size, c.num_attention_heads),
+                       {w / "message_attn.q_proj", w / "message_attn.k_proj", w / "message_attn.v_proj",
+                        w / "message_attn.out_proj"}),
+          layer(clip_layer<E>(c, w)),
+          frames(c.num_frames) {}
+
+    /// x (videos * frames, tokens, hidden)
+    Tensor operator()(const Tensor& x) const {
+        const auto hidden = x.size(2);
+        const Tensor sent = message_fc(x.select(1, 0)).view({-1, frames, hidden});
+        const Tensor message = message_attn.output.add(message_attn(message_ln(sent)), sent);
+        return layer.beside(x, message.view({-1, 1, hidden}));
+    }
+
+private:
+    nn::Linear<E> message_fc;
+    nn::LayerNorm<E> message_ln;
+    nn::Attention<E> message_attn;
+    nn::TransformerLayer<E> layer;
+    std::int64_t frames;
+};
+
+/// The model of frames, which stands alone or inside X-CLIP.
+template <class E>
+class XClipVision {
+public:
+    using Ops = union_of<typename ClipVisionEmbeddings<E>::Ops, typename XClipVisionLayer<E>::Ops>;
+
+    XClipVision(const XClipVisionConfig& c, const Weights& w)  // vision_model
+        : embeddings(c, w / "embeddings"),
+          pre_layernorm(w / "pre_layernorm", c.hidden_size, c.layer_norm_eps),
+          layers(nn::layers(c.num_hidden_layers,
+                            [&](auto n) { return XClipVisionLayer<E>(c, w / "encoder.layers" / n); })),
+          post_layernorm(w / "post_layernorm", c.hidden_size, c.layer_norm_eps) {}
+
+    /// All frames of one video, then all of the next. The class token is normed for the whole alone.
+    ClipTowerOutputs operator()(const ClipVisionInputs& in) const {
+        const Tensor h = nn::through(layers, pre_layernorm(embeddings(in)));
+        return {h, post_layernorm(h.select(1, 0))};
+    }
+
+private:
+    ClipVisionEmbeddings<E> embeddings;
+    nn::LayerNorm<E> pre_layernorm;
+    std::vector<XClipVisionLayer<E>> layers;
+    nn::LayerNorm<E> post_layernorm;
+};
+
+/// The multi-frame integration transformer: one vector of those of all frames.
+template <class E>
+class XClipMit {
+public:
+    using Ops = union_of<typename nn::TransformerLayer<E>::Ops, OpList<op::Pool>>;
+
+    XClipMit(const XClipVisionConfig& c, const Weights& w)  // mit
+        : position_embedding(nn::take_home<E>(w, "position_embedding", {1, c.num_frames, c.mit_hidden_size})),
+          layers(nn::layers(c.mit_num_hidden_layers,
+                            [&](auto n) { return clip_layer<E>(c.mit(), w / "encoder.layers" / n); })) {}
+
+    /// x (videos, frames, d): what is added at the end are the vectors without positions.
+    ClipTowerOutputs operator()(const Tensor& x) const {
+        const Tensor h = nn::through(layers, x + position_embedding) + x;
+        return {h, nn::mean<E>(h)};
+    }
+
+private:
+    Tensor position_embedding;
+    std::vector<nn::TransformerLayer<E>> layers;
+};
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_XCLIP_VISION_HPP
+
+namespace silica::arch {
+
+struct XClipOutputs {
+    Tensor logits_per_video;             ///< (videos, texts): cosines, scaled
+    Tensor logits_per_text;              ///< (texts, videos)
+    Tensor text_embeds;                  ///< (videos, texts, projection), of length 1: each text as told of each video
+    Tensor video_embeds;                 ///< (videos, projection), of length 1
+    ClipTowerOutputs text_model_output;  ///< (texts, ...)
+    ClipTowerOutputs vision_model_output;  ///< (videos * frames, ...)
+    ClipTowerOutputs mit_output;           ///< (videos, frames, projection) and (videos, projection)
+};
+
+/// Which text goes with which video.
+struct XClip {
+    static constexpr std::string_view family = "xclip", name = "XCLIPModel";
+    using Config = XClipConfig;
+    using Inputs = XClipInputs;
+    using Outputs = XClipOutputs;
+
+    static void check(const Config& c, const std::string& file) { check_xclip(c, file); }
+    static Inputs prepare(const Config& c, Inputs in) { return prepare_xclip(c, std::move(in)); }
+    static checkpoint::NameRules names() { return ClipFamily::names(); }
+
+    template <class E>
+    class Network {
+    public:
+        using Ops = union_of<typename ClipText<E>::Ops, typename XClipVision<E>::Ops, typename XClipMit<E>::Ops,
+                             typename XClipPrompt<E>::Ops, typename nn::L2Norm<E>::Ops, OpList<op::Scores>>;
+
+        Network(const Config& c, const Weights& w)
+            : text_model(c.text_config, w / "text_model"),
+              vision_model(c.vision_config, w / "vision_model"),
+              text_projection(clip_projection<E>(w / "text_projection", c.text_config.hidden_size, c.projection_dim)),
+              visual_projection(
+                  clip_projection<E>(w / "visual_projection", c.vision_config.hidden_size, c.projection_dim)),
+              prompts_visual_layernorm(w / "prompts_visual_layernorm", c.vision_config.hidden_size,
+                                       c.vision_config.layer_norm_eps),
+              prompts_visual_projection(
+                  nn::Linear<E>::own({nn::take<op::Linear, E>(w, "prompts_visual_projection",
+                                                              {c.vision_config.hidden_size, c.projection_dim})
+                                          .t()
+                                          .contiguous()})),
+              mit(c.vision_config, w / "mit"),
+              prompts_generator(c, w / "prompts_generator"),
+              unit(c.projection_dim, w.home()),
+              frames(c.vision_config.num_frames),
+              scale(clip_scale(w)) {}
+
+        Outputs operator()(const Inputs& in) const {
+            Outputs out;
+            out.text_model_output = text_model(in.text());
+            told(out, in.frames(), text_projection(out.text_model_output.pooler_output));
+            return out;
+        }
+
+        /// Vectors of texts that were told of no video yet, (texts, projection); inputs as `prepare_clip_text` returns
+        /// them.
+        [[nodiscard]] Tensor text_vectors(const ClipTextInputs& in) const {
+            return text_projection(text_model(in).pooler_output);
+        }
+        /// (videos, texts) for videos and what `text_vectors` made; inputs as `prepare_xclip_frames` returns them.
+        [[nodiscard]] Tensor logits_per_video(const ClipVisionInputs& in, const Tensor& text_vectors) const {
+            Outputs out;
+            told(out, in, text_vectors);
+            return out.logits_per_video;
+        }
+
+    private:
+        /// Everything but the text model, for its projected vectors (texts, projection).
+        void told(Outputs& out, const ClipVisionInputs& in, const Tensor& texts) const {
+            out.vision_model_output = vision_model(in);
+            out.mit_output =
+                mit(visual_projection(out.vision_model_output.pooler_output).view({-1, frames, texts.size(1)}));
+            const auto videos = out.mit_output.pooler_output.size(0);
+            const Tensor each = texts.unsqueeze(0).expand({videos, texts.size(0), texts.size(1)}).contiguous();
+            out.text_embeds = unit(each + prompts_generator(each, patches(out.vision_model_output.last_hidden_state)));
+            out.video_embeds = unit(out.mit_output.pooler_output);
+            out.logits_per_video =
+                run<op::Scores, E>(out.video_embeds.view({videos, 1, 1, -1}), out.text_embeds.unsqueeze(1), scale)
+                    .view({videos, texts.size(0)});
+            out.logits_per_text = out.logits_per_video.t().contiguous();
+        }
+        /// A vector of each place over the frames: W mean(LayerNorm(h)), (videos * frames, 1 + patches, hidden) ->
+        /// (videos, patches, projection).
+        [[nodiscard]] Tensor patches(const Tensor& h) const {
+            const auto n = h.size(1) - 1, hidden = h.size(2);
+            const Tensor normed = prompts_visual_layernorm(h.narrow(1, 1, n)).reshape({-1, frames, n * hidden});
+            return prompts_visual_projection(nn::mean<E>(normed).view({-1, n, hidden}));
+        }
+
+        ClipText<E> text_model;
+        XClipVision<E> vision_model;
+        nn::Linear<E> text_projection, visual_projection;
+        nn::LayerNorm<E> prompts_visual_layernorm;
+        nn::Linear<E> prompts_visual_projection;
+        XClipMit<E> mit;
+        XClipPrompt<E> prompts_generator;
+        nn::L2Norm<E> unit;
+        std::int64_t frames;
+        double scale;
+    };
+};
+
+/// The text model: CLIP's.
+struct XClipTextModel {
+    static constexpr std::string_view family = "xclip_text_model", name = "XCLIPTextModel";
+    static constexpr std::array<std::string_view, 1> part_of = {"xclip"};
+    using Config = XClipConfig;
+    using Inputs = ClipTextInputs;
+    using Outputs = ClipTowerOutputs;
+
+    static void check(const Config& c, const std::string& file) { check_clip_text(c.text_config, file); }
+    static Inputs prepare(const Config& c, Inputs in) { return prepare_clip_text(c.text_config, std::move(in)); }
+    static checkpoint::NameRules names() { return clip_names::text(false); }
+
+    template <class E>
+    class Network {
+    public:
+        using Ops = typename ClipText<E>::Ops;
+        Network(const Config& c, const Weights& w) : text_model(c.text_config, w / "text_model") {}
+        Outputs operator()(const Inputs& in) const { return text_model(in); }
+
+    private:
+        ClipText<E> text_model;
+    };
+};
+
+/// The model of frames.
+struct XClipVisionModel {
+    static constexpr std::string_view family = "xclip_vision_model", name = "XCLIPVisionModel";
+    static constexpr std::array<std::string_view, 1> part_of = {"xclip"};
+    using Config = XClipConfig;
+    using Inputs = ClipVisionInputs;
+    using Outputs = ClipTowerOutputs;
+
+    static void check(const Config& c, const std::string& file) { check_xclip_vision(c.vision_config, file); }
+    static Inputs prepare(const Config& c, Inputs in) { return prepare_xclip_frames(c.vision_config, std::move(in)); }
+    static checkpoint::NameRules names() { return clip_names::vision(""); }
+
+    template <class E>
+    class Network {
+    public:
+        using Ops = typename XClipVision<E>::Ops;
+        Network(const Config& c, const Weights& w) : vision_model(c.vision_config, w / "vision_model") {}
+        Outputs operator()(const Inputs& in) const { return vision_model(in); }
+
+    private:
+        XClipVision<E> vision_model;
+    };
+};
+
+}  // namespace silica::arch
+
+BOOST_HANA_ADAPT_STRUCT(silica::arch::XClipOutputs, logits_per_video, logits_per_text, text_embeds, video_embeds,
+                        text_model_output, vision_model_output, mit_output);
 
 namespace silica {
 
-SILICA_INLINE void HostAlias::flush() const {
-    if (mps) at::detail::getMPSHooks().deviceSynchronize();
-}
-
-SILICA_INLINE HostAlias host_alias(const Tensor& t) {
-    if (t.device().is_cpu()) return {t.mutable_data_ptr()};
-#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 13)
-    if (t.device().is_mps()) {
-        const auto& hooks = at::detail::getMPSHooks();
-        const auto* allocator = dynamic_cast<at::mps::IMPSAllocator*>(hooks.getMPSDeviceAllocator());
-        if (allocator == nullptr) return {};
-        hooks.deviceSynchronize();  // a recycled buffer may still be in use
-        c10::Storage host = allocator->getHostAliasStorage(t.storage());
-        void* data = host.mutable_data();
-        return {data, std::move(host), true};
-    }
-#endif
-    return {};
-}
+static_assert(Architecture<arch::XClip> && Architecture<arch::XClipTextModel> && Architecture<arch::XClipVisionModel>);
 
 }  // namespace silica
-#endif  // SILICA_SINGLE_CORE_HOST_ALIAS_IPP
-#endif  // SILICA_SINGLE_CORE_HOST_ALIAS_HPP
+#endif  // SILICA_SINGLE_ARCH_XCLIP_HPP
+// ---- silica/captured_work.hpp
+#ifndef SILICA_SINGLE_CAPTURED_WORK_HPP
+#define SILICA_SINGLE_CAPTURED_WORK_HPP
+/// Work as a CUDA graph: a few hundred small kernels with one launch.
+
+// ---- silica/device/cuda.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_HPP
+/// NVIDIA GPUs, reached through LibTorch's device-neutral interfaces: no header here needs the CUDA toolkit.
+
+// ---- silica/device/cpu.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_HPP
+#define SILICA_SINGLE_DEVICE_CPU_HPP
+/// The CPU: the device every chain ends on.
+
 // ---- silica/core/memory.hpp
 #ifndef SILICA_SINGLE_CORE_MEMORY_HPP
 #define SILICA_SINGLE_CORE_MEMORY_HPP
@@ -10222,1111 +15271,6 @@ inline ProcessMemory process_memory() {
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_CORE_MEMORY_HPP
-// ---- silica/core/parallel.hpp
-#ifndef SILICA_SINGLE_CORE_PARALLEL_HPP
-#define SILICA_SINGLE_CORE_PARALLEL_HPP
-/// parallel_for: a range of work over the threads of this process.
-///
-/// LibTorch's own at::parallel_for is serial in a file that is compiled without OpenMP. There a pool of our own serves,
-/// with as many threads.
-
-#include <algorithm>
-#include <cstdint>
-
-// Where everything is in headers, a file with OpenMP and one without have each their own; the library has one of them.
-#if defined(_OPENMP) && !defined(SILICA_COMPILED)
-#define SILICA_THREADS with_openmp
-#else
-#define SILICA_THREADS by_default
-#endif
-
-namespace silica {
-namespace detail {
-inline namespace SILICA_THREADS {
-
-/// Calls piece(f, first, last) as parallel_for calls f, for a range that is longer than `grain`.
-void in_pieces(std::int64_t begin, std::int64_t end, std::int64_t grain,
-               void (*piece)(const void* f, std::int64_t first, std::int64_t last), const void* f);
-
-}  // namespace SILICA_THREADS
-}  // namespace detail
-
-inline namespace SILICA_THREADS {
-
-/// Calls f(first, last) on disjoint pieces that make up [begin, end), at most one for each of at::get_num_threads()
-/// threads and for each `grain` of the range. A range no longer than `grain`, and a call from inside a parallel region
-/// (this one's or OpenMP's), is one call on this thread. The first exception of `f` is thrown here.
-///
-/// A child of fork() may call it: it starts with one thread, and at::set_num_threads gives it more.
-template <class F>
-void parallel_for(std::int64_t begin, std::int64_t end, std::int64_t grain, const F& f) {
-    if (begin >= end) return;
-    const std::int64_t least = std::max<std::int64_t>(1, grain);
-    if (end - begin <= least) return f(begin, end);
-    detail::in_pieces(
-        begin, end, least,
-        [](const void* self, std::int64_t first, std::int64_t last) { (*static_cast<const F*>(self))(first, last); },
-        &f);
-}
-
-}  // namespace SILICA_THREADS
-}  // namespace silica
-
-#undef SILICA_THREADS
-
-// ---- silica/core/parallel.ipp
-#ifndef SILICA_SINGLE_CORE_PARALLEL_IPP
-#define SILICA_SINGLE_CORE_PARALLEL_IPP
-/// A range cut into pieces, by OpenMP or by the pool.
-
-// ---- silica/core/thread_pool.hpp
-#ifndef SILICA_SINGLE_CORE_THREAD_POOL_HPP
-#define SILICA_SINGLE_CORE_THREAD_POOL_HPP
-/// Threads that wait for work, and what fork() does to them.
-
-#include <algorithm>
-#include <atomic>
-#include <cstdint>
-#include <exception>
-#include <memory>
-#include <mutex>
-#include <system_error>
-#include <thread>
-#include <vector>
-
-#if defined(__unix__) || defined(__APPLE__)
-#include <dlfcn.h>
-#include <pthread.h>
-#endif
-
-namespace silica::detail {
-
-// Shared by all objects of a process, whichever version of Silica each was built with: another layout, another name.
-inline namespace abi_1 {
-
-/// Threads that wait for work. One caller at a time has them; another one meanwhile works alone.
-class SILICA_API ThreadPool {
-public:
-    ThreadPool() = default;
-    ThreadPool(const ThreadPool&) = delete;
-    ThreadPool& operator=(const ThreadPool&) = delete;
-    ~ThreadPool() {
-        stop_.store(true, std::memory_order_relaxed);
-        for (const auto& w : workers_) wake(*w);
-        for (const auto& w : workers_) w->thread.join();
-    }
-
-    /// The pool of this process. It is never destroyed: its threads may be in use when the process exits.
-    static ThreadPool& instance() {
-        static std::atomic<ThreadPool*> pool{nullptr};
-        // Its threads are not there in a child of fork(), which gets a pool of its own.
-        [[maybe_unused]] static const bool watched = [] {
-            in_children([] { pool.store(nullptr, std::memory_order_relaxed); });
-            return true;
-        }();
-        ThreadPool* found = pool.load(std::memory_order_acquire);
-        if (found == nullptr) {
-            auto made = std::make_unique<ThreadPool>();
-            if (pool.compare_exchange_strong(found, made.get(), std::memory_order_acq_rel)) found = made.release();
-        }
-        return *found;
-    }
-
-    /// True inside a task.
-    static bool& inside() {
-        thread_local bool flag = false;
-        return flag;
-    }
-
-    /// Has f called in every child of fork() from now on. What f is in is never unloaded.
-    static void in_children(void (*f)()) {
-#if defined(__unix__) || defined(__APPLE__)
-        pthread_atfork(nullptr, nullptr, f);
-        Dl_info here{};
-        if (dladdr(reinterpret_cast<const void*>(f), &here) != 0 && here.dli_fname != nullptr)
-            dlopen(here.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
-#else
-        static_cast<void>(f);
-#endif
-    }
-
-    /// task(i) for i in [0, count), on up to `threads` threads. The first exception of a task is thrown here.
-    template <class Task>
-    void run(std::int64_t count, int threads, const Task& task) {
-        const std::unique_lock busy(mutex_, std::try_to_lock);
-        if (!busy) {
-            for (std::int64_t i = 0; i < count; ++i) task(i);
-            return;
-        }
-        const std::size_t helpers = hire(std::min<std::int64_t>(threads, count) - 1);
-        call_ = [](const void* self, std::int64_t i) { (*static_cast<const Task*>(self))(i); };
-        task_ = &task;
-        count_ = count;
-        failure_ = nullptr;
-        failed_.clear();
-        next_.store(0, std::memory_order_relaxed);
-        pending_.store(helpers, std::memory_order_relaxed);
-        for (std::size_t i = 0; i < helpers; ++i) wake(*workers_[i]);
-        work();
-        for (std::size_t left = pending_.load(std::memory_order_acquire); left != 0;
-             left = pending_.load(std::memory_order_acquire)) {
-            pending_.wait(left, std::memory_order_acquire);
-        }
-        if (failure_) std::rethrow_exception(failure_);
-    }
-
-private:
-    struct Worker {
-        std::atomic<std::uint32_t> calls{0};
-        std::thread thread;
-    };
-
-    static void wake(Worker& w) {
-        w.calls.fetch_add(1, std::memory_order_release);
-        w.calls.notify_one();
-    }
-
-    /// How many of `wanted` helpers there are, once those that lack are started. They stay for later calls.
-    std::size_t hire(std::int64_t wanted) {
-        const auto all = static_cast<std::size_t>(std::max<std::int64_t>(wanted, 0));
-        while (workers_.size() < all) {
-            auto worker = std::make_unique<Worker>();
-            try {
-                worker->thread = std::thread([this, w = worker.get()] { serve(*w); });
-            } catch (const std::system_error&) {  // no more threads are to be had
-                break;
-            }
-            workers_.push_back(std::move(worker));
-        }
-        return std::min(all, workers_.size());
-    }
-
-    void serve(Worker& w) {
-        for (std::uint32_t seen = 0;;) {
-            w.calls.wait(seen, std::memory_order_acquire);
-            seen = w.calls.load(std::memory_order_acquire);
-            if (stop_.load(std::memory_order_relaxed)) return;
-            work();
-            if (pending_.fetch_sub(1, std::memory_order_acq_rel) == 1) pending_.notify_one();
-        }
-    }
-
-    void work() {
-        inside() = true;
-        for (std::int64_t i = next_.fetch_add(1); i < count_; i = next_.fetch_add(1)) {
-            try {
-                call_(task_, i);
-            } catch (...) {
-                if (!failed_.test_and_set()) failure_ = std::current_exception();
-            }
-        }
-        inside() = false;
-    }
-
-    std::mutex mutex_;
-    std::vector<std::unique_ptr<Worker>> workers_;
-    std::atomic<std::size_t> pending_{0};
-    std::atomic<std::int64_t> next_{0};
-    std::int64_t count_ = 0;
-    void (*call_)(const void*, std::int64_t) = nullptr;
-    const void* task_ = nullptr;
-    std::atomic_flag failed_ = ATOMIC_FLAG_INIT;
-    std::exception_ptr failure_;
-    std::atomic<bool> stop_{false};
-};
-
-}  // namespace abi_1
-}  // namespace silica::detail
-#endif  // SILICA_SINGLE_CORE_THREAD_POOL_HPP
-
-#include <ATen/Parallel.h>
-
-namespace silica {
-namespace detail {
-
-/// Whether this process is a child of fork() whose parent had called `in_pieces`. OpenMP's threads are not there then:
-/// g++'s would be waited for for ever, by LibTorch too unless it is told to use one thread.
-SILICA_INLINE bool forked() {
-    static std::atomic<bool> flag{false};
-    [[maybe_unused]] static const bool watched = [] {
-        ThreadPool::in_children([] {
-            flag.store(true, std::memory_order_relaxed);
-            at::set_num_threads(1);
-        });
-        return true;
-    }();
-    return flag.load(std::memory_order_relaxed);
-}
-
-}  // namespace detail
-
-SILICA_INLINE void detail::in_pieces(std::int64_t begin, std::int64_t end, std::int64_t grain,
-                                     void (*piece)(const void*, std::int64_t, std::int64_t), const void* f) {
-    [[maybe_unused]] const bool child = detail::forked();
-#ifdef _OPENMP
-    if (!child) {
-        at::parallel_for(begin, end, grain, [&](std::int64_t first, std::int64_t last) { piece(f, first, last); });
-        return;
-    }
-#endif
-    const int threads = at::get_num_threads();
-    if (threads == 1 || ThreadPool::inside() || at::in_parallel_region()) return piece(f, begin, end);
-    const std::int64_t count = end - begin, pieces = std::min<std::int64_t>(threads, (count + grain - 1) / grain);
-    const std::int64_t length = (count + pieces - 1) / pieces;
-    ThreadPool::instance().run(pieces, threads, [&](std::int64_t i) {
-        if (begin + i * length < end) piece(f, begin + i * length, std::min(end, begin + (i + 1) * length));
-    });
-}
-
-}  // namespace silica
-#endif  // SILICA_SINGLE_CORE_PARALLEL_IPP
-#endif  // SILICA_SINGLE_CORE_PARALLEL_HPP
-// ---- silica/core/state_inputs.hpp
-#ifndef SILICA_SINGLE_CORE_STATE_INPUTS_HPP
-#define SILICA_SINGLE_CORE_STATE_INPUTS_HPP
-/// Checks of what a state of generation is asked for, on the host and without waiting for a device.
-
-#include <optional>
-#include <string_view>
-
-namespace silica {
-
-/// Throws InputError unless a state of `batch` rows of up to `capacity` tokens is one that a machine could hold.
-void require_state_size(std::int64_t batch, std::int64_t capacity);
-
-/// Throws InputError unless `t` lies on `home`.
-void require_device(std::string_view name, const Tensor& t, c10::Device home);
-
-/// Throws InputError unless `t` is (batch) int64.
-void require_row_each(std::string_view name, const Tensor& t, std::int64_t batch);
-
-/// Throws InputError unless `ids` are what a step of a state takes: (batch) int64 on `home`, where there is room. On
-/// the CPU they are looked at too: all are in [0, limit).
-void require_step(const Tensor& ids, std::int64_t batch, std::int64_t length, std::int64_t capacity, c10::Device home,
-                  std::optional<std::int64_t> limit);
-
-/// Throws InputError unless `rows` are (batch) int64, and each one of [0, batch) where they lie on the CPU.
-void require_rows(const Tensor& rows, std::int64_t batch);
-
-}  // namespace silica
-
-// ---- silica/core/state_inputs.ipp
-#ifndef SILICA_SINGLE_CORE_STATE_INPUTS_IPP
-#define SILICA_SINGLE_CORE_STATE_INPUTS_IPP
-/// Checks of what a state of generation is asked for.
-
-#include <string>
-
-namespace silica {
-
-SILICA_INLINE void require_state_size(std::int64_t batch, std::int64_t capacity) {
-    constexpr std::int64_t most = std::int64_t{1} << 40;  // places, each of kilobytes
-    const std::string what = "A state for " + std::to_string(batch) + " rows of " + std::to_string(capacity);
-    if (batch < 1 || capacity < 1) throw InputError(what + " tokens cannot be made.", "1 or more of both is needed.");
-    if (batch > most / capacity)
-        throw InputError(what + " tokens is larger than any memory.", "ask for fewer rows, or a smaller capacity.");
-}
-
-SILICA_INLINE void require_device(std::string_view name, const Tensor& t, c10::Device home) {
-    if (t.device().type() == home.type() && (home.is_cpu() || t.device().index() == home.index())) return;
-    const std::string input(name);
-    throw InputError("Input " + input + " lies on " + t.device().str() + ", the model on " + home.str() + ".",
-                     "move it: " + input + ".to(model.device()).");
-}
-
-SILICA_INLINE void require_row_each(std::string_view name, const Tensor& t, std::int64_t batch) {
-    require_tensor(name, t, 1, {c10::ScalarType::Long});
-    if (t.size(0) == batch) return;
-    throw InputError("Input " + std::string(name) + " has " + std::to_string(t.size(0)) +
-                         " rows, the state was made for " + std::to_string(batch) + ".",
-                     "give one for each row, or make a state for as many rows.");
-}
-
-SILICA_INLINE void require_step(const Tensor& ids, std::int64_t batch, std::int64_t length, std::int64_t capacity,
-                                c10::Device home, std::optional<std::int64_t> limit) {
-    require_row_each("ids", ids, batch);
-    require_device("ids", ids, home);
-    if (limit && home.is_cpu()) require_ids("ids", ids, *limit, "vocab_size");
-    if (length < capacity) return;
-    throw InputError("The state holds " + std::to_string(length) + " tokens and has no room for more.",
-                     "make a state of a larger capacity.");
-}
-
-SILICA_INLINE void require_rows(const Tensor& rows, std::int64_t batch) {
-    require_row_each("rows", rows, batch);
-    if (!rows.device().is_cpu()) return;
-    const Tensor host = rows.contiguous();
-    const auto* row = host.const_data_ptr<std::int64_t>();
-    for (std::int64_t i = 0; i < batch; ++i) {
-        if (row[i] >= 0 && row[i] < batch) continue;
-        throw InputError(
-            "Input rows holds " + std::to_string(row[i]) + ", rows from 0 to " + std::to_string(batch - 1) + " exist.",
-            "name rows of the state.");
-    }
-}
-
-}  // namespace silica
-#endif  // SILICA_SINGLE_CORE_STATE_INPUTS_IPP
-#endif  // SILICA_SINGLE_CORE_STATE_INPUTS_HPP
-// ---- silica/device/aten/activate.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_ACTIVATE_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_ACTIVATE_HPP
-/// The activation functions in ATen's terms, for every device whose LibTorch has them.
-
-#include <ATen/ops/clamp.h>
-#include <ATen/ops/erf.h>
-#include <ATen/ops/gelu.h>
-#include <ATen/ops/leaky_relu.h>
-#include <ATen/ops/mish.h>
-#include <ATen/ops/relu.h>
-#include <ATen/ops/sigmoid.h>
-#include <ATen/ops/silu.h>
-#include <ATen/ops/tanh.h>
-
-#include <cmath>
-
-namespace silica::device::aten {
-
-struct Activate {
-    static Tensor run(const Tensor& x, Activation act) {
-        switch (act) {
-            case Activation::linear:
-                return x;
-            case Activation::gelu:
-                return at::gelu(x);
-            case Activation::gelu_tanh:
-                return at::gelu(x, "tanh");
-            case Activation::gelu_10:
-                return at::clamp(at::gelu(x), -10, 10);
-            case Activation::quick_gelu:
-                return x * at::sigmoid(1.702 * x);
-            case Activation::relu:
-                return at::relu(x);
-            case Activation::relu2: {
-                const Tensor y = at::relu(x);
-                return y * y;
-            }
-            case Activation::relu6:
-                return at::clamp(x, 0, 6);
-            case Activation::leaky_relu:
-                return at::leaky_relu(x);
-            case Activation::silu:
-                return at::silu(x);
-            case Activation::sigmoid:
-                return at::sigmoid(x);
-            case Activation::tanh:
-                return at::tanh(x);
-            case Activation::mish:
-                return at::mish(x);
-            case Activation::laplace:
-                return 0.5 * (1.0 + at::erf((x - 0.707107) / (0.282095 * std::sqrt(2.0))));
-        }
-        return x;
-    }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_ACTIVATE_HPP
-// ---- silica/device/aten/argmax.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_ARGMAX_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_ARGMAX_HPP
-/// The index of the largest value by ATen.
-
-// ---- silica/op/argmax.hpp
-#ifndef SILICA_SINGLE_OP_ARGMAX_HPP
-#define SILICA_SINGLE_OP_ARGMAX_HPP
-/// The index of the largest value of each row: greedy decoding.
-
-namespace silica::op {
-
-/// x (rows, n) -> (rows) int64, the first index where several are largest.
-struct Argmax {
-    static constexpr std::string_view name = "argmax";
-    using signature = Tensor(const Tensor& x);
-    static void check(const Tensor& x) { law(x.dim() == 2 && x.size(1) > 0, name, "x (rows, n), n above 0", x); }
-};
-static_assert(OpTag<Argmax>);
-
-}  // namespace silica::op
-#endif  // SILICA_SINGLE_OP_ARGMAX_HPP
-
-#include <ATen/ops/argmax.h>
-
-namespace silica::device::aten {
-
-struct Argmax {
-    static Tensor run(const Tensor& x) { return at::argmax(x, -1); }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_ARGMAX_HPP
-// ---- silica/device/aten/attention.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_ATTENTION_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_ATTENTION_HPP
-/// Attention by ATen's scaled_dot_product_attention, which picks a fused kernel where it has one.
-
-#include <ATen/ops/scaled_dot_product_attention.h>
-
-namespace silica::device::aten {
-
-struct Attention {
-    static Tensor run(const Tensor& q, const Tensor& k, const Tensor& v, const op::Attends& attends, double scale) {
-        // `is_causal` counts from the first key, so it says what an offset of 0 says.
-        const bool causal = attends.offset == 0 && !attends.mask && !attends.bias && !attends.lengths &&
-                            !attends.hides_earlier(q.size(2)) && attends.hides_later(k.size(2));
-        if (causal) return run(q, k, v, std::nullopt, true, scale);
-        return run(q, k, v, mask_of(attends, q, k), false, scale);
-    }
-
-    /// `mask`: bool, or added to the scores; `causal`: query i attends to keys 0..i.
-    static Tensor run(const Tensor& q, const Tensor& k, const Tensor& v, const std::optional<Tensor>& mask, bool causal,
-                      double scale) {
-        return at::scaled_dot_product_attention(q, k, v, mask, /*dropout_p=*/0.0, causal, scale,
-                                                /*enable_gqa=*/q.size(1) != k.size(1));
-    }
-
-    /// All that `attends` says as one mask of this kind.
-    static std::optional<Tensor> mask_of(const op::Attends& attends, const Tensor& q, const Tensor& k) {
-        return attends.bias ? attends.added(q.size(2), k.size(2), q) : attends.shown(q.size(2), k.size(2), q.device());
-    }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_ATTENTION_HPP
-// ---- silica/device/aten/average_pool.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_AVERAGE_POOL_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_AVERAGE_POOL_HPP
-/// Global average pooling by ATen, summed in float32.
-
-// ---- silica/op/average_pool.hpp
-#ifndef SILICA_SINGLE_OP_AVERAGE_POOL_HPP
-#define SILICA_SINGLE_OP_AVERAGE_POOL_HPP
-/// The mean of each channel over all positions: global average pooling. Lin, Chen and Yan 2014, section 3.2.
-
-namespace silica::op {
-
-/// x (batch, channels, size...) -> (batch, channels), summed in float32.
-struct AveragePool {
-    static constexpr std::string_view name = "average_pool";
-    using signature = Tensor(const Tensor& x);
-    static void check(const Tensor& x) {
-        law(x.dim() >= 3 && c10::isFloatingType(x.scalar_type()) &&
-                c10::multiply_integers(x.sizes().slice(2, x.sizes().size() - 2)) > 0,
-            name, "x (batch, channels, size...) of floating numbers, of one position or more", x);
-    }
-};
-static_assert(OpTag<AveragePool>);
-
-}  // namespace silica::op
-#endif  // SILICA_SINGLE_OP_AVERAGE_POOL_HPP
-
-#include <ATen/ops/mean.h>
-
-namespace silica::device::aten {
-
-struct AveragePool {
-    static Tensor run(const Tensor& x) { return at::mean(x.flatten(2), {2}, false, at::kFloat).to(x.scalar_type()); }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_AVERAGE_POOL_HPP
-// ---- silica/device/aten/clamp.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_CLAMP_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_CLAMP_HPP
-/// Clamp by ATen.
-
-#include <ATen/ops/clamp.h>
-
-namespace silica::device::aten {
-
-struct Clamp {
-    static Tensor run(const Tensor& x, double low, double high) { return at::clamp(x, low, high); }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_CLAMP_HPP
-// ---- silica/device/aten/conv.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_CONV_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_CONV_HPP
-/// Convolutions by ATen on weights that are kept as they are.
-
-// ---- silica/op/conv.hpp
-#ifndef SILICA_SINGLE_OP_CONV_HPP
-#define SILICA_SINGLE_OP_CONV_HPP
-/// y = W * x + b: a kernel moved over the last dimensions of x, which networks call convolution. Dumoulin and Visin
-/// 2016, sections 2 (strides, padding) and 5.1 (dilation).
-
-#include <boost/hana/adapt_struct.hpp>
-
-#include <optional>
-#include <vector>
-
-namespace silica::op {
-
-/// How a kernel moves over its input: one number for each dimension that it moves in.
-struct ConvSteps {
-    std::vector<std::int64_t> stride, padding, dilation;
-    std::int64_t groups = 1;  ///< output i reads the channels of its own group only
-
-    /// At how many places a kernel of `kernel` values fits into `size` values, those of the padding included.
-    [[nodiscard]] std::int64_t places(std::size_t dim, std::int64_t size, std::int64_t kernel) const {
-        const std::int64_t left = size + 2 * padding[dim] - dilation[dim] * (kernel - 1) - 1;
-        return left < 0 ? 0 : left / stride[dim] + 1;
-    }
-};
-
-/// Weights in the layout of the checkpoint, and the `Packed` of kernels that keep them as they are.
-struct PlainConv {
-    Tensor weight;                    ///< (out, in / groups, kernel...)
-    std::optional<Tensor> bias = {};  ///< (out)
-    ConvSteps steps = {};
-
-    [[nodiscard]] const PlainConv& unpack() const { return *this; }
-};
-
-/// x (batch, in, size...), W (out, in / groups, kernel...), b (out) or absent -> y (batch, out, places...), for one,
-/// two or three dimensions. Padding is of zeros and the same at both ends; any other is the caller's (nn/pad.hpp).
-struct Conv {
-    static constexpr std::string_view name = "conv";
-    static constexpr bool quantisable = false;
-    using signature = Tensor(const Tensor& x, const Prepared& weight);
-    using Source = PlainConv;
-
-    /// What is known of packed weights.
-    struct Shape : WeightShape {
-        ConvSteps steps;
-        explicit Shape(const Source& s) : WeightShape{s.weight.sizes().vec(), s.weight.scalar_type()}, steps(s.steps) {}
-    };
-
-    static void check(const Source& s);
-    static void check(const Tensor& x, const Shape& w) {
-        law(fits(x, w), name,
-            "x (batch, in, size...) that holds the kernel, and W (out, in / groups, kernel...) of one type", x, w);
-    }
-
-    /// Whether the kernel finds a place in x.
-    static bool fits(const Tensor& x, const Shape& w) {
-        const std::size_t rank = w.sizes.size() - 2;
-        if (x.dim() != static_cast<std::int64_t>(rank) + 2 || x.scalar_type() != w.type ||
-            x.size(1) != w.size(1) * w.steps.groups)
-            return false;
-        for (std::size_t i = 0; i < rank; ++i) {
-            const std::int64_t size = x.size(static_cast<std::int64_t>(i) + 2);
-            if (size < 1 || w.steps.places(i, size, w.size(i + 2)) < 1) return false;
-        }
-        return true;
-    }
-};
-static_assert(OpTag<Conv>);
-
-}  // namespace silica::op
-
-BOOST_HANA_ADAPT_STRUCT(silica::op::PlainConv, weight, bias);
-
-// ---- silica/op/conv.ipp
-#ifndef SILICA_SINGLE_OP_CONV_IPP
-#define SILICA_SINGLE_OP_CONV_IPP
-/// The law of a convolution's weights.
-
-#include <algorithm>
-
-namespace silica::op {
-
-SILICA_INLINE void Conv::check(const Source& s) {
-    const auto rank = static_cast<std::size_t>(s.weight.dim()) - 2;
-    const auto all = [&](const std::vector<std::int64_t>& numbers, std::int64_t least) {
-        constexpr std::int64_t most = std::int64_t{1} << 30;  // sums and products of two stay in range
-        return numbers.size() == rank &&
-               std::ranges::all_of(numbers, [&](std::int64_t n) { return n >= least && n <= most; });
-    };
-    law(s.weight.dim() >= 3 && s.weight.dim() <= 5 && s.weight.numel() > 0 &&
-            (!s.bias || is_vector(*s.bias, s.weight.size(0), s.weight.scalar_type())),
-        name,
-        "weights W (out, in / groups, kernel...) with one to three dimensions of a kernel and b (out) of one type",
-        s.weight, s.bias);
-    law(all(s.steps.stride, 1) && all(s.steps.padding, 0) && all(s.steps.dilation, 1), name,
-        "a stride, a padding and a dilation for each dimension of the kernel of W (out, in / groups, kernel...), "
-        "strides and dilations from 1 on, padding from 0 on",
-        s.weight);
-    law(s.steps.groups >= 1 && s.weight.size(0) % s.steps.groups == 0, name,
-        "a number of groups that divides the outputs of W (out, in / groups, kernel...)", s.weight);
-}
-
-}  // namespace silica::op
-#endif  // SILICA_SINGLE_OP_CONV_IPP
-#endif  // SILICA_SINGLE_OP_CONV_HPP
-
-#include <ATen/ops/convolution.h>
-
-#include <array>
-
-namespace silica::device::aten {
-
-/// Output padding is for transposed convolutions.
-inline c10::IntArrayRef no_output_padding(const op::ConvSteps& steps) {
-    static constexpr std::array<std::int64_t, 3> zeros{};
-    return c10::IntArrayRef(zeros).slice(0, steps.stride.size());
-}
-
-struct Conv {
-    using Packed = op::PlainConv;
-    static Packed pack(op::Conv::Source s) { return s; }
-    static Tensor run(const Tensor& x, const Packed& w) {
-        const auto& s = w.steps;
-        return at::convolution(x, w.weight, w.bias, s.stride, s.padding, s.dilation, false, no_output_padding(s),
-                               s.groups);
-    }
-};
-
-/// act(y) of a y that nobody else has: in place where that is enough.
-inline Tensor activated(Tensor y, Activation act) {
-    switch (act) {
-        case Activation::relu:
-            return at::relu_(y);
-        case Activation::gelu:
-            return at::gelu_(y);
-        case Activation::silu:
-            return at::silu_(y);
-        default:
-            return Activate::run(y, act);
-    }
-}
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_CONV_HPP
-// ---- silica/device/aten/decode_attention.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_DECODE_ATTENTION_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_DECODE_ATTENTION_HPP
-/// Attention to a cache by ATen, over its whole capacity: shapes stay the same from step to step.
-
-#include <ATen/ops/scaled_dot_product_attention.h>
-#include <limits>
-
-namespace silica::device::aten {
-
-struct DecodeAttention {
-    static Tensor run(const Tensor& q, const Tensor& keys, const Tensor& values, const Tensor& filled,
-                      const std::optional<Tensor>& mask, double scale) {
-        return at::scaled_dot_product_attention(q, keys, values, mask_of(keys, filled, mask), /*dropout_p=*/0.0,
-                                                /*is_causal=*/false, scale,
-                                                /*enable_gqa=*/q.size(1) != keys.size(1));
-    }
-
-    /// `mask`, and nothing beyond the filled slots.
-    static Tensor mask_of(const Tensor& keys, const Tensor& filled, const std::optional<Tensor>& mask) {
-        const Tensor there = (at::arange(keys.size(2), filled.options()) < filled).view({1, 1, 1, -1});
-        if (!mask) return there;
-        if (mask->scalar_type() == at::kBool) return there.logical_and(*mask);
-        return at::where(there, *mask, -std::numeric_limits<float>::infinity()).to(mask->scalar_type());
-    }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_DECODE_ATTENTION_HPP
-// ---- silica/device/aten/embedding.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_EMBEDDING_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_EMBEDDING_HPP
-/// Rows of a table that is kept as it is.
-
-#include <ATen/ops/embedding.h>
-
-namespace silica::device::aten {
-
-struct Embedding {
-    using Packed = op::Plain;
-    static Packed pack(op::Embedding::Source s) { return s; }
-    static Tensor run(const Tensor& ids, const Packed& table) { return at::embedding(table.weight, ids); }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_EMBEDDING_HPP
-// ---- silica/device/aten/group_norm.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_GROUP_NORM_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_GROUP_NORM_HPP
-/// Group norm by ATen: statistics in float32 whatever the type of x.
-
-// ---- silica/op/group_norm.hpp
-#ifndef SILICA_SINGLE_OP_GROUP_NORM_HPP
-#define SILICA_SINGLE_OP_GROUP_NORM_HPP
-/// y = (x - mean) / sqrt(var + eps) * w + b, mean and var over a group of channels at all positions. Wu and He 2018,
-/// equations 1 to 6.
-
-namespace silica::op {
-
-/// x (batch, channels, size...), w (channels), b (channels) -> as x; `groups` divides the channels.
-struct GroupNorm {
-    static constexpr std::string_view name = "group_norm";
-    using signature = Tensor(const Tensor& x, const Tensor& weight, const Tensor& bias, std::int64_t groups,
-                             double eps);
-    static void check(const Tensor& x, const Tensor& weight, const Tensor& bias, std::int64_t groups, double) {
-        law(x.dim() >= 2 && c10::isFloatingType(x.scalar_type()) && x.size(1) > 0 &&
-                is_vector(weight, x.size(1), x.scalar_type()) && is_vector(bias, x.size(1), x.scalar_type()),
-            name, "x (batch, channels, size...), w (channels) and b (channels) of one type", x, weight, bias);
-        law(groups >= 1 && x.size(1) % groups == 0, name,
-            "x (batch, channels, size...) whose channels make whole groups", x);
-    }
-};
-static_assert(OpTag<GroupNorm>);
-
-}  // namespace silica::op
-#endif  // SILICA_SINGLE_OP_GROUP_NORM_HPP
-
-#include <ATen/ops/group_norm.h>
-
-namespace silica::device::aten {
-
-struct GroupNorm {
-    static Tensor run(const Tensor& x, const Tensor& weight, const Tensor& bias, std::int64_t groups, double eps) {
-        if (x.numel() == 0) return at::empty(x.sizes(), x.options());  // LibTorch 2.11 refuses it
-        return at::group_norm(x, groups, weight, bias, eps);
-    }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_GROUP_NORM_HPP
-// ---- silica/device/aten/layer_norm.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_LAYER_NORM_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_LAYER_NORM_HPP
-/// Layer norm by ATen: statistics in float32 whatever the type of x.
-
-#include <ATen/ops/layer_norm.h>
-
-namespace silica::device::aten {
-
-struct LayerNorm {
-    static Tensor run(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
-        return at::layer_norm(x, {x.size(-1)}, weight, bias, eps);
-    }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_LAYER_NORM_HPP
-// ---- silica/device/aten/linear.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_LINEAR_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_LINEAR_HPP
-/// Linear by ATen on weights that are kept as they are.
-
-#include <ATen/ops/linear.h>
-
-namespace silica::device::aten {
-
-struct Linear {
-    using Packed = op::Plain;
-    static Packed pack(op::Linear::Source s) { return s; }
-    static Tensor run(const Tensor& x, const Packed& w) { return at::linear(x, w.weight, w.bias); }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_LINEAR_HPP
-// ---- silica/device/aten/max_pool.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_MAX_POOL_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_MAX_POOL_HPP
-/// Max pooling by ATen.
-
-// ---- silica/op/max_pool.hpp
-#ifndef SILICA_SINGLE_OP_MAX_POOL_HPP
-#define SILICA_SINGLE_OP_MAX_POOL_HPP
-/// The largest value of each window of an image.
-
-namespace silica::op {
-
-/// x (batch, channels, h, w) -> (batch, channels, h', w') with h' = floor((h + 2 padding - kernel) / stride) + 1. What
-/// is padded never wins.
-struct MaxPool {
-    static constexpr std::string_view name = "max_pool";
-    using signature = Tensor(const Tensor& x, std::int64_t kernel, std::int64_t stride, std::int64_t padding);
-    static void check(const Tensor& x, std::int64_t kernel, std::int64_t stride, std::int64_t padding) {
-        constexpr std::int64_t most = std::int64_t{1} << 30;
-        law(kernel >= 1 && kernel <= most && stride >= 1 && stride <= most && padding >= 0 && padding <= kernel / 2,
-            name, "a kernel and a stride of 1 or more, and padding of half a kernel at most", x);
-        law(x.dim() == 4 && c10::isFloatingType(x.scalar_type()) && x.size(1) > 0 && x.size(2) > 0 && x.size(3) > 0 &&
-                x.size(2) + 2 * padding >= kernel && x.size(3) + 2 * padding >= kernel,
-            name, "x (batch, channels, h, w) of floating numbers that holds the window", x);
-    }
-};
-static_assert(OpTag<MaxPool>);
-
-}  // namespace silica::op
-#endif  // SILICA_SINGLE_OP_MAX_POOL_HPP
-
-#include <ATen/ops/max_pool2d.h>
-
-namespace silica::device::aten {
-
-struct MaxPool {
-    static Tensor run(const Tensor& x, std::int64_t kernel, std::int64_t stride, std::int64_t padding) {
-        return at::max_pool2d(x, {kernel, kernel}, {stride, stride}, {padding, padding});
-    }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_MAX_POOL_HPP
-// ---- silica/device/aten/pool.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_POOL_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_POOL_HPP
-/// Pooling in ATen's terms, summed in float32.
-
-// ---- silica/op/pool.hpp
-#ifndef SILICA_SINGLE_OP_POOL_HPP
-#define SILICA_SINGLE_OP_POOL_HPP
-/// One vector for a sequence: Reimers and Gurevych 2019, section 3 (mean, first token, max), and its relatives.
-
-#include <array>
-#include <utility>
-
-namespace silica {
-
-/// How the vectors of a text's tokens become one. Masked tokens do not count.
-enum class Pooling {
-    mean,           ///< sum / n
-    cls,            ///< the first token's
-    max,            ///< the largest of each coordinate
-    mean_sqrt_len,  ///< sum / sqrt(n)
-    weighted_mean,  ///< sum of (position + 1) h / sum of (position + 1)
-    last,           ///< the last token's
-};
-
-/// Names as 1_Pooling/config.json of sentence-transformers spells them after "pooling_mode_", or as its value.
-inline constexpr std::array<std::pair<std::string_view, Pooling>, 12> pooling_names{{
-    {"mean", Pooling::mean},
-    {"mean_tokens", Pooling::mean},
-    {"cls", Pooling::cls},
-    {"cls_token", Pooling::cls},
-    {"max", Pooling::max},
-    {"max_tokens", Pooling::max},
-    {"mean_sqrt_len_tokens", Pooling::mean_sqrt_len},
-    {"weightedmean", Pooling::weighted_mean},
-    {"weightedmean_tokens", Pooling::weighted_mean},
-    {"lasttoken", Pooling::last},
-    {"last", Pooling::last},
-    {"mean_sqrt_len", Pooling::mean_sqrt_len},
-}};
-constexpr const auto& enum_names(Pooling) { return pooling_names; }
-
-namespace op {
-
-/// h (batch, tokens, d) and mask (batch, tokens) bool, true = counts, at least one in each row -> (batch, d) float32.
-struct Pool {
-    static constexpr std::string_view name = "pool";
-    using signature = Tensor(const Tensor& h, const Tensor& mask, Pooling how);
-    static void check(const Tensor& h, const Tensor& mask, Pooling) {
-        law(h.dim() == 3 && mask.dim() == 2 && mask.scalar_type() == c10::ScalarType::Bool &&
-                mask.size(0) == h.size(0) && mask.size(1) == h.size(1) && h.size(1) > 0,
-            name, "h (batch, tokens, d) and mask (batch, tokens) bool", h, mask);
-    }
-};
-static_assert(OpTag<Pool>);
-
-}  // namespace op
-}  // namespace silica
-#endif  // SILICA_SINGLE_OP_POOL_HPP
-
-#include <ATen/ops/amax.h>
-#include <ATen/ops/argmax.h>
-#include <ATen/ops/gather.h>
-#include <ATen/ops/sqrt.h>
-#include <ATen/ops/sum.h>
-
-#include <limits>
-
-namespace silica::device::aten {
-
-struct Pool {
-    static Tensor run(const Tensor& h, const Tensor& mask, Pooling how) {
-        const Tensor x = h.to(at::kFloat);
-        const Tensor weight = mask.to(at::kFloat).unsqueeze(-1);  // (batch, tokens, 1)
-        const auto sum = [](const Tensor& t) { return at::sum(t, 1); };
-        switch (how) {
-            case Pooling::mean:
-                return sum(x * weight) / sum(weight);
-            case Pooling::mean_sqrt_len:
-                return sum(x * weight) / at::sqrt(sum(weight));
-            case Pooling::weighted_mean: {
-                const Tensor w = weight * at::arange(1, x.size(1) + 1, weight.options()).view({1, -1, 1});
-                return sum(x * w) / sum(w);
-            }
-            case Pooling::max:
-                return at::amax(at::where(mask.unsqueeze(-1), x, -std::numeric_limits<float>::infinity()), 1);
-            case Pooling::cls:
-                return at_token(x, at::argmax(mask.to(at::kFloat), 1));
-            case Pooling::last: {
-                const Tensor position = at::arange(1, x.size(1) + 1, weight.options()).unsqueeze(0);
-                return at_token(x, at::argmax(mask.to(at::kFloat) * position, 1));
-            }
-        }
-        return x;
-    }
-
-private:
-    /// The vector of one token per row: index (batch) -> (batch, d).
-    static Tensor at_token(const Tensor& x, const Tensor& index) {
-        return at::gather(x, 1, index.view({-1, 1, 1}).expand({-1, 1, x.size(2)})).squeeze(1);
-    }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_POOL_HPP
-// ---- silica/device/aten/resize.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_RESIZE_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_RESIZE_HPP
-/// Resizing by ATen.
-
-// ---- silica/op/resize.hpp
-#ifndef SILICA_SINGLE_OP_RESIZE_HPP
-#define SILICA_SINGLE_OP_RESIZE_HPP
-/// Images of another size, by interpolation between their pixels, as PyTorch's `interpolate` does it without antialias.
-
-namespace silica {
-
-/// Which pixels make a new one.
-enum class Resampling {
-    nearest,   ///< the one at floor(i h / h'), h / h' being of float32
-    bilinear,  ///< the two around its place in each dimension, by distance
-    bicubic,   ///< the four around it, by Keys' kernel with a = -0.75 (Keys 1981, equation 4)
-};
-
-namespace op {
-
-/// x (batch, channels, h, w) -> (batch, channels, height, width). New pixel i stands at (i + 1/2) h / height - 1/2 of
-/// x; with `align_corners`, at i (h - 1) / (height - 1), so that the corners stay. Pixels beyond an edge are those of
-/// the edge.
-struct Resize {
-    static constexpr std::string_view name = "resize";
-    using signature = Tensor(const Tensor& x, std::int64_t height, std::int64_t width, Resampling how,
-                             bool align_corners);
-    static void check(const Tensor& x, std::int64_t height, std::int64_t width, Resampling how, bool align_corners) {
-        constexpr std::int64_t most = std::int64_t{1} << 30;
-        law(x.dim() == 4 && c10::isFloatingType(x.scalar_type()) && x.size(1) > 0 && x.size(2) > 0 && x.size(3) > 0,
-            name, "x (batch, channels, h, w) of floating numbers", x);
-        law(height > 0 && width > 0 && height <= most && width <= most, name, "a height and a width of 1 or more", x);
-        law(how != Resampling::nearest || !align_corners, name, "align_corners for bilinear and bicubic only", x);
-    }
-};
-static_assert(OpTag<Resize>);
-
-}  // namespace op
-}  // namespace silica
-#endif  // SILICA_SINGLE_OP_RESIZE_HPP
-
-#include <ATen/ops/upsample_bicubic2d.h>
-#include <ATen/ops/upsample_bilinear2d.h>
-#include <ATen/ops/upsample_nearest2d.h>
-
-namespace silica::device::aten {
-
-struct Resize {
-    static Tensor run(const Tensor& x, std::int64_t height, std::int64_t width, Resampling how, bool align_corners) {
-        switch (how) {
-            case Resampling::nearest:
-                return at::upsample_nearest2d(x, {height, width});
-            case Resampling::bilinear:
-                return at::upsample_bilinear2d(x, {height, width}, align_corners);
-            case Resampling::bicubic:
-                return at::upsample_bicubic2d(x, {height, width}, align_corners);
-        }
-        return x;
-    }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_RESIZE_HPP
-// ---- silica/device/aten/rms_norm.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_RMS_NORM_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_RMS_NORM_HPP
-/// RMS norm in ATen's terms, the mean in float32.
-
-#include <ATen/ops/mean.h>
-#include <ATen/ops/rsqrt.h>
-
-namespace silica::device::aten {
-
-struct RmsNorm {
-    static Tensor run(const Tensor& x, const Tensor& weight, double eps) {
-        const Tensor h = x.to(at::kFloat);
-        return weight * (h * at::rsqrt(at::mean(h * h, {-1}, /*keepdim=*/true) + eps)).to(x.scalar_type());
-    }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_RMS_NORM_HPP
-// ---- silica/device/aten/rotary.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_ROTARY_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_ROTARY_HPP
-/// Rotary embedding in plain tensor code.
-
-namespace silica::device::aten {
-
-struct Rotary {
-    static Tensor run(const Tensor& x, const Tensor& cos, const Tensor& sin) {
-        const auto half = x.size(-1) / 2;
-        const Tensor a = x.narrow(-1, 0, half), b = x.narrow(-1, half, half), c = cos.unsqueeze(1),
-                     s = sin.unsqueeze(1);
-        return at::cat({a * c - b * s, b * c + a * s}, -1);
-    }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_ROTARY_HPP
-// ---- silica/device/aten/softmax.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_SOFTMAX_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_SOFTMAX_HPP
-/// Softmax by ATen: sums in float32 whatever the type of x.
-
-// ---- silica/op/softmax.hpp
-#ifndef SILICA_SINGLE_OP_SOFTMAX_HPP
-#define SILICA_SINGLE_OP_SOFTMAX_HPP
-/// y_i = exp(x_i) / sum of exp(x_j) over the last dimension.
-
-namespace silica::op {
-
-/// x (..., d) -> (..., d). A row of nothing but -infinity gives NaN.
-struct Softmax {
-    static constexpr std::string_view name = "softmax";
-    using signature = Tensor(const Tensor& x);
-    static void check(const Tensor& x) {
-        law(x.dim() >= 1 && c10::isFloatingType(x.scalar_type()), name, "x (..., d) of floating numbers", x);
-    }
-};
-static_assert(OpTag<Softmax>);
-
-}  // namespace silica::op
-#endif  // SILICA_SINGLE_OP_SOFTMAX_HPP
-
-#include <ATen/ops/softmax.h>
-
-namespace silica::device::aten {
-
-struct Softmax {
-    static Tensor run(const Tensor& x) { return at::softmax(x, -1); }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_SOFTMAX_HPP
-// ---- silica/device/aten/store_kv.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_STORE_KV_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_STORE_KV_HPP
-/// Writing to a cache by ATen's index_copy_.
-
-#include <ATen/ops/index_copy.h>
-
-namespace silica::device::aten {
-
-struct StoreKv {
-    static op::Written run(InOut<Tensor> keys, InOut<Tensor> values, const Tensor& k, const Tensor& v,
-                           const Tensor& slots) {
-        keys.value.index_copy_(2, slots, k);
-        values.value.index_copy_(2, slots, v);
-        return {};
-    }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_STORE_KV_HPP
-// ---- silica/device/cpu.hpp
-#ifndef SILICA_SINGLE_DEVICE_CPU_HPP
-#define SILICA_SINGLE_DEVICE_CPU_HPP
-/// The CPU: the device every chain ends on.
-
 // ---- silica/device/cpu/scratch.hpp
 #ifndef SILICA_SINGLE_DEVICE_CPU_SCRATCH_HPP
 #define SILICA_SINGLE_DEVICE_CPU_SCRATCH_HPP
@@ -11534,6 +15478,66 @@ static_assert(DevicePolicy<Cpu>);
 #define SILICA_SINGLE_DEVICE_CPU_ACTIVATE_HPP
 /// Activations on the CPU: ATen's, vectorised and threaded.
 
+// ---- silica/device/aten/activate.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_ACTIVATE_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_ACTIVATE_HPP
+/// The activation functions in ATen's terms, for every device whose LibTorch has them.
+
+#include <ATen/ops/clamp.h>
+#include <ATen/ops/erf.h>
+#include <ATen/ops/gelu.h>
+#include <ATen/ops/leaky_relu.h>
+#include <ATen/ops/mish.h>
+#include <ATen/ops/relu.h>
+#include <ATen/ops/sigmoid.h>
+#include <ATen/ops/silu.h>
+#include <ATen/ops/tanh.h>
+
+#include <cmath>
+
+namespace silica::device::aten {
+
+struct Activate {
+    static Tensor run(const Tensor& x, Activation act) {
+        switch (act) {
+            case Activation::linear:
+                return x;
+            case Activation::gelu:
+                return at::gelu(x);
+            case Activation::gelu_tanh:
+                return at::gelu(x, "tanh");
+            case Activation::gelu_10:
+                return at::clamp(at::gelu(x), -10, 10);
+            case Activation::quick_gelu:
+                return x * at::sigmoid(1.702 * x);
+            case Activation::relu:
+                return at::relu(x);
+            case Activation::relu2: {
+                const Tensor y = at::relu(x);
+                return y * y;
+            }
+            case Activation::relu6:
+                return at::clamp(x, 0, 6);
+            case Activation::leaky_relu:
+                return at::leaky_relu(x);
+            case Activation::silu:
+                return at::silu(x);
+            case Activation::sigmoid:
+                return at::sigmoid(x);
+            case Activation::tanh:
+                return at::tanh(x);
+            case Activation::mish:
+                return at::mish(x);
+            case Activation::laplace:
+                return 0.5 * (1.0 + at::erf((x - 0.707107) / (0.282095 * std::sqrt(2.0))));
+        }
+        return x;
+    }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_ACTIVATE_HPP
+
 namespace silica {
 
 template <>
@@ -11545,6 +15549,24 @@ struct Kernel<op::Activate, device::Cpu> : device::aten::Activate {};
 #ifndef SILICA_SINGLE_DEVICE_CPU_ARGMAX_HPP
 #define SILICA_SINGLE_DEVICE_CPU_ARGMAX_HPP
 /// The index of the largest value on the CPU.
+
+// ---- silica/op/argmax.hpp
+#ifndef SILICA_SINGLE_OP_ARGMAX_HPP
+#define SILICA_SINGLE_OP_ARGMAX_HPP
+/// The index of the largest value of each row: greedy decoding.
+
+namespace silica::op {
+
+/// x (rows, n) -> (rows) int64, the first index where several are largest.
+struct Argmax {
+    static constexpr std::string_view name = "argmax";
+    using signature = Tensor(const Tensor& x);
+    static void check(const Tensor& x) { law(x.dim() == 2 && x.size(1) > 0, name, "x (rows, n), n above 0", x); }
+};
+static_assert(OpTag<Argmax>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_ARGMAX_HPP
 
 namespace silica {
 
@@ -11560,6 +15582,21 @@ struct Kernel<op::Argmax, device::Cpu> {
 #define SILICA_SINGLE_DEVICE_CPU_ARGMAX_IPP
 /// The largest value of a row, then its first index.
 
+// ---- silica/device/aten/argmax.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_ARGMAX_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_ARGMAX_HPP
+/// The index of the largest value by ATen.
+
+#include <ATen/ops/argmax.h>
+
+namespace silica::device::aten {
+
+struct Argmax {
+    static Tensor run(const Tensor& x) { return at::argmax(x, -1); }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_ARGMAX_HPP
 // ---- silica/device/cpu/isa/target.hpp
 #ifndef SILICA_SINGLE_DEVICE_CPU_ISA_TARGET_HPP
 #define SILICA_SINGLE_DEVICE_CPU_ISA_TARGET_HPP
@@ -11940,6 +15977,266 @@ template <int W>
 #define SILICA_SINGLE_DEVICE_CPU_ROWS_HPP
 /// Ops on the CPU that work on each row by itself.
 
+// ---- silica/core/parallel.hpp
+#ifndef SILICA_SINGLE_CORE_PARALLEL_HPP
+#define SILICA_SINGLE_CORE_PARALLEL_HPP
+/// parallel_for: a range of work over the threads of this process.
+///
+/// LibTorch's own at::parallel_for is serial in a file that is compiled without OpenMP. There a pool of our own serves,
+/// with as many threads.
+
+#include <algorithm>
+#include <cstdint>
+
+// Where everything is in headers, a file with OpenMP and one without have each their own; the library has one of them.
+#if defined(_OPENMP) && !defined(SILICA_COMPILED)
+#define SILICA_THREADS with_openmp
+#else
+#define SILICA_THREADS by_default
+#endif
+
+namespace silica {
+namespace detail {
+inline namespace SILICA_THREADS {
+
+/// Calls piece(f, first, last) as parallel_for calls f, for a range that is longer than `grain`.
+void in_pieces(std::int64_t begin, std::int64_t end, std::int64_t grain,
+               void (*piece)(const void* f, std::int64_t first, std::int64_t last), const void* f);
+
+}  // namespace SILICA_THREADS
+}  // namespace detail
+
+inline namespace SILICA_THREADS {
+
+/// Calls f(first, last) on disjoint pieces that make up [begin, end), at most one for each of at::get_num_threads()
+/// threads and for each `grain` of the range. A range no longer than `grain`, and a call from inside a parallel region
+/// (this one's or OpenMP's), is one call on this thread. The first exception of `f` is thrown here.
+///
+/// A child of fork() may call it: it starts with one thread, and at::set_num_threads gives it more.
+template <class F>
+void parallel_for(std::int64_t begin, std::int64_t end, std::int64_t grain, const F& f) {
+    if (begin >= end) return;
+    const std::int64_t least = std::max<std::int64_t>(1, grain);
+    if (end - begin <= least) return f(begin, end);
+    detail::in_pieces(
+        begin, end, least,
+        [](const void* self, std::int64_t first, std::int64_t last) { (*static_cast<const F*>(self))(first, last); },
+        &f);
+}
+
+}  // namespace SILICA_THREADS
+}  // namespace silica
+
+#undef SILICA_THREADS
+
+// ---- silica/core/parallel.ipp
+#ifndef SILICA_SINGLE_CORE_PARALLEL_IPP
+#define SILICA_SINGLE_CORE_PARALLEL_IPP
+/// A range cut into pieces, by OpenMP or by the pool.
+
+// ---- silica/core/thread_pool.hpp
+#ifndef SILICA_SINGLE_CORE_THREAD_POOL_HPP
+#define SILICA_SINGLE_CORE_THREAD_POOL_HPP
+/// Threads that wait for work, and what fork() does to them.
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <dlfcn.h>
+#include <pthread.h>
+#endif
+
+namespace silica::detail {
+
+// Shared by all objects of a process, whichever version of Silica each was built with: another layout, another name.
+inline namespace abi_1 {
+
+/// Threads that wait for work. One caller at a time has them; another one meanwhile works alone.
+class SILICA_API ThreadPool {
+public:
+    ThreadPool() = default;
+    ThreadPool(const ThreadPool&) = delete;
+    ThreadPool& operator=(const ThreadPool&) = delete;
+    ~ThreadPool() {
+        stop_.store(true, std::memory_order_relaxed);
+        for (const auto& w : workers_) wake(*w);
+        for (const auto& w : workers_) w->thread.join();
+    }
+
+    /// The pool of this process. It is never destroyed: its threads may be in use when the process exits.
+    static ThreadPool& instance() {
+        static std::atomic<ThreadPool*> pool{nullptr};
+        // Its threads are not there in a child of fork(), which gets a pool of its own.
+        [[maybe_unused]] static const bool watched = [] {
+            in_children([] { pool.store(nullptr, std::memory_order_relaxed); });
+            return true;
+        }();
+        ThreadPool* found = pool.load(std::memory_order_acquire);
+        if (found == nullptr) {
+            auto made = std::make_unique<ThreadPool>();
+            if (pool.compare_exchange_strong(found, made.get(), std::memory_order_acq_rel)) found = made.release();
+        }
+        return *found;
+    }
+
+    /// True inside a task.
+    static bool& inside() {
+        thread_local bool flag = false;
+        return flag;
+    }
+
+    /// Has f called in every child of fork() from now on. What f is in is never unloaded.
+    static void in_children(void (*f)()) {
+#if defined(__unix__) || defined(__APPLE__)
+        pthread_atfork(nullptr, nullptr, f);
+        Dl_info here{};
+        if (dladdr(reinterpret_cast<const void*>(f), &here) != 0 && here.dli_fname != nullptr)
+            dlopen(here.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+#else
+        static_cast<void>(f);
+#endif
+    }
+
+    /// task(i) for i in [0, count), on up to `threads` threads. The first exception of a task is thrown here.
+    template <class Task>
+    void run(std::int64_t count, int threads, const Task& task) {
+        const std::unique_lock busy(mutex_, std::try_to_lock);
+        if (!busy) {
+            for (std::int64_t i = 0; i < count; ++i) task(i);
+            return;
+        }
+        const std::size_t helpers = hire(std::min<std::int64_t>(threads, count) - 1);
+        call_ = [](const void* self, std::int64_t i) { (*static_cast<const Task*>(self))(i); };
+        task_ = &task;
+        count_ = count;
+        failure_ = nullptr;
+        failed_.clear();
+        next_.store(0, std::memory_order_relaxed);
+        pending_.store(helpers, std::memory_order_relaxed);
+        for (std::size_t i = 0; i < helpers; ++i) wake(*workers_[i]);
+        work();
+        for (std::size_t left = pending_.load(std::memory_order_acquire); left != 0;
+             left = pending_.load(std::memory_order_acquire)) {
+            pending_.wait(left, std::memory_order_acquire);
+        }
+        if (failure_) std::rethrow_exception(failure_);
+    }
+
+private:
+    struct Worker {
+        std::atomic<std::uint32_t> calls{0};
+        std::thread thread;
+    };
+
+    static void wake(Worker& w) {
+        w.calls.fetch_add(1, std::memory_order_release);
+        w.calls.notify_one();
+    }
+
+    /// How many of `wanted` helpers there are, once those that lack are started. They stay for later calls.
+    std::size_t hire(std::int64_t wanted) {
+        const auto all = static_cast<std::size_t>(std::max<std::int64_t>(wanted, 0));
+        while (workers_.size() < all) {
+            auto worker = std::make_unique<Worker>();
+            try {
+                worker->thread = std::thread([this, w = worker.get()] { serve(*w); });
+            } catch (const std::system_error&) {  // no more threads are to be had
+                break;
+            }
+            workers_.push_back(std::move(worker));
+        }
+        return std::min(all, workers_.size());
+    }
+
+    void serve(Worker& w) {
+        for (std::uint32_t seen = 0;;) {
+            w.calls.wait(seen, std::memory_order_acquire);
+            seen = w.calls.load(std::memory_order_acquire);
+            if (stop_.load(std::memory_order_relaxed)) return;
+            work();
+            if (pending_.fetch_sub(1, std::memory_order_acq_rel) == 1) pending_.notify_one();
+        }
+    }
+
+    void work() {
+        inside() = true;
+        for (std::int64_t i = next_.fetch_add(1); i < count_; i = next_.fetch_add(1)) {
+            try {
+                call_(task_, i);
+            } catch (...) {
+                if (!failed_.test_and_set()) failure_ = std::current_exception();
+            }
+        }
+        inside() = false;
+    }
+
+    std::mutex mutex_;
+    std::vector<std::unique_ptr<Worker>> workers_;
+    std::atomic<std::size_t> pending_{0};
+    std::atomic<std::int64_t> next_{0};
+    std::int64_t count_ = 0;
+    void (*call_)(const void*, std::int64_t) = nullptr;
+    const void* task_ = nullptr;
+    std::atomic_flag failed_ = ATOMIC_FLAG_INIT;
+    std::exception_ptr failure_;
+    std::atomic<bool> stop_{false};
+};
+
+}  // namespace abi_1
+}  // namespace silica::detail
+#endif  // SILICA_SINGLE_CORE_THREAD_POOL_HPP
+
+#include <ATen/Parallel.h>
+
+namespace silica {
+namespace detail {
+
+/// Whether this process is a child of fork() whose parent had called `in_pieces`. OpenMP's threads are not there then:
+/// g++'s would be waited for for ever, by LibTorch too unless it is told to use one thread.
+SILICA_INLINE bool forked() {
+    static std::atomic<bool> flag{false};
+    [[maybe_unused]] static const bool watched = [] {
+        ThreadPool::in_children([] {
+            flag.store(true, std::memory_order_relaxed);
+            at::set_num_threads(1);
+        });
+        return true;
+    }();
+    return flag.load(std::memory_order_relaxed);
+}
+
+}  // namespace detail
+
+SILICA_INLINE void detail::in_pieces(std::int64_t begin, std::int64_t end, std::int64_t grain,
+                                     void (*piece)(const void*, std::int64_t, std::int64_t), const void* f) {
+    [[maybe_unused]] const bool child = detail::forked();
+#ifdef _OPENMP
+    if (!child) {
+        at::parallel_for(begin, end, grain, [&](std::int64_t first, std::int64_t last) { piece(f, first, last); });
+        return;
+    }
+#endif
+    const int threads = at::get_num_threads();
+    if (threads == 1 || ThreadPool::inside() || at::in_parallel_region()) return piece(f, begin, end);
+    const std::int64_t count = end - begin, pieces = std::min<std::int64_t>(threads, (count + grain - 1) / grain);
+    const std::int64_t length = (count + pieces - 1) / pieces;
+    ThreadPool::instance().run(pieces, threads, [&](std::int64_t i) {
+        if (begin + i * length < end) piece(f, begin + i * length, std::min(end, begin + (i + 1) * length));
+    });
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_PARALLEL_IPP
+#endif  // SILICA_SINGLE_CORE_PARALLEL_HPP
+
 #include <c10/core/ScalarType.h>
 
 #include <vector>
@@ -12083,6 +16380,39 @@ struct Kernel<op::Attention, device::Cpu> {
 #define SILICA_SINGLE_DEVICE_CPU_ATTENTION_IPP
 /// From tensors to attention by addresses.
 
+// ---- silica/device/aten/attention.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_ATTENTION_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_ATTENTION_HPP
+/// Attention by ATen's scaled_dot_product_attention, which picks a fused kernel where it has one.
+
+#include <ATen/ops/scaled_dot_product_attention.h>
+
+namespace silica::device::aten {
+
+struct Attention {
+    static Tensor run(const Tensor& q, const Tensor& k, const Tensor& v, const op::Attends& attends, double scale) {
+        // `is_causal` counts from the first key, so it says what an offset of 0 says.
+        const bool causal = attends.offset == 0 && !attends.mask && !attends.bias && !attends.lengths &&
+                            !attends.hides_earlier(q.size(2)) && attends.hides_later(k.size(2));
+        if (causal) return run(q, k, v, std::nullopt, true, scale);
+        return run(q, k, v, mask_of(attends, q, k), false, scale);
+    }
+
+    /// `mask`: bool, or added to the scores; `causal`: query i attends to keys 0..i.
+    static Tensor run(const Tensor& q, const Tensor& k, const Tensor& v, const std::optional<Tensor>& mask, bool causal,
+                      double scale) {
+        return at::scaled_dot_product_attention(q, k, v, mask, /*dropout_p=*/0.0, causal, scale,
+                                                /*enable_gqa=*/q.size(1) != k.size(1));
+    }
+
+    /// All that `attends` says as one mask of this kind.
+    static std::optional<Tensor> mask_of(const op::Attends& attends, const Tensor& q, const Tensor& k) {
+        return attends.bias ? attends.added(q.size(2), k.size(2), q) : attends.shown(q.size(2), k.size(2), q.device());
+    }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_ATTENTION_HPP
 // ---- silica/device/cpu/attend.hpp
 #ifndef SILICA_SINGLE_DEVICE_CPU_ATTEND_HPP
 #define SILICA_SINGLE_DEVICE_CPU_ATTEND_HPP
@@ -13657,6 +17987,44 @@ SILICA_INLINE Tensor Kernel<op::Attention, device::Cpu>::run(const Tensor& q, co
 #define SILICA_SINGLE_DEVICE_CPU_AVERAGE_POOL_HPP
 /// Global average pooling on the CPU: ATen's.
 
+// ---- silica/device/aten/average_pool.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_AVERAGE_POOL_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_AVERAGE_POOL_HPP
+/// Global average pooling by ATen, summed in float32.
+
+// ---- silica/op/average_pool.hpp
+#ifndef SILICA_SINGLE_OP_AVERAGE_POOL_HPP
+#define SILICA_SINGLE_OP_AVERAGE_POOL_HPP
+/// The mean of each channel over all positions: global average pooling. Lin, Chen and Yan 2014, section 3.2.
+
+namespace silica::op {
+
+/// x (batch, channels, size...) -> (batch, channels), summed in float32.
+struct AveragePool {
+    static constexpr std::string_view name = "average_pool";
+    using signature = Tensor(const Tensor& x);
+    static void check(const Tensor& x) {
+        law(x.dim() >= 3 && c10::isFloatingType(x.scalar_type()) &&
+                c10::multiply_integers(x.sizes().slice(2, x.sizes().size() - 2)) > 0,
+            name, "x (batch, channels, size...) of floating numbers, of one position or more", x);
+    }
+};
+static_assert(OpTag<AveragePool>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_AVERAGE_POOL_HPP
+
+#include <ATen/ops/mean.h>
+
+namespace silica::device::aten {
+
+struct AveragePool {
+    static Tensor run(const Tensor& x) { return at::mean(x.flatten(2), {2}, false, at::kFloat).to(x.scalar_type()); }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_AVERAGE_POOL_HPP
+
 namespace silica {
 
 template <>
@@ -13668,6 +18036,22 @@ struct Kernel<op::AveragePool, device::Cpu> : device::aten::AveragePool {};
 #ifndef SILICA_SINGLE_DEVICE_CPU_CLAMP_HPP
 #define SILICA_SINGLE_DEVICE_CPU_CLAMP_HPP
 /// Clamp on the CPU: ATen's.
+
+// ---- silica/device/aten/clamp.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_CLAMP_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_CLAMP_HPP
+/// Clamp by ATen.
+
+#include <ATen/ops/clamp.h>
+
+namespace silica::device::aten {
+
+struct Clamp {
+    static Tensor run(const Tensor& x, double low, double high) { return at::clamp(x, low, high); }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_CLAMP_HPP
 
 namespace silica {
 
@@ -13685,8 +18069,145 @@ struct Kernel<op::Clamp, device::Cpu> : device::aten::Clamp {};
 #ifndef SILICA_SINGLE_DEVICE_CPU_PACKED_CONV_HPP
 #define SILICA_SINGLE_DEVICE_CPU_PACKED_CONV_HPP
 /// The weights of Conv on the CPU, and what its kernel and its fused forms share: where windows tile x side by side
-/// (the patches of a vision transformer), our own product on rows of patches, else oneDNN through ATen, channels last.
+/// (the patches of a vision transformer), our own product on rows of patches, else oneDNN, channels last.
 
+// ---- silica/device/aten/conv.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_CONV_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_CONV_HPP
+/// Convolutions by ATen on weights that are kept as they are.
+
+#include <ATen/ops/convolution.h>
+
+#include <array>
+
+namespace silica::device::aten {
+
+/// Output padding is for transposed convolutions.
+inline c10::IntArrayRef no_output_padding(const op::ConvSteps& steps) {
+    static constexpr std::array<std::int64_t, 3> zeros{};
+    return c10::IntArrayRef(zeros).slice(0, steps.stride.size());
+}
+
+struct Conv {
+    using Packed = op::PlainConv;
+    static Packed pack(op::Conv::Source s) { return s; }
+    static Tensor run(const Tensor& x, const Packed& w) {
+        const auto& s = w.steps;
+        return at::convolution(x, w.weight, w.bias, s.stride, s.padding, s.dilation, false, no_output_padding(s),
+                               s.groups);
+    }
+};
+
+/// act(y) of a y that nobody else has: in place where that is enough.
+inline Tensor activated(Tensor y, Activation act) {
+    switch (act) {
+        case Activation::relu:
+            return at::relu_(y);
+        case Activation::gelu:
+            return at::gelu_(y);
+        case Activation::silu:
+            return at::silu_(y);
+        default:
+            return Activate::run(y, act);
+    }
+}
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_CONV_HPP
+// ---- silica/device/cpu/onednn_conv.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_ONEDNN_CONV_HPP
+#define SILICA_SINGLE_DEVICE_CPU_ONEDNN_CONV_HPP
+/// oneDNN's convolution of images on weights in the blocks that it computes with, relu and a residual inside. LibTorch
+/// has it for its compiler, as an op that not every build registers.
+
+namespace silica::device::cpu {
+
+/// Whether this build and this processor convolve in `type` so.
+bool has_onednn_conv(c10::ScalarType type);
+
+/// W (out, in / groups, rows, columns) in oneDNN's blocks.
+Tensor onednn_blocks(const op::PlainConv& plain);
+
+/// W * x + b + residual, the last where there is one, and of that what is above 0 if `relu`. x (batch, in, h, w) and
+/// residual with their channels last; `w.weight` as `onednn_blocks` returns it.
+Tensor onednn_conv(const Tensor& x, const op::PlainConv& w, bool relu, const Tensor* residual);
+
+}  // namespace silica::device::cpu
+
+// ---- silica/device/cpu/onednn_conv.ipp
+#ifndef SILICA_SINGLE_DEVICE_CPU_ONEDNN_CONV_IPP
+#define SILICA_SINGLE_DEVICE_CPU_ONEDNN_CONV_IPP
+/// Calls of ops that LibTorch has no header for, through its dispatcher.
+
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/core/stack.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace silica::device::cpu {
+namespace onednn {
+
+using Op = std::optional<c10::OperatorHandle>;
+
+SILICA_INLINE Op find(const char* name, const char* overload) {
+    auto op = c10::Dispatcher::singleton().findSchema({name, overload});
+    return op && op->hasKernelForDispatchKey(c10::DispatchKey::MkldnnCPU) ? op : std::nullopt;
+}
+SILICA_INLINE const Op& conv() {
+    static const Op op = find("mkldnn::_convolution_pointwise", "");
+    return op;
+}
+SILICA_INLINE const Op& conv_add() {
+    static const Op op = find("mkldnn::_convolution_pointwise", "binary");
+    return op;
+}
+SILICA_INLINE const Op& reorder() {
+    static const Op op = c10::Dispatcher::singleton().findSchema({"mkldnn::_reorder_convolution_weight", ""});
+    return op;
+}
+
+inline Tensor call(const Op& op, std::vector<c10::IValue> arguments) {
+    torch::jit::Stack stack(std::move(arguments));
+    op->callBoxed(stack);
+    return std::move(stack.at(0)).toTensor();
+}
+
+}  // namespace onednn
+
+SILICA_INLINE bool has_onednn_conv(c10::ScalarType type) {
+#if defined(__x86_64__)
+    const bool runs = type == c10::ScalarType::Float
+                          ? isa::best() >= isa::Isa::avx2
+                          : type == c10::ScalarType::BFloat16 && isa::best() >= isa::Isa::avx512;
+    return runs && onednn::conv() && onednn::conv_add() && onednn::reorder();
+#else
+    static_cast<void>(type);
+    return false;
+#endif
+}
+
+SILICA_INLINE Tensor onednn_blocks(const op::PlainConv& plain) {
+    const auto& s = plain.steps;
+    return onednn::call(onednn::reorder(), {plain.weight, s.padding, s.stride, s.dilation, s.groups, c10::IValue()});
+}
+
+SILICA_INLINE Tensor onednn_conv(const Tensor& x, const op::PlainConv& w, bool relu, const Tensor* residual) {
+    const auto& s = w.steps;
+    const c10::List<std::optional<c10::Scalar>> none;
+    const c10::IValue unary = relu ? c10::IValue(std::string("relu")) : c10::IValue();
+    if (residual == nullptr) {
+        return onednn::call(onednn::conv(), {x, w.weight, w.bias, s.padding, s.stride, s.dilation, s.groups,
+                                             std::string(relu ? "relu" : "none"), none, c10::IValue()});
+    }
+    return onednn::call(onednn::conv_add(), {x, *residual, w.weight, w.bias, s.padding, s.stride, s.dilation, s.groups,
+                                             std::string("add"), c10::Scalar(1.0), unary, none, c10::IValue()});
+}
+
+}  // namespace silica::device::cpu
+#endif  // SILICA_SINGLE_DEVICE_CPU_ONEDNN_CONV_IPP
+#endif  // SILICA_SINGLE_DEVICE_CPU_ONEDNN_CONV_HPP
 // ---- silica/device/cpu/packed_linear.hpp
 #ifndef SILICA_SINGLE_DEVICE_CPU_PACKED_LINEAR_HPP
 #define SILICA_SINGLE_DEVICE_CPU_PACKED_LINEAR_HPP
@@ -13976,14 +18497,25 @@ struct PackedLinear {
 #define SILICA_SINGLE_DEVICE_CPU_MULTIPLY_HPP
 /// The product on weights as they lie.
 
+#include <c10/util/BFloat16.h>
 #include <c10/util/Half.h>
+
+#include <type_traits>
 
 namespace silica::device::cpu {
 
-/// Whether the product is computed here: many rows on a processor without AVX2 are better left to LibTorch.
+/// Whether `set` is the best of a processor that multiplies tiles of bfloat16 (AMX), and may be used for that.
+bool has_tiles(isa::Isa set);
+
+/// Whether there are kernels for this: many rows on a processor without AVX2 are better left to LibTorch.
 template <class T>
-constexpr bool computes(isa::Isa set, std::int64_t m) {
+constexpr bool can_compute(isa::Isa set, std::int64_t m) {
     return m <= few_rows || isa::tiling<T>(set).vectors > 0;
+}
+/// Whether they are to be used: many rows of bfloat16 are better left to oneDNN on a processor with AMX.
+template <class T>
+bool computes(isa::Isa set, std::int64_t m) {
+    return can_compute<T>(set, m) && !(std::is_same_v<T, c10::BFloat16> && m > few_rows && has_tiles(set));
 }
 
 /// Computes the product with instruction set `set`, which this processor must have.
@@ -13999,6 +18531,7 @@ void multiply(isa::Isa set, const Product<c10::BFloat16>& p);
 /// The product of many rows: tiles of W stay in cache while all of x passes.
 
 #include <ATen/Parallel.h>
+#include <ATen/cpu/Utils.h>
 
 #include <atomic>
 #include <cstring>
@@ -14228,6 +18761,11 @@ void product(isa::Isa set, const Product<T>& p) {
 
 }  // namespace detail
 
+SILICA_INLINE bool has_tiles(isa::Isa set) {
+    static const bool there = at::cpu::init_amx();
+    return there && set == isa::Isa::avx512_bf16;
+}
+
 SILICA_INLINE void multiply(isa::Isa set, const Product<float>& p) { detail::product(set, p); }
 SILICA_INLINE void multiply(isa::Isa set, const Product<c10::Half>& p) { detail::product(set, p); }
 SILICA_INLINE void multiply(isa::Isa set, const Product<c10::BFloat16>& p) { detail::product(set, p); }
@@ -14328,7 +18866,8 @@ struct PackedConv {
     std::vector<std::int64_t> sizes;          ///< of the weight
     op::ConvSteps steps;                      ///< as they were given
     std::optional<PackedLinear> matrix = {};  ///< (out, in * kernel...), where windows tile x
-    op::PlainConv conv = {};                  ///< elsewhere: channels last, a kernel of one dimension as one of two
+    op::PlainConv conv = {};                  ///< elsewhere: a kernel of one dimension as one of two
+    bool blocks = false;                      ///< whether `conv` has oneDNN's blocks, else its channels last
 
     static PackedConv pack(op::PlainConv s) {
         PackedConv packed{s.weight.sizes().vec(), s.steps};
@@ -14342,13 +18881,14 @@ struct PackedConv {
             s.steps.padding.insert(s.steps.padding.begin(), 0);
             s.steps.dilation.insert(s.steps.dilation.begin(), 1);
         }
-        s.weight = s.weight.contiguous(layout(s.weight));
+        packed.blocks = s.weight.dim() == 4 && s.steps.groups == 1 && has_onednn_conv(s.weight.scalar_type());
+        s.weight = packed.blocks ? onednn_blocks(s) : s.weight.contiguous(layout(s.weight));
         packed.conv = std::move(s);
         return packed;
     }
 
     [[nodiscard]] op::PlainConv unpack() const {
-        if (!matrix) return {conv.weight.reshape(sizes), conv.bias, steps};
+        if (!matrix) return {(blocks ? conv.weight.to_dense() : conv.weight).reshape(sizes), conv.bias, steps};
         auto [weight, bias] = matrix->unpack();
         return {weight.view(sizes), std::move(bias), steps};
     }
@@ -14368,10 +18908,18 @@ struct PackedConv {
             }
             return y.movedim(-1, 1);
         }
-        const bool flat = sizes.size() == 3;
-        const Tensor in = flat ? x.unsqueeze(2) : x;
-        Tensor y = aten::Conv::run(in.contiguous(layout(in)), conv);
-        if (flat) y = y.squeeze(2);
+        const auto image = [&](const Tensor& t) {
+            const Tensor in = sizes.size() == 3 ? t.unsqueeze(2) : t;
+            return in.contiguous(layout(in));
+        };
+        const auto as_x = [&](const Tensor& y) { return sizes.size() == 3 ? y.squeeze(2) : y; };
+        if (blocks) {
+            const bool relu = act == Activation::relu;
+            const Tensor r = residual == nullptr ? Tensor() : image(*residual);
+            const Tensor y = as_x(onednn_conv(image(x), conv, relu, r.defined() ? &r : nullptr));
+            return relu ? y : aten::activated(y, act);
+        }
+        Tensor y = as_x(aten::Conv::run(image(x), conv));
         return aten::activated(residual == nullptr ? y : y.add_(*residual), act);
     }
 
@@ -14428,34 +18976,6 @@ struct Kernel<op::Conv, device::Cpu> {
 #define SILICA_SINGLE_DEVICE_CPU_CONV_ACTIVATION_HPP
 /// Convolution and activation on the CPU: y is activated where it lies.
 
-// ---- silica/op/conv_activation.hpp
-#ifndef SILICA_SINGLE_OP_CONV_ACTIVATION_HPP
-#define SILICA_SINGLE_OP_CONV_ACTIVATION_HPP
-/// y = act(W * x + b).
-
-namespace silica::op {
-
-/// x (batch, in, size...) -> (batch, out, places...). Uses the weights as Conv's kernel packed them.
-struct ConvActivation {
-    static constexpr std::string_view name = "conv_activation";
-    static constexpr bool quantisable = false;
-    using signature = Tensor(const Tensor& x, const Prepared& weight, Activation act);
-    static void check(const Tensor& x, const Conv::Shape& w, Activation) { Conv::check(x, w); }
-    using packed_as = Conv;
-    using parts = OpList<Conv, Gelu, Activate>;
-
-    template <class Exec>
-    static Tensor by_parts(const Tensor& x, const auto& weight, Activation act) {
-        const Tensor y = run<Conv, Exec>(x, weight);
-        if (act == Activation::linear) return y;
-        return act == Activation::gelu ? run<Gelu, Exec>(y) : run<Activate, Exec>(y, act);
-    }
-};
-static_assert(OpTag<ConvActivation>);
-
-}  // namespace silica::op
-#endif  // SILICA_SINGLE_OP_CONV_ACTIVATION_HPP
-
 namespace silica {
 
 template <>
@@ -14469,51 +18989,6 @@ struct Kernel<op::ConvActivation, device::Cpu> {
 #ifndef SILICA_SINGLE_DEVICE_CPU_CONV_ADD_HPP
 #define SILICA_SINGLE_DEVICE_CPU_CONV_ADD_HPP
 /// Convolution, residual sum and activation on the CPU: y meets the residual and is activated where it lies.
-
-// ---- silica/op/conv_add.hpp
-#ifndef SILICA_SINGLE_OP_CONV_ADD_HPP
-#define SILICA_SINGLE_OP_CONV_ADD_HPP
-/// y = act(W * x + b + r): the end of a residual block. He et al. 2016, figure 2.
-
-namespace silica::op {
-
-/// x (batch, in, size...), r (batch, out, places...) -> (batch, out, places...). Uses the weights as Conv's kernel
-/// packed them.
-struct ConvAdd {
-    static constexpr std::string_view name = "conv_add";
-    static constexpr bool quantisable = false;
-    using signature = Tensor(const Tensor& x, const Prepared& weight, const Tensor& residual, Activation act);
-    static void check(const Tensor& x, const Conv::Shape& w, const Tensor& residual, Activation) {
-        law(Conv::fits(x, w) && is_result(residual, x, w), name,
-            "x (batch, in, size...) that holds the kernel, W (out, in / groups, kernel...) and r (batch, out, "
-            "places...) of one type",
-            x, w, residual);
-    }
-    using packed_as = Conv;
-    using parts = OpList<Conv, Gelu, Activate>;
-
-    template <class Exec>
-    static Tensor by_parts(const Tensor& x, const auto& weight, const Tensor& residual, Activation act) {
-        const Tensor y = run<Conv, Exec>(x, weight) + residual;
-        if (act == Activation::linear) return y;
-        return act == Activation::gelu ? run<Gelu, Exec>(y) : run<Activate, Exec>(y, act);
-    }
-
-private:
-    static bool is_result(const Tensor& r, const Tensor& x, const Conv::Shape& w) {
-        if (r.scalar_type() != w.type || r.dim() != x.dim() || r.size(0) != x.size(0) || r.size(1) != w.size(0))
-            return false;
-        for (std::size_t i = 2; i < w.sizes.size(); ++i) {
-            const auto dim = static_cast<std::int64_t>(i);
-            if (r.size(dim) != w.steps.places(i - 2, x.size(dim), w.size(i))) return false;
-        }
-        return true;
-    }
-};
-static_assert(OpTag<ConvAdd>);
-
-}  // namespace silica::op
-#endif  // SILICA_SINGLE_OP_CONV_ADD_HPP
 
 namespace silica {
 
@@ -14548,6 +19023,36 @@ struct Kernel<op::DecodeAttention, device::Cpu> {
 #define SILICA_SINGLE_DEVICE_CPU_DECODE_ATTENTION_IPP
 /// Attention to the filled slots of a cache.
 
+// ---- silica/device/aten/decode_attention.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_DECODE_ATTENTION_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_DECODE_ATTENTION_HPP
+/// Attention to a cache by ATen, over its whole capacity: shapes stay the same from step to step.
+
+#include <ATen/ops/scaled_dot_product_attention.h>
+#include <limits>
+
+namespace silica::device::aten {
+
+struct DecodeAttention {
+    static Tensor run(const Tensor& q, const Tensor& keys, const Tensor& values, const Tensor& filled,
+                      const std::optional<Tensor>& mask, double scale) {
+        return at::scaled_dot_product_attention(q, keys, values, mask_of(keys, filled, mask), /*dropout_p=*/0.0,
+                                                /*is_causal=*/false, scale,
+                                                /*enable_gqa=*/q.size(1) != keys.size(1));
+    }
+
+    /// `mask`, and nothing beyond the filled slots.
+    static Tensor mask_of(const Tensor& keys, const Tensor& filled, const std::optional<Tensor>& mask) {
+        const Tensor there = (at::arange(keys.size(2), filled.options()) < filled).view({1, 1, 1, -1});
+        if (!mask) return there;
+        if (mask->scalar_type() == at::kBool) return there.logical_and(*mask);
+        return at::where(there, *mask, -std::numeric_limits<float>::infinity()).to(mask->scalar_type());
+    }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_DECODE_ATTENTION_HPP
+
 #include <algorithm>
 
 namespace silica {
@@ -14569,6 +19074,24 @@ SILICA_INLINE Tensor Kernel<op::DecodeAttention, device::Cpu>::run(const Tensor&
 #ifndef SILICA_SINGLE_DEVICE_CPU_EMBEDDING_HPP
 #define SILICA_SINGLE_DEVICE_CPU_EMBEDDING_HPP
 /// Embedding on the CPU: the table stays plain, so that a tied decoder can share it.
+
+// ---- silica/device/aten/embedding.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_EMBEDDING_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_EMBEDDING_HPP
+/// Rows of a table that is kept as it is.
+
+#include <ATen/ops/embedding.h>
+
+namespace silica::device::aten {
+
+struct Embedding {
+    using Packed = op::Plain;
+    static Packed pack(op::Embedding::Source s) { return s; }
+    static Tensor run(const Tensor& ids, const Packed& table) { return at::embedding(table.weight, ids); }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_EMBEDDING_HPP
 
 namespace silica {
 
@@ -14679,6 +19202,25 @@ struct Kernel<op::Gelu, device::Cpu> {
 #define SILICA_SINGLE_DEVICE_CPU_GROUP_NORM_HPP
 /// Group norm on the CPU: ATen's.
 
+// ---- silica/device/aten/group_norm.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_GROUP_NORM_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_GROUP_NORM_HPP
+/// Group norm by ATen: statistics in float32 whatever the type of x.
+
+#include <ATen/ops/group_norm.h>
+
+namespace silica::device::aten {
+
+struct GroupNorm {
+    static Tensor run(const Tensor& x, const Tensor& weight, const Tensor& bias, std::int64_t groups, double eps) {
+        if (x.numel() == 0) return at::empty(x.sizes(), x.options());  // LibTorch 2.11 refuses it
+        return at::group_norm(x, groups, weight, bias, eps);
+    }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_GROUP_NORM_HPP
+
 namespace silica {
 
 template <>
@@ -14690,6 +19232,24 @@ struct Kernel<op::GroupNorm, device::Cpu> : device::aten::GroupNorm {};
 #ifndef SILICA_SINGLE_DEVICE_CPU_LAYER_NORM_HPP
 #define SILICA_SINGLE_DEVICE_CPU_LAYER_NORM_HPP
 /// Layer norm on the CPU: ATen's.
+
+// ---- silica/device/aten/layer_norm.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_LAYER_NORM_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_LAYER_NORM_HPP
+/// Layer norm by ATen: statistics in float32 whatever the type of x.
+
+#include <ATen/ops/layer_norm.h>
+
+namespace silica::device::aten {
+
+struct LayerNorm {
+    static Tensor run(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
+        return at::layer_norm(x, {x.size(-1)}, weight, bias, eps);
+    }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_LAYER_NORM_HPP
 
 namespace silica {
 
@@ -14773,6 +19333,24 @@ struct Kernel<op::LinearGated, device::Cpu> {
 #define SILICA_SINGLE_DEVICE_CPU_MAX_POOL_HPP
 /// Max pooling on the CPU: ATen's.
 
+// ---- silica/device/aten/max_pool.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_MAX_POOL_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_MAX_POOL_HPP
+/// Max pooling by ATen.
+
+#include <ATen/ops/max_pool2d.h>
+
+namespace silica::device::aten {
+
+struct MaxPool {
+    static Tensor run(const Tensor& x, std::int64_t kernel, std::int64_t stride, std::int64_t padding) {
+        return at::max_pool2d(x, {kernel, kernel}, {stride, stride}, {padding, padding});
+    }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_MAX_POOL_HPP
+
 namespace silica {
 
 template <>
@@ -14785,6 +19363,57 @@ struct Kernel<op::MaxPool, device::Cpu> : device::aten::MaxPool {};
 #define SILICA_SINGLE_DEVICE_CPU_POOL_HPP
 /// Pooling on this device: ATen's.
 
+// ---- silica/device/aten/pool.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_POOL_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_POOL_HPP
+/// Pooling in ATen's terms, summed in float32.
+
+#include <ATen/ops/amax.h>
+#include <ATen/ops/argmax.h>
+#include <ATen/ops/gather.h>
+#include <ATen/ops/sqrt.h>
+#include <ATen/ops/sum.h>
+
+#include <limits>
+
+namespace silica::device::aten {
+
+struct Pool {
+    static Tensor run(const Tensor& h, const Tensor& mask, Pooling how) {
+        const Tensor x = h.to(at::kFloat);
+        const Tensor weight = mask.to(at::kFloat).unsqueeze(-1);  // (batch, tokens, 1)
+        const auto sum = [](const Tensor& t) { return at::sum(t, 1); };
+        switch (how) {
+            case Pooling::mean:
+                return sum(x * weight) / sum(weight);
+            case Pooling::mean_sqrt_len:
+                return sum(x * weight) / at::sqrt(sum(weight));
+            case Pooling::weighted_mean: {
+                const Tensor w = weight * at::arange(1, x.size(1) + 1, weight.options()).view({1, -1, 1});
+                return sum(x * w) / sum(w);
+            }
+            case Pooling::max:
+                return at::amax(at::where(mask.unsqueeze(-1), x, -std::numeric_limits<float>::infinity()), 1);
+            case Pooling::cls:
+                return at_token(x, at::argmax(mask.to(at::kFloat), 1));
+            case Pooling::last: {
+                const Tensor position = at::arange(1, x.size(1) + 1, weight.options()).unsqueeze(0);
+                return at_token(x, at::argmax(mask.to(at::kFloat) * position, 1));
+            }
+        }
+        return x;
+    }
+
+private:
+    /// The vector of one token per row: index (batch) -> (batch, d).
+    static Tensor at_token(const Tensor& x, const Tensor& index) {
+        return at::gather(x, 1, index.view({-1, 1, 1}).expand({-1, 1, x.size(2)})).squeeze(1);
+    }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_POOL_HPP
+
 namespace silica {
 
 template <>
@@ -14796,6 +19425,34 @@ struct Kernel<op::Pool, device::Cpu> : device::aten::Pool {};
 #ifndef SILICA_SINGLE_DEVICE_CPU_RESIZE_HPP
 #define SILICA_SINGLE_DEVICE_CPU_RESIZE_HPP
 /// Resizing on the CPU: ATen's.
+
+// ---- silica/device/aten/resize.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_RESIZE_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_RESIZE_HPP
+/// Resizing by ATen.
+
+#include <ATen/ops/upsample_bicubic2d.h>
+#include <ATen/ops/upsample_bilinear2d.h>
+#include <ATen/ops/upsample_nearest2d.h>
+
+namespace silica::device::aten {
+
+struct Resize {
+    static Tensor run(const Tensor& x, std::int64_t height, std::int64_t width, Resampling how, bool align_corners) {
+        switch (how) {
+            case Resampling::nearest:
+                return at::upsample_nearest2d(x, {height, width});
+            case Resampling::bilinear:
+                return at::upsample_bilinear2d(x, {height, width}, align_corners);
+            case Resampling::bicubic:
+                return at::upsample_bicubic2d(x, {height, width}, align_corners);
+        }
+        return x;
+    }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_RESIZE_HPP
 
 namespace silica {
 
@@ -14822,6 +19479,26 @@ struct Kernel<op::RmsNorm, device::Cpu> {
 #ifndef SILICA_SINGLE_DEVICE_CPU_RMS_NORM_IPP
 #define SILICA_SINGLE_DEVICE_CPU_RMS_NORM_IPP
 /// RMS norm of a row.
+
+// ---- silica/device/aten/rms_norm.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_RMS_NORM_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_RMS_NORM_HPP
+/// RMS norm in ATen's terms, the mean in float32.
+
+#include <ATen/ops/mean.h>
+#include <ATen/ops/rsqrt.h>
+
+namespace silica::device::aten {
+
+struct RmsNorm {
+    static Tensor run(const Tensor& x, const Tensor& weight, double eps) {
+        const Tensor h = x.to(at::kFloat);
+        return weight * (h * at::rsqrt(at::mean(h * h, {-1}, /*keepdim=*/true) + eps)).to(x.scalar_type());
+    }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_RMS_NORM_HPP
 
 #include <cmath>
 
@@ -14914,6 +19591,24 @@ Tensor rotary(const Tensor& x, const Tensor& cos, const Tensor& sin);
 #define SILICA_SINGLE_DEVICE_CPU_TURN_IPP
 /// Rotary embedding, all heads of a token at a time.
 
+// ---- silica/device/aten/rotary.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_ROTARY_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_ROTARY_HPP
+/// Rotary embedding in plain tensor code.
+
+namespace silica::device::aten {
+
+struct Rotary {
+    static Tensor run(const Tensor& x, const Tensor& cos, const Tensor& sin) {
+        const auto half = x.size(-1) / 2;
+        const Tensor a = x.narrow(-1, 0, half), b = x.narrow(-1, half, half), c = cos.unsqueeze(1),
+                     s = sin.unsqueeze(1);
+        return at::cat({a * c - b * s, b * c + a * s}, -1);
+    }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_ROTARY_HPP
 // ---- silica/device/cpu/isa/turn.hpp
 #ifndef SILICA_SINGLE_DEVICE_CPU_ISA_TURN_HPP
 #define SILICA_SINGLE_DEVICE_CPU_ISA_TURN_HPP
@@ -15049,6 +19744,27 @@ void require_slots(const std::int64_t* slots, std::int64_t count, std::int64_t r
 #define SILICA_SINGLE_DEVICE_CPU_STORE_IPP
 /// Rows of keys and values, copied to their slots.
 
+// ---- silica/device/aten/store_kv.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_STORE_KV_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_STORE_KV_HPP
+/// Writing to a cache by ATen's index_copy_.
+
+#include <ATen/ops/index_copy.h>
+
+namespace silica::device::aten {
+
+struct StoreKv {
+    static op::Written run(InOut<Tensor> keys, InOut<Tensor> values, const Tensor& k, const Tensor& v,
+                           const Tensor& slots) {
+        keys.value.index_copy_(2, slots, k);
+        values.value.index_copy_(2, slots, v);
+        return {};
+    }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_STORE_KV_HPP
+
 #include <algorithm>
 #include <cstring>
 #include <string>
@@ -15169,10 +19885,98 @@ SILICA_INLINE Tensor Kernel<op::RotaryStore, device::Cpu>::run(const Tensor& qkv
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_CPU_ROTARY_STORE_IPP
 #endif  // SILICA_SINGLE_DEVICE_CPU_ROTARY_STORE_HPP
+// ---- silica/device/cpu/scores.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_SCORES_HPP
+#define SILICA_SINGLE_DEVICE_CPU_SCORES_HPP
+/// Scores of attention on the CPU: ATen's.
+
+// ---- silica/device/aten/scores.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_SCORES_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_SCORES_HPP
+/// Scores of attention by ATen.
+
+#include <ATen/ops/matmul.h>
+
+namespace silica::device::aten {
+
+struct Scores {
+    static Tensor run(const Tensor& q, const Tensor& k, double scale) {
+        return at::matmul(q * scale, k.transpose(2, 3));
+    }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_SCORES_HPP
+
+namespace silica {
+
+template <>
+struct Kernel<op::Scores, device::Cpu> : device::aten::Scores {};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_CPU_SCORES_HPP
+// ---- silica/device/cpu/sine_positions.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_SINE_POSITIONS_HPP
+#define SILICA_SINGLE_DEVICE_CPU_SINE_POSITIONS_HPP
+/// Sine positions on the CPU: ATen's.
+
+// ---- silica/device/aten/sine_positions.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_SINE_POSITIONS_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_SINE_POSITIONS_HPP
+/// Sine positions by ATen, in the order of transformers' operations, in float32.
+
+#include <ATen/ops/cos.h>
+#include <ATen/ops/cumsum.h>
+#include <ATen/ops/sin.h>
+#include <ATen/ops/stack.h>
+
+#include <numbers>
+
+namespace silica::device::aten {
+
+struct SinePositions {
+    static Tensor run(const Tensor& mask, const Tensor& divisors) {
+        const Tensor cells = mask.to(at::kFloat);
+        const auto along = [&](std::int64_t dim) {
+            const Tensor place = at::cumsum(cells, dim);
+            const Tensor angle = place / (place.narrow(dim, place.size(dim) - 1, 1) + 1e-6) * (2 * std::numbers::pi);
+            const Tensor pairs = (angle.flatten(1).unsqueeze(2) / divisors).unflatten(2, {-1, 2});
+            return at::stack({at::sin(pairs.select(3, 0)), at::cos(pairs.select(3, 1))}, 3).flatten(2);
+        };
+        return at::cat({along(1), along(2)}, 2);
+    }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_SINE_POSITIONS_HPP
+
+namespace silica {
+
+template <>
+struct Kernel<op::SinePositions, device::Cpu> : device::aten::SinePositions {};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_CPU_SINE_POSITIONS_HPP
 // ---- silica/device/cpu/softmax.hpp
 #ifndef SILICA_SINGLE_DEVICE_CPU_SOFTMAX_HPP
 #define SILICA_SINGLE_DEVICE_CPU_SOFTMAX_HPP
 /// Softmax on the CPU: ATen's.
+
+// ---- silica/device/aten/softmax.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_SOFTMAX_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_SOFTMAX_HPP
+/// Softmax by ATen: sums in float32 whatever the type of x.
+
+#include <ATen/ops/softmax.h>
+
+namespace silica::device::aten {
+
+struct Softmax {
+    static Tensor run(const Tensor& x) { return at::softmax(x, -1); }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_SOFTMAX_HPP
 
 namespace silica {
 
@@ -15194,10 +19998,6 @@ struct Kernel<op::StoreKv, device::Cpu> : device::cpu::StoreKv {};
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_CPU_STORE_KV_HPP
 #endif  // SILICA_SINGLE_DEVICE_CPU_HPP
-// ---- silica/device/cuda.hpp
-#ifndef SILICA_SINGLE_DEVICE_CUDA_HPP
-#define SILICA_SINGLE_DEVICE_CUDA_HPP
-/// NVIDIA GPUs, reached through LibTorch's device-neutral interfaces: no header here needs the CUDA toolkit.
 
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
@@ -15934,20 +20734,46 @@ struct Kernel<op::Clamp, device::Cuda> : device::aten::Clamp {};
 // ---- silica/device/cuda/convolve.hpp
 #ifndef SILICA_SINGLE_DEVICE_CUDA_CONVOLVE_HPP
 #define SILICA_SINGLE_DEVICE_CUDA_CONVOLVE_HPP
-/// cuDNN's convolution through ATen: what the kernels of conv and its fused forms share.
+/// cuDNN's convolutions through ATen: what the kernels of conv and its fused forms share. Images of half precision have
+/// their channels last, as tensor cores read them; what comes out has them last too, so a network turns its input once.
 
 #include <ATen/Context.h>
 #include <ATen/ops/_convolution.h>
+#include <ATen/ops/cudnn_convolution_add_relu.h>
+#include <ATen/ops/cudnn_convolution_relu.h>
 
 namespace silica::device::cuda {
 
-/// op::Conv, without TF32, which LibTorch has cuDNN use for float32 unless it is told otherwise: eleven bits of 24.
-inline Tensor convolve(const Tensor& x, const op::PlainConv& w) {
+/// The layout of an image, or of the kernel for it.
+inline at::MemoryFormat conv_layout(const Tensor& image) {
+    const bool half = image.scalar_type() == at::kHalf || image.scalar_type() == at::kBFloat16;
+    return half && image.dim() == 4 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+}
+
+inline op::PlainConv pack_conv(op::PlainConv s) {
+    s.weight = s.weight.contiguous(conv_layout(s.weight));
+    return s;
+}
+
+/// act(W * x + b + residual); without a residual where there is none. Without TF32, which LibTorch has cuDNN use for
+/// float32 unless it is told otherwise: eleven bits of 24.
+inline Tensor convolve(const Tensor& x, const op::PlainConv& w, Activation act = Activation::linear,
+                       const Tensor* residual = nullptr) {
     const auto& s = w.steps;
     const auto& set = at::globalContext();
-    return at::_convolution(x, w.weight, w.bias, s.stride, s.padding, s.dilation, false, aten::no_output_padding(s),
-                            s.groups, set.benchmarkCuDNN(), set.deterministicCuDNN() || set.deterministicAlgorithms(),
-                            set.userEnabledCuDNN(), false);
+    const auto layout = conv_layout(x);
+    const Tensor in = x.contiguous(layout);
+    if (layout == at::MemoryFormat::ChannelsLast && act == Activation::relu && set.userEnabledCuDNN() &&
+        at::Context::hasCuDNN()) {
+        if (residual == nullptr)
+            return at::cudnn_convolution_relu(in, w.weight, w.bias, s.stride, s.padding, s.dilation, s.groups);
+        return at::cudnn_convolution_add_relu(in, w.weight, residual->contiguous(layout), 1, w.bias, s.stride,
+                                              s.padding, s.dilation, s.groups);
+    }
+    Tensor y = at::_convolution(
+        in, w.weight, w.bias, s.stride, s.padding, s.dilation, false, aten::no_output_padding(s), s.groups,
+        set.benchmarkCuDNN(), set.deterministicCuDNN() || set.deterministicAlgorithms(), set.userEnabledCuDNN(), false);
+    return aten::activated(residual == nullptr ? y : y.add_(*residual), act);
 }
 
 }  // namespace silica::device::cuda
@@ -15958,7 +20784,7 @@ namespace silica {
 template <>
 struct Kernel<op::Conv, device::Cuda> {
     using Packed = op::PlainConv;
-    static Packed pack(op::Conv::Source s) { return s; }
+    static Packed pack(op::Conv::Source s) { return device::cuda::pack_conv(std::move(s)); }
     static Tensor run(const Tensor& x, const Packed& w) { return device::cuda::convolve(x, w); }
 };
 
@@ -15967,14 +20793,14 @@ struct Kernel<op::Conv, device::Cuda> {
 // ---- silica/device/cuda/conv_activation.hpp
 #ifndef SILICA_SINGLE_DEVICE_CUDA_CONV_ACTIVATION_HPP
 #define SILICA_SINGLE_DEVICE_CUDA_CONV_ACTIVATION_HPP
-/// Convolution and activation on CUDA: the activation in place.
+/// Convolution and activation on CUDA.
 
 namespace silica {
 
 template <>
 struct Kernel<op::ConvActivation, device::Cuda> {
     static Tensor run(const Tensor& x, const op::PlainConv& w, Activation act) {
-        return device::aten::activated(device::cuda::convolve(x, w), act);
+        return device::cuda::convolve(x, w, act);
     }
 };
 
@@ -15983,15 +20809,14 @@ struct Kernel<op::ConvActivation, device::Cuda> {
 // ---- silica/device/cuda/conv_add.hpp
 #ifndef SILICA_SINGLE_DEVICE_CUDA_CONV_ADD_HPP
 #define SILICA_SINGLE_DEVICE_CUDA_CONV_ADD_HPP
-/// Convolution, residual sum and activation on CUDA: sum and activation in place.
+/// Convolution, residual sum and activation on CUDA.
 
 namespace silica {
 
 template <>
 struct Kernel<op::ConvAdd, device::Cuda> {
     static Tensor run(const Tensor& x, const op::PlainConv& w, const Tensor& residual, Activation act) {
-        Tensor y = device::cuda::convolve(x, w);
-        return device::aten::activated(y.add_(residual), act);
+        return device::cuda::convolve(x, w, act, &residual);
     }
 };
 
@@ -16569,6 +21394,23 @@ struct Kernel<op::LayerNorm, device::Cuda> : device::aten::LayerNorm {};
 #define SILICA_SINGLE_DEVICE_CUDA_PRODUCTS_HPP
 /// Products with weights: the own kernel for few rows, else cuBLASLt through ATen.
 
+// ---- silica/device/aten/linear.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_LINEAR_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_LINEAR_HPP
+/// Linear by ATen on weights that are kept as they are.
+
+#include <ATen/ops/linear.h>
+
+namespace silica::device::aten {
+
+struct Linear {
+    using Packed = op::Plain;
+    static Packed pack(op::Linear::Source s) { return s; }
+    static Tensor run(const Tensor& x, const Packed& w) { return at::linear(x, w.weight, w.bias); }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_LINEAR_HPP
 // ---- silica/device/cuda/gemv.hpp
 #ifndef SILICA_SINGLE_DEVICE_CUDA_GEMV_HPP
 #define SILICA_SINGLE_DEVICE_CUDA_GEMV_HPP
@@ -17136,6 +21978,30 @@ private:
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_CUDA_ROTARY_STORE_HPP
+// ---- silica/device/cuda/scores.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_SCORES_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_SCORES_HPP
+/// Scores of attention on CUDA: ATen's.
+
+namespace silica {
+
+template <>
+struct Kernel<op::Scores, device::Cuda> : device::aten::Scores {};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_CUDA_SCORES_HPP
+// ---- silica/device/cuda/sine_positions.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_SINE_POSITIONS_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_SINE_POSITIONS_HPP
+/// Sine positions on CUDA: ATen's.
+
+namespace silica {
+
+template <>
+struct Kernel<op::SinePositions, device::Cuda> : device::aten::SinePositions {};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_CUDA_SINE_POSITIONS_HPP
 // ---- silica/device/cuda/softmax.hpp
 #ifndef SILICA_SINGLE_DEVICE_CUDA_SOFTMAX_HPP
 #define SILICA_SINGLE_DEVICE_CUDA_SOFTMAX_HPP
@@ -17161,6 +22027,1016 @@ struct Kernel<op::StoreKv, device::Cuda> : device::aten::StoreKv {};
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_CUDA_STORE_KV_HPP
 #endif  // SILICA_SINGLE_DEVICE_CUDA_HPP
+
+#include <exception>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace silica {
+
+namespace detail {
+
+template <class Exec, class Ops>
+inline constexpr bool all_native = [] {
+    for (const auto& p : table_of<Exec>(typename with_parts<Ops>::type{})) {
+        if (!p.native) return false;
+    }
+    return true;
+}();
+
+template <class Model>
+constexpr bool can_capture() {
+    if constexpr (Model::Device::type == c10::DeviceType::CUDA)
+        return all_native<typename Model::Exec, typename Model::Network::Ops>;
+    else
+        return false;
+}
+
+}  // namespace detail
+
+/// Whether what `Model` does can be recorded: on CUDA, where no op leaves home.
+template <class Model>
+inline constexpr bool capturable = detail::can_capture<Model>();
+
+/// Work cannot be recorded after all. The device has done nothing of it.
+class NotRecorded : public DeviceError {
+    using DeviceError::DeviceError;
+};
+
+/// Work that is the same each time, on tensors that stay where they are: run as it is at first, then recorded and
+/// replayed.
+class CapturedWork {
+public:
+    /// Whether what a Model does is recorded at all.
+    template <class Model>
+    static constexpr bool records = capturable<Model>;
+    static Availability available() { return device::cuda::Graph::available(); }
+
+    /// Does what `f` does, on `device`. True when `f` ran on the host, false when the device replayed it. What `f` does
+    /// on the host alone happens only in the first case. Tensors that `f` makes are overwritten by the next call.
+    /// NotRecorded where that fails; what `f` does on the host may have happened then.
+    template <class F>
+    bool operator()(c10::Device device, F&& f) {
+        if (!warm_) {  // libraries make their handles, kernels are compiled
+            f();
+            warm_ = true;
+            return true;
+        }
+        const bool first = graph_ == nullptr;
+        if (first) {
+            try {
+                auto graph = std::make_unique<device::cuda::Graph>();
+                device::cuda::record(*graph, device, f);
+                graph_ = std::move(graph);
+            } catch (const std::exception& e) {
+                throw NotRecorded("It cannot be recorded: " + std::string(e.what()), "");
+            }
+        }
+        graph_->replay();
+        return first;
+    }
+
+    /// The work is no longer the same: the next call records anew.
+    void forget() { graph_.reset(); }
+
+private:
+    std::unique_ptr<device::cuda::Graph> graph_;
+    bool warm_ = false;
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CAPTURED_WORK_HPP
+// ---- silica/checkpoint/config.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_CONFIG_HPP
+#define SILICA_SINGLE_CHECKPOINT_CONFIG_HPP
+/// Reads config.json.
+
+#include <concepts>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace silica::checkpoint {
+
+/// The document in `directory / name`. ConfigError when it is missing, unreadable or not JSON.
+Json read_json_document(const std::filesystem::path& directory, std::string_view name);
+
+/// The same for a file that must hold an object.
+Json read_json_file(const std::filesystem::path& directory, std::string_view name);
+
+/// A precision that reads weights which are quantised in a way of their own: `P::reads(object)` says whether it knows
+/// what `quantization_config` asks for.
+template <class P>
+concept ReadsQuantised = requires(const Json& quantisation) {
+    { P::reads(quantisation) } -> std::same_as<bool>;
+};
+
+namespace detail {
+
+/// Refuses what changes the meaning of the weights, here and in the configurations inside (text_config, ...), unless
+/// `reads` knows it.
+void check_meaning_of_weights(const Json& json, const std::string& file, bool (*reads)(const Json&));
+
+/// Whether configurations of this `model_type` are those of `Arch`, or of a composite that has it as a part.
+template <class Arch>
+bool opens_model_type(std::string_view type) {
+    if constexpr (requires { Arch::part_of; }) {
+        for (const std::string_view composite : Arch::part_of)
+            if (type == composite) return true;
+    }
+    return type == Arch::family;
+}
+
+}  // namespace detail
+
+/// The configuration of `Arch` in `directory / "config.json"`, checked. A file without `model_type` is taken to be of
+/// the family that is asked for (old checkpoints leave it out). ConfigError for weights that are quantised in a way
+/// that `Precision` does not say it reads, and for a PEFT adapter.
+template <class Arch, class Precision = void>
+typename Arch::Config read_config(const std::filesystem::path& directory) {
+    const Json json = read_json_file(directory, "config.json");
+    const auto file = (directory / "config.json").string();
+    if (const Json* type = json.find("model_type"); type != nullptr && !type->is_null()) {
+        if (!type->is_string() || !detail::opens_model_type<Arch>(type->string())) {
+            throw ConfigError(file + ": model_type is " + type->brief() + ", not '" + std::string(Arch::family) + "'.",
+                              "open this checkpoint with the architecture of its family.");
+        }
+    }
+    bool (*reads)(const Json&) = nullptr;
+    if constexpr (ReadsQuantised<Precision>) reads = &Precision::reads;
+    detail::check_meaning_of_weights(json, file, reads);
+    typename Arch::Config config;
+    read_json(config, json, file + ":");
+    require_finite(config, file + ":");
+    Arch::check(config, file);
+    return config;
+}
+
+}  // namespace silica::checkpoint
+
+// ---- silica/checkpoint/config.ipp
+#ifndef SILICA_SINGLE_CHECKPOINT_CONFIG_IPP
+#define SILICA_SINGLE_CHECKPOINT_CONFIG_IPP
+/// Definitions of config.hpp.
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+
+namespace silica::checkpoint {
+
+SILICA_INLINE Json read_json_document(const std::filesystem::path& directory, std::string_view name) {
+    const auto path = directory / name;
+    std::string text;
+    try {
+        if (name == "config.json" && !is_listed(path)) refuse_adapter(directory);
+        const auto file = File::open(path);
+        constexpr std::uint64_t longest = std::uint64_t{256} << 20;
+        if (file->size() > longest) {
+            throw ConfigError(path.string() + " is " + bytes(file->size()) + " long, which is no configuration.",
+                              "download it again.");
+        }
+        refuse_impostor(*file);
+        text = file->read_text(0, file->size());
+    } catch (const CheckpointError& e) {
+        throw ConfigError(e.problem(), e.remedy());
+    }
+    return Json::parse(text, path.string());
+}
+
+SILICA_INLINE Json read_json_file(const std::filesystem::path& directory, std::string_view name) {
+    Json json = read_json_document(directory, name);
+    if (!json.is_object()) {
+        throw ConfigError((directory / name).string() + " is not a JSON object.", "download the file again.");
+    }
+    return json;
+}
+
+namespace detail {
+
+/// The keys whose object says that the weights are not what they look like: transformers' and older tools', MLX's.
+inline constexpr std::string_view quantisation_keys[] = {"quantization_config", "compression_config", "quantization"};
+
+[[noreturn]] SILICA_INLINE void refuse_quantised(const std::string& file, std::string_view key, const Json& value) {
+    const Json* method = value.find("quant_method");
+    std::string what(key);
+    if (method != nullptr) what += ".quant_method";
+    refuse_config(file, what, method != nullptr ? method->brief() : value.brief(),
+                  "use a checkpoint in float32, float16 or bfloat16, or dequantise this one and save it again.");
+}
+
+SILICA_INLINE void check_meaning_of_weights(const Json& json, const std::string& file, bool (*reads)(const Json&)) {
+    for (const auto& [key, value] : json.object()) {
+        const bool off =
+            value.is_null() || (value.is_bool() && !value.boolean()) || (value.is_object() && value.object().empty());
+        if (off) continue;
+        if (std::ranges::find(quantisation_keys, key) != std::end(quantisation_keys)) {
+            if (reads == nullptr || !reads(value)) refuse_quantised(file, key, value);
+        } else if ((key == "dtype" || key == "torch_dtype") && value.is_string()) {
+            const std::string_view type = value.string();
+            const bool quantised =
+                type.find("float8") != type.npos || type.find("float4") != type.npos || type.find("int") != type.npos;
+            if (quantised && reads == nullptr)
+                refuse_config(file, key, value.brief(), "use a checkpoint in float32, float16 or bfloat16.");
+        } else if (key.ends_with("_config") && value.is_object()) {
+            check_meaning_of_weights(value, file + ": " + key, reads);
+        }
+    }
+}
+
+}  // namespace detail
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_CONFIG_IPP
+#endif  // SILICA_SINGLE_CHECKPOINT_CONFIG_HPP
+// ---- silica/checkpoint/hub.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_HUB_HPP
+#define SILICA_SINGLE_CHECKPOINT_HUB_HPP
+/// Finds a checkpoint: a directory, or a repository of the hub in the local cache. Nothing is downloaded.
+///
+/// The cache is laid out as in https://huggingface.co/docs/hub/local-cache, and found by the rule of huggingface_hub:
+/// $HF_HUB_CACHE, else $HUGGINGFACE_HUB_CACHE, else hub/ in $HF_HOME, else in $XDG_CACHE_HOME/huggingface, else in
+/// ~/.cache/huggingface. "~" and "$NAME" in them are expanded.
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace silica::checkpoint {
+
+/// A repository and revision as users write them: "org/name", "name", "org/name@revision".
+struct RepoName {
+    std::string repo;
+    std::string revision;  ///< empty: not asked for, "main"
+};
+
+/// The directory of the hub cache, whether it exists or not.
+[[nodiscard]] std::filesystem::path hub_cache();
+
+/// Splits "org/name@revision"; nothing when it is not the name of a repository.
+[[nodiscard]] std::optional<RepoName> repo_name(std::string_view text);
+
+/// The snapshot of `name` in the hub cache. CheckpointError with the `hf download` line when it is not there.
+[[nodiscard]] std::filesystem::path hub_snapshot(const RepoName& name);
+
+/// What the caller of `resolve` will read.
+enum class Need {
+    directory,  ///< any file: a tokenizer, a config
+    model,      ///< config.json and weights
+};
+
+/// The directory of a model: `dir_or_repo` itself when that exists (a file of weights may be named, too), else the
+/// snapshot of "org/name" or "org/name@revision" in the hub cache, checked for the files that `need` asks for.
+[[nodiscard]] std::filesystem::path resolve(std::string_view dir_or_repo, Need need = Need::model);
+
+}  // namespace silica::checkpoint
+
+// ---- silica/checkpoint/hub.ipp
+#ifndef SILICA_SINGLE_CHECKPOINT_HUB_IPP
+#define SILICA_SINGLE_CHECKPOINT_HUB_IPP
+/// Definitions of hub.hpp.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <system_error>
+#include <vector>
+
+namespace silica::checkpoint {
+
+namespace detail {
+
+/// A variable of the environment; an empty one counts as absent.
+SILICA_INLINE std::optional<std::string> environment(const char* name) {
+    const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
+    return value == nullptr || *value == '\0' ? std::nullopt : std::optional<std::string>(value);
+}
+
+/// `path` with a leading "~" replaced by the home directory.
+SILICA_INLINE std::filesystem::path expand_home(std::string_view path) {
+    if (path == "~" || path.starts_with("~/"))
+        if (const auto home = environment("HOME"))
+            return std::filesystem::path(*home) / std::string(path.substr(std::min<std::size_t>(path.size(), 2)));
+    return std::string(path);
+}
+
+SILICA_INLINE bool word(char c) noexcept {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/// `text` with "$NAME" and "${NAME}" replaced by variables of the environment; those that are not set stay.
+SILICA_INLINE std::string expand_variables(std::string_view text) {
+    std::string out;
+    for (std::size_t at = 0; at < text.size();) {
+        std::size_t begin = at + 1, end = begin, next = begin;
+        if (text[at] == '$' && begin < text.size() && text[begin] == '{') {
+            end = std::min(text.find('}', ++begin), text.size());
+            next = end + 1;
+        } else if (text[at] == '$') {
+            while (end < text.size() && word(text[end])) ++end;
+            next = end;
+        }
+        const char* value = nullptr;
+        if (end > begin && next <= text.size())
+            value = std::getenv(std::string(text.substr(begin, end - begin)).c_str());  // NOLINT(concurrency-mt-unsafe)
+        if (value != nullptr)
+            out += value;
+        else
+            out += text.substr(at, std::min(next, text.size()) - at);
+        at = next;
+    }
+    return out;
+}
+
+/// A path as a variable of huggingface_hub holds it.
+SILICA_INLINE std::filesystem::path expanded(std::string_view path) {
+    return expand_variables(expand_home(path).string());
+}
+
+/// One half of a repository name, by the rules of huggingface_hub.
+SILICA_INLINE bool repo_part(std::string_view part) {
+    return !part.empty() && part.size() <= 96 && word(part.front()) && word(part.back()) &&
+           std::all_of(part.begin(), part.end(), [](char c) { return word(c) || c == '-' || c == '.'; }) &&
+           part.find("..") == std::string_view::npos && part.find("--") == std::string_view::npos &&
+           !part.ends_with(".git");
+}
+
+/// A branch, tag, commit or "refs/pr/7": no way out of the cache.
+SILICA_INLINE bool revision_name(std::string_view revision) {
+    if (revision.empty() || revision.size() > 200 || revision.front() == '/' || revision.back() == '/') return false;
+    if (revision.front() == '-' || revision.front() == '.') return false;
+    if (revision.find("..") != std::string_view::npos || revision.find("//") != std::string_view::npos) return false;
+    if (revision.find("/.") != std::string_view::npos) return false;
+    return std::all_of(revision.begin(), revision.end(),
+                       [](char c) { return word(c) || c == '-' || c == '.' || c == '/' || c == '+'; });
+}
+
+/// The names of the refs (or snapshots) below `directory`, for errors: "main, refs/pr/3".
+SILICA_INLINE std::string names_below(const std::filesystem::path& directory) {
+    std::vector<std::string> names;
+    std::error_code error;
+    std::filesystem::recursive_directory_iterator at(directory, error), end;
+    for (; !error && at != end && names.size() < 20; at.increment(error))
+        if (at->is_regular_file(error)) names.push_back(at->path().lexically_relative(directory).generic_string());
+    std::sort(names.begin(), names.end());
+    std::string text;
+    for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
+    return text;
+}
+
+}  // namespace detail
+
+SILICA_INLINE std::filesystem::path hub_cache() {
+    for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"})
+        if (const auto value = detail::environment(name)) return detail::expanded(*value);
+    if (const auto home = detail::environment("HF_HOME")) return detail::expanded(*home) / "hub";
+    if (const auto xdg = detail::environment("XDG_CACHE_HOME")) return detail::expanded(*xdg) / "huggingface" / "hub";
+    return detail::expand_home("~/.cache/huggingface/hub");
+}
+
+SILICA_INLINE std::optional<RepoName> repo_name(std::string_view text) {
+    const auto at = text.find('@');
+    const auto repo = text.substr(0, at);
+    const auto slash = repo.find('/');
+    const bool good = slash == std::string_view::npos
+                          ? detail::repo_part(repo)
+                          : detail::repo_part(repo.substr(0, slash)) && detail::repo_part(repo.substr(slash + 1));
+    if (!good) return std::nullopt;
+    if (at == std::string_view::npos) return RepoName{std::string(repo), {}};
+    const auto revision = text.substr(at + 1);
+    if (!detail::revision_name(revision)) return std::nullopt;
+    return RepoName{std::string(repo), std::string(revision)};
+}
+
+SILICA_INLINE std::filesystem::path hub_snapshot(const RepoName& name) {
+    const auto cache = hub_cache();
+    std::string folder = "models--" + name.repo;
+    if (const auto slash = folder.find('/'); slash != std::string::npos) folder.replace(slash, 1, "--");
+    const auto repo = cache / folder;
+    const std::string remedy = "Run `" + download_line(name.repo, name.revision) + "`.";
+    std::error_code error;
+    if (!std::filesystem::is_directory(repo, error))
+        throw CheckpointError(name.repo + " is neither a directory here nor in the hub cache " + cache.string() + ".",
+                              remedy);
+    const std::string revision = name.revision.empty() ? "main" : name.revision;
+    std::string commit = revision;
+    if (const auto ref = repo / "refs" / revision; std::filesystem::is_regular_file(ref, error)) {
+        const auto file = File::open(ref);
+        commit = file->read_text(0, std::min<std::uint64_t>(file->size(), 256));
+        while (!commit.empty() && (commit.back() == '\n' || commit.back() == '\r' || commit.back() == ' '))
+            commit.pop_back();
+        if (!detail::revision_name(commit) || commit.find('/') != std::string::npos)
+            throw CheckpointError(ref.string() + " should hold the name of a commit, but holds " + quote(commit) + ".",
+                                  remedy);
+    }
+    const auto snapshot = repo / "snapshots" / commit;
+    if (commit.find('/') == std::string::npos && std::filesystem::is_directory(snapshot, error)) return snapshot;
+    const std::string refs = detail::names_below(repo / "refs");
+    throw CheckpointError("The hub cache has " + name.repo + ", but not its revision " + quote(revision) +
+                              (refs.empty() ? "" : " (it has " + refs + ")") + ": looked for " + snapshot.string() +
+                              ".",
+                          remedy);
+}
+
+SILICA_INLINE std::filesystem::path resolve(std::string_view dir_or_repo, Need need) {
+    const auto path = detail::expand_home(dir_or_repo);
+    std::error_code error;
+    if (!dir_or_repo.empty() && std::filesystem::exists(path, error)) {
+        refuse_dangling_links(path);
+        if (need == Need::model) refuse_adapter(path);
+        return path;
+    }
+    const auto name = repo_name(dir_or_repo);
+    if (!name)
+        throw CheckpointError(
+            "There is no directory " + quote(dir_or_repo) + ", and it is not the name of a repository of the hub.",
+            "Name an existing directory, or a repository as org/name or org/name@revision.");
+    const auto snapshot = hub_snapshot(*name);
+    refuse_dangling_links(snapshot);
+    if (need == Need::directory) return snapshot;
+    refuse_adapter(snapshot);
+    if (!is_listed(snapshot / "config.json"))
+        throw CheckpointError(
+            "The hub cache has only a part of " + name->repo + ": " + snapshot.string() + " has no config.json.",
+            "Run `" + download_line(name->repo, name->revision, "config.json") + "`.");
+    static_cast<void>(locate_weights(snapshot));
+    return snapshot;
+}
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_HUB_IPP
+#endif  // SILICA_SINGLE_CHECKPOINT_HUB_HPP
+// ---- silica/checkpoint/location.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_LOCATION_HPP
+#define SILICA_SINGLE_CHECKPOINT_LOCATION_HPP
+/// Where a checkpoint is, as users write it.
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace silica::checkpoint {
+
+/// A directory, a file of weights with its config.json beside it, or "org/name" in the hub cache: made of a path or of
+/// any kind of string.
+class Location {
+public:
+    Location(std::string text) : text_(std::move(text)) {}
+    Location(std::string_view text) : text_(text) {}
+    /// InputError for a null pointer.
+    Location(const char* text) {
+        if (text == nullptr) throw InputError("The checkpoint to open is a null pointer.", "name a directory.");
+        text_ = text;
+    }
+    Location(const std::filesystem::path& path) : text_(path.string()) {}
+
+    [[nodiscard]] const std::string& text() const noexcept { return text_; }
+
+private:
+    std::string text_;
+};
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_LOCATION_HPP
+// ---- silica/checkpoint/open_options.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_OPEN_OPTIONS_HPP
+#define SILICA_SINGLE_CHECKPOINT_OPEN_OPTIONS_HPP
+/// What a caller may choose when opening a model.
+
+#include <c10/core/Device.h>
+
+#include <string>
+
+namespace silica {
+
+/// How a model is opened.
+struct OpenOptions {
+    c10::DeviceIndex index = 0;  ///< which of several devices of a kind
+    bool strict = false;         ///< whether weights that the architecture does not use are an error
+    /// The language whose adapter is opened, as its file spells it: adapter.fra.safetensors beside the weights of MMS.
+    /// Empty: what the weights themselves hold.
+    std::string target_lang = {};
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CHECKPOINT_OPEN_OPTIONS_HPP
+// ---- silica/checkpoint/read.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_READ_HPP
+#define SILICA_SINGLE_CHECKPOINT_READ_HPP
+/// One tensor of a checkpoint as an ordinary CPU tensor: for tools, reference files and tests. Models load with
+/// `loader/`.
+
+#include <string_view>
+
+namespace silica::checkpoint {
+
+/// The elements of `entry`, copied from `file`, contiguous, in the type of the file.
+/// CheckpointError when LibTorch has no such type or the file has changed.
+[[nodiscard]] Tensor read_tensor(const File& file, const TensorEntry& entry);
+
+/// The tensor of that name. CheckpointError when there is none.
+[[nodiscard]] Tensor read_tensor(const Checkpoint& checkpoint, std::string_view name);
+
+}  // namespace silica::checkpoint
+
+// ---- silica/checkpoint/read.ipp
+#ifndef SILICA_SINGLE_CHECKPOINT_READ_IPP
+#define SILICA_SINGLE_CHECKPOINT_READ_IPP
+/// Definitions of read.hpp.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace silica::checkpoint {
+
+SILICA_INLINE Tensor read_tensor(const File& file, const TensorEntry& entry) {
+    if (entry.dtype == at::ScalarType::Undefined)
+        throw CheckpointError("Tensor " + quote(entry.name) + " in " + file.path().string() + " is of type " +
+                                  entry.dtype_name + ", which LibTorch cannot hold.",
+                              "Use a checkpoint in float32, float16 or bfloat16.");
+    const auto options = at::TensorOptions().dtype(entry.dtype);
+    const bool contiguous = entry.contiguous();
+    const auto item = static_cast<std::uint64_t>(at::elementSize(entry.dtype));
+    Tensor out = contiguous ? at::empty(entry.shape, options)
+                            : at::empty({static_cast<std::int64_t>(entry.nbytes / item)}, options);
+    auto* const data = static_cast<std::byte*>(out.mutable_data_ptr());
+    file.read(entry.offset, {data, static_cast<std::size_t>(entry.nbytes)});
+    if (entry.dtype == at::kBool)  // any byte but 0 is true, in C++ only 1 is
+        for (std::size_t i = 0; i < entry.nbytes; ++i) data[i] = std::byte{data[i] != std::byte{0}};
+    return contiguous ? out : out.as_strided(entry.shape, entry.strides).contiguous();
+}
+
+SILICA_INLINE Tensor read_tensor(const Checkpoint& checkpoint, std::string_view name) {
+    const auto* entry = checkpoint.find(name);
+    if (entry == nullptr)
+        throw CheckpointError("There is no tensor " + quote(name) + " in " + checkpoint.directory().string() + ".",
+                              "Check the name; the names are in Checkpoint::entries().");
+    return read_tensor(checkpoint.file_of(*entry), *entry);
+}
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_READ_IPP
+#endif  // SILICA_SINGLE_CHECKPOINT_READ_HPP
+// ---- silica/checkpoint/write_safetensors.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_WRITE_SAFETENSORS_HPP
+#define SILICA_SINGLE_CHECKPOINT_WRITE_SAFETENSORS_HPP
+/// Writes safetensors files: for tests, tools and reference outputs.
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace silica::checkpoint {
+
+/// Tensors with their names, in any order.
+using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+
+/// Writes `tensors` (of any device and strides) and text `metadata` to `path`, by way of a temporary file beside it.
+/// InputError for a name that occurs twice or is not UTF-8, CheckpointError when the disk fails.
+void write_safetensors(const std::filesystem::path& path, NamedTensors tensors,
+                       const std::map<std::string, std::string>& metadata = {});
+
+}  // namespace silica::checkpoint
+
+// ---- silica/checkpoint/write_safetensors.ipp
+#ifndef SILICA_SINGLE_CHECKPOINT_WRITE_SAFETENSORS_IPP
+#define SILICA_SINGLE_CHECKPOINT_WRITE_SAFETENSORS_IPP
+/// Writes safetensors.
+
+// ---- silica/core/atomic_file.hpp
+#ifndef SILICA_SINGLE_CORE_ATOMIC_FILE_HPP
+#define SILICA_SINGLE_CORE_ATOMIC_FILE_HPP
+/// Files that are written whole or not at all.
+
+#include <fcntl.h>
+#include <unistd.h>
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <system_error>
+#include <utility>
+
+namespace silica::detail {
+
+/// A file that appears under its name when all of it is written, and not at all otherwise. Throws a `Failure`, which
+/// takes a problem and a remedy, where the system does.
+template <class Failure>
+class AtomicFile {
+public:
+    explicit AtomicFile(std::filesystem::path path) : path_(std::move(path)), temporary_(path_) {
+        temporary_ += ".part" + std::to_string(::getpid());
+        fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        if (fd_ < 0) fail("Creating " + temporary_.string());
+    }
+    AtomicFile(const AtomicFile&) = delete;
+    AtomicFile& operator=(const AtomicFile&) = delete;
+    ~AtomicFile() {
+        if (fd_ < 0) return;
+        ::close(fd_);
+        ::unlink(temporary_.c_str());
+    }
+
+    void write(const void* data, std::size_t nbytes) {
+        const auto* at = static_cast<const std::byte*>(data);
+        while (nbytes > 0) {
+            const auto n = ::write(fd_, at, std::min(nbytes, std::size_t{1} << 30U));
+            if (n < 0 && errno == EINTR) continue;
+            if (n < 0) fail("Writing " + temporary_.string());
+            at += n;
+            nbytes -= static_cast<std::size_t>(n);
+        }
+    }
+
+    /// Gives the file its name, in place of whatever has it, so that a loss of power leaves one or the other.
+    void commit() {
+        if (::fsync(fd_) != 0) fail("Writing " + temporary_.string());
+        if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("Renaming " + temporary_.string());
+        ::close(std::exchange(fd_, -1));
+        const auto parent = path_.parent_path();
+        const int directory = ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (directory < 0) return;  // one may write there and not read; the file is whole
+        const bool synced = ::fsync(directory) == 0 || errno == EINVAL || errno == ENOTSUP;
+        const int error = std::exchange(errno, 0);
+        ::close(directory);
+        errno = error;
+        if (!synced) fail("Writing the directory of " + path_.string());
+    }
+
+private:
+    [[noreturn]] static void fail(const std::string& what) {
+        throw Failure(what + " failed: " + std::generic_category().message(errno) + ".",
+                      "Check that the directory exists, that you may write there, and that the disk has room.");
+    }
+
+    std::filesystem::path path_, temporary_;
+    int fd_ = -1;
+};
+
+}  // namespace silica::detail
+#endif  // SILICA_SINGLE_CORE_ATOMIC_FILE_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace silica::checkpoint {
+
+namespace detail {
+
+/// `text` as a JSON string.
+SILICA_INLINE std::string json_string(std::string_view text) {
+    constexpr std::string_view hex = "0123456789abcdef";
+    std::string out = "\"";
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20) {
+            out += "\\u00";
+            out += hex[byte >> 4U];
+            out += hex[byte & 0xfU];
+            continue;
+        }
+        if (c == '"' || c == '\\') out += '\\';
+        out += c;
+    }
+    return out + '"';
+}
+
+SILICA_INLINE std::string_view format_name(const std::string& name, at::ScalarType type) {
+    for (const auto& dtype : format_dtypes)
+        if (dtype.dtype == type && type != at::ScalarType::Undefined) return dtype.name;
+    throw InputError("Tensor " + quote(name) + " is of type " + at::toString(type) + ", which safetensors cannot hold.",
+                     "Convert it before it is written.");
+}
+
+}  // namespace detail
+
+SILICA_INLINE void write_safetensors(const std::filesystem::path& path, NamedTensors tensors,
+                                     const std::map<std::string, std::string>& metadata) {
+    // as the reference does: wide elements first, so that every tensor is aligned, then by name
+    std::sort(tensors.begin(), tensors.end(), [](const auto& a, const auto& b) {
+        const auto x = a.second.element_size(), y = b.second.element_size();
+        return x != y ? x > y : a.first < b.first;
+    });
+    std::map<std::string_view, bool> seen;
+    std::string header = "{";
+    const auto text = [](std::string_view s) {
+        if (first_bad_utf8(s) != s.size())
+            throw InputError(quote(s) + " is not UTF-8.", "Use UTF-8 in names and metadata.");
+        return detail::json_string(s);
+    };
+    if (!metadata.empty()) {
+        header += "\"__metadata__\":{";
+        for (const auto& [key, value] : metadata) {
+            if (header.back() != '{') header += ',';
+            header += text(key) + ':' + text(value);
+        }
+        header += '}';
+    }
+    std::uint64_t end = 0;
+    for (auto& [name, tensor] : tensors) {
+        if (!seen.emplace(name, true).second || name == "__metadata__")
+            throw InputError("Tensor " + quote(name) + " cannot be written: the name is taken.",
+                             "Give it another name.");
+        tensor = tensor.detach().to(at::kCPU).resolve_conj().resolve_neg().contiguous();
+        const std::uint64_t begin = std::exchange(end, end + tensor.nbytes());
+        std::string shape;
+        for (const auto size : tensor.sizes()) shape += (shape.empty() ? "" : ",") + std::to_string(size);
+        if (header.size() > 1) header += ',';
+        header += text(name) + ":{\"dtype\":\"" + std::string(detail::format_name(name, tensor.scalar_type())) +
+                  "\",\"shape\":[" + shape + "],\"data_offsets\":[" + std::to_string(begin) + ',' +
+                  std::to_string(end) + "]}";
+    }
+    header += '}';
+    header.append((8 - header.size() % 8) % 8, ' ');
+    unsigned char length[8];
+    for (std::size_t i = 0; i < 8; ++i) length[i] = static_cast<unsigned char>(header.size() >> (8 * i));
+    silica::detail::AtomicFile<CheckpointError> file(path);
+    file.write(length, sizeof length);
+    file.write(header.data(), header.size());
+    for (const auto& [name, tensor] : tensors) file.write(tensor.const_data_ptr(), tensor.nbytes());
+    file.commit();
+}
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_WRITE_SAFETENSORS_IPP
+#endif  // SILICA_SINGLE_CHECKPOINT_WRITE_SAFETENSORS_HPP
+// ---- silica/core/fields.hpp
+#ifndef SILICA_SINGLE_CORE_FIELDS_HPP
+#define SILICA_SINGLE_CORE_FIELDS_HPP
+/// Inputs and Outputs structs as lists of named tensors, and back.
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica {
+
+/// Tensors by field: "input_ids", "hidden_states.0" for the items of a list, "text.logits" for the fields of a struct.
+/// Options of inputs are among them, a tensor of one number each.
+using Named = std::vector<std::pair<std::string, Tensor>>;
+
+/// Appends the tensors inside `value`: "name" for a tensor, "name.0", "name.1", ... for a list, "name.field" for a
+/// struct. An option that is set is a tensor of one bool.
+template <class T>
+void append_named(Named& out, const std::string& name, const T& value) {
+    if constexpr (std::is_same_v<T, Tensor>) {
+        if (value.defined()) out.emplace_back(name, value);
+    } else if constexpr (std::is_same_v<T, bool>) {
+        if (value) out.emplace_back(name, at::ones({}, at::TensorOptions().dtype(c10::ScalarType::Bool)));
+    } else if constexpr (requires {
+                             value.has_value();
+                             *value;
+                         }) {
+        if (value.has_value()) append_named(out, name, *value);
+    } else if constexpr (Reflected<T>) {
+        for_each_member(value, [&](std::string_view field, const auto& member) {
+            append_named(out, name.empty() ? std::string(field) : name + "." + std::string(field), member);
+        });
+    } else if constexpr (requires {
+                             value.begin();
+                             typename T::value_type;
+                         }) {
+        if constexpr (!std::is_arithmetic_v<typename T::value_type>) {
+            std::size_t i = 0;
+            for (const auto& item : value) append_named(out, name + "." + std::to_string(i++), item);
+        }
+    }
+}
+
+/// The tensors of a struct, by field.
+template <Reflected T>
+[[nodiscard]] Named named(const T& value) {
+    Named out;
+    append_named(out, "", value);
+    return out;
+}
+
+namespace detail {
+
+/// Puts a tensor where `rest` says: nothing left for a tensor, an index for a list, a field for a struct.
+template <class T>
+bool put_named(T& value, std::string_view rest, const Tensor& t) {
+    if constexpr (std::is_same_v<T, Tensor>) {
+        if (!rest.empty()) return false;
+        value = t;
+        return true;
+    } else if constexpr (std::is_same_v<T, bool>) {
+        if (!rest.empty() || t.numel() != 1) return false;
+        value = t.to(c10::Device(c10::DeviceType::CPU)).to(c10::ScalarType::Bool).template item<bool>();
+        return true;
+    } else if constexpr (requires {
+                             value.has_value();
+                             value.emplace();
+                         }) {
+        return put_named(value.has_value() ? *value : value.emplace(), rest, t);
+    } else if constexpr (Reflected<T>) {
+        const auto dot = rest.find('.');
+        bool placed = false;
+        for_each_member(value, [&](std::string_view field, auto& member) {
+            if (field == rest.substr(0, dot))
+                placed = put_named(member, dot == std::string_view::npos ? "" : rest.substr(dot + 1), t);
+        });
+        return placed;
+    } else if constexpr (requires {
+                             typename T::value_type;
+                             value.push_back(t);
+                         }) {
+        if (rest != std::to_string(value.size())) return false;  // items come in order
+        value.push_back(t);
+        return true;
+    } else {
+        return false;
+    }
+}
+
+}  // namespace detail
+
+/// Puts a tensor into the field `name` of a struct of inputs. InputError for a name that is no field of it.
+template <Reflected T>
+void set_named(T& value, std::string_view name, const Tensor& tensor) {
+    if (detail::put_named(value, name, tensor)) return;
+    std::string known;
+    for_each_member(
+        value, [&](std::string_view field, const auto&) { known += (known.empty() ? "" : ", ") + std::string(field); });
+    throw InputError("Input '" + std::string(name) + "' is none of this architecture.",
+                     "the inputs are " + known + ".");
+}
+
+/// A struct from tensors by field. InputError for a name that is no field of it.
+template <Reflected T>
+[[nodiscard]] T from_named(const Named& tensors) {
+    T value{};
+    for (const auto& item : tensors) set_named(value, item.first, item.second);
+    return value;
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_FIELDS_HPP
+// ---- silica/core/host_alias.hpp
+#ifndef SILICA_SINGLE_CORE_HOST_ALIAS_HPP
+#define SILICA_SINGLE_CORE_HOST_ALIAS_HPP
+/// Memory of a device tensor as the host may write it, where the device shares its memory with the host.
+
+#include <c10/core/Storage.h>
+
+namespace silica {
+
+/// A host address of a tensor's first byte; false where there is none. Valid while it lives.
+struct HostAlias {
+    void* data = nullptr;
+    c10::Storage keep = {};
+    bool mps = false;
+
+    explicit operator bool() const noexcept { return data != nullptr; }
+    /// To be called between writing and the device's first use.
+    void flush() const;
+};
+
+/// The tensor's own memory on the CPU; on MPS the shared buffer behind it (LibTorch 2.13 and newer, where every buffer
+/// is shared), once the device has finished with it. `t` is contiguous and starts its storage.
+HostAlias host_alias(const Tensor& t);
+
+}  // namespace silica
+
+// ---- silica/core/host_alias.ipp
+#ifndef SILICA_SINGLE_CORE_HOST_ALIAS_IPP
+#define SILICA_SINGLE_CORE_HOST_ALIAS_IPP
+/// Definitions of host_alias.hpp.
+
+#include <ATen/detail/MPSHooksInterface.h>
+#include <ATen/mps/MPSAllocatorInterface.h>
+
+#include <utility>
+
+#if __has_include(<torch/headeronly/version.h>)
+#include <torch/headeronly/version.h>
+#else
+#include <torch/version.h>
+#endif
+
+namespace silica {
+
+SILICA_INLINE void HostAlias::flush() const {
+    if (mps) at::detail::getMPSHooks().deviceSynchronize();
+}
+
+SILICA_INLINE HostAlias host_alias(const Tensor& t) {
+    if (t.device().is_cpu()) return {t.mutable_data_ptr()};
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 13)
+    if (t.device().is_mps()) {
+        const auto& hooks = at::detail::getMPSHooks();
+        const auto* allocator = dynamic_cast<at::mps::IMPSAllocator*>(hooks.getMPSDeviceAllocator());
+        if (allocator == nullptr) return {};
+        hooks.deviceSynchronize();  // a recycled buffer may still be in use
+        c10::Storage host = allocator->getHostAliasStorage(t.storage());
+        void* data = host.mutable_data();
+        return {data, std::move(host), true};
+    }
+#endif
+    return {};
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_HOST_ALIAS_IPP
+#endif  // SILICA_SINGLE_CORE_HOST_ALIAS_HPP
+// ---- silica/core/state_inputs.hpp
+#ifndef SILICA_SINGLE_CORE_STATE_INPUTS_HPP
+#define SILICA_SINGLE_CORE_STATE_INPUTS_HPP
+/// Checks of what a state of generation is asked for, on the host and without waiting for a device.
+
+#include <optional>
+#include <string_view>
+
+namespace silica {
+
+/// Throws InputError unless a state of `batch` rows of up to `capacity` tokens is one that a machine could hold.
+void require_state_size(std::int64_t batch, std::int64_t capacity);
+
+/// Throws InputError unless `t` lies on `home`.
+void require_device(std::string_view name, const Tensor& t, c10::Device home);
+
+/// Throws InputError unless `t` is (batch) int64.
+void require_row_each(std::string_view name, const Tensor& t, std::int64_t batch);
+
+/// Throws InputError unless `ids` are what a step of a state takes: (batch) int64 on `home`, where there is room. On
+/// the CPU they are looked at too: all are in [0, limit).
+void require_step(const Tensor& ids, std::int64_t batch, std::int64_t length, std::int64_t capacity, c10::Device home,
+                  std::optional<std::int64_t> limit);
+
+/// Throws InputError unless `rows` are (batch) int64, and each one of [0, batch) where they lie on the CPU.
+void require_rows(const Tensor& rows, std::int64_t batch);
+
+}  // namespace silica
+
+// ---- silica/core/state_inputs.ipp
+#ifndef SILICA_SINGLE_CORE_STATE_INPUTS_IPP
+#define SILICA_SINGLE_CORE_STATE_INPUTS_IPP
+/// Checks of what a state of generation is asked for.
+
+#include <string>
+
+namespace silica {
+
+SILICA_INLINE void require_state_size(std::int64_t batch, std::int64_t capacity) {
+    constexpr std::int64_t most = std::int64_t{1} << 40;  // places, each of kilobytes
+    const std::string what = "A state for " + std::to_string(batch) + " rows of " + std::to_string(capacity);
+    if (batch < 1 || capacity < 1) throw InputError(what + " tokens cannot be made.", "1 or more of both is needed.");
+    if (batch > most / capacity)
+        throw InputError(what + " tokens is larger than any memory.", "ask for fewer rows, or a smaller capacity.");
+}
+
+SILICA_INLINE void require_device(std::string_view name, const Tensor& t, c10::Device home) {
+    if (t.device().type() == home.type() && (home.is_cpu() || t.device().index() == home.index())) return;
+    const std::string input(name);
+    throw InputError("Input " + input + " lies on " + t.device().str() + ", the model on " + home.str() + ".",
+                     "move it: " + input + ".to(model.device()).");
+}
+
+SILICA_INLINE void require_row_each(std::string_view name, const Tensor& t, std::int64_t batch) {
+    require_tensor(name, t, 1, {c10::ScalarType::Long});
+    if (t.size(0) == batch) return;
+    throw InputError("Input " + std::string(name) + " has " + std::to_string(t.size(0)) +
+                         " rows, the state was made for " + std::to_string(batch) + ".",
+                     "give one for each row, or make a state for as many rows.");
+}
+
+SILICA_INLINE void require_step(const Tensor& ids, std::int64_t batch, std::int64_t length, std::int64_t capacity,
+                                c10::Device home, std::optional<std::int64_t> limit) {
+    require_row_each("ids", ids, batch);
+    require_device("ids", ids, home);
+    if (limit && home.is_cpu()) require_ids("ids", ids, *limit, "vocab_size");
+    if (length < capacity) return;
+    throw InputError("The state holds " + std::to_string(length) + " tokens and has no room for more.",
+                     "make a state of a larger capacity.");
+}
+
+SILICA_INLINE void require_rows(const Tensor& rows, std::int64_t batch) {
+    require_row_each("rows", rows, batch);
+    if (!rows.device().is_cpu()) return;
+    const Tensor host = rows.contiguous();
+    const auto* row = host.const_data_ptr<std::int64_t>();
+    for (std::int64_t i = 0; i < batch; ++i) {
+        if (row[i] >= 0 && row[i] < batch) continue;
+        throw InputError(
+            "Input rows holds " + std::to_string(row[i]) + ", rows from 0 to " + std::to_string(batch - 1) + " exist.",
+            "name rows of the state.");
+    }
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_STATE_INPUTS_IPP
+#endif  // SILICA_SINGLE_CORE_STATE_INPUTS_HPP
 // ---- silica/device/mps.hpp
 #ifndef SILICA_SINGLE_DEVICE_MPS_HPP
 #define SILICA_SINGLE_DEVICE_MPS_HPP
@@ -17672,6 +23548,40 @@ struct Kernel<op::Rotary, device::Mps> {
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_MPS_ROTARY_HPP
+// ---- silica/device/mps/scores.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_SCORES_HPP
+#define SILICA_SINGLE_DEVICE_MPS_SCORES_HPP
+/// Scores of attention on MPS. Both factors contiguous, the turned one too: MPSGraph kernels ignore strides.
+
+#include <ATen/ops/matmul.h>
+
+namespace silica {
+
+template <>
+struct Kernel<op::Scores, device::Mps> {
+    static Tensor run(const Tensor& q, const Tensor& k, double scale) {
+        return at::matmul(q.contiguous() * scale, k.transpose(2, 3).contiguous());
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_MPS_SCORES_HPP
+// ---- silica/device/mps/sine_positions.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_SINE_POSITIONS_HPP
+#define SILICA_SINGLE_DEVICE_MPS_SINE_POSITIONS_HPP
+/// Sine positions on MPS, whose running sums are of four dimensions at most; these have three.
+
+namespace silica {
+
+template <>
+struct Kernel<op::SinePositions, device::Mps> {
+    static Tensor run(const Tensor& mask, const Tensor& divisors) {
+        return device::aten::SinePositions::run(mask.contiguous(), divisors);
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_MPS_SINE_POSITIONS_HPP
 // ---- silica/device/mps/softmax.hpp
 #ifndef SILICA_SINGLE_DEVICE_MPS_SOFTMAX_HPP
 #define SILICA_SINGLE_DEVICE_MPS_SOFTMAX_HPP
@@ -19863,90 +25773,6 @@ SILICA_INLINE Generated beam_search(Decoder& decoder, Plan plan, const Hooks& ho
 #define SILICA_SINGLE_GENERATE_STEP_HPP
 /// One step of decoding: a token per row in, what follows it out.
 
-// ---- silica/generate/graph_step.hpp
-#ifndef SILICA_SINGLE_GENERATE_GRAPH_STEP_HPP
-#define SILICA_SINGLE_GENERATE_GRAPH_STEP_HPP
-/// A decoding step as a CUDA graph: a few hundred small kernels with one launch.
-
-#include <exception>
-#include <memory>
-#include <string>
-#include <utility>
-
-namespace silica::generate {
-
-namespace detail {
-
-template <class Exec, class Ops>
-inline constexpr bool all_native = [] {
-    for (const auto& p : silica::detail::table_of<Exec>(typename silica::detail::with_parts<Ops>::type{})) {
-        if (!p.native) return false;
-    }
-    return true;
-}();
-
-template <class Model>
-constexpr bool can_capture() {
-    if constexpr (Model::Device::type == c10::DeviceType::CUDA)
-        return all_native<typename Model::Exec, typename Model::Network::Ops>;
-    else
-        return false;
-}
-
-}  // namespace detail
-
-/// Whether a step of `Model` can be recorded: on CUDA, where no op leaves home.
-template <class Model>
-inline constexpr bool capturable = detail::can_capture<Model>();
-
-/// A step cannot be recorded after all. The device has done nothing of it.
-class NotRecorded : public DeviceError {
-    using DeviceError::DeviceError;
-};
-
-/// Work that is the same each time, on tensors that stay where they are: run as it is at first, then recorded and
-/// replayed.
-class CapturedStep {
-public:
-    /// Whether steps of a Model are recorded at all.
-    template <class Model>
-    static constexpr bool records = capturable<Model>;
-    static Availability available() { return device::cuda::Graph::available(); }
-
-    /// Does what `f` does, on `device`. True when `f` ran on the host, false when the device replayed it. What `f` does
-    /// on the host alone happens only in the first case. Tensors that `f` makes are overwritten by the next call.
-    /// NotRecorded where that fails; what `f` does on the host may have happened then.
-    template <class F>
-    bool operator()(c10::Device device, F&& f) {
-        if (!warm_) {  // libraries make their handles, kernels are compiled
-            f();
-            warm_ = true;
-            return true;
-        }
-        const bool first = graph_ == nullptr;
-        if (first) {
-            try {
-                auto graph = std::make_unique<device::cuda::Graph>();
-                device::cuda::record(*graph, device, f);
-                graph_ = std::move(graph);
-            } catch (const std::exception& e) {
-                throw NotRecorded("A step cannot be recorded: " + std::string(e.what()), "");
-            }
-        }
-        graph_->replay();
-        return first;
-    }
-
-    /// The work is no longer the same: the next call records anew.
-    void forget() { graph_.reset(); }
-
-private:
-    std::unique_ptr<device::cuda::Graph> graph_;
-    bool warm_ = false;
-};
-
-}  // namespace silica::generate
-#endif  // SILICA_SINGLE_GENERATE_GRAPH_STEP_HPP
 // ---- silica/model.hpp
 #ifndef SILICA_SINGLE_MODEL_HPP
 #define SILICA_SINGLE_MODEL_HPP
@@ -20232,12 +26058,6 @@ static_assert(LoaderPolicy<Mapped>);
 
 namespace silica {
 
-/// How a model is opened.
-struct OpenOptions {
-    c10::DeviceIndex index = 0;  ///< which of several devices of a kind
-    bool strict = false;         ///< whether weights that the architecture does not use are an error
-};
-
 namespace detail {
 
 /// What an argument that is no State of the model runs into.
@@ -20253,6 +26073,9 @@ struct not_a_state_of_this_model {
 
 /// CheckpointError for weights that nothing uses.
 void refuse_unexpected(const LoadingAccount& account, const std::string& place);
+
+/// InputError for a language where the architecture has no adapters of languages.
+[[noreturn]] void refuse_target_lang(std::string_view arch, const std::string& target_lang);
 
 /// The device `index` of a kind that `can` be used. DeviceError where there is none.
 [[nodiscard]] c10::Device device_at(c10::DeviceType type, std::string_view name, const Availability& can,
@@ -20296,8 +26119,14 @@ public:
         const auto place = checkpoint::resolve(location.text());
         std::error_code ignored;
         const bool is_file = std::filesystem::is_regular_file(place, ignored);
-        const auto config = checkpoint::read_config<Arch, Precision>(is_file ? place.parent_path() : place);
-        const auto files = checkpoint::Checkpoint::open(place);
+        auto config = checkpoint::read_config<Arch, Precision>(is_file ? place.parent_path() : place);
+        auto files = checkpoint::Checkpoint::open(place);
+        if (!options.target_lang.empty()) {
+            if constexpr (requires { Arch::speak(config, files, options.target_lang); })
+                Arch::speak(config, files, options.target_lang);
+            else
+                detail::refuse_target_lang(Arch::name, options.target_lang);
+        }
         loader::degradation_note().clear();
         const auto start = std::chrono::steady_clock::now();
         Model model =
@@ -20326,6 +26155,9 @@ public:
     [[nodiscard]] Outputs operator()(const Inputs& inputs) const {
         return on_device([&] { return network_(prepared(inputs)); });
     }
+
+    /// Inputs as the network takes them, where they lie. Throws InputError for wrong ones.
+    [[nodiscard]] Inputs checked(const Inputs& inputs) const { return Arch::prepare(config_, inputs); }
 
     /// Empty caches for generating `batch` rows of up to `capacity` tokens. The state belongs to one caller at a time.
     /// Throws InputError for less than one of both, and for more than any memory holds.
@@ -20407,7 +26239,7 @@ private:
     /// Inputs checked, on the device.
     [[nodiscard]] Inputs prepared(const Inputs& inputs) const {
         std::uint64_t bytes = 0;
-        return moved_to(Arch::prepare(config_, inputs), home_, bytes);
+        return moved_to(checked(inputs), home_, bytes);
     }
 
     /// See on_device. Memory that is out, and that no op recovered from, is a DeviceError `what` with `remedy`.
@@ -20469,6 +26301,12 @@ SILICA_INLINE void refuse_unexpected(const LoadingAccount& account, const std::s
                           "open it without OpenOptions::strict, or with the architecture that config.json names.");
 }
 
+[[noreturn]] SILICA_INLINE void refuse_target_lang(std::string_view arch, const std::string& target_lang) {
+    throw InputError(
+        std::string(arch) + " has no adapters of languages, and target_lang is " + quote(target_lang) + ".",
+        "open it without OpenOptions::target_lang.");
+}
+
 SILICA_INLINE c10::Device device_at(c10::DeviceType type, std::string_view name, const Availability& can,
                                     c10::DeviceIndex index) {
     if (!can) {
@@ -20500,7 +26338,7 @@ struct StepOptions {
 
 /// Runs steps of one state. The model and the state outlive it. Tensors that come out hold until the next step.
 /// `Recording` records and replays them.
-template <class Model, class Recording = CapturedStep>
+template <class Model, class Recording = CapturedWork>
 class Step {
 public:
     using State = typename Model::State;
@@ -20634,7 +26472,7 @@ struct arch_of<Model<Arch, D, P, L>> {
 }  // namespace detail
 
 /// A state of a Model `M` and the steps on it. The model outlives it. `Recording`: see Step.
-template <class M, class Recording = CapturedStep>
+template <class M, class Recording = CapturedWork>
 class ModelDecoder final : public Decoder {
     using Arch = typename detail::arch_of<M>::type;
     static_assert(writes_text<M>,
@@ -21117,285 +26955,134 @@ static_assert(LoaderPolicy<Streamed>);
 
 }  // namespace silica::loader
 #endif  // SILICA_SINGLE_LOADER_STREAMED_HPP
-// ---- silica/nn/activate.hpp
-#ifndef SILICA_SINGLE_NN_ACTIVATE_HPP
-#define SILICA_SINGLE_NN_ACTIVATE_HPP
-/// An activation on its own; after a matrix it is fused with it: nn/linear.hpp.
-
-namespace silica::nn {
-
-using ActivationOps = OpList<op::Gelu, op::Activate>;
-
-/// act(x), elementwise.
-template <class E>
-Tensor activate(const Tensor& x, Activation act) {
-    return act == Activation::gelu ? run<op::Gelu, E>(x) : run<op::Activate, E>(x, act);
-}
-
-}  // namespace silica::nn
-#endif  // SILICA_SINGLE_NN_ACTIVATE_HPP
-// ---- silica/nn/batch_norm.hpp
-#ifndef SILICA_SINGLE_NN_BATCH_NORM_HPP
-#define SILICA_SINGLE_NN_BATCH_NORM_HPP
-/// Batch normalisation of a trained network: its statistics are constants, so it scales and shifts each channel.
-
-#include <vector>
-
-namespace silica::nn {
-
-/// y = x * scale + shift, (channels) each, in float64 on the host.
-struct BatchNormTerms {
-    Tensor scale, shift;
-};
-
-/// scale = w / sqrt(var + eps), shift = b - mean * scale (Ioffe and Szegedy 2015, algorithm 2), of `weight`, `bias`,
-/// `running_mean` and `running_var` (channels) at `w`.
-inline BatchNormTerms batch_norm_terms(const Weights& w, std::int64_t channels, double eps) {
-    const auto get = [&](std::string_view name) {
-        return w.get(name, {channels}, c10::ScalarType::Double, c10::Device(c10::DeviceType::CPU));
-    };
-    const Tensor var = get("running_var") + eps;
-    if (!(var > 0).all().item<bool>()) {
-        throw CheckpointError("Tensor '" + w.path() + ".running_var' holds values that are no variances.",
-                              "download the weights again.");
-    }
-    const Tensor scale = get("weight") / var.sqrt();
-    return {scale, get("bias") - get("running_mean") * scale};
-}
-
-/// A batch norm that stands alone; after a convolution it is folded into it: nn/conv.hpp.
-template <class E>
-class BatchNorm {
-public:
-    using Ops = OpList<>;
-
-    /// `weight`, `bias`, `running_mean` and `running_var` (channels) at `w`.
-    BatchNorm(const Weights& w, std::int64_t channels, double eps) {
-        const auto terms = batch_norm_terms(w, channels, eps);
-        scale_ = terms.scale.to(E::precision::reduce).to(w.home());
-        shift_ = terms.shift.to(E::precision::reduce).to(w.home());
-    }
-
-    /// x with its channels at `dim` -> as x, in the type of x.
-    Tensor operator()(const Tensor& x, std::int64_t dim = 1) const {
-        std::vector<std::int64_t> shape(static_cast<std::size_t>(x.dim()), 1);
-        shape.at(static_cast<std::size_t>(dim)) = scale_.size(0);
-        return (x.to(scale_.scalar_type()) * scale_.view(shape) + shift_.view(shape)).to(x.scalar_type());
-    }
-
-private:
-    Tensor scale_, shift_;
-};
-
-}  // namespace silica::nn
-#endif  // SILICA_SINGLE_NN_BATCH_NORM_HPP
-// ---- silica/nn/conv.hpp
-#ifndef SILICA_SINGLE_NN_CONV_HPP
-#define SILICA_SINGLE_NN_CONV_HPP
-/// A convolution with its bias, over one, two or three dimensions.
-
-// ---- silica/nn/conv_recipe.hpp
-#ifndef SILICA_SINGLE_NN_CONV_RECIPE_HPP
-#define SILICA_SINGLE_NN_CONV_RECIPE_HPP
-/// Recipes of convolutions: as the checkpoint has them, with a batch norm folded in, or as lengths and directions.
+// ---- silica/replayed.hpp
+#ifndef SILICA_SINGLE_REPLAYED_HPP
+#define SILICA_SINGLE_REPLAYED_HPP
+/// Calls of a Model that are recorded once and replayed: on CUDA a forward pass with one launch.
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
-namespace silica::nn {
-
-/// A convolution as configurations describe it. Lists have a number for each dimension of the kernel; an empty one
-/// stands for stride 1, padding 0, dilation 1.
-struct ConvSize {
-    std::int64_t in, out;  ///< channels
-    std::vector<std::int64_t> kernel, stride = {}, padding = {}, dilation = {};
-    std::int64_t groups = 1;
-    std::optional<bool> bias = {};  ///< absent: if the checkpoint has it
-
-    /// (out, in / groups, kernel...).
-    [[nodiscard]] std::vector<std::int64_t> weight() const {
-        std::vector<std::int64_t> shape{out, in / std::max<std::int64_t>(groups, 1)};
-        shape.insert(shape.end(), kernel.begin(), kernel.end());
-        return shape;
-    }
-    [[nodiscard]] op::ConvSteps steps() const {
-        const auto filled = [&](const std::vector<std::int64_t>& list, std::int64_t n) {
-            return list.empty() ? std::vector<std::int64_t>(kernel.size(), n) : list;
-        };
-        return {filled(stride, 1), filled(padding, 0), filled(dilation, 1), groups};
-    }
-    [[nodiscard]] bool biased(const Weights& w) const { return bias.value_or(w.has("bias")); }
-};
+namespace silica {
 
 namespace detail {
 
-/// A tensor for recipes that compute: in float64 on the host, so that they round once.
-inline Tensor take_exact(const Weights& w, std::string_view name, const std::vector<std::int64_t>& shape) {
-    return w.get(name, shape, c10::ScalarType::Double, c10::Device(c10::DeviceType::CPU));
-}
-
-/// What a recipe computed, as `take` gives what is there.
-template <class Op, class E>
-Tensor rounded(const Weights& w, const Tensor& exact) {
-    return exact.to(E::precision::compute).to(device_of<Op, E>(w));
-}
-
-/// (n) as one of `rank` dimensions, the one at `dim`.
-inline Tensor along(const Tensor& t, std::size_t rank, std::size_t dim) {
-    std::vector<std::int64_t> shape(rank, 1);
-    shape.at(dim) = t.size(0);
-    return t.view(shape);
+/// Appends what makes two inputs the same work: which tensors there are, their shapes and types, and all plain values.
+template <class T>
+void append_kind(std::vector<std::int64_t>& kind, const T& value) {
+    if constexpr (std::is_same_v<T, Tensor>) {
+        kind.push_back(value.defined() ? value.dim() : -1);
+        if (!value.defined()) return;
+        kind.push_back(static_cast<std::int64_t>(value.scalar_type()));
+        kind.insert(kind.end(), value.sizes().begin(), value.sizes().end());
+    } else if constexpr (requires {
+                             value.has_value();
+                             *value;
+                         }) {
+        kind.push_back(value.has_value() ? 1 : 0);
+        if (value.has_value()) append_kind(kind, *value);
+    } else if constexpr (Reflected<T>) {
+        for_each_member(value, [&](std::string_view, const auto& member) { append_kind(kind, member); });
+    } else if constexpr (requires {
+                             value.begin();
+                             value.size();
+                         }) {
+        kind.push_back(static_cast<std::int64_t>(value.size()));
+        for (const auto& item : value) append_kind(kind, item);
+    } else {
+        static_assert(std::is_integral_v<T> || std::is_enum_v<T>,
+                      "inputs are tensors, whole numbers, enumerations, and structs, lists and optionals of these.");
+        kind.push_back(static_cast<std::int64_t>(value));
+    }
 }
 
 }  // namespace detail
 
-/// `weight` (out, in / groups, kernel...) and `bias` (out) at `w`.
-template <class Op, class E>
-op::PlainConv plain_conv(const Weights& w, const ConvSize& size) {
-    std::optional<Tensor> bias;
-    if (size.biased(w)) bias = take<Op, E>(w, "bias", {size.out});
-    return {take<Op, E>(w, "weight", size.weight()), std::move(bias), size.steps()};
-}
-
-/// The same with the batch norm at `norm` after it: W' = W scale, b' = b scale + shift, output by output.
-template <class Op, class E>
-op::PlainConv batch_normed_conv(const Weights& w, const ConvSize& size, const Weights& norm, double eps) {
-    const auto [scale, shift] = batch_norm_terms(norm, size.out, eps);
-    const auto shape = size.weight();
-    const Tensor weight = detail::take_exact(w, "weight", shape) * detail::along(scale, shape.size(), 0);
-    const Tensor bias = size.biased(w) ? detail::take_exact(w, "bias", {size.out}) * scale + shift : shift;
-    return {detail::rounded<Op, E>(w, weight), detail::rounded<Op, E>(w, bias), size.steps()};
-}
-
-/// W = g v / |v|, `weight_g` being lengths along `dim` and |v| those of `weight_v` over all other dimensions (Salimans
-/// and Kingma 2016, equation 2).
-template <class Op, class E>
-op::PlainConv weight_normed_conv(const Weights& w, const ConvSize& size, std::size_t dim) {
-    const auto shape = size.weight();
-    std::vector<std::int64_t> lengths(shape.size(), 1), others;
-    lengths.at(dim) = shape.at(dim);
-    for (std::size_t i = 0; i < shape.size(); ++i) {
-        if (i != dim) others.push_back(static_cast<std::int64_t>(i));
-    }
-    const Tensor v = detail::take_exact(w, "weight_v", shape);
-    const Tensor weight = detail::take_exact(w, "weight_g", lengths) * v / (v * v).sum(others, true).sqrt();
-    std::optional<Tensor> bias;
-    if (size.biased(w)) bias = take<Op, E>(w, "bias", {size.out});
-    return {detail::rounded<Op, E>(w, weight), std::move(bias), size.steps()};
-}
-
-}  // namespace silica::nn
-#endif  // SILICA_SINGLE_NN_CONV_RECIPE_HPP
-
-namespace silica::nn {
-
-/// y = W * x + b.
-template <class E>
-class Conv {
+/// A Model `M` for one caller at a time, whose calls give what the model's give. For each kind of inputs (shapes,
+/// types, which are there) the first call is the model's, the second is recorded, and later ones replay that. Where
+/// nothing can be recorded all calls are the model's. `Recording` records and replays.
+///
+///     Replayed forward(Model<arch::Bert, device::Cuda>::open("google-bert/bert-base-uncased"));
+///     const auto& out = forward({.input_ids = ids});   // holds until the next call with inputs of this kind
+template <class M, class Recording = CapturedWork>
+class Replayed {
 public:
-    using Ops = OpList<op::Conv, op::ConvActivation, op::ConvAdd>;
+    using Inputs = typename M::Inputs;
+    using Outputs = typename M::Outputs;
 
-    /// `weight` (out, in / groups, kernel...) and `bias` (out) at `w`.
-    Conv(const Weights& w, const ConvSize& size) : Conv(plain_conv<op::Conv, E>(w, size)) {}
-    /// The same and the batch norm at `norm` after it, folded into one.
-    static Conv batch_normed(const Weights& w, const ConvSize& size, const Weights& norm, double eps) {
-        return Conv(batch_normed_conv<op::Conv, E>(w, size, norm, eps));
-    }
-    /// `weight_g`, lengths along `dim`, and directions `weight_v`; `bias` as ever.
-    static Conv weight_normed(const Weights& w, const ConvSize& size, std::size_t dim) {
-        return Conv(weight_normed_conv<op::Conv, E>(w, size, dim));
-    }
-    explicit Conv(op::PlainConv source) : weight_(std::move(source)) {}
+    /// What was recorded is kept for the last `kinds` kinds of inputs, each with the memory of one forward pass.
+    explicit Replayed(M model, std::size_t kinds = 4)
+        : model_(std::move(model)), kinds_(std::max<std::size_t>(kinds, 1)) {}
 
-    /// x (batch, in, size...) -> (batch, out, places...).
-    Tensor operator()(const Tensor& x) const { return run<op::Conv, E>(x, weight_); }
-    /// act(W * x + b).
-    Tensor operator()(const Tensor& x, Activation act) const { return run<op::ConvActivation, E>(x, weight_, act); }
-    /// act(W * x + b + residual).
-    Tensor add(const Tensor& x, const Tensor& residual, Activation act = Activation::linear) const {
-        return run<op::ConvAdd, E>(x, weight_, residual, act);
+    /// As `model()(inputs)`. The next call with inputs of this kind overwrites what comes out.
+    const Outputs& operator()(const Inputs& inputs) {
+        if constexpr (Recording::template records<M>) {
+            if (not_recorded_.empty() && Recording::available()) {
+                try {
+                    return recorded(model_.checked(inputs));
+                } catch (const NotRecorded& e) {
+                    not_recorded_ = e.problem();
+                    model_.on_device([&] { kept_.clear(); });
+                }
+            }
+        }
+        plain_.reset();  // the last outputs go before new ones come
+        return plain_.emplace(model_(inputs));
     }
+
+    [[nodiscard]] const M& model() const noexcept { return model_; }
+    /// Why calls are not recorded though they could be: what went wrong when it was tried. Else empty.
+    [[nodiscard]] const std::string& not_recorded() const noexcept { return not_recorded_; }
 
 private:
-    Prepared<op::Conv, E> weight_;
-};
-
-}  // namespace silica::nn
-#endif  // SILICA_SINGLE_NN_CONV_HPP
-// ---- silica/nn/group_norm.hpp
-#ifndef SILICA_SINGLE_NN_GROUP_NORM_HPP
-#define SILICA_SINGLE_NN_GROUP_NORM_HPP
-/// Group normalisation with its scale and shift.
-
-namespace silica::nn {
-
-/// y = (x - mean) / sqrt(var + eps) * w + b, mean and var over a group of channels at all positions.
-template <class E>
-class GroupNorm {
-public:
-    using Ops = OpList<op::GroupNorm>;
-
-    /// `weight` (channels) and `bias` (channels) at `w`.
-    GroupNorm(const Weights& w, std::int64_t groups, std::int64_t channels, double eps)
-        : weight_(take_home<E>(w, "weight", {channels})),
-          bias_(take_home<E>(w, "bias", {channels})),
-          groups_(groups),
-          eps_(eps) {}
-
-    /// x (batch, channels, size...) -> as x.
-    Tensor operator()(const Tensor& x) const { return run<op::GroupNorm, E>(x, weight_, bias_, groups_, eps_); }
-
-private:
-    Tensor weight_, bias_;
-    std::int64_t groups_;
-    double eps_;
-};
-
-}  // namespace silica::nn
-#endif  // SILICA_SINGLE_NN_GROUP_NORM_HPP
-// ---- silica/nn/pad.hpp
-#ifndef SILICA_SINGLE_NN_PAD_HPP
-#define SILICA_SINGLE_NN_PAD_HPP
-/// More of a tensor at its ends, in one dimension.
-
-#include <vector>
-
-namespace silica::nn {
-
-/// x with `before` and `after` times `value` around it in `dim`.
-inline Tensor pad(const Tensor& x, std::int64_t dim, std::int64_t before, std::int64_t after, double value = 0) {
-    op::law(dim >= -x.dim() && dim < x.dim() && before >= 0 && after >= 0, "pad",
-            "a tensor that has the dimension, and 0 or more values at each end", x);
-    std::vector<Tensor> parts;
-    const auto more = [&](std::int64_t n) {
-        auto shape = x.sizes().vec();
-        shape.at(static_cast<std::size_t>(dim < 0 ? dim + x.dim() : dim)) = n;
-        if (n > 0) parts.push_back(at::full(shape, value, x.options()));
+    /// What the device keeps for one kind of inputs.
+    struct Kept {
+        std::vector<std::int64_t> kind;
+        Inputs inputs;
+        std::optional<Outputs> outputs = {};
+        Recording work = {};
     };
-    more(before);
-    parts.push_back(x);
-    more(after);
-    return parts.size() == 1 ? x : at::cat(parts, dim);
-}
 
-}  // namespace silica::nn
-#endif  // SILICA_SINGLE_NN_PAD_HPP
-// ---- silica/nn/roll.hpp
-#ifndef SILICA_SINGLE_NN_ROLL_HPP
-#define SILICA_SINGLE_NN_ROLL_HPP
-/// A tensor moved round in a circle, in one dimension.
+    const Outputs& recorded(Inputs inputs) {
+        std::vector<std::int64_t> kind;
+        detail::append_kind(kind, inputs);
+        return model_.on_device([&]() -> const Outputs& {
+            Kept& kept = of_kind(std::move(kind), inputs);
+            kept.work(model_.device(), [&] { kept.outputs.emplace(model_.network()(kept.inputs)); });
+            return *kept.outputs;
+        });
+    }
 
-namespace silica::nn {
+    /// The place of this kind, at the front, holding these inputs.
+    Kept& of_kind(std::vector<std::int64_t> kind, Inputs& inputs) {
+        const auto found = std::ranges::find_if(kept_, [&](const auto& k) { return k->kind == kind; });
+        if (found != kept_.end()) {
+            std::rotate(kept_.begin(), found, found + 1);
+            std::vector<Tensor> from;
+            for_each_tensor(inputs, [&](Tensor& t) { from.push_back(t); });
+            auto next = from.begin();
+            for_each_tensor(kept_.front()->inputs, [&](Tensor& t) { t.copy_(*next++, /*non_blocking=*/true); });
+        } else {
+            if (kept_.size() == kinds_) kept_.pop_back();
+            for_each_tensor(inputs,
+                            [&](Tensor& t) { t = at::empty(t.sizes(), t.options().device(model_.device())).copy_(t); });
+            kept_.insert(kept_.begin(), std::make_unique<Kept>(Kept{std::move(kind), std::move(inputs)}));
+        }
+        return *kept_.front();
+    }
 
-/// y[(i + shift) mod n] = x[i] in `dim`; a negative shift moves the other way.
-inline Tensor roll(const Tensor& x, std::int64_t shift, std::int64_t dim) {
-    op::law(dim >= -x.dim() && dim < x.dim(), "roll", "a tensor that has the dimension", x);
-    const std::int64_t n = x.size(dim);
-    if (n == 0 || shift % n == 0) return x;
-    const std::int64_t first = (n - shift % n) % n;  // of x, in front
-    return at::cat({x.narrow(dim, first, n - first), x.narrow(dim, 0, first)}, dim);
-}
+    M model_;
+    std::size_t kinds_;
+    std::vector<std::unique_ptr<Kept>> kept_;  ///< the last used comes first
+    std::optional<Outputs> plain_;
+    std::string not_recorded_;
+};
 
-}  // namespace silica::nn
-#endif  // SILICA_SINGLE_NN_ROLL_HPP
+}  // namespace silica
+#endif  // SILICA_SINGLE_REPLAYED_HPP

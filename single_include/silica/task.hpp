@@ -8,6 +8,8 @@
 
 #include "silica.hpp"
 #include "input.hpp"
+#include "image.hpp"
+#include "video.hpp"
 // ---- silica/task/chat.hpp
 #ifndef SILICA_SINGLE_TASK_CHAT_HPP
 #define SILICA_SINGLE_TASK_CHAT_HPP
@@ -354,6 +356,1373 @@ private:
 
 }  // namespace silica::task
 #endif  // SILICA_SINGLE_TASK_CHAT_HPP
+// ---- silica/task/class_labels.hpp
+#ifndef SILICA_SINGLE_TASK_CLASS_LABELS_HPP
+#define SILICA_SINGLE_TASK_CLASS_LABELS_HPP
+/// The classes of a checkpoint: their names, and how scores come from logits.
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace silica::task {
+
+/// A class, and how likely it is.
+struct ScoredLabel {
+    std::string label;
+    double score = 0;
+};
+
+/// How logits become scores.
+enum class Scoring {
+    softmax,  ///< one of the classes holds: exp(x_i) / sum_j exp(x_j)
+    sigmoid,  ///< each holds or not: 1 / (1 + exp(-x_i))
+    raw,      ///< numbers that the model was taught: x_i
+};
+
+/// Classes by their number, as config.json says: `id2label`, or LABEL_0, LABEL_1, ... for `num_labels` (2).
+struct ClassLabels {
+    std::vector<std::string> names;
+    Scoring scoring = Scoring::softmax;
+
+    /// Reads config.json of a directory. ConfigError where a key is wrong, or a class between others has no name.
+    [[nodiscard]] static ClassLabels read(const std::filesystem::path& directory);
+    /// The same for a document; `file` names it in errors. As transformers' image-classification pipeline decides:
+    /// `problem_type` regression is raw; multi_label_classification, or a single class, sigmoid; all else softmax.
+    [[nodiscard]] static ClassLabels of(const Json& config, const std::string& file);
+
+    /// The `top_k` best classes for logits, best first; those of equal score in the order of their numbers.
+    /// InputError where there are not as many logits as classes, or `top_k` is less than 1.
+    [[nodiscard]] std::vector<ScoredLabel> best(std::span<const float> logits, std::int64_t top_k) const;
+};
+
+}  // namespace silica::task
+
+// ---- silica/task/class_labels.ipp
+#ifndef SILICA_SINGLE_TASK_CLASS_LABELS_IPP
+#define SILICA_SINGLE_TASK_CLASS_LABELS_IPP
+/// Definitions of class_labels.hpp.
+
+// ---- silica/task/scores.hpp
+#ifndef SILICA_SINGLE_TASK_SCORES_HPP
+#define SILICA_SINGLE_TASK_SCORES_HPP
+/// Scores on the host: softmax, and the order of the best.
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace silica::task {
+
+/// exp(x_i) / sum_j exp(x_j), in float64, rounded once.
+[[nodiscard]] std::vector<float> softmax(std::span<const float> x);
+
+/// The indices of the `most` largest values, largest first; equal ones in their order, NaN after all numbers.
+[[nodiscard]] std::vector<std::size_t> by_falling_score(std::span<const float> scores, std::size_t most);
+
+}  // namespace silica::task
+
+// ---- silica/task/scores.ipp
+#ifndef SILICA_SINGLE_TASK_SCORES_IPP
+#define SILICA_SINGLE_TASK_SCORES_IPP
+/// Definitions of scores.hpp.
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace silica::task {
+
+SILICA_INLINE std::vector<float> softmax(std::span<const float> x) {
+    std::vector<double> e(x.size());
+    const double largest = x.empty() ? 0 : *std::ranges::max_element(x);
+    for (std::size_t i = 0; i < x.size(); ++i) e[i] = std::exp(static_cast<double>(x[i]) - largest);
+    const double sum = std::accumulate(e.begin(), e.end(), 0.0);
+    std::vector<float> y(x.size());
+    for (std::size_t i = 0; i < x.size(); ++i) y[i] = static_cast<float>(e[i] / sum);
+    return y;
+}
+
+SILICA_INLINE std::vector<std::size_t> by_falling_score(std::span<const float> scores, std::size_t most) {
+    std::vector<std::size_t> order(scores.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) {
+        return scores[a] > scores[b] || (std::isnan(scores[b]) && !std::isnan(scores[a]));
+    });
+    order.resize(std::min(order.size(), most));
+    return order;
+}
+
+}  // namespace silica::task
+#endif  // SILICA_SINGLE_TASK_SCORES_IPP
+#endif  // SILICA_SINGLE_TASK_SCORES_HPP
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <optional>
+
+namespace silica::task {
+
+SILICA_INLINE ClassLabels ClassLabels::read(const std::filesystem::path& directory) {
+    return of(checkpoint::read_json_file(directory, "config.json"), (directory / "config.json").string());
+}
+
+SILICA_INLINE ClassLabels ClassLabels::of(const Json& config, const std::string& file) {
+    ClassLabels classes;
+    std::optional<std::map<std::string, std::string>> id2label;
+    std::optional<std::int64_t> num_labels;
+    std::optional<std::string> problem_type;
+    const auto take = [&](const char* key, auto& value) {
+        if (const Json* found = config.find(key)) read_json(value, *found, file + ": " + key);
+    };
+    take("id2label", id2label);
+    take("num_labels", num_labels);
+    take("problem_type", problem_type);
+    constexpr std::int64_t most = 1 << 24;  // each has a name
+    const std::int64_t n = id2label ? static_cast<std::int64_t>(id2label->size()) : num_labels.value_or(2);
+    if (n < 1 || n > most) {
+        throw ConfigError(file + ": the number of labels is " + std::to_string(n) + ", so there are no classes.",
+                          "use a checkpoint with classes: id2label names them.");
+    }
+    for (std::int64_t i = 0; i < n; ++i) {
+        const auto key = std::to_string(i);
+        if (!id2label) {
+            classes.names.push_back("LABEL_" + key);
+            continue;
+        }
+        const auto found = id2label->find(key);
+        if (found == id2label->end()) {
+            throw ConfigError(file + ": id2label has " + std::to_string(n) + " classes, but no '" + key + "'.",
+                              "number them from 0 on.");
+        }
+        classes.names.push_back(found->second);
+    }
+    if (problem_type == "regression")
+        classes.scoring = Scoring::raw;
+    else if (problem_type == "multi_label_classification" || n == 1)
+        classes.scoring = Scoring::sigmoid;
+    return classes;
+}
+
+SILICA_INLINE std::vector<ScoredLabel> ClassLabels::best(std::span<const float> logits, std::int64_t top_k) const {
+    if (logits.size() != names.size()) {
+        throw InputError("The model gives " + std::to_string(logits.size()) + " logits, config.json names " +
+                             std::to_string(names.size()) + " classes.",
+                         "correct id2label in config.json.");
+    }
+    if (top_k < 1) throw InputError("top_k is " + std::to_string(top_k) + ".", "1 or more is needed.");
+    std::vector<float> scores(logits.begin(), logits.end());
+    if (scoring == Scoring::softmax) scores = softmax(scores);
+    if (scoring == Scoring::sigmoid) {
+        for (auto& x : scores) x = static_cast<float>(1 / (1 + std::exp(-static_cast<double>(x))));
+    }
+    std::vector<ScoredLabel> list;
+    for (const auto i : by_falling_score(scores, static_cast<std::size_t>(top_k)))
+        list.push_back({names[i], static_cast<double>(scores[i])});
+    return list;
+}
+
+}  // namespace silica::task
+#endif  // SILICA_SINGLE_TASK_CLASS_LABELS_IPP
+#endif  // SILICA_SINGLE_TASK_CLASS_LABELS_HPP
+// ---- silica/task/classify.hpp
+#ifndef SILICA_SINGLE_TASK_CLASSIFY_HPP
+#define SILICA_SINGLE_TASK_CLASSIFY_HPP
+/// Pictures to labels: processor, classifier, scores.
+
+// ---- silica/task/image_batches.hpp
+#ifndef SILICA_SINGLE_TASK_IMAGE_BATCHES_HPP
+#define SILICA_SINGLE_TASK_IMAGE_BATCHES_HPP
+/// Pictures through a network: processed one by one, those of one size together; files read ahead on threads.
+
+// ---- silica/task/in_batches.hpp
+#ifndef SILICA_SINGLE_TASK_IN_BATCHES_HPP
+#define SILICA_SINGLE_TASK_IN_BATCHES_HPP
+/// Many files through a network, alike ones together.
+
+// ---- silica/task/reader.hpp
+#ifndef SILICA_SINGLE_TASK_READER_HPP
+#define SILICA_SINGLE_TASK_READER_HPP
+/// Files read, decoded and processed ahead on threads, while a network runs on those before them.
+
+#include <condition_variable>
+#include <cstddef>
+#include <exception>
+#include <filesystem>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace silica::task {
+
+/// What became of a file: a value, or the error that says why there is none.
+template <class T>
+struct FileResult {
+    std::size_t index = 0;            ///< which of the files, from 0
+    std::filesystem::path path = {};  ///< as it was named
+    std::optional<T> value = {};
+    std::optional<Error> error = {};  ///< where, and only where, there is no value
+
+    /// The value; throws the error where there is none.
+    [[nodiscard]] const T& get() const {
+        if (error) throw Error(*error);
+        return *value;
+    }
+};
+
+/// How far ahead files are read. 0: chosen.
+struct ReadAhead {
+    std::size_t threads = 0;  ///< that read and process; chosen: as many as the machine runs at once
+    std::size_t files = 0;    ///< that are held at most, ready or in work; chosen: two for each thread
+};
+
+namespace detail {
+
+/// Calls work(i) for i in [0, count) on threads, in this order, not further than `window` beyond what was taken.
+class WorkAhead {
+public:
+    /// `work` does not throw. Where the system gives no threads, `take` does the work itself.
+    WorkAhead(std::size_t count, ReadAhead ahead, std::function<void(std::size_t)> work);
+    WorkAhead(const WorkAhead&) = delete;
+    WorkAhead& operator=(const WorkAhead&) = delete;
+    /// Waits for what is in work, and begins no more.
+    ~WorkAhead();
+
+    /// Waits until work(i) is done, i being the next that was not taken. False where there are no more.
+    [[nodiscard]] bool take();
+
+private:
+    void serve();
+
+    std::size_t count_, window_;
+    std::function<void(std::size_t)> work_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::vector<bool> done_;
+    std::size_t begun_ = 0, taken_ = 0;
+    bool stop_ = false;
+    std::vector<std::thread> threads_;
+};
+
+}  // namespace detail
+
+/// Gives `process(path)` for each of many files, in their order, from threads that work ahead of the caller. At most
+/// `ReadAhead::files` values are held besides those that were handed out. A file that `process` refuses with an Error
+/// is a result with that error; any other exception is thrown by `next` in the file's place, and the file after it is
+/// next. `process` is called by several threads at once.
+///
+///     task::Reader<image::Pixels> reader(files, [&](const auto& path) { return processor(image::read(path)); });
+///     while (auto file = reader.next()) run(file->get());
+template <class T>
+class Reader {
+public:
+    using Process = std::function<T(const std::filesystem::path&)>;
+
+    Reader(std::vector<std::filesystem::path> files, Process process, ReadAhead ahead = {})
+        : files_(std::move(files)),
+          process_(std::move(process)),
+          slots_(files_.size()),
+          work_(files_.size(), ahead, [this](std::size_t i) { fill(i); }) {}
+
+    /// What became of the next file; nothing after the last. One caller at a time.
+    [[nodiscard]] std::optional<FileResult<T>> next() {
+        if (!work_.take()) return std::nullopt;
+        const auto i = next_++;
+        Slot slot = std::move(slots_[i]);
+        slots_[i] = {};
+        if (slot.failure) std::rethrow_exception(slot.failure);
+        return FileResult<T>{i, files_[i], std::move(slot.value), std::move(slot.error)};
+    }
+
+    /// How many files there are.
+    [[nodiscard]] std::size_t size() const noexcept { return files_.size(); }
+
+private:
+    struct Slot {
+        std::optional<T> value = {};
+        std::optional<Error> error = {};
+        std::exception_ptr failure = {};
+    };
+
+    void fill(std::size_t i) {
+        Slot& slot = slots_[i];
+        try {
+            slot.value.emplace(process_(files_[i]));
+        } catch (const Error& e) {
+            slot.error.emplace(e);
+        } catch (...) {
+            slot.failure = std::current_exception();
+        }
+    }
+
+    std::vector<std::filesystem::path> files_;
+    Process process_;
+    std::vector<Slot> slots_;
+    std::size_t next_ = 0;
+    detail::WorkAhead work_;  // last: its threads end before what they use
+};
+
+}  // namespace silica::task
+
+// ---- silica/task/reader.ipp
+#ifndef SILICA_SINGLE_TASK_READER_IPP
+#define SILICA_SINGLE_TASK_READER_IPP
+/// Definitions of reader.hpp.
+
+#include <algorithm>
+#include <new>
+#include <system_error>
+
+namespace silica::task::detail {
+
+SILICA_INLINE WorkAhead::WorkAhead(std::size_t count, ReadAhead ahead, std::function<void(std::size_t)> work)
+    : count_(count), work_(std::move(work)), done_(count) {
+    constexpr std::size_t most = 256;
+    auto threads = ahead.threads != 0 ? ahead.threads : std::size_t{std::thread::hardware_concurrency()};
+    threads = std::min({std::max<std::size_t>(threads, 1), most, count});
+    window_ = ahead.files != 0 ? ahead.files : 2 * std::max<std::size_t>(threads, 1);
+    threads = std::min(threads, window_);
+    threads_.reserve(threads);
+    try {
+        while (threads_.size() < threads) threads_.emplace_back([this] { serve(); });
+    } catch (const std::system_error&) {  // no more are to be had
+    } catch (const std::bad_alloc&) {
+    }
+}
+
+SILICA_INLINE WorkAhead::~WorkAhead() {
+    {
+        const std::lock_guard lock(mutex_);
+        stop_ = true;
+    }
+    changed_.notify_all();
+    for (auto& thread : threads_) thread.join();
+}
+
+SILICA_INLINE void WorkAhead::serve() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+        changed_.wait(lock, [this] { return stop_ || begun_ == count_ || begun_ - taken_ < window_; });
+        if (stop_ || begun_ == count_) return;
+        const auto i = begun_++;
+        lock.unlock();
+        work_(i);
+        lock.lock();
+        done_[i] = true;
+        changed_.notify_all();
+    }
+}
+
+SILICA_INLINE bool WorkAhead::take() {
+    if (taken_ == count_) return false;
+    if (threads_.empty()) {
+        work_(taken_++);
+        return true;
+    }
+    {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [this] { return done_[taken_]; });
+        ++taken_;
+    }
+    changed_.notify_all();
+    return true;
+}
+
+}  // namespace silica::task::detail
+#endif  // SILICA_SINGLE_TASK_READER_IPP
+#endif  // SILICA_SINGLE_TASK_READER_HPP
+
+#include <cstddef>
+#include <functional>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace silica::task {
+
+/// Takes all files of `reader` in their order. Up to `batch_size` neighbours for which alike(first, other) holds run
+/// together: run(std::span<const T>) -> std::vector<R>, one for each. give(FileResult<R>) is called for each file, in
+/// order, as soon as it is known. Where `run` refuses a batch with an InputError each of it runs alone, and the error
+/// is that of the files that are refused again. Whatever else is thrown ends the work; where it is the reader who
+/// throws, what was read before has been given.
+template <class T, class Alike, class Run, class Give>
+void in_batches(Reader<T>& reader, std::size_t batch_size, const Alike& alike, const Run& run, const Give& give) {
+    using R = typename std::invoke_result_t<const Run&, std::span<const T>>::value_type;
+    std::vector<FileResult<R>> held;  // in order; those without an error wait for the batch
+    std::vector<T> batch;
+
+    const auto run_alone = [&](FileResult<R>& result, const T& value) {
+        try {
+            result.value.emplace(std::move(run(std::span(&value, 1)).front()));
+        } catch (const InputError& e) {
+            result.error.emplace(e);
+        }
+    };
+    const auto flush = [&] {
+        std::vector<FileResult<R>*> waiting;
+        for (auto& result : held) {
+            if (!result.error) waiting.push_back(&result);
+        }
+        bool alone = batch.size() == 1;
+        if (batch.size() > 1) {
+            try {
+                auto values = run(std::span<const T>(batch));
+                for (std::size_t i = 0; i < waiting.size(); ++i) waiting[i]->value.emplace(std::move(values.at(i)));
+            } catch (const InputError&) {
+                alone = true;
+            }
+        }
+        for (std::size_t i = 0; alone && i < waiting.size(); ++i) run_alone(*waiting[i], batch[i]);
+        batch.clear();
+        for (auto& result : std::exchange(held, {})) give(std::move(result));
+    };
+    const auto next = [&] {
+        try {
+            return reader.next();
+        } catch (...) {
+            flush();
+            throw;
+        }
+    };
+    while (auto file = next()) {
+        if (file->value && !batch.empty() && !alike(std::as_const(batch.front()), std::as_const(*file->value))) flush();
+        held.push_back({file->index, std::move(file->path), {}, std::move(file->error)});
+        if (file->value) batch.push_back(std::move(*file->value));
+        if (batch.empty() || batch.size() >= batch_size) flush();
+    }
+    flush();
+}
+
+}  // namespace silica::task
+#endif  // SILICA_SINGLE_TASK_IN_BATCHES_HPP
+// ---- silica/task/pixels.hpp
+#ifndef SILICA_SINGLE_TASK_PIXELS_HPP
+#define SILICA_SINGLE_TASK_PIXELS_HPP
+/// What an image processor made, as the tensors that a model takes.
+
+#include <optional>
+#include <span>
+
+namespace silica::task {
+
+/// Pixels as inputs of a vision model, on the CPU, under transformers' names.
+struct PixelTensors {
+    Tensor pixel_values;  ///< (batch, 3, height, width) or (1, frames, 3, height, width), float32 or uint8
+    std::optional<Tensor> pixel_mask = {};  ///< (batch, height, width), int64: 1 where there is image, 0 where padding
+};
+
+/// The tensors of `pixels`, whose memory they take over. InputError where its values are not as many as its shape says.
+[[nodiscard]] PixelTensors tensors_of(image::Pixels pixels);
+
+/// Batches that were processed apart as one, in their order. Those with a mask may differ in height and width: zeros
+/// are added on the right and below up to the largest, as the processor pads a batch. InputError where there are none,
+/// or shapes or types differ otherwise.
+[[nodiscard]] image::Pixels joined(std::span<const image::Pixels> parts);
+
+}  // namespace silica::task
+
+// ---- silica/task/pixels.ipp
+#ifndef SILICA_SINGLE_TASK_PIXELS_IPP
+#define SILICA_SINGLE_TASK_PIXELS_IPP
+/// Definitions of pixels.hpp.
+
+// ---- silica/task/tensor_over.hpp
+#ifndef SILICA_SINGLE_TASK_TENSOR_OVER_HPP
+#define SILICA_SINGLE_TASK_TENSOR_OVER_HPP
+/// Numbers of `input/` as tensors.
+
+#include <ATen/ops/from_blob.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace silica::task::detail {
+
+/// Throws InputError unless `n` is the product of `shape`, in which nothing is below 1.
+inline void require_count(const char* what, std::size_t n, const std::vector<std::int64_t>& shape) {
+    std::size_t left = n;
+    bool fits = true;
+    for (const auto d : shape) {
+        fits = fits && d >= 1 && left % static_cast<std::uint64_t>(d) == 0;
+        if (fits) left /= static_cast<std::size_t>(d);
+    }
+    if (fits && left == 1) return;
+    throw InputError(std::string(what) + " has " + std::to_string(n) + " values, which is not what its shape " +
+                         shape_text(shape) + " says.",
+                     "give as many values as the product of the shape.");
+}
+
+/// A tensor on memory that it takes over; `type` has as many bytes as T.
+template <class T>
+Tensor tensor_over(std::vector<T> values, const std::vector<std::int64_t>& shape,
+                   c10::ScalarType type = c10::CppTypeToScalarType<T>::value) {
+    const auto own = std::make_shared<std::vector<T>>(std::move(values));
+    return at::from_blob(own->data(), shape, [own](void*) {}, type);
+}
+
+}  // namespace silica::task::detail
+#endif  // SILICA_SINGLE_TASK_TENSOR_OVER_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace silica::task {
+
+namespace detail {
+
+/// (batch, height, width) of (batch, ..., height, width).
+inline std::vector<std::int64_t> shape_of_mask(std::vector<std::int64_t> shape) {
+    if (shape.size() > 3) shape.erase(shape.begin() + 1, shape.end() - 2);
+    return shape;
+}
+
+inline void require_counts(const image::Pixels& pixels) {
+    const auto n = std::visit([](const auto& values) { return values.size(); }, pixels.values);
+    require_count("pixel_values", n, pixels.shape);
+    if (pixels.mask) require_count("pixel_mask", pixels.mask->size(), shape_of_mask(pixels.shape));
+}
+
+/// The last two of a shape.
+inline std::pair<std::int64_t, std::int64_t> height_and_width(const std::vector<std::int64_t>& shape) {
+    return {shape[shape.size() - 2], shape[shape.size() - 1]};
+}
+
+/// Copies planes of h x w, one after another, to the upper left corners of planes of height x width.
+template <class T>
+T* place_planes(const std::vector<T>& from, std::int64_t h, std::int64_t w, T* to, std::int64_t height,
+                std::int64_t width) {
+    const auto plane = static_cast<std::size_t>(h * w);
+    for (std::size_t begin = 0; begin < from.size(); begin += plane, to += height * width) {
+        for (std::int64_t y = 0; y < h; ++y)
+            std::copy_n(from.data() + begin + static_cast<std::size_t>(y * w), w, to + y * width);
+    }
+    return to;
+}
+
+/// Throws InputError unless `part` may stand behind `first` in a batch.
+inline void require_joinable(const image::Pixels& first, const image::Pixels& part) {
+    require_counts(part);
+    const auto rank = part.shape.size();
+    const bool same =
+        rank == first.shape.size() && part.values.index() == first.values.index() &&
+        part.mask.has_value() == first.mask.has_value() && rank >= 3 &&
+        std::equal(first.shape.begin() + 1, first.shape.end() - (first.mask ? 2 : 0), part.shape.begin() + 1);
+    if (same) return;
+    throw InputError(
+        "Images of shapes " + shape_text(first.shape) + " and " + shape_text(part.shape) + " do not make one batch.",
+        "give images of one size, or run each alone.");
+}
+
+}  // namespace detail
+
+SILICA_INLINE PixelTensors tensors_of(image::Pixels pixels) {
+    detail::require_counts(pixels);
+    PixelTensors made;
+    made.pixel_values =
+        std::visit([&](auto& values) { return detail::tensor_over(std::move(values), pixels.shape); }, pixels.values);
+    if (pixels.mask) {
+        made.pixel_mask = detail::tensor_over(std::move(*pixels.mask), detail::shape_of_mask(pixels.shape));
+    }
+    return made;
+}
+
+SILICA_INLINE image::Pixels joined(std::span<const image::Pixels> parts) {
+    if (parts.empty()) throw InputError("There are no pixels to join.", "give at least one image.");
+    const auto& first = parts.front();
+    std::int64_t rows = 0, height = 0, width = 0;
+    for (const auto& part : parts) {
+        detail::require_joinable(first, part);
+        const auto [h, w] = detail::height_and_width(part.shape);
+        rows += part.shape.front();
+        height = std::max(height, h);
+        width = std::max(width, w);
+    }
+    image::Pixels made{.shape = first.shape, .values = {}, .mask = {}};
+    made.shape.front() = rows;
+    made.shape[made.shape.size() - 2] = height;
+    made.shape.back() = width;
+    const auto elements = static_cast<std::size_t>(checked_product("The size of a batch of images", made.shape));
+    std::visit(
+        [&](const auto& kind) {
+            using Values = std::remove_cvref_t<decltype(kind)>;
+            auto& all = made.values.template emplace<Values>(elements);
+            auto* to = all.data();
+            for (const auto& part : parts) {
+                const auto [h, w] = detail::height_and_width(part.shape);
+                to = detail::place_planes(std::get<Values>(part.values), h, w, to, height, width);
+            }
+        },
+        first.values);
+    if (first.mask) {
+        auto& all = made.mask.emplace(static_cast<std::size_t>(rows * height * width));
+        auto* to = all.data();
+        for (const auto& part : parts) {
+            const auto [h, w] = detail::height_and_width(part.shape);
+            to = detail::place_planes(*part.mask, h, w, to, height, width);
+        }
+    }
+    return made;
+}
+
+}  // namespace silica::task
+#endif  // SILICA_SINGLE_TASK_PIXELS_IPP
+#endif  // SILICA_SINGLE_TASK_PIXELS_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <iterator>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace silica::task {
+
+/// Told after each file how many of how many are done.
+using Progress = std::function<void(std::size_t done, std::size_t files)>;
+
+/// Whether pictures that were processed apart can run together: nothing is padded for it.
+[[nodiscard]] inline bool alike(const image::Pixels& a, const image::Pixels& b) {
+    return a.shape == b.shape && a.values.index() == b.values.index() && a.mask.has_value() == b.mask.has_value();
+}
+
+/// How many run together, checked.
+[[nodiscard]] inline std::size_t checked_batch_size(std::int64_t n) {
+    if (n < 1) throw InputError("batch_size is " + std::to_string(n) + ".", "1 or more is needed.");
+    return static_cast<std::size_t>(n);
+}
+
+/// The pixels of one picture, by the processor of a checkpoint.
+[[nodiscard]] inline image::Pixels processed(const image::Processor& processor, const image::Image& picture) {
+    return processor(std::span(&picture, 1));
+}
+
+/// run(std::span<const image::Pixels>) -> std::vector<R>, one for each picture, on up to `batch_size` neighbours that
+/// are alike.
+template <class Run>
+auto over_images(const image::Processor& processor, std::span<const image::Image> images, std::int64_t batch_size,
+                 const Run& run) {
+    const auto most = checked_batch_size(batch_size);
+    decltype(run(std::span<const image::Pixels>())) all;
+    std::vector<image::Pixels> batch;
+    const auto flush = [&] {
+        if (batch.empty()) return;
+        auto some = run(std::span<const image::Pixels>(batch));
+        std::ranges::move(some, std::back_inserter(all));
+        batch.clear();
+    };
+    for (const auto& picture : images) {
+        auto pixels = processed(processor, picture);
+        if (!batch.empty() && (batch.size() == most || !alike(batch.front(), pixels))) flush();
+        batch.push_back(std::move(pixels));
+    }
+    flush();
+    return all;
+}
+
+/// The same for files: a result or the error of each, in their order.
+template <class Run>
+auto over_files(const image::Processor& processor, std::span<const std::filesystem::path> files,
+                std::int64_t batch_size, const Run& run, const Progress& progress = {}) {
+    using R = typename decltype(run(std::span<const image::Pixels>()))::value_type;
+    std::vector<FileResult<R>> all;
+    Reader<image::Pixels> reader({files.begin(), files.end()},
+                                 [&](const auto& path) { return processed(processor, image::read(path)); });
+    in_batches(reader, checked_batch_size(batch_size), alike, run, [&](FileResult<R> result) {
+        all.push_back(std::move(result));
+        if (progress) progress(all.size(), files.size());
+    });
+    return all;
+}
+
+}  // namespace silica::task
+#endif  // SILICA_SINGLE_TASK_IMAGE_BATCHES_HPP
+
+#include <cstdint>
+#include <filesystem>
+#include <initializer_list>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace silica::task {
+
+/// What a caller may choose when classifying.
+struct ClassifyOptions {
+    std::int64_t top_k = 5;       ///< so many labels of each picture, the best
+    std::int64_t batch_size = 8;  ///< so many pictures of one size run together
+    Progress progress = {};       ///< told after each file
+};
+
+/// Says what a picture shows, with a model that gives `logits` of classes:
+///
+///     using ViT = Model<arch::ViTForImageClassification, device::Cpu>;
+///     const auto classify = task::Classifier<ViT>::open("google/vit-base-patch16-224");
+///     for (const auto& [label, score] : classify(image::read("cat.jpg"))) ...
+template <class M>
+class Classifier {
+public:
+    using Labels = std::vector<ScoredLabel>;
+
+    /// Opens a directory or "org/name" in the hub cache, as Model::open does, with its processor and labels.
+    [[nodiscard]] static Classifier open(const checkpoint::Location& location, OpenOptions options = {}) {
+        const auto place = checkpoint::resolve(location.text(), checkpoint::Need::directory);
+        auto processor = image::Processor::open(place);
+        auto classes = ClassLabels::read(place);
+        return {std::move(processor), std::move(classes), M::open(place, options)};
+    }
+
+    Classifier(image::Processor processor, ClassLabels classes, M model)
+        : processor_(std::move(processor)), classes_(std::move(classes)), model_(std::move(model)) {}
+
+    /// The best labels of a picture, best first. InputError for a picture that the model cannot look at.
+    [[nodiscard]] Labels operator()(const image::Image& picture, const ClassifyOptions& options = {}) const {
+        return (*this)(std::span(&picture, 1), options).front();
+    }
+
+    /// Those of each picture, in the order given.
+    [[nodiscard]] std::vector<Labels> operator()(std::span<const image::Image> pictures,
+                                                 const ClassifyOptions& options = {}) const {
+        return over_images(processor_, pictures, options.batch_size,
+                           [&](std::span<const image::Pixels> batch) { return of_pixels(batch, options.top_k); });
+    }
+
+    /// Those of each file, in the order given, or the error that says why there are none. Files are read ahead on
+    /// threads while the model runs.
+    [[nodiscard]] std::vector<FileResult<Labels>> operator()(std::span<const std::filesystem::path> files,
+                                                             const ClassifyOptions& options = {}) const {
+        return over_files(
+            processor_, files, options.batch_size,
+            [&](std::span<const image::Pixels> batch) { return of_pixels(batch, options.top_k); }, options.progress);
+    }
+    [[nodiscard]] std::vector<FileResult<Labels>> operator()(std::initializer_list<std::filesystem::path> files,
+                                                             const ClassifyOptions& options = {}) const {
+        return (*this)(std::span(files.begin(), files.size()), options);
+    }
+
+    /// Those of pictures that are processed already, and of one size: they run together.
+    [[nodiscard]] std::vector<Labels> of_pixels(std::span<const image::Pixels> batch, std::int64_t top_k) const {
+        typename M::Inputs in;
+        in.pixel_values = tensors_of(joined(batch)).pixel_values;
+        const Tensor logits = model_.on_device([&] {
+            return model_(in).logits.to(c10::Device(c10::DeviceType::CPU)).to(c10::ScalarType::Float).contiguous();
+        });
+        const auto columns = static_cast<std::size_t>(logits.size(1));
+        std::vector<Labels> all;
+        for (std::int64_t i = 0; i < logits.size(0); ++i) {
+            const auto* row = logits.template const_data_ptr<float>() + static_cast<std::size_t>(i) * columns;
+            all.push_back(classes_.best(std::span(row, columns), top_k));
+        }
+        return all;
+    }
+
+    [[nodiscard]] const image::Processor& processor() const noexcept { return processor_; }
+    /// What the checkpoint says about its classes.
+    [[nodiscard]] const ClassLabels& classes() const noexcept { return classes_; }
+    [[nodiscard]] const M& model() const noexcept { return model_; }
+
+private:
+    image::Processor processor_;
+    ClassLabels classes_;
+    M model_;
+};
+
+}  // namespace silica::task
+#endif  // SILICA_SINGLE_TASK_CLASSIFY_HPP
+// ---- silica/task/ctc_pieces.hpp
+#ifndef SILICA_SINGLE_TASK_CTC_PIECES_HPP
+#define SILICA_SINGLE_TASK_CTC_PIECES_HPP
+/// Long sounds in pieces that overlap, for models that give a symbol for each frame: what such a model hears at an end
+/// of a piece lacks what comes next, and is left out. As transformers' pipeline with `chunk_length_s` cuts them
+/// (pipelines/automatic_speech_recognition.py, chunk_iter and rescale_stride).
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+namespace silica::task {
+
+/// How sounds are cut.
+struct CtcCutting {
+    double whole_seconds = 120;  ///< a sound up to this long is heard in one piece
+    double chunk_seconds = 30;   ///< else pieces are this long
+    double stride_seconds = 5;   ///< and so much at each end of a piece is heard by its neighbour
+};
+
+/// A piece of a sound.
+struct CtcPiece {
+    std::vector<float> samples;
+    std::int64_t left = 0, right = 0;  ///< samples at its ends that count in its neighbours
+    bool last = false;
+
+    /// Which of the `frames` frames that a model gives count, one of them being of `ratio` samples: from the first on,
+    /// up to the second without it.
+    struct Range {
+        std::int64_t begin, end;
+    };
+    [[nodiscard]] Range counted(std::int64_t frames, std::int64_t ratio) const;
+};
+
+/// The pieces of a sound, one after another; no more than `whole_seconds` of it are kept.
+class CtcPieces {
+public:
+    /// The next `n` samples of a sound, fewer at its end.
+    using Read = std::function<std::vector<float>(std::int64_t n)>;
+
+    /// `ratio`: samples of a frame; pieces are of whole frames.
+    /// InputError where a number of `cutting` is no length, or the ends are all of a piece.
+    CtcPieces(Read read, std::int64_t rate, std::int64_t ratio, const CtcCutting& cutting);
+
+    /// The next piece, nothing after the last.
+    [[nodiscard]] std::optional<CtcPiece> next();
+
+private:
+    /// Reads until there are `n` samples or the sound ends.
+    void fill(std::int64_t n);
+
+    Read read_;
+    std::vector<float> samples_;  // from the beginning of the next piece on
+    std::int64_t whole_, chunk_, stride_;
+    bool begun_ = false, ended_ = false, done_ = false;
+};
+
+}  // namespace silica::task
+
+// ---- silica/task/ctc_pieces.ipp
+#ifndef SILICA_SINGLE_TASK_CTC_PIECES_IPP
+#define SILICA_SINGLE_TASK_CTC_PIECES_IPP
+/// Definitions of ctc_pieces.hpp.
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+
+namespace silica::task {
+namespace ctc_pieces {
+
+/// Python's round(): halves to the even neighbour.
+SILICA_INLINE std::int64_t rounded(double x) {
+    const double down = std::floor(x), rest = x - down;
+    const bool up = rest > 0.5 || (rest == 0.5 && std::fmod(down, 2.0) != 0);
+    return static_cast<std::int64_t>(up ? down + 1 : down);
+}
+
+/// Seconds as samples, a whole number of frames.
+SILICA_INLINE std::int64_t samples_of(const char* name, double seconds, std::int64_t rate, std::int64_t ratio) {
+    constexpr double longest = 86400;
+    if (!(seconds >= 0 && seconds <= longest)) {
+        throw InputError(std::string(name) + " is " + std::to_string(seconds) + " seconds.",
+                         "give 0 or more, and a day at most.");
+    }
+    return rounded(seconds * static_cast<double>(rate) / static_cast<double>(ratio)) * ratio;
+}
+
+}  // namespace ctc_pieces
+
+SILICA_INLINE CtcPiece::Range CtcPiece::counted(std::int64_t frames, std::int64_t ratio) const {
+    const auto n = static_cast<double>(samples.size());
+    const auto all = ctc_pieces::rounded(n * (1.0 / static_cast<double>(ratio)));
+    const auto of = [&](std::int64_t overlap) {
+        return ctc_pieces::rounded(static_cast<double>(overlap) / n * static_cast<double>(all));
+    };
+    const auto end = std::clamp<std::int64_t>(all - of(right), 0, frames);
+    if (left == 0 && right == 0) return {0, frames};
+    return {std::min(of(left), end), end};
+}
+
+SILICA_INLINE CtcPieces::CtcPieces(Read read, std::int64_t rate, std::int64_t ratio, const CtcCutting& cutting)
+    : read_(std::move(read)),
+      whole_(ctc_pieces::samples_of("whole_seconds", cutting.whole_seconds, rate, ratio)),
+      chunk_(ctc_pieces::samples_of("chunk_seconds", cutting.chunk_seconds, rate, ratio)),
+      stride_(ctc_pieces::samples_of("stride_seconds", cutting.stride_seconds, rate, ratio)) {
+    if (chunk_ <= 2 * stride_) {
+        throw InputError("Pieces of " + std::to_string(cutting.chunk_seconds) + " seconds are nothing but ends of " +
+                             std::to_string(cutting.stride_seconds) + " seconds.",
+                         "give chunk_seconds of more than twice stride_seconds.");
+    }
+}
+
+SILICA_INLINE void CtcPieces::fill(std::int64_t n) {
+    while (!ended_ && static_cast<std::int64_t>(samples_.size()) < n) {
+        const auto more = read_(n - static_cast<std::int64_t>(samples_.size()));
+        if (more.empty()) ended_ = true;
+        samples_.insert(samples_.end(), more.begin(), more.end());
+    }
+}
+
+SILICA_INLINE std::optional<CtcPiece> CtcPieces::next() {
+    if (done_) return std::nullopt;
+    if (!begun_) {
+        fill(whole_ + 1);
+        if (static_cast<std::int64_t>(samples_.size()) <= whole_) {
+            done_ = true;
+            return CtcPiece{std::move(samples_), 0, 0, true};
+        }
+    }
+    fill(chunk_ + 1);
+    const auto there = static_cast<std::int64_t>(samples_.size());
+    CtcPiece piece;
+    piece.left = begun_ ? stride_ : 0;
+    piece.last = there <= chunk_;
+    piece.right = piece.last ? 0 : stride_;
+    begun_ = true;
+    done_ = piece.last;
+    if (there <= piece.left) return std::nullopt;  // the piece before heard all of it
+    piece.samples.assign(samples_.begin(), samples_.begin() + std::min(there, chunk_));
+    if (!piece.last) samples_.erase(samples_.begin(), samples_.begin() + (chunk_ - 2 * stride_));
+    return piece;
+}
+
+}  // namespace silica::task
+#endif  // SILICA_SINGLE_TASK_CTC_PIECES_IPP
+#endif  // SILICA_SINGLE_TASK_CTC_PIECES_HPP
+// ---- silica/task/detect.hpp
+#ifndef SILICA_SINGLE_TASK_DETECT_HPP
+#define SILICA_SINGLE_TASK_DETECT_HPP
+/// Pictures to objects: processor, detector, boxes and masks.
+
+// ---- silica/task/detections.hpp
+#ifndef SILICA_SINGLE_TASK_DETECTIONS_HPP
+#define SILICA_SINGLE_TASK_DETECTIONS_HPP
+/// What a detector's outputs say about a picture: boxes, and masks at the picture's size. As transformers'
+/// post_process_object_detection and post_process_*_segmentation decide.
+
+#include <cstdint>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace silica::task {
+
+/// Rows and columns of an upright picture.
+struct PictureSize {
+    std::int64_t height = 0, width = 0;
+};
+
+/// Corners in pixels of the upright picture, neither rounded nor cut to it.
+struct Box {
+    double xmin = 0, ymin = 0, xmax = 0, ymax = 0;
+};
+
+/// An object that was found.
+struct Detection {
+    std::string label;
+    std::int64_t label_id = 0;
+    double score = 0;  ///< the probability of the label, "no object" being one of the classes
+    Box box;
+};
+
+/// The objects whose best class has a score above `threshold`, in the order of the queries. logits (queries, classes +
+/// 1), the last being "no object", and boxes (queries, 4) as parts of the picture (centre x, centre y, width, height),
+/// float32 on the CPU. InputError where there are not as many classes as names.
+[[nodiscard]] std::vector<Detection> detections(const Tensor& logits, const Tensor& boxes, PictureSize size,
+                                                const ClassLabels& classes, double threshold);
+
+/// How masks become segments.
+enum class Segments {
+    panoptic,  ///< each pixel belongs to one segment; classes of `fused` make one segment of all their masks
+    instance,  ///< the same with nothing fused
+    semantic,  ///< each pixel belongs to the class that all queries together give it
+};
+
+/// What a caller may choose when masks are made; the numbers are those of transformers' pipeline.
+struct SegmentOptions {
+    Segments kind = Segments::panoptic;
+    double threshold = 0.9;       ///< a query counts above this score, if its best class is an object
+    double mask_threshold = 0.5;  ///< a pixel counts for the area of a mask from score times probability of this on
+    double overlap = 0.5;         ///< a segment stays if it got more than this part of its mask's area
+    std::set<std::int64_t> fused = {};
+};
+
+/// A part of a picture.
+struct Segment {
+    std::int64_t id = 0;  ///< what its pixels have in the map
+    std::int64_t label_id = 0;
+    std::string label;
+    double score = 0;  ///< rounded to six places; semantic segments have none: 1
+    bool was_fused = false;
+};
+
+/// Which pixel belongs to which segment.
+struct Segmentation {
+    PictureSize size;
+    /// For each pixel, row after row: the id of its segment from 1 on, 0 for none, and -1 everywhere where no query
+    /// counted. Of semantic segments: the class, from 0 on.
+    std::vector<std::int32_t> map;
+    std::vector<Segment> segments;  ///< in the order of the queries; semantic: those that have pixels, by class
+};
+
+/// The segments of a picture: logits as for `detections`, masks (queries, h, w) of logits, float32 on the CPU.
+/// InputError where there are not as many classes as names.
+[[nodiscard]] Segmentation segmentation(const Tensor& logits, const Tensor& masks, PictureSize size,
+                                        const ClassLabels& classes, const SegmentOptions& options = {});
+
+}  // namespace silica::task
+
+// ---- silica/task/detections.ipp
+#ifndef SILICA_SINGLE_TASK_DETECTIONS_IPP
+#define SILICA_SINGLE_TASK_DETECTIONS_IPP
+/// Definitions of detections.hpp.
+
+#include <ATen/ops/sigmoid.h>
+#include <ATen/ops/upsample_bilinear2d.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+
+namespace silica::task {
+namespace detections_detail {
+
+/// Probabilities of the classes of each query, "no object" included.
+SILICA_INLINE std::vector<std::vector<float>> probabilities(const Tensor& logits, const ClassLabels& classes) {
+    const Tensor rows = logits.contiguous();
+    const auto columns = static_cast<std::size_t>(rows.size(1));
+    if (columns != classes.names.size() + 1) {
+        throw InputError("The model gives " + std::to_string(columns) + " logits, config.json names " +
+                             std::to_string(classes.names.size()) + " classes; one more is for no object.",
+                         "correct id2label in config.json.");
+    }
+    std::vector<std::vector<float>> all;
+    for (std::int64_t q = 0; q < rows.size(0); ++q) {
+        const auto* row = rows.const_data_ptr<float>() + static_cast<std::size_t>(q) * columns;
+        all.push_back(softmax(std::span(row, columns)));
+    }
+    return all;
+}
+
+/// The first of the largest of the first n.
+SILICA_INLINE std::size_t best_of(const std::vector<float>& scores, std::size_t n) {
+    return static_cast<std::size_t>(std::max_element(scores.begin(), scores.begin() + static_cast<std::ptrdiff_t>(n)) -
+                                    scores.begin());
+}
+
+/// A mask (h, w) at the size of the picture.
+SILICA_INLINE Tensor resized(const Tensor& mask, PictureSize size) {
+    return at::upsample_bilinear2d(mask.unsqueeze(0).unsqueeze(0), {size.height, size.width}, false).contiguous();
+}
+
+/// A query that counts, and what became of its mask.
+struct Kept {
+    std::int64_t query = 0;
+    std::size_t label = 0;
+    float score = 0;
+    std::int64_t area = 0, pixels = 0;  // of its mask; that it got
+};
+
+/// Each pixel to the mask that is the largest there, score times probability: the index of that, mask by mask, so that
+/// two maps are held at once, however many queries there are.
+SILICA_INLINE std::vector<std::int32_t> largest_of(const Tensor& probabilities, std::vector<Kept>& kept,
+                                                   PictureSize size, float mask_threshold) {
+    const auto n = static_cast<std::size_t>(size.height * size.width);
+    std::vector<std::int32_t> owner(n, 0);
+    std::vector<float> largest(n, -std::numeric_limits<float>::infinity());
+    for (std::size_t k = 0; k < kept.size(); ++k) {
+        const Tensor mask = resized(probabilities[kept[k].query], size);
+        const auto* p = mask.const_data_ptr<float>();
+        for (std::size_t i = 0; i < n; ++i) {
+            const float weighted = p[i] * kept[k].score;
+            if (weighted >= mask_threshold) ++kept[k].area;
+            if (weighted > largest[i]) {
+                largest[i] = weighted;
+                owner[i] = static_cast<std::int32_t>(k);
+            }
+        }
+    }
+    for (const auto k : owner) ++kept[static_cast<std::size_t>(k)].pixels;
+    return owner;
+}
+
+/// transformers' compute_segments. A class of `fused` that comes again takes the id it had, from which later ids count
+/// on, as there.
+SILICA_INLINE Segmentation segments(const Tensor& logits, const Tensor& masks, PictureSize size,
+                                    const ClassLabels& classes, const SegmentOptions& options) {
+    const auto scores = probabilities(logits, classes);
+    std::vector<Kept> kept;
+    for (std::size_t q = 0; q < scores.size(); ++q) {
+        const auto label = best_of(scores[q], scores[q].size());
+        if (label == classes.names.size() || !(scores[q][label] > static_cast<float>(options.threshold))) continue;
+        kept.push_back({static_cast<std::int64_t>(q), label, scores[q][label]});
+    }
+    Segmentation out{.size = size, .map = {}, .segments = {}};
+    if (kept.empty()) {
+        out.map.assign(static_cast<std::size_t>(size.height * size.width), -1);
+        return out;
+    }
+    out.map = largest_of(at::sigmoid(masks), kept, size, static_cast<float>(options.mask_threshold));
+    std::vector<std::int32_t> id_of(kept.size(), 0);
+    std::map<std::size_t, std::int32_t> fused;
+    std::int32_t id = 0;
+    for (std::size_t k = 0; k < kept.size(); ++k) {
+        const auto& one = kept[k];
+        const auto part = static_cast<float>(one.pixels) / static_cast<float>(one.area);
+        if (one.pixels == 0 || one.area == 0 || !(static_cast<double>(part) > options.overlap)) continue;
+        const auto before = fused.find(one.label);
+        id = before != fused.end() ? before->second : id + 1;
+        id_of[k] = id;
+        const auto label = static_cast<std::int64_t>(one.label);
+        const bool fuses = options.kind == Segments::panoptic && options.fused.contains(label);
+        if (fuses) fused.emplace(one.label, id);
+        out.segments.push_back({.id = id,
+                                .label_id = label,
+                                .label = classes.names[one.label],
+                                .score = std::nearbyint(static_cast<double>(one.score) * 1e6) / 1e6,
+                                .was_fused = fuses});
+    }
+    for (auto& pixel : out.map) pixel = id_of[static_cast<std::size_t>(pixel)];
+    return out;
+}
+
+/// The class of each pixel: the largest of sum over queries of p(class) sigmoid(mask), at the size of the picture.
+SILICA_INLINE Segmentation classes_of_pixels(const Tensor& logits, const Tensor& masks, PictureSize size,
+                                             const ClassLabels& classes) {
+    const auto scores = probabilities(logits, classes);
+    const Tensor probability = at::sigmoid(masks).flatten(1);  // (queries, h w)
+    const auto queries = static_cast<std::int64_t>(scores.size());
+    const auto n = static_cast<std::size_t>(size.height * size.width);
+    Segmentation out{.size = size, .map = std::vector<std::int32_t>(n, 0), .segments = {}};
+    std::vector<float> largest(n, -std::numeric_limits<float>::infinity());
+    const Tensor weights = at::empty({1, queries}, probability.options());
+    for (std::size_t c = 0; c < classes.names.size(); ++c) {
+        auto* weight = weights.mutable_data_ptr<float>();
+        for (std::size_t q = 0; q < scores.size(); ++q) weight[q] = scores[q][c];
+        const Tensor map = resized(weights.matmul(probability).view({masks.size(1), masks.size(2)}), size);
+        const auto* p = map.const_data_ptr<float>();
+        for (std::size_t i = 0; i < n; ++i) {
+            if (!(p[i] > largest[i])) continue;
+            largest[i] = p[i];
+            out.map[i] = static_cast<std::int32_t>(c);
+        }
+    }
+    std::vector<bool> there(classes.names.size(), false);
+    for (const auto c : out.map) there[static_cast<std::size_t>(c)] = true;
+    for (std::size_t c = 0; c < there.size(); ++c) {
+        const auto id = static_cast<std::int64_t>(c);
+        if (there[c]) out.segments.push_back({.id = id, .label_id = id, .label = classes.names[c], .score = 1});
+    }
+    return out;
+}
+
+}  // namespace detections_detail
+
+SILICA_INLINE std::vector<Detection> detections(const Tensor& logits, const Tensor& boxes, PictureSize size,
+                                                const ClassLabels& classes, double threshold) {
+    const auto scores = detections_detail::probabilities(logits, classes);
+    const Tensor rows = boxes.contiguous();
+    const auto w = static_cast<double>(size.width), h = static_cast<double>(size.height);
+    std::vector<Detection> found;
+    for (std::size_t q = 0; q < scores.size(); ++q) {
+        const auto label = detections_detail::best_of(scores[q], classes.names.size());
+        if (!(scores[q][label] > static_cast<float>(threshold))) continue;
+        const auto* box = rows.const_data_ptr<float>() + 4 * q;
+        const double x = box[0], y = box[1], half_width = 0.5 * box[2], half_height = 0.5 * box[3];
+        found.push_back(
+            {.label = classes.names[label],
+             .label_id = static_cast<std::int64_t>(label),
+             .score = static_cast<double>(scores[q][label]),
+             .box = {(x - half_width) * w, (y - half_height) * h, (x + half_width) * w, (y + half_height) * h}});
+    }
+    return found;
+}
+
+SILICA_INLINE Segmentation segmentation(const Tensor& logits, const Tensor& masks, PictureSize size,
+                                        const ClassLabels& classes, const SegmentOptions& options) {
+    return options.kind == Segments::semantic ? detections_detail::classes_of_pixels(logits, masks, size, classes)
+                                              : detections_detail::segments(logits, masks, size, classes, options);
+}
+
+}  // namespace silica::task
+#endif  // SILICA_SINGLE_TASK_DETECTIONS_IPP
+#endif  // SILICA_SINGLE_TASK_DETECTIONS_HPP
+
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <initializer_list>
+#include <iterator>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace silica::task {
+
+/// What a caller may choose when detecting.
+struct DetectOptions {
+    double threshold = 0.5;       ///< objects count above this score
+    std::int64_t batch_size = 1;  ///< so many neighbouring pictures of one size run together
+    Progress progress = {};       ///< told after each file
+};
+
+/// A picture that was processed, and how large it was before.
+struct SizedPixels {
+    image::Pixels pixels;
+    PictureSize size;
+};
+
+/// Whether they can run together: nothing is padded for it.
+[[nodiscard]] inline bool alike_in_size(const SizedPixels& a, const SizedPixels& b) {
+    return alike(a.pixels, b.pixels);
+}
+
+/// A detector's outputs for a batch, float32 on the CPU.
+struct DetectorOutputs {
+    Tensor logits, boxes;  ///< (batch, queries, classes + 1), (batch, queries, 4)
+    Tensor masks;          ///< (batch, queries, h, w); undefined where the model gives none
+};
+
+/// Finds objects in pictures, with a model that gives `logits` and `pred_boxes`, and `pred_masks` where it has masks:
+///
+///     using Detr = Model<arch::DetrForObjectDetection, device::Cpu>;
+///     const auto detect = task::Detector<Detr>::open("facebook/detr-resnet-50");
+///     for (const auto& [label, id, score, box] : detect(image::read("cats.jpg"))) ...
+///
+/// A picture is never padded to the size of another.
+template <class M>
+class Detector {
+public:
+    using Detections = std::vector<Detection>;
+
+    /// Opens a directory or "org/name" in the hub cache, as Model::open does, with its processor and labels.
+    [[nodiscard]] static Detector open(const checkpoint::Location& location, OpenOptions options = {}) {
+        const auto place = checkpoint::resolve(location.text(), checkpoint::Need::directory);
+        auto processor = image::Processor::open(place);
+        auto classes = ClassLabels::read(place);
+        return {std::move(processor), std::move(classes), M::open(place, options)};
+    }
+
+    Detector(image::Processor processor, ClassLabels classes, M model)
+        : processor_(std::move(processor)), classes_(std::move(classes)), model_(std::move(model)) {}
+
+    /// The objects of a picture, in the order of the model's queries. InputError for a picture that the model cannot
+    /// look at.
+    [[nodiscard]] Detections operator()(const image::Image& picture, const DetectOptions& options = {}) const {
+        return (*this)(std::span(&picture, 1), options).front();
+    }
+
+    /// Those of each picture, in the order given.
+    [[nodiscard]] std::vector<Detections> operator()(std::span<const image::Image> pictures,
+                                                     const DetectOptions& options = {}) const {
+        const auto most = checked_batch_size(options.batch_size);
+        std::vector<Detections> all;
+        std::vector<SizedPixels> batch;
+        const auto flush = [&] {
+            if (batch.empty()) return;
+            std::ranges::move(of_pixels(batch, options.threshold), std::back_inserter(all));
+            batch.clear();
+        };
+        for (const auto& picture : pictures) {
+            auto next = pixels_of(picture);
+            if (!batch.empty() && (batch.size() == most || !alike_in_size(batch.front(), next))) flush();
+            batch.push_back(std::move(next));
+        }
+        flush();
+        return all;
+    }
+
+    /// Those of each file, in the order given, or the error that says why there are none. Files are read ahead on
+    /// threads while the model runs.
+    [[nodiscard]] std::vector<FileResult<Detections>> operator()(std::span<const std::filesystem::path> files,
+                                                                 const DetectOptions& options = {}) const {
+        std::vector<FileResult<Detections>> all;
+        Reader<SizedPixels> reader({files.begin(), files.end()},
+                                   [&](const auto& path) { return pixels_of(image::read(path)); });
+        in_batches(
+            reader, checked_batch_size(options.batch_size), alike_in_size,
+            [&](std::span<const SizedPixels> batch) { return of_pixels(batch, options.threshold); },
+            [&](FileResult<Detections> result) {
+                all.push_back(std::move(result));
+                if (options.progress) options.progress(all.size(), files.size());
+            });
+        return all;
+    }
+    [[nodiscard]] std::vector<FileResult<Detections>> operator()(std::initializer_list<std::filesystem::path> files,
+                                                                 const DetectOptions& options = {}) const {
+        return (*this)(std::span(files.begin(), files.size()), options);
+    }
+
+    /// The masks of a picture, at its size. InputError for a picture that the model cannot look at.
+    [[nodiscard]] Segmentation segment(const image::Image& picture, const SegmentOptions& options = {}) const
+        requires requires(const typename M::Outputs& out) { out.pred_masks; }
+    {
+        const auto pixels = pixels_of(picture);
+        const auto out = outputs_of(std::span(&pixels, 1));
+        return segmentation(out.logits[0], out.masks[0], pixels.size, classes_, options);
+    }
+
+    /// The objects of pictures that are processed already, and of one size: they run together.
+    [[nodiscard]] std::vector<Detections> of_pixels(std::span<const SizedPixels> batch, double threshold) const {
+        const auto out = outputs_of(batch);
+        std::vector<Detections> all;
+        for (std::size_t i = 0; i < batch.size(); ++i) {
+            const auto row = static_cast<std::int64_t>(i);
+            all.push_back(detections(out.logits[row], out.boxes[row], batch[i].size, classes_, threshold));
+        }
+        return all;
+    }
+
+    /// What the model gives for pictures of one size.
+    [[nodiscard]] DetectorOutputs outputs_of(std::span<const SizedPixels> batch) const {
+        std::vector<image::Pixels> parts;
+        for (const auto& one : batch) parts.push_back(one.pixels);
+        auto tensors = tensors_of(joined(parts));
+        typename M::Inputs in;
+        in.pixel_values = std::move(tensors.pixel_values);
+        in.pixel_mask = std::move(tensors.pixel_mask);
+        return model_.on_device([&] {
+            const auto host = [](const Tensor& t) {
+                return t.to(c10::Device(c10::DeviceType::CPU)).to(c10::ScalarType::Float).contiguous();
+            };
+            const auto out = model_(in);
+            DetectorOutputs there{host(out.logits), host(out.pred_boxes), {}};
+            if constexpr (requires { out.pred_masks; }) {
+                if (out.pred_masks.defined()) there.masks = host(out.pred_masks);
+            }
+            return there;
+        });
+    }
+
+    /// A picture as the model takes it.
+    [[nodiscard]] SizedPixels pixels_of(const image::Image& picture) const {
+        return {processed(processor_, picture), {picture.height(), picture.width()}};
+    }
+
+    [[nodiscard]] const image::Processor& processor() const noexcept { return processor_; }
+    /// What the checkpoint says about its classes.
+    [[nodiscard]] const ClassLabels& classes() const noexcept { return classes_; }
+    [[nodiscard]] const M& model() const noexcept { return model_; }
+
+private:
+    image::Processor processor_;
+    ClassLabels classes_;
+    M model_;
+};
+
+}  // namespace silica::task
+#endif  // SILICA_SINGLE_TASK_DETECT_HPP
 // ---- silica/task/embed.hpp
 #ifndef SILICA_SINGLE_TASK_EMBED_HPP
 #define SILICA_SINGLE_TASK_EMBED_HPP
@@ -1151,3 +2520,872 @@ private:
 
 }  // namespace silica::task
 #endif  // SILICA_SINGLE_TASK_EMBED_HPP
+// ---- silica/task/embed_images.hpp
+#ifndef SILICA_SINGLE_TASK_EMBED_IMAGES_HPP
+#define SILICA_SINGLE_TASK_EMBED_IMAGES_HPP
+/// Pictures to vectors that can be compared.
+
+#include <cstdint>
+#include <filesystem>
+#include <initializer_list>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace silica::task {
+
+/// What a caller may choose when embedding pictures.
+struct EmbedImagesOptions {
+    std::int64_t batch_size = 8;  ///< so many pictures of one size run together
+    bool normalize = true;        ///< to length 1
+    Progress progress = {};       ///< told after each file
+};
+
+/// The vector that a vision model gives of a whole picture: `image_embeds`, which lies in the space of the texts
+/// (CLIP); else `pooler_output`, where the checkpoint has a pooler; else what became of the class token, the first of
+/// `last_hidden_state`. (images, d)
+template <class Outputs>
+[[nodiscard]] Tensor image_vector(const Outputs& out) {
+    if constexpr (requires { out.image_embeds; }) {
+        return out.image_embeds;
+    } else {
+        static_assert(
+            requires { out.last_hidden_state; },
+            "this architecture gives no vector of a picture. Remedy: name one such as "
+            "arch::ClipVisionModelWithProjection or arch::ViT.");
+        if constexpr (requires { out.pooler_output.has_value(); }) {
+            if (out.pooler_output) return *out.pooler_output;
+        } else if constexpr (requires { out.pooler_output; }) {
+            return out.pooler_output;
+        }
+        return out.last_hidden_state.select(1, 0);
+    }
+}
+
+/// Turns pictures into vectors, with a vision model (see image_vector):
+///
+///     using Clip = Model<arch::ClipVisionModelWithProjection, device::Cpu>;
+///     const auto embed = task::ImageEmbedder<Clip>::open("openai/clip-vit-base-patch32");
+///     Tensor vector = embed(image::read("cat.jpg"));                       // (512), float32, on the CPU
+template <class M>
+class ImageEmbedder {
+public:
+    /// Opens a directory or "org/name" in the hub cache, as Model::open does, with its processor.
+    [[nodiscard]] static ImageEmbedder open(const checkpoint::Location& location, OpenOptions options = {}) {
+        const auto place = checkpoint::resolve(location.text(), checkpoint::Need::directory);
+        auto processor = image::Processor::open(place);
+        return {std::move(processor), M::open(place, options)};
+    }
+
+    ImageEmbedder(image::Processor processor, M model) : processor_(std::move(processor)), model_(std::move(model)) {}
+
+    /// (d) float32 on the CPU. InputError for a picture that the model cannot look at.
+    [[nodiscard]] Tensor operator()(const image::Image& picture, const EmbedImagesOptions& options = {}) const {
+        return (*this)(std::span(&picture, 1), options).front();
+    }
+    /// One for each picture, in the order given.
+    [[nodiscard]] std::vector<Tensor> operator()(std::span<const image::Image> pictures,
+                                                 const EmbedImagesOptions& options = {}) const {
+        return over_images(processor_, pictures, options.batch_size,
+                           [&](std::span<const image::Pixels> batch) { return of_pixels(batch, options.normalize); });
+    }
+    /// One for each file, in the order given, or the error that says why there is none. Files are read ahead on
+    /// threads while the model runs.
+    [[nodiscard]] std::vector<FileResult<Tensor>> operator()(std::span<const std::filesystem::path> files,
+                                                             const EmbedImagesOptions& options = {}) const {
+        return over_files(
+            processor_, files, options.batch_size,
+            [&](std::span<const image::Pixels> batch) { return of_pixels(batch, options.normalize); },
+            options.progress);
+    }
+
+    /// Those of pictures that are processed already, and of one size: they run together.
+    [[nodiscard]] std::vector<Tensor> of_pixels(std::span<const image::Pixels> batch, bool normalize = true) const {
+        typename M::Inputs in;
+        in.pixel_values = tensors_of(joined(batch)).pixel_values;
+        Tensor vectors = model_.on_device(
+            [&] { return image_vector(model_(in)).to(c10::Device(c10::DeviceType::CPU)).to(c10::ScalarType::Float); });
+        if (normalize) vectors = normalized(vectors);
+        std::vector<Tensor> rows;
+        for (std::int64_t i = 0; i < vectors.size(0); ++i) rows.push_back(vectors.select(0, i));
+        return rows;
+    }
+
+    [[nodiscard]] const image::Processor& processor() const noexcept { return processor_; }
+    [[nodiscard]] const M& model() const noexcept { return model_; }
+
+private:
+    image::Processor processor_;
+    M model_;
+};
+
+}  // namespace silica::task
+#endif  // SILICA_SINGLE_TASK_EMBED_IMAGES_HPP
+// ---- silica/task/features.hpp
+#ifndef SILICA_SINGLE_TASK_FEATURES_HPP
+#define SILICA_SINGLE_TASK_FEATURES_HPP
+/// What a feature extractor made, as the tensors that a model takes.
+
+#include <optional>
+#include <string>
+
+namespace silica::task {
+
+/// Features as inputs of a model of sounds, on the CPU.
+struct FeatureTensors {
+    std::string name;  ///< transformers' name of `features`: input_features or input_values
+    Tensor features;   ///< (batch, mels, frames), (batch, samples) or (batch, planes, frames, mels), float32
+    std::optional<Tensor> attention_mask = {};  ///< (batch, frames) or (batch, samples), int64
+    std::optional<Tensor> is_longer = {};       ///< (batch, 1), bool
+};
+
+/// The tensors of `features`, whose memory they take over. InputError where its values are not as many as its shape
+/// says.
+[[nodiscard]] FeatureTensors tensors_of(audio::Features features);
+
+}  // namespace silica::task
+
+// ---- silica/task/features.ipp
+#ifndef SILICA_SINGLE_TASK_FEATURES_IPP
+#define SILICA_SINGLE_TASK_FEATURES_IPP
+/// Definitions of features.hpp.
+
+#include <cstdint>
+#include <utility>
+
+namespace silica::task {
+
+SILICA_INLINE FeatureTensors tensors_of(audio::Features features) {
+    detail::require_count(features.name.c_str(), features.values.size(), features.shape);
+    const auto batch = features.shape.front();
+    FeatureTensors made{.name = std::move(features.name),
+                        .features = detail::tensor_over(std::move(features.values), features.shape)};
+    if (features.mask) {
+        const auto last = features.shape.back();
+        detail::require_count("attention_mask", features.mask->size(), {batch, last});
+        made.attention_mask = detail::tensor_over(std::move(*features.mask), {batch, last});
+    }
+    if (features.is_longer) {
+        detail::require_count("is_longer", features.is_longer->size(), {batch, 1});
+        made.is_longer = detail::tensor_over(std::move(*features.is_longer), {batch, 1}, c10::ScalarType::Bool);
+    }
+    return made;
+}
+
+}  // namespace silica::task
+#endif  // SILICA_SINGLE_TASK_FEATURES_IPP
+#endif  // SILICA_SINGLE_TASK_FEATURES_HPP
+// ---- silica/task/match.hpp
+#ifndef SILICA_SINGLE_TASK_MATCH_HPP
+#define SILICA_SINGLE_TASK_MATCH_HPP
+/// Pictures to the texts that say what they show, with a model that puts both into one space: CLIP, zero-shot.
+
+// ---- silica/task/match_texts.hpp
+#ifndef SILICA_SINGLE_TASK_MATCH_TEXTS_HPP
+#define SILICA_SINGLE_TASK_MATCH_TEXTS_HPP
+/// Texts that pictures and videos are compared with: from labels to tokens, and from logits to labels.
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace silica::task {
+
+/// The sentence that transformers' zero-shot-image-classification pipeline makes of a label.
+inline constexpr std::string_view photo_template = "This is a photo of {}.";
+
+/// Labels, and the tokens of what is said of each.
+struct MatchTexts {
+    std::vector<std::string> labels;
+    Tensor input_ids;       ///< (texts, tokens) int64, padded to the longest
+    Tensor attention_mask;  ///< the same shape, 1 = no padding
+    Tensor embeds = {};     ///< (texts, projection): what the model makes of them, on the host
+};
+
+/// The tokens of each label, put where `{}` stands in `sentence`. Nothing is cut.
+/// InputError where there are no labels, `sentence` has no {}, a text is not UTF-8, or has more than `most` tokens.
+[[nodiscard]] MatchTexts match_texts(text::Tokenizer tokenizer, std::span<const std::string> labels,
+                                     std::string_view sentence, std::int64_t most);
+
+/// Labels by falling score, those of equal score in their order; scores are the softmax of `logits`, one for each.
+[[nodiscard]] std::vector<ScoredLabel> ranked(const std::vector<std::string>& labels, std::span<const float> logits);
+
+}  // namespace silica::task
+
+// ---- silica/task/match_texts.ipp
+#ifndef SILICA_SINGLE_TASK_MATCH_TEXTS_IPP
+#define SILICA_SINGLE_TASK_MATCH_TEXTS_IPP
+/// Definitions of match_texts.hpp.
+
+#include <algorithm>
+#include <optional>
+
+namespace silica::task {
+
+SILICA_INLINE MatchTexts match_texts(text::Tokenizer tokenizer, std::span<const std::string> labels,
+                                     std::string_view sentence, std::int64_t most) {
+    if (labels.empty()) throw InputError("There are no labels to match.", "give at least one.");
+    const auto hole = sentence.find("{}");
+    if (hole == std::string_view::npos) {
+        throw InputError("The template " + quote(sentence) + " has no place for a label.",
+                         "write {} there: 'This is a photo of {}.'");
+    }
+    std::int64_t pad = 0;
+    if (tokenizer.padding())
+        pad = tokenizer.padding()->id;
+    else if (const auto token = tokenizer.special_token("pad_token"))
+        pad = tokenizer.token_to_id(*token).value_or(0);
+    const bool left = tokenizer.padding_side() == text::Side::left;
+    tokenizer.set_padding(std::nullopt);
+    tokenizer.set_truncation(std::nullopt);
+
+    MatchTexts texts{{labels.begin(), labels.end()}, {}, {}};
+    std::vector<std::vector<std::int64_t>> rows;
+    std::size_t longest = 1;
+    for (const auto& label : labels) {
+        const std::string text = std::string(sentence.substr(0, hole)) + label + std::string(sentence.substr(hole + 2));
+        rows.push_back(tokenizer.encode(text).ids);
+        const auto n = rows.back().size();
+        if (n > static_cast<std::size_t>(most)) {
+            throw InputError("The text " + quote(text) + " has " + std::to_string(n) +
+                                 " tokens, the model has positions for " + std::to_string(most) + ".",
+                             "give a shorter label or template: no text is cut.");
+        }
+        longest = std::max(longest, n);
+    }
+    const auto tokens = static_cast<std::int64_t>(longest);
+    texts.input_ids = at::full({static_cast<std::int64_t>(rows.size()), tokens}, pad,
+                               at::TensorOptions().dtype(c10::ScalarType::Long));
+    texts.attention_mask = at::zeros(texts.input_ids.sizes(), texts.input_ids.options());
+    auto* ids = texts.input_ids.mutable_data_ptr<std::int64_t>();
+    auto* mask = texts.attention_mask.mutable_data_ptr<std::int64_t>();
+    for (const auto& row : rows) {
+        const auto before = static_cast<std::ptrdiff_t>(left ? longest - row.size() : 0);
+        std::ranges::copy(row, ids + before);
+        std::fill_n(mask + before, row.size(), 1);
+        ids += tokens, mask += tokens;
+    }
+    return texts;
+}
+
+SILICA_INLINE std::vector<ScoredLabel> ranked(const std::vector<std::string>& labels, std::span<const float> logits) {
+    const auto scores = softmax(logits);
+    std::vector<ScoredLabel> list;
+    for (const auto i : by_falling_score(scores, labels.size()))
+        list.push_back({labels.at(i), static_cast<double>(scores[i])});
+    return list;
+}
+
+}  // namespace silica::task
+#endif  // SILICA_SINGLE_TASK_MATCH_TEXTS_IPP
+#endif  // SILICA_SINGLE_TASK_MATCH_TEXTS_HPP
+
+#include <algorithm>
+#include <concepts>
+#include <cstdint>
+#include <filesystem>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace silica::task {
+
+/// What a Matcher asks of a model: vectors of texts, of length 1, and how well each text goes with each image.
+/// - `text_embeds(ids, mask)` -> (texts, projection), on the host; `most_tokens()`: what a text may have;
+/// - `logits(pixels, embeds)` -> (images, texts), float32 on the host.
+template <class M>
+concept MatchingModel = requires(const M& model, const Tensor& t) {
+    { model.text_embeds(t, t) } -> std::same_as<Tensor>;
+    { model.logits(t, t) } -> std::same_as<Tensor>;
+    { model.most_tokens() } -> std::same_as<std::int64_t>;
+};
+
+/// A `Model<arch::Clip, ...>`, whose halves run apart.
+template <class M>
+class ClipHalves {
+public:
+    explicit ClipHalves(M model) : model_(std::move(model)) {}
+
+    [[nodiscard]] Tensor text_embeds(const Tensor& ids, const Tensor& mask) const {
+        return model_.on_device([&] {
+            const auto& config = model_.config().text_config;
+            const auto in = here(prepare_clip_text(config, {.input_ids = ids, .attention_mask = mask}));
+            return model_.network().text_embeds(in).to(c10::Device(c10::DeviceType::CPU));
+        });
+    }
+    [[nodiscard]] Tensor logits(const Tensor& pixels, const Tensor& texts) const {
+        return model_.on_device([&] {
+            const auto in = here(prepare_clip_images(model_.config().vision_config, {.pixel_values = pixels}));
+            const Tensor images = model_.network().image_embeds(in);
+            return model_.network()
+                .logits(images, texts.to(model_.device()))
+                .to(c10::Device(c10::DeviceType::CPU))
+                .to(c10::ScalarType::Float);
+        });
+    }
+    [[nodiscard]] std::int64_t most_tokens() const { return model_.config().text_config.max_position_embeddings; }
+
+private:
+    template <class Inputs>
+    Inputs here(Inputs in) const {
+        std::uint64_t bytes = 0;
+        return moved_to(std::move(in), model_.device(), bytes);
+    }
+
+    M model_;
+};
+
+/// What a caller may choose when matching many pictures.
+struct MatchOptions {
+    std::int64_t batch_size = 8;  ///< so many pictures of one size run together
+    Progress progress = {};       ///< told after each file
+};
+
+/// Says which text goes with a picture:
+///
+///     const auto match = task::Matcher<Model<arch::Clip, device::Cpu>>::open("openai/clip-vit-base-patch32");
+///     const auto texts = match.texts({"a cat", "a dog", "a car"});      // computed once, for any number of pictures
+///     for (const auto& [label, score] : match(image::read("cat.jpg"), texts)) ...
+template <class M>
+class Matcher {
+public:
+    using Halves = std::conditional_t<MatchingModel<M>, M, ClipHalves<M>>;
+    using Labels = std::vector<ScoredLabel>;
+
+    /// Opens a directory or "org/name" in the hub cache, as Model::open does, with its tokenizer and processor.
+    [[nodiscard]] static Matcher open(const checkpoint::Location& location, OpenOptions options = {}) {
+        const auto place = checkpoint::resolve(location.text(), checkpoint::Need::directory);
+        auto processor = image::Processor::open(place);
+        auto tokenizer = text::Tokenizer::open(place);
+        return {std::move(processor), std::move(tokenizer), Halves(M::open(place, options))};
+    }
+
+    Matcher(image::Processor processor, text::Tokenizer tokenizer, Halves model)
+        : processor_(std::move(processor)), tokenizer_(std::move(tokenizer)), model_(std::move(model)) {}
+
+    /// What is said of each label, put where {} stands in `sentence`, as the model sees it.
+    /// InputError for a text of more tokens than the model takes: none is cut.
+    [[nodiscard]] MatchTexts texts(std::span<const std::string> labels,
+                                   std::string_view sentence = photo_template) const {
+        auto made = match_texts(tokenizer_, labels, sentence, model_.most_tokens());
+        std::vector<Tensor> parts;
+        for (std::int64_t begin = 0, n = made.input_ids.size(0); begin < n; begin += at_once) {
+            const auto rows = std::min(at_once, n - begin);
+            parts.push_back(
+                model_.text_embeds(made.input_ids.narrow(0, begin, rows), made.attention_mask.narrow(0, begin, rows)));
+        }
+        made.embeds = at::cat(parts);
+        return made;
+    }
+    [[nodiscard]] MatchTexts texts(std::initializer_list<std::string> labels,
+                                   std::string_view sentence = photo_template) const {
+        return texts(std::span(labels.begin(), labels.size()), sentence);
+    }
+
+    /// All labels, the best first; their scores sum to 1. InputError for a picture that the model cannot look at.
+    [[nodiscard]] Labels operator()(const image::Image& picture, const MatchTexts& texts) const {
+        return (*this)(std::span(&picture, 1), texts).front();
+    }
+    /// Those of each picture, in the order given.
+    [[nodiscard]] std::vector<Labels> operator()(std::span<const image::Image> pictures, const MatchTexts& texts,
+                                                 const MatchOptions& options = {}) const {
+        return over_images(processor_, pictures, options.batch_size,
+                           [&](std::span<const image::Pixels> batch) { return of_pixels(batch, texts); });
+    }
+    /// Those of each file, in the order given, or the error that says why there are none.
+    [[nodiscard]] std::vector<FileResult<Labels>> operator()(std::span<const std::filesystem::path> files,
+                                                             const MatchTexts& texts,
+                                                             const MatchOptions& options = {}) const {
+        return over_files(
+            processor_, files, options.batch_size,
+            [&](std::span<const image::Pixels> batch) { return of_pixels(batch, texts); }, options.progress);
+    }
+
+    /// Those of pictures that are processed already, and of one size: they run together.
+    [[nodiscard]] std::vector<Labels> of_pixels(std::span<const image::Pixels> batch, const MatchTexts& texts) const {
+        const Tensor logits = model_.logits(tensors_of(joined(batch)).pixel_values, texts.embeds).contiguous();
+        const auto columns = static_cast<std::size_t>(logits.size(1));
+        std::vector<Labels> all;
+        for (std::int64_t i = 0; i < logits.size(0); ++i) {
+            const auto* row = logits.template const_data_ptr<float>() + static_cast<std::size_t>(i) * columns;
+            all.push_back(ranked(texts.labels, std::span(row, columns)));
+        }
+        return all;
+    }
+
+    [[nodiscard]] const image::Processor& processor() const noexcept { return processor_; }
+    [[nodiscard]] const text::Tokenizer& tokenizer() const noexcept { return tokenizer_; }
+    [[nodiscard]] const Halves& model() const noexcept { return model_; }
+
+private:
+    static constexpr std::int64_t at_once = 64;  ///< texts that run together
+
+    image::Processor processor_;
+    text::Tokenizer tokenizer_;
+    Halves model_;
+};
+
+}  // namespace silica::task
+#endif  // SILICA_SINGLE_TASK_MATCH_HPP
+// ---- silica/task/match_sounds.hpp
+#ifndef SILICA_SINGLE_TASK_MATCH_SOUNDS_HPP
+#define SILICA_SINGLE_TASK_MATCH_SOUNDS_HPP
+/// Sounds to the texts that say what one hears, with a model that puts both into one space: CLAP, zero-shot.
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace silica::task {
+
+/// The sentence that transformers' zero-shot-audio-classification pipeline makes of a label.
+inline constexpr std::string_view sound_template = "This is a sound of {}.";
+
+/// What a SoundMatcher asks of a model: vectors of texts, of length 1, and how well each text goes with a sound.
+/// - `text_embeds(ids, mask)` -> (texts, projection); `most_tokens()`: what a text may have;
+/// - `logits(features, is_longer, embeds)` -> (sounds, texts), float32 on the host.
+template <class M>
+concept SoundMatchingModel = requires(const M& model, const Tensor& t, const std::optional<Tensor>& o) {
+    { model.text_embeds(t, t) } -> std::same_as<Tensor>;
+    { model.logits(t, o, t) } -> std::same_as<Tensor>;
+    { model.most_tokens() } -> std::same_as<std::int64_t>;
+};
+
+/// A `Model<arch::Clap, ...>`, whose halves run apart.
+template <class M>
+class ClapHalves {
+public:
+    explicit ClapHalves(M model) : model_(std::move(model)) {}
+
+    [[nodiscard]] Tensor text_embeds(const Tensor& ids, const Tensor& mask) const {
+        return model_.on_device([&] {
+            return model_.network().text_embeds(
+                here(prepare_clap_text(model_.config().text_config, {.input_ids = ids, .attention_mask = mask})));
+        });
+    }
+    [[nodiscard]] Tensor audio_embeds(const Tensor& features, const std::optional<Tensor>& is_longer) const {
+        return model_.on_device([&] {
+            return model_.network().audio_embeds(here(prepare_clap_audio(
+                model_.config().audio_config, {.input_features = features, .is_longer = is_longer})));
+        });
+    }
+    [[nodiscard]] Tensor logits(const Tensor& features, const std::optional<Tensor>& is_longer,
+                                const Tensor& texts) const {
+        return model_.on_device([&] {
+            return model_.network()
+                .logits(audio_embeds(features, is_longer), texts)
+                .to(c10::Device(c10::DeviceType::CPU))
+                .to(c10::ScalarType::Float);
+        });
+    }
+    [[nodiscard]] std::int64_t most_tokens() const {
+        const auto& c = model_.config().text_config;
+        return c.max_position_embeddings - c.pad_token_id - 1;
+    }
+    [[nodiscard]] const M& model() const noexcept { return model_; }
+
+private:
+    template <class Inputs>
+    Inputs here(Inputs in) const {
+        std::uint64_t bytes = 0;
+        return moved_to(std::move(in), model_.device(), bytes);
+    }
+
+    M model_;
+};
+
+/// Says which text goes with a sound:
+///
+///     const auto match = task::SoundMatcher<Model<arch::Clap, device::Cpu>>::open("laion/clap-htsat-unfused");
+///     const auto texts = match.texts({"a dog", "rain", "a train"});     // computed once, for any number of sounds
+///     for (const auto& [label, score] : match(audio::read("bark.flac", match.extractor().rate()), texts)) ...
+///
+/// Sounds go one by one, as in transformers' pipeline: with the fusion of long sounds a batch would be another thing.
+template <class M>
+class SoundMatcher {
+public:
+    using Halves = std::conditional_t<SoundMatchingModel<M>, M, ClapHalves<M>>;
+    using Labels = std::vector<ScoredLabel>;
+
+    /// Opens a directory or "org/name" in the hub cache, as Model::open does, with its tokenizer and extractor.
+    [[nodiscard]] static SoundMatcher open(const checkpoint::Location& location, OpenOptions options = {}) {
+        const auto place = checkpoint::resolve(location.text(), checkpoint::Need::directory);
+        auto extractor = audio::Extractor::open(place);
+        auto tokenizer = text::Tokenizer::open(place);
+        return {std::move(extractor), std::move(tokenizer), Halves(M::open(place, options))};
+    }
+
+    SoundMatcher(audio::Extractor extractor, text::Tokenizer tokenizer, Halves model)
+        : extractor_(std::move(extractor)), tokenizer_(std::move(tokenizer)), model_(std::move(model)) {}
+
+    /// What is said of each label, put where {} stands in `sentence`, as the model sees it.
+    /// InputError for a text of more tokens than the model takes: none is cut.
+    [[nodiscard]] MatchTexts texts(std::span<const std::string> labels,
+                                   std::string_view sentence = sound_template) const {
+        auto made = match_texts(tokenizer_, labels, sentence, model_.most_tokens());
+        made.embeds = model_.text_embeds(made.input_ids, made.attention_mask);
+        return made;
+    }
+    [[nodiscard]] MatchTexts texts(std::initializer_list<std::string> labels,
+                                   std::string_view sentence = sound_template) const {
+        return texts(std::span(labels.begin(), labels.size()), sentence);
+    }
+
+    /// All labels, the best first; their scores sum to 1. What the extractor draws it draws from `random`.
+    /// InputError for a sound of another rate than the extractor's.
+    [[nodiscard]] Labels operator()(const audio::Samples& sound, const MatchTexts& texts,
+                                    audio::NumpyRandom& random) const {
+        auto made = tensors_of(extractor_(std::span(&sound, 1), random));
+        const Tensor logits = model_.logits(made.features, made.is_longer, texts.embeds).contiguous();
+        return ranked(texts.labels, std::span(logits.template const_data_ptr<float>(), texts.labels.size()));
+    }
+    /// The same, drawn from numpy.random.seed(0).
+    [[nodiscard]] Labels operator()(const audio::Samples& sound, const MatchTexts& texts) const {
+        audio::NumpyRandom random;
+        return (*this)(sound, texts, random);
+    }
+    /// Of a file. InputError where it is no sound.
+    [[nodiscard]] Labels operator()(const std::filesystem::path& file, const MatchTexts& texts) const {
+        return (*this)(read(file), texts);
+    }
+    /// The sound of a file at the rate of the extractor, as far as it looks at it.
+    [[nodiscard]] audio::Samples read(const std::filesystem::path& file) const {
+        return audio::read(file, extractor_.rate(), extractor_.most_samples());
+    }
+
+    [[nodiscard]] const audio::Extractor& extractor() const noexcept { return extractor_; }
+    [[nodiscard]] const text::Tokenizer& tokenizer() const noexcept { return tokenizer_; }
+    [[nodiscard]] const Halves& model() const noexcept { return model_; }
+
+private:
+    audio::Extractor extractor_;
+    text::Tokenizer tokenizer_;
+    Halves model_;
+};
+
+}  // namespace silica::task
+#endif  // SILICA_SINGLE_TASK_MATCH_SOUNDS_HPP
+// ---- silica/task/match_video.hpp
+#ifndef SILICA_SINGLE_TASK_MATCH_VIDEO_HPP
+#define SILICA_SINGLE_TASK_MATCH_VIDEO_HPP
+/// A video to the texts that say what happens in it: X-CLIP, zero-shot.
+
+// ---- silica/task/read_frames.hpp
+#ifndef SILICA_SINGLE_TASK_READ_FRAMES_HPP
+#define SILICA_SINGLE_TASK_READ_FRAMES_HPP
+/// The frames of one video, from pictures or from a video file.
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <vector>
+
+namespace silica::task {
+
+/// Whether a file begins as a picture does that is read (JPEG, PNG, WebP). False where it cannot be read.
+[[nodiscard]] bool is_picture(const std::filesystem::path& file);
+
+/// The frames of one video: where `files` is a single file that is no picture, `frames` of it, spread evenly (see
+/// video::read); else each file is one frame, in this order. Pictures are read on several threads. InputError, which
+/// names the file, for what is not read, and where there are no files.
+[[nodiscard]] std::vector<image::Image> read_frames(std::span<const std::filesystem::path> files, std::int64_t frames);
+
+}  // namespace silica::task
+
+// ---- silica/task/read_frames.ipp
+#ifndef SILICA_SINGLE_TASK_READ_FRAMES_IPP
+#define SILICA_SINGLE_TASK_READ_FRAMES_IPP
+/// Definitions of read_frames.hpp.
+
+#include <array>
+#include <cstddef>
+#include <fstream>
+#include <system_error>
+#include <utility>
+
+namespace silica::task {
+
+SILICA_INLINE bool is_picture(const std::filesystem::path& file) {
+    std::error_code ignored;
+    if (!std::filesystem::is_regular_file(file, ignored)) return false;
+    std::array<char, 4096> head{};
+    std::ifstream in(file, std::ios::binary);
+    in.read(head.data(), head.size());
+    try {
+        static_cast<void>(image::kind_of(std::as_bytes(std::span(head.data(), static_cast<std::size_t>(in.gcount()))),
+                                         file.string()));
+        return true;
+    } catch (const InputError&) {
+        return false;
+    }
+}
+
+SILICA_INLINE std::vector<image::Image> read_frames(std::span<const std::filesystem::path> files, std::int64_t frames) {
+    if (files.empty()) throw InputError("There are no frames.", "name a video, or pictures.");
+    if (files.size() == 1 && !is_picture(files.front())) return video::read(files.front(), frames);
+    Reader<image::Image> reader({files.begin(), files.end()},
+                                [](const std::filesystem::path& file) { return image::read(file); });
+    std::vector<image::Image> made;
+    while (auto file = reader.next()) {
+        if (file->error) throw InputError(file->error->problem(), file->error->remedy());
+        made.push_back(std::move(*file->value));
+    }
+    return made;
+}
+
+}  // namespace silica::task
+#endif  // SILICA_SINGLE_TASK_READ_FRAMES_IPP
+#endif  // SILICA_SINGLE_TASK_READ_FRAMES_HPP
+
+#include <cstdint>
+#include <filesystem>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica::task {
+
+/// Says which text goes with a video:
+///
+///     const auto match = task::VideoMatcher<Model<arch::XClip, device::Cpu>>::open("microsoft/xclip-base-patch32");
+///     const auto texts = match.texts({"playing the guitar", "washing a car"});
+///     for (const auto& [label, score] : match(std::filesystem::path("clip.mp4"), texts)) ...
+template <class M>
+class VideoMatcher {
+public:
+    using Labels = std::vector<ScoredLabel>;
+
+    /// Opens a directory or "org/name" in the hub cache, as Model::open does, with its tokenizer and processor.
+    [[nodiscard]] static VideoMatcher open(const checkpoint::Location& location, OpenOptions options = {}) {
+        const auto place = checkpoint::resolve(location.text(), checkpoint::Need::directory);
+        auto processor = image::Processor::open(place);
+        auto tokenizer = text::Tokenizer::open(place);
+        return {std::move(processor), std::move(tokenizer), M::open(place, options)};
+    }
+
+    VideoMatcher(image::Processor processor, text::Tokenizer tokenizer, M model)
+        : processor_(std::move(processor)), tokenizer_(std::move(tokenizer)), model_(std::move(model)) {}
+
+    /// What is said of each label, put where {} stands in `sentence`, with the vectors that no video has changed yet.
+    /// InputError for a text of more tokens than the model takes: none is cut.
+    [[nodiscard]] MatchTexts texts(std::span<const std::string> labels, std::string_view sentence = "{}") const {
+        const auto& config = model_.config().text_config;
+        auto made = match_texts(tokenizer_, labels, sentence, config.max_position_embeddings);
+        made.embeds = model_.on_device([&] {
+            const auto in =
+                here(prepare_clip_text(config, {.input_ids = made.input_ids, .attention_mask = made.attention_mask}));
+            return model_.network().text_vectors(in).to(c10::Device(c10::DeviceType::CPU));
+        });
+        return made;
+    }
+    [[nodiscard]] MatchTexts texts(std::initializer_list<std::string> labels, std::string_view sentence = "{}") const {
+        return texts(std::span(labels.begin(), labels.size()), sentence);
+    }
+
+    /// All labels, the best first; their scores sum to 1. Of a video frames are taken evenly: number
+    /// floor(i * total / num_frames). InputError for a file that is no video, or has fewer frames than the model wants.
+    [[nodiscard]] Labels operator()(const std::filesystem::path& video, const MatchTexts& texts) const {
+        return (*this)(std::span(&video, 1), texts);
+    }
+    /// The same for a video, or for the pictures that are its frames: as many as the model wants.
+    [[nodiscard]] Labels operator()(std::span<const std::filesystem::path> files, const MatchTexts& texts) const {
+        const auto frames = read_frames(files, frame_count());
+        return (*this)(frames, texts);
+    }
+    /// The same for frames in memory.
+    [[nodiscard]] Labels operator()(std::span<const image::Image> frames, const MatchTexts& texts) const {
+        auto pixels = processor_(frames);
+        if (processor_.frames_of_video()) pixels.shape.erase(pixels.shape.begin());
+        require_frames(pixels.shape.front());
+        const Tensor logits = model_.on_device([&] {
+            const auto in = prepare_xclip_frames(model_.config().vision_config,
+                                                 {.pixel_values = tensors_of(std::move(pixels)).pixel_values});
+            return model_.network()
+                .logits_per_video(here(in), texts.embeds.to(model_.device()))
+                .to(c10::Device(c10::DeviceType::CPU))
+                .to(c10::ScalarType::Float)
+                .contiguous();
+        });
+        return ranked(texts.labels, std::span(logits.template const_data_ptr<float>(), texts.labels.size()));
+    }
+
+    /// How many frames the model looks at.
+    [[nodiscard]] std::int64_t frame_count() const { return model_.config().vision_config.num_frames; }
+    [[nodiscard]] const image::Processor& processor() const noexcept { return processor_; }
+    [[nodiscard]] const M& model() const noexcept { return model_; }
+
+private:
+    template <class Inputs>
+    Inputs here(Inputs in) const {
+        std::uint64_t bytes = 0;
+        return moved_to(std::move(in), model_.device(), bytes);
+    }
+
+    void require_frames(std::int64_t n) const {
+        if (n == frame_count()) return;
+        throw InputError(
+            "There are " + std::to_string(n) + " frames, the model looks at " + std::to_string(frame_count()) + ".",
+            "give as many frames as num_frames of config.json says, or a video file.");
+    }
+
+    image::Processor processor_;
+    text::Tokenizer tokenizer_;
+    M model_;
+};
+
+}  // namespace silica::task
+#endif  // SILICA_SINGLE_TASK_MATCH_VIDEO_HPP
+// ---- silica/task/transcribe_ctc.hpp
+#ifndef SILICA_SINGLE_TASK_TRANSCRIBE_CTC_HPP
+#define SILICA_SINGLE_TASK_TRANSCRIBE_CTC_HPP
+/// Speech to text with a model that gives a symbol for each frame: Wav2Vec2.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace silica::task {
+
+/// A character or a word, and when it was said, in seconds.
+struct TimedText {
+    std::string text;
+    double begin, end;
+};
+
+/// What was said. The space between two words is a character.
+struct CtcTranscript {
+    std::string text;
+    std::vector<TimedText> characters, words;
+    double seconds = 0;  ///< of sound
+};
+
+/// What a caller may choose when transcribing.
+struct CtcOptions {
+    CtcCutting cutting = {};
+    std::function<void(double seconds)> progress = {};  ///< told after each piece how much was heard
+};
+
+/// Writes down what is said in a sound:
+///
+///     using Ctc = Model<arch::Wav2Vec2ForCTC, device::Cpu>;
+///     const auto transcribe = task::CtcTranscriber<Ctc>::open("facebook/wav2vec2-base-960h");
+///     for (const auto& word : transcribe("speech.flac").words) ...
+///
+/// The symbol of each frame is the likeliest one; equal neighbours are one, and blanks are left out.
+template <class M>
+class CtcTranscriber {
+public:
+    /// Opens a directory or "org/name" in the hub cache, as Model::open does, with its extractor and its symbols. With
+    /// `options.target_lang`, in that language.
+    [[nodiscard]] static CtcTranscriber open(const checkpoint::Location& location, OpenOptions options = {}) {
+        const auto place = checkpoint::resolve(location.text(), checkpoint::Need::directory);
+        auto extractor = audio::Extractor::open(place);
+        auto decoder = text::CtcDecoder::open(place, options.target_lang);
+        return {std::move(extractor), std::move(decoder), M::open(place, options)};
+    }
+
+    CtcTranscriber(audio::Extractor extractor, text::CtcDecoder decoder, M model)
+        : extractor_(std::move(extractor)), decoder_(std::move(decoder)), model_(std::move(model)) {}
+
+    /// Of sound in memory. InputError for a sound of another rate than the extractor's, or too short for a frame.
+    [[nodiscard]] CtcTranscript operator()(const audio::Samples& sound, const CtcOptions& options = {}) const {
+        if (sound.rate() != extractor_.rate()) {
+            throw InputError("The sound has " + std::to_string(sound.rate()) +
+                                 " samples in a second, the model wants " + std::to_string(extractor_.rate()) + ".",
+                             "read it with audio::read(path, rate).");
+        }
+        std::span<const float> rest = sound.mono();
+        return heard(
+            [&](std::int64_t n) {
+                const auto some = rest.first(std::min(rest.size(), static_cast<std::size_t>(n)));
+                rest = rest.subspan(some.size());
+                return std::vector<float>(some.begin(), some.end());
+            },
+            options);
+    }
+    /// Of a stream, in memory that does not grow with its length.
+    [[nodiscard]] CtcTranscript operator()(audio::Stream& sound, const CtcOptions& options = {}) const {
+        return heard([&](std::int64_t n) { return sound.read(n); }, options);
+    }
+    /// Of a file. InputError where it is no sound.
+    [[nodiscard]] CtcTranscript operator()(const std::filesystem::path& file, const CtcOptions& options = {}) const {
+        auto stream = audio::Stream::open(file, extractor_.rate());
+        return (*this)(stream, options);
+    }
+
+    [[nodiscard]] const audio::Extractor& extractor() const noexcept { return extractor_; }
+    [[nodiscard]] const text::CtcDecoder& decoder() const noexcept { return decoder_; }
+    [[nodiscard]] const M& model() const noexcept { return model_; }
+
+private:
+    CtcTranscript heard(CtcPieces::Read read, const CtcOptions& options) const {
+        const auto ratio = model_.config().inputs_to_logits_ratio();
+        const std::int64_t rate = extractor_.rate();
+        CtcPieces pieces(std::move(read), rate, ratio, options.cutting);
+        std::vector<std::int64_t> ids;
+        std::int64_t samples = 0;
+        while (auto piece = pieces.next()) {
+            samples += static_cast<std::int64_t>(piece->samples.size()) - 2 * piece->left;
+            const auto all = symbols(piece->samples, rate);
+            const auto [begin, end] = piece->counted(static_cast<std::int64_t>(all.size()), ratio);
+            ids.insert(ids.end(), all.begin() + begin, all.begin() + end);
+            if (options.progress) options.progress(static_cast<double>(samples) / static_cast<double>(rate));
+        }
+        const auto said = decoder_(ids);
+        const auto timed = [&](const std::vector<text::CtcSpan>& spans) {
+            const auto seconds = [&](std::int64_t frame) {
+                return static_cast<double>(frame * ratio) / static_cast<double>(rate);
+            };
+            std::vector<TimedText> made;
+            for (const auto& s : spans) made.push_back({s.text, seconds(s.start), seconds(s.end)});
+            return made;
+        };
+        return {said.text, timed(said.characters), timed(said.words),
+                static_cast<double>(samples) / static_cast<double>(rate)};
+    }
+
+    /// The likeliest symbol of each frame.
+    std::vector<std::int64_t> symbols(std::span<const float> piece, std::int64_t rate) const {
+        const audio::Samples sound(piece, rate, nullptr);
+        typename M::Inputs in;
+        in.input_values = tensors_of(extractor_(std::span(&sound, 1))).features;
+        const Tensor best = model_.on_device([&] {
+            return model_(in)
+                .logits.to(c10::Device(c10::DeviceType::CPU))
+                .to(c10::ScalarType::Float)
+                .argmax(-1)
+                .contiguous();
+        });
+        const auto* id = best.template const_data_ptr<std::int64_t>();
+        return {id, id + best.numel()};
+    }
+
+    audio::Extractor extractor_;
+    text::CtcDecoder decoder_;
+    M model_;
+};
+
+}  // namespace silica::task
+#endif  // SILICA_SINGLE_TASK_TRANSCRIBE_CTC_HPP
