@@ -4,9 +4,10 @@
     python3 amalgamate.py            writes them
     python3 amalgamate.py --check    says which are out of date, and fails if one is
 
-silica.hpp holds everything but input/ and task/; input.hpp holds input/ but for pictures and videos, which image.hpp and
-video.hpp hold, since those need libraries of their own; task.hpp includes all and holds task/. Each of our headers stands in
-its file once, where it is first included, behind a guard, so that the files may be included in any order.
+silica.hpp holds everything but input/ and task/; input.hpp holds input/ but for pictures, videos and sounds, which
+image.hpp, video.hpp and audio.hpp hold, since those need libraries of their own; task.hpp includes all and holds task/.
+Each of our headers stands in its file once, where it is first included, behind a guard, so that the files may be included
+in any order.
 The bodies (`.ipp`) stand where their headers include them: the single headers are always header-only. Headers of other
 libraries stay #included.
 """
@@ -57,15 +58,18 @@ def section(include, path, seen):
 def amalgamate(include):
     """{file name: text} of all single headers."""
     version = re.search(r"project\(silica VERSION ([\d.]+)", (ROOT / "CMakeLists.txt").read_text())[1]
-    everything = [p for p in headers(include) if "/" in p or p[:-4] not in ("silica", "input", "image", "video", "task")]
-    apart = ("input/image/", "input/video/")
+    lists = ("silica", "input", "image", "video", "audio", "task")
+    everything = [p for p in headers(include) if "/" in p or p[:-4] not in lists]
+    apart = ("input/image/", "input/video/", "input/audio/")
     parts = {
         "silica.hpp": ("models", [], [p for p in everything if not p.startswith(("input/", "task/"))]),
         "input.hpp": ("what users have, to tensors", [],
                       [p for p in everything if p.startswith("input/") and not p.startswith(apart)]),
         "image.hpp": ("pictures to tensors", [], [p for p in everything if p.startswith(apart[0])]),
         "video.hpp": ("videos to pictures", ["image.hpp"], [p for p in everything if p.startswith(apart[1])]),
-        "task.hpp": ("input, model and decoding together", ["silica.hpp", "input.hpp", "image.hpp", "video.hpp"],
+        "audio.hpp": ("sounds to features", [], [p for p in everything if p.startswith(apart[2])]),
+        "task.hpp": ("input, model and decoding together",
+                     ["silica.hpp", "input.hpp", "image.hpp", "video.hpp", "audio.hpp"],
                      [p for p in everything if p.startswith("task/")]),
     }
     files = {}

@@ -10,6 +10,7 @@
 #include "input.hpp"
 #include "image.hpp"
 #include "video.hpp"
+#include "audio.hpp"
 // ---- silica/task/chat.hpp
 #ifndef SILICA_SINGLE_TASK_CHAT_HPP
 #define SILICA_SINGLE_TASK_CHAT_HPP
