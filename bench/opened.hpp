@@ -77,7 +77,8 @@ public:
         inputs_ = from_named<typename Arch::Inputs>(inputs);
         // Pictures and sounds lie on the device, ids and masks on the host, where they are looked at.
         for_each_tensor(inputs_, [&](Tensor& t) {
-            if (t.is_floating_point()) t = model().on_device([&] { return t.to(model().device()); });
+            if (!t.is_floating_point() || t.scalar_type() == at::kDouble) return;  // MPS has no double
+            t = model().on_device([&] { return t.to(model().device()); });
         });
     }
     void call() override { outputs_ = &forward_(inputs_); }
