@@ -18117,19 +18117,16 @@ inline Tensor activated(Tensor y, Activation act) {
 // ---- silica/device/cpu/onednn_conv.hpp
 #ifndef SILICA_SINGLE_DEVICE_CPU_ONEDNN_CONV_HPP
 #define SILICA_SINGLE_DEVICE_CPU_ONEDNN_CONV_HPP
-/// oneDNN's convolution of images on weights in the blocks that it computes with, relu and a residual inside. LibTorch
-/// has it for its compiler, as an op that not every build registers.
+/// oneDNN's convolution of images with relu and a residual inside. LibTorch has it for its compiler, as an op that not
+/// every build registers.
 
 namespace silica::device::cpu {
 
 /// Whether this build and this processor convolve in `type` so.
 bool has_onednn_conv(c10::ScalarType type);
 
-/// W (out, in / groups, rows, columns) in oneDNN's blocks.
-Tensor onednn_blocks(const op::PlainConv& plain);
-
-/// W * x + b + residual, the last where there is one, and of that what is above 0 if `relu`. x (batch, in, h, w) and
-/// residual with their channels last; `w.weight` as `onednn_blocks` returns it.
+/// W * x + b + residual, the last where there is one, and of that what is above 0 if `relu`. x (batch, in, h, w), W
+/// (out, in, rows, columns) and residual have their channels last.
 Tensor onednn_conv(const Tensor& x, const op::PlainConv& w, bool relu, const Tensor* residual);
 
 }  // namespace silica::device::cpu
@@ -18153,7 +18150,7 @@ using Op = std::optional<c10::OperatorHandle>;
 
 SILICA_INLINE Op find(const char* name, const char* overload) {
     auto op = c10::Dispatcher::singleton().findSchema({name, overload});
-    return op && op->hasKernelForDispatchKey(c10::DispatchKey::MkldnnCPU) ? op : std::nullopt;
+    return op && op->hasKernelForDispatchKey(c10::DispatchKey::CPU) ? op : std::nullopt;
 }
 SILICA_INLINE const Op& conv() {
     static const Op op = find("mkldnn::_convolution_pointwise", "");
@@ -18161,10 +18158,6 @@ SILICA_INLINE const Op& conv() {
 }
 SILICA_INLINE const Op& conv_add() {
     static const Op op = find("mkldnn::_convolution_pointwise", "binary");
-    return op;
-}
-SILICA_INLINE const Op& reorder() {
-    static const Op op = c10::Dispatcher::singleton().findSchema({"mkldnn::_reorder_convolution_weight", ""});
     return op;
 }
 
@@ -18181,16 +18174,11 @@ SILICA_INLINE bool has_onednn_conv(c10::ScalarType type) {
     const bool runs = type == c10::ScalarType::Float
                           ? isa::best() >= isa::Isa::avx2
                           : type == c10::ScalarType::BFloat16 && isa::best() >= isa::Isa::avx512;
-    return runs && onednn::conv() && onednn::conv_add() && onednn::reorder();
+    return runs && onednn::conv() && onednn::conv_add();
 #else
     static_cast<void>(type);
     return false;
 #endif
-}
-
-SILICA_INLINE Tensor onednn_blocks(const op::PlainConv& plain) {
-    const auto& s = plain.steps;
-    return onednn::call(onednn::reorder(), {plain.weight, s.padding, s.stride, s.dilation, s.groups, c10::IValue()});
 }
 
 SILICA_INLINE Tensor onednn_conv(const Tensor& x, const op::PlainConv& w, bool relu, const Tensor* residual) {
@@ -18866,8 +18854,8 @@ struct PackedConv {
     std::vector<std::int64_t> sizes;          ///< of the weight
     op::ConvSteps steps;                      ///< as they were given
     std::optional<PackedLinear> matrix = {};  ///< (out, in * kernel...), where windows tile x
-    op::PlainConv conv = {};                  ///< elsewhere: a kernel of one dimension as one of two
-    bool blocks = false;                      ///< whether `conv` has oneDNN's blocks, else its channels last
+    op::PlainConv conv = {};                  ///< elsewhere: channels last, a kernel of one dimension as one of two
+    bool fuses = false;                       ///< whether relu and a residual are oneDNN's
 
     static PackedConv pack(op::PlainConv s) {
         PackedConv packed{s.weight.sizes().vec(), s.steps};
@@ -18881,14 +18869,14 @@ struct PackedConv {
             s.steps.padding.insert(s.steps.padding.begin(), 0);
             s.steps.dilation.insert(s.steps.dilation.begin(), 1);
         }
-        packed.blocks = s.weight.dim() == 4 && s.steps.groups == 1 && has_onednn_conv(s.weight.scalar_type());
-        s.weight = packed.blocks ? onednn_blocks(s) : s.weight.contiguous(layout(s.weight));
+        packed.fuses = s.weight.dim() == 4 && s.steps.groups == 1 && has_onednn_conv(s.weight.scalar_type());
+        s.weight = s.weight.contiguous(layout(s.weight));
         packed.conv = std::move(s);
         return packed;
     }
 
     [[nodiscard]] op::PlainConv unpack() const {
-        if (!matrix) return {(blocks ? conv.weight.to_dense() : conv.weight).reshape(sizes), conv.bias, steps};
+        if (!matrix) return {conv.weight.reshape(sizes), conv.bias, steps};
         auto [weight, bias] = matrix->unpack();
         return {weight.view(sizes), std::move(bias), steps};
     }
@@ -18913,8 +18901,9 @@ struct PackedConv {
             return in.contiguous(layout(in));
         };
         const auto as_x = [&](const Tensor& y) { return sizes.size() == 3 ? y.squeeze(2) : y; };
-        if (blocks) {
-            const bool relu = act == Activation::relu;
+        // Of bfloat16, LibTorch has no relu after a sum where oneDNN does not serve.
+        const bool relu = act == Activation::relu && (residual == nullptr || x.scalar_type() == at::kFloat);
+        if (fuses && (relu || residual != nullptr)) {
             const Tensor r = residual == nullptr ? Tensor() : image(*residual);
             const Tensor y = as_x(onednn_conv(image(x), conv, relu, r.defined() ? &r : nullptr));
             return relu ? y : aten::activated(y, act);

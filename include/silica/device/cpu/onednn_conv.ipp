@@ -18,7 +18,7 @@ using Op = std::optional<c10::OperatorHandle>;
 
 SILICA_INLINE Op find(const char* name, const char* overload) {
     auto op = c10::Dispatcher::singleton().findSchema({name, overload});
-    return op && op->hasKernelForDispatchKey(c10::DispatchKey::MkldnnCPU) ? op : std::nullopt;
+    return op && op->hasKernelForDispatchKey(c10::DispatchKey::CPU) ? op : std::nullopt;
 }
 SILICA_INLINE const Op& conv() {
     static const Op op = find("mkldnn::_convolution_pointwise", "");
@@ -26,10 +26,6 @@ SILICA_INLINE const Op& conv() {
 }
 SILICA_INLINE const Op& conv_add() {
     static const Op op = find("mkldnn::_convolution_pointwise", "binary");
-    return op;
-}
-SILICA_INLINE const Op& reorder() {
-    static const Op op = c10::Dispatcher::singleton().findSchema({"mkldnn::_reorder_convolution_weight", ""});
     return op;
 }
 
@@ -46,16 +42,11 @@ SILICA_INLINE bool has_onednn_conv(c10::ScalarType type) {
     const bool runs = type == c10::ScalarType::Float
                           ? isa::best() >= isa::Isa::avx2
                           : type == c10::ScalarType::BFloat16 && isa::best() >= isa::Isa::avx512;
-    return runs && onednn::conv() && onednn::conv_add() && onednn::reorder();
+    return runs && onednn::conv() && onednn::conv_add();
 #else
     static_cast<void>(type);
     return false;
 #endif
-}
-
-SILICA_INLINE Tensor onednn_blocks(const op::PlainConv& plain) {
-    const auto& s = plain.steps;
-    return onednn::call(onednn::reorder(), {plain.weight, s.padding, s.stride, s.dilation, s.groups, c10::IValue()});
 }
 
 SILICA_INLINE Tensor onednn_conv(const Tensor& x, const op::PlainConv& w, bool relu, const Tensor* residual) {

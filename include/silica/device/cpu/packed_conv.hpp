@@ -16,8 +16,8 @@ struct PackedConv {
     std::vector<std::int64_t> sizes;          ///< of the weight
     op::ConvSteps steps;                      ///< as they were given
     std::optional<PackedLinear> matrix = {};  ///< (out, in * kernel...), where windows tile x
-    op::PlainConv conv = {};                  ///< elsewhere: a kernel of one dimension as one of two
-    bool blocks = false;                      ///< whether `conv` has oneDNN's blocks, else its channels last
+    op::PlainConv conv = {};                  ///< elsewhere: channels last, a kernel of one dimension as one of two
+    bool fuses = false;                       ///< whether relu and a residual are oneDNN's
 
     static PackedConv pack(op::PlainConv s) {
         PackedConv packed{s.weight.sizes().vec(), s.steps};
@@ -31,14 +31,14 @@ struct PackedConv {
             s.steps.padding.insert(s.steps.padding.begin(), 0);
             s.steps.dilation.insert(s.steps.dilation.begin(), 1);
         }
-        packed.blocks = s.weight.dim() == 4 && s.steps.groups == 1 && has_onednn_conv(s.weight.scalar_type());
-        s.weight = packed.blocks ? onednn_blocks(s) : s.weight.contiguous(layout(s.weight));
+        packed.fuses = s.weight.dim() == 4 && s.steps.groups == 1 && has_onednn_conv(s.weight.scalar_type());
+        s.weight = s.weight.contiguous(layout(s.weight));
         packed.conv = std::move(s);
         return packed;
     }
 
     [[nodiscard]] op::PlainConv unpack() const {
-        if (!matrix) return {(blocks ? conv.weight.to_dense() : conv.weight).reshape(sizes), conv.bias, steps};
+        if (!matrix) return {conv.weight.reshape(sizes), conv.bias, steps};
         auto [weight, bias] = matrix->unpack();
         return {weight.view(sizes), std::move(bias), steps};
     }
@@ -63,8 +63,9 @@ struct PackedConv {
             return in.contiguous(layout(in));
         };
         const auto as_x = [&](const Tensor& y) { return sizes.size() == 3 ? y.squeeze(2) : y; };
-        if (blocks) {
-            const bool relu = act == Activation::relu;
+        // Of bfloat16, LibTorch has no relu after a sum where oneDNN does not serve.
+        const bool relu = act == Activation::relu && (residual == nullptr || x.scalar_type() == at::kFloat);
+        if (fuses && (relu || residual != nullptr)) {
             const Tensor r = residual == nullptr ? Tensor() : image(*residual);
             const Tensor y = as_x(onednn_conv(image(x), conv, relu, r.defined() ? &r : nullptr));
             return relu ? y : aten::activated(y, act);
