@@ -48,7 +48,7 @@ TEST_CASE("CLAP's audio model equals transformers: windows that do not fit, patc
     test::run_case<arch::ClapAudioModelWithProjection>("clap", "audio_fused", Halves::none);
 }
 
-TEST_CASE("A file of both models opens as each of them, with nothing left over") {
+TEST_CASE("A file of both models of CLAP opens as each of them, with nothing left over") {
     const auto in = main_reference(base).inputs<arch::ClapInputs>();
     const auto whole = Model<arch::Clap, Cpu>::open(base.string(), {.strict = true})(in);
     const auto text = strictly<arch::ClapTextModel>(base, in.text());

@@ -133,7 +133,7 @@ TEST_CASE("A checkpoint opens with every head whose weights it holds, and says w
     CHECK(model.account().unexpected.empty());
 }
 
-TEST_CASE("Random weights make a model of the same shapes") {
+TEST_CASE("Random weights make a model of the same shapes: detr") {
     const auto golden = test::golden("detr", "segmentation");
     const auto config = checkpoint::read_config<arch::DetrForSegmentation>(golden);
     const auto random = Model<arch::DetrForSegmentation, Cpu>::from(config, loader::Random());
