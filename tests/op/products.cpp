@@ -4,6 +4,7 @@
 
 #include <ATen/ops/tensor.h>
 
+#include "silica/device/cpu/multiply.hpp"
 #include "silica/op/attention.hpp"
 #include "silica/op/linear.hpp"
 #include "silica/op/linear_activation.hpp"
