@@ -2,6 +2,7 @@
 /// From types to the registry: the grid of one architecture. Used by arch/<family>.cpp only.
 
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -58,6 +59,10 @@ public:
     [[nodiscard]] Tensor read(const checkpoint::TensorEntry& e, at::ScalarType dtype, c10::Device device) override {
         return source_.read(e, dtype, device);
     }
+    [[nodiscard]] std::optional<checkpoint::Quantised> codes(const checkpoint::TensorEntry& e) override {
+        return source_.codes(e);
+    }
+    [[nodiscard]] bool holds_codes() const override { return source_.holds_codes(); }
     [[nodiscard]] std::string where() const override { return source_.where(); }
     [[nodiscard]] bool invents() const override { return source_.invents(); }
 
