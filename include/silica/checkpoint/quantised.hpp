@@ -31,6 +31,16 @@ struct Quantised {
     }
 };
 
+/// How the weights of products are read under a precision that quantises them.
+struct Quantising {
+    bool reads = false;  ///< whether weights are codes; else all of them are plain
+    int bits = 4;        ///< in which plain ones are quantised, and by groups of what
+    std::int64_t group = 64;
+};
+
+/// Throws InputError unless weights can be quantised so: 4 or 8 bits, groups of 32, 64 or 128, or 0 of 8 bits.
+void require_quantising(int bits, std::int64_t group);
+
 /// Throws CheckpointError, which begins with `where`, unless the members fit each other and lie on the host,
 /// contiguous.
 void check(const Quantised& q, const std::string& where);
