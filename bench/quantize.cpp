@@ -8,9 +8,11 @@
 #include "commands.hpp"
 #include "errors.hpp"
 #include "models.hpp"
+#include "progress.hpp"
+#include "silica/checkpoint/checkpoint.hpp"
 #include "silica/checkpoint/hub.hpp"
-#include "silica/checkpoint/quantise_checkpoint.hpp"
 #include "silica/core/error.hpp"
+#include "silica/loader/quantise_checkpoint.hpp"
 
 namespace silica::bench {
 namespace {
@@ -33,7 +35,7 @@ std::set<std::string> matrices_of(const Subject& subject, const Head& head, cons
     Origin origin = subject.origin;
     origin.bits = cell->bits;
     cell->load(files, [&](checkpoint::TensorSource& source) {
-        checkpoint::MatricesAsked asked(source);
+        loader::MatricesAsked asked(source);
         auto model = cell->open(origin, asked);
         names = asked.names();
         return model;
@@ -54,7 +56,7 @@ int quantize(const Options& o) {
     static_cast<void>(checkpoint::locate_weights(directory));  // throws when there are none
     auto files = checkpoint::Checkpoint::open(directory);
     files.read_one_by_one();
-    const auto made = checkpoint::quantise_checkpoint(files, matrices_of(subject, head, files), bits, group, *o.to);
+    const auto made = loader::quantise_checkpoint(files, matrices_of(subject, head, files), bits, group, *o.to);
     note(std::to_string(made.quantised) + " matrices in " + std::to_string(bits) + " bits by groups of " +
          std::to_string(group) + ", " + std::to_string(made.kept) + " tensors as they were; " +
          std::to_string(made.bytes >> 20U) + " MiB of " + std::to_string(made.bytes_before >> 20U));

@@ -98,12 +98,11 @@ public:
             else
                 detail::refuse_target_lang(Arch::name, options.target_lang);
         }
-        const auto codes = quantising(options);
-        if (codes.reads) files.read_one_by_one();
+        if constexpr (checkpoint::HasCodes<Precision>) files.read_one_by_one();
         loader::degradation_note().clear();
         const auto start = std::chrono::steady_clock::now();
         Model model =
-            Loader::load(files, [&](checkpoint::TensorSource& source) { return Model(config, source, home, codes); });
+            Loader::load(files, [&](checkpoint::TensorSource& source) { return Model(config, source, home, options); });
         model.account_.loader = Loader::name;
         if (auto& note = loader::degradation_note(); !note.empty())
             model.account_.notes.push_back(std::exchange(note, {}));
@@ -117,7 +116,7 @@ public:
         requires std::derived_from<std::remove_cvref_t<Source>, checkpoint::TensorSource>
     [[nodiscard]] static Model from(const Config& config, Source&& source, OpenOptions options = {}) {
         Arch::check(config, "the configuration");
-        Model model(config, source, require_device(options), quantising(options));
+        Model model(config, source, require_device(options), options);
         model.account_.loader = std::remove_cvref_t<Source>::name;
         if (options.strict) detail::refuse_unexpected(model.account_, source.where());
         return model;
@@ -194,8 +193,9 @@ public:
     [[nodiscard]] const Network& network() const noexcept { return network_; }
 
 private:
-    Model(const Config& config, checkpoint::TensorSource& source, c10::Device home, checkpoint::Quantising codes)
-        : Model(config, Weights(source, Arch::names(), home, codes), home) {}
+    Model(const Config& config, checkpoint::TensorSource& source, c10::Device home, const OpenOptions& o)
+        : Model(config, Weights(source, Arch::names(), home, checkpoint::quantising<Precision>(o.bits, o.group)),
+                home) {}
 
     Model(const Config& config, const Weights& weights, c10::Device home)
         : config_(config), home_(home), network_(build(config, weights)), account_(weights.account()) {}
@@ -232,13 +232,6 @@ private:
         } catch (const std::bad_alloc&) {
             throw DeviceError(std::string(device::Cpu::name) + " has not enough memory " + what + ".", remedy);
         }
-    }
-
-    static checkpoint::Quantising quantising(const OpenOptions& options) {
-        if constexpr (requires { Precision::quantising(options.bits, options.group); })
-            return Precision::quantising(options.bits, options.group);
-        else
-            return {};
     }
 
     static c10::Device require_device(OpenOptions options) {

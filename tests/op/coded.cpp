@@ -2,6 +2,7 @@
 // for few rows of x and many, alone and fused.
 #include <ATen/Functions.h>
 
+#include "silica/nn/coded_rows.hpp"
 #include "silica/op/linear_activation.hpp"
 #include "silica/op/linear_add.hpp"
 #include "silica/op/linear_gated.hpp"
@@ -15,6 +16,8 @@
 using namespace silica;
 
 namespace {
+
+const c10::Device here(c10::DeviceType::CPU);
 
 /// Where a matrix lies and how it is cut.
 struct Shape {
@@ -35,7 +38,7 @@ void check_products(int bits, const Shape& s, std::int64_t m, bool biased) {
     const auto q = checkpoint::quantise(test::random({s.rows, s.columns}, 3), bits, s.group, "w");
     const Tensor w = checkpoint::dequantised(q, at::kDouble), x = test::random({m, s.columns}, 4, C::compute);
     const auto b = biased ? std::optional(test::random({s.rows}, 5, C::compute)) : std::nullopt;
-    const Prepared<op::Linear, E> weight(op::Coded(q, b, C::compute));
+    const Prepared<op::Linear, E> weight(nn::coded(q, b, C::compute, here));
     Tensor want = x.to(at::kDouble).matmul(w.t());
     if (b) want = want + b->to(at::kDouble);
     const double near = tolerance<C>(s.columns);
@@ -73,7 +76,7 @@ TEST_CASE("Products with codes are those with the weights they stand for") {
 TEST_CASE("No rows and more dimensions of x; scales in bfloat16 lose nothing") {
     using E = Exec<device::Cpu, precision::Int4<>>;
     const auto q = checkpoint::quantise(test::random({48, 80}, 1).to(at::kBFloat16), 4, 32, "w");
-    const Prepared<op::Linear, E> weight(op::Coded(q, std::nullopt, at::kFloat));
+    const Prepared<op::Linear, E> weight(nn::coded(q, std::nullopt, at::kFloat, here));
     CHECK(weight.first().scales.scalar_type() == at::kBFloat16);
     const Tensor w = checkpoint::dequantised(q, at::kDouble), x = test::random({2, 3, 80}, 2);
     CHECK(test::differs(run<op::Linear, E>(x, weight), x.to(at::kDouble).matmul(w.t()), 1e-5) == "");
@@ -94,10 +97,10 @@ TEST_CASE("A matrix that stays plain is computed as one") {
 TEST_CASE("Weights and inputs of codes that do not fit are refused") {
     using E = Exec<device::Cpu, precision::Int4<>>;
     const auto q = checkpoint::quantise(test::random({6, 40}, 1), 4, 32, "w");
-    test::refuses<InputError>([&] { Prepared<op::Linear, E>{op::Coded(q, at::ones({5}), at::kFloat)}; },
+    test::refuses<InputError>([&] { Prepared<op::Linear, E>{nn::coded(q, at::ones({5}), at::kFloat, here)}; },
                               {"linear", "weight"});
     test::refuses<InputError>([&] { Prepared<op::Linear, E>{op::Coded()}; }, {"linear", "weight"});
-    const Prepared<op::Linear, E> weight(op::Coded(q, std::nullopt, at::kFloat));
+    const Prepared<op::Linear, E> weight(nn::coded(q, std::nullopt, at::kFloat, here));
     test::refuses<InputError>([&] { static_cast<void>(run<op::Linear, E>(at::ones({2, 39}), weight)); }, {"linear"});
     test::refuses<InputError>([&] { static_cast<void>(run<op::Linear, E>(at::ones({2, 40}, at::kBFloat16), weight)); },
                               {"linear"});

@@ -3,6 +3,7 @@
 
 #include "silica/core/tensor.hpp"
 
+#include <concepts>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -40,6 +41,24 @@ struct Quantising {
 
 /// Throws InputError unless weights can be quantised so: 4 or 8 bits, groups of 32, 64 or 128, or 0 of 8 bits.
 void require_quantising(int bits, std::int64_t group);
+
+/// A precision whose weights are codes of `P::bits`; 0: as they are asked for.
+template <class P>
+concept HasCodes = P::quantised && requires {
+    { P::bits } -> std::convertible_to<int>;
+};
+
+/// How `Precision` reads weights, where `bits` and `group` are asked for. InputError as require_quantising.
+template <class Precision>
+Quantising quantising(int bits, std::int64_t group) {
+    if constexpr (HasCodes<Precision>) {
+        const int in = Precision::bits == 0 ? bits : Precision::bits;
+        require_quantising(in, group);
+        return {true, in, group};
+    } else {
+        return {};
+    }
+}
 
 /// Throws CheckpointError, which begins with `where`, unless the members fit each other and lie on the host,
 /// contiguous.

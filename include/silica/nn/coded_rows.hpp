@@ -24,6 +24,9 @@ struct MatrixPart {
 template <class Op, class E>
 inline constexpr bool takes_codes = std::is_same_v<typename Prepared<Op, E>::Source, op::Coded>;
 
+/// Codes for a kernel: on `device`, with that bias, for inputs of `type`.
+op::Coded coded(const checkpoint::Quantised& q, std::optional<Tensor> bias, c10::ScalarType type, c10::Device device);
+
 /// The rows of `parts` (out, in), on `device`. Each part is quantised by itself, one after another, unless the
 /// checkpoint has codes; parts in `type` where it keeps one of them plain.
 op::Coded coded_rows(const std::vector<MatrixPart>& parts, std::int64_t in, c10::ScalarType type, c10::Device device);

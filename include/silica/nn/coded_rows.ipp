@@ -26,6 +26,19 @@ Tensor joined(const std::vector<MatrixPart>& parts, std::vector<std::int64_t> sh
 
 }  // namespace coded_detail
 
+SILICA_INLINE op::Coded coded(const checkpoint::Quantised& q, std::optional<Tensor> bias, c10::ScalarType type,
+                              c10::Device device) {
+    op::Coded made;
+    made.codes = q.codes.to(device);
+    made.scales = q.scales.to(device);
+    made.biases = q.biases.to(device);
+    made.bias = std::move(bias);
+    made.bits = q.bits;
+    made.rows = q.rows, made.columns = q.columns, made.group = q.group;
+    made.type = type;
+    return made;
+}
+
 SILICA_INLINE op::Coded coded_rows(const std::vector<MatrixPart>& parts, std::int64_t in, c10::ScalarType type,
                                    c10::Device device) {
     std::int64_t rows = 0;
@@ -57,11 +70,7 @@ SILICA_INLINE op::Coded coded_rows(const std::vector<MatrixPart>& parts, std::in
                                               }),
                          std::move(bias)};
     }
-    checkpoint::Quantised q = checkpoint::joined_rows(codes);
-    q.codes = q.codes.to(device);
-    q.scales = q.scales.to(device);
-    q.biases = q.biases.to(device);
-    return {q, std::move(bias), type};
+    return coded(checkpoint::joined_rows(codes), std::move(bias), type, device);
 }
 
 }  // namespace silica::nn

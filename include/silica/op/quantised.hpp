@@ -1,7 +1,6 @@
 #pragma once
 /// A matrix as kernels of quantised precisions get it to pack.
 
-#include "silica/checkpoint/quantised.hpp"
 #include "silica/op/prepared.hpp"
 
 #include <boost/hana/adapt_struct.hpp>
@@ -28,23 +27,7 @@ struct Coded {
         if (!weight.defined() || weight.dim() != 2) return;
         rows = weight.size(0), columns = weight.size(1), type = weight.scalar_type();
     }
-    Coded(const checkpoint::Quantised& q, std::optional<Tensor> b, c10::ScalarType t)
-        : codes(q.codes),
-          scales(q.scales),
-          biases(q.biases),
-          bias(std::move(b)),
-          bits(q.bits),
-          rows(q.rows),
-          columns(q.columns),
-          group(q.group),
-          type(t) {}
-
     [[nodiscard]] bool plain() const { return weight.defined(); }
-    /// The codes as host forms have them; they lie where this does.
-    [[nodiscard]] checkpoint::Quantised quantised() const {
-        return {bits, rows, columns, group, codes, scales, biases};
-    }
-
     /// Throws InputError unless a matrix is there and the bias fits it.
     void check(std::string_view op) const {
         law(plain() ? weight.dim() == 2 : codes.defined() && scales.defined() && biases.defined(), op, "a weight");

@@ -1,8 +1,6 @@
 #pragma once
 /// Weights of products as codes of few bits, everything else in a plain precision.
 
-#include "silica/checkpoint/mlx.hpp"
-#include "silica/checkpoint/quantised.hpp"
 #include "silica/precision/concept.hpp"
 #include "silica/precision/fp32.hpp"
 
@@ -42,18 +40,9 @@ struct WeightOnly {
     }();
     static constexpr c10::ScalarType storage = c10::ScalarType::Byte, compute = C::compute, reduce = C::reduce;
     static constexpr bool quantised = true;
+    static constexpr int bits = Bits;
     using plain = C;
     static constexpr bool integers = Activations::integers;
-
-    /// Whether weights that `quantisation`, of config.json, describes are read.
-    static bool reads(const Json& quantisation) { return checkpoint::reads_mlx(quantisation); }
-
-    /// How weights are quantised. InputError for other groups than 32, 64, 128 and, with 8 bits, 0.
-    static checkpoint::Quantising quantising(int bits, std::int64_t group) {
-        const int in = Bits == 0 ? bits : Bits;
-        checkpoint::require_quantising(in, group);
-        return {true, in, group};
-    }
 };
 
 }  // namespace precision

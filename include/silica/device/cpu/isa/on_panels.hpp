@@ -4,7 +4,6 @@
 #include "silica/core/parallel.hpp"
 #include "silica/device/cpu/isa/product.hpp"
 #include "silica/device/cpu/isa/tile.hpp"
-#include "silica/device/cpu/panels.hpp"
 #include "silica/device/cpu/scratch.hpp"
 
 #include <ATen/Parallel.h>
@@ -20,7 +19,11 @@ template <class Panels>
 class ProductOnPanels {
 public:
     ProductOnPanels(isa::Isa set, const Product<float>& p, const Panels& panels)
-        : set_(set), vectors_(isa::tiling<float>(set).vectors), width_(panel_width(set)), p_(p), panels_(panels) {}
+        : set_(set),
+          vectors_(isa::tiling<float>(set).vectors),
+          width_(vectors_ * isa::tiling<float>(set).lanes),
+          p_(p),
+          panels_(panels) {}
 
     void run() const {
         const std::int64_t panels = (p_.n + width_ - 1) / width_, threads = at::get_num_threads();

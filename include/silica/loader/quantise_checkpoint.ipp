@@ -2,13 +2,13 @@
 /// Writing quantised checkpoints.
 
 #include "silica/checkpoint/config.hpp"
-#include "silica/checkpoint/quantise_checkpoint.hpp"
 #include "silica/checkpoint/quantised.hpp"
 #include "silica/checkpoint/text.hpp"
 #include "silica/checkpoint/write_safetensors.hpp"
 #include "silica/core/atomic_file.hpp"
 #include "silica/core/compiled.hpp"
 #include "silica/core/error.hpp"
+#include "silica/loader/quantise_checkpoint.hpp"
 #include "silica/loader/source.hpp"
 
 #include <unistd.h>
@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-namespace silica::checkpoint {
+namespace silica::loader {
 namespace quantise_detail {
 
 /// A directory that appears under its name when it is complete, and not at all otherwise.
@@ -91,7 +91,7 @@ inline void copy_others(const std::filesystem::path& from, const std::filesystem
 
 /// config.json with the two keys that MLX writes.
 inline std::string config_text(const std::filesystem::path& directory, int bits, std::int64_t group) {
-    const Json json = read_json_file(directory, "config.json");
+    const Json json = checkpoint::read_json_file(directory, "config.json");
     const auto file = (directory / "config.json").string();
     for (const auto* key : {"quantization", "quantization_config"}) {
         if (const Json* found = json.find(key); found != nullptr && !found->is_null()) {
@@ -99,7 +99,7 @@ inline std::string config_text(const std::filesystem::path& directory, int bits,
                               "quantise a checkpoint in float32, float16 or bfloat16.");
         }
     }
-    const auto source = File::open(directory / "config.json");
+    const auto source = checkpoint::File::open(directory / "config.json");
     std::string text = source->read_text(0, source->size());
     const auto last = text.rfind('}');
     auto before = text.find_last_not_of(" \t\r\n", last - 1);
@@ -112,32 +112,34 @@ inline std::string config_text(const std::filesystem::path& directory, int bits,
 
 /// One tensor to write, made of an entry of the old files.
 struct Step {
-    const TensorEntry* from;
+    const checkpoint::TensorEntry* from;
     enum class Part { whole, codes, scales, biases } part;
 };
 
 }  // namespace quantise_detail
 
-SILICA_INLINE std::optional<Quantised> MatricesAsked::codes(const TensorEntry& entry) {
+SILICA_INLINE std::optional<checkpoint::Quantised> MatricesAsked::codes(const checkpoint::TensorEntry& entry) {
     names_.insert(entry.name);
-    Quantised none{.bits = 4, .rows = entry.shape.at(0), .columns = entry.shape.at(1), .group = entry.shape.at(1)};
+    checkpoint::Quantised none{
+        .bits = 4, .rows = entry.shape.at(0), .columns = entry.shape.at(1), .group = entry.shape.at(1)};
     none.codes = at::zeros({none.rows, none.words()}, c10::ScalarType::Int);
     none.scales = none.biases = at::zeros({none.rows, 1}, c10::ScalarType::Float);
     return none;
 }
 
-SILICA_INLINE QuantisedCheckpoint quantise_checkpoint(const Checkpoint& files, const std::set<std::string>& matrices,
-                                                      int bits, std::int64_t group, const std::filesystem::path& to) {
+SILICA_INLINE QuantisedCheckpoint quantise_checkpoint(const checkpoint::Checkpoint& files,
+                                                      const std::set<std::string>& matrices, int bits,
+                                                      std::int64_t group, const std::filesystem::path& to) {
     using quantise_detail::Step;
-    require_quantising(bits, group);
+    checkpoint::require_quantising(bits, group);
     if (group == 0)
         throw InputError("A file has groups of 32, 64 or 128 columns, not of a whole row.", "name one of these.");
     const auto& directory = files.directory();
     const std::string config = quantise_detail::config_text(directory, bits, group);
     QuantisedCheckpoint made;
-    std::vector<PlannedTensor> plan;
+    std::vector<checkpoint::PlannedTensor> plan;
     std::vector<Step> steps;
-    const auto quantised = [&](const TensorEntry& e) {
+    const auto quantised = [&](const checkpoint::TensorEntry& e) {
         return matrices.contains(e.name) && e.name.ends_with(".weight") && e.shape.size() == 2 &&
                e.shape[1] % group == 0 && e.shape[1] > 0;
     };
@@ -145,7 +147,7 @@ SILICA_INLINE QuantisedCheckpoint quantise_checkpoint(const Checkpoint& files, c
         if (!quantised(e)) continue;
         const std::string module = e.name.substr(0, e.name.size() - 6);
         const auto type = e.dtype == c10::ScalarType::Double ? c10::ScalarType::Float : e.dtype;
-        plan.push_back({e.name, c10::ScalarType::UInt32, {e.shape[0], Quantised::words(e.shape[1], bits)}});
+        plan.push_back({e.name, c10::ScalarType::UInt32, {e.shape[0], checkpoint::Quantised::words(e.shape[1], bits)}});
         plan.push_back({module + "scales", type, {e.shape[0], e.shape[1] / group}});
         plan.push_back({module + "biases", type, {e.shape[0], e.shape[1] / group}});
         for (const auto part : {Step::Part::codes, Step::Part::scales, Step::Part::biases}) steps.push_back({&e, part});
@@ -155,8 +157,8 @@ SILICA_INLINE QuantisedCheckpoint quantise_checkpoint(const Checkpoint& files, c
         for (const auto& e : files.entries()) {
             if (quantised(e)) continue;
             if (e.dtype == c10::ScalarType::Undefined)
-                throw CheckpointError(files.file_of(e).path().string() + ": " + quote(e.name) + " is of type " +
-                                          e.dtype_name + ", which is not copied.",
+                throw CheckpointError(files.file_of(e).path().string() + ": " + checkpoint::quote(e.name) +
+                                          " is of type " + e.dtype_name + ", which is not copied.",
                                       "quantise a checkpoint in float32, float16 or bfloat16.");
             if (c10::elementSize(e.dtype) != width) continue;
             plan.push_back({e.name, e.dtype, e.shape});
@@ -166,19 +168,20 @@ SILICA_INLINE QuantisedCheckpoint quantise_checkpoint(const Checkpoint& files, c
     }
     quantise_detail::NewDirectory out(to);
     quantise_detail::copy_others(directory, out.path());
-    Quantised q;
+    checkpoint::Quantised q;
     const auto make = [&](std::size_t i) -> Tensor {
-        const TensorEntry& e = *steps[i].from;
+        const checkpoint::TensorEntry& e = *steps[i].from;
         Tensor tensor;
         switch (steps[i].part) {
             case Step::Part::whole:
-                tensor = loader::read_whole(files, e).contiguous();
+                tensor = read_whole(files, e).contiguous();
                 made.bytes_before += tensor.nbytes();
                 break;
             case Step::Part::codes: {
-                const Tensor plain = loader::read_whole(files, e);
+                const Tensor plain = read_whole(files, e);
                 made.bytes_before += static_cast<std::uint64_t>(plain.numel()) * plain.element_size();
-                q = quantise(plain, bits, group, files.file_of(e).path().string() + ": " + quote(e.name));
+                q = checkpoint::quantise(plain, bits, group,
+                                         files.file_of(e).path().string() + ": " + checkpoint::quote(e.name));
                 tensor = q.codes.view(c10::ScalarType::UInt32);
                 break;
             }
@@ -192,7 +195,7 @@ SILICA_INLINE QuantisedCheckpoint quantise_checkpoint(const Checkpoint& files, c
         made.bytes += tensor.nbytes();
         return tensor;
     };
-    write_safetensors(out.path() / "model.safetensors", plan, make, {{"format", "mlx"}});
+    checkpoint::write_safetensors(out.path() / "model.safetensors", plan, make, {{"format", "mlx"}});
     {
         silica::detail::AtomicFile<CheckpointError> file(out.path() / "config.json");
         file.write(config.data(), config.size());
@@ -202,4 +205,4 @@ SILICA_INLINE QuantisedCheckpoint quantise_checkpoint(const Checkpoint& files, c
     return made;
 }
 
-}  // namespace silica::checkpoint
+}  // namespace silica::loader

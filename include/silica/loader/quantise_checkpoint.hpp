@@ -9,25 +9,25 @@
 #include <set>
 #include <string>
 
-namespace silica::checkpoint {
+namespace silica::loader {
 
 /// A source that notes whose codes a network asks for: the matrices of its products.
-class MatricesAsked final : public TensorSource {
+class MatricesAsked final : public checkpoint::TensorSource {
 public:
-    explicit MatricesAsked(TensorSource& source) : source_(source) {}
-    [[nodiscard]] const std::vector<TensorEntry>& entries() const override { return source_.entries(); }
-    [[nodiscard]] Tensor read(const TensorEntry& entry, at::ScalarType dtype, c10::Device device) override {
+    explicit MatricesAsked(checkpoint::TensorSource& source) : source_(source) {}
+    [[nodiscard]] const std::vector<checkpoint::TensorEntry>& entries() const override { return source_.entries(); }
+    [[nodiscard]] Tensor read(const checkpoint::TensorEntry& entry, at::ScalarType dtype, c10::Device device) override {
         return source_.read(entry, dtype, device);
     }
     /// Codes of no weights: whoever asks only wants to know what a network is made of.
-    [[nodiscard]] std::optional<Quantised> codes(const TensorEntry& entry) override;
+    [[nodiscard]] std::optional<checkpoint::Quantised> codes(const checkpoint::TensorEntry& entry) override;
     [[nodiscard]] std::string where() const override { return source_.where(); }
 
     /// Names as the files spell them.
     [[nodiscard]] const std::set<std::string>& names() const noexcept { return names_; }
 
 private:
-    TensorSource& source_;
+    checkpoint::TensorSource& source_;
     std::set<std::string> names_;
 };
 
@@ -40,11 +40,11 @@ struct QuantisedCheckpoint {
 /// Writes `files` to the directory `to`, which must not exist, whole or not at all: the matrices named, whose columns
 /// are whole groups, in `bits` by groups of `group`; other tensors and files as they are; config.json with what MLX
 /// puts there. Throws InputError for arguments that are wrong, CheckpointError where reading or writing fails.
-QuantisedCheckpoint quantise_checkpoint(const Checkpoint& files, const std::set<std::string>& matrices, int bits,
-                                        std::int64_t group, const std::filesystem::path& to);
+QuantisedCheckpoint quantise_checkpoint(const checkpoint::Checkpoint& files, const std::set<std::string>& matrices,
+                                        int bits, std::int64_t group, const std::filesystem::path& to);
 
-}  // namespace silica::checkpoint
+}  // namespace silica::loader
 
 #ifndef SILICA_COMPILED
-#include "silica/checkpoint/quantise_checkpoint.ipp"
+#include "silica/loader/quantise_checkpoint.ipp"
 #endif
