@@ -194,8 +194,7 @@ public:
 
 private:
     Model(const Config& config, checkpoint::TensorSource& source, c10::Device home, const OpenOptions& o)
-        : Model(config, Weights(source, Arch::names(), home, checkpoint::quantising<Precision>(o.bits, o.group)),
-                home) {}
+        : Model(config, Weights(source, Arch::names(), home, checkpoint::quantising<Precision>(o)), home) {}
 
     Model(const Config& config, const Weights& weights, c10::Device home)
         : config_(config), home_(home), network_(build(config, weights)), account_(weights.account()) {}

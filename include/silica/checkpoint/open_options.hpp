@@ -16,6 +16,8 @@ struct OpenOptions {
     /// 0 for the whole row; and the bits, where the precision leaves them open. Not for weights that are codes already.
     std::int64_t group = 64;
     int bits = 4;
+    /// Whether products with codes take their inputs in 8 bits too: see activations::Int8.
+    bool int8_activations = false;
     /// The language whose adapter is opened, as its file spells it: adapter.fra.safetensors beside the weights of MMS.
     /// Empty: what the weights themselves hold.
     std::string target_lang = {};

@@ -37,6 +37,7 @@ struct Quantising {
     bool reads = false;  ///< whether weights are codes; else all of them are plain
     int bits = 4;        ///< in which plain ones are quantised, and by groups of what
     std::int64_t group = 64;
+    bool integers = false;  ///< whether products take their inputs in 8 bits
 };
 
 /// Throws InputError unless weights can be quantised so: 4 or 8 bits, groups of 32, 64 or 128, or 0 of 8 bits.
@@ -48,13 +49,14 @@ concept HasCodes = P::quantised && requires {
     { P::bits } -> std::convertible_to<int>;
 };
 
-/// How `Precision` reads weights, where `bits` and `group` are asked for. InputError as require_quantising.
+/// How `Precision` reads weights, where `options.bits` and `options.group` are asked for. InputError as
+/// require_quantising.
 template <class Precision>
-Quantising quantising(int bits, std::int64_t group) {
+Quantising quantising(const auto& options) {
     if constexpr (HasCodes<Precision>) {
-        const int in = Precision::bits == 0 ? bits : Precision::bits;
-        require_quantising(in, group);
-        return {true, in, group};
+        const int bits = Precision::bits == 0 ? options.bits : Precision::bits;
+        require_quantising(bits, options.group);
+        return {true, bits, options.group, Precision::integers || options.int8_activations};
     } else {
         return {};
     }

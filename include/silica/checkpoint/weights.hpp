@@ -35,6 +35,7 @@ public:
     }
 
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
+    [[nodiscard]] const checkpoint::Quantising& quantising() const noexcept { return tree_->quantising; }
     [[nodiscard]] c10::Device home() const noexcept { return tree_->home; }
 
     /// Whether the checkpoint has this tensor. Random weights have all but those that are tied to another.

@@ -70,7 +70,9 @@ SILICA_INLINE op::Coded coded_rows(const std::vector<MatrixPart>& parts, std::in
                                               }),
                          std::move(bias)};
     }
-    return coded(checkpoint::joined_rows(codes), std::move(bias), type, device);
+    auto made = coded(checkpoint::joined_rows(codes), std::move(bias), type, device);
+    made.integers = parts[0].place.quantising().integers;
+    return made;
 }
 
 }  // namespace silica::nn

@@ -17,6 +17,7 @@ struct Coded {
     Tensor codes = {}, scales = {}, biases = {};  ///< of a matrix (rows, columns)
     std::optional<Tensor> bias = {};              ///< (rows), in `type`
     int bits = 0;
+    bool integers = false;  ///< whether inputs may be taken in 8 bits
     std::int64_t rows = 0, columns = 0, group = 0;
     c10::ScalarType type = c10::ScalarType::Undefined;  ///< of inputs, bias and results
 

@@ -13,11 +13,10 @@ namespace silica::device::cpu {
 /// A matrix of codes, or one that stays plain.
 struct CodedLinear : CodedMatrix {
     std::optional<PackedLinear> plain = {};
-    bool integers = false;  ///< whether inputs are taken in 8 bits
 
-    [[nodiscard]] static CodedLinear pack(op::Coded s, bool integers);
+    [[nodiscard]] static CodedLinear pack(op::Coded s);
     /// For weights that another op reads as well: a plain matrix stays as it lies.
-    [[nodiscard]] static CodedLinear keep(op::Coded s, bool integers);
+    [[nodiscard]] static CodedLinear keep(op::Coded s);
     [[nodiscard]] op::Coded unpack() const;
 
     /// x W^T + b.

@@ -2,7 +2,7 @@
 /// Packing codes, and products with them.
 
 #include "silica/device/cpu/coded_linear.hpp"
-#include "silica/device/cpu/isa/codes.hpp"
+#include "silica/device/cpu/isa/coded_product.hpp"
 #include "silica/device/cpu/isa/math.hpp"
 #include "silica/device/cpu/isa/on_panels.hpp"
 #include "silica/device/cpu/isa/product.hpp"
@@ -11,6 +11,7 @@
 
 #include <ATen/ops/linear.h>
 
+#include <algorithm>
 #include <vector>
 
 namespace silica::device::cpu {
@@ -24,61 +25,9 @@ auto with_scales(const CodedMatrix& w, const F& f) {
     return f.template operator()<float>(w.scales.const_data_ptr<float>());
 }
 
-/// Blocks from `block` on.
-template <class S>
-isa::CodeBlocks<S> blocks(const CodedMatrix& w, const S* scales, std::int64_t block) {
-    const auto* codes = reinterpret_cast<const std::uint32_t*>(w.codes.const_data_ptr<std::int32_t>());
-    return {codes + block * w.words * w.lanes, scales + block * w.groups * 2 * w.lanes, w.groups, w.group_words,
-            w.words};
-}
-
-template <class S>
-void dots(isa::Isa set, int bits, const isa::CodeDotsArguments<S>& a) {
-    bits == 4 ? isa::on<isa::CodeDots<4>>(set, &a) : isa::on<isa::CodeDots<8>>(set, &a);
-}
 template <class S>
 void decode(isa::Isa set, int bits, const isa::DecodeArguments<S>& a) {
     bits == 4 ? isa::on<isa::Decode<4>>(set, &a) : isa::on<isa::Decode<8>>(set, &a);
-}
-
-/// One row of x as the loops want it: groups at whole words, and their sums.
-template <class T>
-void lay_out(const T* x, const CodedMatrix& w, float* out, float* sums) {
-    const std::int64_t in_word = 32 / w.matrix.bits, group = w.matrix.group, columns = w.matrix.columns;
-    std::fill(out, out + w.words * in_word, 0.0F);
-    for (std::int64_t g = 0; g < w.groups; ++g) {
-        float* const to = out + g * w.group_words * in_word;
-        const std::int64_t n = std::min(group, columns - g * group);
-        const isa::WidenArguments<T> a{x + g * group, n, to};
-        isa::on_best<isa::Widen>(&a);
-        float sum = 0;
-        for (std::int64_t i = 0; i < n; ++i) sum += to[i];
-        sums[g] = sum;
-    }
-}
-
-/// Few rows of x: blocks of W are read once. What is gated needs blocks that begin with the rows of U.
-template <class T, class S>
-void product_of_few(isa::Isa set, const CodedMatrix& w, const S* scales, const Product<T>& p) {
-    constexpr std::int64_t columns = 64;
-    const std::int64_t lanes = w.lanes, ldx = w.words * (32 / w.matrix.bits), at_once = columns / lanes;
-    const Scratch<6> room(static_cast<std::size_t>(p.m * (ldx + w.groups)));
-    float *const x = room.data(), *const of_x = x + p.m * ldx;
-    for (std::int64_t i = 0; i < p.m; ++i) lay_out(p.x + i * p.ldx, w, x + i * ldx, of_x + i * w.groups);
-    const std::int64_t all = (p.n + lanes - 1) / lanes, read = w.words * 4 * lanes * (p.gated ? 2 : 1);
-    const std::int64_t grain = std::max<std::int64_t>(1, (std::int64_t{1} << 16) / std::max<std::int64_t>(read, 1));
-    parallel_for(0, all, grain, [&](std::int64_t first, std::int64_t last) {
-        alignas(64) std::array<std::array<float, few_rows * columns>, 2> sums;
-        for (std::int64_t block = first; block < last; block += at_once) {
-            const std::int64_t count = std::min(at_once, last - block);
-            for (std::int64_t part = 0; part < (p.gated ? 2 : 1); ++part)
-                dots<S>(set, w.matrix.bits,
-                        {blocks(w, scales, block + part * (p.n / lanes)), count, x, ldx, of_x, p.m,
-                         sums[static_cast<std::size_t>(part)].data(), columns});
-            detail::finish(set, p, 0, p.m, block * lanes, std::min(count * lanes, p.n - block * lanes), sums[0].data(),
-                           sums[1].data(), columns);
-        }
-    });
 }
 
 /// Panels that are made where they are used.
@@ -132,7 +81,8 @@ template <class T>
 Tensor product_of(const CodedMatrix& w, const Tensor& x, const After& after) {
     const std::int64_t k = w.matrix.columns, n = w.matrix.rows / (after.gated ? 2 : 1), m = x.numel() / k;
     const isa::Isa set = isa::best();
-    const bool few = m <= few_rows, panels = panel_width(set) > 0 && fits_panels(set, n, after.gated);
+    const bool integers = w.matrix.integers && isa::multiplies_bytes(set), few = integers || m <= few_rows;
+    const bool panels = panel_width(set) > 0 && fits_panels(set, n, after.gated);
     if (few ? after.gated && n % w.lanes != 0 : !panels) return {};
     if (!few && (!std::is_same_v<T, float>)) return {};
     std::vector<std::int64_t> shape(x.sizes().begin(), x.sizes().end());
@@ -157,7 +107,9 @@ Tensor product_of(const CodedMatrix& w, const Tensor& x, const After& after) {
                        .y = y.mutable_data_ptr<T>()};
     if (m == 0 || n == 0) return y;
     with_scales(w, [&]<class S>(const S* scales) {
-        if (few) {
+        if (integers) {
+            product_in_integers(set, w, scales, p);
+        } else if (few) {
             product_of_few(set, w, scales, p);
         } else if constexpr (std::is_same_v<T, float>) {
             const CodedPanels<S> made{set, w, scales, n, panel_width(set)};
@@ -169,9 +121,8 @@ Tensor product_of(const CodedMatrix& w, const Tensor& x, const After& after) {
 
 }  // namespace coded
 
-SILICA_INLINE CodedLinear CodedLinear::pack(op::Coded s, bool integers) {
+SILICA_INLINE CodedLinear CodedLinear::pack(op::Coded s) {
     CodedLinear w;
-    w.integers = integers;
     if (s.plain())
         w.plain = PackedLinear::pack({std::move(s.weight), std::move(s.bias)});
     else
@@ -179,8 +130,8 @@ SILICA_INLINE CodedLinear CodedLinear::pack(op::Coded s, bool integers) {
     return w;
 }
 
-SILICA_INLINE CodedLinear CodedLinear::keep(op::Coded s, bool integers) {
-    if (!s.plain()) return pack(std::move(s), integers);
+SILICA_INLINE CodedLinear CodedLinear::keep(op::Coded s) {
+    if (!s.plain()) return pack(std::move(s));
     CodedLinear w;
     w.plain = PackedLinear::keep({std::move(s.weight), std::move(s.bias)});
     return w;

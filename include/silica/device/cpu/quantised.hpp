@@ -19,8 +19,8 @@ template <class C, int Bits, class A>
 struct Kernel<op::Linear, device::Cpu, precision::WeightOnly<C, Bits, A>> {
     using Source = op::Coded;
     using Packed = device::cpu::CodedLinear;
-    static Packed pack(Source s) { return Packed::pack(std::move(s), A::integers); }
-    static Packed keep(Source s) { return Packed::keep(std::move(s), A::integers); }
+    static Packed pack(Source s) { return Packed::pack(std::move(s)); }
+    static Packed keep(Source s) { return Packed::keep(std::move(s)); }
     static Tensor run(const Tensor& x, const Packed& w) { return w(x); }
 };
 
