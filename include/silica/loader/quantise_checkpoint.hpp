@@ -8,12 +8,14 @@
 #include <filesystem>
 #include <set>
 #include <string>
+#include <string_view>
 
 namespace silica::loader {
 
 /// A source that notes whose codes a network asks for: the matrices of its products.
 class MatricesAsked final : public checkpoint::TensorSource {
 public:
+    static constexpr std::string_view name = "matrices-asked";
     explicit MatricesAsked(checkpoint::TensorSource& source) : source_(source) {}
     [[nodiscard]] const std::vector<checkpoint::TensorEntry>& entries() const override { return source_.entries(); }
     [[nodiscard]] Tensor read(const checkpoint::TensorEntry& entry, at::ScalarType dtype, c10::Device device) override {
