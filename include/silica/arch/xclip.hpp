@@ -126,14 +126,8 @@ struct XClipTextModel {
     static checkpoint::NameRules names() { return clip_names::text(false); }
 
     template <class E>
-    class Network {
-    public:
-        using Ops = typename ClipText<E>::Ops;
-        Network(const Config& c, const Weights& w) : text_model(c.text_config, w / "text_model") {}
-        Outputs operator()(const Inputs& in) const { return text_model(in); }
-
-    private:
-        ClipText<E> text_model;
+    struct Network : ClipText<E> {
+        Network(const Config& c, const Weights& w) : ClipText<E>(c.text_config, w / "text_model") {}
     };
 };
 
@@ -150,14 +144,8 @@ struct XClipVisionModel {
     static checkpoint::NameRules names() { return clip_names::vision(""); }
 
     template <class E>
-    class Network {
-    public:
-        using Ops = typename XClipVision<E>::Ops;
-        Network(const Config& c, const Weights& w) : vision_model(c.vision_config, w / "vision_model") {}
-        Outputs operator()(const Inputs& in) const { return vision_model(in); }
-
-    private:
-        XClipVision<E> vision_model;
+    struct Network : XClipVision<E> {
+        Network(const Config& c, const Weights& w) : XClipVision<E>(c.vision_config, w / "vision_model") {}
     };
 };
 
