@@ -70,10 +70,11 @@ struct XClip {
         [[nodiscard]] Tensor text_vectors(const ClipTextInputs& in) const {
             return text_projection(text_model(in).pooler_output);
         }
-        /// (videos, texts) for videos and what `text_vectors` made; inputs as `prepare_xclip_frames` returns them.
+        /// (videos, texts) for videos and what `text_vectors` made, in any precision; inputs as `prepare_xclip_frames`
+        /// returns them.
         [[nodiscard]] Tensor logits_per_video(const ClipVisionInputs& in, const Tensor& text_vectors) const {
             Outputs out;
-            told(out, in, text_vectors);
+            told(out, in, text_vectors.to(E::precision::compute));
             return out.logits_per_video;
         }
 
