@@ -73,11 +73,11 @@ def save(path, model, inputs, outputs, atol=2e-5, rtol=1e-5):
                "architecture": type(model).__name__})
 
 
-def save_generated(path, model, inputs, new_tokens):
+def save_generated(path, model, inputs, new_tokens, **how):
     """What the plain loop writes; the scores of the best two must be apart, or rounding would decide."""
-    out = GenerationMixin.generate(model, **inputs, max_new_tokens=new_tokens, do_sample=False,
+    out = GenerationMixin.generate(model, **inputs, max_new_tokens=new_tokens, do_sample=False, **how,
                                    return_dict_in_generate=True, output_scores=True)
-    for scores in out.scores:
+    for scores in () if how else out.scores:
         best = scores.topk(2).values
         assert (best[:, 0] - best[:, 1]).min() > 1e-3, "choose another seed"
     tensors = {f"inputs.{k}": v for k, v in inputs.items()} | {"outputs.sequences": out.sequences}
@@ -116,8 +116,6 @@ def write(case, make, lengths=(9, 4, 6), others=(), halves=False, change=lambda 
     for name, more in dict(others).items():
         more = more(model, inputs)
         out = run(model, more)
-        if "encoder_outputs" in more:  # the encoder did not run
-            del out["encoder_last_hidden_state"]
         save(directory / f"reference-{name}.safetensors", model, more, out)
     if halves:
         for dtype in (torch.float16, torch.bfloat16):
@@ -155,13 +153,14 @@ OTHERS = {
 def generation(directory, model):
     inputs = features(model.config, 3) | tokens(model.config, (4, 2, 3), (1, 2))
     save_generated(directory / "generate.safetensors", model, inputs, 13)
+    save_generated(directory / "generate-beams.safetensors", model, inputs, 13, num_beams=3)
     save_alignment(directory / "alignment.safetensors", directory, [[2, 1], [0, 0], [2, 0]])
 
 
 def save_encoded(directory, model):
     """With the encoder's output in the place of features: what it gives is compared by a test of its own."""
     inputs = encoded(model, torch_inputs(directory))
-    out = run(model, inputs)
+    out = run(model, inputs | {"encoder_outputs": (inputs["encoder_outputs"],)})
     save_file({f"inputs.{k}": v.contiguous().clone() for k, v in inputs.items()} |
               {"outputs.logits": out["logits"].contiguous()}, directory / "encoded.safetensors", {"format": "pt"})
     generation(directory, model)
