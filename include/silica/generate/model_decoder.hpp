@@ -17,13 +17,14 @@ inline constexpr bool writes_text = Generative<typename Model::Network, typename
 
 namespace detail {
 
-/// What an architecture and its configuration say. An Arch may state `encoder_decoder` and `context(config)`; a Config
-/// may have vocab_size and ids of special tokens.
+/// What an architecture and its configuration say. An Arch may state `encoder_decoder`, `whole_start` and
+/// `context(config)`; a Config may have vocab_size and ids of special tokens.
 template <class Arch>
 DecoderFacts facts_of(const typename Arch::Config& config) {
     DecoderFacts facts;
     facts.architecture = Arch::name;
     if constexpr (requires { Arch::encoder_decoder; }) facts.encoder_decoder = Arch::encoder_decoder;
+    if constexpr (requires { Arch::whole_start; }) facts.whole_start = Arch::whole_start;
     if constexpr (requires { Arch::context(config); }) facts.context = Arch::context(config);
     if constexpr (requires { config.vocab_size; }) facts.vocab_size = config.vocab_size;
     if constexpr (requires { config.bos_token_id; }) facts.bos_token_id = config.bos_token_id;
