@@ -16,9 +16,9 @@ struct Word {
 
 /// A piece of a transcript, as transformers' generate gives them with `return_segments`.
 struct Segment {
-    double start = 0, end = 0;         ///< seconds; they can lie behind the end of the sound
-    std::string text;                  ///< with the space it begins with
-    std::vector<std::int64_t> tokens;  ///< with timestamps, without prompt and end
+    double start = 0, end = 0;              ///< seconds; they can lie behind the end of the sound
+    std::string text = {};                  ///< with the space it begins with
+    std::vector<std::int64_t> tokens = {};  ///< with timestamps, without prompt and end
     std::vector<Word> words = {};      ///< where they were asked for
     double temperature = 0;            ///< of its window, as the next three
     double avg_logprob = 0;            ///< mean log probability of the tokens of the window, its end included
@@ -28,10 +28,10 @@ struct Segment {
 
 /// All that was heard in a sound.
 struct Transcript {
-    std::string language;  ///< "en"; empty where the model does not say
-    std::string text;      ///< of all segments, with the space it begins with
-    std::vector<Segment> segments;
-    double seconds = 0;      ///< of sound
+    std::string language = {};  ///< "en"; empty where the model does not say
+    std::string text = {};      ///< of all segments, with the space it begins with
+    std::vector<Segment> segments = {};
+    double seconds = 0;    ///< of sound
     bool complete = true;  ///< false: the caller ended it
 };
 
