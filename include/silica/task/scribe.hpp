@@ -16,7 +16,7 @@
 
 namespace silica::task {
 
-using generate::Segment, generate::SpeechHooks, generate::SpeechOptions, generate::Transcript, generate::Word;
+using generate::SpeechHooks, generate::SpeechOptions, generate::Transcript;
 
 /// What Whisper has beside its network. Const calls may run at once, each with a model of its own.
 class Scribe {
