@@ -1,10 +1,9 @@
 #pragma once
 /// Recipes of convolutions: as the checkpoint has them, with a batch norm folded in, or as lengths and directions.
 
+#include "silica/core/allocate.hpp"
 #include "silica/nn/batch_norm.hpp"
 #include "silica/op/conv.hpp"
-
-#include <ATen/ops/empty.h>
 
 #include <algorithm>
 #include <optional>
@@ -48,15 +47,17 @@ Tensor rounded(const Weights& w, const Tensor& exact) {
     return exact.to(E::precision::compute).to(device_of<Op, E>(w));
 }
 
-/// weight (out, ...) times scale (out) float64 -> in `type`, rounded once. A part of the outputs at a time, as a kernel
-/// in float64 is twice as large as what is kept of it.
+/// weight (out, ...) times scale (out) float64 -> in `type`, rounded once, channels last as most devices keep images'
+/// kernels. A part of the outputs at a time: a whole kernel in float64 is twice as large as what is kept of it.
 inline Tensor scaled(const Tensor& weight, const Tensor& scale, c10::ScalarType type) {
-    Tensor out = at::empty(weight.sizes(), weight.options().dtype(type));
-    const std::int64_t outs = weight.size(0), part = std::max<std::int64_t>(1, 65536 * outs / weight.numel());
+    const auto n = weight.sizes();
+    Tensor out = n.size() == 4 ? allocate({n[0], n[2], n[3], n[1]}, type, weight.device()).permute({0, 3, 1, 2})
+                               : allocate(n, type, weight.device());
+    const std::int64_t outs = n[0], part = std::max<std::int64_t>(1, 65536 * outs / weight.numel());
     for (std::int64_t i = 0; i < outs; i += part) {
         const auto some = [&](const Tensor& t) { return t.narrow(0, i, std::min(part, outs - i)); };
         const Tensor w = some(weight).to(c10::ScalarType::Double).flatten(1);
-        some(out).copy_(w.mul_(some(scale).unsqueeze(1)).view(some(weight).sizes()));
+        some(out).copy_(w.mul_(some(scale).unsqueeze(1)).view_as(some(out)));
     }
     return out;
 }
