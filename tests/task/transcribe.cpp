@@ -167,9 +167,9 @@ TEST_CASE("What cannot be transcribed is refused", "[task]") {
     const auto refused = [&](const SpeechOptions& o, std::initializer_list<std::string_view> words) {
         refuses<InputError>([&] { static_cast<void>(transcribe(file, o)); }, words);
     };
-    refused({.language = "klingon"}, {"\"klingon\"", "zh"});
-    refused({.language = "fi"}, {"\"fi\"", "de"});
-    refused({.task = "sing"}, {"\"sing\""});
+    refused({.language = "klingon"}, {"'klingon'", "zh"});
+    refused({.language = "fi"}, {"'fi'", "de"});
+    refused({.task = "sing"}, {"'sing'"});
     refused({.prompt_text = "say <|endoftext|>"}, {"<|endoftext|>"});
     refused({.prompt_text = std::string(200, 'a')}, {"The prompt has"});
     refused({.generation = {.max_new_tokens = 48}}, {"max_new_tokens"});
