@@ -16,6 +16,7 @@
 #include "silica/checkpoint/config.hpp"
 #include "silica/core/fields.hpp"
 #include "silica/generate/model_decoder.hpp"
+#include "silica/generate/speech/speech_model.hpp"
 #include "silica/model.hpp"
 #include "silica/replayed.hpp"
 
@@ -90,12 +91,19 @@ public:
         }
         return decoder_.get();
     }
+    generate::SpeechModel* speech() override {
+        if constexpr (generate::Hears<M>) {
+            if (!speech_) speech_ = std::make_unique<generate::ModelSpeech<M>>(model());
+        }
+        return speech_.get();
+    }
 
 private:
     [[nodiscard]] const M& model() const { return forward_.model(); }
 
     Replayed<M> forward_;
     std::unique_ptr<generate::Decoder> decoder_;
+    std::unique_ptr<generate::SpeechModel> speech_;
     typename Arch::Inputs inputs_;
     const typename Arch::Outputs* outputs_ = nullptr;  ///< of the last call
 };
