@@ -8,17 +8,16 @@ A case is a checkpoint with `reference*.safetensors` (one forward pass, for seve
 "hub", "4.52", "5", or "resaved" (the hub's without `vision_model.`).
 """
 import json
-import pathlib
-import sys
 
 import torch
-import transformers
 from safetensors.torch import save_file
 from transformers import (CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration, LlavaModel,
                           LlavaNextConfig, LlavaNextForConditionalGeneration, LlavaNextModel, MistralConfig, Qwen2Config,
                           SiglipVisionConfig)
+from transformers.models.llava_next.modeling_llava_next import image_size_to_num_patches
 
-HERE = pathlib.Path(__file__).resolve().parent
+import golden
+
 TEXT = dict(vocab_size=60, hidden_size=16, intermediate_size=20, num_hidden_layers=2, num_attention_heads=4,
             num_key_value_heads=2, max_position_embeddings=128, pad_token_id=0, bos_token_id=1, eos_token_id=2)
 VISION = dict(hidden_size=12, intermediate_size=19, num_hidden_layers=3, num_attention_heads=2, image_size=12, patch_size=4)
@@ -26,20 +25,6 @@ IMAGE = 55  # stands for a feature of an image
 PINPOINTS = [[8, 16], [16, 8], [16, 16], [24, 8], [8, 24]]
 TILES = VISION | dict(image_size=8)
 NEW = 8
-
-
-def randomise(model):
-    """Products keep the size of their input, biases and norms are nowhere near 0 and 1."""
-    with torch.no_grad():
-        for name, p in model.named_parameters():
-            if "norm" in name:
-                p.copy_(torch.randn_like(p) * 0.2 + (1 if name.endswith("weight") else 0))
-            elif name.endswith("bias"):
-                p.copy_(torch.randn_like(p) * 0.3)
-            elif p.dim() == 1 or "token" in name or "position" in name:
-                p.copy_(torch.randn_like(p))
-            else:
-                p.copy_(torch.randn_like(p) * 1.2 / p[0].numel() ** 0.5)
 
 
 def spelled(name, spelling, base):
@@ -58,7 +43,6 @@ def image_tensors(model, sizes, tiles_first=False, surplus=0):
     config = model.config
     side = config.vision_config.image_size
     if isinstance(config, LlavaNextConfig):
-        from transformers.models.llava_next.modeling_llava_next import image_size_to_num_patches
         tiles = [image_size_to_num_patches(size, config.image_grid_pinpoints, side) for size in sizes]
         shape = (sum(tiles),) if tiles_first else (len(sizes), max(tiles) + surplus)
         inputs = {"pixel_values": torch.randn(*shape, 3, side, side), "image_sizes": torch.tensor(sizes)}
@@ -90,56 +74,42 @@ def batch(model, rows, left=False, mask=True, **more):
     return {"input_ids": ids} | ({"attention_mask": kept} if mask else {}) | inputs
 
 
-def save(path, model, inputs, outputs, task="forward", **metadata):
-    tensors = {f"inputs.{k}": v for k, v in inputs.items()} | {f"outputs.{k}": v for k, v in outputs.items()}
-    save_file({k: v.contiguous().clone() for k, v in tensors.items()}, path,
-              {"format": "silica-reference-1", "task": task, "atol": "5e-5", "rtol": "5e-5",
-               "architecture": type(model).__name__} | metadata)
-
-
 def forward(model, inputs):
-    given = {k: v.to(model.dtype) if v.is_floating_point() else v for k, v in inputs.items()}
-    with torch.no_grad():
-        out = model(**given)
-    return {k: out[k] for k in ("logits", "last_hidden_state", "image_hidden_states") if out.get(k) is not None}
+    """Its outputs, without caches."""
+    return {k: v for k, v in golden.run(model, golden.cast(inputs, model.dtype)).items() if "past" not in k}
 
 
-def write(family, case, make, config, spelling, main, others=(), texts=(), halves=False):
+def write(case, make, config, spelling, main, others=(), texts=(), halves=False):
     """`main`, and in `others` and `texts` by name: inputs of a model, for a forward pass and for generate()."""
-    directory = HERE / family / case
-    directory.mkdir(parents=True, exist_ok=True)
-    for old in directory.iterdir():
-        old.unlink()
-    torch.manual_seed(sum(map(ord, family + case)))
+    directory = golden.fresh(golden.HERE / case, case)
     model = make(config).eval()
-    randomise(model)
+    golden.randomise(model, vectors=("token", "position"), gain=1.2)
     model.tie_weights()
     config.architectures = [make.__name__]
     config.save_pretrained(directory)
     (directory / "config.json").write_text(
         json.dumps(json.loads((directory / "config.json").read_text()), indent=1) + "\n")
     base = not hasattr(model, "lm_head")
-    tied = config.tie_word_embeddings or config.text_config.tie_word_embeddings
+    tied = config.text_config.tie_word_embeddings
     save_file({spelled(k, spelling, base): v.contiguous().clone() for k, v in model.state_dict().items()
                if not (tied and k == "lm_head.weight")}, directory / "model.safetensors", {"format": "pt"})
+    within = dict(atol=5e-5, rtol=5e-5)
     inputs = main(model)
-    save(directory / "reference.safetensors", model, inputs, forward(model, inputs))
+    golden.save(directory / "reference.safetensors", model, inputs, forward(model, inputs), **within)
     for name, more in dict(others).items():
         given = more(model)
-        save(directory / f"reference-{name}.safetensors", model, given, forward(model, given))
+        golden.save(directory / f"reference-{name}.safetensors", model, given, forward(model, given), **within)
     if texts:
         model.generation_config.eos_token_id = None
     for name, more in dict(texts).items():
         given = more(model)
         with torch.no_grad():
             out = model.generate(**given, max_new_tokens=NEW, do_sample=False)
-        save(directory / f"generate{name}.safetensors", model, given, {"sequences": out}, "generate",
-             max_new_tokens=str(NEW), generation_config='{"eos_token_id": []}')
+        golden.save(directory / f"generate{name}.safetensors", model, given, {"sequences": out}, "generate",
+                    max_new_tokens=NEW, generation_config='{"eos_token_id": []}')
     for dtype in (torch.float16, torch.bfloat16) if halves else ():
         half = make.from_pretrained(directory, dtype=dtype).eval()
-        save(directory / f"reference-{str(dtype)[6:]}.safetensors", half, inputs, forward(half, inputs))
-    size = sum(f.stat().st_size for f in directory.iterdir())
-    print(f"{family}/{case}: {len(list(directory.glob('*.safetensors'))) - 1} references, {size} bytes")
+        golden.save(directory / f"reference-{str(dtype)[6:]}.safetensors", half, inputs, forward(half, inputs), **within)
 
 
 def llava(vision, text, **more):
@@ -154,57 +124,48 @@ def llava_next(vision, text, **more):
 ANY = (1, 1)  # LLaVA: the size of an image does not matter
 SHAPES = [[(30, 17)], [(9, 41), (100, 100)], [(13, 200)]]  # two tiles above each other; three and four; a strip
 CASES = {
-    "llava/clip_llama": lambda f, c: write(
-        f, c, LlavaForConditionalGeneration, llava(CLIPVisionConfig(**VISION), LlamaConfig(**TEXT)), "hub",
+    "llava/clip_llama": lambda c: write(
+        c, LlavaForConditionalGeneration, llava(CLIPVisionConfig(**VISION), LlamaConfig(**TEXT)), "hub",
         lambda m: batch(m, [[ANY], [ANY, ANY], []]),
         {"float32-left": lambda m: batch(m, [[], [ANY], [ANY, ANY, ANY]], left=True),
          "text": lambda m: batch(m, [[], [], []]), "one": lambda m: batch(m, [[ANY]], mask=False)},
         {"": lambda m: batch(m, [[ANY], [ANY, ANY], []], left=True), "-one": lambda m: batch(m, [[ANY]], mask=False),
          "-text": lambda m: batch(m, [[], []], left=True)}, halves=True),
-    "llava/siglip_qwen2": lambda f, c: write(
-        f, c, LlavaForConditionalGeneration,
+    "llava/siglip_qwen2": lambda c: write(
+        c, LlavaForConditionalGeneration,
         llava(SiglipVisionConfig(**(VISION | dict(patch_size=5, num_attention_heads=3, layer_norm_eps=1e-3))),
               Qwen2Config(**(TEXT | dict(tie_word_embeddings=True, use_sliding_window=True, sliding_window=6,
                                          max_window_layers=1))),
               vision_feature_layer=-1, vision_feature_select_strategy="full"), "5",
         lambda m: batch(m, [[ANY, ANY], [ANY]]), {"float32-left": lambda m: batch(m, [[ANY], [ANY, ANY]], left=True)},
         {"": lambda m: batch(m, [[], [ANY], [ANY, ANY]], left=True)}, halves=True),
-    "llava/layers_mistral": lambda f, c: write(
-        f, c, LlavaForConditionalGeneration,
+    "llava/layers_mistral": lambda c: write(
+        c, LlavaForConditionalGeneration,
         llava(CLIPVisionConfig(**(VISION | dict(image_size=9, patch_size=4, hidden_act="gelu"))),
               MistralConfig(**(TEXT | dict(sliding_window=5, head_dim=6))), vision_feature_layer=[-2, 0, -1, -2],
               vision_feature_select_strategy="full", multimodal_projector_bias=False, projector_hidden_act="silu"),
         "4.52", lambda m: batch(m, [[ANY], [ANY, ANY]]), {}, {"": lambda m: batch(m, [[ANY, ANY], []], left=True)}),
-    "llava/model": lambda f, c: write(
-        f, c, LlavaModel, llava(SiglipVisionConfig(**VISION), LlamaConfig(**TEXT), vision_feature_layer=1), "resaved",
+    "llava/model": lambda c: write(
+        c, LlavaModel, llava(SiglipVisionConfig(**VISION), LlamaConfig(**TEXT), vision_feature_layer=1), "resaved",
         lambda m: batch(m, [[ANY], [ANY]])),
-    "llava_next/clip_mistral": lambda f, c: write(
-        f, c, LlavaNextForConditionalGeneration,
+    "llava_next/clip_mistral": lambda c: write(
+        c, LlavaNextForConditionalGeneration,
         llava_next(CLIPVisionConfig(**TILES), MistralConfig(**(TEXT | dict(sliding_window=None)))), "resaved",
         lambda m: batch(m, SHAPES[:2] + [[]], surplus=1),
         {"float32-left": lambda m: batch(m, [[(1, 100)], SHAPES[2]], left=True),
          "tiles": lambda m: batch(m, SHAPES[1:2], tiles_first=True), "text": lambda m: batch(m, [[], []])},
         {"": lambda m: batch(m, SHAPES, left=True), "-tiles": lambda m: batch(m, SHAPES[:1], mask=False, tiles_first=True)},
         halves=True),
-    "llava_next/siglip_qwen2": lambda f, c: write(
-        f, c, LlavaNextForConditionalGeneration,
+    "llava_next/siglip_qwen2": lambda c: write(
+        c, LlavaNextForConditionalGeneration,
         llava_next(SiglipVisionConfig(**(VISION | dict(image_size=9))), Qwen2Config(**TEXT), vision_feature_layer=[-1, 2],
                    vision_feature_select_strategy="full", image_grid_pinpoints=[[18, 27], [9, 9]]), "hub",
         lambda m: batch(m, [[(10, 11)], [(50, 20), (20, 50)]])),
-    "llava_next/model": lambda f, c: write(
-        f, c, LlavaNextModel, llava_next(CLIPVisionConfig(**TILES), LlamaConfig(**TEXT), vision_feature_layer=-1), "4.52",
+    "llava_next/model": lambda c: write(
+        c, LlavaNextModel, llava_next(CLIPVisionConfig(**TILES), LlamaConfig(**TEXT), vision_feature_layer=-1), "4.52",
         lambda m: batch(m, [[(7, 30)], []])),
 }
 
 
-def main():
-    torch.set_num_threads(1)
-    for case in sys.argv[1:] or CASES:
-        CASES[case](*case.split("/"))
-    for family in ("llava", "llava_next"):
-        (HERE / family / "versions.json").write_text(json.dumps(
-            {"torch": torch.__version__, "transformers": transformers.__version__}, indent=2) + "\n")
-
-
 if __name__ == "__main__":
-    main()
+    golden.main(CASES, golden.HERE, ("llava", "llava_next"))
