@@ -154,7 +154,8 @@ public:
         requires Generative<Network, Inputs>
     {
         std::optional<std::int64_t> limit;
-        if constexpr (requires { config_.vocab_size; }) limit = config_.vocab_size;
+        if constexpr (requires { detail::text_of<Arch>(config_).vocab_size; })
+            limit = detail::text_of<Arch>(config_).vocab_size;
         require_step(ids, state.batch(), state.length(), state.capacity(), home_, limit);
         return on_device([&] { return network_.step(ids, state); });
     }

@@ -45,6 +45,9 @@ public:
     [[nodiscard]] Tensor get(std::string_view name, const std::vector<std::int64_t>& shape, at::ScalarType dtype,
                              c10::Device device) const;
 
+    /// Notes that tensors below this place are known, and read by no one: they are not unexpected.
+    void leave() const { tree_->left.push_back(path_ + '.'); }
+
     /// Whether the `weight` here and the one at another place are the same bytes of the same file: tied in the
     /// checkpoint itself.
     [[nodiscard]] bool same_bytes(const Weights& other) const;
@@ -61,6 +64,7 @@ private:
         c10::Device home;
         checkpoint::CanonicalNames canonical;
         std::set<std::string, std::less<>> taken;
+        std::vector<std::string> left;  ///< beginnings of names
         std::uint64_t parameters = 0, bytes = 0;
     };
 

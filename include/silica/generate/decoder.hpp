@@ -27,6 +27,7 @@ struct Prompt {
 struct DecoderFacts {
     std::string architecture;                     ///< "LlamaForCausalLM"
     bool encoder_decoder = false;                 ///< the prompt goes through an encoder, the text starts apart from it
+    bool shares_inputs = false;                   ///< rows of one text share further inputs: it takes `rows_per_text`
     std::optional<std::int64_t> context = {};     ///< most positions of the decoder, where they are limited
     std::optional<std::int64_t> vocab_size = {};  ///< tokens that can be fed
     std::vector<std::int64_t> eos_token_id = {};  ///< of config.json or the family, as the next three

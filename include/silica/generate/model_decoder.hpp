@@ -17,14 +17,16 @@ inline constexpr bool writes_text = Generative<typename Model::Network, typename
 
 namespace detail {
 
-/// What an architecture and its configuration say. An Arch may state `encoder_decoder` and `context(config)`; a Config
-/// may have vocab_size and ids of special tokens.
+/// What an architecture and its configuration say. An Arch may state `encoder_decoder`, `shares_inputs`,
+/// `context(config)` and `text(config)`; the configuration of its text may have vocab_size and ids of special tokens.
 template <class Arch>
-DecoderFacts facts_of(const typename Arch::Config& config) {
+DecoderFacts facts_of(const typename Arch::Config& whole) {
     DecoderFacts facts;
     facts.architecture = Arch::name;
     if constexpr (requires { Arch::encoder_decoder; }) facts.encoder_decoder = Arch::encoder_decoder;
-    if constexpr (requires { Arch::context(config); }) facts.context = Arch::context(config);
+    if constexpr (requires { Arch::shares_inputs; }) facts.shares_inputs = Arch::shares_inputs;
+    if constexpr (requires { Arch::context(whole); }) facts.context = Arch::context(whole);
+    const auto& config = silica::detail::text_of<Arch>(whole);
     if constexpr (requires { config.vocab_size; }) facts.vocab_size = config.vocab_size;
     if constexpr (requires { config.bos_token_id; }) facts.bos_token_id = config.bos_token_id;
     if constexpr (requires { config.pad_token_id; }) facts.pad_token_id = config.pad_token_id;

@@ -166,7 +166,13 @@ SILICA_INLINE Plan plan(const DecoderFacts& facts, const Prompt& prompt, Generat
     const auto mask = detail::prompt_mask(prompt, !facts.encoder_decoder);
     // An encoder runs once for each text, whatever number of rows the decoder follows.
     const auto copies = facts.encoder_decoder ? 1 : times;
-    p.prompt.extra = detail::repeated(prompt.extra, p.batch, copies);
+    if (facts.shares_inputs) {
+        p.prompt.extra = prompt.extra;
+        if (copies > 1 && !p.prompt.extra.empty())
+            p.prompt.extra.emplace_back("rows_per_text", at::full({}, copies, c10::ScalarType::Long));
+    } else {
+        p.prompt.extra = detail::repeated(prompt.extra, p.batch, copies);
+    }
     p.encoder.resize(static_cast<std::size_t>(p.rows));
     if (prompt.input_ids.defined()) {
         p.prompt.input_ids = detail::repeated(prompt.input_ids, copies);

@@ -1,0 +1,44 @@
+#pragma once
+/// What LLaVA and LLaVA-NeXT are called with.
+
+#include "silica/arch/llava/config.hpp"
+#include "silica/core/tensor.hpp"
+
+#include <boost/hana/adapt_struct.hpp>
+
+#include <optional>
+
+namespace silica::arch {
+
+/// Texts, and the images that they show: those of the first row come first, in the order in which the row shows them.
+/// A row shows an image by `image_token_index`, once for each of the image's features.
+///
+/// The last three are places, made of the others: what is given is not looked at.
+struct LlavaInputs {
+    Tensor input_ids;                           ///< (batch, tokens) int64
+    std::optional<Tensor> attention_mask = {};  ///< (batch, tokens) int64 or bool, 1 = attend; absent: all
+    /// Floating numbers, or bytes. LLaVA: (images, channels, height, width). LLaVA-NeXT: (images, tiles, channels,
+    /// side, side), those of an image followed by padding; or (all tiles, channels, side, side), without padding.
+    /// Absent: no row shows an image.
+    std::optional<Tensor> pixel_values = {};
+    std::optional<Tensor> image_sizes = {};  ///< LLaVA-NeXT: (images, 2) int64, height and width before any resizing
+    /// () int64: this many rows, one after another, are one text and share its images; absent: one.
+    std::optional<Tensor> rows_per_text = {};
+
+    std::optional<Tensor> image_places = {};    ///< (image tokens) int64: which of all ids they are, row by row
+    std::optional<Tensor> image_features = {};  ///< (image tokens) int64: which feature each shows; absent: in order
+    std::optional<Tensor> image_tiles = {};     ///< (tiles) int64: which tiles are not padding; absent: all
+};
+
+/// Inputs checked, with the places of images. InputError for what is wrong.
+[[nodiscard]] LlavaInputs prepare_llava(const LlavaConfig& c, LlavaInputs in);
+[[nodiscard]] LlavaInputs prepare_llava_next(const LlavaNextConfig& c, LlavaInputs in);
+
+}  // namespace silica::arch
+
+BOOST_HANA_ADAPT_STRUCT(silica::arch::LlavaInputs, input_ids, attention_mask, pixel_values, image_sizes, rows_per_text,
+                        image_places, image_features, image_tiles);
+
+#ifndef SILICA_COMPILED
+#include "silica/arch/llava/inputs.ipp"
+#endif
