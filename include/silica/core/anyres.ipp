@@ -17,7 +17,7 @@ SILICA_INLINE std::optional<Extent> best_resolution(Extent image, std::span<cons
         const auto area = static_cast<std::int64_t>(w * scale) * static_cast<std::int64_t>(h * scale);
         const auto effective = std::min(area, image.height * image.width);
         const auto waste = r.width * r.height - effective;
-        if (effective < most || effective == 0 || (effective == most && waste >= least_waste)) continue;
+        if (best && (effective < most || (effective == most && waste >= least_waste))) continue;
         best = r, most = effective, least_waste = waste;
     }
     return best;

@@ -1,6 +1,7 @@
 #pragma once
 /// What generation is told beside a prompt and a configuration, and what it gives.
 
+#include "silica/core/fields.hpp"
 #include "silica/core/tensor.hpp"
 #include "silica/generate/scores.hpp"
 #include "silica/generate/text_stream.hpp"
@@ -41,7 +42,8 @@ struct Token {
 
 /// The tokens that a decoder's state holds: kept by a caller from call to call with one decoder, so that a prompt that
 /// goes on where the last text ended (the next turn of a chat) is read from there. Of single texts, without beams and
-/// without an encoder; a prompt that does not go on is read whole.
+/// without an encoder; a prompt that does not go on is read whole, and so is one with `Prompt::extra`. What
+/// `Hooks::extra_from` gives of the tokens that are held is the same as before: the caller sees to it.
 struct Held {
     std::vector<std::int64_t> tokens = {};
 };
@@ -56,6 +58,9 @@ struct Hooks {
     std::vector<Processor> processors = {};
     /// What the decoder holds of the last call, and after the call of this one.
     Held* held = nullptr;
+    /// The further inputs of the prompt's tokens from a place on (pictures among them), instead of Prompt::extra.
+    /// Called once, with 0 or what is held.
+    std::function<Named(std::int64_t from)> extra_from = {};
 };
 
 /// The texts of a call; rows are (batch x num_return_sequences), those of one prompt together.

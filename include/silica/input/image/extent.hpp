@@ -1,15 +1,10 @@
 #pragma once
-/// The size of a picture.
+/// The size of a picture: `Extent`, a height and a width in pixels.
 
-#include <cstdint>
+#include "silica/core/anyres.hpp"
 
 namespace silica::image {
 
-/// A height and a width, in pixels.
-struct Extent {
-    std::int64_t height = 0, width = 0;
-
-    bool operator==(const Extent&) const = default;
-};
+using anyres::Extent;
 
 }  // namespace silica::image

@@ -8,14 +8,9 @@
 
 #include <array>
 #include <cstdint>
-#include <span>
 #include <vector>
 
 namespace silica::image {
-
-/// The one of `grids` (one or more) that keeps most of a picture's pixels; of those that keep as many, the one with the
-/// fewest around them; of those the first.
-[[nodiscard]] Extent best_resolution(Extent picture, std::span<const Extent> grids);
 
 /// The picture as a whole, squeezed to the size of a tile, then its tiles, row by row: resized into its best
 /// resolution with its ratio kept, black around it. InputError where a size is refused (`check_size`).

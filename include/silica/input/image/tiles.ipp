@@ -1,8 +1,10 @@
 #pragma once
-/// Tiles and squares. Followed: transformers 5.23, image_processing_utils.py (select_best_resolution,
-/// get_patch_output_size), models/llava_next/image_processing_pil_llava_next.py,
+/// Tiles and squares. Followed: transformers 5.23, image_processing_utils.py
+/// (get_patch_output_size), models/llava_next/image_processing_pil_llava_next.py,
 /// models/llava/image_processing_pil_llava.py.
 
+#include "silica/core/anyres.hpp"
+#include "silica/core/error.hpp"
 #include "silica/input/image/canvas.hpp"
 #include "silica/input/image/geometry.hpp"
 #include "silica/input/image/resize.hpp"
@@ -11,7 +13,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -56,28 +57,13 @@ namespace tiles_detail {
 
 }  // namespace tiles_detail
 
-SILICA_INLINE Extent best_resolution(Extent picture, std::span<const Extent> grids) {
-    const auto h = static_cast<double>(picture.height), w = static_cast<double>(picture.width);
-    std::optional<Extent> best;
-    std::int64_t most_kept = 0, least_wasted = 0;
-    for (const auto& grid : grids) {
-        const double scale = std::min(static_cast<double>(grid.width) / w, static_cast<double>(grid.height) / h);
-        const auto width = static_cast<std::int64_t>(w * scale), height = static_cast<std::int64_t>(h * scale);
-        const auto kept = std::min(width * height, picture.width * picture.height);
-        const auto wasted = grid.width * grid.height - kept;
-        if (best && (kept < most_kept || (kept == most_kept && wasted >= least_wasted))) continue;
-        best = grid;
-        most_kept = kept;
-        least_wasted = wasted;
-    }
-    return *best;
-}
-
 SILICA_INLINE std::vector<Image> tiles_of(const Image& image, const ProcessorConfig& config) {
     using namespace tiles_detail;
     constexpr std::string_view name = "A picture resized for its tiles";
     const Extent picture{image.height(), image.width()};
-    const Extent grid = best_resolution(picture, config.image_grid_pinpoints), size = fitted(picture, grid);
+    const auto best = anyres::best_resolution(picture, config.image_grid_pinpoints);
+    if (!best) throw ConfigError("There are no image_grid_pinpoints.", "List sizes that a picture may be resized to.");
+    const Extent grid = *best, size = fitted(picture, grid);
     check_size(grid.height, grid.width, name);
     const auto& rule = config.size;
     const bool exact = rule.height > 0 && rule.width > 0;
