@@ -28,10 +28,27 @@ struct LlavaForConditionalGeneration : LlavaFamily {
     };
 };
 
+/// What LLaVA sees: the features of images, for who keeps them or measures them. Opens a checkpoint of either, and
+/// reads no decoder.
+struct LlavaImages : LlavaFamily {
+    static constexpr std::string_view name = "LlavaImages";
+    using Inputs = LlavaImageInputs;
+    using Outputs = LlavaImageOutputs;
+
+    static Inputs prepare(const Config& c, Inputs in) { return prepare_llava_images(c, std::move(in)); }
+    static checkpoint::NameRules names() { return llava_image_names(); }
+
+    template <class E>
+    struct Network : LlavaImagesNetwork<E> {
+        Network(const Config& c, const Weights& w) : LlavaImagesNetwork<E>(c, w, false) {}
+    };
+};
+
 }  // namespace silica::arch
 
 namespace silica {
 
-static_assert(Architecture<arch::Llava> && Architecture<arch::LlavaForConditionalGeneration>);
+static_assert(Architecture<arch::Llava> && Architecture<arch::LlavaForConditionalGeneration> &&
+              Architecture<arch::LlavaImages>);
 
 }  // namespace silica

@@ -28,10 +28,27 @@ struct LlavaNextForConditionalGeneration : LlavaNextFamily {
     };
 };
 
+/// What LLaVA-NeXT sees: the features of images, for who keeps them or measures them. Opens a checkpoint of either, and
+/// reads no decoder.
+struct LlavaNextImages : LlavaNextFamily {
+    static constexpr std::string_view name = "LlavaNextImages";
+    using Inputs = LlavaImageInputs;
+    using Outputs = LlavaImageOutputs;
+
+    static Inputs prepare(const Config& c, Inputs in) { return prepare_llava_next_images(c, std::move(in)); }
+    static checkpoint::NameRules names() { return llava_image_names(); }
+
+    template <class E>
+    struct Network : LlavaImagesNetwork<E> {
+        Network(const Config& c, const Weights& w) : LlavaImagesNetwork<E>(c, w, true) {}
+    };
+};
+
 }  // namespace silica::arch
 
 namespace silica {
 
-static_assert(Architecture<arch::LlavaNext> && Architecture<arch::LlavaNextForConditionalGeneration>);
+static_assert(Architecture<arch::LlavaNext> && Architecture<arch::LlavaNextForConditionalGeneration> &&
+              Architecture<arch::LlavaNextImages>);
 
 }  // namespace silica

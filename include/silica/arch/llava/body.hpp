@@ -66,20 +66,20 @@ private:
 
 /// From pixels to the vectors that stand for image tokens. LLaVA-NeXT's know a newline.
 template <class E>
-class LlavaImages {
+class LlavaImageEncoder {
 public:
     using Ops = union_of<typename LlavaVision<E>::Ops, typename LlavaProjector<E>::Ops>;
 
-    LlavaImages(const LlavaConfig& c, const Weights& w, bool newline)
+    LlavaImageEncoder(const LlavaConfig& c, const Weights& w, bool newline)
         : vision_tower(c, w / "vision_tower.vision_model"),
           hidden(c.text_config.shape("the configuration").hidden_size),
           multi_modal_projector(c, hidden, w / "multi_modal_projector") {
         if (newline) image_newline = nn::take_home<E>(w, "image_newline", {hidden}).unsqueeze(0);
     }
 
-    /// (image tokens, hidden); `in` shows images.
-    Tensor operator()(const LlavaInputs& in) const {
-        Tensor pixels = in.pixel_values->dim() == 5 ? in.pixel_values->flatten(0, 1) : *in.pixel_values;
+    /// (features, hidden), those of all images one after another; inputs as `prepare_..._images` returns them.
+    Tensor operator()(const LlavaImageInputs& in) const {
+        Tensor pixels = in.pixel_values.dim() == 5 ? in.pixel_values.flatten(0, 1) : in.pixel_values;
         if (in.image_tiles) pixels = pixels.index_select(0, *in.image_tiles);
         Tensor x = multi_modal_projector(vision_tower(pixels)).view({-1, hidden});
         if (image_newline) x = at::cat({x, *image_newline}, 0);
@@ -93,11 +93,28 @@ private:
     std::optional<Tensor> image_newline;  // (1, hidden)
 };
 
+struct LlavaImageOutputs {
+    Tensor image_hidden_states;  ///< (features, hidden): what stands for image tokens
+};
+
+/// Features of images, without a decoder.
+template <class E>
+class LlavaImagesNetwork {
+public:
+    using Ops = typename LlavaImageEncoder<E>::Ops;
+
+    LlavaImagesNetwork(const LlavaConfig& c, const Weights& w, bool newline) : images(c, w, newline) {}
+    LlavaImageOutputs operator()(const LlavaImageInputs& in) const { return {images(in)}; }
+
+private:
+    LlavaImageEncoder<E> images;
+};
+
 /// Both models under one root; `Text` is the decoder, with its head or without.
 template <class E, class Text>
 class LlavaNetwork {
 public:
-    using Ops = union_of<typename LlavaImages<E>::Ops, typename Text::Ops>;
+    using Ops = union_of<typename LlavaImageEncoder<E>::Ops, typename Text::Ops>;
 
     LlavaNetwork(const LlavaConfig& c, const Weights& w, bool newline)
         : images(c, w, newline), language_model(text_shape(c), w / "language_model") {}
@@ -111,11 +128,11 @@ protected:
     [[nodiscard]] Vectors vectors(const LlavaInputs& in) const {
         Tensor x = language_model.embed(in.input_ids);
         if (!in.pixel_values) return {x, {}};
-        const Tensor shown = images(in);
+        const Tensor shown = images(in.images());
         return {x.flatten(0, 1).index_copy(0, *in.image_places, shown).view(x.sizes()), shown};
     }
 
-    LlavaImages<E> images;
+    LlavaImageEncoder<E> images;
     Text language_model;
 
 private:
@@ -171,5 +188,6 @@ public:
 
 }  // namespace silica::arch
 
+BOOST_HANA_ADAPT_STRUCT(silica::arch::LlavaImageOutputs, image_hidden_states);
 BOOST_HANA_ADAPT_STRUCT(silica::arch::LlavaModelOutputs, last_hidden_state, image_hidden_states);
 BOOST_HANA_ADAPT_STRUCT(silica::arch::LlavaOutputs, logits, image_hidden_states);

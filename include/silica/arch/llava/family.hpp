@@ -10,6 +10,8 @@ namespace silica::arch {
 /// transformers 4.52, `model.language_model.*`, `lm_head`, `model.vision_tower.vision_model.*`; and both without
 /// `vision_model.`.
 [[nodiscard]] checkpoint::NameRules llava_names();
+/// The same where nothing of the decoder is read.
+[[nodiscard]] checkpoint::NameRules llava_image_names();
 
 /// What all heads of both share.
 struct LlavaBase {

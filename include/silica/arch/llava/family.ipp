@@ -15,4 +15,10 @@ SILICA_INLINE checkpoint::NameRules llava_names() {
            nn::DecoderFamily<LlamaConfig>::names().under("language_model.") + vision.under("vision_tower.");
 }
 
+SILICA_INLINE checkpoint::NameRules llava_image_names() {
+    auto rules = llava_names();
+    rules.ignored.emplace_back("^language_model");
+    return rules;
+}
+
 }  // namespace silica::arch

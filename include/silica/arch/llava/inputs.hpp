@@ -1,12 +1,9 @@
 #pragma once
 /// What LLaVA and LLaVA-NeXT are called with.
 
-#include "silica/arch/llava/config.hpp"
-#include "silica/core/tensor.hpp"
+#include "silica/arch/llava/images.hpp"
 
-#include <boost/hana/adapt_struct.hpp>
-
-#include <optional>
+#include <utility>
 
 namespace silica::arch {
 
@@ -17,17 +14,17 @@ namespace silica::arch {
 struct LlavaInputs {
     Tensor input_ids;                           ///< (batch, tokens) int64
     std::optional<Tensor> attention_mask = {};  ///< (batch, tokens) int64 or bool, 1 = attend; absent: all
-    /// Floating numbers, or bytes. LLaVA: (images, channels, height, width). LLaVA-NeXT: (images, tiles, channels,
-    /// side, side), those of an image followed by padding; or (all tiles, channels, side, side), without padding.
-    /// Absent: no row shows an image.
-    std::optional<Tensor> pixel_values = {};
-    std::optional<Tensor> image_sizes = {};  ///< LLaVA-NeXT: (images, 2) int64, height and width before any resizing
-    /// () int64: this many rows, one after another, are one text and share its images; absent: one.
+    std::optional<Tensor> pixel_values = {};    ///< see LlavaImageInputs; absent: no row shows an image
+    std::optional<Tensor> image_sizes = {};     ///< see LlavaImageInputs
+    /// () int64: so many rows, one after another, are one text and share its images; absent: one.
     std::optional<Tensor> rows_per_text = {};
 
     std::optional<Tensor> image_places = {};    ///< (image tokens) int64: which of all ids they are, row by row
     std::optional<Tensor> image_features = {};  ///< (image tokens) int64: which feature each shows; absent: in order
-    std::optional<Tensor> image_tiles = {};     ///< (tiles) int64: which tiles are not padding; absent: all
+    std::optional<Tensor> image_tiles = {};     ///< see LlavaImageInputs
+
+    /// The images alone; there are some.
+    [[nodiscard]] LlavaImageInputs images() const { return {*pixel_values, image_sizes, image_features, image_tiles}; }
 };
 
 /// Inputs checked, with the places of images. InputError for what is wrong.
