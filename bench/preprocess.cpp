@@ -205,10 +205,8 @@ Action add_preprocess(CLI::App& app) {
     c.option("--threads", o->threads, "threads of the CPU. Default: LibTorch's choice");
     c.footer(
         "Tensors: pixel_values, and pixel_mask for DETR; for sounds input_features or input_values, attention_mask "
-        "where the "
-        "processor asks for it, and is_longer for CLAP; with --prompt input_ids and attention_mask, pixel_values and, "
-        "for LLaVA-NeXT, image_sizes. "
-        "No weights are needed. A file that is refused ends it: then "
+        "where the processor asks for it, and is_longer for CLAP; with --prompt input_ids and attention_mask, "
+        "pixel_values and, for LLaVA-NeXT, image_sizes. No weights are needed. A file that is refused ends it: then "
         "nothing is written.");
     return [o] { return preprocess(*o); };
 }
