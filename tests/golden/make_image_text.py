@@ -123,7 +123,7 @@ def answer(model, inputs, tokens):
 
 
 def talk(model, processor, turns, tokens):
-    """Each turn from the beginning; or None where an answer is not read as it was written."""
+    """Each turn from the beginning; or None where an answer is short, or is not read as it was written."""
     messages, made, images = [], [], []
     held = None
     for pictures, text in turns:
@@ -135,6 +135,8 @@ def talk(model, processor, turns, tokens):
         if held is not None and ids[:len(held)] != held:
             return None
         new = answer(model, inputs, tokens)
+        if len(new) < 4:
+            return None
         said = processor.tokenizer.decode(new, skip_special_tokens=True)
         messages.append({"role": "assistant", "content": [{"type": "text", "text": said}]})
         made.append({"images": pictures, "text": text, "prompt": prompt, "generated": new, "answer": said,
@@ -147,7 +149,7 @@ def checkpoint(name, config, kind, processor, flat):
     where = HERE / name
     shutil.rmtree(where, ignore_errors=True)
     turns = [([[30, 41, 1]], "what is he"), ([], "and where?"), ([[22, 9, 2], [50, 20, 3]], "this?")]
-    for seed in range(200):
+    for seed in range(1000):
         torch.manual_seed(seed)
         model = large(kind(config))
         talked = talk(model, processor, turns, 7)

@@ -1,7 +1,9 @@
 #pragma once
 /// The keys of a processor's file, read with the addresses that errors name.
 
-#include "silica/input/image/processor_config.hpp"
+#include "silica/input/image/extent.hpp"
+#include "silica/input/image/filter.hpp"
+#include "silica/input/image/size_rule.hpp"
 #include "silica/input/text/json_place.hpp"
 
 #include <array>
