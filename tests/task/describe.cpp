@@ -30,20 +30,16 @@ generate::GenerationConfig greedy(std::int64_t tokens) { return {.max_new_tokens
 class Watched final : public generate::Decoder {
 public:
     explicit Watched(generate::Decoder& decoder) : decoder_(&decoder) {}
-    struct Read {
-        std::int64_t tokens, pictures;
-        bool operator==(const Read&) const = default;
-    };
-    std::vector<Read> read;
+    std::vector<std::int64_t> tokens = {}, pictures = {};  ///< of each call of prefill
 
     const generate::DecoderFacts& facts() const override { return decoder_->facts(); }
     void start(std::int64_t rows, std::int64_t capacity) override { decoder_->start(rows, capacity); }
     Tensor prefill(const generate::Prompt& prompt) override {
-        Read now{prompt.input_ids.size(1), 0};
+        tokens.push_back(prompt.input_ids.size(1));
+        pictures.push_back(0);
         for (const auto& [name, tensor] : prompt.extra) {
-            if (name == "pixel_values") now.pictures = tensor.size(0);
+            if (name == "pixel_values") pictures.back() = tensor.size(0);
         }
-        read.push_back(now);
         return decoder_->prefill(prompt);
     }
     Tensor step(const Tensor& ids) override { return decoder_->step(ids); }
@@ -92,15 +88,16 @@ void check_talk(const D& describe, const std::string& name) {
     const Json golden = test::image_text_json(name + "/answers.json");
     for (const auto& turn : golden.find("talk")->array()) {
         const auto pictures = test::pictures_of(turn);
-        watched.read.clear();
+        watched.tokens.clear();
+        watched.pictures.clear();
         const auto out = talk.ask(describe.writer(), watched, pictures, turn.find("text")->string(), greedy(7));
         CHECK(out.prompt == turn.find("prompt")->string());
         CHECK(out.written.tokens.front() == test::integers_of(*turn.find("generated")));
         CHECK(out.text() == turn.find("answer")->string());
         const auto held = turn.find("held")->integer();
         CHECK(out.written.held_tokens == held);
-        const Watched::Read only{out.written.prompt_tokens - held, static_cast<std::int64_t>(pictures.size())};
-        CHECK(watched.read == std::vector{only});
+        CHECK(watched.tokens == std::vector{out.written.prompt_tokens - held});
+        CHECK(watched.pictures == std::vector{static_cast<std::int64_t>(pictures.size())});
     }
     CHECK(talk.messages().size() == 6);
 }
@@ -158,8 +155,7 @@ TEST_CASE("Prompts that do not fit their pictures, or the model, are refused", "
 
     // A processor whose counts are others than the model's.
     const test::Directory directory;
-    std::filesystem::copy(test::image_text_golden("llava"), directory.path(),
-                          std::filesystem::copy_options::recursive);
+    std::filesystem::copy(test::image_text_golden("llava"), directory.path(), std::filesystem::copy_options::recursive);
     auto text = test::read_file(directory / "processor_config.json");
     const std::string key = R"("num_additional_image_tokens": 1)";
     REQUIRE(text.find(key) != std::string::npos);
