@@ -18,7 +18,7 @@ struct Extent {
 };
 
 /// The resolution that shows most of an image, and of several the one that leaves least empty; the first of equals.
-/// Absent where there are none. All sizes are at least 1 and at most 2^31.
+/// Absent where there is none to choose from. All sizes are at least 1 and at most 2^31 - 1.
 [[nodiscard]] std::optional<Extent> best_resolution(Extent image, std::span<const Extent> resolutions);
 
 /// What of a grid shows the image, the rest being padding.

@@ -46,12 +46,7 @@ SILICA_INLINE std::vector<anyres::Extent> sizes_of(const LlavaImageInputs& in) {
 SILICA_INLINE anyres::Extent tiles_of(const LlavaNextConfig& c, const anyres::Extent& image) {
     std::vector<anyres::Extent> resolutions;
     for (const auto& point : c.image_grid_pinpoints) resolutions.push_back({point[0], point[1]});
-    const auto best = anyres::best_resolution(image, resolutions);
-    if (!best) {
-        throw InputError("An image of " + std::to_string(image.height) + " x " + std::to_string(image.width) +
-                             " pixels fits none of image_grid_pinpoints.",
-                         "cut it into images that are less long.");
-    }
+    const auto best = anyres::best_resolution(image, resolutions);  // check_llava_next saw that there are some
     const auto side = c.vision_config.patches().image.height;
     return {best->height / side, best->width / side};
 }
