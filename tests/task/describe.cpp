@@ -46,6 +46,7 @@ public:
     Tensor greedy_step(const Tensor& ids) override { return decoder_->greedy_step(ids); }
     Tensor most_likely(const Tensor& logits) override { return decoder_->most_likely(logits); }
     void reorder(const Tensor& rows) override { decoder_->reorder(rows); }
+    bool shorten(std::int64_t length) override { return decoder_->shorten(length); }
     std::int64_t length() const override { return decoder_->length(); }
     std::int64_t capacity() const override { return decoder_->capacity(); }
     std::uint64_t state_bytes() const override { return decoder_->state_bytes(); }
@@ -133,6 +134,27 @@ TEST_CASE("A chat of messages, a talk that begins with them, and beams", "[task]
     const auto beams = describe.describe(pictures, "which?", two);
     CHECK(beams.written.tokens.size() == 1);
     CHECK(beams.written.scores.size() == 1);
+}
+
+TEST_CASE("An answer that the template writes otherwise is read again, the pictures before it are not", "[task]") {
+    const test::Directory directory;
+    std::filesystem::copy(test::image_text_golden("llava"), directory.path(), std::filesystem::copy_options::recursive);
+    auto text = test::read_file(directory / "chat_template.json");
+    const std::string opens = "'ASSISTANT:'";
+    REQUIRE(text.find(opens) != std::string::npos);
+    test::write_file(directory / "chat_template.json", text.replace(text.find(opens), opens.size(), "'ASSISTANT.'"));
+    const auto describe = Llava::open(directory.path().string());
+    const std::vector<image::Image> pictures = {test::formula_picture(30, 41, 1), test::formula_picture(50, 20, 3)};
+    generate::ModelDecoder decoder(describe.model());
+    Watched watched(decoder);
+    task::ImageTalk talk;
+    const auto first = talk.ask(describe.writer(), watched, std::span(pictures).first(1), "what is he", greedy(7));
+    auto messages = talk.messages();
+    messages.push_back(image_text::user_message(std::span(pictures).subspan(1), "this?"));
+    const auto second = talk.ask(describe.writer(), watched, std::span(pictures).subspan(1), "this?", greedy(7));
+    CHECK(watched.pictures == std::vector<std::int64_t>{1, 1});
+    CHECK(second.written.held_tokens == first.written.prompt_tokens - 1);  // all but the full stop
+    CHECK(second.text() == describe.chat(messages, greedy(7)));
 }
 
 TEST_CASE("A talk that fails is as it was, and goes on", "[task]") {

@@ -40,9 +40,10 @@ struct Token {
     std::optional<Finish> finish = {};  ///< of the last token of a row
 };
 
-/// The tokens that a decoder's state holds: kept by a caller from call to call with one decoder, so that a prompt that
-/// goes on where the last text ended (the next turn of a chat) is read from there. Of single texts, without beams and
-/// without an encoder; a prompt that does not go on is read whole, and so is one with `Prompt::extra`. What
+/// The tokens that a decoder's state holds: kept by a caller from call to call with one decoder, so that of a
+/// prompt that begins as the last text did (the next turn of a chat) only the rest is read. Of single texts, without
+/// beams and without an encoder; where the caches cannot forget (a sliding window that moved on, angles that depend on
+/// the length), a prompt that does not go on where they end is read whole, and so is one with `Prompt::extra`. What
 /// `Hooks::extra_from` gives of the tokens that are held is the same as before: the caller sees to it.
 struct Held {
     std::vector<std::int64_t> tokens = {};

@@ -92,6 +92,16 @@ public:
     Tensor most_likely(const Tensor& logits) override { return stepper().most_likely(logits); }
     void reorder(const Tensor& rows) override { model_->reorder(rows, state()); }
 
+    bool shorten(std::int64_t tokens) override {
+        if (tokens == length()) return true;
+        if constexpr (requires(typename M::State& s) { s.shorten(tokens); }) {
+            if (!state_ || tokens < 0 || tokens > length() || !state_->shortens()) return false;
+            on_device([&] { state_->shorten(tokens); });
+            return true;
+        }
+        return false;
+    }
+
     std::int64_t length() const override { return state_ ? state_->length() : 0; }
     std::int64_t capacity() const override { return state_ ? state_->capacity() : 0; }
     std::uint64_t state_bytes() const override { return state_ ? state_->bytes() : 0; }

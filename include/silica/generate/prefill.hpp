@@ -14,14 +14,18 @@
 namespace silica::generate {
 namespace detail {
 
-/// How many tokens of the prompt the state of `decoder` holds, and has room to go on from.
-inline std::int64_t held_tokens(const Decoder& decoder, const Plan& p, const Held& held) {
+/// How many tokens of the prompt the state of `decoder` holds, and has room to go on from: what it holds beyond them is
+/// forgotten.
+inline std::int64_t held_tokens(Decoder& decoder, const Plan& p, const Held& held) {
     const auto n = static_cast<std::int64_t>(held.tokens.size());
-    const auto& prompt = p.history.front();
     const bool goes_on = p.rows == 1 && !decoder.facts().encoder_decoder && !p.prompt.attention_mask &&
-                         p.prompt.extra.empty() && n == decoder.length() && held.tokens.size() < prompt.size() &&
+                         p.prompt.extra.empty() && n == decoder.length() &&
                          decoder.capacity() >= static_cast<std::int64_t>(p.max_length) - 1;
-    return goes_on && std::equal(held.tokens.begin(), held.tokens.end(), prompt.begin()) ? n : 0;
+    if (!goes_on) return 0;
+    const auto& prompt = p.history.front();
+    const auto [part, _] = std::mismatch(prompt.begin(), prompt.end() - 1, held.tokens.begin(), held.tokens.end());
+    const auto same = part - prompt.begin();
+    return same > 0 && decoder.shorten(same) ? same : 0;
 }
 
 /// Room for all tokens of the call; where more calls may go on from it, twice that, within the context.

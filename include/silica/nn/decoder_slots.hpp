@@ -80,6 +80,15 @@ public:
 
     /// What the host counts, after `tokens` more.
     void advance(std::int64_t tokens) { length_ += tokens; }
+    /// Whether the last tokens can be forgotten: nothing is masked, and no ring went round.
+    [[nodiscard]] bool shortens() const {
+        return !full.masked() && (!sliding || (!sliding->masked() && length_ <= sliding->capacity()));
+    }
+    /// Forgets all but the first `tokens` tokens of each row.
+    void shorten(std::int64_t tokens) {
+        for_each_kind([&](KvSlots& slots) { slots.shorten(tokens); });
+        length_ = tokens;
+    }
     /// Forgets all tokens; the tensors stay.
     void clear() {
         for_each_kind([](KvSlots& slots) { slots.clear(); });

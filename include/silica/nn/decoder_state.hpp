@@ -23,6 +23,12 @@ public:
     [[nodiscard]] DecoderState clone() const { return DecoderState(*this, DecoderSlots::clone()); }
     /// Whether every step of a kind does the same to the same tensors, so that a graph can replay it.
     [[nodiscard]] bool replays() const { return rope_.fixed(); }
+    [[nodiscard]] bool shortens() const { return DecoderSlots::shortens() && replays(); }
+    void shorten(std::int64_t tokens) {
+        DecoderSlots::shorten(tokens);
+        positions.fill_(tokens);
+        longest_ = tokens;
+    }
     void clear() {
         DecoderSlots::clear();
         positions.fill_(0);

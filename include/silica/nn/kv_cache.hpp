@@ -101,6 +101,12 @@ public:
         next_ *= next_ < capacity_;
     }
 
+    /// Forgets what came after the first `length` tokens, of which none was overwritten.
+    void shorten(std::int64_t length) {
+        next_.fill_(length % capacity_);
+        filled_.fill_(std::min(length, capacity_));
+    }
+
     /// Whether some slots may not be attended to.
     [[nodiscard]] bool masked() const noexcept { return masked_; }
     /// Forgets all tokens.

@@ -33,6 +33,15 @@ template <class At>
     throw InputError("What was read before ends inside of a picture.", "begin the talk anew.");
 }
 
+/// Forgets what is held where an image token in it stands for no picture: one that was written.
+inline void forget_written_images(const image_text::Tokens& tokens, std::int64_t image_token, generate::Held& held) {
+    auto left = std::ranges::count(held.tokens, image_token);
+    for (const auto n : tokens.image_tokens) {
+        if (left > 0) left -= n;
+    }
+    if (left != 0) held.tokens.clear();
+}
+
 }  // namespace image_writer_detail
 
 SILICA_INLINE Named tensors_of(image_text::Pictures pictures) {
@@ -66,6 +75,8 @@ SILICA_INLINE Described ImageWriter::write(generate::Decoder& decoder, image_tex
                                            generate::Held* held) const {
     const auto tokens = processor_->tokens(prompt, images);
     if (tokens.ids.empty()) throw InputError("The prompt is empty.", "write at least a word.");
+    if (const auto id = processor_->image_token_id(); held != nullptr && id)
+        image_writer_detail::forget_written_images(tokens, *id, *held);
     // Pictures that the decoder holds are not processed again.
     const auto pictures = [&](std::int64_t from) -> Named {
         if (images.empty()) return {};
