@@ -197,6 +197,9 @@ TEST_CASE("LLaVA's squares have a colour") {
     CHECK(level[8] == 127);
     CHECK(level[2 * 16 + 0] == 255);  // blue
     CHECK(level[1 * 16 + 15] == 0);   // green
+    const auto sliver = test::formula_picture(1, 20'000, 1);
+    test::refuses<InputError>([&] { (void)image::Processor::open(directory.path())({&sliver, 1}); },
+                              {"padded to a square", "20000 rows"});
     test::write_file(directory / "preprocessor_config.json", config + "[0.5, 0, 1.5]}");
     test::refuses<ConfigError>([&] { (void)image::Processor::open(directory.path()); }, {"image_mean", "colour"});
 }

@@ -204,6 +204,7 @@ SILICA_INLINE Extent Processor::size_of(Extent picture) const {
         picture = size.height > 0 ? Extent{size.height, size.width} : Extent{size.shortest_edge, size.shortest_edge};
     } else if (config_.pad_to_square) {
         picture.height = picture.width = std::max(picture.height, picture.width);
+        check_size(picture.height, picture.width, "A picture padded to a square");
     }
     return detail::plan_of(config_, picture).out;
 }
