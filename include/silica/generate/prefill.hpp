@@ -14,20 +14,6 @@
 namespace silica::generate {
 namespace detail {
 
-/// How many tokens of the prompt the state of `decoder` holds, and has room to go on from: what it holds beyond them is
-/// forgotten.
-inline std::int64_t held_tokens(Decoder& decoder, const Plan& p, const Held& held) {
-    const auto n = static_cast<std::int64_t>(held.tokens.size());
-    const bool goes_on = p.rows == 1 && !decoder.facts().encoder_decoder && !p.prompt.attention_mask &&
-                         p.prompt.extra.empty() && n == decoder.length() &&
-                         decoder.capacity() >= static_cast<std::int64_t>(p.max_length) - 1;
-    if (!goes_on) return 0;
-    const auto& prompt = p.history.front();
-    const auto [part, _] = std::mismatch(prompt.begin(), prompt.end() - 1, held.tokens.begin(), held.tokens.end());
-    const auto same = part - prompt.begin();
-    return same > 0 && decoder.shorten(same) ? same : 0;
-}
-
 /// Room for all tokens of the call; where more calls may go on from it, twice that, within the context.
 inline std::int64_t capacity_of(const Decoder& decoder, const Plan& p, bool more) {
     const auto needed = static_cast<std::int64_t>(std::max(p.max_length - 1, p.start));
@@ -35,9 +21,20 @@ inline std::int64_t capacity_of(const Decoder& decoder, const Plan& p, bool more
     return more ? std::max(needed, context ? std::min(*context, 2 * needed) : 2 * needed) : needed;
 }
 
-}  // namespace detail
-
-namespace detail {
+/// How many tokens of the prompt the state of `decoder` holds; what it holds beyond them is forgotten, and there is
+/// room for the call.
+inline std::int64_t held_tokens(Decoder& decoder, const Plan& p, const Held& held) {
+    const auto n = static_cast<std::int64_t>(held.tokens.size());
+    const bool may = p.rows == 1 && !decoder.facts().encoder_decoder && !p.prompt.attention_mask &&
+                     p.prompt.extra.empty() && n == decoder.length();
+    if (!may) return 0;
+    const auto& prompt = p.history.front();
+    const auto [part, _] = std::mismatch(prompt.begin(), prompt.end() - 1, held.tokens.begin(), held.tokens.end());
+    const auto same = part - prompt.begin();
+    if (same == 0 || !decoder.shorten(same)) return 0;
+    const bool fits = decoder.capacity() >= static_cast<std::int64_t>(p.max_length) - 1;
+    return fits || decoder.extend(capacity_of(decoder, p, true)) ? same : 0;
+}
 
 /// Further inputs of the prompt from a token on.
 [[nodiscard]] inline Named extra_from(const Decoder& decoder, const Plan& p, const Hooks& hooks, std::int64_t from) {

@@ -24,6 +24,11 @@ struct KvCache {
 
     [[nodiscard]] KvCache clone() const { return {keys.clone(), values.clone()}; }
 
+    /// Takes over the first `tokens` slots of another cache, which both have.
+    void take(const KvCache& from, std::int64_t tokens) {
+        keys.narrow(2, 0, tokens).copy_(from.keys.narrow(2, 0, tokens));
+        values.narrow(2, 0, tokens).copy_(from.values.narrow(2, 0, tokens));
+    }
     /// Row i becomes what row `rows[i]` was.
     void reorder(const Tensor& rows) {
         keys.copy_(keys.index_select(0, rows));

@@ -75,13 +75,14 @@ const std::vector<image::Image> one = {test::formula_picture(30, 41, 1)};
 TEST_CASE("Prompts of the golden checkpoints are those of transformers") {
     for (const std::string name : {"llava", "llava_next"}) {
         const auto processor = Processor::open(test::image_text_golden(name));
-        for (const auto& entry : test::image_text_json(name + "/answers.json").find("answers")->array())
-            check_prompt(processor, entry);
+        const Json golden = test::image_text_json(name + "/answers.json");
+        for (const auto& entry : golden.find("answers")->array()) check_prompt(processor, entry);
     }
 }
 
 TEST_CASE("Processors of many kinds make the tensors of transformers, to the bit") {
-    for (const auto& entry : test::image_text_json("processors.json").array()) {
+    const Json golden = test::image_text_json("processors.json");
+    for (const auto& entry : golden.array()) {
         const test::Directory directory;
         fill(directory, *entry.find("files"));
         for (const auto& [name, text] : entry.find("files")->object()) UNSCOPED_INFO(name << ": " << text.string());
