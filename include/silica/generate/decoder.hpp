@@ -57,6 +57,13 @@ public:
     /// Row i becomes what row `rows[i]` was; rows (rows) int64 on any device.
     virtual void reorder(const Tensor& rows) = 0;
 
+    /// Forgets all but the first `tokens` tokens of each row. False, with nothing done, where the state cannot.
+    [[nodiscard]] virtual bool shorten(std::int64_t tokens) { return tokens == length(); }
+
+    /// Makes room for up to `tokens` tokens of each row, those that were taken among them. False, with nothing done,
+    /// where the state cannot.
+    [[nodiscard]] virtual bool extend(std::int64_t tokens) { return tokens <= capacity(); }
+
     [[nodiscard]] virtual std::int64_t length() const = 0;
     [[nodiscard]] virtual std::int64_t capacity() const = 0;
     /// Bytes of the state's tensors (caches, encoder outputs).

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace silica::generate {
 
@@ -92,6 +93,34 @@ public:
     Tensor greedy_step(const Tensor& ids) override { return stepper().greedy(ids); }
     Tensor most_likely(const Tensor& logits) override { return stepper().most_likely(logits); }
     void reorder(const Tensor& rows) override { model_->reorder(rows, state()); }
+
+    bool shorten(std::int64_t tokens) override {
+        if (tokens == length()) return true;
+        if constexpr (requires(typename M::State& s) { s.shorten(tokens); }) {
+            if (!state_ || tokens < 0 || tokens > length() || !state_->shortens()) return false;
+            on_device([&] { state_->shorten(tokens); });
+            return true;
+        }
+        return false;
+    }
+
+    bool extend(std::int64_t tokens) override {
+        if (tokens <= capacity()) return true;
+        if constexpr (requires(typename M::State& s) { s.resume(s); }) {
+            if (!state_ || !state_->in_place()) return false;
+            try {
+                auto larger = model_->make_state(state_->batch(), tokens);
+                on_device([&] { larger.resume(*state_); });
+                step_.reset();
+                on_device([&] { state_.emplace(std::move(larger)); });
+                step_.emplace(*model_, *state_, options_);
+            } catch (const DeviceError&) {  // no memory for both: the text is read again
+                return false;
+            }
+            return true;
+        }
+        return false;
+    }
 
     std::int64_t length() const override { return state_ ? state_->length() : 0; }
     std::int64_t capacity() const override { return state_ ? state_->capacity() : 0; }

@@ -53,6 +53,10 @@ public:
     /// it is). The special tokens of the tokenizer are variables. ConfigError where there is none, or where it is
     /// damaged.
     [[nodiscard]] static ChatTemplate open(const std::filesystem::path& directory);
+    /// The template of a processor (pictures among text), as transformers finds it: "chat_template" of
+    /// processor_config.json, else chat_template.json, else the files of `open`; nothing where there is none.
+    /// ConfigError where it is damaged.
+    [[nodiscard]] static std::optional<ChatTemplate> of_processor(const std::filesystem::path& directory);
     /// A template that is at hand, with the special tokens it may name ("bos_token", ...).
     [[nodiscard]] static ChatTemplate from_text(const std::string& source,
                                                 std::vector<std::pair<std::string, std::string>> tokens = {});
@@ -72,6 +76,7 @@ private:
     ChatTemplate() = default;
 
     void add(const std::string& name, const std::string& source, const std::string& file);
+    void read_tokens(const std::filesystem::path& directory);
     void read_jinja(const std::filesystem::path& directory);
     void read_json(const std::filesystem::path& directory, const char* name);
     [[nodiscard]] const jinja::Template& choose(const ChatOptions& options) const;

@@ -101,8 +101,21 @@ SILICA_INLINE ChatTemplate ChatTemplate::open(const std::filesystem::path& direc
                           "Use a checkpoint made for chats, add its chat_template.jinja, or give a prompt instead of "
                           "messages.");
     }
-    const auto config = TokenizerConfig::open(directory);
-    for (const auto& [role, token] : config.special_tokens) made.tokens_.emplace_back(role, token.content);
+    made.read_tokens(directory);
+    return made;
+}
+
+SILICA_INLINE std::optional<ChatTemplate> ChatTemplate::of_processor(const std::filesystem::path& directory) {
+    ChatTemplate made;
+    const auto read = [&](const char* name) {
+        if (made.templates_.empty() && has_file(directory, name)) made.read_json(directory, name);
+    };
+    read("processor_config.json");
+    read("chat_template.json");
+    if (made.templates_.empty()) made.read_jinja(directory);
+    read("tokenizer_config.json");
+    if (made.templates_.empty()) return std::nullopt;
+    made.read_tokens(directory);
     return made;
 }
 
@@ -190,6 +203,11 @@ SILICA_INLINE std::vector<std::string> ChatTemplate::names() const {
 
 SILICA_INLINE void ChatTemplate::add(const std::string& name, const std::string& source, const std::string& file) {
     templates_.insert_or_assign(name, std::make_shared<const jinja::Template>(source, file));
+}
+
+SILICA_INLINE void ChatTemplate::read_tokens(const std::filesystem::path& directory) {
+    const auto config = TokenizerConfig::open(directory);
+    for (const auto& [role, token] : config.special_tokens) tokens_.emplace_back(role, token.content);
 }
 
 SILICA_INLINE void ChatTemplate::read_jinja(const std::filesystem::path& directory) {
