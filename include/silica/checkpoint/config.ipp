@@ -3,6 +3,7 @@
 
 #include "silica/checkpoint/config.hpp"
 #include "silica/checkpoint/impostor.hpp"
+#include "silica/checkpoint/mlx.hpp"
 #include "silica/checkpoint/text.hpp"
 #include "silica/core/compiled.hpp"
 
@@ -49,7 +50,8 @@ inline constexpr std::string_view quantisation_keys[] = {"quantization_config", 
     std::string what(key);
     if (method != nullptr) what += ".quant_method";
     refuse_config(file, what, method != nullptr ? method->brief() : value.brief(),
-                  "use a checkpoint in float32, float16 or bfloat16, or dequantise this one and save it again.");
+                  std::string(reads_mlx(value) ? "open it in the precision int8 or int4; or " : "") +
+                      "use a checkpoint in float32, float16 or bfloat16, or dequantise this one and save it again.");
 }
 
 SILICA_INLINE void check_meaning_of_weights(const Json& json, const std::string& file, bool (*reads)(const Json&)) {
