@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "silica/checkpoint/checkpoint.hpp"
+#include "silica/checkpoint/decoded.hpp"
 #include "silica/core/error.hpp"
 #include "silica/loader/first_of.hpp"
 #include "silica/loader/in_memory.hpp"
@@ -20,8 +21,10 @@ Loaded load(const Cell& cell, const Origin& origin) {
     if (origin.weights) {
         auto checkpoint = checkpoint::Checkpoint::open(origin.directory);
         if (!origin.target_lang.empty()) cell.speak(origin, checkpoint);
-        loaded.model =
-            cell.load(checkpoint, [&](checkpoint::TensorSource& source) { return cell.open(origin, source); });
+        loaded.model = cell.load(checkpoint, [&](checkpoint::TensorSource& source) {
+            checkpoint::Decoded decoded(source, checkpoint);
+            return cell.open(origin, decoded);
+        });
     } else {
         loader::Random random;
         loaded.model = cell.open(origin, random);
