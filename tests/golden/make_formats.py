@@ -22,7 +22,7 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, Qwen2Conf
 OUT = pathlib.Path(os.environ.get("FORMATS_OUT", pathlib.Path(__file__).resolve().parent / "formats"))
 SIZES = dict(vocab_size=64, hidden_size=64, intermediate_size=96, num_hidden_layers=1, num_attention_heads=4,
              num_key_value_heads=2, max_position_embeddings=128, bos_token_id=1, eos_token_id=2, rms_norm_eps=1e-5)
-SMALL = SIZES | dict(hidden_size=32, intermediate_size=48)
+SMALL = SIZES | dict(hidden_size=32, intermediate_size=64)
 K_SIZES = SIZES | dict(hidden_size=256, intermediate_size=256, num_attention_heads=2, num_key_value_heads=1, vocab_size=32)
 
 
@@ -353,9 +353,9 @@ CASES = {
     "int8": lambda f: bitsandbytes(f, 8),
     "mlx_4": lambda f: mlx(f, 4),
     "mlx_8": lambda f: mlx(f, 8),
-    "gguf_q8_0": lambda f: gguf_file(f, "Q8_0", tied=True, tokenizer="llama"),
-    "gguf_q4_0": lambda f: gguf_file(f, "Q4_0", tokenizer="llama-bpe"),
-    "gguf_q4_1_qwen2": lambda f: gguf_file(f, "Q4_1", qwen=True, tokenizer="qwen2"),
+    "gguf_q8_0": lambda f: gguf_file(f, "Q8_0", tied=True, tokenizer="llama", sizes=SMALL),
+    "gguf_q4_0": lambda f: gguf_file(f, "Q4_0", tokenizer="llama-bpe", sizes=SMALL),
+    "gguf_q4_1_qwen2": lambda f: gguf_file(f, "Q4_1", qwen=True, tokenizer="qwen2", sizes=SMALL),
     "gguf_bf16": lambda f: gguf_file(f, "BF16", rope=LLAMA3, sizes=SMALL),
     "gguf_f16_qwen2": lambda f: gguf_file(f, "F16", qwen=True, tied=True, sizes=SMALL),
 }

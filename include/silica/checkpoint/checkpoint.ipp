@@ -72,7 +72,7 @@ SILICA_INLINE std::string Checkpoint::add(const std::filesystem::path& path) {
     auto file = File::open(path);
     std::string format = "safetensors";
     if (path.extension() == ".gguf") {
-        const auto gguf = Gguf::open(path);
+        const auto gguf = Gguf::open(path, false);
         auto found = gguf_entries(gguf, files_.size());
         std::move(found.begin(), found.end(), std::back_inserter(entries_));
         metadata_.merge(gguf_metadata(gguf));

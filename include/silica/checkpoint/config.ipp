@@ -19,7 +19,7 @@ SILICA_INLINE Json read_json_document(const std::filesystem::path& directory, st
     std::string text;
     try {
         if (name == "config.json" && !is_listed(path)) {
-            if (const auto gguf = find_gguf(directory)) return gguf_config(Gguf::open(*gguf));
+            if (const auto gguf = find_gguf(directory)) return gguf_config(Gguf::open(*gguf, false));
             refuse_adapter(directory);
         }
         const auto file = File::open(path);

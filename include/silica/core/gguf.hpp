@@ -38,8 +38,9 @@ struct Gguf {
     Json metadata = Json(Json::Object{});  ///< by key: "llama.block_count"; a float32 is its shortest decimal
     std::vector<Tensor> tensors = {};
 
-    /// Reads the header of a file. CheckpointError for what is damaged, cut short, or of another version.
-    [[nodiscard]] static Gguf open(const std::filesystem::path& path);
+    /// Reads the header of a file; without `lists` those of the metadata (tokens, merges) are passed over, and null.
+    /// CheckpointError for what is damaged, cut short, or of another version.
+    [[nodiscard]] static Gguf open(const std::filesystem::path& path, bool lists = true);
 
     /// The value of a key; null where there is none.
     [[nodiscard]] const Json* find(std::string_view key) const { return metadata.find(key); }

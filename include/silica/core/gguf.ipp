@@ -54,7 +54,7 @@ inline double shortest(float x) {
 /// Reads one header from its first byte to its last.
 class Parser {
 public:
-    explicit Parser(const std::filesystem::path& path) : path_(path), in_(path, std::ios::binary) {
+    Parser(const std::filesystem::path& path, bool lists) : path_(path), in_(path, std::ios::binary), lists_(lists) {
         std::error_code error;
         size_ = std::filesystem::file_size(path, error);
         made_.path = path;
@@ -91,6 +91,12 @@ private:
         if (!in_.read(text.data(), static_cast<std::streamsize>(n))) made_.fail("cannot be read");
         at_ += n;
         return text;
+    }
+
+    void skip(std::uint64_t n) {
+        if (n > size_ - at_) made_.fail("ends within its header: it is cut short or damaged");
+        if (!in_.ignore(static_cast<std::streamsize>(n))) made_.fail("cannot be read");
+        at_ += n;
     }
 
     template <class T>
@@ -175,8 +181,13 @@ private:
         const auto n = number<std::uint64_t>();
         if (n > size_ - at_) made_.fail("ends within its header: it is cut short or damaged");
         Json::Array all;
-        for (std::uint64_t i = 0; i < n; ++i) all.push_back(value(type, depth + 1));
-        return Json(std::move(all));
+        for (std::uint64_t i = 0; i < n; ++i) {
+            if (lists_ || type != 8)
+                all.push_back(value(type, depth + 1));
+            else
+                skip(number<std::uint64_t>());
+        }
+        return lists_ ? Json(std::move(all)) : Json();
     }
 
     void tensor() {
@@ -234,13 +245,16 @@ private:
 
     std::filesystem::path path_;
     std::ifstream in_;
+    bool lists_;
     std::uint64_t size_ = 0, at_ = 0, values_ = 0;
     Gguf made_;
 };
 
 }  // namespace gguf_detail
 
-SILICA_INLINE Gguf Gguf::open(const std::filesystem::path& path) { return gguf_detail::Parser(path).parse(); }
+SILICA_INLINE Gguf Gguf::open(const std::filesystem::path& path, bool lists) {
+    return gguf_detail::Parser(path, lists).parse();
+}
 
 SILICA_INLINE void Gguf::fail(const std::string& problem) const {
     throw CheckpointError(path.string() + " " + problem + ".",

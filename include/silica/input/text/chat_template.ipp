@@ -210,7 +210,7 @@ SILICA_INLINE void ChatTemplate::read_jinja(const std::filesystem::path& directo
 SILICA_INLINE void ChatTemplate::read_gguf(const std::filesystem::path& place) {
     const auto found = find_gguf(place);
     if (!found) return;
-    const auto gguf = Gguf::open(*found);
+    const auto gguf = Gguf::open(*found, false);
     const std::string key = "tokenizer.chat_template";
     for (const auto& [name, value] : gguf.metadata.object()) {
         if (!name.starts_with(key) || !value.is_string()) continue;
