@@ -27,5 +27,6 @@ Action add_template(CLI::App& app);
 Action add_generate(CLI::App& app);
 Action add_preprocess(CLI::App& app);
 Action add_transcribe(CLI::App& app);
+Action add_quantize(CLI::App& app);
 
 }  // namespace silica::bench

@@ -15,7 +15,7 @@ namespace silica::bench {
 
 /// The part of a command line that says where a model runs.
 struct PlaceFlags {
-    Flag precision, threads;
+    Flag precision, group, threads;
     std::string hardware = "cpu", loader = "mapped";
 
     /// Adds them to a command.

@@ -15,6 +15,14 @@ struct Loaded {
     std::vector<std::string> notes;
 };
 
+/// Sets by groups of how many columns weights are quantised from now on; absent: 64. InputError for anything but 32,
+/// 64, 128 and 0, the whole row, which goes with 8 bits.
+void use_group(const Flag& group);
+
+/// The precision of a command line: what it names, else that of the checkpoint where its weights are codes, else the
+/// device's own.
+[[nodiscard]] std::string precision_for(const Flag& named, const Subject& subject, const Device& device);
+
 /// The point of the grid of these names. InputError when the device does not run the precision.
 [[nodiscard]] const Cell& cell_of(const Head& head, const Device& device, const std::string& precision,
                                   const std::string& loader);

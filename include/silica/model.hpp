@@ -95,11 +95,12 @@ public:
             else
                 detail::refuse_target_lang(Arch::name, options.target_lang);
         }
+        if constexpr (checkpoint::HasCodes<Precision>) files.read_one_by_one();
         loader::degradation_note().clear();
         const auto start = std::chrono::steady_clock::now();
         Model model = Loader::load(files, [&](checkpoint::TensorSource& source) {
             checkpoint::Decoded decoded(source, files);
-            return Model(config, decoded, home);
+            return Model(config, decoded, home, options);
         });
         model.account_.loader = Loader::name;
         if (auto& note = loader::degradation_note(); !note.empty())
@@ -114,7 +115,7 @@ public:
         requires std::derived_from<std::remove_cvref_t<Source>, checkpoint::TensorSource>
     [[nodiscard]] static Model from(const Config& config, Source&& source, OpenOptions options = {}) {
         Arch::check(config, "the configuration");
-        Model model(config, source, require_device(options));
+        Model model(config, source, require_device(options), options);
         model.account_.loader = std::remove_cvref_t<Source>::name;
         if (options.strict) detail::refuse_unexpected(model.account_, source.where());
         return model;
@@ -191,8 +192,8 @@ public:
     [[nodiscard]] const Network& network() const noexcept { return network_; }
 
 private:
-    Model(const Config& config, checkpoint::TensorSource& source, c10::Device home)
-        : Model(config, Weights(source, Arch::names(), home), home) {}
+    Model(const Config& config, checkpoint::TensorSource& source, c10::Device home, const OpenOptions& o)
+        : Model(config, Weights(source, Arch::names(), home, checkpoint::quantising<Precision>(o)), home) {}
 
     Model(const Config& config, const Weights& weights, c10::Device home)
         : config_(config), home_(home), network_(build(config, weights)), account_(weights.account()) {}

@@ -53,6 +53,11 @@ public:
     /// Where config.json and the tokenizer are looked for: the directory of the weights.
     [[nodiscard]] const std::filesystem::path& directory() const noexcept { return directory_; }
 
+    /// Tells loaders to have no more than one tensor at a time in memory as the file has it: what is made of it is
+    /// less.
+    void read_one_by_one() noexcept { one_by_one_ = true; }
+    [[nodiscard]] bool one_by_one() const noexcept { return one_by_one_; }
+
     /// "safetensors", "safetensors, 3 shards", "torch zip", "GGUF", ...
     [[nodiscard]] const std::string& format() const noexcept { return format_; }
 
@@ -73,6 +78,7 @@ private:
 
     std::filesystem::path directory_;
     std::string format_;
+    bool one_by_one_ = false;
     std::vector<TensorEntry> entries_;
     std::vector<std::size_t> by_name_;  // indexes of entries_, sorted by name
     std::vector<std::shared_ptr<const File>> files_;

@@ -3,6 +3,8 @@
 
 #include "silica/checkpoint/file.hpp"
 #include "silica/checkpoint/locate.hpp"
+#include "silica/checkpoint/mlx.hpp"
+#include "silica/checkpoint/quantised.hpp"
 #include "silica/core/error.hpp"
 #include "silica/core/json.hpp"
 #include "silica/core/reflect.hpp"
@@ -34,6 +36,11 @@ namespace detail {
 /// `reads` knows it.
 void check_meaning_of_weights(const Json& json, const std::string& file, bool (*reads)(const Json&));
 
+template <class Precision>
+inline constexpr bool has_codes = HasCodes<Precision>;
+template <>
+inline constexpr bool has_codes<void> = false;
+
 /// Whether configurations of this `model_type` are those of `Arch`, or of a composite that has it as a part.
 template <class Arch>
 bool opens_model_type(std::string_view type) {
@@ -60,7 +67,10 @@ typename Arch::Config read_config(const std::filesystem::path& directory) {
         }
     }
     bool (*reads)(const Json&) = nullptr;
-    if constexpr (ReadsQuantised<Precision>) reads = &Precision::reads;
+    if constexpr (ReadsQuantised<Precision>)
+        reads = &Precision::reads;
+    else if constexpr (detail::has_codes<Precision>)
+        reads = &reads_mlx;
     detail::check_meaning_of_weights(json, file, reads);
     typename Arch::Config config;
     read_json(config, json, file + ":");

@@ -3,6 +3,7 @@
 
 #include "silica/core/tensor.hpp"
 
+#include <concepts>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -30,6 +31,36 @@ struct Quantised {
         return group == 0 || group > columns ? columns : group;
     }
 };
+
+/// How the weights of products are read under a precision that quantises them.
+struct Quantising {
+    bool reads = false;  ///< whether weights are codes; else all of them are plain
+    int bits = 4;        ///< in which plain ones are quantised, and by groups of what
+    std::int64_t group = 64;
+    bool integers = false;  ///< whether products take their inputs in 8 bits
+};
+
+/// Throws InputError unless weights can be quantised so: 4 or 8 bits, groups of 32, 64 or 128, or 0 of 8 bits.
+void require_quantising(int bits, std::int64_t group);
+
+/// A precision whose weights are codes of `P::bits`; 0: as they are asked for.
+template <class P>
+concept HasCodes = P::quantised && requires {
+    { P::bits } -> std::convertible_to<int>;
+};
+
+/// How `Precision` reads weights, where `options.bits` and `options.group` are asked for. InputError as
+/// require_quantising.
+template <class Precision>
+Quantising quantising(const auto& options) {
+    if constexpr (HasCodes<Precision>) {
+        const int bits = Precision::bits == 0 ? options.bits : Precision::bits;
+        require_quantising(bits, options.group);
+        return {true, bits, options.group, Precision::integers || options.int8_activations};
+    } else {
+        return {};
+    }
+}
 
 /// Throws CheckpointError, which begins with `where`, unless the members fit each other and lie on the host,
 /// contiguous.

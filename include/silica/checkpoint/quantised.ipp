@@ -162,6 +162,14 @@ inline Quantised refined(const Quantised& q, int bits, std::int64_t group) {
 
 }  // namespace detail
 
+SILICA_INLINE void require_quantising(int bits, std::int64_t group) {
+    const bool known = group == 32 || group == 64 || group == 128 || (group == 0 && bits == 8);
+    if ((bits == 4 || bits == 8) && known) return;
+    throw InputError(
+        "Weights are not quantised in " + std::to_string(bits) + " bits by groups of " + std::to_string(group) + ".",
+        "use 4 or 8 bits and groups of 32, 64 or 128 columns, or with 8 bits 0 for one of the whole row.");
+}
+
 SILICA_INLINE void check(const Quantised& q, const std::string& where) {
     const auto refuse = [&](const std::string& what) {
         throw CheckpointError(where + ": " + what, "download the file again, or have it quantised again.");

@@ -3,6 +3,7 @@
 /// (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md), versions 2 and 3, little endian.
 
 #include "silica/core/compiled.hpp"
+#include "silica/core/ggml_type.hpp"
 #include "silica/core/json.hpp"
 
 #include <cstdint>
@@ -13,16 +14,6 @@
 #include <vector>
 
 namespace silica {
-
-/// How ggml stores numbers: blocks of `numbers` in `bytes`.
-struct GgmlType {
-    std::uint32_t id;
-    std::string_view name;
-    std::int64_t numbers, bytes;
-};
-
-/// The type of that id; null for one that is not known.
-[[nodiscard]] const GgmlType* ggml_type(std::uint32_t id) noexcept;
 
 /// What a GGUF file says about itself.
 struct Gguf {
