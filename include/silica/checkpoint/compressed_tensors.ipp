@@ -62,15 +62,15 @@ inline std::unique_ptr<Rows> open(const Parts& p, TensorSource& source) {
     if (!p.g_idx) return rows_of(std::move(a));
     Tensor order = on_host(source, *p.g_idx);
     const auto* at = order.const_data_ptr<std::int32_t>();
-    bool trivial = true, unused = true;
-    for (std::int64_t i = 0; i < p.columns; ++i) {
-        unused = unused && at[i] == -1;
+    bool trivial = true;
+    const bool unused = std::all_of(at, at + p.columns, [](std::int32_t group) { return group == -1; });
+    for (std::int64_t i = 0; i < p.columns && !unused; ++i) {
         trivial = trivial && at[i] == i / p.group;
-        if (!unused && (at[i] < 0 || at[i] >= p.groups))
+        if (at[i] < 0 || at[i] >= p.groups)
             fail_part(p.where, p.g_idx->name,
                       "names group " + std::to_string(at[i]) + " of " + std::to_string(p.groups) + " groups");
     }
-    if (!trivial && !unused) a.group_of = std::move(order);
+    if (!trivial) a.group_of = std::move(order);
     return rows_of(std::move(a));
 }
 

@@ -15,8 +15,8 @@
 namespace silica::checkpoint {
 
 /// What `source` has, with a float32 tensor "x.weight" in the place of the codes, scales and zeros of each packed
-/// matrix. It is made in float32 and rounded once, a few rows at a time: the peak beside it is its packed form and
-/// 16 MiB. Sources without packed matrices are passed through.
+/// matrix. It is made in float32 and rounded once, a few rows at a time: the peak beside it is the matrix as it lies
+/// and as codes, and 16 MiB. Sources without packed matrices are passed through.
 class Decoded final : public TensorSource {
 public:
     /// `source` reads what `files` holds, and both outlive it. ConfigError for forms that are not read, CheckpointError

@@ -96,6 +96,22 @@ private:
     Tensor t_;
 };
 
+/// Blocks, taken apart as they are asked for.
+class BlockRows final : public Rows {
+public:
+    BlockRows(const GgmlBlock& block, Tensor bytes) : block_(block), bytes_(std::move(bytes)) {}
+    void decode(std::int64_t first, std::int64_t last, float* out) const override {
+        rows_of(split_blocks(block_, bytes_.narrow(0, first, last - first)))->decode(0, last - first, out);
+    }
+    [[nodiscard]] std::optional<Quantised> quantised() const override {
+        return rows_of(split_blocks(block_, bytes_))->quantised();
+    }
+
+private:
+    const GgmlBlock& block_;
+    Tensor bytes_;
+};
+
 }  // namespace gguf_rows
 
 SILICA_INLINE std::vector<TensorEntry> gguf_entries(const Gguf& gguf, std::size_t index) {
@@ -173,7 +189,7 @@ SILICA_INLINE void find_gguf_blocks(Modules& modules, const std::map<std::string
                 Tensor t = on_host(source, entry);
                 if (!order.empty()) t = gguf_rows::reordered(t, order);
                 if (block == nullptr) return std::make_unique<gguf_rows::PlainRows>(std::move(t));
-                return rows_of(split_blocks(*block, t));
+                return std::make_unique<gguf_rows::BlockRows>(*block, std::move(t));
             };
             if (block == nullptr) p.form.clear();
             modules.take(*entry);

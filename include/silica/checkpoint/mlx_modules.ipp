@@ -14,25 +14,12 @@ namespace silica::checkpoint {
 namespace mlx_modules_detail {
 
 /// Bits and group of a module.
-inline std::pair<std::int64_t, std::optional<std::int64_t>> size_of(const std::string& module, const Modules& modules,
-                                                                    const Scheme& scheme) {
+inline std::pair<std::int64_t, std::optional<std::int64_t>> size_of(const std::string& module, const Scheme& scheme) {
     std::pair made(scheme.bits, scheme.group);
     const Json* own = scheme.modules.find(module);
     if (own == nullptr || !own->is_object()) return made;
-    const auto refuse = [&](const char* key, const Json& value) {
-        modules.fail(module,
-                     "has " + quote(key) + " " + value.brief() + " in the configuration; " + forms_that_are_read());
-    };
-    if (const Json* mode = own->find("mode"); mode && !(mode->is_string() && mode->string() == "affine"))
-        refuse("mode", *mode);
-    if (const Json* bits = own->find("bits")) {
-        if (!bits->is_integer() || (bits->integer() != 4 && bits->integer() != 8)) refuse("bits", *bits);
-        made.first = bits->integer();
-    }
-    if (const Json* group = own->find("group_size")) {
-        if (!group->is_integer() || group->integer() < 1) refuse("group_size", *group);
-        made.second = group->integer();
-    }
+    if (const Json* bits = own->find("bits"); bits && bits->is_integer()) made.first = bits->integer();
+    if (const Json* group = own->find("group_size"); group && group->is_integer()) made.second = group->integer();
     return made;
 }
 
@@ -44,7 +31,7 @@ SILICA_INLINE void find_mlx(Modules& modules, const Scheme& scheme, std::vector<
         if (scales == nullptr) continue;
         if (codes == nullptr || codes->shape.size() != 2 || codes->shape[1] == 0 || scales->shape.size() != 2)
             modules.fail(scales->name, "belongs to no matrix of codes");
-        const auto [bits, asked] = mlx_modules_detail::size_of(module, modules, scheme);
+        const auto [bits, asked] = mlx_modules_detail::size_of(module, scheme);
         const auto rows = codes->shape[0], columns = codes->shape[1] * 32 / bits, groups = scales->shape[1];
         modules.need(module, parts, "weight", at::kUInt32, codes->shape);
         modules.need_real(module, parts, "scales", {rows, groups});

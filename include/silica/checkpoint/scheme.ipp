@@ -176,11 +176,22 @@ inline Scheme bitsandbytes(Keys keys) {
     return made;
 }
 
+/// One object of MLX: bits, which are 4 or 8, by the one mode that is read.
+inline std::int64_t mlx_bits(Keys& keys) {
+    if (const auto mode = keys.text({"mode"}, "affine"); mode != "affine") keys.refuse(quote(mode));
+    return keys.bits({"bits"}, true);
+}
+
 inline Scheme mlx(Keys keys) {
     Scheme made{.method = Scheme::Method::mlx, .modules = keys.json()};
-    if (const auto mode = keys.text({"mode"}, "affine"); mode != "affine") keys.refuse(quote(mode));
-    made.bits = keys.bits({"bits"}, true);
+    made.bits = mlx_bits(keys);
     made.group = keys.group();
+    for (const auto& [module, own] : keys.json().object()) {
+        if (!own.is_object()) continue;
+        Keys of = keys.below(own, module);
+        static_cast<void>(mlx_bits(of));
+        static_cast<void>(of.group());
+    }
     return made;
 }
 
