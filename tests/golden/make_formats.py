@@ -172,6 +172,11 @@ def bitsandbytes(folder, bits, nested=False):
         elif bits == 4:
             q, state = F.quantize_4bit(p.float(), blocksize=64, quant_type="nf4", compress_statistics=nested)
             weights[name] = F.dequantize_4bit(q, state)
+            if p.shape[1] % 64:  # 0.50.2 dequantises these wrongly on a CPU, though it packs them as on a GPU
+                absmax = F.dequantize_blockwise(state.absmax, state.state2) + state.offset if nested else state.absmax
+                codes = torch.stack([q.flatten() >> 4, q.flatten() & 15], 1).flatten().long()
+                blocks = torch.arange(codes.numel()) // 64
+                weights[name] = (state.code[codes] * absmax[blocks]).reshape(p.shape)
             tensors |= {name: q} | {f"{name}.{k}": v for k, v in state.as_dict(packed=True).items()}
         else:
             scb = p.float().abs().amax(1)
