@@ -33,32 +33,33 @@ double tolerance(std::int64_t n) {
     return test::tolerance<C>() * std::max(1.0, std::sqrt(static_cast<double>(n)));
 }
 
-template <class C>
+template <class C, class D = device::Cpu>
 void check_products(int bits, const Shape& s, std::int64_t m, bool biased) {
-    using E = Exec<device::Cpu, precision::WeightOnly<C, 0>>;
+    using E = Exec<D, precision::WeightOnly<C, 0>>;
+    const auto home = test::place<D>();
     INFO(bits << " bits, " << s.rows << " x " << s.columns << ", groups of " << s.group << ", " << m << " rows");
     const auto q = checkpoint::quantise(test::random({s.rows, s.columns}, 3), bits, s.group, "w");
     const Tensor w = checkpoint::dequantised(q, at::kDouble), x = test::random({m, s.columns}, 4, C::compute);
     const auto b = biased ? std::optional(test::random({s.rows}, 5, C::compute)) : std::nullopt;
-    const Prepared<op::Linear, E> weight(nn::coded(q, b, C::compute, here));
+    const Prepared<op::Linear, E> weight(nn::coded(q, b ? std::optional(b->to(home)) : b, C::compute, home));
     Tensor want = x.to(at::kDouble).matmul(w.t());
     if (b) want = want + b->to(at::kDouble);
     const double near = tolerance<C>(s.columns);
-    const Tensor y = run<op::Linear, E>(x, weight);
+    const Tensor there = x.to(home), y = run<op::Linear, E>(there, weight);
     CHECK(y.scalar_type() == C::compute);
     CHECK(test::differs(y, want, near) == "");
-    CHECK(test::differs(run<op::LinearActivation, E>(x, weight, Activation::relu), want.relu(), near) == "");
+    CHECK(test::differs(run<op::LinearActivation, E>(there, weight, Activation::relu), want.relu(), near) == "");
     const Tensor r = test::random({m, s.rows}, 6, C::compute);
-    CHECK(test::differs(run<op::LinearAdd, E>(x, weight, r), want + r.to(at::kDouble), near) == "");
+    CHECK(test::differs(run<op::LinearAdd, E>(there, weight, r.to(home)), want + r.to(at::kDouble), near) == "");
     if (s.rows % 2 == 0) {
         const Tensor gated = want.narrow(1, 0, s.rows / 2).sigmoid() * want.narrow(1, 0, s.rows / 2) *
                              want.narrow(1, s.rows / 2, s.rows / 2);
-        CHECK(test::differs(run<op::LinearGated, E>(x, weight, Activation::silu), gated, 20 * near) == "");
+        CHECK(test::differs(run<op::LinearGated, E>(there, weight, Activation::silu), gated, 20 * near) == "");
     }
     const op::Coded back = weight.unpack();
-    CHECK(back.codes.equal(q.codes));
-    CHECK(back.scales.equal(q.scales));
-    CHECK(back.biases.equal(q.biases));
+    CHECK(back.codes.cpu().equal(q.codes));
+    CHECK(back.scales.cpu().equal(q.scales));
+    CHECK(back.biases.cpu().equal(q.biases));
 }
 
 }  // namespace
@@ -74,6 +75,33 @@ TEST_CASE("Products with codes are those with the weights they stand for") {
         }
     }
 }
+
+#ifdef SILICA_TEST_CUDA
+TEST_CASE("Products with codes on CUDA") {
+    if (!test::present<device::Cuda>()) return;
+    for (const int bits : {4, 8}) {
+        std::vector<Shape> all = shapes;
+        all.push_back({4096, 2048, 64}), all.push_back({513, 5632, 32}), all.push_back({6, 256, 0});
+        for (const auto& s : all) {
+            for (const std::int64_t m : {1, 2, 4, 5, 33}) {
+                check_products<precision::Bf16, device::Cuda>(bits, s, m, m == 2);
+                check_products<precision::Fp16, device::Cuda>(bits, s, m, m != 2);
+                check_products<precision::Fp32, device::Cuda>(bits, s, m, m == 4);
+            }
+        }
+    }
+    // A norm ahead, in the same kernel.
+    using E = Exec<device::Cuda, precision::Int4<precision::Bf16>>;
+    const auto home = test::place<device::Cuda>();
+    const auto q = checkpoint::quantise(test::random({96, 256}, 3), 4, 64, "w");
+    const Prepared<op::Linear, E> weight(nn::coded(q, std::nullopt, at::kBFloat16, home));
+    const Tensor x = test::random({2, 256}, 4, at::kBFloat16), scale = test::random({256}, 5, at::kBFloat16);
+    const Tensor wide = x.to(at::kDouble), w = checkpoint::dequantised(q, at::kDouble);
+    const Tensor normed = wide / (wide * wide).mean(-1, true).add(1e-5).sqrt() * scale.to(at::kDouble);
+    const Tensor y = run<op::RmsNormLinear, E>(x.to(home), scale.to(home), 1e-5, weight);
+    CHECK(test::relative_error(y, normed.matmul(w.t())) < 2e-2);
+}
+#endif
 
 TEST_CASE("No rows and more dimensions of x; scales in bfloat16 lose nothing") {
     using E = Exec<device::Cpu, precision::Int4<>>;
