@@ -145,18 +145,16 @@ TEST_CASE("a configuration of quantised weights is refused by key and value") {
     refused("text_config", R"({"quantization_config": {"quant_method": "hqq"}})",
             "text_config: quantization_config.quant_method = 'hqq'");
     for (const auto* method : {"awq", "gptq", "compressed-tensors"})  // Decoded reads these
-        refused("quantization_config", R"({"quant_method": ")" + std::string(method) + ""
-}
-", "(accepted) ");
+        refused("quantization_config", R"({"quant_method": ")" + std::string(method) + R"("})", "(accepted)");
     for (const auto* value : {"null", "false", "{}"}) refused("quantization_config", value, "(accepted)");
-for (const auto* value : {R"("bfloat16")", R"("torch.float16")", R"("auto")", "null"})
-    refused("dtype", value, "(accepted)");
+    for (const auto* value : {R"("bfloat16")", R"("torch.float16")", R"("auto")", "null"})
+        refused("dtype", value, "(accepted)");
 
-const auto quip = with<arch::Llama>("quantization_config", R"({"quant_method": "quip"})");
-CHECK(said<arch::Llama, precision::Fp32>(quip) != "(accepted)");
-CHECK(said<arch::Llama, ReadsQuip>(quip) == "(accepted)");
-CHECK(said<arch::Llama, ReadsQuip>(with<arch::Llama>("quantization_config", R"({"quant_method": "hqq"})")) !=
-      "(accepted)");
+    const auto quip = with<arch::Llama>("quantization_config", R"({"quant_method": "quip"})");
+    CHECK(said<arch::Llama, precision::Fp32>(quip) != "(accepted)");
+    CHECK(said<arch::Llama, ReadsQuip>(quip) == "(accepted)");
+    CHECK(said<arch::Llama, ReadsQuip>(with<arch::Llama>("quantization_config", R"({"quant_method": "hqq"})")) !=
+          "(accepted)");
 }
 
 TEST_CASE("a tensor without which another means nothing is not left out") {

@@ -7,6 +7,7 @@
 #include "silica/core/error.hpp"
 #include "silica/core/json.hpp"
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <utility>
@@ -38,9 +39,12 @@ public:
     void decode(std::int64_t first, std::int64_t last, float* out) const override {
         const auto* codes = static_cast<const std::uint8_t*>(codes_.const_data_ptr());
         const auto* absmax = absmax_.const_data_ptr<float>();
-        for (std::int64_t i = first * columns_; i < last * columns_; ++i) {
-            const unsigned pair = codes[i / 2];
-            *out++ = map_[i % 2 == 0 ? pair >> 4U : pair & 15U] * absmax[i / block_];
+        for (std::int64_t i = first * columns_; i < last * columns_;) {
+            const float scale = absmax[i / block_];
+            for (const std::int64_t end = std::min((i / block_ + 1) * block_, last * columns_); i < end; ++i) {
+                const unsigned pair = codes[i / 2];
+                *out++ = map_[i % 2 == 0 ? pair >> 4U : pair & 15U] * scale;
+            }
         }
     }
 

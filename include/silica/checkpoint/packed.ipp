@@ -38,23 +38,20 @@ public:
 
     void decode(std::int64_t first, std::int64_t last, float* out) const override {
         const Quantised& q = a_.q;
-        const std::int64_t words = q.words(), groups = a_.q.scales.size(1);
-        std::vector<std::uint8_t> bytes(static_cast<std::size_t>(q.columns));
+        const std::int64_t words = q.words(), groups = q.scales.size(1);
+        std::vector<std::uint8_t> codes(static_cast<std::size_t>(q.columns));
         for (std::int64_t r = first; r < last; ++r, out += q.columns) {
-            detail::unpack_codes(codes_ + r * words, q.columns, q.bits, bytes.data());
+            detail::unpack_codes(codes_ + r * words, q.columns, q.bits, codes.data());
             const float* scales = scales_ + r * groups;
             const float* offsets = (zeros_ != nullptr ? zeros_ : biases_) + r * groups;
-            const auto one = [&](std::int64_t i, float scale, float offset) {
-                const auto code = static_cast<float>(bytes[static_cast<std::size_t>(i)]);
-                out[i] = zeros_ != nullptr ? (code - offset) * scale : code * scale + offset;
-            };
             if (group_of_ != nullptr) {
-                for (std::int64_t i = 0; i < q.columns; ++i) one(i, scales[group_of_[i]], offsets[group_of_[i]]);
+                for (std::int64_t i = 0; i < q.columns; ++i)
+                    some(&codes[at(i)], 1, scales[group_of_[i]], offsets[group_of_[i]], out + i);
                 continue;
             }
             for (std::int64_t g = 0; g < groups; ++g) {
-                const std::int64_t end = std::min((g + 1) * q.group, q.columns);
-                for (std::int64_t i = g * q.group; i < end; ++i) one(i, scales[g], offsets[g]);
+                const std::int64_t from = g * q.group;
+                some(&codes[at(from)], std::min(q.group, q.columns - from), scales[g], offsets[g], out + from);
             }
         }
     }
@@ -67,6 +64,16 @@ public:
     }
 
 private:
+    static std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+    /// n codes of one group. The offset is its zero, or its bias where there are no zeros.
+    void some(const std::uint8_t* codes, std::int64_t n, float scale, float offset, float* out) const {
+        if (zeros_ != nullptr)
+            for (std::int64_t i = 0; i < n; ++i) out[i] = (static_cast<float>(codes[i]) - offset) * scale;
+        else
+            for (std::int64_t i = 0; i < n; ++i) out[i] = static_cast<float>(codes[i]) * scale + offset;
+    }
+
     Affine a_;
     const std::int32_t *codes_ = nullptr, *group_of_ = nullptr;
     const float *scales_ = nullptr, *zeros_ = nullptr, *biases_ = nullptr;
