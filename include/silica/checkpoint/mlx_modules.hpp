@@ -8,7 +8,8 @@
 namespace silica::checkpoint {
 
 /// The modules with `weight` uint32 (out, in * bits / 32), lowest first, `scales` and `biases` (out, groups):
-/// w = code * scale + bias. Embeddings too. Bits and group of a module are those under its name, else those of all.
+/// w = code * scale + bias. Embeddings too. Bits and group of a module are those under its name, else those of all; the
+/// number of scales goes before the group.
 void find_mlx(Modules& modules, const Scheme& scheme, std::vector<PackedMatrix>& found);
 
 }  // namespace silica::checkpoint

@@ -2,9 +2,7 @@
 /// Reads MLX's affine quantisation.
 
 #include "silica/checkpoint/mlx_modules.hpp"
-#include "silica/checkpoint/text.hpp"
 #include "silica/core/compiled.hpp"
-#include "silica/core/error.hpp"
 
 #include <memory>
 #include <utility>
@@ -37,9 +35,9 @@ SILICA_INLINE void find_mlx(Modules& modules, const Scheme& scheme, std::vector<
         modules.need_real(module, parts, "scales", {rows, groups});
         const TensorEntry biases = modules.need_real(module, parts, "biases", {rows, groups});
         const auto group = group_size(asked, groups, columns);
-        if (group == 0 || (asked && group != std::min(*asked, columns)))
+        if (group == 0)
             modules.fail(scales->name, "has " + std::to_string(groups) + " groups, which " + std::to_string(columns) +
-                                           " columns do not make in groups of " + std::to_string(asked.value_or(-1)));
+                                           " columns do not make");
         Quantised q{.bits = static_cast<int>(bits), .rows = rows, .columns = columns, .group = group};
         found.push_back({plain_entry(module, *codes, rows, columns), "MLX, " + std::to_string(bits) + " bits",
                          [q, codes = *codes, scales = *scales, biases](TensorSource& source) {
