@@ -20,7 +20,7 @@ namespace silica::bench {
 namespace {
 
 struct Options {
-    Flag model, hardware, precision, loader, checkpoint, task, new_tokens, threads, group;
+    Flag model, hardware, precision, loader, checkpoint, task, new_tokens, threads, group, activations;
     std::array<Flag, size_kinds.size()> sizes;
     std::string batch = "1", iterations = "10", warmup = "3", output = "table";
     bool memory_efficient = false, alternative_loading = false, small = false;
@@ -122,7 +122,7 @@ Row run_row(const Job& job) {
 int bench(const Options& o) {
     const Output output = output_named(o.output);
     use_threads(o.threads);
-    use_group(o.group);
+    use_codes(o.group, o.activations);
     if (!o.model && !o.checkpoint) {
         throw InputError("bench needs --model or --checkpoint.", "say for example `silica bench --model bert`.");
     }
@@ -170,6 +170,8 @@ Action add_bench(CLI::App& app) {
     c.option("--precision", o->precision, "float32, float16, bfloat16, int8, int4; a list. Default: the device's own");
     c.option("--group", o->group,
              "with int8 and int4: columns that share a scale, 32, 64, 128, or 0 (the row; int8). Default: 64");
+    c.option("--activations", o->activations,
+             "with int8 and int4: exact, or int8 (faster, less exact). Default: exact");
     c.option("--loader", o->loader, "mapped, cpu-first, streamed, auto; a list. Default: mapped");
     c.flag("--memory-efficient", o->memory_efficient, "the same as --loader streamed");
     c.flag("--alternative-loading", o->alternative_loading, "the same as --loader cpu-first");

@@ -27,7 +27,7 @@ namespace {
 
 struct Options {
     GenerateFlags flags;
-    Flag prompt, chat, precision, threads, group;
+    Flag prompt, chat, precision, threads, group, activations;
     std::vector<std::string> variables;
     std::string directory, jsonl, hardware = "cpu", loader = "mapped";
 };
@@ -203,7 +203,7 @@ int generate_command(const Options& o) {
                      static_cast<int>(!o.jsonl.empty());
     if (ways > 1) throw InputError("Several of --prompt, --chat and --jsonl are given.", "give one of them.");
     use_threads(o.threads);
-    use_group(o.group);
+    use_codes(o.group, o.activations);
     const auto hardware = hardware_named(o.hardware);
     if (hardware.size() != 1) throw InputError("--hardware names several devices.", "generate uses one.");
     if (const auto can = hardware[0]->available(); !can) {
@@ -234,6 +234,8 @@ Action add_generate(CLI::App& app) {
     c.option("--precision", o->precision, "float32, float16, bfloat16, int8, int4 Default: the device's own");
     c.option("--group", o->group,
              "with int8 and int4: columns that share a scale, 32, 64, 128, or 0 (the row; int8). Default: 64");
+    c.option("--activations", o->activations,
+             "with int8 and int4: exact, or int8 (faster, less exact). Default: exact");
     c.option("--loader", o->loader, "mapped, cpu-first, streamed, auto. Default: mapped");
     c.option("--threads", o->threads, "threads of the CPU. Default: LibTorch's choice");
     c.footer(

@@ -16,13 +16,14 @@ void PlaceFlags::add_to(Command& c) {
     c.option("--precision", precision, "float32, float16, bfloat16, int8, int4 Default: the device's own");
     c.option("--group", group,
              "with int8 and int4: columns that share a scale, 32, 64, 128, or 0 (the row; int8). Default: 64");
+    c.option("--activations", activations, "with int8 and int4: exact, or int8 (faster, less exact). Default: exact");
     c.option("--loader", loader, "mapped, cpu-first, streamed, auto. Default: mapped");
     c.option("--threads", threads, "threads of the CPU. Default: LibTorch's choice");
 }
 
 const Device* PlaceFlags::device() const {
     use_threads(threads);
-    use_group(group);
+    use_codes(group, activations);
     const auto named = hardware_named(hardware);
     if (named.size() != 1) throw InputError("--hardware names several devices.", "name one.");
     if (const auto can = named[0]->available(); !can) {

@@ -15,10 +15,14 @@ namespace silica::bench {
 namespace {
 
 std::int64_t group_of_codes = 64;
+bool int8_activations = false;
 
 }  // namespace
 
-void use_group(const Flag& group) {
+void use_codes(const Flag& group, const Flag& activations) {
+    if (activations && *activations != "exact" && *activations != "int8")
+        unknown_name("kind of activations", *activations, {"exact", "int8"});
+    int8_activations = activations && *activations == "int8";
     if (!group) return;
     group_of_codes = whole_number("--group", *group, 0, 128);
     checkpoint::require_quantising(group_of_codes == 0 ? 8 : 4, group_of_codes);
@@ -46,6 +50,7 @@ Loaded load(const Cell& cell, const Origin& from) {
     Origin origin = from;
     origin.bits = cell.bits;
     origin.group = group_of_codes;
+    origin.int8_activations = int8_activations;
     Loaded loaded;
     loader::degradation_note().clear();
     if (origin.weights) {
@@ -62,6 +67,7 @@ Loaded load(const Cell& cell, const Origin& from) {
     }
     loaded.model->synchronize();
     loaded.notes = loaded.model->account().notes;
+    if (cell.bits != 0 && int8_activations) loaded.notes.emplace_back("inputs of products in 8 bits, by groups of 32");
     if (auto& note = loader::degradation_note(); !note.empty()) loaded.notes.push_back(std::exchange(note, {}));
     return loaded;
 }

@@ -15,9 +15,10 @@ struct Loaded {
     std::vector<std::string> notes;
 };
 
-/// Sets by groups of how many columns weights are quantised from now on; absent: 64. InputError for anything but 32,
-/// 64, 128 and 0, the whole row, which goes with 8 bits.
-void use_group(const Flag& group);
+/// How weights are quantised from now on: by groups of how many columns (absent: 64), and whether products with them
+/// take their inputs in 8 bits ("int8") or as they are ("exact"; absent). InputError for anything but these, and groups
+/// of 32, 64, 128 and 0, the whole row, which goes with 8 bits.
+void use_codes(const Flag& group, const Flag& activations);
 
 /// The precision of a command line: what it names, else that of the checkpoint where its weights are codes, else the
 /// device's own.

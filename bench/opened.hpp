@@ -114,7 +114,8 @@ template <class Arch, class Device, class Precision>
 std::unique_ptr<Opened> open(const Origin& origin, checkpoint::TensorSource& source) {
     using M = Model<Arch, Device, Precision>;
     return std::make_unique<OpenedModel<Arch, Device, Precision>>(
-        M::from(config_of<Arch, Precision>(origin), AnySource(source), {.group = origin.group, .bits = origin.bits}));
+        M::from(config_of<Arch, Precision>(origin), AnySource(source),
+                {.group = origin.group, .bits = origin.bits, .int8_activations = origin.int8_activations}));
 }
 
 template <class Arch>

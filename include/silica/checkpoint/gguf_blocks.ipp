@@ -1,6 +1,7 @@
 #pragma once
 /// Takes ggml's blocks apart.
 
+#include "silica/checkpoint/codes.hpp"
 #include "silica/checkpoint/gguf_blocks.hpp"
 #include "silica/core/compiled.hpp"
 #include "silica/core/parallel.hpp"
@@ -104,7 +105,7 @@ SILICA_INLINE Affine split_blocks(const GgmlBlock& block, const Tensor& bytes) {
                          for (std::int64_t b = 0; b < blocks; ++b)
                              block.split(from + (r * blocks + b) * block.bytes, row.data() + b * block.numbers,
                                          scales + r * groups + b * of_block, biases + r * groups + b * of_block);
-                         detail::pack_codes(row.data(), columns, block.bits, codes + r * words);
+                         pack_codes(row.data(), columns, block.bits, codes + r * words);
                      }
                  });
     if (block.zero >= 0)

@@ -1,13 +1,13 @@
 #pragma once
 /// What the readers of packed matrices share.
 
+#include "silica/checkpoint/codes.hpp"
 #include "silica/checkpoint/packed.hpp"
 #include "silica/checkpoint/text.hpp"
 #include "silica/core/compiled.hpp"
 #include "silica/core/error.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 namespace silica::checkpoint {
@@ -41,7 +41,7 @@ public:
         const std::int64_t words = q.words(), groups = q.scales.size(1);
         std::vector<std::uint8_t> codes(static_cast<std::size_t>(q.columns));
         for (std::int64_t r = first; r < last; ++r, out += q.columns) {
-            detail::unpack_codes(codes_ + r * words, q.columns, q.bits, codes.data());
+            unpack_codes(codes_ + r * words, q.columns, q.bits, codes.data());
             const float* scales = scales_ + r * groups;
             const float* offsets = (zeros_ != nullptr ? zeros_ : biases_) + r * groups;
             if (group_of_ != nullptr) {
@@ -156,7 +156,7 @@ SILICA_INLINE Tensor words_of_int8(const Tensor& bytes) {
     for (std::int64_t r = 0; r < rows; ++r) {
         for (std::int64_t i = 0; i < columns; ++i)
             row[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(from[r * columns + i] ^ 0x80U);
-        detail::pack_codes(row.data(), columns, 8, to + r * words);
+        pack_codes(row.data(), columns, 8, to + r * words);
     }
     return codes;
 }

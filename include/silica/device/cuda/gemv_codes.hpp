@@ -75,9 +75,9 @@ gemv_codes(const T* x, const unsigned* __restrict__ w, const S* __restrict__ sca
     if (stores && EPILOGUE == 1) added[0] += to_float(residual[(i64)which * n + out + mine]);
 
     __shared__ uint4 xs[ROWS][CHUNKS];
-    __shared__ float of_x[ROWS][LOADS];                      // sums of what a load meets
+    __shared__ float of_x[ROWS][SUMMED ? LOADS : 1];         // sums of what a load meets
     fetch(xs, (const uint4*)x, scale, eps, warp, lane);
-    for (int i = threadIdx.x; i < ROWS * LOADS; i += THREADS) {
+    for (int i = threadIdx.x; SUMMED && i < ROWS * LOADS; i += THREADS) {
         float s = 0;
         for (int c = 0; c < PER / VEC; ++c) {
             float v[VEC];
@@ -86,7 +86,7 @@ gemv_codes(const T* x, const unsigned* __restrict__ w, const S* __restrict__ sca
         }
         of_x[i / LOADS][i % LOADS] = s;
     }
-    __syncthreads();
+    if (SUMMED) __syncthreads();
 
     float sum[2][ROWS] = {};
     for (int turn = 0; turn < TURNS; turn += DEPTH) {
@@ -108,7 +108,7 @@ gemv_codes(const T* x, const unsigned* __restrict__ w, const S* __restrict__ sca
             }
             #pragma unroll
             for (int r = 0; r < ROWS; ++r) {
-                float dot[2][2] = {};
+                float dot[2][2] = {}, s = SUMMED ? of_x[r][here] : 0;
                 #pragma unroll
                 for (int word = 0; word < 4; ++word) {
                     constexpr int IN = 32 / BITS, C = IN / VEC > 0 ? IN / VEC : 1;
@@ -120,6 +120,10 @@ gemv_codes(const T* x, const unsigned* __restrict__ w, const S* __restrict__ sca
                         #pragma unroll
                         for (int e = 0; e < VEC; ++e) v[c * VEC + e] = some[e];
                     }
+                    if (!SUMMED) {
+                        #pragma unroll
+                        for (int e = 0; e < IN; ++e) s += v[(IN < VEC ? word * IN % VEC : 0) + e];
+                    }
                     const float* x4 = v + (IN < VEC ? word * IN % VEC : 0);
                     #pragma unroll
                     for (int m = 0; m < 2; ++m) {
@@ -128,7 +132,6 @@ gemv_codes(const T* x, const unsigned* __restrict__ w, const S* __restrict__ sca
                         Each<0, IN>::dot(u, x4, dot[m][0], dot[m][1]);
                     }
                 }
-                const float s = of_x[r][here];
                 #pragma unroll
                 for (int m = 0; m < 2; ++m)
                     sum[m][r] += (dot[m][0] + dot[m][1] - s) * (terms[m].x * (1 << BITS)) + terms[m].y * s;
@@ -193,6 +196,8 @@ inline Tensor gemv(const Tensor& x, const Codes& w, Epilogue epilogue, Activatio
     // Few rows need several warps each to keep memory busy, where each has something to load.
     std::int64_t split = pairs >= 8192 ? 1 : pairs >= 2048 ? 2 : 4;
     while (split > 1 && loads < 32 * split) split /= 2;
+    // Sums of x cost a pass over it ahead, or more work at each load.
+    const std::int64_t turns = (loads + 32 * split - 1) / (32 * split);
     const bool small = w.scales.scalar_type() == at::kBFloat16;
     const std::uint64_t key =
         static_cast<std::uint64_t>(x.scalar_type()) | static_cast<std::uint64_t>(rows) << 8 |
@@ -219,6 +224,7 @@ inline Tensor gemv(const Tensor& x, const Codes& w, Epilogue epilogue, Activatio
                              {"ACT", static_cast<std::int64_t>(act)},
                              {"BIAS", m.bias.has_value()},
                              {"NORM", norm.scale.defined()},
+                             {"SUMMED", turns > 2},
                              {"AHEAD", recording}},
                             x.scalar_type()};
     });

@@ -41,10 +41,7 @@ struct CodeDotsArguments {
 namespace detail {
 
 /// Codes are fetched into the cache this many words ahead: one stream does not keep memory busy by itself.
-#ifndef SILICA_AHEAD
-#define SILICA_AHEAD 32
-#endif
-inline constexpr std::int64_t ahead = SILICA_AHEAD;
+inline constexpr std::int64_t words_ahead = 64;
 
 /// Code j of each lane as 1 + code / 2^B: its bits are put where a float of [1, 2) has the first ones of its fraction.
 template <int W, int B, int j>
@@ -95,7 +92,7 @@ template <int W, int B, int V, class S>
         clear<W>(sums, Indices<V * A>{});
         const std::int64_t n = g + 1 < w.groups ? w.group_words : w.words - g * w.group_words;
         for (std::int64_t i = 0; i < n; ++i) {
-            __builtin_prefetch(codes + ahead * W, 0, 2);
+            __builtin_prefetch(codes + words_ahead * W, 0, 2);
             code_steps<W, B, V, A>(sums, codes, x, a.ldx, Indices<in_word>{});
             codes += W;
             x += in_word;

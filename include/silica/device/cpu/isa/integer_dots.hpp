@@ -80,7 +80,7 @@ struct Bytes<16> {
         I sums[2 * V] = {};
         for (std::int64_t i = 0; i < n; ++i) {
             const auto word = (U) * reinterpret_cast<const typename Lanes<16>::UAnywhere*>(codes + i * 16);
-            __builtin_prefetch(codes + (i + ahead) * 16, 0, 2);
+            __builtin_prefetch(codes + (i + words_ahead) * 16, 0, 2);
             if constexpr (B == 4) {
                 add(sums, word & 0x0f0f0f0fU, x + i * 8, ldx, Indices<V>{});
                 add(sums + V, (word >> 4) & 0x0f0f0f0fU, x + i * 8 + 4, ldx, Indices<V>{});
@@ -143,7 +143,7 @@ struct Bytes<8> {
         Pairs pairs[V] = {};
         for (std::int64_t i = 0; i < n; ++i) {
             const auto word = (U) * reinterpret_cast<const typename Lanes<8>::UAnywhere*>(codes + i * 8);
-            __builtin_prefetch(codes + (i + ahead) * 8, 0, 2);
+            __builtin_prefetch(codes + (i + words_ahead) * 8, 0, 2);
             if constexpr (B == 4)
                 nibbles(pairs, word, x + i * 8, ldx, Indices<V>{});
             else
@@ -176,7 +176,7 @@ struct Bytes<4> {
         for (int v = 0; v < V; ++v) a[v] = vdupq_n_s32(0);
         for (std::int64_t i = 0; i < n; ++i) {
             const uint8x16_t word = vreinterpretq_u8_u32(vld1q_u32(codes + i * 4));
-            __builtin_prefetch(codes + (i + ahead) * 4, 0, 2);
+            __builtin_prefetch(codes + (i + words_ahead) * 4, 0, 2);
             if constexpr (B == 4) {
                 const int8x16_t even = vreinterpretq_s8_u8(vandq_u8(word, vdupq_n_u8(15)));
                 const int8x16_t odd = vreinterpretq_s8_u8(vshrq_n_u8(word, 4));
