@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -69,6 +70,7 @@ public:
     [[nodiscard]] bool holds_codes() const override { return source_.holds_codes(); }
     [[nodiscard]] std::string where() const override { return source_.where(); }
     [[nodiscard]] bool invents() const override { return source_.invents(); }
+    [[nodiscard]] std::vector<std::string> notes() const override { return source_.notes(); }
 
 private:
     TensorSource& source_;

@@ -117,6 +117,7 @@ SILICA_INLINE LoadingAccount Weights::account() const {
     account.tensors = tree_->taken.size();
     account.parameters = tree_->parameters;
     account.bytes = tree_->bytes;
+    account.notes = tree_->source.notes();
     for (const auto& [name, entry] : tree_->canonical.names) {
         if (tree_->taken.contains(name)) continue;
         const bool known = std::ranges::find(tree_->canonical.tied, name) != tree_->canonical.tied.end() ||
