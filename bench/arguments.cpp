@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 
 #include <ATen/Parallel.h>
 
@@ -107,6 +108,21 @@ std::vector<std::int64_t> whole_numbers(std::string_view option, std::string_vie
     return values;
 }
 
+void require_output_file(std::string_view option, const std::string& path, std::string_view usual) {
+    const std::string remedy = "give " + std::string(option) + " " + std::string(usual);
+    const std::filesystem::path file(path);
+    const auto parent = file.parent_path();
+    std::error_code ignored;
+    if (path.empty()) throw InputError(std::string(option) + " names no file.", remedy + ".");
+    if (std::filesystem::is_directory(file, ignored))
+        throw InputError(quote(path) + " is a directory.", remedy + ", a file in it.");
+    if (!parent.empty() && !std::filesystem::is_directory(parent, ignored)) {
+        throw InputError(
+            std::string(option) + " is " + quote(path) + ", and there is no directory " + quote(parent.string()) + ".",
+            "make the directory first.");
+    }
+}
+
 void unknown_name(std::string_view what, std::string_view name, const std::vector<std::string_view>& known) {
     const std::string near = what == "family" ? checkpoint::slip_of(name, known) : checkpoint::nearest(name, known);
     throw InputError(
@@ -119,7 +135,7 @@ void use_threads(const Flag& threads) {
 }
 
 Output output_named(std::string_view text, std::initializer_list<std::string_view> allowed) {
-    constexpr std::string_view names[] = {"table", "json", "jsonl", "csv", "md"};
+    constexpr std::string_view names[] = {"table", "json", "jsonl", "csv", "md", "text"};
     if (std::ranges::find(allowed, text) == allowed.end()) unknown_name("output", text, allowed);
     return static_cast<Output>(std::ranges::find(names, text) - std::begin(names));
 }

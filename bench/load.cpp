@@ -4,6 +4,7 @@
 
 #include "silica/checkpoint/checkpoint.hpp"
 #include "silica/checkpoint/config.hpp"
+#include "silica/checkpoint/decoded.hpp"
 #include "silica/checkpoint/mlx.hpp"
 #include "silica/core/error.hpp"
 #include "silica/loader/first_of.hpp"
@@ -56,8 +57,10 @@ Loaded load(const Cell& cell, const Origin& from) {
         auto checkpoint = checkpoint::Checkpoint::open(origin.directory);
         if (cell.bits != 0) checkpoint.read_one_by_one();
         if (!origin.target_lang.empty()) cell.speak(origin, checkpoint);
-        loaded.model =
-            cell.load(checkpoint, [&](checkpoint::TensorSource& source) { return cell.open(origin, source); });
+        loaded.model = cell.load(checkpoint, [&](checkpoint::TensorSource& source) {
+            checkpoint::Decoded decoded(source, checkpoint);
+            return cell.open(origin, decoded);
+        });
     } else {
         loader::Random random;
         loaded.model = cell.open(origin, random);

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "silica/checkpoint/config.hpp"
 #include "silica/core/fields.hpp"
 #include "silica/generate/model_decoder.hpp"
+#include "silica/generate/speech/speech_model.hpp"
 #include "silica/model.hpp"
 #include "silica/replayed.hpp"
 
@@ -68,6 +70,7 @@ public:
     [[nodiscard]] bool holds_codes() const override { return source_.holds_codes(); }
     [[nodiscard]] std::string where() const override { return source_.where(); }
     [[nodiscard]] bool invents() const override { return source_.invents(); }
+    [[nodiscard]] std::vector<std::string> notes() const override { return source_.notes(); }
 
 private:
     TensorSource& source_;
@@ -98,12 +101,19 @@ public:
         }
         return decoder_.get();
     }
+    generate::SpeechModel* speech() override {
+        if constexpr (generate::Hears<M>) {
+            if (!speech_) speech_ = std::make_unique<generate::ModelSpeech<M>>(model());
+        }
+        return speech_.get();
+    }
 
 private:
     [[nodiscard]] const M& model() const { return forward_.model(); }
 
     Replayed<M> forward_;
     std::unique_ptr<generate::Decoder> decoder_;
+    std::unique_ptr<generate::SpeechModel> speech_;
     typename Arch::Inputs inputs_;
     const typename Arch::Outputs* outputs_ = nullptr;  ///< of the last call
 };

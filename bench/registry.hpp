@@ -25,7 +25,8 @@ class TensorSource;
 }  // namespace silica::checkpoint
 namespace silica::generate {
 class Decoder;
-}
+class SpeechModel;
+}  // namespace silica::generate
 
 namespace silica::bench {
 
@@ -63,6 +64,8 @@ public:
     virtual void synchronize() = 0;
     /// How it writes text: prefill, steps, caches (silica/generate/decoder.hpp). Null for a model that does not.
     [[nodiscard]] virtual generate::Decoder* decoder() = 0;
+    /// How it hears (silica/generate/speech/speech_model.hpp). Null for a model that does not.
+    [[nodiscard]] virtual generate::SpeechModel* speech() = 0;
 };
 
 /// Builds a network from tensors.

@@ -1,7 +1,7 @@
 # silica::compiled: what depends on no template parameter, compiled once. Headers declare it and the `.ipp` beside them
-# defines it (include/silica/core/compiled.hpp); each directory with such files is one translation unit of the library.
-# silica::text_compiled, silica::image_compiled, silica::video_compiled and silica::audio_compiled are the parts of it that
-# need no LibTorch; silica::compiled links them.
+# defines it (include/silica/core/compiled.hpp); each directory with such files is one translation unit of the library,
+# all families together one. silica::text_compiled, silica::image_compiled, silica::image_text_compiled,
+# silica::video_compiled and silica::audio_compiled are the parts of it that need no LibTorch; silica::compiled links them.
 
 file(GLOB_RECURSE bodies CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR}/include
      ${CMAKE_CURRENT_SOURCE_DIR}/include/*.ipp)
@@ -25,11 +25,14 @@ function(reached_from out)
     set(${out} ${reached} PARENT_SCOPE)
 endfunction()
 
-# compiled_library(<target> <exported name> <bodies...>): one translation unit for each directory.
+# compiled_library(<target> <exported name> <bodies...>): one translation unit for each directory; one for all families.
 function(compiled_library target exported)
     set(directories "")
     foreach(body IN LISTS ARGN)
         get_filename_component(directory ${body} DIRECTORY)
+        if(directory MATCHES "^silica/arch/")  # little in each: reading what they include is most of the work
+            set(directory silica/arch)
+        endif()
         list(APPEND directories ${directory})
         string(APPEND includes_of_${directory} "#include \"${body}\"\n")
     endforeach()
@@ -67,11 +70,11 @@ function(compiled_library target exported)
     endif()
 endfunction()
 
-# silica::core_compiled holds what input/ uses of core/.
+# silica::core_compiled holds what input/ uses of core/, and input/media/, which silica::video and silica::audio share.
 file(GLOB_RECURSE input_files CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR}/include
      ${CMAKE_CURRENT_SOURCE_DIR}/include/silica/input/*.?pp)
 reached_from(core_bodies ${input_files})
-list(FILTER core_bodies INCLUDE REGEX "^silica/core/.*\\.ipp$")
+list(FILTER core_bodies INCLUDE REGEX "^silica/(core|input/media)/.*\\.ipp$")
 list(REMOVE_ITEM bodies ${core_bodies})
 compiled_library(silica_core_compiled core_compiled ${core_bodies})
 target_link_libraries(silica_core_compiled PUBLIC silica_core)
@@ -101,7 +104,8 @@ function(input_library name needs)
 endfunction()
 input_library(text silica::unicode silica_core_compiled)
 input_library(image silica::pictures silica_core_compiled)
+input_library(image_text silica::pictures silica_image_compiled silica_text_compiled)
 input_library(video silica::ffmpeg silica_image_compiled)
 input_library(audio silica::sounds silica_core_compiled)
 compiled_library(silica_compiled compiled ${bodies})
-target_link_libraries(silica_compiled PUBLIC silica silica_text_compiled silica_video_compiled silica_audio_compiled)
+target_link_libraries(silica_compiled PUBLIC silica silica_image_text_compiled silica_video_compiled silica_audio_compiled)

@@ -7,15 +7,11 @@
 
 using namespace silica;
 using device::Cpu;
-using silica::test::Halves, silica::test::Reference;
+using silica::test::Halves;
 
 namespace {
 
 const auto base = test::golden("clap", "base");
-
-Reference main_reference(const std::filesystem::path& directory) {
-    return Reference(directory / "reference.safetensors");
-}
 
 /// Equal, but for the way that sums are grouped.
 void same(const Tensor& got, const Tensor& want) { CHECK(test::differs(got, want, 1e-5) == ""); }
@@ -49,7 +45,7 @@ TEST_CASE("CLAP's audio model equals transformers: windows that do not fit, patc
 }
 
 TEST_CASE("A file of both models of CLAP opens as each of them, with nothing left over") {
-    const auto in = main_reference(base).inputs<arch::ClapInputs>();
+    const auto in = test::inputs_of<arch::Clap>(base);
     const auto whole = Model<arch::Clap, Cpu>::open(base.string(), {.strict = true})(in);
     const auto text = strictly<arch::ClapTextModel>(base, in.text());
     same(text.last_hidden_state, whole.text_model_output.last_hidden_state);
@@ -67,7 +63,7 @@ TEST_CASE("A file of one model with its projection opens without it; names may h
         using Arch = typename decltype(arch)::type;
         using Bare = typename decltype(bare_arch)::type;
         const auto golden = test::golden("clap", name);
-        const auto reference = main_reference(golden);
+        const auto reference = test::reference_of(golden);
         const auto out = strictly<Bare>(golden, reference.inputs<typename Arch::Inputs>());
         same(out.last_hidden_state, reference.tensors.at("outputs.last_hidden_state"));
         std::map<std::string, Tensor> bare;
@@ -86,7 +82,7 @@ TEST_CASE("A file of one model with its projection opens without it; names may h
 
 TEST_CASE("Vectors of texts and of sounds, and their logits, are those of both models together") {
     const auto model = Model<arch::Clap, Cpu>::open(base.string());
-    const auto in = main_reference(base).inputs<arch::ClapInputs>();
+    const auto in = test::inputs_of<arch::Clap>(base);
     const auto whole = model(in);
     const auto ready = model.checked(in);
     model.on_device([&] {
@@ -101,7 +97,7 @@ TEST_CASE("Vectors of texts and of sounds, and their logits, are those of both m
 TEST_CASE("Which sounds are longer may be said in any way, and without fusion it does not matter") {
     const auto golden = test::golden("clap", "fused");
     const auto model = Model<arch::Clap, Cpu>::open(golden.string());
-    const auto reference = main_reference(golden);  // rows 0 and 2 of 3 are longer
+    const auto reference = test::reference_of(golden);  // rows 0 and 2 of 3 are longer
     const auto in = reference.inputs<arch::ClapInputs>();
     const auto with = [&](auto change) {
         auto other = in;
@@ -124,7 +120,7 @@ TEST_CASE("Which sounds are longer may be said in any way, and without fusion it
     same(model(none).audio_embeds, short_ones);
 
     const auto unfused = Model<arch::Clap, Cpu>::open(base.string());
-    auto plain = main_reference(base).inputs<arch::ClapInputs>();
+    auto plain = test::inputs_of<arch::Clap>(base);
     const Tensor want = unfused(plain).logits_per_audio;
     plain.is_longer = at::ones({2, 1}, at::kBool);
     CHECK(unfused(plain).logits_per_audio.equal(want));
@@ -133,7 +129,7 @@ TEST_CASE("Which sounds are longer may be said in any way, and without fusion it
 TEST_CASE("A sound of a batch is the sound alone, in every window") {
     const auto golden = test::golden("clap", "audio");
     const auto model = Model<arch::ClapAudioModel, Cpu>::open(golden.string());
-    const auto in = main_reference(golden).inputs<arch::ClapAudioInputs>();
+    const auto in = test::inputs_of<arch::ClapAudioModel>(golden);
     const Tensor whole = model(in).pooler_output;
     for (std::int64_t row = 0; row < 2; ++row)
         same(model({.input_features = in.input_features.narrow(0, row, 1)}).pooler_output, whole.narrow(0, row, 1));

@@ -1,65 +1,23 @@
 // What CLAP does when things go wrong, and what it must not do: ops outside of its lists, hops, waits, crashes.
-#include <atomic>
-#include <thread>
-
 #include "silica/arch/clap.hpp"
 #include "silica/model.hpp"
 #include "support/catch.hpp"
-#include "support/golden.hpp"
-#include "support/refuses.hpp"
-#include "support/traced.hpp"
+#include "support/faults.hpp"
 
 using namespace silica;
 using device::Cpu, device::Mps;
 using precision::Bf16, precision::Fp32;
-using test::refuses;
+using test::config_of, test::inputs_of, test::refused_config, test::refuses;
 
 namespace {
 
 const auto base = test::golden("clap", "base");
-
-template <class Arch>
-typename Arch::Inputs inputs_of(const std::filesystem::path& directory) {
-    return test::Reference(directory / "reference.safetensors").inputs<typename Arch::Inputs>();
-}
-
-/// "" where the outputs of the case are what they should be, in float32.
-template <class Outputs>
-std::string wrong(const std::filesystem::path& directory, const Outputs& out) {
-    std::string text;
-    test::Reference(directory / "reference.safetensors")
-        .compare(out, [&](std::string_view, const Tensor& got, const Tensor& want) {
-            if (text.empty()) text = test::differs(got, want, 1e-4);
-        });
-    return text;
-}
+constexpr double bound = 1e-4;
 
 template <class Arch, bool Fused>
 void check_ops(const std::string& name) {
-    const auto golden = test::golden("clap", name);
-    test::traced.clear();
-    const auto model = Model<Arch, test::Traced<Fused>>::open(golden.string());
-    CHECK(wrong(golden, model(inputs_of<Arch>(golden))) == "");
-    CHECK(test::traced.contains(Fused ? "linear_activation" : "linear"));
-    CHECK(test::traced.contains("attention"));
-    CHECK(test::unlisted<Arch, Fused>() == "");
-}
-
-/// Reads a configuration that must be refused: `json` is the whole of it.
-template <class Arch>
-void refused_config(const std::string& json, std::initializer_list<std::string_view> words) {
-    CAPTURE(json);
-    const test::Directory directory;
-    test::write_file(directory / "config.json", json);
-    refuses<ConfigError>([&] { static_cast<void>(checkpoint::read_config<Arch>(directory.path())); }, words);
-    refuses<ConfigError>([&] { static_cast<void>(checkpoint::read_config<Arch>(directory.path())); }, {"config.json"});
-}
-
-template <class Arch>
-typename Arch::Config config_of(const std::string& json) {
-    const test::Directory directory;
-    test::write_file(directory / "config.json", json);
-    return checkpoint::read_config<Arch>(directory.path());
+    test::check_ops<Arch, Fused>(test::golden("clap", name), bound,
+                                 {Fused ? "linear_activation" : "linear", "attention"});
 }
 
 }  // namespace
@@ -87,15 +45,7 @@ TEST_CASE("Several threads run one CLAP on the CPU at once, and each gets the sa
     const auto model = Model<arch::Clap, Cpu>::open(base.string());
     const auto inputs = inputs_of<arch::Clap>(base);
     const Tensor want = model(inputs).logits_per_audio;
-    std::atomic<int> wrong_results = 0;
-    std::vector<std::thread> threads;
-    for (int i = 0; i < 4; ++i) {
-        threads.emplace_back([&] {
-            for (int k = 0; k < 5; ++k) wrong_results += model(inputs).logits_per_audio.equal(want) ? 0 : 1;
-        });
-    }
-    for (auto& thread : threads) thread.join();
-    CHECK(wrong_results == 0);
+    CHECK(test::wrong_at_once([&] { return model(inputs).logits_per_audio.equal(want); }) == 0);
 }
 
 TEMPLATE_LIST_TEST_CASE("Wrong inputs of CLAP are refused with their name and a remedy, before anything runs", "",
@@ -104,11 +54,7 @@ TEMPLATE_LIST_TEST_CASE("Wrong inputs of CLAP are refused with their name and a 
     const auto fused = test::golden("clap", "fused");
     const auto model = Model<arch::Clap, TestType, Fp32>::open(fused.string());
     const auto good = inputs_of<arch::Clap>(fused);  // 3 texts of 9 tokens, 3 sounds of (4, 101, 8)
-    const auto refused = [&](auto change, std::initializer_list<std::string_view> words) {
-        auto bad = good;
-        change(bad);
-        refuses<InputError>([&] { static_cast<void>(model(bad)); }, words);
-    };
+    const auto refused = test::refused_inputs_of(model, good);
     using In = arch::ClapInputs;
     refused([](In& in) { in.input_ids = Tensor(); }, {"input_ids", "missing"});
     refused([](In& in) { in.input_ids = in.input_ids[0]; }, {"input_ids", "(9)", "rank 2"});
@@ -130,7 +76,7 @@ TEMPLATE_LIST_TEST_CASE("Wrong inputs of CLAP are refused with their name and a 
     refused([](In& in) { in.is_longer = at::ones({3, 1}); }, {"is_longer", "Float"});
     refused([](In& in) { in.longer_rows = at::full({1}, 3, at::kLong); }, {"longer_rows", "3", "of 3 rows"});
     refused([](In& in) { in.longer_rows = at::zeros({2}, at::kLong); }, {"longer_rows", "0 after 0"});
-    CHECK(wrong(fused, model(good)) == "");  // and nothing was spoilt
+    CHECK(test::wrong(fused, model(good), bound) == "");  // and nothing was spoilt
     if constexpr (std::is_same_v<TestType, Cpu>) {
         const auto text = Model<arch::ClapTextModel, Cpu>::open(test::golden("clap", "text").string());
         auto in = inputs_of<arch::ClapTextModel>(test::golden("clap", "text"));

@@ -7,7 +7,7 @@
 #include "support/golden_grid.hpp"
 
 using namespace silica;
-using silica::test::Halves, silica::test::Reference;
+using silica::test::Halves;
 
 namespace silica::test {
 
@@ -66,10 +66,6 @@ using Tensors = std::map<std::string, Tensor>;
 
 const auto base = test::golden("clip", "base");
 
-Reference main_reference(const std::filesystem::path& directory) {
-    return Reference(directory / "reference.safetensors");
-}
-
 /// The tensors of a case under other names.
 template <class F>
 Tensors renamed(const Tensors& tensors, F rename) {
@@ -108,7 +104,7 @@ TEST_CASE("CLIPForImageClassification equals transformers, with labels and witho
 }
 
 TEST_CASE("A file of both models opens as each of them, with nothing left over") {
-    const auto reference = main_reference(base);
+    const auto reference = test::reference_of(base);
     const auto in = reference.inputs<arch::ClipInputs>();
     const auto whole = Model<arch::Clip, Cpu>::open(base.string())(in);
     const auto open = [&]<class Arch>(std::type_identity<Arch>) {
@@ -131,7 +127,7 @@ TEST_CASE("A file of one model with a head opens without it, with nothing left o
     const auto without = [](auto arch, const std::string& name) {
         const auto model =
             Model<typename decltype(arch)::type, Cpu>::open(test::golden("clip", name).string(), {.strict = true});
-        const auto reference = main_reference(test::golden("clip", name));
+        const auto reference = test::reference_of(test::golden("clip", name));
         return std::pair(model(reference.inputs<typename decltype(arch)::type::Inputs>()), reference);
     };
     const auto [text, text_reference] = without(std::type_identity<arch::ClipTextModel>(), "text_projection");
@@ -175,7 +171,7 @@ TEST_CASE("Positions in the file are known and not read") {
 TEST_CASE("Vectors and logits one after another are those of one call") {
     test::check_directory<arch::Clip>(base, base / "reference.safetensors");
     const auto model = Model<arch::Clip, Cpu>::open(base.string());
-    const auto in = arch::prepare_clip(model.config(), main_reference(base).inputs<arch::ClipInputs>());
+    const auto in = arch::prepare_clip(model.config(), test::inputs_of<arch::Clip>(base));
     const auto want = model(in);
     model.on_device([&] {
         const auto& network = model.network();
@@ -189,7 +185,7 @@ TEST_CASE("Vectors and logits one after another are those of one call") {
 
 TEST_CASE("Hidden states of the vision model are those that transformers counts from both ends") {
     const auto golden = test::golden("clip", "vision");
-    const auto reference = main_reference(golden);
+    const auto reference = test::reference_of(golden);
     const auto config = checkpoint::read_config<arch::ClipVisionModel>(golden).vision_config;
     using Encoder = arch::ClipVisionEncoder<Exec<Cpu, Fp32>>;
     loader::InMemory source(test::tensors_of(golden));
@@ -214,7 +210,7 @@ TEST_CASE("Hidden states of the vision model are those that transformers counts 
 TEST_CASE("Both models inside another family compute what they compute alone, in each of their spellings") {
     const auto config = checkpoint::read_config<arch::Clip>(base);
     const auto tensors = test::tensors_of(base);
-    const auto in = main_reference(base).inputs<arch::ClipInputs>();
+    const auto in = test::inputs_of<arch::Clip>(base);
     const auto text = Model<arch::ClipTextModel, Cpu>::open(base.string())(in.text());
     auto shallow = config;
     shallow.vision_config.num_hidden_layers = 1;
@@ -251,7 +247,7 @@ TEST_CASE("Random weights make a model of the same parameters") {
 }
 
 TEST_CASE("Inputs of CLIP may lie on the device, be strided, of other types, or a boolean mask") {
-    const auto reference = main_reference(base);
+    const auto reference = test::reference_of(base);
     const auto in = reference.inputs<arch::ClipInputs>();
     boost::hana::for_each(boost::hana::tuple_t<Cpu, Mps>, [&](auto d) {
         using D = typename decltype(d)::type;

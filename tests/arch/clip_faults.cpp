@@ -1,68 +1,24 @@
 // What CLIP does when things go wrong, and what it must not do: ops outside of its lists, hops, waits, crashes.
-#include <atomic>
-#include <thread>
-
 #include "silica/arch/clip.hpp"
-#include "silica/loader/in_memory.hpp"
 #include "silica/model.hpp"
 #include "support/catch.hpp"
-#include "support/golden.hpp"
+#include "support/faults.hpp"
 #include "support/op_inputs.hpp"
-#include "support/refuses.hpp"
-#include "support/traced.hpp"
 
 using namespace silica;
 using device::Cpu, device::Mps;
 using precision::Bf16, precision::Fp16, precision::Fp32;
-using test::refuses;
+using test::config_of, test::inputs_of, test::refused_config, test::refuses;
 
 namespace {
 
 const auto base = test::golden("clip", "base");
-
-template <class Arch>
-typename Arch::Inputs inputs_of(const std::filesystem::path& directory) {
-    return test::Reference(directory / "reference.safetensors").inputs<typename Arch::Inputs>();
-}
-
-/// "" where the outputs of the case are what they should be, in float32.
-template <class Outputs>
-std::string wrong(const std::filesystem::path& directory, const Outputs& out,
-                  const std::string& name = "reference.safetensors") {
-    std::string text;
-    test::Reference(directory / name).compare(out, [&](std::string_view, const Tensor& got, const Tensor& want) {
-        if (text.empty()) text = test::differs(got, want, 3e-5);
-    });
-    return text;
-}
+constexpr double bound = 3e-5;
 
 template <class Arch, bool Fused>
 void check_ops(const std::string& name, const std::string& reference = "reference") {
-    const auto golden = test::golden("clip", name);
-    const auto file = reference + ".safetensors";
-    test::traced.clear();
-    const auto model = Model<Arch, test::Traced<Fused>>::open(golden.string());
-    CHECK(wrong(golden, model(test::Reference(golden / file).inputs<typename Arch::Inputs>()), file) == "");
-    CHECK(test::traced.contains(Fused ? "linear_activation" : "linear"));
-    CHECK(test::traced.contains("attention"));
-    CHECK(test::unlisted<Arch, Fused>() == "");
-}
-
-/// Reads a configuration that must be refused: `json` is the whole of it.
-template <class Arch>
-void refused_config(const std::string& json, std::initializer_list<std::string_view> words) {
-    CAPTURE(json);
-    const test::Directory directory;
-    test::write_file(directory / "config.json", json);
-    refuses<ConfigError>([&] { static_cast<void>(checkpoint::read_config<Arch>(directory.path())); }, words);
-    refuses<ConfigError>([&] { static_cast<void>(checkpoint::read_config<Arch>(directory.path())); }, {"config.json"});
-}
-
-template <class Arch>
-typename Arch::Config config_of(const std::string& json) {
-    const test::Directory directory;
-    test::write_file(directory / "config.json", json);
-    return checkpoint::read_config<Arch>(directory.path());
+    test::check_ops<Arch, Fused>(test::golden("clip", name), bound,
+                                 {Fused ? "linear_activation" : "linear", "attention"}, {reference});
 }
 
 }  // namespace
@@ -95,15 +51,7 @@ TEST_CASE("Several threads run one CLIP on the CPU at once, and each gets the sa
     const auto model = Model<arch::Clip, Cpu>::open(base.string());
     const auto inputs = inputs_of<arch::Clip>(base);
     const Tensor want = model(inputs).logits_per_image;
-    std::atomic<int> wrong_results = 0;
-    std::vector<std::thread> threads;
-    for (int i = 0; i < 4; ++i) {
-        threads.emplace_back([&] {
-            for (int k = 0; k < 5; ++k) wrong_results += model(inputs).logits_per_image.equal(want) ? 0 : 1;
-        });
-    }
-    for (auto& thread : threads) thread.join();
-    CHECK(wrong_results == 0);
+    CHECK(test::wrong_at_once([&] { return model(inputs).logits_per_image.equal(want); }) == 0);
 }
 
 // ---- bad inputs
@@ -113,11 +61,7 @@ TEMPLATE_LIST_TEST_CASE("Wrong inputs of CLIP are refused with their name and a 
     if (!test::present<TestType>()) return;
     const auto model = Model<arch::Clip, TestType, Fp32>::open(base.string());
     const auto good = inputs_of<arch::Clip>(base);  // 4 texts of 9 tokens, 3 images of (3, 12, 12)
-    const auto refused = [&](auto change, std::initializer_list<std::string_view> words) {
-        auto bad = good;
-        change(bad);
-        refuses<InputError>([&] { static_cast<void>(model(bad)); }, words);
-    };
+    const auto refused = test::refused_inputs_of(model, good);
     using In = arch::ClipInputs;
     refused([](In& in) { in.input_ids = Tensor(); }, {"input_ids", "missing"});
     refused([](In& in) { in.input_ids = in.input_ids[0]; }, {"input_ids", "(9)", "rank 2", "unsqueeze"});
@@ -144,7 +88,7 @@ TEMPLATE_LIST_TEST_CASE("Wrong inputs of CLIP are refused with their name and a 
             {"pixel_values", "12 x 16", "12 x 12", "interpolate_pos_encoding"});
     refused([](In& in) { in.pixel_values = at::ones({1, 3, 3, 16}), in.interpolate_pos_encoding = true; },
             {"3 x 16", "smaller than a patch of 4 x 4"});
-    CHECK(wrong(base, model(good)) == "");  // and nothing was spoilt
+    CHECK(test::wrong(base, model(good), bound) == "");  // and nothing was spoilt
 }
 
 // ---- configurations
@@ -234,39 +178,32 @@ TEST_CASE("text_config_dict stands instead of text_config, completed with defaul
 // ---- weights
 
 TEST_CASE("Weights of CLIP that do not fit are refused with the tensor, both shapes and a remedy") {
-    const test::Directory directory;
-    const auto config = test::read_file(base / "config.json");
-    auto tensors = test::tensors_of(base);
-    const auto open = [&] {
-        test::write_checkpoint(directory.path(), config, tensors);
-        static_cast<void>(Model<arch::Clip, Cpu>::open(directory.path().string()));
-    };
+    test::ChangedCase changed(base);
+    auto& tensors = changed.tensors;
+    const auto refused = [&](std::initializer_list<std::string_view> words) { changed.refused<arch::Clip>(words); };
     const std::string positions = "vision_model.embeddings.position_embedding.weight";
     SECTION("positions of another image size") {
         tensors[positions] = at::ones({17, 24});
-        refuses<CheckpointError>(open, {positions, "(17, 24)", "(10, 24)"});
+        refused({positions, "(17, 24)", "(10, 24)"});
     }
     SECTION("a norm in X-CLIP's spelling") {
         tensors["vision_model.pre_layernorm.weight"] = tensors.extract("vision_model.pre_layrnorm.weight").mapped();
-        refuses<CheckpointError>(open, {"vision_model.pre_layrnorm.weight", "nearest", "pre_layernorm"});
+        refused({"vision_model.pre_layrnorm.weight", "nearest", "pre_layernorm"});
     }
     SECTION("no scale") {
         tensors.erase("logit_scale");
-        refuses<CheckpointError>(open, {"logit_scale", "()"});
+        refused({"logit_scale", "()"});
     }
     SECTION("a projection of another size") {
         tensors["text_projection.weight"] = at::ones({9, 16});
-        refuses<CheckpointError>(open, {"text_projection.weight", "(9, 16)", "(10, 16)"});
+        refused({"text_projection.weight", "(9, 16)", "(10, 16)"});
     }
     SECTION("the head that is asked for is not there") {
-        test::write_checkpoint(directory.path(), config, tensors);
-        refuses<CheckpointError>(
-            [&] { static_cast<void>(Model<arch::ClipForImageClassification, Cpu>::open(directory.path().string())); },
-            {"classifier.weight"});
+        changed.refused<arch::ClipForImageClassification>({"classifier.weight"});
     }
     SECTION("one model alone is not both") {
         std::erase_if(tensors, [](const auto& t) { return !t.first.starts_with("text_model."); });
-        refuses<CheckpointError>(open, {"vision_model"});
+        refused({"vision_model"});
     }
 }
 
@@ -276,26 +213,13 @@ TEST_CASE("Weights of CLIP that do not fit are refused with the tensor, both sha
 
 TEST_CASE("On MPS a call of CLIP copies its inputs there, waits for nothing and reads nothing") {
     if (!test::present<Mps>()) return;
-    namespace sim = test::sim;
-    const auto check = [](const auto& model, const auto& inputs, std::size_t tensors) {
-        sim::reset();
-        const FallbackScope scope;
-        static_cast<void>(model(inputs));
-        const auto after = sim::counters();
-        CHECK(scope.report().empty());
-        CHECK(after.d2h_copies == 0);
-        CHECK(after.h2d_copies == tensors);
-        CHECK(after.syncs == 0);
-        CHECK(after.implicit_syncs <= tensors);
-        CHECK(after.not_implemented == 0);
-        CHECK(after.early_host_aliases == 0);
-        CHECK(after.concurrent_uses == 0);
-        CHECK(after.count("aten::argmax") == 0);  // of ids: found on the host
+    const auto check = [](const auto& model, const auto& in, std::size_t tensors) {
+        CHECK(test::check_quiet_call(model, in, tensors).count("aten::argmax") == 0);  // of ids: found on the host
     };
     const auto in = inputs_of<arch::Clip>(base);  // ids, mask, pixels, and the places of the ends
     check(Model<arch::Clip, Chain<Mps>, Fp32>::open(base.string()), in, 4);
     check(Model<arch::Clip, Chain<Mps>, Fp16>::open(base.string()), in, 4);
-    const auto wide = test::Reference(base / "reference-wide.safetensors").inputs<arch::ClipInputs>();
+    const auto wide = inputs_of<arch::Clip>(base, "reference-wide");
     check(Model<arch::Clip, Chain<Mps>, Bf16>::open(base.string()), wide, 4);
     const auto classes = test::golden("clip", "classes");
     check(Model<arch::ClipForImageClassification, Chain<Mps>>::open(classes.string()),

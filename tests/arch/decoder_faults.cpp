@@ -1,8 +1,5 @@
 // What the decoders do when things go wrong, what their checkpoints may look like, and that they run no op that they do
 // not list.
-#include <atomic>
-#include <thread>
-
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 
@@ -12,24 +9,22 @@
 #include "silica/model.hpp"
 #include "silica/op/argmax.hpp"
 #include "support/catch.hpp"
-#include "support/golden.hpp"
-#include "support/refuses.hpp"
-#include "support/traced.hpp"
+#include "support/faults.hpp"
 
 using namespace silica;
 using arch::LlamaForCausalLM, arch::MistralForCausalLM, arch::Qwen2ForCausalLM;
 using device::Cpu;
-using test::refuses;
+using test::refused_config, test::refuses;
 
 namespace {
 
 const auto base = test::golden("llama", "base");
 
 nn::DecoderInputs inputs_of(const std::filesystem::path& directory) {
-    return test::Reference(directory / "reference.safetensors").inputs<nn::DecoderInputs>();
+    return test::inputs_of<LlamaForCausalLM>(directory);
 }
 Tensor logits_of(const std::filesystem::path& directory) {
-    return test::Reference(directory / "reference.safetensors").tensors.at("outputs.logits");
+    return test::reference_of(directory).tensors.at("outputs.logits");
 }
 
 /// Logits of a prompt and of two steps after it.
@@ -43,23 +38,12 @@ Tensor prompt_and_steps(const M& model, const nn::DecoderInputs& in) {
 
 template <class Arch, bool Fused>
 void check_ops(const std::filesystem::path& directory) {
-    test::traced.clear();
-    const auto model = Model<Arch, test::Traced<Fused>>::open(directory.string());
-    const auto in = inputs_of(directory);
-    CHECK(test::differs(model(in).logits, logits_of(directory), 2e-5) == "");
-    static_cast<void>(prompt_and_steps(model, in));
-    CHECK(test::traced.contains("decode_attention"));
-    CHECK(test::traced.contains(Fused ? "linear_add" : "rotary"));
-    CHECK(test::unlisted<Arch, Fused>() == "");
-}
-
-/// Reads a configuration that the head must refuse.
-template <class Arch>
-void refused_config(const std::string& text, std::initializer_list<std::string_view> words) {
-    CAPTURE(text);
-    const test::Directory directory;
-    test::write_file(directory / "config.json", text);
-    refuses<ConfigError>([&] { static_cast<void>(checkpoint::read_config<Arch>(directory.path())); }, words);
+    const auto run = [&](const auto& model) {
+        const auto in = inputs_of(directory);
+        CHECK(test::wrong(directory, model(in), 2e-5) == "");
+        static_cast<void>(prompt_and_steps(model, in));
+    };
+    test::check_traced<Arch, Fused>(directory, {"decode_attention", Fused ? "linear_add" : "rotary"}, run);
 }
 
 }  // namespace
@@ -77,14 +61,7 @@ TEMPLATE_LIST_TEST_CASE("Wrong inputs of a decoder are refused before anything r
     if (!test::present<TestType>()) return;
     const auto model = Model<LlamaForCausalLM, TestType, precision::Fp32>::open(base.string());
     const auto good = inputs_of(base);
-    const auto refused = [&](auto change, std::initializer_list<std::string_view> words) {
-        auto bad = good;
-        change(bad);
-        refuses<InputError>([&] { static_cast<void>(model(bad)); }, words);
-        auto state = model.make_state(4, 20);
-        refuses<InputError>([&] { static_cast<void>(model.prefill(bad, state)); }, words);
-        CHECK(state.length() == 0);
-    };
+    const auto refused = test::refused_inputs_of(model, good);
     using In = nn::DecoderInputs;
     refused([](In& in) { in.input_ids = Tensor(); }, {"input_ids", "missing"});
     refused([](In& in) { in.input_ids = in.input_ids[0]; }, {"input_ids", "(12)", "rank 2"});
@@ -132,15 +109,7 @@ TEST_CASE("Threads with a state each generate with one model at once") {
     const auto model = Model<LlamaForCausalLM, Cpu>::open(base.string());
     const auto in = inputs_of(base);
     const Tensor want = prompt_and_steps(model, in);
-    std::atomic<int> wrong = 0;
-    std::vector<std::thread> threads;
-    for (int i = 0; i < 4; ++i) {
-        threads.emplace_back([&] {
-            for (int k = 0; k < 5; ++k) wrong += test::differs(prompt_and_steps(model, in), want, 1e-5).empty() ? 0 : 1;
-        });
-    }
-    for (auto& thread : threads) thread.join();
-    CHECK(wrong == 0);
+    CHECK(test::wrong_at_once([&] { return test::differs(prompt_and_steps(model, in), want, 1e-5).empty(); }) == 0);
 }
 
 TEST_CASE("Configurations of decoders that cannot be are refused with the key and the value") {
@@ -179,9 +148,7 @@ TEST_CASE("Configurations of decoders that cannot be are refused with the key an
 }
 
 TEST_CASE("What the configuration of a decoder leaves out has transformers' defaults") {
-    const test::Directory directory;
-    test::write_file(directory / "config.json", "{}");
-    const auto llama = checkpoint::read_config<LlamaForCausalLM>(directory.path());
+    const auto llama = test::config_of<LlamaForCausalLM>("{}");
     CHECK(llama.rms_norm_eps == 1e-6);
     CHECK(llama.shape("").num_key_value_heads == 32);
     CHECK(llama.shape("").head_dim == 128);
@@ -189,20 +156,18 @@ TEST_CASE("What the configuration of a decoder leaves out has transformers' defa
     CHECK_FALSE(llama.tie_word_embeddings);
     CHECK(llama.eos_token_id == std::vector<std::int64_t>{2});
     CHECK(LlamaForCausalLM::context(llama) == 2048);
-    const auto mistral = checkpoint::read_config<MistralForCausalLM>(directory.path());
+    const auto mistral = test::config_of<MistralForCausalLM>("{}");
     CHECK(mistral.sliding_window == 4096);
     CHECK(mistral.shape("").num_key_value_heads == 8);
-    const auto qwen2 = checkpoint::read_config<Qwen2ForCausalLM>(directory.path());
+    const auto qwen2 = test::config_of<Qwen2ForCausalLM>("{}");
     CHECK_FALSE(qwen2.shape("").windows.back().has_value());
     CHECK(qwen2.eos_token_id.empty());
 }
 
 TEST_CASE("How long a text may be follows from how positions are scaled") {
     const auto context = [](const std::string& rope) {
-        const test::Directory directory;
-        test::write_file(directory / "config.json",
-                         R"({"max_position_embeddings": 100, "rope_scaling": )" + rope + "}");
-        return LlamaForCausalLM::context(checkpoint::read_config<LlamaForCausalLM>(directory.path()));
+        return LlamaForCausalLM::context(
+            test::config_of<LlamaForCausalLM>(R"({"max_position_embeddings": 100, "rope_scaling": )" + rope + "}"));
     };
     CHECK(context("null") == 100);
     CHECK(context(R"({"type": "linear", "factor": 4})") == 400);

@@ -1,13 +1,8 @@
 // What DETR does when things go wrong, and what it must not do: ops outside of its list, hops, waits, crashes.
-#include <atomic>
-#include <thread>
-
 #include "silica/arch/detr.hpp"
 #include "silica/model.hpp"
 #include "support/catch.hpp"
-#include "support/golden.hpp"
-#include "support/refuses.hpp"
-#include "support/traced.hpp"
+#include "support/faults.hpp"
 
 using namespace silica;
 using arch::Detr, arch::DetrForObjectDetection, arch::DetrForSegmentation;
@@ -20,51 +15,25 @@ namespace {
 const auto segmentation = test::golden("detr", "segmentation");
 const auto learned = test::golden("detr", "learned");
 
-test::Reference main_reference(const std::filesystem::path& directory) {
-    return test::Reference(directory / "reference.safetensors");
-}
-arch::DetrInputs main_inputs(const std::filesystem::path& directory) {
-    return main_reference(directory).inputs<arch::DetrInputs>();
-}
+constexpr double bound = 5e-5;
 
-/// "" where the outputs of the case are what they should be, in float32.
-template <class Outputs>
-std::string wrong(const std::filesystem::path& directory, const Outputs& out) {
-    std::string text;
-    main_reference(directory).compare(out, [&](std::string_view, const Tensor& got, const Tensor& want) {
-        if (text.empty()) text = test::differs(got, want, 5e-5);
-    });
-    return text;
-}
+arch::DetrInputs main_inputs(const std::filesystem::path& directory) { return test::inputs_of<Detr>(directory); }
 
 template <class Arch, bool Fused>
 void check_ops(const std::filesystem::path& directory) {
-    test::traced.clear();
-    const auto model = Model<Arch, test::Traced<Fused>>::open(directory.string());
-    CHECK(wrong(directory, model(main_inputs(directory))) == "");
-    CHECK(test::traced.contains(Fused ? "conv_add" : "conv"));
-    CHECK(test::traced.contains("max_pool"));
-    CHECK(test::traced.contains("attention"));
-    CHECK(test::unlisted<Arch, Fused>() == "");
+    test::check_ops<Arch, Fused>(directory, bound, {Fused ? "conv_add" : "conv", "max_pool", "attention"});
 }
 
-/// Reads a configuration that must be refused.
+/// These keys, added to the defaults, must be refused.
 template <class Arch = DetrForObjectDetection>
 void refused_config(const std::string& keys, std::initializer_list<std::string_view> words) {
-    CAPTURE(keys);
-    const test::Directory directory;
-    test::write_file(directory / "config.json", R"({"model_type": "detr", )" + keys + "}");
-    const auto read = [&] { static_cast<void>(checkpoint::read_config<Arch>(directory.path())); };
-    refuses<ConfigError>(read, words);
-    refuses<ConfigError>(read, {"config.json"});
+    test::refused_config<Arch>(R"({"model_type": "detr", )" + keys + "}", words);
 }
 
 /// The backbone that a configuration of these keys means.
 nn::ResNetShape backbone(const std::string& keys) {
     CAPTURE(keys);
-    const test::Directory directory;
-    test::write_file(directory / "config.json", "{" + keys + "}");
-    return arch::detr_backbone(checkpoint::read_config<Detr>(directory.path()), "config.json");
+    return arch::detr_backbone(test::config_of<Detr>("{" + keys + "}"), "config.json");
 }
 
 }  // namespace
@@ -85,11 +54,7 @@ TEMPLATE_LIST_TEST_CASE("Wrong inputs of DETR are refused before anything runs",
     if (!test::present<TestType>()) return;
     const auto model = Model<DetrForSegmentation, TestType, Fp32>::open(segmentation.string());
     const auto good = main_inputs(segmentation);  // (2, 1, 40, 70)
-    const auto refused = [&](auto change, std::initializer_list<std::string_view> words) {
-        auto bad = good;
-        change(bad);
-        refuses<InputError>([&] { static_cast<void>(model(bad)); }, words);
-    };
+    const auto refused = test::refused_inputs_of(model, good);
     using In = arch::DetrInputs;
     refused([](In& in) { in.pixel_values = Tensor(); }, {"pixel_values", "missing"});
     refused([](In& in) { in.pixel_values = in.pixel_values[0]; }, {"pixel_values", "(1, 40, 70)", "unsqueeze"});
@@ -101,7 +66,7 @@ TEMPLATE_LIST_TEST_CASE("Wrong inputs of DETR are refused before anything runs",
     refused([](In& in) { in.pixel_mask = in.pixel_mask->slice(2, 1); },
             {"pixel_mask", "(2, 40, 69)", "(2, 1, 40, 70)"});
     refused([](In& in) { in.pixel_mask = in.pixel_mask->slice(0, 1); }, {"pixel_mask", "(1, 40, 70)"});
-    CHECK(wrong(segmentation, model(good)) == "");  // and nothing was spoilt
+    CHECK(test::wrong(segmentation, model(good), bound) == "");  // and nothing was spoilt
     const auto narrow = Model<Detr, TestType, Fp32>::open(learned.string());
     refuses<InputError>([&] { static_cast<void>(narrow({.pixel_values = at::zeros({1, 1, 40, 1640})})); },
                         {"52 columns", "50", "smaller"});
@@ -114,7 +79,7 @@ TEST_CASE("An image of which nothing is visible gives numbers, and leaves those 
     in.pixel_mask = in.pixel_mask->clone();
     in.pixel_mask->narrow(0, 1, 1).fill_(0);
     const auto out = model(in);
-    const auto want = main_reference(segmentation).tensors;
+    const auto want = test::reference_of(segmentation).tensors;
     for (const Tensor& t : {out.logits, out.pred_boxes, out.pred_masks}) CHECK(t.isfinite().all().item<bool>());
     CHECK(test::differs(out.pred_masks[0], want.at("outputs.pred_masks")[0], 2e-5) == "");
 }
@@ -166,10 +131,7 @@ TEST_CASE("Configurations of DETR that cannot be are refused with the key and th
                                         {"256", "4", "multiples of 8"});
     refused_config<DetrForSegmentation>(R"("d_model": 40, "encoder_attention_heads": 8)", {"40", "multiples of 8"});
     refused_config<DetrForSegmentation>(R"("d_model": 8)", {"mask head", "8"});
-    const test::Directory directory;
-    test::write_file(directory / "config.json", R"({"model_type": "conditional_detr"})");
-    refuses<ConfigError>([&] { static_cast<void>(checkpoint::read_config<Detr>(directory.path())); },
-                         {"model_type", "conditional_detr", "detr"});
+    test::refused_config<Detr>(R"({"model_type": "conditional_detr"})", {"model_type", "conditional_detr", "detr"});
 }
 
 TEST_CASE("A configuration means the backbone that transformers reads from it") {
@@ -200,9 +162,7 @@ TEST_CASE("A configuration means the backbone that transformers reads from it") 
     CHECK(backbone(timm + R"(, "output_stride": 8})").stages[3].dilation == 4);
     CHECK(backbone(R"("backbone_config": {"model_type": "resnet", "out_indices": [1, -1], "layer_type": "basic"})")
               .maps == std::vector<std::size_t>{1, 4});
-    const test::Directory directory;
-    test::write_file(directory / "config.json", R"({"hidden_size": 64, "num_attention_heads": 4, "num_labels": 7})");
-    const auto c = checkpoint::read_config<Detr>(directory.path());
+    const auto c = test::config_of<Detr>(R"({"hidden_size": 64, "num_attention_heads": 4, "num_labels": 7})");
     CHECK(c.d_model == 64);
     CHECK(c.encoder_attention_heads == 4);
     CHECK(c.num_queries == 100);
@@ -213,70 +173,49 @@ TEST_CASE("A configuration means the backbone that transformers reads from it") 
 }
 
 TEST_CASE("Weights of DETR that do not fit are refused with the tensor, both shapes and a remedy") {
-    const test::Directory directory;
-    const auto config = test::read_file(segmentation / "config.json");
-    auto tensors = test::tensors_of(segmentation);
-    const auto open = [&] {
-        test::write_checkpoint(directory.path(), config, tensors);
-        static_cast<void>(Model<DetrForSegmentation, Cpu>::open(directory.path().string()));
+    test::ChangedCase changed(segmentation);
+    auto& tensors = changed.tensors;
+    const auto refused = [&](std::initializer_list<std::string_view> words) {
+        changed.refused<DetrForSegmentation>(words);
     };
     const std::string net = "detr.model.backbone.conv_encoder.model.";
     SECTION("no batch norm") {
         tensors.erase(net + "embedder.embedder.normalization.running_var");
-        refuses<CheckpointError>(open, {"bn1.running_var", "(6)"});
+        refused({"bn1.running_var", "(6)"});
     }
     SECTION("variances that are none") {
         tensors[net + "embedder.embedder.normalization.running_var"] = at::full({6}, -1.0);
-        refuses<CheckpointError>(open, {"bn1.running_var", "variances"});
+        refused({"bn1.running_var", "variances"});
     }
     SECTION("a kernel of another shape") {
         tensors["detr.mask_head.lay1.weight"] = at::ones({2, 2});
         tensors["mask_head.lay1.weight"] = at::ones({24, 24, 1, 1});
         tensors.erase("detr.mask_head.lay1.weight");
-        refuses<CheckpointError>(open, {"mask_head.lay1.weight", "(24, 24, 1, 1)", "(24, 24, 3, 3)"});
+        refused({"mask_head.lay1.weight", "(24, 24, 1, 1)", "(24, 24, 3, 3)"});
     }
     SECTION("other queries") {
         tensors["detr.model.query_position_embeddings.weight"] = at::ones({100, 16});
-        refuses<CheckpointError>(open, {"query_position_embeddings.weight", "(100, 16)", "(7, 16)"});
+        refused({"query_position_embeddings.weight", "(100, 16)", "(7, 16)"});
     }
 }
 
 TEST_CASE("Threads call one DETR at once") {
     const auto model = Model<DetrForSegmentation, Cpu>::open(segmentation.string());
     const auto in = main_inputs(segmentation);
-    std::atomic<int> wrong_results = 0;
-    std::vector<std::thread> threads;
-    for (int i = 0; i < 4; ++i) {
-        threads.emplace_back([&] {
-            const Tensor want = main_reference(segmentation).tensors.at("outputs.pred_masks");
-            for (int n = 0; n < 5; ++n)
-                wrong_results += test::differs(model(in).pred_masks, want, 5e-5).empty() ? 0 : 1;
-        });
-    }
-    for (auto& thread : threads) thread.join();
-    CHECK(wrong_results == 0);
+    const Tensor want = test::reference_of(segmentation).tensors.at("outputs.pred_masks");
+    CHECK(test::wrong_at_once([&] { return test::differs(model(in).pred_masks, want, bound).empty(); }) == 0);
 }
 
 #ifdef SILICA_HAS_SIM_MPS
 
 TEST_CASE("On MPS a call of DETR copies its inputs there, waits for nothing and reads nothing") {
     if (!test::present<Mps>()) return;
-    namespace sim = test::sim;
-    const sim::Settings settings;
+    const test::sim::Settings settings;
     const auto check = [&](const auto& model) {
-        for (const bool masked : {true, false}) {
-            auto in = main_inputs(segmentation);
-            if (!masked) in.pixel_mask.reset();
-            const FallbackScope fallbacks;
-            sim::reset();
-            static_cast<void>(model(in));
-            const auto after = sim::counters();
-            CHECK(after.h2d_copies == (masked ? 2 : 1));
-            CHECK(after.d2h_copies == 0);
-            CHECK(after.syncs == 0);
-            CHECK(after.not_implemented == 0);
-            CHECK(fallbacks.report().empty());
-        }
+        auto in = main_inputs(segmentation);
+        test::check_quiet_call(model, in, 2);
+        in.pixel_mask.reset();
+        test::check_quiet_call(model, in, 1);
     };
     check(Model<DetrForSegmentation, Chain<Mps>, Fp32>::open(segmentation.string()));
     check(Model<DetrForSegmentation, Chain<Mps>, Fp16>::open(segmentation.string()));

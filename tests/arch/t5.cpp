@@ -23,9 +23,7 @@ using Tensors = std::map<std::string, Tensor>;
 
 std::string config_of(const std::string& name) { return test::read_file(test::golden("t5", name) / "config.json"); }
 
-arch::T5Inputs main_inputs(const std::string& name) {
-    return Reference(test::golden("t5", name) / "reference.safetensors").inputs<arch::T5Inputs>();
-}
+arch::T5Inputs main_inputs(const std::string& name) { return test::inputs_of<arch::T5>(test::golden("t5", name)); }
 
 const std::vector<std::string> word_names = {"shared.weight", "encoder.embed_tokens.weight",
                                              "decoder.embed_tokens.weight", "lm_head.weight"};

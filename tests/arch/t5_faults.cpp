@@ -1,15 +1,10 @@
 // What T5 does when things go wrong, and what it must not do: ops outside of its list, hops, waits, crashes.
-#include <atomic>
-#include <thread>
-
 #include <ATen/ops/stack.h>
 
 #include "silica/arch/t5.hpp"
 #include "silica/model.hpp"
 #include "support/catch.hpp"
-#include "support/golden.hpp"
-#include "support/refuses.hpp"
-#include "support/traced.hpp"
+#include "support/faults.hpp"
 
 using namespace silica;
 using arch::T5ForConditionalGeneration;
@@ -22,21 +17,10 @@ namespace {
 const auto v1_0 = test::golden("t5", "v1_0");
 const auto v1_1 = test::golden("t5", "v1_1");
 
-test::Reference main_reference(const std::filesystem::path& directory) {
-    return test::Reference(directory / "reference.safetensors");
-}
-arch::T5Inputs main_inputs(const std::filesystem::path& directory) {
-    return main_reference(directory).inputs<arch::T5Inputs>();
-}
+constexpr double bound = 2e-5;
 
-/// "" where the outputs of the case are what they should be, in float32.
-template <class Outputs>
-std::string wrong(const std::filesystem::path& directory, const Outputs& out) {
-    std::string text;
-    main_reference(directory).compare(out, [&](std::string_view, const Tensor& got, const Tensor& want) {
-        if (text.empty()) text = test::differs(got, want, 2e-5);
-    });
-    return text;
+arch::T5Inputs main_inputs(const std::filesystem::path& directory) {
+    return test::inputs_of<T5ForConditionalGeneration>(directory);
 }
 
 /// Logits of the start and of three steps after it.
@@ -50,27 +34,20 @@ Tensor start_and_steps(const M& model, const arch::T5Inputs& in) {
 
 template <class Arch, bool Fused>
 void check_ops(const std::filesystem::path& directory) {
-    test::traced.clear();
-    const auto model = Model<Arch, test::Traced<Fused>>::open(directory.string());
-    const auto in = main_reference(directory).inputs<typename Arch::Inputs>();
-    CHECK(wrong(directory, model(in)) == "");
-    if constexpr (std::is_same_v<Arch, T5ForConditionalGeneration>) {
-        static_cast<void>(start_and_steps(model, in));
-        CHECK(test::traced.contains("decode_attention"));
-    }
-    CHECK(test::traced.contains(Fused ? "linear_add" : "linear"));
-    CHECK(test::traced.contains("attention"));
-    CHECK(test::unlisted<Arch, Fused>() == "");
+    test::check_traced<Arch, Fused>(directory, {Fused ? "linear_add" : "linear", "attention"}, [&](const auto& model) {
+        const auto in = test::inputs_of<Arch>(directory);
+        CHECK(test::wrong(directory, model(in), bound) == "");
+        if constexpr (std::is_same_v<Arch, T5ForConditionalGeneration>) {
+            static_cast<void>(start_and_steps(model, in));
+            CHECK(test::traced.contains("decode_attention"));
+        }
+    });
 }
 
-/// Reads a configuration that must be refused: the case's, with keys added or replaced.
+/// These keys, added to the defaults and a vocabulary of 60, must be refused.
 template <class Arch = T5ForConditionalGeneration>
 void refused_config(const std::string& keys, std::initializer_list<std::string_view> words) {
-    CAPTURE(keys);
-    const test::Directory directory;
-    test::write_file(directory / "config.json", R"({"model_type": "t5", "vocab_size": 60, )" + keys + "}");
-    refuses<ConfigError>([&] { static_cast<void>(checkpoint::read_config<Arch>(directory.path())); }, words);
-    refuses<ConfigError>([&] { static_cast<void>(checkpoint::read_config<Arch>(directory.path())); }, {"config.json"});
+    test::refused_config<Arch>(R"({"model_type": "t5", "vocab_size": 60, )" + keys + "}", words);
 }
 
 }  // namespace
@@ -97,14 +74,7 @@ TEMPLATE_LIST_TEST_CASE("Wrong inputs of T5 are refused before anything runs", "
     if (!test::present<TestType>()) return;
     const auto model = Model<T5ForConditionalGeneration, TestType, Fp32>::open(v1_0.string());
     const auto good = main_inputs(v1_0);  // (4, 13) and (4, 9)
-    const auto refused = [&](auto change, std::initializer_list<std::string_view> words) {
-        auto bad = good;
-        change(bad);
-        refuses<InputError>([&] { static_cast<void>(model(bad)); }, words);
-        auto state = model.make_state(4, 20);
-        refuses<InputError>([&] { static_cast<void>(model.prefill(bad, state)); }, words);
-        CHECK(state.length() == 0);
-    };
+    const auto refused = test::refused_inputs_of(model, good);
     using In = arch::T5Inputs;
     const auto full = [](std::int64_t rows, std::int64_t tokens, std::int64_t id) {
         return at::full({rows, tokens}, id, at::kLong);
@@ -127,7 +97,7 @@ TEMPLATE_LIST_TEST_CASE("Wrong inputs of T5 are refused before anything runs", "
     refused([](In& in) { in.decoder_attention_mask = at::ones({4, 8}, at::kLong); },
             {"decoder_attention_mask", "(4, 8)", "(4, 9)"});
     refused([](In& in) { in.decoder_input_ids.reset(); }, {"decoder_attention_mask", "decoder_input_ids"});
-    CHECK(wrong(v1_0, model(good)) == "");  // and nothing was spoilt
+    CHECK(test::wrong(v1_0, model(good), bound) == "");  // and nothing was spoilt
 
     const auto encoder = Model<arch::T5EncoderModel, TestType, Fp32>::open(v1_0.string());
     refuses<InputError>([&] { static_cast<void>(encoder({.input_ids = full(1, 3, 60)})); }, {"input_ids", "60"});
@@ -154,7 +124,7 @@ TEMPLATE_LIST_TEST_CASE("A state that is too small, of other rows or without a t
     full.clear();  // and the encoder's text with its tokens
     refuses<InputError>([&] { static_cast<void>(model.step(next, full)); }, {"prefill"});
     const Tensor want = model(in).logits.select(1, 8);
-    CHECK(test::differs(model.prefill(in, full), want, 2e-5) == "");
+    CHECK(test::differs(model.prefill(in, full), want, bound) == "");
 }
 
 TEST_CASE("Without decoder_input_ids the decoder starts with decoder_start_token_id, where there is one") {
@@ -193,17 +163,12 @@ TEST_CASE("Configurations that cannot be are refused with the key and the value"
     refused_config(R"("decoder_start_token_id": 60)", {"decoder_start_token_id is 60", "0 to 59"});
     refused_config(R"("decoder_start_token_id": -1)", {"decoder_start_token_id is -1"});
     refused_config<arch::T5EncoderModel>(R"("is_decoder": true)", {"is_decoder", "true"});
-    const test::Directory directory;
-    test::write_file(directory / "config.json", R"({"model_type": "mt5"})");
-    refuses<ConfigError>(
-        [&] { static_cast<void>(checkpoint::read_config<T5ForConditionalGeneration>(directory.path())); },
-        {"model_type", "mt5", "t5"});
+    test::refused_config<T5ForConditionalGeneration>(R"({"model_type": "mt5"})", {"model_type", "mt5", "t5"});
 }
 
 TEST_CASE("What a configuration leaves out has transformers' defaults") {
-    const test::Directory directory;
-    test::write_file(directory / "config.json", R"({"num_layers": 4, "num_decoder_layers": null, "n_positions": 512})");
-    const auto c = checkpoint::read_config<T5ForConditionalGeneration>(directory.path());
+    const auto c = test::config_of<T5ForConditionalGeneration>(
+        R"({"num_layers": 4, "num_decoder_layers": null, "n_positions": 512})");
     CHECK(c.vocab_size == 32128);
     CHECK(c.d_model == 512);
     CHECK(c.d_kv == 64);
@@ -222,37 +187,35 @@ TEST_CASE("What a configuration leaves out has transformers' defaults") {
 }
 
 TEST_CASE("Weights of T5 that do not fit are refused with the tensor, both shapes and a remedy") {
-    const test::Directory directory;
-    const auto config = test::read_file(v1_0 / "config.json");
-    auto tensors = test::tensors_of(v1_0);
-    const auto open = [&] {
-        test::write_checkpoint(directory.path(), config, tensors);
-        static_cast<void>(Model<T5ForConditionalGeneration, Cpu>::open(directory.path().string()));
+    test::ChangedCase changed(v1_0);
+    auto& tensors = changed.tensors;
+    const auto refused = [&](std::initializer_list<std::string_view> words) {
+        changed.refused<T5ForConditionalGeneration>(words);
     };
     const std::string k = "decoder.block.1.layer.1.EncDecAttention.k.weight",
                       bias = "decoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight";
     SECTION("missing") {
         tensors.erase(k);
-        refuses<CheckpointError>(open, {k, "(12, 16)", "nearest"});
+        refused({k, "(12, 16)", "nearest"});
     }
     SECTION("no word vectors") {
         tensors.erase("shared.weight");
-        refuses<CheckpointError>(open, {"shared.weight", "(60, 16)"});
+        refused({"shared.weight", "(60, 16)"});
     }
     SECTION("of another shape") {
         tensors[k] = at::ones({12, 15});
-        refuses<CheckpointError>(open, {k, "(12, 15)", "(12, 16)"});
+        refused({k, "(12, 15)", "(12, 16)"});
     }
     SECTION("buckets of another number") {
         tensors[bias] = at::ones({32, 2});
-        refuses<CheckpointError>(open, {bias, "(32, 2)", "(8, 2)"});
+        refused({bias, "(32, 2)", "(8, 2)"});
     }
     SECTION("a gate that the configuration does not know") {
         for (const std::string block : {"encoder.block.0.layer.1", "decoder.block.0.layer.2"}) {
             auto found = tensors.extract(block + ".DenseReluDense.wi.weight");
             tensors[block + ".DenseReluDense.wi_0.weight"] = found.mapped();
         }
-        refuses<CheckpointError>(open, {"DenseReluDense.wi.weight", "(29, 16)"});
+        refused({"DenseReluDense.wi.weight", "(29, 16)"});
     }
 }
 
@@ -260,16 +223,7 @@ TEST_CASE("Threads with a state each generate with one T5 at once") {
     const auto model = Model<T5ForConditionalGeneration, Cpu>::open(v1_0.string());
     const auto in = main_inputs(v1_0);
     const Tensor want = start_and_steps(model, in);
-    std::atomic<int> wrong_results = 0;
-    std::vector<std::thread> threads;
-    for (int i = 0; i < 4; ++i) {
-        threads.emplace_back([&] {
-            for (int n = 0; n < 5; ++n)
-                wrong_results += test::differs(start_and_steps(model, in), want, 1e-5).empty() ? 0 : 1;
-        });
-    }
-    for (auto& thread : threads) thread.join();
-    CHECK(wrong_results == 0);
+    CHECK(test::wrong_at_once([&] { return test::differs(start_and_steps(model, in), want, 1e-5).empty(); }) == 0);
 }
 
 #ifdef SILICA_HAS_SIM_MPS
@@ -278,16 +232,6 @@ TEST_CASE("On MPS a call of T5 copies its inputs there, waits for nothing and re
     if (!test::present<Mps>()) return;
     namespace sim = test::sim;
     const sim::Settings settings;
-    const auto quiet = [](std::size_t inputs) {
-        const auto after = sim::counters();
-        CHECK(after.d2h_copies == 0);
-        CHECK(after.h2d_copies == inputs);
-        CHECK(after.syncs == 0);
-        CHECK(after.implicit_syncs <= inputs);
-        CHECK(after.not_implemented == 0);
-        CHECK(after.early_host_aliases == 0);
-        return after.allocations;
-    };
     const auto check = [&](const auto& model, bool masked) {
         auto in = main_inputs(v1_0);
         if (!masked) in.attention_mask.reset(), in.decoder_attention_mask.reset();
@@ -295,16 +239,16 @@ TEST_CASE("On MPS a call of T5 copies its inputs there, waits for nothing and re
         const FallbackScope fallbacks;
         sim::reset();
         static_cast<void>(model(in));
-        quiet(inputs);
+        test::check_quiet(inputs);
         auto state = model.make_state(4, 20);
         sim::reset();
         Tensor next = model.prefill(in, state).argmax(-1);
-        quiet(inputs);
+        test::check_quiet(inputs);
         std::size_t allocations = 0;
         for (int i = 0; i < 5; ++i) {
             sim::reset();
             next = model.step(next, state).argmax(-1);
-            const auto now = quiet(0);
+            const auto now = test::check_quiet(0).allocations;
             if (i > 0) CHECK(now == allocations);
             allocations = now;
         }

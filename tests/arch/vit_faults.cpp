@@ -3,9 +3,7 @@
 #include "silica/arch/vit.hpp"
 #include "silica/model.hpp"
 #include "support/catch.hpp"
-#include "support/golden.hpp"
-#include "support/refuses.hpp"
-#include "support/traced.hpp"
+#include "support/faults.hpp"
 
 using namespace silica;
 using arch::ViTForImageClassification;
@@ -19,36 +17,15 @@ const auto classes = test::golden("vit", "classes");
 
 template <class Arch, bool Fused>
 void check_ops(const std::filesystem::path& directory) {
-    test::traced.clear();
-    const auto model = Model<Arch, test::Traced<Fused>>::open(directory.string());
-    for (const std::string name : {"reference", "reference-large"}) {
-        const test::Reference reference(directory / (name + ".safetensors"));
-        reference.compare(model(reference.inputs<arch::ViTInputs>()),
-                          [](std::string_view, const Tensor& got, const Tensor& want) {
-                              CHECK(test::differs(got, want, 2e-5) == "");
-                          });
-    }
-    CHECK(test::traced.contains("conv"));
-    CHECK(test::traced.contains("resize"));
-    CHECK(test::traced.contains("attention"));
-    CHECK(test::unlisted<Arch, Fused>() == "");
+    test::check_ops<Arch, Fused>(directory, 2e-5, {"conv", "resize", "attention"}, {"reference", "reference-large"});
 }
 
-/// Reads a configuration that must be refused: defaults, with keys added or replaced.
+/// These keys, added to the defaults, must be refused.
 void refused_config(const std::string& keys, std::initializer_list<std::string_view> words) {
-    CAPTURE(keys);
-    const test::Directory directory;
-    test::write_file(directory / "config.json", R"({"model_type": "vit", )" + keys + "}");
-    refuses<ConfigError>([&] { static_cast<void>(checkpoint::read_config<arch::ViT>(directory.path())); }, words);
-    refuses<ConfigError>([&] { static_cast<void>(checkpoint::read_config<arch::ViT>(directory.path())); },
-                         {"config.json"});
+    test::refused_config<arch::ViT>(R"({"model_type": "vit", )" + keys + "}", words);
 }
 
-arch::ViTConfig config_of(const std::string& keys) {
-    const test::Directory directory;
-    test::write_file(directory / "config.json", "{" + keys + "}");
-    return checkpoint::read_config<arch::ViT>(directory.path());
-}
+arch::ViTConfig config_of(const std::string& keys) { return test::config_of<arch::ViT>("{" + keys + "}"); }
 
 }  // namespace
 
@@ -73,13 +50,8 @@ TEMPLATE_LIST_TEST_CASE("Wrong inputs of ViT are refused before anything runs", 
     if (!test::present<TestType>()) return;
     using In = arch::ViTInputs;
     const auto model = Model<ViTForImageClassification, TestType, Fp32>::open(classes.string());
-    const test::Reference reference(classes / "reference.safetensors");
-    const auto good = reference.inputs<In>();  // (3, 3, 12, 12), patches of 4
-    const auto refused = [&](auto change, std::initializer_list<std::string_view> words) {
-        auto bad = good;
-        change(bad);
-        refuses<InputError>([&] { static_cast<void>(model(bad)); }, words);
-    };
+    const auto good = test::inputs_of<arch::ViT>(classes);  // (3, 3, 12, 12), patches of 4
+    const auto refused = test::refused_inputs_of(model, good);
     refused([](In& in) { in.pixel_values = Tensor(); }, {"pixel_values", "missing"});
     refused([](In& in) { in.pixel_values = in.pixel_values[0]; }, {"pixel_values", "(3, 12, 12)", "unsqueeze"});
     refused([](In& in) { in.pixel_values = in.pixel_values.to(at::kLong); }, {"pixel_values", "Long", "Float"});
@@ -94,15 +66,13 @@ TEMPLATE_LIST_TEST_CASE("Wrong inputs of ViT are refused before anything runs", 
     refused([](In& in) { in.bool_masked_pos = at::ones({3, 8}, at::kBool); }, {"bool_masked_pos", "(3, 8)", "(3, 9)"});
     refused([](In& in) { in.bool_masked_pos = at::ones({3, 9}); }, {"bool_masked_pos", "Float"});
     refused([](In& in) { in.bool_masked_pos = at::ones({3, 9}, at::kBool); }, {"bool_masked_pos", "mask_token"});
-    reference.compare(model(good), [](std::string_view, const Tensor& got, const Tensor& want) {
-        CHECK(test::differs(got, want, 5e-5) == "");  // and nothing was spoilt
-    });
+    CHECK(test::wrong(classes, model(good), 5e-5) == "");  // and nothing was spoilt
 }
 
 TEST_CASE("Positions whose patches or grid are no squares cannot be interpolated") {
     const auto golden = test::golden("vit", "rectangles");  // 13 x 22, patches of 3 x 5: a grid of 4 x 4
     const auto model = Model<arch::ViT, Cpu>::open(golden.string());
-    auto in = test::Reference(golden / "reference.safetensors").inputs<arch::ViTInputs>();
+    auto in = test::inputs_of<arch::ViT>(golden);
     in.interpolate_pos_encoding = true;
     refuses<InputError>([&] { static_cast<void>(model(in)); }, {"13 x 22", "3 x 5", "interpolated"});
     auto config = checkpoint::read_config<arch::ViT>(golden);
@@ -139,13 +109,8 @@ TEST_CASE("Configurations of ViT that cannot be are refused with the key and the
     refused_config(R"("num_labels": -1)", {"the number of labels is -1"});
     refused_config(R"("problem_type": "guess")", {"problem_type", "guess", "regression"});
     refused_config(R"("problem_type": "single_label_classification", "num_labels": 1)", {"problem_type", "num_labels"});
-    const test::Directory directory;
-    test::write_file(directory / "config.json", R"({"model_type": "vit_mae"})");
-    refuses<ConfigError>([&] { static_cast<void>(checkpoint::read_config<arch::ViT>(directory.path())); },
-                         {"model_type", "vit_mae", "vit"});
-    test::write_file(directory / "config.json", R"({"model_type": "vit"})");
-    refuses<ConfigError>([&] { static_cast<void>(checkpoint::read_config<arch::DeiT>(directory.path())); },
-                         {"model_type", "vit", "deit"});
+    test::refused_config<arch::ViT>(R"({"model_type": "vit_mae"})", {"model_type", "vit_mae", "vit"});
+    test::refused_config<arch::DeiT>(R"({"model_type": "vit"})", {"model_type", "vit", "deit"});
 }
 
 TEST_CASE("What a configuration of ViT leaves out has transformers' defaults") {
@@ -172,38 +137,36 @@ TEST_CASE("What a configuration of ViT leaves out has transformers' defaults") {
 }
 
 TEST_CASE("Weights of ViT that do not fit are refused with the tensor, both shapes and a remedy") {
-    const test::Directory directory;
-    const auto config = test::read_file(classes / "config.json");
-    auto tensors = test::tensors_of(classes);
-    const auto open = [&] {
-        test::write_checkpoint(directory.path(), config, tensors);
-        static_cast<void>(Model<ViTForImageClassification, Cpu>::open(directory.path().string()));
+    test::ChangedCase changed(classes);
+    auto& tensors = changed.tensors;
+    const auto refused = [&](std::initializer_list<std::string_view> words) {
+        changed.refused<ViTForImageClassification>(words);
     };
     const std::string patches = "vit.embeddings.patch_embeddings.projection.",
                       places = "vit.embeddings.position_embeddings";
     SECTION("no class token") {
         tensors.erase("vit.embeddings.cls_token");
-        refuses<CheckpointError>(open, {"vit.embeddings.cls_token", "(1, 1, 16)"});
+        refused({"vit.embeddings.cls_token", "(1, 1, 16)"});
     }
     SECTION("positions of another image size") {
         tensors[places] = at::ones({1, 17, 16});
-        refuses<CheckpointError>(open, {places, "(1, 17, 16)", "(1, 10, 16)"});
+        refused({places, "(1, 17, 16)", "(1, 10, 16)"});
     }
     SECTION("patches of another size") {
         tensors[patches + "weight"] = at::ones({16, 3, 4, 5});
-        refuses<CheckpointError>(open, {patches + "weight", "(16, 3, 4, 5)", "(16, 3, 4, 4)"});
+        refused({patches + "weight", "(16, 3, 4, 5)", "(16, 3, 4, 4)"});
     }
     SECTION("no bias of patches") {
         tensors.erase(patches + "bias");
-        refuses<CheckpointError>(open, {patches + "bias"});
+        refused({patches + "bias"});
     }
     SECTION("no classifier") {
         tensors.erase("classifier.weight");
-        refuses<CheckpointError>(open, {"classifier.weight", "(11, 16)"});
+        refused({"classifier.weight", "(11, 16)"});
     }
     SECTION("a classifier of other labels") {
         tensors["classifier.weight"] = at::ones({4, 16});
-        refuses<CheckpointError>(open, {"classifier.weight", "(4, 16)", "(11, 16)"});
+        refused({"classifier.weight", "(4, 16)", "(11, 16)"});
     }
 }
 
@@ -211,25 +174,11 @@ TEST_CASE("Weights of ViT that do not fit are refused with the tensor, both shap
 
 TEST_CASE("On MPS a call of ViT copies its pixels there, waits for nothing and reads nothing") {
     if (!test::present<Mps>()) return;
-    namespace sim = test::sim;
-    const sim::Settings settings;
-    const auto check = [&](const auto& model, const std::string& name) {
-        const auto in = test::Reference(classes / (name + ".safetensors")).inputs<arch::ViTInputs>();
-        const FallbackScope fallbacks;
-        sim::reset();
-        static_cast<void>(model(in));
-        const auto after = sim::counters();
-        CHECK(after.h2d_copies == 1);
-        CHECK(after.d2h_copies == 0);
-        CHECK(after.syncs == 0);
-        CHECK(after.implicit_syncs <= 1);
-        CHECK(after.not_implemented == 0);
-        CHECK(after.early_host_aliases == 0);
-        CHECK(fallbacks.report().empty());
-    };
+    const test::sim::Settings settings;
     for (const std::string name : {"reference", "reference-large"}) {
-        check(Model<ViTForImageClassification, Chain<Mps>, Fp32>::open(classes.string()), name);
-        check(Model<ViTForImageClassification, Chain<Mps>, Fp16>::open(classes.string()), name);
+        const auto in = test::inputs_of<arch::ViT>(classes, name);
+        test::check_quiet_call(Model<ViTForImageClassification, Chain<Mps>, Fp32>::open(classes.string()), in, 1);
+        test::check_quiet_call(Model<ViTForImageClassification, Chain<Mps>, Fp16>::open(classes.string()), in, 1);
     }
 }
 

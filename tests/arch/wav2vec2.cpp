@@ -19,10 +19,6 @@ namespace {
 const auto base = test::golden("wav2vec2", "base");
 const auto languages = test::golden("wav2vec2", "languages");
 
-Reference main_reference(const std::filesystem::path& directory) {
-    return Reference(directory / "reference.safetensors");
-}
-
 void same(const Tensor& got, const Tensor& want) { CHECK(test::differs(got, want, 1e-5) == ""); }
 
 }  // namespace
@@ -71,7 +67,7 @@ TEST_CASE("Without a language, a model of MMS speaks what its weights hold; with
 TEST_CASE("A file of a head opens as the model without it, and names may lack the prefix") {
     const auto model = Model<Wav2Vec2, Cpu>::open(base.string());
     CHECK(model.account().unexpected == std::vector<std::string>{"lm_head.bias", "lm_head.weight"});
-    const auto reference = main_reference(base);
+    const auto reference = test::reference_of(base);
     const auto out = model(reference.inputs<arch::Wav2Vec2Inputs>());
     const auto weights = test::tensors_of(base);
     same(out.last_hidden_state.matmul(weights.at("lm_head.weight").t()) + weights.at("lm_head.bias"),
@@ -86,7 +82,7 @@ TEST_CASE("A file of a head opens as the model without it, and names may lack th
 TEST_CASE("Rows of a batch are the rows alone where padding cannot reach them") {
     const auto large = test::golden("wav2vec2", "large");  // no norm over time
     const auto model = Model<Wav2Vec2ForCTC, Cpu>::open(large.string());
-    const auto in = main_reference(large).inputs<arch::Wav2Vec2Inputs>();
+    const auto in = test::inputs_of<Wav2Vec2>(large);
     const Tensor whole = model(in).logits;
     const std::int64_t lengths[] = {300, 211, 47};
     for (std::int64_t row = 0; row < 3; ++row) {
@@ -100,7 +96,7 @@ TEST_CASE("Rows of a batch are the rows alone where padding cannot reach them") 
 
 TEST_CASE("A mask says how many frames there are: of any type, on either side, or by their number") {
     const auto model = Model<Wav2Vec2ForCTC, Cpu>::open(base.string());
-    const auto reference = main_reference(base);
+    const auto reference = test::reference_of(base);
     const auto in = reference.inputs<arch::Wav2Vec2Inputs>();
     const Tensor want = reference.tensors.at("outputs.logits");
     const auto with = [&](auto change) {

@@ -1,18 +1,11 @@
 // What Wav2Vec2 does when things go wrong, and what it must not do: ops outside of its lists, hops, waits, crashes.
 #include <algorithm>
-#include <atomic>
-#include <thread>
 
 #include "silica/arch/wav2vec2.hpp"
 #include "silica/loader/in_memory.hpp"
 #include "silica/model.hpp"
 #include "support/catch.hpp"
-#include "support/golden.hpp"
-#include "support/refuses.hpp"
-#ifdef SILICA_HAS_SIM_MPS
-#include "support/sim_mps.hpp"
-#endif
-#include "support/traced.hpp"
+#include "support/faults.hpp"
 
 using namespace silica;
 using arch::Wav2Vec2, arch::Wav2Vec2ForCTC, arch::Wav2Vec2ForSequenceClassification;
@@ -25,39 +18,18 @@ namespace {
 const auto base = test::golden("wav2vec2", "base");
 const auto languages = test::golden("wav2vec2", "languages");
 
-arch::Wav2Vec2Inputs inputs_of(const std::filesystem::path& directory) {
-    return test::Reference(directory / "reference.safetensors").inputs<arch::Wav2Vec2Inputs>();
-}
-
-template <class Outputs>
-std::string wrong(const std::filesystem::path& directory, const Outputs& out) {
-    std::string text;
-    test::Reference(directory / "reference.safetensors")
-        .compare(out, [&](std::string_view, const Tensor& got, const Tensor& want) {
-            if (text.empty()) text = test::differs(got, want, 1e-4);
-        });
-    return text;
-}
+constexpr double bound = 1e-4;
 
 template <class Arch, bool Fused>
 void check_ops(const std::string& name) {
-    const auto golden = test::golden("wav2vec2", name);
-    test::traced.clear();
-    const auto model = Model<Arch, test::Traced<Fused>>::open(golden.string());
-    CHECK(wrong(golden, model(inputs_of(golden))) == "");
-    CHECK(test::traced.contains(Fused ? "conv_activation" : "conv"));
-    CHECK(test::traced.contains("attention"));
-    CHECK(test::unlisted<Arch, Fused>() == "");
+    test::check_ops<Arch, Fused>(test::golden("wav2vec2", name), bound,
+                                 {Fused ? "conv_activation" : "conv", "attention"});
 }
 
-/// Reads a configuration that must be refused: defaults, with keys added or replaced.
+/// These keys, added to the defaults, must be refused.
 template <class Arch = Wav2Vec2>
 void refused_config(const std::string& keys, std::initializer_list<std::string_view> words) {
-    CAPTURE(keys);
-    const test::Directory directory;
-    test::write_file(directory / "config.json", R"({"model_type": "wav2vec2", )" + keys + "}");
-    refuses<ConfigError>([&] { static_cast<void>(checkpoint::read_config<Arch>(directory.path())); }, words);
-    refuses<ConfigError>([&] { static_cast<void>(checkpoint::read_config<Arch>(directory.path())); }, {"config.json"});
+    test::refused_config<Arch>(R"({"model_type": "wav2vec2", )" + keys + "}", words);
 }
 
 Model<Wav2Vec2ForCTC, Cpu> speaking(const std::filesystem::path& directory, const std::string& language) {
@@ -88,29 +60,17 @@ TEST_CASE("Every op of Wav2Vec2 stays on MPS and CUDA") {
 
 TEST_CASE("Several threads run one Wav2Vec2 on the CPU at once, and each gets the same") {
     const auto model = Model<Wav2Vec2ForCTC, Cpu>::open(base.string());
-    const auto inputs = inputs_of(base);
+    const auto inputs = test::inputs_of<Wav2Vec2>(base);
     const Tensor want = model(inputs).logits;
-    std::atomic<int> wrong_results = 0;
-    std::vector<std::thread> threads;
-    for (int i = 0; i < 4; ++i) {
-        threads.emplace_back([&] {
-            for (int k = 0; k < 5; ++k) wrong_results += model(inputs).logits.equal(want) ? 0 : 1;
-        });
-    }
-    for (auto& thread : threads) thread.join();
-    CHECK(wrong_results == 0);
+    CHECK(test::wrong_at_once([&] { return model(inputs).logits.equal(want); }) == 0);
 }
 
 TEMPLATE_LIST_TEST_CASE("Wrong inputs of Wav2Vec2 are refused with their name and a remedy, before anything runs", "",
                         test::Devices) {
     if (!test::present<TestType>()) return;
     const auto model = Model<Wav2Vec2ForCTC, TestType, Fp32>::open(base.string());
-    const auto good = inputs_of(base);  // 3 rows of 300 samples, of which a frame takes 23
-    const auto refused = [&](auto change, std::initializer_list<std::string_view> words) {
-        auto bad = good;
-        change(bad);
-        refuses<InputError>([&] { static_cast<void>(model(bad)); }, words);
-    };
+    const auto good = test::inputs_of<Wav2Vec2>(base);  // 3 rows of 300 samples, of which a frame takes 23
+    const auto refused = test::refused_inputs_of(model, good);
     using In = arch::Wav2Vec2Inputs;
     const auto least = std::to_string(model.config().least_samples());
     refused([](In& in) { in.input_values = Tensor(); }, {"input_values", "missing"});
@@ -128,7 +88,7 @@ TEMPLATE_LIST_TEST_CASE("Wrong inputs of Wav2Vec2 are refused with their name an
     refused([](In& in) { in.frames = at::zeros({3}, at::kLong); }, {"frames holds 0"});
     refused([](In& in) { in.frames = at::full({3}, 500, at::kLong); }, {"frames holds 500"});
     refused([](In& in) { in.frames = at::ones({3}); }, {"frames", "Float", "Long"});
-    CHECK(wrong(base, model(good)) == "");  // and nothing was spoilt
+    CHECK(test::wrong(base, model(good), bound) == "");  // and nothing was spoilt
     if constexpr (std::is_same_v<TestType, Cpu>) {
         const auto narrow = Model<Wav2Vec2, Cpu>::open(test::golden("wav2vec2", "adapter_narrow").string());
         auto config = narrow.config();

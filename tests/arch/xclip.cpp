@@ -7,7 +7,7 @@
 #include "support/golden_grid.hpp"
 
 using namespace silica;
-using silica::test::Halves, silica::test::Reference;
+using silica::test::Halves;
 
 namespace {
 
@@ -15,10 +15,6 @@ using device::Cpu, device::Mps;
 using precision::Fp32;
 
 const auto base = test::golden("xclip", "base");
-
-Reference main_reference(const std::filesystem::path& directory) {
-    return Reference(directory / "reference.safetensors");
-}
 
 /// Equal, but for the way that sums are grouped.
 void same(const Tensor& got, const Tensor& want) { CHECK(test::differs(got, want, 1e-5) == ""); }
@@ -41,7 +37,7 @@ TEST_CASE("X-CLIP's models of text and of frames equal transformers") {
 }
 
 TEST_CASE("A file of all of X-CLIP opens as each of its models, with nothing left over") {
-    const auto in = main_reference(base).inputs<arch::XClipInputs>();
+    const auto in = test::inputs_of<arch::XClip>(base);
     const auto whole = Model<arch::XClip, Cpu>::open(base.string(), {.strict = true})(in);
     const auto text = Model<arch::XClipTextModel, Cpu>::open(base.string(), {.strict = true})(in.text());
     same(text.last_hidden_state, whole.text_model_output.last_hidden_state);
@@ -69,7 +65,7 @@ TEST_CASE("X-CLIP's models alone have names with and without the prefix that the
 
 TEST_CASE("Videos are judged alone: each as in a batch of its own") {
     const auto model = Model<arch::XClip, Cpu>::open(base.string());
-    const auto in = main_reference(base).inputs<arch::XClipInputs>();
+    const auto in = test::inputs_of<arch::XClip>(base);
     const auto both = model(in);
     for (std::int64_t i = 0; i < 2; ++i) {
         auto one = in;
@@ -82,7 +78,7 @@ TEST_CASE("Videos are judged alone: each as in a batch of its own") {
 
 TEST_CASE("Texts read once serve many videos") {
     const auto model = Model<arch::XClip, Cpu>::open(base.string());
-    const auto in = arch::prepare_xclip(model.config(), main_reference(base).inputs<arch::XClipInputs>());
+    const auto in = arch::prepare_xclip(model.config(), test::inputs_of<arch::XClip>(base));
     const Tensor want = model(in).logits_per_video;
     model.on_device([&] {
         const Tensor texts = model.network().text_vectors(in.text());
@@ -113,7 +109,7 @@ TEST_CASE("Positions in the file of an X-CLIP are known and not read") {
 }
 
 TEST_CASE("Inputs of X-CLIP may be strided, on the device, and of other types") {
-    const auto reference = main_reference(base);
+    const auto reference = test::reference_of(base);
     const auto in = reference.inputs<arch::XClipInputs>();
     boost::hana::for_each(boost::hana::tuple_t<Cpu, Mps>, [&](auto d) {
         using D = typename decltype(d)::type;

@@ -1,62 +1,22 @@
 // What X-CLIP does when things go wrong, and what it must not do: ops outside of its lists, hops, waits.
 #include "silica/arch/xclip.hpp"
-#include "silica/loader/in_memory.hpp"
 #include "silica/model.hpp"
 #include "support/catch.hpp"
-#include "support/golden.hpp"
-#include "support/refuses.hpp"
-#include "support/traced.hpp"
+#include "support/faults.hpp"
 
 using namespace silica;
-using device::Cpu, device::Mps;
+using device::Mps;
 using precision::Bf16, precision::Fp16, precision::Fp32;
-using test::refuses;
+using test::config_of, test::inputs_of, test::refused_config, test::refuses;
 
 namespace {
 
 const auto base = test::golden("xclip", "base");
-
-template <class Arch>
-typename Arch::Inputs inputs_of(const std::filesystem::path& directory, const std::string& name = "reference") {
-    return test::Reference(directory / (name + ".safetensors")).inputs<typename Arch::Inputs>();
-}
-
-/// "" where the outputs of the case are what they should be, in float32.
-template <class Outputs>
-std::string wrong(const std::filesystem::path& directory, const Outputs& out, const std::string& name = "reference") {
-    std::string text;
-    test::Reference(directory / (name + ".safetensors"))
-        .compare(out, [&](std::string_view, const Tensor& got, const Tensor& want) {
-            if (text.empty()) text = test::differs(got, want, 3e-5);
-        });
-    return text;
-}
+constexpr double bound = 3e-5;
 
 template <class Arch, bool Fused>
 void check_ops(const std::string& name, const std::string& reference) {
-    const auto golden = test::golden("xclip", name);
-    test::traced.clear();
-    const auto model = Model<Arch, test::Traced<Fused>>::open(golden.string());
-    CHECK(wrong(golden, model(inputs_of<Arch>(golden, reference)), reference) == "");
-    CHECK(test::traced.contains("attention"));
-    CHECK(test::unlisted<Arch, Fused>() == "");
-}
-
-/// Reads a configuration that must be refused: `json` is the whole of it.
-template <class Arch>
-void refused_config(const std::string& json, std::initializer_list<std::string_view> words) {
-    CAPTURE(json);
-    const test::Directory directory;
-    test::write_file(directory / "config.json", json);
-    refuses<ConfigError>([&] { static_cast<void>(checkpoint::read_config<Arch>(directory.path())); }, words);
-    refuses<ConfigError>([&] { static_cast<void>(checkpoint::read_config<Arch>(directory.path())); }, {"config.json"});
-}
-
-template <class Arch>
-typename Arch::Config config_of(const std::string& json) {
-    const test::Directory directory;
-    test::write_file(directory / "config.json", json);
-    return checkpoint::read_config<Arch>(directory.path());
+    test::check_ops<Arch, Fused>(test::golden("xclip", name), bound, {"attention"}, {reference});
 }
 
 }  // namespace
@@ -84,11 +44,7 @@ TEMPLATE_LIST_TEST_CASE("Wrong inputs of X-CLIP are refused with their name and 
     if (!test::present<TestType>()) return;
     const auto model = Model<arch::XClip, TestType, Fp32>::open(base.string());
     const auto good = inputs_of<arch::XClip>(base);  // 4 texts of 9 tokens, 2 videos of (4, 3, 8, 8)
-    const auto refused = [&](auto change, std::initializer_list<std::string_view> words) {
-        auto bad = good;
-        change(bad);
-        refuses<InputError>([&] { static_cast<void>(model(bad)); }, words);
-    };
+    const auto refused = test::refused_inputs_of(model, good);
     using In = arch::XClipInputs;
     refused([](In& in) { in.input_ids = at::full({1, 13}, 5, at::kLong); }, {"input_ids", "13 tokens", "12"});
     refused([](In& in) { in.input_ids = at::full({4, 9}, 40, at::kLong); }, {"input_ids", "40", "0 to 39"});
@@ -107,7 +63,7 @@ TEMPLATE_LIST_TEST_CASE("Wrong inputs of X-CLIP are refused with their name and 
             {"pixel_values", "8 x 12", "8 x 8", "interpolate_pos_encoding"});
     refused([](In& in) { in.pixel_values = at::ones({1, 4, 3, 3, 12}), in.interpolate_pos_encoding = true; },
             {"3 x 12", "smaller than a patch of 4 x 4"});
-    CHECK(wrong(base, model(good)) == "");  // and nothing was spoilt
+    CHECK(test::wrong(base, model(good), bound) == "");  // and nothing was spoilt
     const auto frames = Model<arch::XClipVisionModel, TestType, Fp32>::open(base.string());
     refuses<InputError>([&] { static_cast<void>(frames({.pixel_values = at::ones({6, 3, 8, 8})})); },
                         {"pixel_values", "6 frames", "no whole videos of 4"});
@@ -163,28 +119,24 @@ TEST_CASE("What a configuration of X-CLIP leaves out has transformers' defaults"
 }
 
 TEST_CASE("Weights of X-CLIP that do not fit are refused with the tensor, both shapes and a remedy") {
-    const test::Directory directory;
-    const auto config = test::read_file(base / "config.json");
-    auto tensors = test::tensors_of(base);
-    const auto open = [&] {
-        test::write_checkpoint(directory.path(), config, tensors);
-        static_cast<void>(Model<arch::XClip, Cpu>::open(directory.path().string()));
-    };
+    test::ChangedCase changed(base);
+    auto& tensors = changed.tensors;
+    const auto refused = [&](std::initializer_list<std::string_view> words) { changed.refused<arch::XClip>(words); };
     SECTION("positions of other frames") {
         tensors["mit.position_embedding"] = at::ones({1, 8, 12});
-        refuses<CheckpointError>(open, {"mit.position_embedding", "(1, 8, 12)", "(1, 4, 12)"});
+        refused({"mit.position_embedding", "(1, 8, 12)", "(1, 4, 12)"});
     }
     SECTION("a projection the other way round") {
         tensors["prompts_visual_projection"] = at::ones({12, 20});
-        refuses<CheckpointError>(open, {"prompts_visual_projection", "(12, 20)", "(20, 12)"});
+        refused({"prompts_visual_projection", "(12, 20)", "(20, 12)"});
     }
     SECTION("no messages: a CLIP") {
         std::erase_if(tensors, [](const auto& t) { return t.first.find("message") != std::string::npos; });
-        refuses<CheckpointError>(open, {"message_fc.weight"});
+        refused({"message_fc.weight"});
     }
     SECTION("no prompts") {
         tensors.erase("prompts_generator.alpha");
-        refuses<CheckpointError>(open, {"prompts_generator.alpha", "(12)"});
+        refused({"prompts_generator.alpha", "(12)"});
     }
 }
 
@@ -194,20 +146,8 @@ TEST_CASE("Weights of X-CLIP that do not fit are refused with the tensor, both s
 
 TEST_CASE("On MPS a call of X-CLIP copies its inputs there, waits for nothing and reads nothing") {
     if (!test::present<Mps>()) return;
-    namespace sim = test::sim;
-    const auto check = [](const auto& model, const auto& inputs, std::size_t tensors) {
-        sim::reset();
-        const FallbackScope scope;
-        static_cast<void>(model(inputs));
-        const auto after = sim::counters();
-        CHECK(scope.report().empty());
-        CHECK(after.d2h_copies == 0);
-        CHECK(after.h2d_copies == tensors);
-        CHECK(after.syncs == 0);
-        CHECK(after.implicit_syncs <= tensors);
-        CHECK(after.not_implemented == 0);
-        CHECK(after.early_host_aliases == 0);
-        CHECK(after.count("aten::argmax") == 0);  // of ids: found on the host
+    const auto check = [](const auto& model, const auto& in, std::size_t tensors) {
+        CHECK(test::check_quiet_call(model, in, tensors).count("aten::argmax") == 0);  // of ids: found on the host
     };
     const auto in = inputs_of<arch::XClip>(base);  // ids, mask, pixels, and the places of the ends
     check(Model<arch::XClip, Chain<Mps>, Fp32>::open(base.string()), in, 4);

@@ -8,7 +8,6 @@ score], ...]}}; `match`, [{labels, template, pictures: {picture: [[label, score]
 length 1}; `video`, [{labels, results: [[label, score], ...]}], the pictures being its frames.
 """
 import json
-import pathlib
 import sys
 
 import numpy
@@ -19,9 +18,10 @@ from transformers import (CLIPConfig, CLIPForImageClassification, CLIPImageProce
                           ViTForImageClassification, ViTImageProcessorPil, XCLIPConfig, XCLIPModel,
                           VideoMAEImageProcessorPil, pipeline)
 
+import golden
 from make_vit import SIZES, randomise
 
-HERE = pathlib.Path(__file__).resolve().parent / "chains"
+HERE = golden.HERE / "chains"
 PICTURES = {"wide.png": (20, 52), "tall.jpg": (45, 31), "small.png": (9, 9), "grey.jpg": (30, 30)}
 LABELS = ["tabby", "red, deep", "a \"quoted\" name", "Übergröße", "e", "f", "g"]
 
@@ -40,15 +40,6 @@ def pictures():
 
 def by_picture(results):
     return {name: [[r["label"], r["score"]] for r in result] for name, result in zip(PICTURES, results)}
-
-
-def fresh(case):
-    directory = HERE / case
-    directory.mkdir(parents=True, exist_ok=True)
-    for old in directory.iterdir():
-        old.unlink()
-    torch.manual_seed(sum(map(ord, case)))
-    return directory
 
 
 def write(directory, model, processor, expected):
@@ -78,7 +69,7 @@ def vectors(encode, processor, files):
 
 
 def vit(files):
-    directory = fresh("vit")
+    directory = golden.fresh(HERE / "vit", "vit")
     model = ViTForImageClassification(ViTConfig(**SIZES, id2label=dict(enumerate(LABELS)))).eval()
     randomise(model)
     processor = ViTImageProcessorPil(size={"height": 12, "width": 12})
@@ -88,7 +79,7 @@ def vit(files):
 
 
 def teacher(files):
-    directory = fresh("teacher")
+    directory = golden.fresh(HERE / "teacher", "teacher")
     model = DeiTForImageClassificationWithTeacher(DeiTConfig(**SIZES, num_labels=3)).eval()
     randomise(model)
     processor = DeiTImageProcessorPil(size={"height": 16, "width": 16}, crop_size={"height": 12, "width": 12})
@@ -125,7 +116,7 @@ def tokenizer(directory):
 
 
 def clip(files):
-    directory = fresh("clip")
+    directory = golden.fresh(HERE / "clip", "clip")
     model, processor = clip_parts(CLIPModel(clip_config(logit_scale_init_value=1.2)))
     words = tokenizer(directory)
     match = pipeline("zero-shot-image-classification", model=model, image_processor=processor, tokenizer=words)
@@ -138,13 +129,13 @@ def clip(files):
 
 
 def clip_classes(files):
-    directory = fresh("clip_classes")
+    directory = golden.fresh(HERE / "clip_classes", "clip_classes")
     model, processor = clip_parts(CLIPForImageClassification(clip_config(num_labels=4)))
     write(directory, model, processor, {"classify": classified(model, processor, files)})
 
 
 def xclip(files):
-    directory = fresh("xclip")
+    directory = golden.fresh(HERE / "xclip", "xclip")
     tower = dict(hidden_size=16, intermediate_size=20, num_hidden_layers=1, num_attention_heads=2)
     model = XCLIPModel(XCLIPConfig(
         text_config=dict(**tower, vocab_size=514, max_position_embeddings=40, eos_token_id=513, bos_token_id=512,

@@ -2,25 +2,15 @@
 """Writes golden/clap/<case>/: tiny random CLAP checkpoints and what transformers makes of them.
 
 Run by hand (`make_clap.py [CASE...]`, needs torch, transformers and safetensors); what it writes is committed, so that
-the tests need neither. A case is a checkpoint with one or more reference files: `reference.safetensors`, and
-`reference-<name>.safetensors` for other inputs and other precisions (transformers ran in that precision). Outputs of the
-two models inside those of both are `outputs.text_model_output.<field>`.
-
-Weights are large (the logits differ by whole numbers, the attention is far from uniform, so are the biases of
-positions), so that an error anywhere shows.
+the tests need neither. Cases are those of golden.py; biases of positions are far from uniform, too.
 """
-import json
-import pathlib
-import shutil
-import sys
-
 import torch
-import transformers
-from safetensors.torch import save_file
 from transformers import (ClapAudioConfig, ClapAudioModel, ClapAudioModelWithProjection, ClapConfig, ClapModel,
                           ClapTextConfig, ClapTextModel, ClapTextModelWithProjection)
 
-HERE = pathlib.Path(__file__).resolve().parent / "clap"
+import golden
+
+HERE = golden.HERE / "clap"
 TEXT = dict(vocab_size=40, hidden_size=16, intermediate_size=21, num_hidden_layers=2, num_attention_heads=2,
             max_position_embeddings=14, type_vocab_size=2, layer_norm_eps=1e-5)
 AUDIO = dict(spec_size=32, num_mel_bins=8, window_size=4, patch_size=4, patch_stride=[4, 4], depths=[2, 2],
@@ -34,19 +24,15 @@ def both(text=(), audio=AUDIO, **more):
 
 
 def randomise(model):
-    """Products keep the size of their input, biases and norms are nowhere near 0 and 1."""
+    """Statistics of batch norms too, those of the mels as large as mels are."""
+    def special(name, p):
+        if name.startswith("logit_scale"):
+            return torch.full_like(p, 1.7 if name.endswith("a") else 1.2)
+        return None
+
+    golden.randomise(model, vectors=["embeddings", "table"], special=special,
+                     norm=lambda name, p: golden.is_norm(name, p) or (".fusion_model." in name and p.dim() == 1))
     with torch.no_grad():
-        for name, p in model.named_parameters():
-            if name.startswith("logit_scale"):
-                p.fill_(1.7 if name.endswith("a") else 1.2)
-            elif "norm" in name.lower() or (".fusion_model." in name and p.dim() == 1):
-                p.copy_(torch.randn_like(p) * 0.2 + (1 if name.endswith("weight") else 0))
-            elif name.endswith("bias"):
-                p.copy_(torch.randn_like(p) * 0.3)
-            elif "embeddings" in name or "table" in name:
-                p.copy_(torch.randn_like(p))
-            else:
-                p.copy_(torch.randn_like(p) * 1.5 / p[0].numel() ** 0.5)
         for name, b in model.named_buffers():
             if name.endswith("running_mean"):
                 b.copy_(torch.randn_like(b) * (10 if "audio_encoder.batch_norm" in name or name.startswith("batch") else 1))
@@ -55,15 +41,8 @@ def randomise(model):
 
 
 def texts(config, lengths=(5, 9, 2), left=(), mask=True):
-    """Rows of these lengths, padded with the padding's id."""
     c = getattr(config, "text_config", config)
-    tokens = max(lengths)
-    ids = torch.full((len(lengths), tokens), c.pad_token_id)
-    kept = torch.zeros_like(ids)
-    for row, n in enumerate(lengths):
-        at = slice(tokens - n, tokens) if row in left else slice(0, n)
-        ids[row, at] = torch.randint(3, c.vocab_size, (n,))
-        kept[row, at] = 1
+    ids, kept = golden.rows(lengths, 3, c.vocab_size, left, c.pad_token_id)
     return {"input_ids": ids} | ({"attention_mask": kept} if mask else {})
 
 
@@ -80,51 +59,17 @@ def pairs(**how):
     return lambda c: texts(c) | sounds(**how)(c)
 
 
-def flat(outputs, prefix=""):
-    for name, value in outputs.items():
-        if torch.is_tensor(value):
-            yield prefix + name, value
-        elif hasattr(value, "items"):
-            yield from flat(value, f"{prefix}{name}.")
-
-
-def save(path, model, inputs, atol=5e-5, rtol=3e-5):
-    with torch.no_grad():
-        outputs = dict(flat(model(**inputs)))
-    tensors = {f"inputs.{k}": v for k, v in inputs.items()} | {f"outputs.{k}": v for k, v in outputs.items()}
-    save_file({k: v.contiguous().clone() for k, v in tensors.items()}, path,
-              {"format": "silica-reference-1", "task": "forward", "atol": str(atol), "rtol": str(rtol),
-               "architecture": type(model).__name__})
-
-
 def write(case, make, main, others=(), halves=False, seed=0):
-    """`main`, and in `others` by name: inputs of a config. `halves`: also run in float16 and bfloat16, on the main ones.
-    `seed`: another one where transformers itself would be far from float32 in bfloat16."""
-    directory = HERE / case
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
-    torch.manual_seed(sum(map(ord, case)) + seed)
-    model = make().eval()
-    randomise(model)
-    model.save_pretrained(directory)
-    inputs = main(model.config)
-    save(directory / "reference.safetensors", model, inputs)
-    for name, more in dict(others).items():
-        save(directory / f"reference-{name}.safetensors", model, more(model.config))
-    for dtype in (torch.float16, torch.bfloat16) if halves else ():
-        half = make().eval()
-        half.load_state_dict(model.state_dict())
-        save(directory / f"reference-{str(dtype)[6:]}.safetensors", half.to(dtype),
-             {k: v.to(dtype) if v.is_floating_point() else v for k, v in inputs.items()})
-    return directory, model
+    """`seed`: another one where transformers itself would be far from float32 in bfloat16."""
+    return golden.write(HERE / case, sum(map(ord, case)) + seed, make, randomise, main, 5e-5, 3e-5, others,
+                        halves=halves, half_stores=golden.cast)
 
 
 def torch_file(case):
-    """What the hub's oldest checkpoints are: a file of torch.save, with the tables that models make themselves."""
-    directory, model = write(case, lambda: ClapModel(both(dict(num_hidden_layers=1), FUSED)),
-                             pairs(longer=[False, True]), seed=5)
-    torch.save(dict(model.state_dict()), directory / "pytorch_model.bin")
-    (directory / "model.safetensors").unlink()
+    """With the tables that models make themselves."""
+    directory, model, _ = write(case, lambda: ClapModel(both(dict(num_hidden_layers=1), FUSED)),
+                                pairs(longer=[False, True]), seed=5)
+    golden.as_torch_file(directory, dict(model.state_dict()))
 
 
 def audio(config, **more):
@@ -159,15 +104,5 @@ CASES = {
 }
 
 
-def main():
-    torch.set_num_threads(1)
-    for case in sys.argv[1:] or CASES:
-        CASES[case](case)
-        size = sum(f.stat().st_size for f in (HERE / case).iterdir())
-        print(f"{case}: {len(list((HERE / case).glob('reference*')))} references, {size} bytes")
-    (HERE / "versions.json").write_text(json.dumps(
-        {"torch": torch.__version__, "transformers": transformers.__version__}, indent=2) + "\n")
-
-
 if __name__ == "__main__":
-    main()
+    golden.main(CASES, HERE)

@@ -2,26 +2,19 @@
 """Writes golden/detr/<case>/: tiny random DETR checkpoints and what transformers makes of them.
 
 Run by hand (`make_detr.py [CASE...]`, needs torch, transformers and safetensors; the case `resnet` needs timm); what it
-writes is committed, so that the tests need none of them. A case is a checkpoint with one or more reference files:
-`reference.safetensors`, and `reference-<name>.safetensors` for other inputs and other precisions (transformers ran in that
-precision). Backbones are transformers' own ResNet, since timm's cannot be made small by a configuration; timm's strides and
-dilations are those of golden/detr/resnet/, which has no config.json: the shape is in the file's metadata.
-
-Weights are large and batch norms far from the identity, so that an error anywhere shows.
+writes is committed, so that the tests need none of them. Cases are those of golden.py. Backbones are transformers' own
+ResNet, since timm's cannot be made small by a configuration; timm's strides and dilations are those of golden/detr/resnet/,
+which has no config.json: the shape is in the file's metadata. Batch norms are far from the identity.
 """
-import json
-import pathlib
-import sys
 import types
 
 import torch
-import transformers
 from safetensors.torch import save_file
 from transformers import DetrConfig, DetrForObjectDetection, DetrForSegmentation, DetrModel, ResNetConfig
 
-HERE = pathlib.Path(__file__).resolve().parent / "detr"
-OUTPUTS = ["last_hidden_state", "encoder_last_hidden_state", "intermediate_hidden_states", "logits", "pred_boxes",
-           "pred_masks"]
+import golden
+
+HERE = golden.HERE / "detr"
 ALL = ["stage1", "stage2", "stage3", "stage4"]
 
 
@@ -66,46 +59,11 @@ def batch(sizes, channels=1, mask=True, dtype=torch.bool):
     return inputs | {"pixel_mask": kept} if mask else inputs
 
 
-def run(model, inputs):
-    with torch.no_grad():
-        out = model(**inputs)
-    return {k: out[k] for k in OUTPUTS if k in out and out[k] is not None}
-
-
-def save(path, model, inputs, outputs, atol=2e-5, rtol=2e-5):
-    tensors = {f"inputs.{k}": v for k, v in inputs.items()} | {f"outputs.{k}": v for k, v in outputs.items()}
-    save_file({k: v.contiguous().clone() for k, v in tensors.items()}, path,
-              {"format": "silica-reference-1", "task": "forward", "atol": str(atol), "rtol": str(rtol),
-               "architecture": type(model).__name__})
-
-
-def fresh(case):
-    directory = HERE / case
-    directory.mkdir(parents=True, exist_ok=True)
-    for old in directory.iterdir():
-        old.unlink()
-    torch.manual_seed(sum(map(ord, case)))
-    return directory
-
-
 def write(case, make, inputs, others=(), halves=False):
-    """`others`: name -> inputs. `halves`: also run in float16 and bfloat16, on the main inputs."""
-    directory = fresh(case)
-    model = make().eval()
-    randomise(model)
-    model.save_pretrained(directory)
-    inputs = inputs()
-    save(directory / "reference.safetensors", model, inputs, run(model, inputs))
-    for name, more in dict(others).items():
-        more = more()
-        save(directory / f"reference-{name}.safetensors", model, more, run(model, more))
-    for dtype in (torch.float16, torch.bfloat16) if halves else ():
-        half = make().eval()
-        half.load_state_dict(model.state_dict())
-        half = half.to(dtype)
-        cast = {k: v.to(dtype) if v.is_floating_point() else v for k, v in inputs.items()}
-        save(directory / f"reference-{str(dtype)[6:]}.safetensors", half, {}, run(half, cast))
-    return directory, model
+    """`inputs`, and in `others` by name: what makes them."""
+    return golden.write(HERE / case, case, make, randomise, lambda c: inputs(), 2e-5, 2e-5,
+                        {name: lambda c, more=more: more() for name, more in dict(others).items()}, halves=halves,
+                        half_stores=lambda *_: {})
 
 
 def hole():
@@ -127,16 +85,15 @@ SHAPES = {
 
 def torch_file(case):
     """The names that transformers has in memory since version 5, in a file of torch.save."""
-    directory, model = write(case, lambda: DetrForSegmentation(config(encoder_attention_heads=8)),
-                             lambda: batch([(33, 40), (40, 21)], dtype=torch.long))
-    torch.save(dict(model.state_dict()), directory / "pytorch_model.bin")
-    (directory / "model.safetensors").unlink()
+    directory, model, _ = write(case, lambda: DetrForSegmentation(config(encoder_attention_heads=8)),
+                                lambda: batch([(33, 40), (40, 21)], dtype=torch.long))
+    golden.as_torch_file(directory, dict(model.state_dict()))
 
 
 def resnet(case):
     """timm's networks, cut small: maps of each stage. `before` is the map before the stem's pool."""
     from timm.models.resnet import BasicBlock, Bottleneck, ResNet
-    directory = fresh(case)
+    directory = golden.fresh(HERE / case, case)
     for name, block, stride in (("bottleneck-32", Bottleneck, 32), ("bottleneck-16", Bottleneck, 16),
                                 ("basic-8", BasicBlock, 8)):
         channels, layers = (2, 3, 4, 5), (1, 2, 1, 2)
@@ -193,7 +150,7 @@ def chain(case):
     from PIL import Image
     from transformers import DetrImageProcessorPil
     from transformers.image_utils import load_image
-    directory = fresh(case)
+    directory = golden.fresh(HERE / case, case)
     labels = ["wall", "cat", "kite, large", "Düne", "grass"]
     model = DetrForSegmentation(config(
         backbone(num_channels=3, depths=[1, 1, 1, 1]), encoder_attention_heads=8, num_queries=12,
@@ -250,15 +207,5 @@ CASES = {
 }
 
 
-def main():
-    torch.set_num_threads(1)
-    for case in sys.argv[1:] or CASES:
-        CASES[case](case)
-        size = sum(f.stat().st_size for f in (HERE / case).iterdir())
-        print(f"{case}: {len(list((HERE / case).glob('reference*')))} references, {size} bytes")
-    (HERE / "versions.json").write_text(json.dumps(
-        {"torch": torch.__version__, "transformers": transformers.__version__}, indent=2) + "\n")
-
-
 if __name__ == "__main__":
-    main()
+    golden.main(CASES, HERE)

@@ -6,26 +6,22 @@ Run by hand (needs torch, transformers and safetensors); what it writes is commi
 template, files: {name: [[label, score], ...]}}; numpy.random.seed(0) before each of the list.
 """
 import json
-import pathlib
-import shutil
 
 import numpy as np
 import torch
 from transformers import ClapFeatureExtractor, ClapModel, RobertaTokenizer, pipeline
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
+import golden
 from make_clap import AUDIO, FUSED, both, randomise
 from make_transcribe import write_wav
 
-HERE = pathlib.Path(__file__).resolve().parent / "match_sounds"
+HERE = golden.HERE / "match_sounds"
 SOUNDS = {"short.wav": 0.41, "long.wav": 1.7, "whole.wav": 1.0}
 
 
 def write(case, audio, **extractor):
-    directory = HERE / case
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
-    torch.manual_seed(sum(map(ord, case)))
+    directory = golden.fresh(HERE / case, case)
     letters = ["<s>", "<pad>", "</s>", "<unk>", *bytes_to_unicode().values(), "<mask>"]
     tokenizer = RobertaTokenizer(vocab={t: i for i, t in enumerate(letters)}, merges=[])
     tokenizer.save_pretrained(directory)

@@ -19,6 +19,8 @@ import torch
 import transformers
 from safetensors.torch import save_file
 
+from golden import flat
+
 
 def masked_text(args, vocabulary, low=1, most=512):
     """(batch, tokens) ids and mask; row lengths fall from `tokens` to 1, every third row is padded on the left."""
@@ -120,19 +122,6 @@ def left_padded(inputs):
     ids, mask = inputs["input_ids"], inputs["attention_mask"]
     order = mask.argsort(dim=1, stable=True)
     return {"input_ids": ids.gather(1, order), "attention_mask": mask.gather(1, order)}
-
-
-def flat(outputs, inside=""):
-    """Fields of a model's output that are tensors; lists become numbered fields, outputs inside it fields with dots."""
-    for name, value in outputs.items():
-        name = inside + name
-        if torch.is_tensor(value):
-            yield name, value
-        elif hasattr(value, "items"):
-            yield from flat(value, name + ".")
-        elif isinstance(value, (list, tuple)) and all(torch.is_tensor(v) for v in value):
-            for i, v in enumerate(value):
-                yield f"{name}.{i}", v
 
 
 def main():

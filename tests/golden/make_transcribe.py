@@ -6,18 +6,16 @@ characters and the words ([text, begin, end] in seconds) of sound.wav in one pie
 that overlap by `stride_length_s`.
 """
 import json
-import pathlib
-import random
-import shutil
 import wave
 
 import numpy as np
 import torch
 from transformers import (Wav2Vec2Config, Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor, Wav2Vec2ForCTC, pipeline)
 
+import golden
 from make_wav2vec2 import BASE, LARGE, randomise
 
-HERE = pathlib.Path(__file__).resolve().parent / "transcribe"
+HERE = golden.HERE / "transcribe"
 SYMBOLS = ["<pad>", "<s>", "</s>", "<unk>", "|", *"ETAONSHR"]
 LANGUAGES = {"eng": {s: i for i, s in enumerate(SYMBOLS)}, "xyz": {s: i for i, s in enumerate([*"abcdefghijkl", *SYMBOLS[:5]])}}
 
@@ -44,10 +42,7 @@ def heard(pipe, sound, **how):
 
 
 def write(case, config, seconds, vocabulary=LANGUAGES["eng"], tokenizer=(), lang=None, **features):
-    directory = HERE / case
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
-    torch.manual_seed(sum(map(ord, case)))
+    directory = golden.fresh(HERE / case, case)
     model = Wav2Vec2ForCTC(Wav2Vec2Config(**config)).eval()
     randomise(model)
     with torch.no_grad():  # blanks and spaces come often enough

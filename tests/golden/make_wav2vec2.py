@@ -2,23 +2,15 @@
 """Writes golden/wav2vec2/<case>/: tiny random Wav2Vec2 checkpoints and what transformers makes of them.
 
 Run by hand (`make_wav2vec2.py [CASE...]`, needs torch, transformers and safetensors); what it writes is committed, so
-that the tests need neither. A case is a checkpoint with one or more reference files: `reference.safetensors`, and
-`reference-<name>.safetensors` for other inputs and other precisions (transformers ran in that precision).
-
-Weights are large (the logits differ by whole numbers, the attention is far from uniform, positions are as large as what
-they are added to), so that an error anywhere shows.
+that the tests need neither. Cases are those of golden.py; positions are as large as what they are added to.
 """
-import json
-import pathlib
-import shutil
-import sys
-
 import torch
-import transformers
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from transformers import Wav2Vec2Config, Wav2Vec2ForCTC, Wav2Vec2ForSequenceClassification, Wav2Vec2Model
 
-HERE = pathlib.Path(__file__).resolve().parent / "wav2vec2"
+import golden
+
+HERE = golden.HERE / "wav2vec2"
 BASE = dict(vocab_size=13, hidden_size=24, num_hidden_layers=2, num_attention_heads=4, intermediate_size=29,
             conv_dim=(10, 12, 14), conv_kernel=(7, 3, 2), conv_stride=(4, 2, 2), num_conv_pos_embeddings=6,
             num_conv_pos_embedding_groups=3)
@@ -27,19 +19,7 @@ LARGE = BASE | dict(feat_extract_norm="layer", do_stable_layer_norm=True, conv_b
 
 
 def randomise(model):
-    """Products keep the size of their input, biases and norms are nowhere near 0 and 1."""
-    with torch.no_grad():
-        for name, p in model.named_parameters():
-            if "norm" in name:
-                p.copy_(torch.randn_like(p) * 0.2 + (1 if name.endswith("weight") else 0))
-            elif name.endswith("bias"):
-                p.copy_(torch.randn_like(p) * 0.3)
-            elif name.endswith("original0"):
-                p.copy_(torch.rand_like(p) + 0.5)
-            elif p.dim() == 1:
-                p.copy_(torch.randn_like(p))
-            else:
-                p.copy_(torch.randn_like(p) * 1.5 / p[0].numel() ** 0.5)
+    golden.randomise(model, special=lambda name, p: torch.rand_like(p) + 0.5 if name.endswith("original0") else None)
 
 
 def sounds(lengths=(300,), samples=None, mask=True):
@@ -58,57 +38,31 @@ ROWS = sounds((300, 211, 47))
 ONE = {"one": sounds((161,), mask=False)}
 
 
-def save(path, model, inputs, atol=5e-5, rtol=3e-5):
-    with torch.no_grad():
-        outputs = {k: v for k, v in model(**inputs).items() if torch.is_tensor(v)}
-    tensors = {f"inputs.{k}": v for k, v in inputs.items()} | {f"outputs.{k}": v for k, v in outputs.items()}
-    save_file({k: v.contiguous().clone() for k, v in tensors.items()}, path,
-              {"format": "silica-reference-1", "task": "forward", "atol": str(atol), "rtol": str(rtol),
-               "architecture": type(model).__name__})
+WITHIN = dict(atol=5e-5, rtol=3e-5)
 
 
-def write(case, make, main=ROWS, others=(), halves=False, seed=0):
-    """`main`, and in `others` by name: inputs of a config. `halves`: also run in float16 and bfloat16, on the main ones.
-    `seed`: another one where transformers itself would be far from float32 in bfloat16."""
-    directory = HERE / case
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
-    torch.manual_seed(sum(map(ord, case)) + seed)
-    model = make().eval()
-    randomise(model)
-    model.save_pretrained(directory)
-    inputs = main(model.config)
-    save(directory / "reference.safetensors", model, inputs)
-    for name, more in dict(others).items():
-        save(directory / f"reference-{name}.safetensors", model, more(model.config))
-    for dtype in (torch.float16, torch.bfloat16) if halves else ():
-        half = make().eval()
-        half.load_state_dict(model.state_dict())
-        half = half.to(dtype)
-        save(directory / f"reference-{str(dtype)[6:]}.safetensors", half,
-             {k: v.to(dtype) if v.is_floating_point() else v for k, v in inputs.items()})
-    return directory, model
+def write(case, make, main=ROWS, others=(), halves=False):
+    return golden.write(HERE / case, case, make, randomise, main, **WITHIN, others=others, halves=halves,
+                        half_stores=golden.cast)
 
 
 def torch_file(case):
     """What the hub's oldest checkpoints are: a file of torch.save with the old names of the weight norm."""
-    directory, model = write(case, lambda: Wav2Vec2ForCTC(Wav2Vec2Config(**(BASE | dict(num_hidden_layers=1)))))
+    directory, model, _ = write(case, lambda: Wav2Vec2ForCTC(Wav2Vec2Config(**(BASE | dict(num_hidden_layers=1)))))
     names = {"parametrizations.weight.original0": "weight_g", "parametrizations.weight.original1": "weight_v"}
     state = {}
     for name, tensor in model.state_dict().items():
         for new, old in names.items():
             name = name.replace(new, old)
         state[name] = tensor
-    torch.save(state, directory / "pytorch_model.bin")
-    (directory / "model.safetensors").unlink()
+    golden.as_torch_file(directory, state)
 
 
 def languages(case):
     """MMS: what is in the file of weights, and an adapter with another vocabulary beside it; the reference of the
     language in reference-lang-xyz, which the tests open with target_lang."""
-    make = lambda: Wav2Vec2ForCTC(Wav2Vec2Config(**(LARGE | dict(adapter_attn_dim=5))))
-    directory, model = write(case, make)
-    other = Wav2Vec2ForCTC(Wav2Vec2Config(**(LARGE | dict(adapter_attn_dim=5, vocab_size=17)))).eval()
+    directory, _, _ = write(case, ctc(LARGE, adapter_attn_dim=5))
+    other = ctc(LARGE, adapter_attn_dim=5, vocab_size=17)().eval()
     randomise(other)
     kept = {k: v.contiguous().clone() for k, v in other._get_adapters().items()}
     save_file(kept, directory / "adapter.xyz.safetensors", {"format": "pt"})
@@ -116,7 +70,7 @@ def languages(case):
     speaker = Wav2Vec2ForCTC.from_pretrained(directory, target_lang="xyz", ignore_mismatched_sizes=True).eval()
     assert speaker.lm_head.weight.shape[0] == 17
     (directory / "languages").mkdir()
-    save(directory / "languages" / "reference-xyz.safetensors", speaker, ROWS(speaker.config))
+    golden.save(directory / "languages" / "reference-xyz.safetensors", speaker, ROWS(speaker.config), **WITHIN)
 
 
 def model(config, **more):
@@ -152,15 +106,5 @@ CASES = {
 }
 
 
-def main():
-    torch.set_num_threads(1)
-    for case in sys.argv[1:] or CASES:
-        CASES[case](case)
-        size = sum(f.stat().st_size for f in (HERE / case).rglob("*"))
-        print(f"{case}: {len(list((HERE / case).glob('reference*')))} references, {size} bytes")
-    (HERE / "versions.json").write_text(json.dumps(
-        {"torch": torch.__version__, "transformers": transformers.__version__}, indent=2) + "\n")
-
-
 if __name__ == "__main__":
-    main()
+    golden.main(CASES, HERE)

@@ -2,20 +2,15 @@
 """Writes golden/xclip/<case>/: tiny random X-CLIP checkpoints and what transformers makes of them.
 
 Run by hand (`make_xclip.py [CASE...]`, needs torch, transformers and safetensors); what it writes is committed, so that
-the tests need neither. Cases and reference files are those of make_clip.py.
+the tests need neither. Cases are those of golden.py, weights as make_clip.py makes them.
 """
-import json
-import pathlib
-import sys
-
 import torch
-import transformers
 from transformers import XCLIPConfig, XCLIPModel, XCLIPTextConfig, XCLIPTextModel, XCLIPVisionConfig, XCLIPVisionModel
 
-import make_clip
-from make_clip import texts, write
+import golden
+from make_clip import old_config, positions_too, texts, write_at
 
-HERE = pathlib.Path(__file__).resolve().parent / "xclip"
+HERE = golden.HERE / "xclip"
 TEXT = dict(vocab_size=40, hidden_size=16, intermediate_size=21, num_hidden_layers=1, num_attention_heads=2,
             max_position_embeddings=12)
 VISION = dict(hidden_size=20, intermediate_size=13, num_hidden_layers=2, num_attention_heads=4, image_size=8,
@@ -40,6 +35,10 @@ def frames(config, **more):
     return inputs | {"pixel_values": inputs["pixel_values"].flatten(0, 1)}
 
 
+def write(case, *what, **more):
+    return write_at(HERE / case, case, *what, **more)
+
+
 def largest_twice(c):
     inputs = texts(c, (8, 6), mask=False)
     inputs["input_ids"][0, 2] = c.text_config.vocab_size - 1
@@ -60,21 +59,10 @@ def small(**more):
 
 
 def torch_file(case):
-    """A file of torch.save with the positions as buffers; configurations as in old files."""
-    directory, model = write(case, lambda: XCLIPModel(whole(dict(eos_token_id=11), small(mit_num_hidden_layers=0))),
-                             lambda c: texts(c) | videos(c))
-    state = dict(model.state_dict())
-    state["text_model.embeddings.position_ids"] = torch.arange(12).unsqueeze(0)
-    state["vision_model.embeddings.position_ids"] = torch.arange(5).unsqueeze(0)
-    torch.save(state, directory / "pytorch_model.bin")
-    (directory / "model.safetensors").unlink()
-    file = directory / "config.json"
-    config = json.loads(file.read_text())
-    for part in ("text", "vision"):
-        config[f"{part}_config_dict"] = {k: v for k, v in config[f"{part}_config"].items()
-                                         if k not in ("transformers_version", "model_type")}
-        config[f"{part}_config"] = {"hidden_size": 8}
-    file.write_text(json.dumps(config, indent=2) + "\n")
+    directory, model, _ = write(case, lambda: XCLIPModel(whole(dict(eos_token_id=11), small(mit_num_hidden_layers=0))),
+                                lambda c: texts(c) | videos(c))
+    positions_too(directory, model)
+    old_config(directory, lambda part, meant: {"hidden_size": 8})
 
 
 CASES = {
@@ -95,16 +83,5 @@ CASES = {
 }
 
 
-def main():
-    make_clip.HERE = HERE
-    torch.set_num_threads(1)
-    for case in sys.argv[1:] or CASES:
-        CASES[case](case)
-        size = sum(f.stat().st_size for f in (HERE / case).iterdir())
-        print(f"{case}: {len(list((HERE / case).glob('reference*')))} references, {size} bytes")
-    (HERE / "versions.json").write_text(json.dumps(
-        {"torch": torch.__version__, "transformers": transformers.__version__}, indent=2) + "\n")
-
-
 if __name__ == "__main__":
-    main()
+    golden.main(CASES, HERE)

@@ -7,36 +7,18 @@
 #include <ATen/ops/conv1d.h>
 #include <ATen/ops/conv2d.h>
 
-#include "silica/loader/in_memory.hpp"
+#include "silica/nn/conv_recipe.hpp"
 #include "silica/nn/group_norm.hpp"
 #include "silica/nn/pad.hpp"
 #include "silica/nn/roll.hpp"
 #include "support/catch.hpp"
-#include "support/devices.hpp"
+#include "support/layers.hpp"
 #include "support/refuses.hpp"
 
 using namespace silica;
+using test::Checkpoint, test::exact;
 
 namespace {
-
-template <class F>
-void in_every_precision(F f) {
-    boost::hana::for_each(test::precisions, [&](auto p) {
-        using P = typename decltype(p)::type;
-        INFO(P::name);
-        f.template operator()<P>();
-    });
-}
-
-/// A checkpoint of these tensors for a model on `D`.
-template <class D>
-struct Checkpoint {
-    explicit Checkpoint(std::map<std::string, Tensor> tensors) : source(std::move(tensors)) {}
-    loader::InMemory source;
-    Weights root{source, {}, test::place<D>()};
-};
-
-Tensor exact(const Tensor& t) { return t.to(at::kDouble); }
 
 /// weight, bias, running_mean and running_var of a batch norm, at `place`.
 std::map<std::string, Tensor> batch_norm(const std::string& place, std::int64_t channels) {
@@ -62,7 +44,7 @@ Tensor batch_norm_equation(const std::map<std::string, Tensor>& t, const std::st
 TEMPLATE_LIST_TEST_CASE("A convolution is read as it is, with its bias, without, or as it is found", "",
                         test::Devices) {
     if (!test::present<TestType>()) return;
-    in_every_precision([]<class P>() {
+    test::in_every_precision([]<class P>() {
         using E = Exec<TestType, P>;
         const Tensor w = test::random({6, 2, 3, 2}, 1), b = test::random({6}, 2);
         const Tensor x = test::random({2, 4, 7, 5}, 3, P::compute), there = x.to(test::place<TestType>());
@@ -99,7 +81,7 @@ TEMPLATE_LIST_TEST_CASE("A convolution is read as it is, with its bias, without,
 TEMPLATE_LIST_TEST_CASE("A batch norm folded into a convolution gives what one after the other gives", "",
                         test::Devices) {
     if (!test::present<TestType>()) return;
-    in_every_precision([]<class P>() {
+    test::in_every_precision([]<class P>() {
         using E = Exec<TestType, P>;
         for (const bool biased : {false, true}) {
             CAPTURE(biased);
@@ -155,7 +137,7 @@ TEST_CASE("A folded batch norm is computed in float64 and rounded once") {
 TEMPLATE_LIST_TEST_CASE("weight_norm: W = g v / |v|, lengths along any dimension, under both of its names", "",
                         test::Devices) {
     if (!test::present<TestType>()) return;
-    in_every_precision([]<class P>() {
+    test::in_every_precision([]<class P>() {
         using E = Exec<TestType, P>;
         const Tensor v = test::random({8, 3, 4}, 1), b = test::random({8}, 2);
         const Tensor x = test::random({2, 6, 9}, 3, P::compute);
@@ -188,7 +170,7 @@ TEMPLATE_LIST_TEST_CASE("weight_norm: W = g v / |v|, lengths along any dimension
 
 TEMPLATE_LIST_TEST_CASE("Norms of channels: batch norm along any dimension, group norm", "", test::Devices) {
     if (!test::present<TestType>()) return;
-    in_every_precision([]<class P>() {
+    test::in_every_precision([]<class P>() {
         using E = Exec<TestType, P>;
         auto tensors = batch_norm("bn", 6);
         Checkpoint<TestType> file(tensors);

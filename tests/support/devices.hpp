@@ -46,6 +46,16 @@ using Devices = std::tuple<device::Cpu, device::Mps>;
 /// The unquantised precisions, for `boost::hana::for_each`.
 inline constexpr auto precisions = boost::hana::tuple_t<precision::Fp32, precision::Fp16, precision::Bf16>;
 
+/// Calls `f.operator()<P>()` for each of them.
+template <class F>
+void in_every_precision(F f) {
+    boost::hana::for_each(precisions, [&](auto p) {
+        using P = typename decltype(p)::type;
+        INFO(P::name);
+        f.template operator()<P>();
+    });
+}
+
 /// Whether `D` can be used here; says what is left out where it cannot, and that a simulated device is one.
 template <class D>
 bool present() {

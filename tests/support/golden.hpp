@@ -81,6 +81,17 @@ struct Reference {
     }
 };
 
+/// A reference file of a case.
+inline Reference reference_of(const std::filesystem::path& directory, const std::string& name = "reference") {
+    return Reference(directory / (name + ".safetensors"));
+}
+
+/// What it calls `Arch` with.
+template <class Arch>
+typename Arch::Inputs inputs_of(const std::filesystem::path& directory, const std::string& name = "reference") {
+    return reference_of(directory, name).inputs<typename Arch::Inputs>();
+}
+
 /// The reference files of a case, `reference.safetensors` first.
 inline std::vector<std::filesystem::path> references(const std::filesystem::path& directory) {
     std::vector<std::filesystem::path> found;

@@ -16,14 +16,15 @@
 
 namespace silica::checkpoint {
 
-/// The document in `directory / name`. ConfigError when it is missing, unreadable or not JSON.
+/// The document in `directory / name`. Where there is no config.json, that of the directory's GGUF file, or of
+/// `directory` where it is one. ConfigError when it is missing, unreadable or not JSON.
 Json read_json_document(const std::filesystem::path& directory, std::string_view name);
 
 /// The same for a file that must hold an object.
 Json read_json_file(const std::filesystem::path& directory, std::string_view name);
 
-/// A precision that reads weights which are quantised in a way of their own: `P::reads(object)` says whether it knows
-/// what `quantization_config` asks for.
+/// A precision that reads weights which are quantised in a way that others do not read: `P::reads(object)` says whether
+/// it knows what `quantization_config` asks for.
 template <class P>
 concept ReadsQuantised = requires(const Json& quantisation) {
     { P::reads(quantisation) } -> std::same_as<bool>;
@@ -54,7 +55,7 @@ bool opens_model_type(std::string_view type) {
 
 /// The configuration of `Arch` in `directory / "config.json"`, checked. A file without `model_type` is taken to be of
 /// the family that is asked for (old checkpoints leave it out). ConfigError for weights that are quantised in a way
-/// that `Precision` does not say it reads, and for a PEFT adapter.
+/// that neither `Decoded` nor `Precision` reads, and for a PEFT adapter.
 template <class Arch, class Precision = void>
 typename Arch::Config read_config(const std::filesystem::path& directory) {
     const Json json = read_json_file(directory, "config.json");

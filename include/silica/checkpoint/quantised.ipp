@@ -1,6 +1,7 @@
 #pragma once
 /// Quantising by groups and back.
 
+#include "silica/checkpoint/codes.hpp"
 #include "silica/checkpoint/quantised.hpp"
 #include "silica/checkpoint/text.hpp"
 #include "silica/core/allocate.hpp"
@@ -14,7 +15,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <numeric>
 
@@ -63,27 +63,6 @@ bool quantise_group(const float* w, std::int64_t n, float top, float& scale, flo
     scale = static_cast<float>(static_cast<T>(s));
     bias = static_cast<float>(static_cast<T>(b));
     return true;
-}
-
-/// Codes of one row, a byte each, into words and back.
-inline void pack_codes(const std::uint8_t* codes, std::int64_t n, int bits, std::int32_t* words) {
-    const std::int64_t in_word = 32 / bits;
-    for (std::int64_t at = 0; at < n; at += in_word) {
-        std::uint32_t word = 0;
-        for (std::int64_t i = 0; i < std::min(in_word, n - at); ++i)
-            word |= static_cast<std::uint32_t>(codes[at + i]) << static_cast<unsigned>(i * bits);
-        std::memcpy(words + at / in_word, &word, sizeof word);
-    }
-}
-inline void unpack_codes(const std::int32_t* words, std::int64_t n, int bits, std::uint8_t* codes) {
-    const std::int64_t in_word = 32 / bits;
-    const std::uint32_t mask = (1U << static_cast<unsigned>(bits)) - 1;
-    for (std::int64_t at = 0; at < n; at += in_word) {
-        std::uint32_t word = 0;
-        std::memcpy(&word, words + at / in_word, sizeof word);
-        for (std::int64_t i = 0; i < std::min(in_word, n - at); ++i)
-            codes[at + i] = static_cast<std::uint8_t>((word >> static_cast<unsigned>(i * bits)) & mask);
-    }
 }
 
 template <class T>

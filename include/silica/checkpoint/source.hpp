@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace silica::checkpoint {
 
@@ -35,6 +36,9 @@ public:
 
     /// True for a source that has a tensor of every name and shape: random weights.
     [[nodiscard]] virtual bool invents() const { return false; }
+
+    /// What it has to say for the account: weights that lie in another form than they are used in.
+    [[nodiscard]] virtual std::vector<std::string> notes() const { return {}; }
 };
 
 }  // namespace silica::checkpoint

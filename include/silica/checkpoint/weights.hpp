@@ -49,6 +49,8 @@ public:
     [[nodiscard]] Tensor get(std::string_view name, const std::vector<std::int64_t>& shape, at::ScalarType dtype,
                              c10::Device device) const;
 
+    /// Notes that tensors below this place are known, and read by no one: they are not unexpected.
+    void leave() const { tree_->left.push_back(path_ + '.'); }
     /// The matrix `weight` (rows, columns) at this place as codes, on the host: as the checkpoint has them, else
     /// quantised, this one tensor in memory. Nothing where a checkpoint of codes keeps this matrix plain.
     /// Throws CheckpointError as `get`.
@@ -71,6 +73,7 @@ private:
         checkpoint::Quantising quantising;
         bool holds_codes;  ///< the source does, or tensors of MLX's form are there
         std::set<std::string, std::less<>> taken;
+        std::vector<std::string> left;  ///< beginnings of names
         std::uint64_t parameters = 0, bytes = 0;
     };
 

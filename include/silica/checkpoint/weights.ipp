@@ -117,11 +117,13 @@ SILICA_INLINE LoadingAccount Weights::account() const {
     account.tensors = tree_->taken.size();
     account.parameters = tree_->parameters;
     account.bytes = tree_->bytes;
+    account.notes = tree_->source.notes();
     for (const auto& [name, entry] : tree_->canonical.names) {
         if (tree_->taken.contains(name)) continue;
-        const bool repeats = std::ranges::find(tree_->canonical.tied, name) != tree_->canonical.tied.end();
-        if (!repeats) refuse_companion(name, entry->name);
-        (repeats ? account.ignored : account.unexpected).push_back(entry->name);
+        const bool known = std::ranges::find(tree_->canonical.tied, name) != tree_->canonical.tied.end() ||
+                           std::ranges::any_of(tree_->left, [&](const auto& begin) { return name.starts_with(begin); });
+        if (!known) refuse_companion(name, entry->name);
+        (known ? account.ignored : account.unexpected).push_back(entry->name);
     }
     for (const auto* entry : tree_->canonical.ignored) account.ignored.push_back(entry->name);
     return account;

@@ -3,6 +3,7 @@
 
 #include "silica/checkpoint/config.hpp"
 #include "silica/checkpoint/quantised.hpp"
+#include "silica/checkpoint/read_scheme.hpp"
 #include "silica/checkpoint/text.hpp"
 #include "silica/checkpoint/write_safetensors.hpp"
 #include "silica/core/atomic_file.hpp"
@@ -135,6 +136,12 @@ SILICA_INLINE QuantisedCheckpoint quantise_checkpoint(const checkpoint::Checkpoi
     if (group == 0)
         throw InputError("A file has groups of 32, 64 or 128 columns, not of a whole row.", "name one of these.");
     const auto& directory = files.directory();
+    const bool gguf = files.format() == "GGUF";
+    if (gguf || checkpoint::read_scheme(directory).method != checkpoint::Scheme::Method::plain) {
+        throw ConfigError(directory.string() + (gguf ? " holds a GGUF file" : " holds codes already") +
+                              ": quantization starts from plain weights.",
+                          "quantise a checkpoint in float32, float16 or bfloat16 of safetensors or torch files.");
+    }
     const std::string config = quantise_detail::config_text(directory, bits, group);
     QuantisedCheckpoint made;
     std::vector<checkpoint::PlannedTensor> plan;

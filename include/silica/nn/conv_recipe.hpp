@@ -1,6 +1,7 @@
 #pragma once
 /// Recipes of convolutions: as the checkpoint has them, with a batch norm folded in, or as lengths and directions.
 
+#include "silica/core/allocate.hpp"
 #include "silica/nn/batch_norm.hpp"
 #include "silica/op/conv.hpp"
 
@@ -46,11 +47,19 @@ Tensor rounded(const Weights& w, const Tensor& exact) {
     return exact.to(E::precision::compute).to(device_of<Op, E>(w));
 }
 
-/// (n) as one of `rank` dimensions, the one at `dim`.
-inline Tensor along(const Tensor& t, std::size_t rank, std::size_t dim) {
-    std::vector<std::int64_t> shape(rank, 1);
-    shape.at(dim) = t.size(0);
-    return t.view(shape);
+/// weight (out, ...) times scale (out) float64 -> in `type`, rounded once, channels last as most devices keep images'
+/// kernels. A part of the outputs at a time: a whole kernel in float64 is twice as large as what is kept of it.
+inline Tensor scaled(const Tensor& weight, const Tensor& scale, c10::ScalarType type) {
+    const auto n = weight.sizes();
+    Tensor out = n.size() == 4 ? allocate({n[0], n[2], n[3], n[1]}, type, weight.device()).permute({0, 3, 1, 2})
+                               : allocate(n, type, weight.device());
+    const std::int64_t outs = n[0], part = std::max<std::int64_t>(1, 65536 * outs / weight.numel());
+    for (std::int64_t i = 0; i < outs; i += part) {
+        const auto some = [&](const Tensor& t) { return t.narrow(0, i, std::min(part, outs - i)); };
+        const Tensor w = some(weight).to(c10::ScalarType::Double).flatten(1);
+        some(out).copy_(w.mul_(some(scale).unsqueeze(1)).view_as(some(out)));
+    }
+    return out;
 }
 
 }  // namespace detail
@@ -68,9 +77,11 @@ template <class Op, class E>
 op::PlainConv batch_normed_conv(const Weights& w, const ConvSize& size, const Weights& norm, double eps) {
     const auto [scale, shift] = batch_norm_terms(norm, size.out, eps);
     const auto shape = size.weight();
-    const Tensor weight = detail::take_exact(w, "weight", shape) * detail::along(scale, shape.size(), 0);
+    constexpr auto host = c10::DeviceType::CPU;
+    const Tensor kernel = w.get("weight", shape, c10::ScalarType::Float, host);
+    const Tensor weight = detail::scaled(kernel, scale, E::precision::compute).to(device_of<Op, E>(w));
     const Tensor bias = size.biased(w) ? detail::take_exact(w, "bias", {size.out}) * scale + shift : shift;
-    return {detail::rounded<Op, E>(w, weight), detail::rounded<Op, E>(w, bias), size.steps()};
+    return {weight, detail::rounded<Op, E>(w, bias), size.steps()};
 }
 
 /// W = g v / |v|, `weight_g` being lengths along `dim` and |v| those of `weight_v` over all other dimensions (Salimans
