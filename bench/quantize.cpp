@@ -13,6 +13,7 @@
 #include "silica/checkpoint/hub.hpp"
 #include "silica/core/error.hpp"
 #include "silica/loader/quantise_checkpoint.hpp"
+#include "table.hpp"
 
 namespace silica::bench {
 namespace {
