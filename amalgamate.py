@@ -5,7 +5,8 @@
     python3 amalgamate.py --check    says which are out of date, and fails if one is
 
 silica.hpp holds everything but input/ and task/; input.hpp holds input/ but for pictures, videos and sounds, which
-image.hpp, video.hpp and audio.hpp hold, since those need libraries of their own; task.hpp includes all and holds task/.
+image.hpp, video.hpp and audio.hpp hold, since those need libraries of their own (of input/media/ each of the last two
+holds what it uses); task.hpp includes all and holds task/.
 Each of our headers stands in its file once, where it is first included, behind a guard, so that the files may be included
 in any order.
 The bodies (`.ipp`) stand where their headers include them: the single headers are always header-only. Headers of other
@@ -60,7 +61,7 @@ def amalgamate(include):
     version = re.search(r"project\(silica VERSION ([\d.]+)", (ROOT / "CMakeLists.txt").read_text())[1]
     lists = ("silica", "input", "image", "video", "audio", "task")
     everything = [p for p in headers(include) if "/" in p or p[:-4] not in lists]
-    apart = ("input/image/", "input/video/", "input/audio/")
+    apart = ("input/image/", "input/video/", "input/audio/", "input/media/")
     parts = {
         "silica.hpp": ("models", [], [p for p in everything if not p.startswith(("input/", "task/"))]),
         "input.hpp": ("what users have, to tensors", [],

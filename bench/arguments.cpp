@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 
 #include <ATen/Parallel.h>
 
@@ -105,6 +106,21 @@ std::vector<std::int64_t> whole_numbers(std::string_view option, std::string_vie
     std::vector<std::int64_t> values;
     for (const auto& item : split_list(option, text)) values.push_back(whole_number(option, item, least, most));
     return values;
+}
+
+void require_output_file(std::string_view option, const std::string& path, std::string_view usual) {
+    const std::string remedy = "give " + std::string(option) + " " + std::string(usual);
+    const std::filesystem::path file(path);
+    const auto parent = file.parent_path();
+    std::error_code ignored;
+    if (path.empty()) throw InputError(std::string(option) + " names no file.", remedy + ".");
+    if (std::filesystem::is_directory(file, ignored))
+        throw InputError(quote(path) + " is a directory.", remedy + ", a file in it.");
+    if (!parent.empty() && !std::filesystem::is_directory(parent, ignored)) {
+        throw InputError(
+            std::string(option) + " is " + quote(path) + ", and there is no directory " + quote(parent.string()) + ".",
+            "make the directory first.");
+    }
 }
 
 void unknown_name(std::string_view what, std::string_view name, const std::vector<std::string_view>& known) {

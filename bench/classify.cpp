@@ -7,9 +7,8 @@
 #include "cli.hpp"
 #include "commands.hpp"
 #include "files.hpp"
-#include "image_model.hpp"
+#include "host_model.hpp"
 #include "models.hpp"
-#include "silica/checkpoint/hub.hpp"
 #include "silica/task/classify.hpp"
 
 namespace silica::bench {
@@ -18,7 +17,21 @@ namespace {
 struct Options {
     PlaceFlags place;
     FileFlags files;
-    std::string directory, top_k = "5";
+    std::string top_k = "5";
+};
+
+/// A model that scores classes, as a classifier wants it.
+class ImageModel : public HostModel {
+public:
+    struct Inputs {
+        Tensor pixel_values;
+    };
+    struct Outputs {
+        Tensor logits;
+    };
+    using HostModel::HostModel;
+
+    Outputs operator()(const Inputs& in) const { return {output({{"pixel_values", in.pixel_values}}, "logits")}; }
 };
 
 /// The head that config.json names, if it scores classes of pictures.
@@ -30,9 +43,8 @@ const Head& classifier_of(const Subject& subject) {
         if (other.architecture.find("ForImageClassification") != std::string_view::npos)
             known += (known.empty() ? "" : ", ") + std::string(other.architecture);
     }
-    throw ConfigError(
-        (subject.origin.directory / "config.json").string() + " names " + std::string(head.architecture) +
-            ", which has no classes of pictures.",
+    refuse_head(
+        subject, head, "has no classes of pictures",
         known.empty() ? "use a checkpoint such as google/vit-base-patch16-224." : "use a checkpoint of " + known + ".");
 }
 
@@ -41,13 +53,11 @@ int classify(const Options& o) {
     FileReport report(o.files, std::cout);
     const auto* device = o.place.device();
     if (device == nullptr) return Exit::no_hardware;
-    const auto directory = checkpoint::resolve(o.directory, checkpoint::Need::directory);
-    const Subject subject = subject_in(directory);
+    const Subject subject = o.place.subject();
     const Head& head = classifier_of(subject);
-    auto processor = image::Processor::open(directory);
-    auto classes = task::ClassLabels::read(directory);
-    const task::Classifier<ImageModel> classifier(std::move(processor), std::move(classes),
-                                                  ImageModel(o.place.open(subject, head, *device)));
+    const auto& directory = subject.origin.directory;
+    const task::Classifier<ImageModel> classifier{image::Processor::open(directory), task::ClassLabels::read(directory),
+                                                  ImageModel(o.place.open(subject, head, *device))};
     return report.each<image::Pixels>(
         [&](const std::filesystem::path& file) { return task::processed(classifier.processor(), image::read(file)); },
         task::alike,
@@ -66,7 +76,7 @@ int classify(const Options& o) {
 Action add_classify(CLI::App& app) {
     auto o = std::make_shared<Options>();
     Command c(app, "classify", "What pictures show: labels and scores");
-    c.argument("directory", o->directory, true, "checkpoint directory, or org/name in the hub cache");
+    o->place.add_directory_to(c);
     o->files.add_to(c);
     c.option("--top-k", o->top_k, "labels for each picture, the best first. Default: 5");
     o->place.add_to(c);

@@ -1,16 +1,20 @@
 /// `silica detect`: pictures to objects: labels, scores, boxes; drawn, and as masks.
 
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "arguments.hpp"
 #include "cli.hpp"
 #include "commands.hpp"
 #include "files.hpp"
-#include "image_model.hpp"
+#include "host_model.hpp"
 #include "models.hpp"
-#include "silica/checkpoint/hub.hpp"
+#include "silica/core/atomic_file.hpp"
+#include "silica/core/quote.hpp"
 #include "silica/core/real.hpp"
 #include "silica/input/image/draw.hpp"
 #include "silica/input/image/write_png.hpp"
@@ -24,11 +28,11 @@ struct Options {
     PlaceFlags place;
     FileFlags files;
     Flag threshold, draw, masks;
-    std::string directory, segments = "panoptic";
+    std::string segments = "panoptic";
 };
 
-/// An opened model as task::Detector wants one; what it gives lies on the host.
-class DetectorModel {
+/// A model that finds objects, as a detector wants it.
+class DetectorModel : public HostModel {
 public:
     struct Inputs {
         Tensor pixel_values;
@@ -38,30 +42,14 @@ public:
         Tensor logits, pred_boxes, pred_masks;
     };
 
-    explicit DetectorModel(std::shared_ptr<Opened> model) : model_(std::move(model)) {}
+    using HostModel::HostModel;
 
     Outputs operator()(const Inputs& in) const {
         Named named = {{"pixel_values", in.pixel_values}};
         if (in.pixel_mask) named.emplace_back("pixel_mask", *in.pixel_mask);
-        model_->feed(named);
-        model_->call();
-        Outputs out;
-        for (const auto& [name, tensor] : model_->outputs()) {
-            if (name == "logits") out.logits = tensor;
-            if (name == "pred_boxes") out.pred_boxes = tensor;
-            if (name == "pred_masks") out.pred_masks = tensor;
-        }
-        return out;
+        const auto out = outputs(named, {"logits", "pred_boxes", "pred_masks"});
+        return {out[0], out[1], out[2]};
     }
-
-    /// The model is behind its own door.
-    template <class F>
-    auto on_device(F&& f) const {
-        return f();
-    }
-
-private:
-    std::shared_ptr<Opened> model_;
 };
 using Detector = task::Detector<DetectorModel>;
 
@@ -73,10 +61,9 @@ bool has_masks(const Head& head) { return head.architecture.ends_with("ForSegmen
 
 const Head& detector_of(const Subject& subject) {
     const Head& head = head_for_checkpoint(subject);
-    if (detects(head)) return head;
-    throw ConfigError((subject.origin.directory / "config.json").string() + " names " + std::string(head.architecture) +
-                          ", which finds no objects.",
-                      "use a checkpoint such as facebook/detr-resnet-50.");
+    if (!detects(head))
+        refuse_head(subject, head, "finds no objects", "use a checkpoint such as facebook/detr-resnet-50.");
+    return head;
 }
 
 /// A number from 0 to 1, written with digits and a point.
@@ -111,52 +98,79 @@ image::Image drawn(const image::Image& picture, const std::vector<task::Detectio
     return image::draw_boxes(picture, boxes);
 }
 
-/// One picture, drawn and as masks. Both files are written before anything is printed.
-int with_pictures(const Options& o, const Detector& detector, double threshold, FileReport& report) {
+/// PNG files with their names, all of them or none.
+using Drawings = std::vector<std::pair<std::string, image::Image>>;
+void write_all(const Drawings& drawings) {
+    std::vector<std::unique_ptr<silica::detail::AtomicFile<InputError>>> files;
+    for (const auto& [name, picture] : drawings) {
+        const auto bytes = image::encode_png(picture);
+        files.push_back(std::make_unique<silica::detail::AtomicFile<InputError>>(name));
+        files.back()->write(bytes.data(), bytes.size());
+    }
+    for (const auto& file : files) file->commit();
+}
+
+/// The objects of a picture; what --draw and --masks name goes to `drawings`.
+std::vector<task::Detection> drawn_and_found(const Options& o, const Detector& detector, double threshold,
+                                             const image::Image& picture, Drawings& drawings) {
+    const auto pixels = detector.pixels_of(picture);
+    const auto out = detector.outputs_of(std::span(&pixels, 1));
+    auto objects = task::detections(out.logits[0], out.boxes[0], pixels.size, detector.classes(), threshold);
+    if (o.draw) drawings.emplace_back(*o.draw, drawn(picture, objects));
+    if (o.masks) {
+        task::SegmentOptions options{.kind = segments_named(o.segments)};
+        if (o.threshold) options.threshold = threshold;
+        const auto found = task::segmentation(out.logits[0], out.masks[0], pixels.size, detector.classes(), options);
+        const std::int32_t none = options.kind == task::Segments::semantic ? -1 : 0;
+        drawings.emplace_back(*o.masks, image::segment_colours(picture.height(), picture.width(), found.map, none));
+    }
+    return objects;
+}
+
+/// One picture, drawn and as masks. The files are written before anything is printed.
+int with_drawings(const Options& o, const Detector& detector, double threshold, FileReport& report) {
     const auto& file = report.files().front();
+    std::vector<task::Detection> objects;
+    Drawings drawings;
     try {
-        const auto picture = image::read(file);
-        const auto pixels = detector.pixels_of(picture);
-        const auto out = detector.outputs_of(std::span(&pixels, 1));
-        const auto objects = task::detections(out.logits[0], out.boxes[0], pixels.size, detector.classes(), threshold);
-        std::optional<image::Image> masks;
-        if (o.masks) {
-            task::SegmentOptions options{.kind = segments_named(o.segments)};
-            if (o.threshold) options.threshold = threshold;
-            const auto found =
-                task::segmentation(out.logits[0], out.masks[0], pixels.size, detector.classes(), options);
-            const std::int32_t none = options.kind == task::Segments::semantic ? -1 : 0;
-            masks = image::segment_colours(picture.height(), picture.width(), found.map, none);
-        }
-        if (o.draw) image::write_png(*o.draw, drawn(picture, objects));
-        if (masks) image::write_png(*o.masks, *masks);
-        report.give(std::span(&file, 1), findings(objects));
+        objects = drawn_and_found(o, detector, threshold, image::read(file), drawings);
     } catch (const InputError& e) {
         report.refuse(file, e);
+        return report.finish();
     }
+    write_all(drawings);
+    report.give(std::span(&file, 1), findings(objects));
     return report.finish();
+}
+
+/// InputError where --draw and --masks cannot be done.
+void check_drawings(const Options& o, const FileReport& report) {
+    if (!o.draw && !o.masks) return;
+    if (report.files().size() != 1) throw InputError("--draw and --masks make one picture, of one.", "name one file.");
+    if (o.draw) require_output_file("--draw", *o.draw, "OUT.png");
+    if (o.masks) require_output_file("--masks", *o.masks, "OUT.png");
+    const auto whole = [](const std::string& path) { return std::filesystem::absolute(path).lexically_normal(); };
+    if (o.draw && o.masks && whole(*o.draw) == whole(*o.masks))
+        throw InputError("--draw and --masks are both " + quote(*o.draw) + ".", "give two files.");
 }
 
 int detect(const Options& o) {
     const double threshold = o.threshold ? score_named(*o.threshold) : 0.5;
     static_cast<void>(segments_named(o.segments));
     FileReport report(o.files, std::cout);
-    if ((o.draw || o.masks) && report.files().size() != 1)
-        throw InputError("--draw and --masks make one picture, of one.", "name one file.");
+    check_drawings(o, report);
     const auto* device = o.place.device();
     if (device == nullptr) return Exit::no_hardware;
-    const auto directory = checkpoint::resolve(o.directory, checkpoint::Need::directory);
-    const Subject subject = subject_in(directory);
+    const Subject subject = o.place.subject();
     const Head& head = detector_of(subject);
     if (o.masks && !has_masks(head)) {
         throw InputError(std::string(head.architecture) + " gives no masks.",
                          "use a checkpoint of DetrForSegmentation, such as facebook/detr-resnet-50-panoptic.");
     }
-    auto processor = image::Processor::open(directory);
-    auto classes = task::ClassLabels::read(directory);
-    const Detector detector(std::move(processor), std::move(classes),
-                            DetectorModel(o.place.open(subject, head, *device)));
-    if (o.draw || o.masks) return with_pictures(o, detector, threshold, report);
+    const auto& directory = subject.origin.directory;
+    const Detector detector{image::Processor::open(directory), task::ClassLabels::read(directory),
+                            DetectorModel(o.place.open(subject, head, *device))};
+    if (o.draw || o.masks) return with_drawings(o, detector, threshold, report);
     return report.each<task::SizedPixels>(
         [&](const std::filesystem::path& file) { return detector.pixels_of(image::read(file)); }, task::alike_in_size,
         [&](std::span<const task::SizedPixels> batch) {
@@ -172,7 +186,7 @@ Action add_detect(CLI::App& app) {
     auto o = std::make_shared<Options>();
     o->files.batch_size = "1";  // sizes differ, and each picture is computed alone
     Command c(app, "detect", "Objects in pictures: labels, scores, boxes");
-    c.argument("directory", o->directory, true, "checkpoint directory, or org/name in the hub cache");
+    o->place.add_directory_to(c);
     o->files.add_to(c);
     c.option("--threshold", o->threshold, "the score that an object is above. Default: 0.5; for --masks 0.9");
     c.option("--draw", o->draw, "a PNG file: the picture with boxes and labels; one FILE");

@@ -11,7 +11,7 @@
 #include "commands.hpp"
 #include "embed_images.hpp"
 #include "errors.hpp"
-#include "image_model.hpp"
+#include "host_model.hpp"
 #include "lines.hpp"
 #include "silica/checkpoint/config.hpp"
 #include "silica/checkpoint/hub.hpp"
@@ -23,12 +23,12 @@ namespace {
 struct Options {
     PlaceFlags place;
     Flag prompt, prompt_name, truncate_dim;
-    std::string directory, jsonl, batch = "32";
+    std::string jsonl, batch = "32";
     std::vector<std::string> texts;
 };
 
-/// An opened model as task::Embedder wants one; what it gives is pooled on the CPU.
-class Encoder {
+/// A text encoder as task::Embedder wants one; what it gives is pooled on the CPU.
+class Encoder : public HostModel {
 public:
     using Exec = silica::Exec<device::Cpu, precision::Fp32>;
     struct Config {
@@ -42,34 +42,25 @@ public:
         Tensor last_hidden_state;
     };
 
-    Encoder(std::shared_ptr<Opened> model, Config config) : model_(std::move(model)), config_(config) {}
+    Encoder(std::shared_ptr<Opened> model, Config config) : HostModel(std::move(model)), config_(config) {}
 
     Outputs operator()(const Inputs& in) const {
         Named named = {{"input_ids", in.input_ids}};
         if (in.attention_mask) named.emplace_back("attention_mask", *in.attention_mask);
         if (in.token_type_ids) named.emplace_back("token_type_ids", *in.token_type_ids);
-        model_->feed(named);
-        model_->call();
-        for (const auto& [name, tensor] : model_->outputs()) {
-            if (name == "last_hidden_state") return {tensor.to(device())};
-        }
+        Outputs out{outputs(named, {"last_hidden_state"}).front()};
+        if (out.last_hidden_state.defined()) return out;
         throw ConfigError("This architecture gives no last_hidden_state.", "embed with a text encoder such as BERT.");
     }
     [[nodiscard]] const Config& config() const noexcept { return config_; }
     [[nodiscard]] static c10::Device device() { return c10::Device(c10::DeviceType::CPU); }
-    /// The model is behind its own door; what comes out of it lies on the host.
-    template <class F>
-    auto on_device(F&& f) const {
-        return f();
-    }
 
 private:
-    std::shared_ptr<Opened> model_;
     Config config_;
 };
 
 task::Embedder<Encoder> open(const Options& o, const Device& device) {
-    auto config = task::SentenceConfig::read(checkpoint::resolve(o.directory, checkpoint::Need::directory));
+    auto config = task::SentenceConfig::read(checkpoint::resolve(o.place.directory, checkpoint::Need::directory));
     const auto network = checkpoint::resolve(config.directory.string());
     for (const auto& note : config.notes) complain(note);
     const Subject subject = subject_in(network);
@@ -100,14 +91,14 @@ std::string sentence(const std::string& line, std::size_t number) {
     return json["text"];
 }
 
-/// The checkpoint, where it is of a model that looks at pictures.
+/// The checkpoint, where config.json names a family that has models of pictures.
 std::optional<Subject> image_subject(const std::filesystem::path& directory) {
     std::error_code error;
     if (!std::filesystem::exists(directory / "config.json", error)) return std::nullopt;
     const Json config = checkpoint::read_json_file(directory, "config.json");
     const Json* type = config.find("model_type");
     for (const auto* family : {"vit", "deit", "clip"}) {
-        if (type != nullptr && type->is_string() && type->string() == family) return subject_in(directory);
+        if (type != nullptr && type->is_string() && family_of(type->string()) == family) return subject_in(directory);
     }
     return std::nullopt;
 }
@@ -118,12 +109,13 @@ int embed(const Options& o) {
     if (o.truncate_dim) options.truncate_dim = whole_number("--truncate-dim", *o.truncate_dim, 1, 1 << 30);
     const auto* device = o.place.device();
     if (device == nullptr) return Exit::no_hardware;
-    if (const auto subject = image_subject(checkpoint::resolve(o.directory, checkpoint::Need::directory))) {
-        if (!o.jsonl.empty() || o.prompt || o.prompt_name || o.truncate_dim)
-            throw InputError("Pictures have no --jsonl, --prompt, --prompt-name and --truncate-dim.",
-                             "leave them out.");
-        if (const auto* head = image_embedder_of(*subject))
+    if (const auto subject = image_subject(checkpoint::resolve(o.place.directory, checkpoint::Need::directory))) {
+        if (const auto* head = image_embedder_of(*subject)) {
+            if (!o.jsonl.empty() || o.prompt || o.prompt_name || o.truncate_dim)
+                throw InputError("Pictures have no --jsonl, --prompt, --prompt-name and --truncate-dim.",
+                                 "leave them out.");
             return embed_images(*subject, *head, o.place, *device, o.texts, batch_size);
+        }
     }
     return with_lines(o.texts, o.jsonl, [&](std::istream& lines) {
         const auto embedder = open(o, *device);
@@ -150,7 +142,7 @@ int embed(const Options& o) {
 Action add_embed(CLI::App& app) {
     auto o = std::make_shared<Options>();
     Command c(app, "embed", "Sentences or pictures to vectors, one line of JSON for each");
-    c.argument("directory", o->directory, true, "checkpoint directory, or org/name in the hub cache");
+    o->place.add_directory_to(c);
     c.arguments("text", o->texts,
                 "sentences, or files of pictures for a vision model; after -- where one begins with a dash");
     c.option("--jsonl", o->jsonl, "a file of lines {\"text\"}; - for standard input");

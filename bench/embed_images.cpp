@@ -14,7 +14,7 @@ namespace silica::bench {
 namespace {
 
 /// A vision model as task::ImageEmbedder wants one: whichever vector it gives of a picture.
-class ImageEncoder {
+class ImageEncoder : public HostModel {
 public:
     struct Inputs {
         Tensor pixel_values;
@@ -24,26 +24,14 @@ public:
         std::optional<Tensor> pooler_output = {};
     };
 
-    explicit ImageEncoder(std::shared_ptr<Opened> model) : model_(std::move(model)) {}
+    using HostModel::HostModel;
 
     Outputs operator()(const Inputs& in) const {
-        model_->feed({{"pixel_values", in.pixel_values}});
-        model_->call();
-        Outputs out;
-        for (const auto& [name, tensor] : model_->outputs()) {
-            if (name == "last_hidden_state") out.last_hidden_state = tensor;
-            if (name == "image_embeds" || (name == "pooler_output" && !out.pooler_output)) out.pooler_output = tensor;
-        }
-        return out;
+        const auto out =
+            outputs({{"pixel_values", in.pixel_values}}, {"last_hidden_state", "image_embeds", "pooler_output"});
+        const Tensor& whole = out[1].defined() ? out[1] : out[2];
+        return {out[0], whole.defined() ? std::optional(whole) : std::nullopt};
     }
-    /// The model is behind its own door.
-    template <class F>
-    auto on_device(F&& f) const {
-        return f();
-    }
-
-private:
-    std::shared_ptr<Opened> model_;
 };
 
 std::string line_of(const std::string& file, const char* key, const std::string& value) {
@@ -55,21 +43,15 @@ std::string line_of(const std::string& file, const char* key, const std::string&
 }  // namespace
 
 const Head* image_embedder_of(const Subject& subject) {
-    const auto named = [&](std::string_view architecture) -> const Head* {
-        for (const auto& head : subject.family->heads) {
-            if (head.architecture == architecture) return &head;
-        }
-        return nullptr;
-    };
-    for (const auto* base : {"ViTModel", "DeiTModel"}) {  // they open checkpoints of any head
-        if (const auto* head = named(base)) return head;
-    }
-    if (subject.family->name != "clip") return nullptr;
+    const auto family = subject.family->name;
+    if (family == "vit") return &head_named(subject, "ViTModel");  // opens checkpoints of any head, as DeiT's
+    if (family == "deit") return &head_named(subject, "DeiTModel");
+    if (family != "clip") return nullptr;
     const auto architecture = head_for_checkpoint(subject).architecture;
     if (architecture == "CLIPModel" || architecture == "CLIPVisionModelWithProjection")
-        return named("CLIPVisionModelWithProjection");
+        return &head_named(subject, "CLIPVisionModelWithProjection");
     if (architecture == "CLIPVisionModel" || architecture == "CLIPForImageClassification")
-        return named("CLIPVisionModel");
+        return &head_named(subject, "CLIPVisionModel");
     return nullptr;
 }
 

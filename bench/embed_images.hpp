@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "image_model.hpp"
+#include "host_model.hpp"
 #include "models.hpp"
 
 namespace silica::bench {

@@ -56,9 +56,9 @@ std::string one_line(std::string text) {
 
 }  // namespace
 
-Error about_file(const std::string& file, const Error& why) {
-    if (why.problem().find(file) != std::string::npos) return why;
-    return {file + ": " + why.problem(), why.remedy()};
+InputError about_file(const std::string& file, const Error& why) {
+    const bool named = why.problem().find(file) != std::string::npos;
+    return {(named ? "" : file + ": ") + why.problem(), why.remedy()};
 }
 
 void FileFlags::add_to(Command& command, const char* files_help) {
@@ -95,7 +95,7 @@ void FileReport::give(std::span<const std::string> files, std::span<const Findin
 
 void FileReport::refuse(const std::string& file, const Error& why) {
     const auto named = about_file(file, why);
-    if (output_ == Output::json) throw InputError(named.problem(), named.remedy());
+    if (output_ == Output::json) throw named;
     if (refused_++ == 0) first_refusal_ = named.what();
     if (output_ == Output::jsonl) {
         out_ << text_of({{"files", std::vector{file}}, {"error", why.what()}}) << std::endl;

@@ -81,7 +81,7 @@ private:
     std::string array_, first_refusal_;
 };
 
-/// The sentence of an error about `file`, which it names.
-[[nodiscard]] Error about_file(const std::string& file, const Error& why);
+/// An error about `file`, which it names.
+[[nodiscard]] InputError about_file(const std::string& file, const Error& why);
 
 }  // namespace silica::bench

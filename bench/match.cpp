@@ -10,14 +10,13 @@
 #include "cli.hpp"
 #include "commands.hpp"
 #include "files.hpp"
-#include "image_model.hpp"
+#include "host_model.hpp"
 #include "models.hpp"
 #include "silica/arch/clap/config.hpp"
 #include "silica/arch/clip/config.hpp"
 #include "silica/arch/xclip/config.hpp"
 #include "silica/checkpoint/checkpoint.hpp"
 #include "silica/checkpoint/config.hpp"
-#include "silica/checkpoint/hub.hpp"
 #include "silica/checkpoint/read.hpp"
 #include "silica/task/match.hpp"
 #include "silica/task/match_sounds.hpp"
@@ -31,7 +30,7 @@ struct Options {
     PlaceFlags place;
     FileFlags files;
     Flag sentence, seed;
-    std::string directory, labels;
+    std::string labels;
 };
 
 /// "a, b" as {"a", "b"}, as often as each stands there.
@@ -49,73 +48,67 @@ std::vector<std::string> labels_in(const std::string& text) {
     return labels;
 }
 
-/// The two halves of a CLIP checkpoint as a Matcher wants them; vectors lie on the host.
-class ClipTowers {
+/// The two halves of a checkpoint of CLIP or CLAP as a matcher wants them: heads of their own, whose vectors are
+/// compared on the host.
+class Towers {
 public:
-    ClipTowers(ImageModel texts, ImageModel images, double scale, std::int64_t most_tokens)
-        : texts_(std::move(texts)), images_(std::move(images)), scale_(scale), most_tokens_(most_tokens) {}
+    /// Heads, the vectors of the second, and the parameter by which cosines become logits.
+    struct Names {
+        const char *texts, *others, *vectors, *scale;
+    };
+
+    Towers(const PlaceFlags& place, const Subject& subject, const Device& device, const Names& names,
+           std::int64_t most_tokens)
+        : texts_(place.open(subject, head_named(subject, names.texts), device)),
+          others_(place.open(subject, head_named(subject, names.others), device)),
+          vectors_(names.vectors),
+          scale_(exp_of(subject.origin.directory, names.scale)),
+          most_tokens_(most_tokens) {}
 
     [[nodiscard]] Tensor text_embeds(const Tensor& ids, const Tensor& mask) const {
         return task::normalized(texts_.output({{"input_ids", ids}, {"attention_mask", mask}}, "text_embeds"));
     }
     [[nodiscard]] Tensor logits(const Tensor& pixels, const Tensor& texts) const {
-        const Tensor images = task::normalized(images_.output({{"pixel_values", pixels}}, "image_embeds"));
-        return at::matmul(images, texts.t()) * scale_;
-    }
-    [[nodiscard]] std::int64_t most_tokens() const { return most_tokens_; }
-
-private:
-    ImageModel texts_, images_;
-    double scale_;
-    std::int64_t most_tokens_;
-};
-
-const Head& head_named(const Family& family, std::string_view architecture) {
-    for (const auto& head : family.heads) {
-        if (head.architecture == architecture) return head;
-    }
-    throw ConfigError("This program has no " + std::string(architecture) + ".", "build it with all families.");
-}
-
-/// The two halves of a CLAP checkpoint as a SoundMatcher wants them; vectors lie on the host.
-class ClapTowers {
-public:
-    ClapTowers(ImageModel texts, ImageModel sounds, double scale, std::int64_t most_tokens)
-        : texts_(std::move(texts)), sounds_(std::move(sounds)), scale_(scale), most_tokens_(most_tokens) {}
-
-    [[nodiscard]] Tensor text_embeds(const Tensor& ids, const Tensor& mask) const {
-        return task::normalized(texts_.output({{"input_ids", ids}, {"attention_mask", mask}}, "text_embeds"));
+        return logits_of({{"pixel_values", pixels}}, texts);
     }
     [[nodiscard]] Tensor logits(const Tensor& features, const std::optional<Tensor>& is_longer,
                                 const Tensor& texts) const {
         Named inputs = {{"input_features", features}};
         if (is_longer) inputs.emplace_back("is_longer", *is_longer);
-        return at::matmul(task::normalized(sounds_.output(inputs, "audio_embeds")), texts.t()) * scale_;
+        return logits_of(inputs, texts);
     }
     [[nodiscard]] std::int64_t most_tokens() const { return most_tokens_; }
 
 private:
-    ImageModel texts_, sounds_;
+    [[nodiscard]] Tensor logits_of(const Named& inputs, const Tensor& texts) const {
+        return at::matmul(task::normalized(others_.output(inputs, vectors_)), texts.t()) * scale_;
+    }
+
+    /// exp of a parameter, a single number.
+    static double exp_of(const std::filesystem::path& directory, const char* name) {
+        const auto file = checkpoint::Checkpoint::open(directory);
+        const auto* entry = file.find(name);
+        if (entry == nullptr || entry->shape != std::vector<std::int64_t>{}) {
+            throw CheckpointError(directory.string() + " has no " + name + ", a single number.",
+                                  "use a checkpoint of CLIPModel or ClapModel.");
+        }
+        return std::exp(checkpoint::read_tensor(file.file_of(*entry), *entry).to(at::kDouble).item<double>());
+    }
+
+    HostModel texts_, others_;
+    std::string vectors_;
     double scale_;
     std::int64_t most_tokens_;
 };
-
-/// exp of the parameter `name`: logit_scale.
-double scale_of(const std::filesystem::path& directory, const char* name = "logit_scale") {
-    const auto file = checkpoint::Checkpoint::open(directory);
-    const auto* entry = file.find(name);
-    if (entry == nullptr || entry->shape != std::vector<std::int64_t>{}) {
-        throw CheckpointError(directory.string() + " has no " + name + ", a single number.",
-                              "use a checkpoint of CLIPModel or ClapModel.");
-    }
-    return std::exp(checkpoint::read_tensor(file.file_of(*entry), *entry).to(at::kDouble).item<double>());
-}
 
 std::vector<Finding> findings(const std::vector<task::ScoredLabel>& labels) {
     std::vector<Finding> found;
     for (const auto& [label, score] : labels) found.push_back({.label = label, .score = score});
     return found;
 }
+
+/// What --seed says.
+std::int64_t seed_in(const Options& o) { return o.seed ? whole_number("--seed", *o.seed, 0, 0xFFFFFFFF) : 0; }
 
 template <class Config>
 Config config_in(const std::filesystem::path& directory) {
@@ -127,18 +120,13 @@ Config config_in(const std::filesystem::path& directory) {
 /// CLIP: each picture for itself.
 int match_pictures(const Options& o, FileReport& report, const Subject& subject, const Device& device) {
     const auto& directory = subject.origin.directory;
-    const auto config = config_in<arch::ClipConfig>(directory);
-    auto processor = image::Processor::open(directory);
-    auto tokenizer = text::Tokenizer::open(directory);
-    const auto open = [&](const char* architecture) {
-        return ImageModel(o.place.open(subject, head_named(*subject.family, architecture), device));
-    };
-    const task::Matcher<ClipTowers> matcher(
-        std::move(processor), std::move(tokenizer),
-        ClipTowers(open("CLIPTextModelWithProjection"), open("CLIPVisionModelWithProjection"), scale_of(directory),
-                   config.text_config.max_position_embeddings));
-    const auto texts =
-        matcher.texts(labels_in(o.labels), o.sentence ? std::string_view(*o.sentence) : task::photo_template);
+    const auto text = config_in<arch::ClipConfig>(directory).text_config;
+    const task::Matcher<Towers> matcher{
+        image::Processor::open(directory), text::Tokenizer::open(directory),
+        Towers(o.place, subject, device,
+               {"CLIPTextModelWithProjection", "CLIPVisionModelWithProjection", "image_embeds", "logit_scale"},
+               text.max_position_embeddings)};
+    const auto texts = matcher.texts(labels_in(o.labels), o.sentence.value_or(std::string(task::photo_template)));
     return report.each<image::Pixels>(
         [&](const std::filesystem::path& file) { return task::processed(matcher.processor(), image::read(file)); },
         task::alike,
@@ -152,20 +140,14 @@ int match_pictures(const Options& o, FileReport& report, const Subject& subject,
 /// CLAP: each sound for itself, what is drawn being drawn in the order of the files.
 int match_sounds(const Options& o, FileReport& report, const Subject& subject, const Device& device) {
     const auto& directory = subject.origin.directory;
-    const auto config = config_in<arch::ClapConfig>(directory);
-    auto extractor = audio::Extractor::open(directory);
-    auto tokenizer = text::Tokenizer::open(directory);
-    const auto open = [&](const char* architecture) {
-        return ImageModel(o.place.open(subject, head_named(*subject.family, architecture), device));
-    };
-    const task::SoundMatcher<ClapTowers> matcher(
-        std::move(extractor), std::move(tokenizer),
-        ClapTowers(open("ClapTextModelWithProjection"), open("ClapAudioModelWithProjection"),
-                   scale_of(directory, "logit_scale_a"),
-                   config.text_config.max_position_embeddings - config.text_config.pad_token_id - 1));
-    const auto texts =
-        matcher.texts(labels_in(o.labels), o.sentence ? std::string_view(*o.sentence) : task::sound_template);
-    audio::NumpyRandom random(static_cast<std::uint32_t>(o.seed ? whole_number("--seed", *o.seed, 0, 0xFFFFFFFF) : 0));
+    const auto text = config_in<arch::ClapConfig>(directory).text_config;
+    audio::NumpyRandom random(static_cast<std::uint32_t>(seed_in(o)));
+    const task::SoundMatcher<Towers> matcher{
+        audio::Extractor::open(directory), text::Tokenizer::open(directory),
+        Towers(o.place, subject, device,
+               {"ClapTextModelWithProjection", "ClapAudioModelWithProjection", "audio_embeds", "logit_scale_a"},
+               text.max_position_embeddings - text.pad_token_id - 1)};
+    const auto texts = matcher.texts(labels_in(o.labels), o.sentence.value_or(std::string(task::sound_template)));
     return report.each<audio::Samples>([&](const std::filesystem::path& file) { return matcher.read(file); },
                                        [](const auto&, const auto&) { return false; },
                                        [&](std::span<const audio::Samples> sounds) {
@@ -183,7 +165,7 @@ int match_video(const Options& o, FileReport& report, const Subject& subject, co
     const auto processor = image::Processor::open(directory);
     const auto texts = task::match_texts(text::Tokenizer::open(directory), labels_in(o.labels),
                                          o.sentence.value_or("{}"), config.text_config.max_position_embeddings);
-    const ImageModel model(o.place.open(subject, head, device));
+    const HostModel model(o.place.open(subject, head, device));
     const std::vector<std::filesystem::path> paths(report.files().begin(), report.files().end());
     auto pixels = processor(task::read_frames(paths, config.vision_config.num_frames));
     if (!processor.frames_of_video()) pixels.shape.insert(pixels.shape.begin(), 1);
@@ -200,17 +182,20 @@ int match_video(const Options& o, FileReport& report, const Subject& subject, co
 
 int match(const Options& o) {
     static_cast<void>(labels_in(o.labels));
+    static_cast<void>(seed_in(o));
     FileReport report(o.files, std::cout);
     const auto* device = o.place.device();
     if (device == nullptr) return Exit::no_hardware;
-    const Subject subject = subject_in(checkpoint::resolve(o.directory, checkpoint::Need::directory));
+    const Subject subject = o.place.subject();
     const Head& head = head_for_checkpoint(subject);
+    if (o.seed && head.architecture != "ClapModel")
+        throw InputError("--seed is given, and " + std::string(head.architecture) + " draws no random numbers.",
+                         "leave it out.");
     if (head.architecture == "ClapModel") return match_sounds(o, report, subject, *device);
     if (head.architecture == "CLIPModel") return match_pictures(o, report, subject, *device);
     if (head.architecture == "XCLIPModel") return match_video(o, report, subject, head, *device);
-    throw ConfigError((subject.origin.directory / "config.json").string() + " names " + std::string(head.architecture) +
-                          ", which does not compare texts with pictures or sounds.",
-                      "use a checkpoint of CLIPModel, XCLIPModel or ClapModel.");
+    refuse_head(subject, head, "does not compare texts with pictures or sounds",
+                "use a checkpoint of CLIPModel, XCLIPModel or ClapModel.");
 }
 
 }  // namespace
@@ -218,7 +203,7 @@ int match(const Options& o) {
 Action add_match(CLI::App& app) {
     auto o = std::make_shared<Options>();
     Command c(app, "match", "Which of some texts says what pictures or a video show");
-    c.argument("directory", o->directory, true, "checkpoint directory, or org/name in the hub cache");
+    o->place.add_directory_to(c);
     o->files.add_to(c,
                     "pictures: JPEG, PNG or WebP; for X-CLIP a video, or the pictures that are its frames; for "
                     "CLAP sounds");

@@ -199,4 +199,17 @@ const Head& head_for_checkpoint(const Subject& subject) {
                       "known heads of " + std::string(subject.family->name) + " are " + known + ".");
 }
 
+const Head& head_named(const Subject& subject, std::string_view architecture) {
+    for (const auto& head : subject.family->heads) {
+        if (head.architecture == architecture) return head;
+    }
+    throw ConfigError("This program has no " + std::string(architecture) + ".", "build it with all families.");
+}
+
+void refuse_head(const Subject& subject, const Head& head, const std::string& why, const std::string& remedy) {
+    throw ConfigError((subject.origin.directory / "config.json").string() + " names " + std::string(head.architecture) +
+                          ", which " + why + ".",
+                      remedy);
+}
+
 }  // namespace silica::bench

@@ -32,4 +32,11 @@ struct Subject {
 /// The head that `architectures` in config.json names; when the key is absent, as head_for_task. ConfigError.
 [[nodiscard]] const Head& head_for_checkpoint(const Subject& subject);
 
+/// The head of this architecture. ConfigError where the family has none, or this program.
+[[nodiscard]] const Head& head_named(const Subject& subject, std::string_view architecture);
+
+/// Throws ConfigError: the head that config.json names is one "which <does not do what is wanted>".
+[[noreturn]] void refuse_head(const Subject& subject, const Head& head, const std::string& why,
+                              const std::string& remedy);
+
 }  // namespace silica::bench

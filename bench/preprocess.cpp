@@ -64,10 +64,7 @@ std::vector<T> all_of(const std::vector<std::string>& files, typename task::Read
     task::Reader<T> reader({files.begin(), files.end()}, std::move(read), {.threads = threads});
     std::vector<T> values;
     while (auto file = reader.next()) {
-        if (file->error) {
-            const auto named = about_file(files[file->index], *file->error);
-            throw InputError(named.problem(), named.remedy());
-        }
+        if (file->error) throw about_file(files[file->index], *file->error);
         values.push_back(std::move(*file->value));
     }
     return values;
@@ -79,8 +76,7 @@ image::Pixels processed(const image::Processor& processor, const std::vector<ima
     try {
         return processor(images);
     } catch (const InputError& e) {
-        const auto named = about_file(file, e);
-        throw InputError(named.problem(), named.remedy());
+        throw about_file(file, e);
     }
 }
 
@@ -146,10 +142,8 @@ checkpoint::NamedTensors tensors_of_sounds(const Path& directory, const Options&
 int preprocess(const Options& o) {
     use_threads(o.threads);
     if (o.files.empty()) throw InputError("There is no file.", "name files after the directory.");
-    if (!o.to || o.to->empty()) throw InputError("There is no place for the tensors.", "give --to OUT.safetensors.");
-    std::error_code ignored;
-    if (std::filesystem::is_directory(*o.to, ignored))
-        throw InputError(quote(*o.to) + " is a directory.", "give --to OUT.safetensors, a file in it.");
+    if (!o.to) throw InputError("There is no place for the tensors.", "give --to OUT.safetensors.");
+    require_output_file("--to", *o.to, "OUT.safetensors");
     const auto directory = checkpoint::resolve(o.directory, checkpoint::Need::directory);
     const auto tensors =
         audio::Extractor::is_in(directory) ? tensors_of_sounds(directory, o) : tensors_of_pictures(directory, o);

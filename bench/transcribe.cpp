@@ -16,11 +16,10 @@
 #include "cli.hpp"
 #include "commands.hpp"
 #include "files.hpp"
-#include "image_model.hpp"
+#include "host_model.hpp"
 #include "models.hpp"
 #include "silica/arch/wav2vec2/config.hpp"
 #include "silica/checkpoint/config.hpp"
-#include "silica/checkpoint/hub.hpp"
 #include "silica/task/transcribe_ctc.hpp"
 
 namespace silica::bench {
@@ -31,12 +30,12 @@ using nlohmann::ordered_json;
 struct Options {
     PlaceFlags place;
     Flag timestamps, language;
-    std::string directory, output = "text";
+    std::string output = "text";
     std::vector<std::string> files;
 };
 
 /// A model that gives a symbol for each frame, as a transcriber wants it.
-class CtcModel {
+class CtcModel : public HostModel {
 public:
     struct Inputs {
         Tensor input_values;
@@ -45,20 +44,13 @@ public:
         Tensor logits;
     };
 
-    CtcModel(ImageModel model, arch::Wav2Vec2Config config) : model_(std::move(model)), config_(std::move(config)) {}
+    CtcModel(std::shared_ptr<Opened> model, arch::Wav2Vec2Config config)
+        : HostModel(std::move(model)), config_(std::move(config)) {}
 
-    Outputs operator()(const Inputs& in) const {
-        return {model_.output({{"input_values", in.input_values}}, "logits")};
-    }
+    Outputs operator()(const Inputs& in) const { return {output({{"input_values", in.input_values}}, "logits")}; }
     [[nodiscard]] const arch::Wav2Vec2Config& config() const noexcept { return config_; }
-    /// The model is behind its own door.
-    template <class F>
-    auto on_device(F&& f) const {
-        return f();
-    }
 
 private:
-    ImageModel model_;
     arch::Wav2Vec2Config config_;
 };
 
@@ -124,9 +116,9 @@ int transcribe_ctc(const Options& o, Subject subject, const Head& head, const be
     const auto& directory = subject.origin.directory;
     subject.origin.target_lang = o.language.value_or("");
     auto config = checkpoint::read_config<arch::Wav2Vec2Family>(directory);
-    const task::CtcTranscriber<CtcModel> transcriber(
-        audio::Extractor::open(directory), text::CtcDecoder::open(directory, subject.origin.target_lang),
-        CtcModel(ImageModel(o.place.open(subject, head, device)), std::move(config)));
+    const task::CtcTranscriber<CtcModel> transcriber(audio::Extractor::open(directory),
+                                                     text::CtcDecoder::open(directory, subject.origin.target_lang),
+                                                     CtcModel(o.place.open(subject, head, device), std::move(config)));
     std::string all;
     for (const auto& file : o.files) {
         try {
@@ -136,8 +128,7 @@ int transcribe_ctc(const Options& o, Subject subject, const Head& head, const be
             else
                 std::cout << text << std::flush;
         } catch (const Error& e) {
-            const auto named = about_file(file, e);
-            throw InputError(named.problem(), named.remedy());
+            throw about_file(file, e);
         }
     }
     if (o.output == "json") std::cout << (o.files.size() > 1 ? "[" + all + "]" : all) << std::endl;
@@ -154,12 +145,10 @@ int transcribe(const Options& o) {
         throw InputError("--output " + o.output + " is of one file.", "name one file.");
     const auto* device = o.place.device();
     if (device == nullptr) return Exit::no_hardware;
-    auto subject = subject_in(checkpoint::resolve(o.directory, checkpoint::Need::directory));
+    auto subject = o.place.subject();
     const Head& head = head_for_checkpoint(subject);
     if (head.architecture == "Wav2Vec2ForCTC") return transcribe_ctc(o, std::move(subject), head, *device);
-    throw ConfigError((subject.origin.directory / "config.json").string() + " names " + std::string(head.architecture) +
-                          ", which does not write down what is said.",
-                      "use a checkpoint of Wav2Vec2ForCTC.");
+    refuse_head(subject, head, "does not write down what is said", "use a checkpoint of Wav2Vec2ForCTC.");
 }
 
 }  // namespace
@@ -167,7 +156,7 @@ int transcribe(const Options& o) {
 Action add_transcribe(CLI::App& app) {
     auto o = std::make_shared<Options>();
     Command c(app, "transcribe", "What is said in sounds");
-    c.argument("directory", o->directory, true, "checkpoint directory, or org/name in the hub cache");
+    o->place.add_directory_to(c);
     c.arguments("files", o->files, "sounds: WAV, FLAC, Ogg, MP3, ...");
     c.option("--timestamps", o->timestamps, "word, char: when each was said");
     c.option("--language", o->language, "the language whose adapter is opened (MMS). Default: the checkpoint's own");

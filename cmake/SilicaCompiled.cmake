@@ -70,11 +70,11 @@ function(compiled_library target exported)
     endif()
 endfunction()
 
-# silica::core_compiled holds what input/ uses of core/.
+# silica::core_compiled holds what input/ uses of core/, and input/media/, which silica::video and silica::audio share.
 file(GLOB_RECURSE input_files CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR}/include
      ${CMAKE_CURRENT_SOURCE_DIR}/include/silica/input/*.?pp)
 reached_from(core_bodies ${input_files})
-list(FILTER core_bodies INCLUDE REGEX "^silica/core/.*\\.ipp$")
+list(FILTER core_bodies INCLUDE REGEX "^silica/(core|input/media)/.*\\.ipp$")
 list(REMOVE_ITEM bodies ${core_bodies})
 compiled_library(silica_core_compiled core_compiled ${core_bodies})
 target_link_libraries(silica_core_compiled PUBLIC silica_core)

@@ -1,7 +1,6 @@
 #pragma once
 /// Work as a CUDA graph: a few hundred small kernels with one launch.
 
-#include "silica/device/cuda.hpp"
 #include "silica/device/cuda/graph.hpp"
 #include "silica/placement.hpp"
 

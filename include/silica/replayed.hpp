@@ -72,7 +72,7 @@ public:
             if (not_recorded_.empty() && Recording::available()) {
                 try {
                     return recorded(model_.checked(inputs));
-                } catch (const NotRecorded& e) {
+                } catch (const DeviceError& e) {  // NotRecorded, or no memory beside what was recorded
                     not_recorded_ = e.problem();
                     model_.on_device([&] { kept_.clear(); });
                 }

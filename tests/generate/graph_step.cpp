@@ -9,6 +9,7 @@
 #include "silica/arch/llama.hpp"
 #include "silica/arch/qwen2.hpp"
 #include "silica/arch/t5.hpp"
+#include "silica/device/cuda.hpp"
 #include "silica/generate/model_decoder.hpp"
 #include "silica/loader/mapped.hpp"
 #include "support/catch.hpp"

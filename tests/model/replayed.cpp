@@ -31,12 +31,13 @@ struct Pretended {
     static constexpr bool records = true;
     static Availability available() { return {true}; }
     static inline int runs = 0, recorded = 0, replayed = 0;
-    static inline bool fail = false;
-    static void reset() { runs = recorded = replayed = 0, fail = false; }
+    static inline bool fail = false, full = false;
+    static void reset() { runs = recorded = replayed = 0, fail = full = false; }
 
     template <class F>
     bool operator()(c10::Device, F&& f) {
         if (fail && state_ == 1) throw NotRecorded("the test wants it so", "");
+        if (full) throw DeviceError("there is no memory", "");
         f();
         ++(state_ == 0 ? runs : state_ == 1 ? recorded : replayed);
         state_ = std::min(state_ + 1, 2);
@@ -111,4 +112,19 @@ TEST_CASE("Where a call cannot be recorded, it and all others are the model's") 
         CHECK(forward.not_recorded() == (i == 0 ? "" : "the test wants it so"));
     }
     CHECK((Pretended::runs == 1 && Pretended::recorded == 0 && Pretended::replayed == 0));
+}
+
+TEST_CASE("Where there is no memory beside what was recorded, that is given up") {
+    Pretended::reset();
+    const auto model = bert();
+    Replayed<OnCpu, Pretended> forward(model);
+    for (std::uint64_t i = 0; i < 3; ++i) static_cast<void>(forward(texts(1, 6, i)));
+    CHECK(Pretended::replayed == 1);
+    Pretended::full = true;
+    for (std::uint64_t i = 0; i < 2; ++i) {
+        const auto in = texts(2, 6, i);
+        CHECK(test::differs(forward(in).last_hidden_state, model(in).last_hidden_state, 0) == "");
+        CHECK(forward.not_recorded() == "there is no memory");
+    }
+    CHECK_THROWS_AS(forward({.input_ids = at::ones({1, 4})}), InputError);
 }

@@ -124,8 +124,17 @@ class Detect(ProgramTest):
         self.refused("detect", CHAIN, wide, "--segments", "all", "--masks", out, says=("--segments", "panoptic"))
         self.refused("detect", CHAIN, wide, wide, "--draw", out, says=("--draw", "one"))
         self.refused("detect", CHAIN, wide, "--batch-size", "0", says="--batch-size")
+        self.refused("detect", CHAIN, wide, "--threshold", "nan", says="--threshold")
         self.refused("detect", CHAIN, self.directory / "none.jpg", "--draw", out, says="none.jpg")
-        self.refused("detect", CHAIN, wide, "--draw", self.directory / "none" / "out.png", says="out.png")
+        for places, says in ((("--draw", self.directory / "none" / "out.png"), ("--draw", "out.png", "no directory")),
+                             (("--draw", out, "--masks", self.directory / "none" / "m.png"), ("--masks", "m.png")),
+                             (("--draw", self.directory), ("is a directory", "--draw")),
+                             (("--draw", out, "--masks", self.directory), ("is a directory", "--masks")),
+                             (("--draw", ""), "--draw names no file"),
+                             (("--draw", out, "--masks", self.directory / "." / "out.png"), "both")):
+            for output in ("table", "json", "jsonl"):
+                process = self.refused("detect", CHAIN, wide, *places, "--output", output, says=says)
+                self.assertEqual((process.stdout, len(process.stderr.splitlines())), ("", 1), places)
         self.refused("detect", self.copy(CHAIN, architectures=["DetrModel"]), wide, says=("DetrModel", "finds no objects"))
         boxes = self.copy(CHAIN, architectures=["DetrForObjectDetection"])
         (boxes / "preprocessor_config.json").write_bytes((CHAIN / "preprocessor_config.json").read_bytes())

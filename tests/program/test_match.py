@@ -73,6 +73,8 @@ class Match(ProgramTest):
         self.refused("match", CLIP, one, "--labels", "a, ", says="empty label")
         self.refused("match", CLIP, "--labels", "a", says="no file")
         self.refused("match", CLIP, one, "--labels", "a", "--template", "photo", says=["photo", "{}"])
+        self.refused("match", CLIP, one, "--labels", "a", "--seed", "x", says="--seed")
+        self.refused("match", CLIP, one, "--labels", "a", "--seed", "1", says=["--seed", "CLIPModel"])
         process = self.refused("match", CLIP, one, "--labels", "x" * 50, "--output", "json", says=["tokens", "40"])
         self.assertEqual(process.stdout, "")
         self.refused("match", CHAINS / "vit", one, "--labels", "a", says=["ViTForImageClassification", "CLIPModel"])

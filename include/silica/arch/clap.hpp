@@ -112,14 +112,8 @@ struct ClapTextModel : ClapTextFamily {
     using Outputs = ClapTowerOutputs;
 
     template <class E>
-    class Network {
-    public:
-        using Ops = typename ClapText<E>::Ops;
-        Network(const Config& c, const Weights& w) : text_model(c.text_config, w / "text_model") {}
-        Outputs operator()(const Inputs& in) const { return text_model(in); }
-
-    private:
-        ClapText<E> text_model;
+    struct Network : ClapText<E> {
+        Network(const Config& c, const Weights& w) : ClapText<E>(c.text_config, w / "text_model") {}
     };
 };
 
@@ -158,14 +152,8 @@ struct ClapAudioModel : ClapAudioFamily {
     using Outputs = ClapTowerOutputs;
 
     template <class E>
-    class Network {
-    public:
-        using Ops = typename ClapAudio<E>::Ops;
-        Network(const Config& c, const Weights& w) : audio_model(c.audio_config, w / "audio_model.audio_encoder") {}
-        Outputs operator()(const Inputs& in) const { return audio_model(in); }
-
-    private:
-        ClapAudio<E> audio_model;
+    struct Network : ClapAudio<E> {
+        Network(const Config& c, const Weights& w) : ClapAudio<E>(c.audio_config, w / "audio_model.audio_encoder") {}
     };
 };
 

@@ -91,14 +91,8 @@ struct ClipTextModel : ClipTextFamily {
     using Outputs = ClipTowerOutputs;
 
     template <class E>
-    class Network {
-    public:
-        using Ops = typename ClipText<E>::Ops;
-        Network(const Config& c, const Weights& w) : text_model(c.text_config, w / "text_model") {}
-        Outputs operator()(const Inputs& in) const { return text_model(in); }
-
-    private:
-        ClipText<E> text_model;
+    struct Network : ClipText<E> {
+        Network(const Config& c, const Weights& w) : ClipText<E>(c.text_config, w / "text_model") {}
     };
 };
 
@@ -138,14 +132,8 @@ struct ClipVisionModel : ClipVisionFamily {
     using Outputs = ClipTowerOutputs;
 
     template <class E>
-    class Network {
-    public:
-        using Ops = typename ClipVision<E>::Ops;
-        Network(const Config& c, const Weights& w) : vision_model(c.vision_config, w / "vision_model") {}
-        Outputs operator()(const Inputs& in) const { return vision_model(in); }
-
-    private:
-        ClipVision<E> vision_model;
+    struct Network : ClipVision<E> {
+        Network(const Config& c, const Weights& w) : ClipVision<E>(c.vision_config, w / "vision_model") {}
     };
 };
 

@@ -70,10 +70,11 @@ struct XClip {
         [[nodiscard]] Tensor text_vectors(const ClipTextInputs& in) const {
             return text_projection(text_model(in).pooler_output);
         }
-        /// (videos, texts) for videos and what `text_vectors` made; inputs as `prepare_xclip_frames` returns them.
+        /// (videos, texts) for videos and what `text_vectors` made, in any precision; inputs as `prepare_xclip_frames`
+        /// returns them.
         [[nodiscard]] Tensor logits_per_video(const ClipVisionInputs& in, const Tensor& text_vectors) const {
             Outputs out;
-            told(out, in, text_vectors);
+            told(out, in, text_vectors.to(E::precision::compute));
             return out.logits_per_video;
         }
 
@@ -126,14 +127,8 @@ struct XClipTextModel {
     static checkpoint::NameRules names() { return clip_names::text(false); }
 
     template <class E>
-    class Network {
-    public:
-        using Ops = typename ClipText<E>::Ops;
-        Network(const Config& c, const Weights& w) : text_model(c.text_config, w / "text_model") {}
-        Outputs operator()(const Inputs& in) const { return text_model(in); }
-
-    private:
-        ClipText<E> text_model;
+    struct Network : ClipText<E> {
+        Network(const Config& c, const Weights& w) : ClipText<E>(c.text_config, w / "text_model") {}
     };
 };
 
@@ -150,14 +145,8 @@ struct XClipVisionModel {
     static checkpoint::NameRules names() { return clip_names::vision(""); }
 
     template <class E>
-    class Network {
-    public:
-        using Ops = typename XClipVision<E>::Ops;
-        Network(const Config& c, const Weights& w) : vision_model(c.vision_config, w / "vision_model") {}
-        Outputs operator()(const Inputs& in) const { return vision_model(in); }
-
-    private:
-        XClipVision<E> vision_model;
+    struct Network : XClipVision<E> {
+        Network(const Config& c, const Weights& w) : XClipVision<E>(c.vision_config, w / "vision_model") {}
     };
 };
 

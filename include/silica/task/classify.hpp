@@ -3,7 +3,9 @@
 
 #include "silica/model.hpp"
 #include "silica/task/class_labels.hpp"
+#include "silica/task/forward.hpp"
 #include "silica/task/image_batches.hpp"
+#include "silica/task/rows.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -34,13 +36,11 @@ public:
     /// Opens a directory or "org/name" in the hub cache, as Model::open does, with its processor and labels.
     [[nodiscard]] static Classifier open(const checkpoint::Location& location, OpenOptions options = {}) {
         const auto place = checkpoint::resolve(location.text(), checkpoint::Need::directory);
-        auto processor = image::Processor::open(place);
-        auto classes = ClassLabels::read(place);
-        return {std::move(processor), std::move(classes), M::open(place, options)};
+        return {image::Processor::open(place), ClassLabels::read(place), M::open(place, options)};
     }
 
     Classifier(image::Processor processor, ClassLabels classes, M model)
-        : processor_(std::move(processor)), classes_(std::move(classes)), model_(std::move(model)) {}
+        : processor_(std::move(processor)), classes_(std::move(classes)), forward_(std::move(model)) {}
 
     /// The best labels of a picture, best first. InputError for a picture that the model cannot look at.
     [[nodiscard]] Labels operator()(const image::Image& picture, const ClassifyOptions& options = {}) const {
@@ -50,7 +50,7 @@ public:
     /// Those of each picture, in the order given.
     [[nodiscard]] std::vector<Labels> operator()(std::span<const image::Image> pictures,
                                                  const ClassifyOptions& options = {}) const {
-        return over_images(processor_, pictures, options.batch_size,
+        return over_images(pixels_by(processor_), alike, pictures, options.batch_size,
                            [&](std::span<const image::Pixels> batch) { return of_pixels(batch, options.top_k); });
     }
 
@@ -59,7 +59,7 @@ public:
     [[nodiscard]] std::vector<FileResult<Labels>> operator()(std::span<const std::filesystem::path> files,
                                                              const ClassifyOptions& options = {}) const {
         return over_files(
-            processor_, files, options.batch_size,
+            pixels_by(processor_), alike, files, options.batch_size,
             [&](std::span<const image::Pixels> batch) { return of_pixels(batch, options.top_k); }, options.progress);
     }
     [[nodiscard]] std::vector<FileResult<Labels>> operator()(std::initializer_list<std::filesystem::path> files,
@@ -71,27 +71,21 @@ public:
     [[nodiscard]] std::vector<Labels> of_pixels(std::span<const image::Pixels> batch, std::int64_t top_k) const {
         typename M::Inputs in;
         in.pixel_values = tensors_of(joined(batch)).pixel_values;
-        const Tensor logits = model_.on_device([&] {
-            return model_(in).logits.to(c10::Device(c10::DeviceType::CPU)).to(c10::ScalarType::Float).contiguous();
-        });
-        const auto columns = static_cast<std::size_t>(logits.size(1));
+        const Tensor logits = forward_(in, [](const auto& out) { return out.logits; });
         std::vector<Labels> all;
-        for (std::int64_t i = 0; i < logits.size(0); ++i) {
-            const auto* row = logits.template const_data_ptr<float>() + static_cast<std::size_t>(i) * columns;
-            all.push_back(classes_.best(std::span(row, columns), top_k));
-        }
+        for (const auto& row : rows_of(logits)) all.push_back(classes_.best(row, top_k));
         return all;
     }
 
     [[nodiscard]] const image::Processor& processor() const noexcept { return processor_; }
     /// What the checkpoint says about its classes.
     [[nodiscard]] const ClassLabels& classes() const noexcept { return classes_; }
-    [[nodiscard]] const M& model() const noexcept { return model_; }
+    [[nodiscard]] const M& model() const noexcept { return forward_.model(); }
 
 private:
     image::Processor processor_;
     ClassLabels classes_;
-    M model_;
+    Forward<M> forward_;
 };
 
 }  // namespace silica::task

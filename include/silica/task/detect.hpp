@@ -3,13 +3,13 @@
 
 #include "silica/model.hpp"
 #include "silica/task/detections.hpp"
+#include "silica/task/forward.hpp"
 #include "silica/task/image_batches.hpp"
 
-#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <initializer_list>
-#include <iterator>
 #include <span>
 #include <utility>
 #include <vector>
@@ -55,13 +55,11 @@ public:
     /// Opens a directory or "org/name" in the hub cache, as Model::open does, with its processor and labels.
     [[nodiscard]] static Detector open(const checkpoint::Location& location, OpenOptions options = {}) {
         const auto place = checkpoint::resolve(location.text(), checkpoint::Need::directory);
-        auto processor = image::Processor::open(place);
-        auto classes = ClassLabels::read(place);
-        return {std::move(processor), std::move(classes), M::open(place, options)};
+        return {image::Processor::open(place), ClassLabels::read(place), M::open(place, options)};
     }
 
     Detector(image::Processor processor, ClassLabels classes, M model)
-        : processor_(std::move(processor)), classes_(std::move(classes)), model_(std::move(model)) {}
+        : processor_(std::move(processor)), classes_(std::move(classes)), forward_(std::move(model)) {}
 
     /// The objects of a picture, in the order of the model's queries. InputError for a picture that the model cannot
     /// look at.
@@ -72,38 +70,17 @@ public:
     /// Those of each picture, in the order given.
     [[nodiscard]] std::vector<Detections> operator()(std::span<const image::Image> pictures,
                                                      const DetectOptions& options = {}) const {
-        const auto most = checked_batch_size(options.batch_size);
-        std::vector<Detections> all;
-        std::vector<SizedPixels> batch;
-        const auto flush = [&] {
-            if (batch.empty()) return;
-            std::ranges::move(of_pixels(batch, options.threshold), std::back_inserter(all));
-            batch.clear();
-        };
-        for (const auto& picture : pictures) {
-            auto next = pixels_of(picture);
-            if (!batch.empty() && (batch.size() == most || !alike_in_size(batch.front(), next))) flush();
-            batch.push_back(std::move(next));
-        }
-        flush();
-        return all;
+        return over_images(sized(), alike_in_size, pictures, options.batch_size,
+                           [&](std::span<const SizedPixels> batch) { return of_pixels(batch, options.threshold); });
     }
 
     /// Those of each file, in the order given, or the error that says why there are none. Files are read ahead on
     /// threads while the model runs.
     [[nodiscard]] std::vector<FileResult<Detections>> operator()(std::span<const std::filesystem::path> files,
                                                                  const DetectOptions& options = {}) const {
-        std::vector<FileResult<Detections>> all;
-        Reader<SizedPixels> reader({files.begin(), files.end()},
-                                   [&](const auto& path) { return pixels_of(image::read(path)); });
-        in_batches(
-            reader, checked_batch_size(options.batch_size), alike_in_size,
-            [&](std::span<const SizedPixels> batch) { return of_pixels(batch, options.threshold); },
-            [&](FileResult<Detections> result) {
-                all.push_back(std::move(result));
-                if (options.progress) options.progress(all.size(), files.size());
-            });
-        return all;
+        return over_files(
+            sized(), alike_in_size, files, options.batch_size,
+            [&](std::span<const SizedPixels> batch) { return of_pixels(batch, options.threshold); }, options.progress);
     }
     [[nodiscard]] std::vector<FileResult<Detections>> operator()(std::initializer_list<std::filesystem::path> files,
                                                                  const DetectOptions& options = {}) const {
@@ -138,17 +115,13 @@ public:
         typename M::Inputs in;
         in.pixel_values = std::move(tensors.pixel_values);
         in.pixel_mask = std::move(tensors.pixel_mask);
-        return model_.on_device([&] {
-            const auto host = [](const Tensor& t) {
-                return t.to(c10::Device(c10::DeviceType::CPU)).to(c10::ScalarType::Float).contiguous();
-            };
-            const auto out = model_(in);
-            DetectorOutputs there{host(out.logits), host(out.pred_boxes), {}};
-            if constexpr (requires { out.pred_masks; }) {
-                if (out.pred_masks.defined()) there.masks = host(out.pred_masks);
-            }
-            return there;
+        auto [logits, boxes, masks] = forward_(in, [](const auto& out) -> std::array<Tensor, 3> {
+            if constexpr (requires { out.pred_masks; })
+                return {out.logits, out.pred_boxes, out.pred_masks};
+            else
+                return {out.logits, out.pred_boxes, Tensor()};
         });
+        return {std::move(logits), std::move(boxes), std::move(masks)};
     }
 
     /// A picture as the model takes it.
@@ -159,12 +132,16 @@ public:
     [[nodiscard]] const image::Processor& processor() const noexcept { return processor_; }
     /// What the checkpoint says about its classes.
     [[nodiscard]] const ClassLabels& classes() const noexcept { return classes_; }
-    [[nodiscard]] const M& model() const noexcept { return model_; }
+    [[nodiscard]] const M& model() const noexcept { return forward_.model(); }
 
 private:
+    auto sized() const {
+        return [this](const image::Image& picture) { return pixels_of(picture); };
+    }
+
     image::Processor processor_;
     ClassLabels classes_;
-    M model_;
+    Forward<M> forward_;
 };
 
 }  // namespace silica::task

@@ -2,6 +2,7 @@
 /// Pictures to vectors that can be compared.
 
 #include "silica/model.hpp"
+#include "silica/task/forward.hpp"
 #include "silica/task/image_batches.hpp"
 #include "silica/task/sentence_module.hpp"
 
@@ -53,11 +54,10 @@ public:
     /// Opens a directory or "org/name" in the hub cache, as Model::open does, with its processor.
     [[nodiscard]] static ImageEmbedder open(const checkpoint::Location& location, OpenOptions options = {}) {
         const auto place = checkpoint::resolve(location.text(), checkpoint::Need::directory);
-        auto processor = image::Processor::open(place);
-        return {std::move(processor), M::open(place, options)};
+        return {image::Processor::open(place), M::open(place, options)};
     }
 
-    ImageEmbedder(image::Processor processor, M model) : processor_(std::move(processor)), model_(std::move(model)) {}
+    ImageEmbedder(image::Processor processor, M model) : processor_(std::move(processor)), forward_(std::move(model)) {}
 
     /// (d) float32 on the CPU. InputError for a picture that the model cannot look at.
     [[nodiscard]] Tensor operator()(const image::Image& picture, const EmbedImagesOptions& options = {}) const {
@@ -66,7 +66,7 @@ public:
     /// One for each picture, in the order given.
     [[nodiscard]] std::vector<Tensor> operator()(std::span<const image::Image> pictures,
                                                  const EmbedImagesOptions& options = {}) const {
-        return over_images(processor_, pictures, options.batch_size,
+        return over_images(pixels_by(processor_), alike, pictures, options.batch_size,
                            [&](std::span<const image::Pixels> batch) { return of_pixels(batch, options.normalize); });
     }
     /// One for each file, in the order given, or the error that says why there is none. Files are read ahead on
@@ -74,7 +74,7 @@ public:
     [[nodiscard]] std::vector<FileResult<Tensor>> operator()(std::span<const std::filesystem::path> files,
                                                              const EmbedImagesOptions& options = {}) const {
         return over_files(
-            processor_, files, options.batch_size,
+            pixels_by(processor_), alike, files, options.batch_size,
             [&](std::span<const image::Pixels> batch) { return of_pixels(batch, options.normalize); },
             options.progress);
     }
@@ -83,8 +83,7 @@ public:
     [[nodiscard]] std::vector<Tensor> of_pixels(std::span<const image::Pixels> batch, bool normalize = true) const {
         typename M::Inputs in;
         in.pixel_values = tensors_of(joined(batch)).pixel_values;
-        Tensor vectors = model_.on_device(
-            [&] { return image_vector(model_(in)).to(c10::Device(c10::DeviceType::CPU)).to(c10::ScalarType::Float); });
+        Tensor vectors = forward_(in, [](const auto& out) { return image_vector(out); });
         if (normalize) vectors = normalized(vectors);
         std::vector<Tensor> rows;
         for (std::int64_t i = 0; i < vectors.size(0); ++i) rows.push_back(vectors.select(0, i));
@@ -92,11 +91,11 @@ public:
     }
 
     [[nodiscard]] const image::Processor& processor() const noexcept { return processor_; }
-    [[nodiscard]] const M& model() const noexcept { return model_; }
+    [[nodiscard]] const M& model() const noexcept { return forward_.model(); }
 
 private:
     image::Processor processor_;
-    M model_;
+    Forward<M> forward_;
 };
 
 }  // namespace silica::task

@@ -14,6 +14,7 @@
 #include <iterator>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -37,24 +38,30 @@ using Progress = std::function<void(std::size_t done, std::size_t files)>;
 [[nodiscard]] inline image::Pixels processed(const image::Processor& processor, const image::Image& picture) {
     return processor(std::span(&picture, 1));
 }
+/// That as a function of the picture. The processor outlives it.
+[[nodiscard]] inline auto pixels_by(const image::Processor& processor) {
+    return [&processor](const image::Image& picture) { return processed(processor, picture); };
+}
 
-/// run(std::span<const image::Pixels>) -> std::vector<R>, one for each picture, on up to `batch_size` neighbours that
-/// are alike.
-template <class Run>
-auto over_images(const image::Processor& processor, std::span<const image::Image> images, std::int64_t batch_size,
-                 const Run& run) {
+/// process(picture) -> T, and run(std::span<const T>) -> std::vector<R>, one for each picture, on up to `batch_size`
+/// neighbours for which same(first, other) holds.
+template <class Process, class Same, class Run>
+auto over_images(const Process& process, const Same& same, std::span<const image::Image> images,
+                 std::int64_t batch_size, const Run& run) {
+    using T = std::invoke_result_t<const Process&, const image::Image&>;
     const auto most = checked_batch_size(batch_size);
-    decltype(run(std::span<const image::Pixels>())) all;
-    std::vector<image::Pixels> batch;
+    std::invoke_result_t<const Run&, std::span<const T>> all;
+    std::vector<T> batch;
     const auto flush = [&] {
         if (batch.empty()) return;
-        auto some = run(std::span<const image::Pixels>(batch));
+        auto some = run(std::span<const T>(batch));
         std::ranges::move(some, std::back_inserter(all));
         batch.clear();
     };
     for (const auto& picture : images) {
-        auto pixels = processed(processor, picture);
-        if (!batch.empty() && (batch.size() == most || !alike(batch.front(), pixels))) flush();
+        auto pixels = process(picture);
+        if (!batch.empty() && (batch.size() == most || !same(std::as_const(batch.front()), std::as_const(pixels))))
+            flush();
         batch.push_back(std::move(pixels));
     }
     flush();
@@ -62,14 +69,14 @@ auto over_images(const image::Processor& processor, std::span<const image::Image
 }
 
 /// The same for files: a result or the error of each, in their order.
-template <class Run>
-auto over_files(const image::Processor& processor, std::span<const std::filesystem::path> files,
+template <class Process, class Same, class Run>
+auto over_files(const Process& process, const Same& same, std::span<const std::filesystem::path> files,
                 std::int64_t batch_size, const Run& run, const Progress& progress = {}) {
-    using R = typename decltype(run(std::span<const image::Pixels>()))::value_type;
+    using T = std::invoke_result_t<const Process&, const image::Image&>;
+    using R = typename std::invoke_result_t<const Run&, std::span<const T>>::value_type;
     std::vector<FileResult<R>> all;
-    Reader<image::Pixels> reader({files.begin(), files.end()},
-                                 [&](const auto& path) { return processed(processor, image::read(path)); });
-    in_batches(reader, checked_batch_size(batch_size), alike, run, [&](FileResult<R> result) {
+    Reader<T> reader({files.begin(), files.end()}, [&](const auto& path) { return process(image::read(path)); });
+    in_batches(reader, checked_batch_size(batch_size), same, run, [&](FileResult<R> result) {
         all.push_back(std::move(result));
         if (progress) progress(all.size(), files.size());
     });

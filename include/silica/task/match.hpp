@@ -1,11 +1,13 @@
 #pragma once
 /// Pictures to the texts that say what they show, with a model that puts both into one space: CLIP, zero-shot.
 
+#include "silica/arch/clip/inputs.hpp"
 #include "silica/model.hpp"
+#include "silica/task/halves.hpp"
 #include "silica/task/image_batches.hpp"
 #include "silica/task/match_texts.hpp"
+#include "silica/task/rows.hpp"
 
-#include <algorithm>
 #include <concepts>
 #include <cstdint>
 #include <filesystem>
@@ -28,39 +30,41 @@ concept MatchingModel = requires(const M& model, const Tensor& t) {
     { model.most_tokens() } -> std::same_as<std::int64_t>;
 };
 
+/// The half of CLIP that is of texts.
+struct ClipTexts {
+    using Inputs = arch::ClipTextInputs;
+    static Inputs prepare(const auto& config, Inputs in) {
+        return arch::prepare_clip_text(config.text_config, std::move(in));
+    }
+    static Tensor run(const auto& network, const Inputs& in) { return network.text_embeds(in); }
+    static std::int64_t most_tokens(const auto& text_config) { return text_config.max_position_embeddings; }
+};
+
+/// The half that is of images, and how well texts go with them.
+struct ClipImages {
+    struct Inputs {
+        arch::ClipVisionInputs images;
+        Tensor texts;  ///< (texts, projection), of length 1
+    };
+    static Inputs prepare(const auto& config, Inputs in) {
+        in.images = arch::prepare_clip_images(config.vision_config, std::move(in.images));
+        return in;
+    }
+    static Tensor run(const auto& network, const Inputs& in) {
+        const Tensor images = network.image_embeds(in.images);
+        return network.logits(images, in.texts.type_as(images));
+    }
+};
+
 /// A `Model<arch::Clip, ...>`, whose halves run apart.
 template <class M>
-class ClipHalves {
+class ClipHalves : public Halves<M, ClipTexts, ClipImages> {
 public:
-    explicit ClipHalves(M model) : model_(std::move(model)) {}
+    using Halves<M, ClipTexts, ClipImages>::Halves;
 
-    [[nodiscard]] Tensor text_embeds(const Tensor& ids, const Tensor& mask) const {
-        return model_.on_device([&] {
-            const auto& config = model_.config().text_config;
-            const auto in = here(prepare_clip_text(config, {.input_ids = ids, .attention_mask = mask}));
-            return model_.network().text_embeds(in).to(c10::Device(c10::DeviceType::CPU));
-        });
-    }
     [[nodiscard]] Tensor logits(const Tensor& pixels, const Tensor& texts) const {
-        return model_.on_device([&] {
-            const auto in = here(prepare_clip_images(model_.config().vision_config, {.pixel_values = pixels}));
-            const Tensor images = model_.network().image_embeds(in);
-            return model_.network()
-                .logits(images, texts.to(model_.device()))
-                .to(c10::Device(c10::DeviceType::CPU))
-                .to(c10::ScalarType::Float);
-        });
+        return this->logits_of({{.pixel_values = pixels}, texts});
     }
-    [[nodiscard]] std::int64_t most_tokens() const { return model_.config().text_config.max_position_embeddings; }
-
-private:
-    template <class Inputs>
-    Inputs here(Inputs in) const {
-        std::uint64_t bytes = 0;
-        return moved_to(std::move(in), model_.device(), bytes);
-    }
-
-    M model_;
 };
 
 /// What a caller may choose when matching many pictures.
@@ -83,9 +87,7 @@ public:
     /// Opens a directory or "org/name" in the hub cache, as Model::open does, with its tokenizer and processor.
     [[nodiscard]] static Matcher open(const checkpoint::Location& location, OpenOptions options = {}) {
         const auto place = checkpoint::resolve(location.text(), checkpoint::Need::directory);
-        auto processor = image::Processor::open(place);
-        auto tokenizer = text::Tokenizer::open(place);
-        return {std::move(processor), std::move(tokenizer), Halves(M::open(place, options))};
+        return {image::Processor::open(place), text::Tokenizer::open(place), Halves(M::open(place, options))};
     }
 
     Matcher(image::Processor processor, text::Tokenizer tokenizer, Halves model)
@@ -95,15 +97,7 @@ public:
     /// InputError for a text of more tokens than the model takes: none is cut.
     [[nodiscard]] MatchTexts texts(std::span<const std::string> labels,
                                    std::string_view sentence = photo_template) const {
-        auto made = match_texts(tokenizer_, labels, sentence, model_.most_tokens());
-        std::vector<Tensor> parts;
-        for (std::int64_t begin = 0, n = made.input_ids.size(0); begin < n; begin += at_once) {
-            const auto rows = std::min(at_once, n - begin);
-            parts.push_back(
-                model_.text_embeds(made.input_ids.narrow(0, begin, rows), made.attention_mask.narrow(0, begin, rows)));
-        }
-        made.embeds = at::cat(parts);
-        return made;
+        return embedded(match_texts(tokenizer_, labels, sentence, model_.most_tokens()), model_);
     }
     [[nodiscard]] MatchTexts texts(std::initializer_list<std::string> labels,
                                    std::string_view sentence = photo_template) const {
@@ -117,7 +111,7 @@ public:
     /// Those of each picture, in the order given.
     [[nodiscard]] std::vector<Labels> operator()(std::span<const image::Image> pictures, const MatchTexts& texts,
                                                  const MatchOptions& options = {}) const {
-        return over_images(processor_, pictures, options.batch_size,
+        return over_images(pixels_by(processor_), alike, pictures, options.batch_size,
                            [&](std::span<const image::Pixels> batch) { return of_pixels(batch, texts); });
     }
     /// Those of each file, in the order given, or the error that says why there are none.
@@ -125,19 +119,15 @@ public:
                                                              const MatchTexts& texts,
                                                              const MatchOptions& options = {}) const {
         return over_files(
-            processor_, files, options.batch_size,
+            pixels_by(processor_), alike, files, options.batch_size,
             [&](std::span<const image::Pixels> batch) { return of_pixels(batch, texts); }, options.progress);
     }
 
     /// Those of pictures that are processed already, and of one size: they run together.
     [[nodiscard]] std::vector<Labels> of_pixels(std::span<const image::Pixels> batch, const MatchTexts& texts) const {
         const Tensor logits = model_.logits(tensors_of(joined(batch)).pixel_values, texts.embeds).contiguous();
-        const auto columns = static_cast<std::size_t>(logits.size(1));
         std::vector<Labels> all;
-        for (std::int64_t i = 0; i < logits.size(0); ++i) {
-            const auto* row = logits.template const_data_ptr<float>() + static_cast<std::size_t>(i) * columns;
-            all.push_back(ranked(texts.labels, std::span(row, columns)));
-        }
+        for (const auto& row : rows_of(logits)) all.push_back(ranked(texts.labels, row));
         return all;
     }
 
@@ -146,11 +136,11 @@ public:
     [[nodiscard]] const Halves& model() const noexcept { return model_; }
 
 private:
-    static constexpr std::int64_t at_once = 64;  ///< texts that run together
-
     image::Processor processor_;
     text::Tokenizer tokenizer_;
     Halves model_;
 };
 
 }  // namespace silica::task
+
+BOOST_HANA_ADAPT_STRUCT(silica::task::ClipImages::Inputs, images, texts);

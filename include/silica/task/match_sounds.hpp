@@ -1,13 +1,16 @@
 #pragma once
 /// Sounds to the texts that say what one hears, with a model that puts both into one space: CLAP, zero-shot.
 
+#include "silica/arch/clap/inputs.hpp"
 #include "silica/input/audio/extractor.hpp"
 #include "silica/input/audio/read.hpp"
 #include "silica/model.hpp"
 #include "silica/task/features.hpp"
+#include "silica/task/halves.hpp"
 #include "silica/task/match_texts.hpp"
+#include "silica/task/rows.hpp"
 
-#include <cstddef>
+#include <concepts>
 #include <cstdint>
 #include <filesystem>
 #include <initializer_list>
@@ -25,7 +28,7 @@ namespace silica::task {
 inline constexpr std::string_view sound_template = "This is a sound of {}.";
 
 /// What a SoundMatcher asks of a model: vectors of texts, of length 1, and how well each text goes with a sound.
-/// - `text_embeds(ids, mask)` -> (texts, projection); `most_tokens()`: what a text may have;
+/// - `text_embeds(ids, mask)` -> (texts, projection), on the host; `most_tokens()`: what a text may have;
 /// - `logits(features, is_longer, embeds)` -> (sounds, texts), float32 on the host.
 template <class M>
 concept SoundMatchingModel = requires(const M& model, const Tensor& t, const std::optional<Tensor>& o) {
@@ -34,47 +37,44 @@ concept SoundMatchingModel = requires(const M& model, const Tensor& t, const std
     { model.most_tokens() } -> std::same_as<std::int64_t>;
 };
 
+/// The half of CLAP that is of texts.
+struct ClapTexts {
+    using Inputs = arch::ClapTextInputs;
+    static Inputs prepare(const auto& config, Inputs in) {
+        return arch::prepare_clap_text(config.text_config, std::move(in));
+    }
+    static Tensor run(const auto& network, const Inputs& in) { return network.text_embeds(in); }
+    static std::int64_t most_tokens(const auto& text_config) {
+        return text_config.max_position_embeddings - text_config.pad_token_id - 1;
+    }
+};
+
+/// The half that is of sounds, and how well texts go with them.
+struct ClapSounds {
+    struct Inputs {
+        arch::ClapAudioInputs sounds;
+        Tensor texts;  ///< (texts, projection), of length 1
+    };
+    static Inputs prepare(const auto& config, Inputs in) {
+        in.sounds = arch::prepare_clap_audio(config.audio_config, std::move(in.sounds));
+        return in;
+    }
+    static Tensor run(const auto& network, const Inputs& in) {
+        const Tensor sounds = network.audio_embeds(in.sounds);
+        return network.logits(sounds, in.texts.type_as(sounds));
+    }
+};
+
 /// A `Model<arch::Clap, ...>`, whose halves run apart.
 template <class M>
-class ClapHalves {
+class ClapHalves : public Halves<M, ClapTexts, ClapSounds> {
 public:
-    explicit ClapHalves(M model) : model_(std::move(model)) {}
+    using Halves<M, ClapTexts, ClapSounds>::Halves;
 
-    [[nodiscard]] Tensor text_embeds(const Tensor& ids, const Tensor& mask) const {
-        return model_.on_device([&] {
-            return model_.network().text_embeds(
-                here(prepare_clap_text(model_.config().text_config, {.input_ids = ids, .attention_mask = mask})));
-        });
-    }
-    [[nodiscard]] Tensor audio_embeds(const Tensor& features, const std::optional<Tensor>& is_longer) const {
-        return model_.on_device([&] {
-            return model_.network().audio_embeds(here(prepare_clap_audio(
-                model_.config().audio_config, {.input_features = features, .is_longer = is_longer})));
-        });
-    }
     [[nodiscard]] Tensor logits(const Tensor& features, const std::optional<Tensor>& is_longer,
                                 const Tensor& texts) const {
-        return model_.on_device([&] {
-            return model_.network()
-                .logits(audio_embeds(features, is_longer), texts)
-                .to(c10::Device(c10::DeviceType::CPU))
-                .to(c10::ScalarType::Float);
-        });
+        return this->logits_of({{.input_features = features, .is_longer = is_longer}, texts});
     }
-    [[nodiscard]] std::int64_t most_tokens() const {
-        const auto& c = model_.config().text_config;
-        return c.max_position_embeddings - c.pad_token_id - 1;
-    }
-    [[nodiscard]] const M& model() const noexcept { return model_; }
-
-private:
-    template <class Inputs>
-    Inputs here(Inputs in) const {
-        std::uint64_t bytes = 0;
-        return moved_to(std::move(in), model_.device(), bytes);
-    }
-
-    M model_;
 };
 
 /// Says which text goes with a sound:
@@ -93,9 +93,7 @@ public:
     /// Opens a directory or "org/name" in the hub cache, as Model::open does, with its tokenizer and extractor.
     [[nodiscard]] static SoundMatcher open(const checkpoint::Location& location, OpenOptions options = {}) {
         const auto place = checkpoint::resolve(location.text(), checkpoint::Need::directory);
-        auto extractor = audio::Extractor::open(place);
-        auto tokenizer = text::Tokenizer::open(place);
-        return {std::move(extractor), std::move(tokenizer), Halves(M::open(place, options))};
+        return {audio::Extractor::open(place), text::Tokenizer::open(place), Halves(M::open(place, options))};
     }
 
     SoundMatcher(audio::Extractor extractor, text::Tokenizer tokenizer, Halves model)
@@ -105,9 +103,7 @@ public:
     /// InputError for a text of more tokens than the model takes: none is cut.
     [[nodiscard]] MatchTexts texts(std::span<const std::string> labels,
                                    std::string_view sentence = sound_template) const {
-        auto made = match_texts(tokenizer_, labels, sentence, model_.most_tokens());
-        made.embeds = model_.text_embeds(made.input_ids, made.attention_mask);
-        return made;
+        return embedded(match_texts(tokenizer_, labels, sentence, model_.most_tokens()), model_);
     }
     [[nodiscard]] MatchTexts texts(std::initializer_list<std::string> labels,
                                    std::string_view sentence = sound_template) const {
@@ -120,7 +116,7 @@ public:
                                     audio::NumpyRandom& random) const {
         auto made = tensors_of(extractor_(std::span(&sound, 1), random));
         const Tensor logits = model_.logits(made.features, made.is_longer, texts.embeds).contiguous();
-        return ranked(texts.labels, std::span(logits.template const_data_ptr<float>(), texts.labels.size()));
+        return ranked(texts.labels, rows_of(logits).front());
     }
     /// The same, drawn from numpy.random.seed(0).
     [[nodiscard]] Labels operator()(const audio::Samples& sound, const MatchTexts& texts) const {
@@ -147,3 +143,5 @@ private:
 };
 
 }  // namespace silica::task
+
+BOOST_HANA_ADAPT_STRUCT(silica::task::ClapSounds::Inputs, sounds, texts);

@@ -5,10 +5,12 @@
 #include "silica/input/text/tokenizer.hpp"
 #include "silica/task/class_labels.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace silica::task {
@@ -28,6 +30,20 @@ struct MatchTexts {
 /// InputError where there are no labels, `sentence` has no {}, a text is not UTF-8, or has more than `most` tokens.
 [[nodiscard]] MatchTexts match_texts(text::Tokenizer tokenizer, std::span<const std::string> labels,
                                      std::string_view sentence, std::int64_t most);
+
+/// The same with `embeds`: model.text_embeds(ids, mask) -> (texts, projection), on the host, of up to 64 texts at once.
+template <class Model>
+[[nodiscard]] MatchTexts embedded(MatchTexts texts, const Model& model) {
+    constexpr std::int64_t at_once = 64;
+    std::vector<Tensor> parts;
+    for (std::int64_t begin = 0, n = texts.input_ids.size(0); begin < n; begin += at_once) {
+        const auto rows = std::min(at_once, n - begin);
+        parts.push_back(
+            model.text_embeds(texts.input_ids.narrow(0, begin, rows), texts.attention_mask.narrow(0, begin, rows)));
+    }
+    texts.embeds = at::cat(parts);
+    return texts;
+}
 
 /// Labels by falling score, those of equal score in their order; scores are the softmax of `logits`, one for each.
 [[nodiscard]] std::vector<ScoredLabel> ranked(const std::vector<std::string>& labels, std::span<const float> logits);

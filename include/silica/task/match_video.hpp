@@ -1,10 +1,13 @@
 #pragma once
 /// A video to the texts that say what happens in it: X-CLIP, zero-shot.
 
+#include "silica/arch/xclip/config.hpp"
 #include "silica/model.hpp"
+#include "silica/task/halves.hpp"
 #include "silica/task/image_batches.hpp"
 #include "silica/task/match_texts.hpp"
 #include "silica/task/read_frames.hpp"
+#include "silica/task/rows.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -16,6 +19,40 @@
 #include <vector>
 
 namespace silica::task {
+
+/// The half of X-CLIP that is of texts.
+struct XClipTexts {
+    using Inputs = arch::ClipTextInputs;
+    static Inputs prepare(const auto& config, Inputs in) {
+        return arch::prepare_clip_text(config.text_config, std::move(in));
+    }
+    static Tensor run(const auto& network, const Inputs& in) { return network.text_vectors(in); }
+    static std::int64_t most_tokens(const auto& text_config) { return text_config.max_position_embeddings; }
+};
+
+/// The half that is of videos, and how well texts go with them that are told what they show.
+struct XClipVideos {
+    struct Inputs {
+        arch::ClipVisionInputs frames;
+        Tensor texts;  ///< (texts, projection)
+    };
+    static Inputs prepare(const auto& config, Inputs in) {
+        in.frames = arch::prepare_xclip_frames(config.vision_config, std::move(in.frames));
+        return in;
+    }
+    static Tensor run(const auto& network, const Inputs& in) { return network.logits_per_video(in.frames, in.texts); }
+};
+
+/// A `Model<arch::XClip, ...>`, whose halves run apart.
+template <class M>
+class XClipHalves : public Halves<M, XClipTexts, XClipVideos> {
+public:
+    using Halves<M, XClipTexts, XClipVideos>::Halves;
+
+    [[nodiscard]] Tensor logits(const Tensor& frames, const Tensor& texts) const {
+        return this->logits_of({{.pixel_values = frames}, texts});
+    }
+};
 
 /// Says which text goes with a video:
 ///
@@ -30,25 +67,16 @@ public:
     /// Opens a directory or "org/name" in the hub cache, as Model::open does, with its tokenizer and processor.
     [[nodiscard]] static VideoMatcher open(const checkpoint::Location& location, OpenOptions options = {}) {
         const auto place = checkpoint::resolve(location.text(), checkpoint::Need::directory);
-        auto processor = image::Processor::open(place);
-        auto tokenizer = text::Tokenizer::open(place);
-        return {std::move(processor), std::move(tokenizer), M::open(place, options)};
+        return {image::Processor::open(place), text::Tokenizer::open(place), M::open(place, options)};
     }
 
     VideoMatcher(image::Processor processor, text::Tokenizer tokenizer, M model)
-        : processor_(std::move(processor)), tokenizer_(std::move(tokenizer)), model_(std::move(model)) {}
+        : processor_(std::move(processor)), tokenizer_(std::move(tokenizer)), halves_(std::move(model)) {}
 
     /// What is said of each label, put where {} stands in `sentence`, with the vectors that no video has changed yet.
     /// InputError for a text of more tokens than the model takes: none is cut.
     [[nodiscard]] MatchTexts texts(std::span<const std::string> labels, std::string_view sentence = "{}") const {
-        const auto& config = model_.config().text_config;
-        auto made = match_texts(tokenizer_, labels, sentence, config.max_position_embeddings);
-        made.embeds = model_.on_device([&] {
-            const auto in =
-                here(prepare_clip_text(config, {.input_ids = made.input_ids, .attention_mask = made.attention_mask}));
-            return model_.network().text_vectors(in).to(c10::Device(c10::DeviceType::CPU));
-        });
-        return made;
+        return embedded(match_texts(tokenizer_, labels, sentence, halves_.most_tokens()), halves_);
     }
     [[nodiscard]] MatchTexts texts(std::initializer_list<std::string> labels, std::string_view sentence = "{}") const {
         return texts(std::span(labels.begin(), labels.size()), sentence);
@@ -69,30 +97,16 @@ public:
         auto pixels = processor_(frames);
         if (processor_.frames_of_video()) pixels.shape.erase(pixels.shape.begin());
         require_frames(pixels.shape.front());
-        const Tensor logits = model_.on_device([&] {
-            const auto in = prepare_xclip_frames(model_.config().vision_config,
-                                                 {.pixel_values = tensors_of(std::move(pixels)).pixel_values});
-            return model_.network()
-                .logits_per_video(here(in), texts.embeds.to(model_.device()))
-                .to(c10::Device(c10::DeviceType::CPU))
-                .to(c10::ScalarType::Float)
-                .contiguous();
-        });
-        return ranked(texts.labels, std::span(logits.template const_data_ptr<float>(), texts.labels.size()));
+        const Tensor logits = halves_.logits(tensors_of(std::move(pixels)).pixel_values, texts.embeds);
+        return ranked(texts.labels, rows_of(logits).front());
     }
 
     /// How many frames the model looks at.
-    [[nodiscard]] std::int64_t frame_count() const { return model_.config().vision_config.num_frames; }
+    [[nodiscard]] std::int64_t frame_count() const { return model().config().vision_config.num_frames; }
     [[nodiscard]] const image::Processor& processor() const noexcept { return processor_; }
-    [[nodiscard]] const M& model() const noexcept { return model_; }
+    [[nodiscard]] const M& model() const noexcept { return halves_.model(); }
 
 private:
-    template <class Inputs>
-    Inputs here(Inputs in) const {
-        std::uint64_t bytes = 0;
-        return moved_to(std::move(in), model_.device(), bytes);
-    }
-
     void require_frames(std::int64_t n) const {
         if (n == frame_count()) return;
         throw InputError(
@@ -102,7 +116,9 @@ private:
 
     image::Processor processor_;
     text::Tokenizer tokenizer_;
-    M model_;
+    XClipHalves<M> halves_;
 };
 
 }  // namespace silica::task
+
+BOOST_HANA_ADAPT_STRUCT(silica::task::XClipVideos::Inputs, frames, texts);

@@ -8,6 +8,7 @@
 #include "silica/model.hpp"
 #include "silica/task/ctc_pieces.hpp"
 #include "silica/task/features.hpp"
+#include "silica/task/forward.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -54,13 +55,12 @@ public:
     /// `options.target_lang`, in that language.
     [[nodiscard]] static CtcTranscriber open(const checkpoint::Location& location, OpenOptions options = {}) {
         const auto place = checkpoint::resolve(location.text(), checkpoint::Need::directory);
-        auto extractor = audio::Extractor::open(place);
-        auto decoder = text::CtcDecoder::open(place, options.target_lang);
-        return {std::move(extractor), std::move(decoder), M::open(place, options)};
+        return {audio::Extractor::open(place), text::CtcDecoder::open(place, options.target_lang),
+                M::open(place, options)};
     }
 
     CtcTranscriber(audio::Extractor extractor, text::CtcDecoder decoder, M model)
-        : extractor_(std::move(extractor)), decoder_(std::move(decoder)), model_(std::move(model)) {}
+        : extractor_(std::move(extractor)), decoder_(std::move(decoder)), forward_(std::move(model)) {}
 
     /// Of sound in memory. InputError for a sound of another rate than the extractor's, or too short for a frame.
     [[nodiscard]] CtcTranscript operator()(const audio::Samples& sound, const CtcOptions& options = {}) const {
@@ -90,11 +90,11 @@ public:
 
     [[nodiscard]] const audio::Extractor& extractor() const noexcept { return extractor_; }
     [[nodiscard]] const text::CtcDecoder& decoder() const noexcept { return decoder_; }
-    [[nodiscard]] const M& model() const noexcept { return model_; }
+    [[nodiscard]] const M& model() const noexcept { return forward_.model(); }
 
 private:
     CtcTranscript heard(CtcPieces::Read read, const CtcOptions& options) const {
-        const auto ratio = model_.config().inputs_to_logits_ratio();
+        const auto ratio = model().config().inputs_to_logits_ratio();
         const std::int64_t rate = extractor_.rate();
         CtcPieces pieces(std::move(read), rate, ratio, options.cutting);
         std::vector<std::int64_t> ids;
@@ -124,20 +124,14 @@ private:
         const audio::Samples sound(piece, rate, nullptr);
         typename M::Inputs in;
         in.input_values = tensors_of(extractor_(std::span(&sound, 1))).features;
-        const Tensor best = model_.on_device([&] {
-            return model_(in)
-                .logits.to(c10::Device(c10::DeviceType::CPU))
-                .to(c10::ScalarType::Float)
-                .argmax(-1)
-                .contiguous();
-        });
+        const Tensor best = forward_(in, [](const auto& out) { return out.logits; }).argmax(-1).contiguous();
         const auto* id = best.template const_data_ptr<std::int64_t>();
         return {id, id + best.numel()};
     }
 
     audio::Extractor extractor_;
     text::CtcDecoder decoder_;
-    M model_;
+    Forward<M> forward_;
 };
 
 }  // namespace silica::task

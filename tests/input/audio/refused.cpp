@@ -128,6 +128,20 @@ TEST_CASE("pages of Ogg have checksums") {
     refused(file, {"checksum"});
 }
 
+TEST_CASE("elements of Matroska have checksums") {
+    auto file = read_file(sound("video.mkv"));
+    file[file.size() / 2] = static_cast<char>(file[file.size() / 2] ^ 1);
+    refused(file, {"the checksum of an element"});
+}
+
+TEST_CASE("parts of other containers that are not whole") {
+    const std::string tag = std::string("\x08\0\0\x10", 4) + std::string(7 + 15, '\0');  // of its 16 bytes 15
+    refused(std::string("FLV\x01\x04\0\0\0\x09\0\0\0\0", 13) + tag, {"a tag at byte 24 has 16 bytes"});
+    const std::string packet = "G" + std::string(187, '\0');  // of MPEG-TS
+    refused(packet + packet + packet + packet.substr(0, 187), {"its last packet is not whole"});
+    refused(std::string("\0\0\0\x08wide\0\0\0\x01mdat\0\0\0\0", 20), {"the box 'mdat'"});
+}
+
 TEST_CASE("frames of MP3 that the first one announces") {
     // Whole frames are gone: only the count tells.
     auto file = read_file(sound("layer3.mp3"));

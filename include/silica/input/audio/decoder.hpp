@@ -2,7 +2,7 @@
 /// What every decoder of sound gives.
 
 #include "silica/core/error.hpp"
-#include "silica/input/audio/source.hpp"
+#include "silica/input/media/source.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -10,7 +10,7 @@ namespace silica::audio::detail {
 
 /// Opens a file of Kind::ffmpeg. InputError too where Silica was built without FFmpeg. InputError where it is damaged
 /// or cannot be decoded.
-[[nodiscard]] std::unique_ptr<Decoder> open_ffmpeg(Source& source);
+[[nodiscard]] std::unique_ptr<Decoder> open_ffmpeg(media::Source& source);
 
 }  // namespace silica::audio::detail
 

@@ -2,7 +2,7 @@
 /// Which kind of sound file it is. The content decides, not the name.
 
 #include "silica/core/compiled.hpp"
-#include "silica/input/audio/source.hpp"
+#include "silica/input/media/source.hpp"
 
 namespace silica::audio::detail {
 
@@ -16,7 +16,7 @@ enum class Kind {
 
 /// The kind of a file, from its first bytes. InputError where it is no sound; the error names what it is where that is
 /// known.
-[[nodiscard]] Kind kind_of(Source& source);
+[[nodiscard]] Kind kind_of(media::Source& source);
 
 }  // namespace silica::audio::detail
 

@@ -5,7 +5,7 @@
 #include "silica/core/impostor.hpp"
 #include "silica/input/audio/kind.hpp"
 #include "silica/input/audio/mpeg_frame.hpp"
-#include "silica/input/audio/window.hpp"
+#include "silica/input/media/window.hpp"
 
 #include <array>
 #include <cstddef>
@@ -68,7 +68,7 @@ inline constexpr std::array other_files = {
 };
 
 /// Whether MPEG audio begins at an offset: two frames in a row, or one that is all.
-inline bool is_mpeg_audio(Window& file, std::uint64_t offset) {
+inline bool is_mpeg_audio(media::Window& file, std::uint64_t offset) {
     const auto frame = mpeg_frame_at(file, offset);
     if (!frame) return false;
     if (frame->size == 0) return true;
@@ -79,7 +79,7 @@ inline bool is_mpeg_audio(Window& file, std::uint64_t offset) {
 
 /// Whether the first stream of an Ogg file is one that libsndfile decodes. FLAC it reads only as it writes it, so that
 /// FFmpeg goes first.
-inline bool is_sndfile_ogg(Window& file) {
+inline bool is_sndfile_ogg(media::Window& file) {
     const auto packet = 27 + file.big(26, 1);
 #ifndef SILICA_AUDIO_FFMPEG
     if (file.begins(packet + 1, "FLAC")) return true;
@@ -87,8 +87,8 @@ inline bool is_sndfile_ogg(Window& file) {
     return file.begins(packet, "\x01vorbis") || file.begins(packet, "OpusHead");
 }
 
-SILICA_INLINE Kind kind_of(Source& source) {
-    Window file(source);
+SILICA_INLINE Kind kind_of(media::Source& source) {
+    media::Window file(source);
     const auto is = [&](const Mark& mark) { return file.begins(mark.offset, mark.bytes); };
     const auto any = [&](const auto& marks) {
         for (const auto& mark : marks) {
@@ -105,7 +105,7 @@ SILICA_INLINE Kind kind_of(Source& source) {
     if (const auto tag = id3_size(file, 0)) {
         if (file.begins(tag, "fLaC")) return Kind::sndfile;
         if (file.begins(tag, "\xff\xf1") || file.begins(tag, "\xff\xf9")) return Kind::ffmpeg;
-        if (tag >= file.size()) damaged(source.name(), "there is nothing behind its tag");
+        if (tag >= file.size()) media::damaged(source.name(), "there is nothing behind its tag");
         return Kind::mpeg;
     }
     if (is_mpeg_audio(file, 0)) return Kind::mpeg;

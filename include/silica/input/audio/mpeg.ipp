@@ -19,7 +19,7 @@ struct FreeMpg123 {
 
 class MpegDecoder final : public Decoder {
 public:
-    explicit MpegDecoder(Source& source) : source_(source) {
+    explicit MpegDecoder(media::Source& source) : source_(source) {
         static const int ready = mpg123_init();  // versions before 1.27 need it
         int error = ready;
         if (error == MPG123_OK) handle_.reset(mpg123_new(nullptr, &error));
@@ -33,10 +33,10 @@ public:
         require(mpg123_replace_reader_handle(
             handle_.get(),
             [](void* self, void* to, std::size_t n) -> ssize_t {
-                return static_cast<ssize_t>(static_cast<Source*>(self)->read_on(to, n));
+                return static_cast<ssize_t>(static_cast<media::Source*>(self)->read_on(to, n));
             },
             [](void* self, off_t offset, int whence) -> off_t {
-                return static_cast<off_t>(static_cast<Source*>(self)->seek(offset, whence));
+                return static_cast<off_t>(static_cast<media::Source*>(self)->seek(offset, whence));
             },
             nullptr));
         require(mpg123_open_handle(handle_.get(), &source_));
@@ -73,19 +73,21 @@ private:
     void require(int code) const {
         if (code == MPG123_OK) return;
         if (code == MPG123_OUT_OF_MEM) throw std::bad_alloc();
-        damaged(source_.name(), code == MPG123_NEW_FORMAT
-                                    ? "its rate or channels change on the way"
-                                    : "libmpg123 says '" +
-                                          std::string(code == MPG123_ERR ? mpg123_strerror(handle_.get())
-                                                                         : mpg123_plain_strerror(code)) +
-                                          "'");
+        media::damaged(source_.name(), code == MPG123_NEW_FORMAT
+                                           ? "its rate or channels change on the way"
+                                           : "libmpg123 says '" +
+                                                 std::string(code == MPG123_ERR ? mpg123_strerror(handle_.get())
+                                                                                : mpg123_plain_strerror(code)) +
+                                                 "'");
     }
 
-    Source& source_;
+    media::Source& source_;
     std::unique_ptr<mpg123_handle, FreeMpg123> handle_;
     bool ended_ = false, begun_ = false;
 };
 
-SILICA_INLINE std::unique_ptr<Decoder> open_mpeg(Source& source) { return std::make_unique<MpegDecoder>(source); }
+SILICA_INLINE std::unique_ptr<Decoder> open_mpeg(media::Source& source) {
+    return std::make_unique<MpegDecoder>(source);
+}
 
 }  // namespace silica::audio::detail

@@ -1,7 +1,7 @@
 #pragma once
 /// Frames of MPEG audio (ISO/IEC 11172-3, 13818-3).
 
-#include "silica/input/audio/window.hpp"
+#include "silica/input/media/window.hpp"
 
 #include <array>
 #include <cstdint>
@@ -17,7 +17,7 @@ struct MpegFrame {
 };
 
 /// The frame that begins at an offset, or nothing.
-inline std::optional<MpegFrame> mpeg_frame_at(Window& file, std::uint64_t offset) {
+inline std::optional<MpegFrame> mpeg_frame_at(media::Window& file, std::uint64_t offset) {
     constexpr std::array<std::array<int, 15>, 5> kilobits = {
         {{0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448},
          {0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384},
@@ -45,7 +45,7 @@ inline std::optional<MpegFrame> mpeg_frame_at(Window& file, std::uint64_t offset
 }
 
 /// How many bytes an ID3v2 tag at an offset has; 0 where there is none.
-inline std::uint64_t id3_size(Window& file, std::uint64_t offset) {
+inline std::uint64_t id3_size(media::Window& file, std::uint64_t offset) {
     if (!file.begins(offset, "ID3")) return 0;
     std::uint64_t size = 0;
     for (std::uint64_t i = 6; i < 10; ++i) size = size << 7U | (file.big(offset + i, 1) & 0x7FU);

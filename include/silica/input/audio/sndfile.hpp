@@ -9,7 +9,7 @@
 namespace silica::audio::detail {
 
 /// Opens a file of Kind::sndfile. InputError where it is damaged or cannot be decoded.
-[[nodiscard]] std::unique_ptr<Decoder> open_sndfile(Source& source);
+[[nodiscard]] std::unique_ptr<Decoder> open_sndfile(media::Source& source);
 
 }  // namespace silica::audio::detail
 

@@ -11,7 +11,7 @@ namespace silica::audio::detail {
 
 class SndfileDecoder final : public Decoder {
 public:
-    explicit SndfileDecoder(Source& source) : source_(source) {
+    explicit SndfileDecoder(media::Source& source) : source_(source) {
         SF_VIRTUAL_IO bytes{};
         bytes.get_filelen = [](void* self) { return static_cast<sf_count_t>(of(self).size()); };
         bytes.seek = [](sf_count_t offset, int whence, void* self) {
@@ -52,23 +52,25 @@ public:
         const auto n = sf_readf_float(file_, to.data(), wanted);
         if (n > 0) count_ += n;
         if (n < wanted && sf_error(file_) != SF_ERR_NO_ERROR)
-            damaged(source_.name(), "libsndfile says '" + std::string(sf_error_number(sf_error(file_))) + "'");
+            media::damaged(source_.name(), "libsndfile says '" + std::string(sf_error_number(sf_error(file_))) + "'");
         if (n < wanted && known_ && count_ < total_) {
-            damaged(source_.name(), "it has " + std::to_string(count_) + " of the " + std::to_string(total_) +
-                                        " samples that it announces");
+            media::damaged(source_.name(), "it has " + std::to_string(count_) + " of the " + std::to_string(total_) +
+                                               " samples that it announces");
         }
         return n > 0 ? static_cast<std::size_t>(n) : 0;
     }
 
 private:
-    [[nodiscard]] static Source& of(void* self) { return *static_cast<Source*>(self); }
+    [[nodiscard]] static media::Source& of(void* self) { return *static_cast<media::Source*>(self); }
 
-    Source& source_;
+    media::Source& source_;
     SNDFILE* file_ = nullptr;
     sf_count_t total_ = 0, count_ = 0;
     bool known_ = false;
 };
 
-SILICA_INLINE std::unique_ptr<Decoder> open_sndfile(Source& source) { return std::make_unique<SndfileDecoder>(source); }
+SILICA_INLINE std::unique_ptr<Decoder> open_sndfile(media::Source& source) {
+    return std::make_unique<SndfileDecoder>(source);
+}
 
 }  // namespace silica::audio::detail

@@ -8,9 +8,9 @@
 #include "silica/input/audio/mpeg.hpp"
 #include "silica/input/audio/resampler.hpp"
 #include "silica/input/audio/sndfile.hpp"
-#include "silica/input/audio/source.hpp"
 #include "silica/input/audio/stream.hpp"
 #include "silica/input/audio/whole.hpp"
+#include "silica/input/media/source.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -21,7 +21,7 @@
 namespace silica::audio {
 
 struct Stream::State {
-    State(detail::Source file, std::int64_t wanted) : source(std::move(file)), rate(wanted) {
+    State(media::Source file, std::int64_t wanted) : source(std::move(file)), rate(wanted) {
         constexpr std::int64_t highest = 1 << 20;
         if (rate < 1 || rate > highest) {
             throw InputError("Sound of " + std::to_string(rate) + " samples in a second is asked for.",
@@ -88,7 +88,7 @@ struct Stream::State {
         }
     }
 
-    detail::Source source;
+    media::Source source;
     std::int64_t rate;
     std::unique_ptr<detail::Decoder> decoder;
     std::optional<detail::Resampler> resampler;
@@ -99,6 +99,16 @@ struct Stream::State {
 };
 
 namespace detail {
+
+/// No playlists, no lists of files.
+inline constexpr media::Medium sounds{
+    .kind = "sound",
+    .content = "sound",
+    .unread = "is no sound that is read",
+    .examples = "WAV, FLAC, MP3, MP4 or WebM",
+    .recoded = "Convert it, to WAV or FLAC for example.",
+    .containers = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,asf,flv,mpegts,mpeg,aac,amr,wv,ape,tta,ogg",
+};
 
 /// Calls f(); where memory is short, an InputError that names the file.
 template <class F>
@@ -116,11 +126,13 @@ SILICA_INLINE Stream& Stream::operator=(Stream&&) noexcept = default;
 SILICA_INLINE Stream::~Stream() = default;
 
 SILICA_INLINE Stream Stream::open(const std::filesystem::path& path, std::int64_t rate) {
-    return detail::named(path.string(), [&] { return Stream(std::make_unique<State>(detail::Source(path), rate)); });
+    return detail::named(path.string(),
+                         [&] { return Stream(std::make_unique<State>(media::Source(path, detail::sounds), rate)); });
 }
 
 SILICA_INLINE Stream Stream::open(std::span<const std::byte> file, std::string_view name, std::int64_t rate) {
-    return detail::named(name, [&] { return Stream(std::make_unique<State>(detail::Source(file, name), rate)); });
+    return detail::named(
+        name, [&] { return Stream(std::make_unique<State>(media::Source(file, name, detail::sounds), rate)); });
 }
 
 SILICA_INLINE std::size_t Stream::read(std::span<float> to) {

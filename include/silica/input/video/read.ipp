@@ -3,12 +3,14 @@
 
 #include "silica/core/compiled.hpp"
 #include "silica/core/error.hpp"
+#include "silica/input/media/demuxer.hpp"
+#include "silica/input/media/ffmpeg.hpp"
+#include "silica/input/media/source.hpp"
+#include "silica/input/media/whole.hpp"
+#include "silica/input/media/window.hpp"
 #include "silica/input/video/decoder.hpp"
-#include "silica/input/video/ffmpeg.hpp"
 #include "silica/input/video/read.hpp"
-#include "silica/input/video/source.hpp"
 #include "silica/input/video/stream.hpp"
-#include "silica/input/video/whole.hpp"
 
 #include <new>
 #include <string>
@@ -23,11 +25,18 @@ constexpr std::int64_t sample(std::int64_t i, std::int64_t total, std::int64_t n
     return total / n * i + total % n * i / n;
 }
 
+/// How many packets come that are to be shown.
+inline std::int64_t count(media::Demuxer& stream) {
+    std::int64_t n = 0;
+    while (const AVPacket* packet = stream.next()) n += (packet->flags & AV_PKT_FLAG_DISCARD) == 0 ? 1 : 0;
+    return n;
+}
+
 /// Decodes all, and keeps the frames that belong to `total` -> how many there were.
-inline std::int64_t decode_all(Source& source, std::int64_t total, std::int64_t frames,
+inline std::int64_t decode_all(media::Source& source, std::int64_t total, std::int64_t frames,
                                std::vector<image::Image>& kept) {
     kept.clear();
-    Stream stream(source);
+    auto stream = open_stream(source);
     Decoder decoder(stream);
     std::int64_t n = 0, wanted = 0;
     for (; const AVFrame* frame = decoder.next(); ++n) {
@@ -38,17 +47,19 @@ inline std::int64_t decode_all(Source& source, std::int64_t total, std::int64_t 
     return n;
 }
 
-inline std::vector<image::Image> sampled(Source& source, std::int64_t frames) {
+inline std::vector<image::Image> sampled(media::Source& source, std::int64_t frames) {
     constexpr std::int64_t most_frames = 65536;
     if (frames < 1 || frames > most_frames) {
         throw InputError(std::to_string(frames) + " frames of a video are asked for.",
                          "ask for 1 to " + std::to_string(most_frames) + ".");
     }
-    if (av_log_get_level() == AV_LOG_INFO) av_log_set_level(AV_LOG_QUIET);
-    require_whole(source);
+    {
+        media::Window file(source);
+        media::require_whole(file);
+    }
     const auto packets = [&] {
-        Stream stream(source);
-        return stream.video().nb_frames > 0 ? stream.video().nb_frames : stream.count();
+        auto stream = open_stream(source);
+        return stream.stream().nb_frames > 0 ? stream.stream().nb_frames : count(stream);
     }();
     // Most often each packet is a frame: then one pass is enough.
     std::vector<image::Image> kept;
@@ -59,28 +70,28 @@ inline std::vector<image::Image> sampled(Source& source, std::int64_t frames) {
                          "Give a longer video.");
     }
     if (total != packets && decode_all(source, total, frames, kept) != total)
-        damaged(source.name(), "it decodes to another number of frames each time");
+        media::damaged(source.name(), "it decodes to another number of frames each time");
     return kept;
 }
 
 /// The same, with an error of ours where memory runs out.
-inline std::vector<image::Image> sampled_within_memory(Source source, std::int64_t frames) {
+inline std::vector<image::Image> sampled_within_memory(media::Source source, std::int64_t frames) {
     try {
         return sampled(source, frames);
     } catch (const std::bad_alloc&) {
-        no_memory(source.name());
+        throw InputError(source.name() + " needs more memory than there is.", "Give a smaller video, or free memory.");
     }
 }
 
 }  // namespace detail
 
 SILICA_INLINE std::vector<image::Image> read(const std::filesystem::path& path, std::int64_t frames) {
-    return detail::sampled_within_memory(detail::Source(path), frames);
+    return detail::sampled_within_memory({path, detail::videos}, frames);
 }
 
 SILICA_INLINE std::vector<image::Image> decode(std::span<const std::byte> file, std::string_view name,
                                                std::int64_t frames) {
-    return detail::sampled_within_memory(detail::Source(file, name), frames);
+    return detail::sampled_within_memory({file, name, detail::videos}, frames);
 }
 
 }  // namespace silica::video

@@ -1,9 +1,15 @@
-#include "image_model.hpp"
+#include "host_model.hpp"
+
+#include <algorithm>
 
 #include "errors.hpp"
 #include "silica/checkpoint/hub.hpp"
 
 namespace silica::bench {
+
+void PlaceFlags::add_directory_to(Command& c) {
+    c.argument("directory", directory, true, "checkpoint directory, or org/name in the hub cache");
+}
 
 void PlaceFlags::add_to(Command& c) {
     c.option("--hardware", hardware, "cpu, mps, cuda. Default: cpu");
@@ -23,19 +29,30 @@ const Device* PlaceFlags::device() const {
     return named[0];
 }
 
+Subject PlaceFlags::subject() const { return subject_in(checkpoint::resolve(directory, checkpoint::Need::directory)); }
+
 std::shared_ptr<Opened> PlaceFlags::open(const Subject& subject, const Head& head, const Device& device) const {
     const auto numbers = precisions_named(precision.value_or(std::string(device.default_precision))).front();
     static_cast<void>(checkpoint::locate_weights(subject.origin.directory));  // throws when there are none
     return load(cell_of(head, device, numbers, loaders_named(loader).front()), subject.origin).model;
 }
 
-Tensor ImageModel::output(const Named& inputs, const std::string& name) const {
+std::vector<Tensor> HostModel::outputs(const Named& inputs, std::initializer_list<std::string_view> names) const {
     model_->feed(inputs);
     model_->call();
+    std::vector<Tensor> found(names.size());
     for (const auto& [field, tensor] : model_->outputs()) {
-        if (field == name) return tensor.to(c10::Device(c10::DeviceType::CPU)).to(c10::ScalarType::Float);
+        const auto* const name = std::ranges::find(names, field);
+        if (name != names.end())
+            found[static_cast<std::size_t>(name - names.begin())] = tensor.to(c10::Device(c10::DeviceType::CPU));
     }
-    throw ConfigError("This architecture gives no " + name + ".", "use a checkpoint of another head.");
+    return found;
+}
+
+Tensor HostModel::output(const Named& inputs, std::string_view name) const {
+    const Tensor found = outputs(inputs, {name}).front();
+    if (found.defined()) return found.to(c10::ScalarType::Float);
+    throw ConfigError("This architecture gives no " + std::string(name) + ".", "use a checkpoint of another head.");
 }
 
 }  // namespace silica::bench

@@ -2,30 +2,25 @@
 /// FFmpeg's headers, and who frees what they give.
 
 #include <memory>
-#include <string>
 
 extern "C" {
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
 #include <libavutil/avstring.h>
-#include <libavutil/crc.h>
 #include <libavutil/dict.h>
 #include <libavutil/error.h>
 #include <libavutil/frame.h>
 #include <libavutil/log.h>
 #include <libavutil/mem.h>
-#include <libavutil/pixdesc.h>
-#include <libswscale/swscale.h>
 }
 
-namespace silica::video::detail {
+namespace silica::media {
 
 struct FreeFfmpeg {
     void operator()(AVFormatContext* p) const { avformat_close_input(&p); }
     void operator()(AVCodecContext* p) const { avcodec_free_context(&p); }
     void operator()(AVPacket* p) const { av_packet_free(&p); }
     void operator()(AVFrame* p) const { av_frame_free(&p); }
-    void operator()(SwsContext* p) const { sws_freeContext(p); }
     void operator()(AVIOContext* p) const {
         av_freep(&p->buffer);
         avio_context_free(&p);
@@ -35,11 +30,4 @@ struct FreeFfmpeg {
 template <class T>
 using Owned = std::unique_ptr<T, FreeFfmpeg>;
 
-/// What an error code of FFmpeg says.
-inline std::string words_of(int code) {
-    char text[AV_ERROR_MAX_STRING_SIZE] = {};
-    av_strerror(code, text, sizeof text);
-    return text;
-}
-
-}  // namespace silica::video::detail
+}  // namespace silica::media

@@ -1,5 +1,5 @@
 #pragma once
-/// The bytes of a sound file, on a disk or in memory.
+/// The bytes of a sound or a video, on a disk or in memory.
 
 #include "silica/core/error.hpp"
 
@@ -15,9 +15,19 @@
 #include <string_view>
 #include <system_error>
 
-namespace silica::audio::detail {
+namespace silica::media {
 
-/// Throws InputError: the sound `name` is damaged or cut short; `why` says how.
+/// What its files are called in errors, and which of them FFmpeg opens.
+struct Medium {
+    std::string_view kind;      ///< "sound": of a sound file
+    std::string_view content;   ///< "a video": what is in one
+    std::string_view unread;    ///< "is no video that is read": of a file that is something else
+    std::string_view examples;  ///< "WAV or FLAC": what may be given instead of it
+    std::string_view recoded;   ///< the remedy where nothing decodes the content
+    const char* containers;     ///< FFmpeg's names of those that hold it themselves, with commas between
+};
+
+/// Throws InputError: the file `name` is damaged or cut short; `why` says how.
 [[noreturn]] inline void damaged(const std::string& name, const std::string& why) {
     throw InputError(name + " is damaged or cut short: " + why + ".", "Give the whole file, copied or made anew.");
 }
@@ -26,7 +36,7 @@ namespace silica::audio::detail {
 class Source {
 public:
     /// A regular file. InputError where there is none, or it may not be read.
-    explicit Source(const std::filesystem::path& path) : name_(path.string()) {
+    Source(const std::filesystem::path& path, const Medium& medium) : name_(path.string()), medium_(&medium) {
         std::error_code error;
         const auto status = std::filesystem::status(path, error);
         if (!std::filesystem::exists(status)) unreadable("there is no such file");
@@ -40,12 +50,13 @@ public:
     }
 
     /// Bytes that the caller keeps. `name` stands for them in errors.
-    Source(std::span<const std::byte> bytes, std::string_view name)
-        : name_(name), bytes_(bytes), size_(bytes.size()), in_memory_(true) {
+    Source(std::span<const std::byte> bytes, std::string_view name, const Medium& medium)
+        : name_(name), medium_(&medium), bytes_(bytes), size_(bytes.size()), in_memory_(true) {
         require_bytes();
     }
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    [[nodiscard]] const Medium& medium() const noexcept { return *medium_; }
     [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
 
     /// Fills `out` with what stands at `offset` -> how much there was; less than was wanted at the end of the file, or
@@ -82,17 +93,20 @@ public:
 
 private:
     [[noreturn]] void unreadable(const std::string& why) const {
-        throw InputError(name_ + " cannot be read: " + why + ".", "Name a sound file that you may read.");
+        throw InputError(name_ + " cannot be read: " + why + ".",
+                         "Name a " + std::string(medium_->kind) + " file that you may read.");
     }
     void require_bytes() const {
-        if (size_ == 0) throw InputError(name_ + " is empty.", "Name a file with sound in it.");
+        if (size_ == 0)
+            throw InputError(name_ + " is empty.", "Name a file with " + std::string(medium_->content) + " in it.");
     }
 
     std::string name_;
+    const Medium* medium_;
     std::span<const std::byte> bytes_;
     std::ifstream file_;
     std::uint64_t size_ = 0, at_ = 0;
     bool in_memory_ = false;
 };
 
-}  // namespace silica::audio::detail
+}  // namespace silica::media

@@ -1,7 +1,7 @@
 #pragma once
 /// Numbers and names at any place of a file.
 
-#include "silica/input/audio/source.hpp"
+#include "silica/input/media/source.hpp"
 
 #include <array>
 #include <cstddef>
@@ -9,7 +9,7 @@
 #include <span>
 #include <string_view>
 
-namespace silica::audio::detail {
+namespace silica::media {
 
 /// A few bytes of a file at a time, read in larger pieces.
 class Window {
@@ -53,4 +53,4 @@ private:
     std::size_t count_ = 0;
 };
 
-}  // namespace silica::audio::detail
+}  // namespace silica::media
