@@ -18,8 +18,8 @@ namespace silica::generate {
 /// - the first token is a time, no later than `max_initial_index`;
 /// - where all times together are likelier than any text, it is a time.
 struct TimestampRules {
-    std::int64_t no_timestamps = 0;                        ///< its token; times come behind it, 0.02 s apart
-    std::int64_t eos = 0;                                  ///< text is below it
+    std::int64_t no_timestamps = 0;  ///< its token; times come behind it, 0.02 s apart
+    std::int64_t eos = 0;            ///< text is below it
     std::optional<std::int64_t> max_initial_index = {};
 
     void operator()(Scores scores, const Row& row) const;
