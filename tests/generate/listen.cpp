@@ -327,6 +327,16 @@ TEST_CASE("Sounds run together, and end when they end", "[generate]") {
     CHECK(script.prompts.back().second == Ids{9, t(0), 1, t(50), t(0), 2, t(100), start, french});
 }
 
+TEST_CASE("A sound within a window has no times beside a longer one", "[generate]") {
+    Script script(Replies{{1000, {{1, 2}}}, {2000, {{t(0), 3, t(100)}}}, {2100, {{t(0), 4, t(40)}}}});
+    std::deque<Sound> sounds;
+    sounds.emplace_back(1.0F, 100);
+    sounds.emplace_back(2.0F, 150);
+    const auto all = listen(script, sounds, {.language = "fr"});
+    CHECK(described(all.at(0)) == "[0-100 1 2]");
+    CHECK(described(all.at(1)) == "[0-100 3][100-140 4]");
+}
+
 TEST_CASE("Words have the times of their tokens", "[generate]") {
     Script script(Replies{{0, {{t(0), 1, 2, t(60), t(60)}}}, {60, {{t(0), 3, t(100)}}}});
     auto f = facts();

@@ -55,6 +55,13 @@ TEST_CASE("What may follow a time, and what a text", "[generate]") {
     CHECK(allowed({10, 1}) == "xxxxxxxxx..xxxxxxxxx");  // nor 0.00 again
 }
 
+TEST_CASE("A prompt without times has none", "[generate]") {
+    std::vector<float> scores(20, 0);
+    const Ids ids{8, 9, 1};
+    TimestampRules{.no_timestamps = 9, .eos = 6}(scores, {ids, 2, 0, {}});
+    CHECK(scores == std::vector<float>(20, 0));
+}
+
 TEST_CASE("Where all times together are likelier than any text, it is a time", "[generate]") {
     std::vector<float> scores(20, -5);
     scores[1] = 1;

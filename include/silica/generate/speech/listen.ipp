@@ -60,6 +60,7 @@ private:
     };
 
     [[nodiscard]] std::int64_t window_frames() const { return 2 * config_.max_source_positions; }
+    [[nodiscard]] bool is_long(const Row& row) const { return row.sound->frames() > window_frames(); }
     [[nodiscard]] std::size_t index_of(const Row& row) const { return static_cast<std::size_t>(&row - rows_.data()); }
 
     /// What all windows have in common.
@@ -85,8 +86,8 @@ private:
             throw InputError("The prompt is to stand before the text of every window, which windows do not see.",
                              "set condition_on_previous.");
         timestamps_ = options_.words || options_.timestamps.value_or(config_.return_timestamps.value_or(false));
-        for (const Row& row : rows_) timestamps_ = timestamps_ || row.sound->frames() > window_frames();
-        if (timestamps_ && !config_.no_timestamps_token_id)
+        const bool longer = std::ranges::any_of(rows_, [&](const Row& row) { return is_long(row); });
+        if ((timestamps_ || longer) && !config_.no_timestamps_token_id)
             throw ConfigError("Times are written by tokens, and generation_config.json does not say which.",
                               "take a newer one, with no_timestamps_token_id.");
         if (options_.words) {
@@ -97,7 +98,7 @@ private:
         }
         plan_.config = &config_;
         plan_.generation = std::move(c);
-        plan_.timestamps = timestamps_;
+        plan_.timestamps = timestamps_ || longer;
         plan_.temperatures = options_.temperatures;
         const auto threshold = [](const auto& option, const auto& config) { return option ? option : config; };
         plan_.compression_ratio_threshold =
@@ -128,7 +129,7 @@ private:
         for (std::size_t i = 0; i < rows_.size(); ++i) {
             Row& row = rows_[i];
             const auto language = detects_ ? std::optional(languages[i]) : std::nullopt;
-            row.start = start_tokens(config_, options_, timestamps_, language);
+            row.start = start_tokens(config_, options_, timestamps_ || is_long(row), language);
             if (config_.is_multilingual.value_or(true))
                 row.made.language = row.start.size() > 1 ? language_of(config_, row.start[1]) : "";
             else
