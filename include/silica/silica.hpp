@@ -7,6 +7,8 @@
 #include "silica/arch/deit.hpp"
 #include "silica/arch/detr.hpp"
 #include "silica/arch/llama.hpp"
+#include "silica/arch/llava.hpp"
+#include "silica/arch/llava_next.hpp"
 #include "silica/arch/mistral.hpp"
 #include "silica/arch/qwen2.hpp"
 #include "silica/arch/t5.hpp"

@@ -4,6 +4,7 @@
 
 #include <ATen/ops/stack.h>
 
+#include "silica/generate/complete.hpp"
 #include "silica/loader/in_memory.hpp"
 #include "support/catch.hpp"
 #include "support/golden_grid.hpp"
@@ -205,6 +206,22 @@ TEMPLATE_LIST_TEST_CASE("Greedy decoding equals transformers token for token, ba
                                       new_tokens);
             CHECK(got.equal(want.narrow(0, row, 1).narrow(1, padding, got.size(1))));
         }
+    }
+}
+
+TEST_CASE("The loop of generation writes what transformers' does: prompts as they are, their masks with their beams") {
+    const auto model = opened<Cpu>();
+    generate::ModelDecoder decoder(model);
+    for (const std::int64_t beams : {1, 3}) {
+        CAPTURE(beams);
+        const auto tensors =
+            test::tensors_of(generation / (beams == 1 ? "generate.safetensors" : "generate-beams.safetensors"));
+        const auto extra = [&](const std::string& name) { return std::pair{name, tensors.at("inputs." + name)}; };
+        const auto out = generate::complete(decoder,
+                                            {.decoder_input_ids = tensors.at("inputs.decoder_input_ids"),
+                                             .extra = {extra("input_features"), extra("decoder_attention_mask")}},
+                                            {.max_new_tokens = 13, .num_beams = beams});
+        CHECK(out.sequences.equal(tensors.at("outputs.sequences")));
     }
 }
 

@@ -1,20 +1,10 @@
 // What Whisper does when things go wrong, and what it must not do: ops outside of its lists, hops, waits, crashes.
-#include <atomic>
-#include <thread>
-
 #include <ATen/ops/stack.h>
 
 #include "silica/arch/whisper.hpp"
 #include "silica/captured_work.hpp"
 #include "silica/loader/in_memory.hpp"
-#include "silica/model.hpp"
-#include "support/catch.hpp"
-#include "support/golden.hpp"
-#include "support/refuses.hpp"
-#include "support/traced.hpp"
-#ifdef SILICA_HAS_SIM_MPS
-#include "support/sim_mps.hpp"
-#endif
+#include "support/faults.hpp"
 
 using namespace silica;
 using arch::WhisperForConditionalGeneration;
@@ -29,21 +19,7 @@ namespace {
 const auto generation = test::golden("whisper", "generation");
 using Heads = std::vector<std::array<std::int64_t, 2>>;
 
-template <class Arch = WhisperForConditionalGeneration>
-typename Arch::Inputs main_inputs(const std::filesystem::path& directory = generation) {
-    return test::Reference(directory / "reference.safetensors").inputs<typename Arch::Inputs>();
-}
-
-/// "" where the outputs of the case are what they should be, in float32.
-template <class Outputs>
-std::string wrong(const std::filesystem::path& directory, const Outputs& out) {
-    std::string text;
-    test::Reference(directory / "reference.safetensors")
-        .compare(out, [&](std::string_view, const Tensor& got, const Tensor& want) {
-            if (text.empty()) text = test::differs(got, want, 1e-4);
-        });
-    return text;
-}
+arch::WhisperInputs main_inputs() { return test::inputs_of<WhisperForConditionalGeneration>(generation); }
 
 /// Logits of the start and of three steps after it.
 template <class M>
@@ -54,44 +30,34 @@ Tensor start_and_steps(const M& model, const arch::WhisperInputs& in) {
     return at::stack(all);
 }
 
-template <class Arch, bool Fused>
-void check_ops(const std::string& name) {
+/// Forward pass, prefill, steps and alignment of a case.
+template <bool Fused>
+void check_speech_ops(const std::string& name) {
     const auto directory = test::golden("whisper", name);
-    test::traced.clear();
-    const auto model = Model<Arch, test::Traced<Fused>>::open(directory.string());
-    const auto in = main_inputs<Arch>(directory);
-    CHECK(wrong(directory, model(in)) == "");
-    if constexpr (std::is_same_v<Arch, WhisperForConditionalGeneration>) {
+    using Arch = WhisperForConditionalGeneration;
+    const std::initializer_list<std::string_view> ops = {Fused ? "conv_activation" : "conv", "attention",
+                                                         "decode_attention", "scores", "softmax"};
+    test::check_traced<Arch, Fused>(directory, ops, [&](const auto& model) {
+        const auto in = test::inputs_of<Arch>(directory);
+        CHECK(test::wrong(directory, model(in), 1e-4) == "");
         static_cast<void>(start_and_steps(model, in));
         static_cast<void>(model.on_device([&] {
             return model.network().alignment(model.network().encode(in.input_features), *in.decoder_input_ids,
                                              Heads{{0, 0}});
         }));
-        CHECK(test::traced.contains("decode_attention"));
-        CHECK(test::traced.contains("scores"));
-    }
-    CHECK(test::traced.contains(Fused ? "conv_activation" : "conv"));
-    CHECK(test::unlisted<Arch, Fused>() == "");
+    });
 }
 
-/// Reads a configuration that must be refused: defaults, with keys added or replaced.
 void refused_config(const std::string& keys, std::initializer_list<std::string_view> words) {
-    CAPTURE(keys);
-    const test::Directory directory;
-    test::write_file(directory / "config.json", R"({"model_type": "whisper", )" + keys + "}");
-    const auto read = [&] {
-        static_cast<void>(checkpoint::read_config<WhisperForConditionalGeneration>(directory.path()));
-    };
-    refuses<ConfigError>(read, words);
-    refuses<ConfigError>(read, {"config.json"});
+    test::refused_config<WhisperForConditionalGeneration>(R"({"model_type": "whisper", )" + keys + "}", words);
 }
 
 }  // namespace
 
 TEST_CASE("No op runs that is not in the Ops of Whisper, with fused kernels and without") {
-    check_ops<WhisperForConditionalGeneration, true>("generation");
-    check_ops<WhisperForConditionalGeneration, false>("distil");
-    check_ops<arch::WhisperEncoder, true>("encoder");
+    check_speech_ops<true>("generation");
+    check_speech_ops<false>("distil");
+    test::check_ops<arch::WhisperEncoder, true>(test::golden("whisper", "encoder"), 1e-4, {"conv_activation"});
 }
 
 TEST_CASE("Every op of Whisper stays on MPS and CUDA") {
@@ -105,14 +71,7 @@ TEMPLATE_LIST_TEST_CASE("Wrong inputs of Whisper are refused before anything run
     if (!test::present<TestType>()) return;
     const auto model = Model<WhisperForConditionalGeneration, TestType, Fp32>::open(generation.string());
     const auto good = main_inputs();  // (3, 5, 18) and (3, 9)
-    const auto refused = [&](auto change, std::initializer_list<std::string_view> words) {
-        auto bad = good;
-        change(bad);
-        refuses<InputError>([&] { static_cast<void>(model(bad)); }, words);
-        auto state = model.make_state(3, 20);
-        refuses<InputError>([&] { static_cast<void>(model.prefill(bad, state)); }, words);
-        CHECK(state.length() == 0);
-    };
+    const auto refused = test::refused_inputs_of(model, good);
     using In = arch::WhisperInputs;
     const auto ids = [](std::int64_t rows, std::int64_t tokens, std::int64_t id) {
         return at::full({rows, tokens}, id, at::kLong);
@@ -140,7 +99,7 @@ TEMPLATE_LIST_TEST_CASE("Wrong inputs of Whisper are refused before anything run
             {"decoder_attention_mask", "(3, 8)", "(3, 9)"});
     refused([&](In& in) { in.decoder_position_ids = ids(3, 9, 20); }, {"decoder_position_ids", "20", "0 to 19"});
     refused([&](In& in) { in.decoder_position_ids = ids(1, 9, 0); }, {"decoder_position_ids", "(1, 9)"});
-    CHECK(wrong(generation, model(good)) == "");  // and nothing was spoilt
+    CHECK(test::wrong(generation, model(good), 1e-4) == "");  // and nothing was spoilt
 
     const auto aligned = [&](const Tensor& encoded, const Tensor& tokens, const Heads& heads) {
         return [&model, encoded, tokens, heads] {
@@ -206,9 +165,7 @@ TEST_CASE("Configurations of Whisper that cannot be are refused with the key and
 }
 
 TEST_CASE("What a configuration of Whisper leaves out has transformers' defaults") {
-    const test::Directory directory;
-    test::write_file(directory / "config.json", R"({"num_hidden_layers": 7, "hidden_size": 12})");
-    const auto c = checkpoint::read_config<WhisperForConditionalGeneration>(directory.path());
+    const auto c = test::config_of<WhisperForConditionalGeneration>(R"({"num_hidden_layers": 7, "hidden_size": 12})");
     CHECK(c.vocab_size == 51865);
     CHECK(c.num_mel_bins == 80);
     CHECK(c.d_model == 12);
@@ -223,30 +180,26 @@ TEST_CASE("What a configuration of Whisper leaves out has transformers' defaults
 }
 
 TEST_CASE("Weights of Whisper that do not fit are refused with the tensor, both shapes and a remedy") {
-    const test::Directory directory;
-    const auto config = test::read_file(generation / "config.json");
-    auto tensors = test::tensors_of(generation);
-    const auto open = [&] {
-        test::write_checkpoint(directory.path(), config, tensors);
-        return Model<WhisperForConditionalGeneration, Cpu>::open(directory.path().string()).account();
-    };
+    using Arch = WhisperForConditionalGeneration;
+    test::ChangedCase changed(generation);
     const std::string k = "model.decoder.layers.1.encoder_attn.k_proj",
                       positions = "model.encoder.embed_positions.weight";
     SECTION("missing") {
-        tensors.erase(k + ".weight");
-        refuses<CheckpointError>([&] { static_cast<void>(open()); }, {k, "(16, 16)", "nearest"});
+        changed.tensors.erase(k + ".weight");
+        changed.refused<Arch>({k, "(16, 16)", "nearest"});
     }
     SECTION("a query without its bias") {
-        tensors.erase("model.encoder.layers.0.self_attn.q_proj.bias");
-        refuses<CheckpointError>([&] { static_cast<void>(open()); }, {"self_attn.q_proj.bias", "(16)"});
+        changed.tensors.erase("model.encoder.layers.0.self_attn.q_proj.bias");
+        changed.refused<Arch>({"self_attn.q_proj.bias", "(16)"});
     }
-    SECTION("a key with a bias is not read") {
-        tensors[k + ".bias"] = at::ones({16});
-        CHECK(open().unexpected == std::vector<std::string>{k + ".bias"});
+    SECTION("a key with a bias, which is not read") {
+        changed.tensors[k + ".bias"] = at::ones({16});
+        const auto model = Model<Arch, Cpu>::open(changed.written().string());
+        CHECK(model.account().unexpected == std::vector<std::string>{k + ".bias"});
     }
     SECTION("positions of another window") {
-        tensors[positions] = at::ones({10, 16});
-        refuses<CheckpointError>([&] { static_cast<void>(open()); }, {positions, "(10, 16)", "(9, 16)"});
+        changed.tensors[positions] = at::ones({10, 16});
+        changed.refused<Arch>({positions, "(10, 16)", "(9, 16)"});
     }
 }
 
@@ -254,16 +207,7 @@ TEST_CASE("Threads with a state each generate with one Whisper at once") {
     const auto model = Model<WhisperForConditionalGeneration, Cpu>::open(generation.string());
     const auto in = main_inputs();
     const Tensor want = start_and_steps(model, in);
-    std::atomic<int> wrong_results = 0;
-    std::vector<std::thread> threads;
-    for (int i = 0; i < 4; ++i) {
-        threads.emplace_back([&] {
-            for (int n = 0; n < 5; ++n)
-                wrong_results += test::differs(start_and_steps(model, in), want, 1e-5).empty() ? 0 : 1;
-        });
-    }
-    for (auto& thread : threads) thread.join();
-    CHECK(wrong_results == 0);
+    CHECK(test::wrong_at_once([&] { return test::differs(start_and_steps(model, in), want, 1e-5).empty(); }) == 0);
 }
 
 #ifdef SILICA_HAS_SIM_MPS
@@ -272,31 +216,20 @@ TEST_CASE("On MPS a call of Whisper copies its inputs there and reads nothing; a
     if (!test::present<Mps>()) return;
     namespace sim = test::sim;
     const sim::Settings settings;
-    const auto quiet = [](std::size_t inputs) {
-        const auto after = sim::counters();
-        CHECK(after.d2h_copies == 0);
-        CHECK(after.h2d_copies == inputs);
-        CHECK(after.syncs == 0);
-        CHECK(after.not_implemented == 0);
-        CHECK(after.early_host_aliases == 0);
-        return after.allocations;
-    };
     const auto check = [&](const auto& model) {
         auto in = main_inputs();
         in.decoder_attention_mask.reset();  // whose positions are counted on the host
+        test::check_quiet_call(model, in, 2);
         const FallbackScope fallbacks;
-        sim::reset();
-        static_cast<void>(model(in));
-        quiet(2);
         auto state = model.make_state(3, 20);
         sim::reset();
         Tensor next = model.prefill(in, state).argmax(-1);
-        quiet(2);
+        test::check_quiet(2);
         std::size_t allocations = 0;
         for (int i = 0; i < 5; ++i) {
             sim::reset();
             next = model.step(next, state).argmax(-1);
-            const auto now = quiet(0);
+            const auto now = test::check_quiet(0).allocations;
             if (i > 0) CHECK(now == allocations);
             allocations = now;
         }

@@ -20,6 +20,7 @@ namespace silica {
 /// - `check(config, file)`: throws ConfigError for values that contradict each other or are not supported.
 /// - `prepare(config, inputs)`: throws InputError for wrong inputs; returns what the network is called with.
 /// - `names`: the spellings of its checkpoints.
+/// - `text(config)`, where the configuration of the text is a part of the whole: its vocab_size and special tokens.
 /// - `speak(config, files, target_lang)`, where it has adapters of languages: puts one in the place of what the
 ///   checkpoint holds. Throws InputError for a language that it has not.
 /// - `Network<Exec>`: built from (config, weights), called with inputs; `Network<Exec>::Ops` lists all ops it may call.
@@ -74,6 +75,15 @@ concept Generative = DecodingState<typename N::State> &&
                      };
 
 namespace detail {
+
+/// Where the configuration of `Arch` has its vocab_size and special tokens.
+template <class Arch>
+decltype(auto) text_of(const typename Arch::Config& config) {
+    if constexpr (requires { Arch::text(config); })
+        return Arch::text(config);
+    else
+        return (config);
+}
 
 /// The State of a network; a network that writes no text has one that cannot be made.
 template <class Network>

@@ -5,10 +5,20 @@
 #include "silica/arch/mistral.hpp"
 #include "silica/arch/qwen2.hpp"
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace silica::arch {
+
+/// What generation asks of a decoder's configuration.
+struct TextFacts {
+    std::int64_t vocab_size;
+    std::optional<std::int64_t> bos_token_id, pad_token_id;
+    std::vector<std::int64_t> eos_token_id;
+};
 
 /// The configuration of one of the families on nn::Decoder, read with that family's keys and defaults.
 struct DecoderConfig {
@@ -28,6 +38,19 @@ struct DecoderConfig {
     /// Its sizes; ConfigError for values that contradict each other.
     [[nodiscard]] nn::DecoderShape shape(const std::string& file) const {
         return std::visit([&](const auto& c) { return c.shape(file); }, family);
+    }
+
+    [[nodiscard]] TextFacts facts() const {
+        return std::visit(
+            [](const auto& c) { return TextFacts{c.vocab_size, c.bos_token_id, c.pad_token_id, c.eos_token_id}; },
+            family);
+    }
+    [[nodiscard]] std::int64_t vocab_size() const {
+        return std::visit([](const auto& c) { return c.vocab_size; }, family);
+    }
+    /// The most positions it was made for, as its family says.
+    [[nodiscard]] std::optional<std::int64_t> context() const {
+        return std::visit([]<class Config>(const Config& c) { return nn::DecoderFamily<Config>::context(c); }, family);
     }
 
 private:

@@ -71,7 +71,7 @@ struct WhisperLmOutputs {
 /// and `alignment`, is called on the device: `model.on_device([&] { return model.network().encode(features); })`.
 struct WhisperForConditionalGeneration : WhisperFamily {
     static constexpr std::string_view name = "WhisperForConditionalGeneration";
-    static constexpr bool encoder_decoder = true;
+    static constexpr bool encoder_decoder = true, whole_start = true;
     using Outputs = WhisperLmOutputs;
 
     template <class E>

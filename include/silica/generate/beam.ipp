@@ -206,7 +206,7 @@ SILICA_INLINE Generated beam_search(Decoder& decoder, Plan plan, const Hooks& ho
                completes(hooks.text, stops, std::span(ids).subspan(plan.start));
     };
     std::int64_t reused = 0;
-    Tensor logits = prefill(decoder, plan, hooks.held, reused);
+    Tensor logits = prefill(decoder, plan, hooks, reused);
     HostScores scores;
     double prefilled = 0;
     for (std::uint32_t place = 0;; ++place) {

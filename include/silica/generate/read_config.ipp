@@ -3,6 +3,7 @@
 
 #include "silica/checkpoint/config.hpp"
 #include "silica/core/compiled.hpp"
+#include "silica/core/gguf.hpp"
 #include "silica/core/quote.hpp"
 #include "silica/generate/read_config.hpp"
 
@@ -139,7 +140,7 @@ SILICA_INLINE GenerationConfig read_generation_config(const std::filesystem::pat
         return config;
     }
     const auto file = directory / "config.json";
-    if (!std::filesystem::exists(file, ignored)) return {};
+    if (!std::filesystem::exists(file, ignored) && !find_gguf(directory)) return {};
     const Json json = checkpoint::read_json_file(directory, "config.json");
     GenerationConfig config = detail::from_json(json, file.string());
     for (const char* inner : {"decoder", "generator", "text_config"}) {

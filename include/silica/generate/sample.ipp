@@ -50,7 +50,7 @@ SILICA_INLINE Generated sample(Decoder& decoder, Plan plan, const Hooks& hooks) 
     const auto rows = static_cast<std::size_t>(plan.rows);
 
     std::int64_t reused = 0;
-    Tensor logits = prefill(decoder, plan, hooks.held, reused), ids;
+    Tensor logits = prefill(decoder, plan, hooks, reused), ids;
     if (on_device) ids = decoder.most_likely(logits);
     HostScores scores;
     std::vector<double> log_probabilities(hooks.log_probabilities ? rows : 0);

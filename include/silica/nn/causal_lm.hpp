@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace silica::nn {
 
@@ -98,11 +99,17 @@ class DecoderNetwork {
 public:
     using Ops = typename Decoder<E>::Ops;
 
+    DecoderNetwork(const DecoderShape& c, const Weights& w) : model(c, w / "model", decoder_words(w)) {}
     DecoderNetwork(const auto& config, const Weights& w)
-        : model(config.shape("the configuration"), w / "model", decoder_words(w)) {}
+        : DecoderNetwork(DecoderShape(config.shape("the configuration")), w) {}
 
     DecoderOutputs operator()(const DecoderInputs& in) const {
-        return {model(model.embed_tokens(in.input_ids), in.attention_mask)};
+        return of_vectors(embed(in.input_ids), in.attention_mask);
+    }
+    /// See CausalLmNetwork.
+    [[nodiscard]] Tensor embed(const Tensor& ids) const { return model.embed_tokens(ids); }
+    [[nodiscard]] DecoderOutputs of_vectors(Tensor x, const std::optional<Tensor>& attend) const {
+        return {model(std::move(x), attend)};
     }
 
 private:
@@ -124,14 +131,23 @@ public:
         : CausalLmNetwork(DecoderShape(config.shape("the configuration")), w) {}
 
     CausalLmOutputs operator()(const DecoderInputs& in) const {
-        return {lm_head(model(model.embed_tokens(in.input_ids), in.attention_mask))};
+        return of_vectors(embed(in.input_ids), in.attention_mask);
+    }
+    /// Vectors of tokens, ids (...) -> (..., hidden): a composite puts its images among them, for the calls below.
+    [[nodiscard]] Tensor embed(const Tensor& ids) const { return model.embed_tokens(ids); }
+    /// The same from vectors x (batch, tokens, hidden); `attend` (batch, tokens) bool or absent.
+    [[nodiscard]] CausalLmOutputs of_vectors(Tensor x, const std::optional<Tensor>& attend) const {
+        return {lm_head(model(std::move(x), attend))};
+    }
+    [[nodiscard]] Tensor prefill_vectors(Tensor x, const std::optional<Tensor>& attend, State& state) const {
+        return lm_head(model.prefill(std::move(x), attend, state));
     }
 
     [[nodiscard]] State make_state(std::int64_t batch, std::int64_t capacity) const {
         return model.make_state(batch, capacity);
     }
     [[nodiscard]] Tensor prefill(const DecoderInputs& in, State& state) const {
-        return lm_head(model.prefill(model.embed_tokens(in.input_ids), in.attention_mask, state));
+        return prefill_vectors(embed(in.input_ids), in.attention_mask, state);
     }
     [[nodiscard]] Tensor step(const Tensor& ids, State& state) const {
         return lm_head(model.step(model.embed_tokens(ids), state));

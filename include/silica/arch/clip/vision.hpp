@@ -1,36 +1,56 @@
 #pragma once
-/// CLIP's vision model: a ViT with a norm before its layers. Radford et al. 2021, section 2.4.
+/// CLIP's vision model: a ViT with a norm before its layers. Radford et al. 2021, section 2.4. And SigLIP's, which has
+/// no class token, no such norm, and a bias on its patches. Zhai et al. 2023, https://arxiv.org/abs/2303.15343.
 
 #include "silica/arch/clip/text.hpp"
 #include "silica/nn/image_positions.hpp"
 
 #include <cstddef>
+#include <optional>
+#include <vector>
 
 namespace silica::arch {
 
-/// [class; patches] + positions.
+/// Whether a configuration's vision model is SigLIP's: it says `siglip = true`.
+template <class Config>
+consteval bool is_siglip() {
+    if constexpr (requires { Config::siglip; })
+        return Config::siglip;
+    else
+        return false;
+}
+
+/// [class; patches] + positions; SigLIP's: patches + positions.
 template <class E>
 class ClipVisionEmbeddings {
 public:
     using Ops = union_of<typename nn::PatchEmbedding<E>::Ops, typename nn::ImagePositions<E>::Ops>;
 
-    ClipVisionEmbeddings(const auto& c, const Weights& w)  // vision_model.embeddings
-        : class_embedding(nn::take_home<E>(w, "class_embedding", {c.hidden_size})),
-          patch_embedding(w / "patch_embedding", c.patches(), false),
-          position_embedding(
-              nn::take_home<E>(w, "position_embedding.weight", {c.patches().patches() + 1, c.hidden_size}), c.patches(),
-              1) {}
+    template <class Config>
+    ClipVisionEmbeddings(const Config& c, const Weights& w)  // vision_model.embeddings
+        : patch_embedding(w / "patch_embedding", c.patches(), is_siglip<Config>()),
+          position_embedding(positions<Config>(c, w)) {
+        if constexpr (!is_siglip<Config>())
+            class_embedding = nn::take_home<E>(w, "class_embedding", {c.hidden_size}).view({1, 1, c.hidden_size});
+    }
 
-    /// (batch, 1 + patches, hidden)
+    /// (batch, 1 + patches, hidden); SigLIP's: (batch, patches, hidden)
     Tensor operator()(const ClipVisionInputs& in) const {
         const auto& images = in.pixel_values;
-        const Tensor first = class_embedding.view({1, 1, -1}).expand({images.size(0), 1, class_embedding.size(0)});
-        return at::cat({first, patch_embedding(images)}, 1) +
-               position_embedding({images.size(2), images.size(3)}, in.interpolate_pos_encoding);
+        Tensor x = patch_embedding(images);
+        if (class_embedding) x = at::cat({class_embedding->expand({images.size(0), -1, -1}), x}, 1);
+        return x + position_embedding({images.size(2), images.size(3)}, in.interpolate_pos_encoding);
     }
 
 private:
-    Tensor class_embedding;
+    template <class Config>
+    static nn::ImagePositions<E> positions(const Config& c, const Weights& w) {
+        const std::int64_t special = is_siglip<Config>() ? 0 : 1;
+        return {nn::take_home<E>(w, "position_embedding.weight", {special + c.patches().patches(), c.hidden_size}),
+                c.patches(), special};
+    }
+
+    std::optional<Tensor> class_embedding;  // (1, 1, hidden)
     nn::PatchEmbedding<E> patch_embedding;
     nn::ImagePositions<E> position_embedding;
 };
@@ -43,14 +63,16 @@ public:
     using Ops = union_of<typename ClipVisionEmbeddings<E>::Ops, typename nn::TransformerLayer<E>::Ops>;
 
     /// The first `depth` layers.
-    ClipVisionEncoder(const ClipVisionConfig& c, const Weights& w, std::int64_t depth)  // vision_model
+    template <class Config>
+    ClipVisionEncoder(const Config& c, const Weights& w, std::int64_t depth)  // vision_model
         : embeddings(c, w / "embeddings"),
-          pre_layrnorm(w / "pre_layrnorm", c.hidden_size, c.layer_norm_eps),
-          layers(nn::layers(depth, [&](auto n) { return clip_layer<E>(c, w / "encoder.layers" / n); })) {}
+          layers(nn::layers(depth, [&](auto n) { return clip_layer<E>(c, w / "encoder.layers" / n); })) {
+        if constexpr (!is_siglip<Config>()) pre_layrnorm.emplace(w / "pre_layrnorm", c.hidden_size, c.layer_norm_eps);
+    }
 
     /// How many layers hidden state `state` needs, of a model with `c.num_hidden_layers`: 0 is what goes into the first
     /// layer, 1 what comes out of it; -1 comes out of the last, -2 goes into it. InputError for one that there is not.
-    [[nodiscard]] static std::int64_t depth_of(const ClipVisionConfig& c, std::int64_t state) {
+    [[nodiscard]] static std::int64_t depth_of(const auto& c, std::int64_t state) {
         const auto n = c.num_hidden_layers, depth = state < 0 ? n + 1 + state : state;
         if (depth >= 0 && depth <= n) return depth;
         throw InputError("There is no hidden state " + std::to_string(state) + " of a vision model with " +
@@ -59,14 +81,12 @@ public:
     }
 
     /// What comes out of the last layer, (batch, 1 + patches, hidden).
-    Tensor operator()(const ClipVisionInputs& in) const {
-        return nn::through(layers, pre_layrnorm(embeddings(in)), op::Attends());
-    }
+    Tensor operator()(const ClipVisionInputs& in) const { return nn::through(layers, embedded(in), op::Attends()); }
     /// The hidden states at these depths, each at most the number of layers, in the order given; no layer runs twice.
     [[nodiscard]] std::vector<Tensor> hidden_states(const ClipVisionInputs& in,
                                                     const std::vector<std::int64_t>& depths) const {
         std::vector<Tensor> states(depths.size());
-        Tensor x = pre_layrnorm(embeddings(in));
+        Tensor x = embedded(in);
         std::int64_t deepest = 0;
         for (const auto depth : depths) deepest = depth > deepest ? depth : deepest;
         for (std::int64_t depth = 0;; ++depth) {
@@ -78,8 +98,13 @@ public:
     }
 
 private:
+    [[nodiscard]] Tensor embedded(const ClipVisionInputs& in) const {
+        const Tensor x = embeddings(in);
+        return pre_layrnorm ? (*pre_layrnorm)(x) : x;
+    }
+
     ClipVisionEmbeddings<E> embeddings;
-    nn::LayerNorm<E> pre_layrnorm;  // sic
+    std::optional<nn::LayerNorm<E>> pre_layrnorm;  // sic
     std::vector<nn::TransformerLayer<E>> layers;
 };
 
