@@ -6,7 +6,8 @@
 
 silica.hpp holds everything but input/ and task/; input.hpp holds input/ but for pictures, videos and sounds, which
 image.hpp, video.hpp and audio.hpp hold, since those need libraries of their own (of input/media/ each of the last two
-holds what it uses); task.hpp includes all and holds task/.
+holds what it uses); image_text.hpp includes input.hpp and image.hpp and holds pictures among text; task.hpp includes all
+and holds task/.
 Each of our headers stands in its file once, where it is first included, behind a guard, so that the files may be included
 in any order.
 The bodies (`.ipp`) stand where their headers include them: the single headers are always header-only. Headers of other
@@ -59,18 +60,20 @@ def section(include, path, seen):
 def amalgamate(include):
     """{file name: text} of all single headers."""
     version = re.search(r"project\(silica VERSION ([\d.]+)", (ROOT / "CMakeLists.txt").read_text())[1]
-    lists = ("silica", "input", "image", "video", "audio", "task")
+    lists = ("silica", "input", "image", "image_text", "video", "audio", "task")
     everything = [p for p in headers(include) if "/" in p or p[:-4] not in lists]
-    apart = ("input/image/", "input/video/", "input/audio/", "input/media/")
+    apart = ("input/image/", "input/video/", "input/audio/", "input/media/", "input/image_text/")
     parts = {
         "silica.hpp": ("models", [], [p for p in everything if not p.startswith(("input/", "task/"))]),
         "input.hpp": ("what users have, to tensors", [],
                       [p for p in everything if p.startswith("input/") and not p.startswith(apart)]),
         "image.hpp": ("pictures to tensors", [], [p for p in everything if p.startswith(apart[0])]),
+        "image_text.hpp": ("pictures among text to tensors", ["input.hpp", "image.hpp"],
+                           [p for p in everything if p.startswith("input/image_text/")]),
         "video.hpp": ("videos to pictures", ["image.hpp"], [p for p in everything if p.startswith(apart[1])]),
         "audio.hpp": ("sounds to features", [], [p for p in everything if p.startswith(apart[2])]),
         "task.hpp": ("input, model and decoding together",
-                     ["silica.hpp", "input.hpp", "image.hpp", "video.hpp", "audio.hpp"],
+                     ["silica.hpp", "input.hpp", "image.hpp", "image_text.hpp", "video.hpp", "audio.hpp"],
                      [p for p in everything if p.startswith("task/")]),
     }
     files = {}

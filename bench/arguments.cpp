@@ -135,7 +135,7 @@ void use_threads(const Flag& threads) {
 }
 
 Output output_named(std::string_view text, std::initializer_list<std::string_view> allowed) {
-    constexpr std::string_view names[] = {"table", "json", "jsonl", "csv", "md"};
+    constexpr std::string_view names[] = {"table", "json", "jsonl", "csv", "md", "text"};
     if (std::ranges::find(allowed, text) == allowed.end()) unknown_name("output", text, allowed);
     return static_cast<Output>(std::ranges::find(names, text) - std::begin(names));
 }

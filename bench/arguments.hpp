@@ -31,7 +31,7 @@ void require_output_file(std::string_view option, const std::string& path, std::
                                const std::vector<std::string_view>& known);
 
 /// How a command prints.
-enum class Output { table, json, jsonl, csv, md };
+enum class Output { table, json, jsonl, csv, md, text };
 
 /// `text` as an Output, one of `allowed`.
 [[nodiscard]] Output output_named(std::string_view text, std::initializer_list<std::string_view> allowed = {

@@ -25,7 +25,9 @@ Action add_match(CLI::App& app);
 Action add_detect(CLI::App& app);
 Action add_template(CLI::App& app);
 Action add_generate(CLI::App& app);
+Action add_describe(CLI::App& app);
 Action add_preprocess(CLI::App& app);
 Action add_transcribe(CLI::App& app);
+Action add_quantize(CLI::App& app);
 
 }  // namespace silica::bench

@@ -1,8 +1,6 @@
 /// `silica generate`: prompts and chats to text.
 
 #include <algorithm>
-#include <csignal>
-#include <cstdio>
 #include <iostream>
 #include <iterator>
 #include <memory>
@@ -20,6 +18,7 @@
 #include "silica/checkpoint/hub.hpp"
 #include "silica/checkpoint/locate.hpp"
 #include "silica/task/writer.hpp"
+#include "talk.hpp"
 #include "template.hpp"
 
 namespace silica::bench {
@@ -27,7 +26,7 @@ namespace {
 
 struct Options {
     GenerateFlags flags;
-    Flag prompt, chat, precision, threads;
+    Flag prompt, chat, precision, threads, group, activations;
     std::vector<std::string> variables;
     std::string directory, jsonl, hardware = "cpu", loader = "mapped";
 };
@@ -43,10 +42,10 @@ struct Session {
 
 Session open(const Options& o, const Device& device) {
     auto config = o.flags.parsed();
-    const std::string precision = precisions_named(o.precision.value_or(std::string(device.default_precision))).front();
     const std::string loader = loaders_named(o.loader).front();
     const auto directory = checkpoint::resolve(o.directory, checkpoint::Need::directory);
     const Subject subject = subject_in(directory);
+    const std::string precision = precision_for(o.precision, subject, device);
     const Head& head = head_for_checkpoint(subject);
     const auto writes_none = [&head] {
         throw InputError(std::string(head.architecture) + " does not write text.",
@@ -58,26 +57,6 @@ Session open(const Options& o, const Device& device) {
     auto loaded = load(cell_of(head, device, precision, loader), subject.origin);
     if (loaded.model->decoder() == nullptr) writes_none();
     return {std::move(writer), std::move(loaded), std::move(config)};
-}
-
-volatile std::sig_atomic_t interrupted = 0;
-
-/// Text on standard output as it comes, until the user interrupts.
-bool print_piece(const generate::Token& token) {
-    std::cout << token.text << std::flush;
-    return interrupted == 0;
-}
-
-/// How fast it was, on stderr.
-void print_speed(const generate::Generated& out) {
-    const auto rate = [](std::int64_t n, double seconds) {
-        return seconds > 0 ? static_cast<double>(n) / seconds : 0.0;
-    };
-    const auto later = out.new_tokens - static_cast<std::int64_t>(out.tokens.size());  // the first come with the prompt
-    const auto read = out.prompt_tokens - out.held_tokens;
-    std::fprintf(stderr, "prompt: %lld tokens, %.1f tokens/s; text: %lld tokens, %.1f tokens/s\n",
-                 static_cast<long long>(read), rate(read, out.prefill_seconds), static_cast<long long>(out.new_tokens),
-                 rate(later, out.decode_seconds));
 }
 
 /// A chat as the template takes it, {"messages": [...], "variables": {...}, ...}, of such an object or of a list of
@@ -162,40 +141,29 @@ Json message(const char* role, const std::string& content) {
     return Json(Json::Object{{"role", Json(std::string(role))}, {"content", Json(content)}});
 }
 
-/// Turn by turn from a terminal. Control-C ends an answer, and the program where there is none.
+/// Turn by turn from a terminal.
 int converse(const Session& s, const Options& o) {
-    struct sigaction action = {};
-    action.sa_handler = [](int) { interrupted = 1; };
-    sigaction(SIGINT, &action, nullptr);  // without SA_RESTART: waiting for a line ends, too
-    std::fprintf(
-        stderr, "%s. /clear forgets what was said, /exit or control-D ends.\n",
-        s.writer.has_template() ? "A chat with the checkpoint's template" : "No chat template: each line is a prompt");
     Json::Array messages;
     generate::Held held;
-    std::string line;
-    while (true) {
-        std::fputs("> ", stderr);
-        if (!std::getline(std::cin, line) || line == "/exit") break;
-        if (line == "/clear") messages.clear();
-        if (line == "/clear" || line.find_first_not_of(" \t\r") == std::string::npos) continue;
-        interrupted = 0;
-        const std::string problem = sentence_of([&] {
-            messages.push_back(message("user", line));
-            const auto out = s.writer.has_template()
-                                 ? s.writer.chat(s.decoder(), chat_of(Json(messages), o.variables), s.config,
-                                                 print_piece, nullptr, &held)
-                                 : s.writer(s.decoder(), std::span(&line, 1), s.config, print_piece);
-            std::cout << std::endl;
-            print_speed(out);
-            messages.push_back(message("assistant", out.texts.front()));
-        });
-        if (!problem.empty()) {
-            messages.pop_back();  // the question
-            complain(problem);
-        }
-    }
-    std::fputc('\n', stderr);
-    return Exit::done;
+    const auto answer = [&](const std::string& line) {
+        auto turns = messages;
+        turns.push_back(message("user", line));
+        const auto out = s.writer.has_template() ? s.writer.chat(s.decoder(), chat_of(Json(turns), o.variables),
+                                                                 s.config, print_piece, nullptr, &held)
+                                                 : s.writer(s.decoder(), std::span(&line, 1), s.config, print_piece);
+        std::cout << std::endl;
+        print_speed(out);
+        turns.push_back(message("assistant", out.texts.front()));
+        messages = std::move(turns);
+    };
+    const auto command = [&](const std::string& line) {
+        if (line != "/clear") return false;
+        messages.clear();
+        return true;
+    };
+    const std::string kind =
+        s.writer.has_template() ? "A chat with the checkpoint's template" : "No chat template: each line is a prompt";
+    return talk(kind + ". /clear forgets what was said, /exit or control-D ends.", command, answer);
 }
 
 int generate_command(const Options& o) {
@@ -203,6 +171,7 @@ int generate_command(const Options& o) {
                      static_cast<int>(!o.jsonl.empty());
     if (ways > 1) throw InputError("Several of --prompt, --chat and --jsonl are given.", "give one of them.");
     use_threads(o.threads);
+    use_codes(o.group, o.activations);
     const auto hardware = hardware_named(o.hardware);
     if (hardware.size() != 1) throw InputError("--hardware names several devices.", "generate uses one.");
     if (const auto can = hardware[0]->available(); !can) {
@@ -230,7 +199,11 @@ Action add_generate(CLI::App& app) {
              "a variable of the chat template, NAME=VALUE, such as enable_thinking=false; may be given several times");
     o->flags.add_to(c);
     c.option("--hardware", o->hardware, "cpu, mps, cuda. Default: cpu");
-    c.option("--precision", o->precision, "float32, float16, bfloat16, ... Default: the device's own");
+    c.option("--precision", o->precision, "float32, float16, bfloat16, int8, int4 Default: the device's own");
+    c.option("--group", o->group,
+             "with int8 and int4: columns that share a scale, 32, 64, 128, or 0 (the row; int8). Default: 64");
+    c.option("--activations", o->activations,
+             "with int8 and int4: exact, or int8 (faster, less exact). Default: exact");
     c.option("--loader", o->loader, "mapped, cpu-first, streamed, auto. Default: mapped");
     c.option("--threads", o->threads, "threads of the CPU. Default: LibTorch's choice");
     c.footer(

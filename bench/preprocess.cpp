@@ -1,4 +1,4 @@
-/// `silica preprocess`: pictures, a video or sounds to the tensors that a model takes.
+/// `silica preprocess`: pictures, a video, sounds or a prompt with pictures to the tensors that a model takes.
 
 #include <algorithm>
 #include <filesystem>
@@ -12,6 +12,7 @@
 #include "cli.hpp"
 #include "commands.hpp"
 #include "files.hpp"
+#include "image_prompt.hpp"
 #include "silica/checkpoint/config.hpp"
 #include "silica/checkpoint/hub.hpp"
 #include "silica/checkpoint/write_safetensors.hpp"
@@ -22,7 +23,9 @@
 #include "silica/input/audio/read.hpp"
 #include "silica/input/image/processor.hpp"
 #include "silica/input/image/read.hpp"
+#include "silica/input/image_text/processor.hpp"
 #include "silica/task/features.hpp"
+#include "silica/task/image_writer.hpp"
 #include "silica/task/pixels.hpp"
 #include "silica/task/read_frames.hpp"
 #include "silica/task/reader.hpp"
@@ -35,7 +38,7 @@ using Path = std::filesystem::path;
 struct Options {
     std::string directory;
     std::vector<std::string> files;
-    Flag to, frames, seed, threads;
+    Flag to, frames, seed, threads, prompt;
 };
 
 /// What config.json says about videos. A directory need not have one.
@@ -109,6 +112,35 @@ image::Pixels video(const image::Processor& processor, const std::vector<std::st
     return pixels;
 }
 
+/// Pictures in tiles as one batch, with the sizes that they had.
+checkpoint::NamedTensors tiles(const image::Processor& processor, const std::vector<std::string>& files) {
+    const auto images = all_of<image::Image>(files, [&](const Path& file) {
+        auto image = image::read(file);
+        static_cast<void>(processor.size_of({image.height(), image.width()}));
+        return image;
+    });
+    image_text::Pictures made{.pixels = processor(images), .image_sizes = {}};
+    for (const auto& image : images) made.image_sizes.push_back({image.height(), image.width()});
+    return task::tensors_of(std::move(made));
+}
+
+/// A prompt with its pictures.
+checkpoint::NamedTensors tensors_of_prompt(const Path& directory, const Options& o) {
+    for (const auto& [name, flag] : {std::pair("--frames", &o.frames), std::pair("--seed", &o.seed)}) {
+        if (*flag)
+            throw InputError(std::string(name) + " is given, and the prompt takes pictures alone.", "leave it out.");
+    }
+    const auto processor = image_text::Processor::open(directory);
+    const auto images = read_all_for(processor, o.files);
+    auto inputs = processor(processor.prompt_of(*o.prompt, images), images);
+    if (inputs.ids.empty()) throw InputError("The prompt is empty.", "write at least a word.");
+    auto tensors = task::tensors_of(static_cast<const image_text::Tokens&>(inputs));
+    if (inputs.pictures) {
+        for (auto& named : task::tensors_of(*std::move(inputs.pictures))) tensors.push_back(std::move(named));
+    }
+    return tensors;
+}
+
 checkpoint::NamedTensors tensors_of_pictures(const Path& directory, const Options& o) {
     const auto processor = image::Processor::open(directory);
     auto facts = facts_in(directory);
@@ -117,6 +149,7 @@ checkpoint::NamedTensors tensors_of_pictures(const Path& directory, const Option
     if (o.frames && !of_video)
         throw InputError("--frames is given, and the processor takes pictures, not videos.", "leave it out.");
     if (o.seed) throw InputError("--seed is given, and the processor draws no random numbers.", "leave it out.");
+    if (processor.config().family == image::ProcessorConfig::Family::llava_next) return tiles(processor, o.files);
     auto made = task::tensors_of(of_video ? video(processor, o.files, facts.frames) : pictures(processor, o.files));
     checkpoint::NamedTensors tensors = {{"pixel_values", made.pixel_values}};
     if (made.pixel_mask) tensors.emplace_back("pixel_mask", *made.pixel_mask);
@@ -141,12 +174,13 @@ checkpoint::NamedTensors tensors_of_sounds(const Path& directory, const Options&
 
 int preprocess(const Options& o) {
     use_threads(o.threads);
-    if (o.files.empty()) throw InputError("There is no file.", "name files after the directory.");
+    if (o.files.empty() && !o.prompt) throw InputError("There is no file.", "name files after the directory.");
     if (!o.to) throw InputError("There is no place for the tensors.", "give --to OUT.safetensors.");
     require_output_file("--to", *o.to, "OUT.safetensors");
     const auto directory = checkpoint::resolve(o.directory, checkpoint::Need::directory);
-    const auto tensors =
-        audio::Extractor::is_in(directory) ? tensors_of_sounds(directory, o) : tensors_of_pictures(directory, o);
+    const auto tensors = o.prompt                             ? tensors_of_prompt(directory, o)
+                         : audio::Extractor::is_in(directory) ? tensors_of_sounds(directory, o)
+                                                              : tensors_of_pictures(directory, o);
     checkpoint::write_safetensors(*o.to, tensors, {{"format", "pt"}});
     for (const auto& [name, tensor] : tensors) std::cout << name << " " << shape_text(tensor.sizes()) << '\n';
     return Exit::done;
@@ -156,7 +190,8 @@ int preprocess(const Options& o) {
 
 Action add_preprocess(CLI::App& app) {
     auto o = std::make_shared<Options>();
-    Command c(app, "preprocess", "Pictures, a video or sounds to the tensors that a model takes");
+    Command c(app, "preprocess",
+              "Pictures, a video, sounds or a prompt with pictures to the tensors that a model takes");
     c.argument("directory", o->directory, true,
                "directory with preprocessor_config.json or processor_config.json, or org/name in the hub cache");
     c.arguments(
@@ -164,13 +199,14 @@ Action add_preprocess(CLI::App& app) {
         "pictures (JPEG, PNG, WebP) or sounds (WAV, FLAC, Ogg, MP3), one batch; X-CLIP: the frames of one video, or a "
         "video");
     c.option("--to", o->to, "the safetensors file that is written");
+    c.option("--prompt", o->prompt, "LLaVA: a text about the pictures (there may be none), as for `silica describe`");
     c.option("--frames", o->frames, "frames of a video file. Default: num_frames of config.json, else 8");
     c.option("--seed", o->seed, "CLAP: of the random numbers that choose parts of long sounds. Default: 0");
     c.option("--threads", o->threads, "threads of the CPU. Default: LibTorch's choice");
     c.footer(
         "Tensors: pixel_values, and pixel_mask for DETR; for sounds input_features or input_values, attention_mask "
-        "where the "
-        "processor asks for it, and is_longer for CLAP. No weights are needed. A file that is refused ends it: then "
+        "where the processor asks for it, and is_longer for CLAP; with --prompt input_ids and attention_mask, "
+        "pixel_values and, for LLaVA-NeXT, image_sizes. No weights are needed. A file that is refused ends it: then "
         "nothing is written.");
     return [o] { return preprocess(*o); };
 }

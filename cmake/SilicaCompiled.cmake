@@ -1,7 +1,7 @@
 # silica::compiled: what depends on no template parameter, compiled once. Headers declare it and the `.ipp` beside them
 # defines it (include/silica/core/compiled.hpp); each directory with such files is one translation unit of the library,
-# all families together one. silica::text_compiled, silica::image_compiled, silica::video_compiled and
-# silica::audio_compiled are the parts of it that need no LibTorch; silica::compiled links them.
+# all families together one. silica::text_compiled, silica::image_compiled, silica::image_text_compiled,
+# silica::video_compiled and silica::audio_compiled are the parts of it that need no LibTorch; silica::compiled links them.
 
 file(GLOB_RECURSE bodies CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR}/include
      ${CMAKE_CURRENT_SOURCE_DIR}/include/*.ipp)
@@ -104,7 +104,8 @@ function(input_library name needs)
 endfunction()
 input_library(text silica::unicode silica_core_compiled)
 input_library(image silica::pictures silica_core_compiled)
+input_library(image_text silica::pictures silica_image_compiled silica_text_compiled)
 input_library(video silica::ffmpeg silica_image_compiled)
 input_library(audio silica::sounds silica_core_compiled)
 compiled_library(silica_compiled compiled ${bodies})
-target_link_libraries(silica_compiled PUBLIC silica silica_text_compiled silica_video_compiled silica_audio_compiled)
+target_link_libraries(silica_compiled PUBLIC silica silica_image_text_compiled silica_video_compiled silica_audio_compiled)

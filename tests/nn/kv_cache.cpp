@@ -1,9 +1,10 @@
 // Which slot holds which token, who may attend to whom, and at which angles positions turn.
-#include "silica/nn/kv_cache.hpp"
+#include "silica/nn/decoder_slots.hpp"
 
 #include <ATen/ops/tensor.h>
 #include <cmath>
 
+#include "silica/nn/kv_cache.hpp"
 #include "silica/nn/rope.hpp"
 #include "silica/op/attends.hpp"
 #include "support/catch.hpp"
@@ -35,6 +36,37 @@ TEMPLATE_LIST_TEST_CASE("A cache smaller than the text is a ring of its last tok
     }
     const Tensor held = longs({4, 5, 2, 3}).to(test::place<TestType>());
     CHECK(same(slots.in_order(held, 0, 6), longs({2, 3, 4, 5})));
+}
+
+TEMPLATE_LIST_TEST_CASE("Slots forget their last tokens and move into larger ones, until a ring goes round", "",
+                        test::Devices) {
+    if (!test::present<TestType>()) return;
+    const auto options = at::TensorOptions().dtype(at::kFloat).device(test::place<TestType>());
+    nn::DecoderSlots small(1, 6, 1, 2, {4, std::nullopt}, options), large(1, 9, 1, 2, {4, std::nullopt}, options);
+    REQUIRE(small.sliding.has_value());
+    const auto store = [&](std::int64_t tokens) {
+        small.for_each_kind([&](nn::KvSlots& slots) { slots.stored(small.length(), tokens, std::nullopt); });
+        small.advance(tokens);
+    };
+    for (auto& cache : small.caches) cache.keys.fill_(2), cache.values.fill_(3);
+    store(4);
+    CHECK(small.in_place());
+    small.shorten(3);
+    CHECK(small.length() == 3);
+    for (nn::KvSlots* slots : {&small.full, &*small.sliding}) {
+        CHECK(same(slots->next(), longs({3})));
+        CHECK(same(slots->filled(), longs({3})));
+    }
+    large.resume(small);
+    CHECK(large.length() == 3);
+    CHECK(same(large.full.filled(), longs({3})));
+    for (std::size_t n = 0; n < 2; ++n) {
+        CHECK(large.caches[n].keys.select(2, 2).to(at::kCPU).eq(2).all().item<bool>());
+        CHECK(large.caches[n].values.select(2, 2).to(at::kCPU).eq(3).all().item<bool>());
+        CHECK(large.caches[n].keys.select(2, 3).to(at::kCPU).eq(0).all().item<bool>());
+    }
+    store(2);
+    CHECK_FALSE(small.in_place());
 }
 
 TEMPLATE_LIST_TEST_CASE("Padding is not attended to until a new token takes its slot", "", test::Devices) {

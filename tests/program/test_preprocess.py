@@ -2,26 +2,11 @@
 import json
 import pathlib
 import struct
-import zlib
 
-from helpers import ProgramTest, main, read_safetensors, run
+from helpers import ProgramTest, level, main, png, read_safetensors, run
 
 SOUNDS = pathlib.Path(__file__).resolve().parent.parent / "golden" / "sounds"
 VIDEOS = pathlib.Path(__file__).resolve().parent.parent / "input" / "video" / "golden"
-
-
-def level(x, y, t, c):
-    """The pixels of the golden videos: see tests/golden/make_videos.py."""
-    return (3 * x + 2 * y + 20 * t + 30 * c) % 256
-
-
-def png(path, height, width, seed=0):
-    """A PNG file of a formula's pixels."""
-    rows = b"".join(b"\0" + bytes(level(x, y, seed, c) for x in range(width) for c in range(3)) for y in range(height))
-    chunk = lambda name, data: struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) +
-                     chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
-    return path
 
 
 def planes(height, width, seed):

@@ -25,10 +25,11 @@ struct Prompt {
 
 /// What a loop has to know about a model.
 struct DecoderFacts {
-    std::string architecture;                     ///< "LlamaForCausalLM"
-    bool encoder_decoder = false;                 ///< the prompt goes through an encoder, the text starts apart from it
-    bool shares_inputs = false;                   ///< rows of one text share further inputs: it takes `rows_per_text`
-    std::optional<std::int64_t> context = {};     ///< most positions of the decoder, where they are limited
+    std::string architecture;                  ///< "LlamaForCausalLM"
+    bool encoder_decoder = false;              ///< the prompt goes through an encoder, the text starts apart from it
+    bool whole_start = false;                  ///< decoder_input_ids stay as they are given, whatever they begin with
+    bool shares_inputs = false;                ///< rows of one text share further inputs: it takes `rows_per_text`
+    std::optional<std::int64_t> context = {};  ///< most positions of the decoder, where they are limited
     std::optional<std::int64_t> vocab_size = {};  ///< tokens that can be fed
     std::vector<std::int64_t> eos_token_id = {};  ///< of config.json or the family, as the next three
     std::optional<std::int64_t> bos_token_id = {}, pad_token_id = {}, decoder_start_token_id = {};
@@ -55,6 +56,13 @@ public:
     [[nodiscard]] virtual Tensor most_likely(const Tensor& logits) = 0;
     /// Row i becomes what row `rows[i]` was; rows (rows) int64 on any device.
     virtual void reorder(const Tensor& rows) = 0;
+
+    /// Forgets all but the first `tokens` tokens of each row. False, with nothing done, where the state cannot.
+    [[nodiscard]] virtual bool shorten(std::int64_t tokens) { return tokens == length(); }
+
+    /// Makes room for up to `tokens` tokens of each row, those that were taken among them. False, with nothing done,
+    /// where the state cannot.
+    [[nodiscard]] virtual bool extend(std::int64_t tokens) { return tokens <= capacity(); }
 
     [[nodiscard]] virtual std::int64_t length() const = 0;
     [[nodiscard]] virtual std::int64_t capacity() const = 0;

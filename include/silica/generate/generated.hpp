@@ -1,6 +1,7 @@
 #pragma once
 /// What generation is told beside a prompt and a configuration, and what it gives.
 
+#include "silica/core/fields.hpp"
 #include "silica/core/tensor.hpp"
 #include "silica/generate/scores.hpp"
 #include "silica/generate/text_stream.hpp"
@@ -39,9 +40,11 @@ struct Token {
     std::optional<Finish> finish = {};  ///< of the last token of a row
 };
 
-/// The tokens that a decoder's state holds: kept by a caller from call to call with one decoder, so that a prompt that
-/// goes on where the last text ended (the next turn of a chat) is read from there. Of single texts, without beams and
-/// without an encoder; a prompt that does not go on is read whole.
+/// The tokens that a decoder's state holds: kept by a caller from call to call with one decoder, so that of a
+/// prompt that begins as the last text did (the next turn of a chat) only the rest is read. Of single texts, without
+/// beams and without an encoder; where the caches cannot forget (a sliding window that moved on, angles that depend on
+/// the length), a prompt that does not go on where they end is read whole, and so is one with `Prompt::extra`. What
+/// `Hooks::extra_from` gives of the tokens that are held is the same as before: the caller sees to it.
 struct Held {
     std::vector<std::int64_t> tokens = {};
 };
@@ -56,6 +59,11 @@ struct Hooks {
     std::vector<Processor> processors = {};
     /// What the decoder holds of the last call, and after the call of this one.
     Held* held = nullptr;
+    /// Whether to add up how likely the tokens of each row were.
+    bool log_probabilities = false;
+    /// The further inputs of the prompt's tokens from a place on (pictures among them), instead of Prompt::extra.
+    /// Called once, with 0 or what is held.
+    std::function<Named(std::int64_t from)> extra_from = {};
 };
 
 /// The texts of a call; rows are (batch x num_return_sequences), those of one prompt together.
@@ -66,6 +74,9 @@ struct Generated {
     std::vector<std::string> texts = {};            ///< their text, where hooks say how; without the stop string
     std::vector<Finish> finish;
     std::vector<float> scores = {};  ///< of beams: log p / length^length_penalty
+    /// Where hooks ask for them: of each row the sum over its new tokens of log softmax(temperature * scores), the
+    /// scores being those that processors made and the token was chosen by.
+    std::vector<double> log_probabilities = {};
 
     std::int64_t start = 0;          ///< tokens of a row of `sequences` before the first new one
     std::int64_t prompt_tokens = 0;  ///< taken before the first new one, padding apart

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace silica::generate {
 
@@ -17,13 +18,14 @@ inline constexpr bool writes_text = Generative<typename Model::Network, typename
 
 namespace detail {
 
-/// What an architecture and its configuration say. An Arch may state `encoder_decoder`, `shares_inputs`,
+/// What an architecture and its configuration say. An Arch may state `encoder_decoder`, `whole_start`, `shares_inputs`,
 /// `context(config)` and `text(config)`; the configuration of its text may have vocab_size and ids of special tokens.
 template <class Arch>
 DecoderFacts facts_of(const typename Arch::Config& whole) {
     DecoderFacts facts;
     facts.architecture = Arch::name;
     if constexpr (requires { Arch::encoder_decoder; }) facts.encoder_decoder = Arch::encoder_decoder;
+    if constexpr (requires { Arch::whole_start; }) facts.whole_start = Arch::whole_start;
     if constexpr (requires { Arch::shares_inputs; }) facts.shares_inputs = Arch::shares_inputs;
     if constexpr (requires { Arch::context(whole); }) facts.context = Arch::context(whole);
     const auto& config = silica::detail::text_of<Arch>(whole);
@@ -91,6 +93,34 @@ public:
     Tensor greedy_step(const Tensor& ids) override { return stepper().greedy(ids); }
     Tensor most_likely(const Tensor& logits) override { return stepper().most_likely(logits); }
     void reorder(const Tensor& rows) override { model_->reorder(rows, state()); }
+
+    bool shorten(std::int64_t tokens) override {
+        if (tokens == length()) return true;
+        if constexpr (requires(typename M::State& s) { s.shorten(tokens); }) {
+            if (!state_ || tokens < 0 || tokens > length() || !state_->shortens()) return false;
+            on_device([&] { state_->shorten(tokens); });
+            return true;
+        }
+        return false;
+    }
+
+    bool extend(std::int64_t tokens) override {
+        if (tokens <= capacity()) return true;
+        if constexpr (requires(typename M::State& s) { s.resume(s); }) {
+            if (!state_ || !state_->in_place()) return false;
+            try {
+                auto larger = model_->make_state(state_->batch(), tokens);
+                on_device([&] { larger.resume(*state_); });
+                step_.reset();
+                on_device([&] { state_.emplace(std::move(larger)); });
+                step_.emplace(*model_, *state_, options_);
+            } catch (const DeviceError&) {  // no memory for both: the text is read again
+                return false;
+            }
+            return true;
+        }
+        return false;
+    }
 
     std::int64_t length() const override { return state_ ? state_->length() : 0; }
     std::int64_t capacity() const override { return state_ ? state_->capacity() : 0; }

@@ -5,22 +5,14 @@
 #include "silica/generate/generated.hpp"
 #include "silica/generate/plan.hpp"
 
+#include <ATen/ops/full.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <utility>
 
 namespace silica::generate {
 namespace detail {
-
-/// How many tokens of the prompt the state of `decoder` holds, and has room to go on from.
-inline std::int64_t held_tokens(const Decoder& decoder, const Plan& p, const Held& held) {
-    const auto n = static_cast<std::int64_t>(held.tokens.size());
-    const auto& prompt = p.history.front();
-    const bool goes_on = p.rows == 1 && !decoder.facts().encoder_decoder && !p.prompt.attention_mask &&
-                         p.prompt.extra.empty() && n == decoder.length() && held.tokens.size() < prompt.size() &&
-                         decoder.capacity() >= static_cast<std::int64_t>(p.max_length) - 1;
-    return goes_on && std::equal(held.tokens.begin(), held.tokens.end(), prompt.begin()) ? n : 0;
-}
 
 /// Room for all tokens of the call; where more calls may go on from it, twice that, within the context.
 inline std::int64_t capacity_of(const Decoder& decoder, const Plan& p, bool more) {
@@ -29,24 +21,50 @@ inline std::int64_t capacity_of(const Decoder& decoder, const Plan& p, bool more
     return more ? std::max(needed, context ? std::min(*context, 2 * needed) : 2 * needed) : needed;
 }
 
+/// How many tokens of the prompt the state of `decoder` holds; what it holds beyond them is forgotten, and there is
+/// room for the call.
+inline std::int64_t held_tokens(Decoder& decoder, const Plan& p, const Held& held) {
+    const auto n = static_cast<std::int64_t>(held.tokens.size());
+    const bool may = p.rows == 1 && !decoder.facts().encoder_decoder && !p.prompt.attention_mask &&
+                     p.prompt.extra.empty() && n == decoder.length();
+    if (!may) return 0;
+    const auto& prompt = p.history.front();
+    const auto [part, _] = std::mismatch(prompt.begin(), prompt.end() - 1, held.tokens.begin(), held.tokens.end());
+    const auto same = part - prompt.begin();
+    if (same == 0 || !decoder.shorten(same)) return 0;
+    const bool fits = decoder.capacity() >= static_cast<std::int64_t>(p.max_length) - 1;
+    return fits || decoder.extend(capacity_of(decoder, p, true)) ? same : 0;
+}
+
+/// Further inputs of the prompt from a token on.
+[[nodiscard]] inline Named extra_from(const Decoder& decoder, const Plan& p, const Hooks& hooks, std::int64_t from) {
+    if (!hooks.extra_from) return p.prompt.extra;
+    Named extra = hooks.extra_from(from);
+    const auto copies = p.rows / p.batch;
+    if (copies > 1 && decoder.facts().shares_inputs && !extra.empty())
+        extra.emplace_back("rows_per_text", at::full({}, copies, c10::ScalarType::Long));
+    return extra;
+}
+
 }  // namespace detail
 
-/// Gives the decoder the prompt, a long one in pieces of prefill_chunk_size (one with
-/// further inputs whole) -> logits (rows, vocabulary) of what
-/// follows. `held` (or null) is empty until `keep` fills it again: a call that fails leaves a state that nobody may go
-/// on from. `reused` tokens of the prompt were there.
-[[nodiscard]] inline Tensor prefill(Decoder& decoder, const Plan& p, Held* held, std::int64_t& reused) {
+/// Gives the decoder the prompt, a long one in pieces of prefill_chunk_size (one with further inputs whole) -> logits
+/// (rows, vocabulary) of what follows. What is held is empty until `keep` fills it again: a call that fails leaves a
+/// state that nobody may go on from. `reused` tokens of the prompt were there.
+[[nodiscard]] inline Tensor prefill(Decoder& decoder, const Plan& p, const Hooks& hooks, std::int64_t& reused) {
+    Held* held = hooks.held;
     const Held before = held != nullptr ? std::exchange(*held, {}) : Held{};
     reused = before.tokens.empty() ? 0 : detail::held_tokens(decoder, p, before);
     if (reused == 0) decoder.start(p.rows, detail::capacity_of(decoder, p, held != nullptr && p.rows == 1));
     const auto chunk = p.config.prefill_chunk_size.value_or(2048);
-    if (decoder.facts().encoder_decoder || !p.prompt.extra.empty()) return decoder.prefill(p.prompt);
+    if (decoder.facts().encoder_decoder) return decoder.prefill(p.prompt);
+    const Named extra = detail::extra_from(decoder, p, hooks, reused);
+    const bool whole = chunk == 0 || !extra.empty();
     const auto width = p.prompt.input_ids.size(1);
-    if (reused == 0 && (chunk == 0 || width <= chunk)) return decoder.prefill(p.prompt);
     Tensor logits;
     for (std::int64_t from = reused; from < width;) {
-        const auto to = chunk == 0 ? width : std::min(from + chunk, width);
-        Prompt piece{p.prompt.input_ids.slice(1, from, to)};
+        const auto to = whole ? width : std::min(from + chunk, width);
+        Prompt piece{.input_ids = p.prompt.input_ids.slice(1, from, to), .extra = extra};
         if (p.prompt.attention_mask) piece.attention_mask = p.prompt.attention_mask->slice(1, from, to);
         logits = decoder.prefill(piece);
         from = to;
@@ -54,7 +72,7 @@ inline std::int64_t capacity_of(const Decoder& decoder, const Plan& p, bool more
     return logits;
 }
 
-/// Fills `held` at the end of a call: the last token was chosen, but the state did not take it.
+/// Fills what is held at the end of a call: the last token was chosen, but the state did not take it.
 inline void keep(const Decoder& decoder, const Plan& p, Held* held) {
     if (held == nullptr || p.rows != 1 || decoder.facts().encoder_decoder || !p.prompt.extra.empty()) return;
     const auto& all = p.history.front();

@@ -1,10 +1,9 @@
 #pragma once
 /// Recipes of convolutions: as the checkpoint has them, with a batch norm folded in, or as lengths and directions.
 
+#include "silica/core/allocate.hpp"
 #include "silica/nn/batch_norm.hpp"
 #include "silica/op/conv.hpp"
-
-#include <ATen/ops/empty.h>
 
 #include <algorithm>
 #include <optional>
@@ -51,9 +50,10 @@ Tensor rounded(const Weights& w, const Tensor& exact) {
 /// weight (out, ...) times scale (out) float64 -> in `type`, rounded once, channels last as most devices keep images'
 /// kernels. A part of the outputs at a time: a whole kernel in float64 is twice as large as what is kept of it.
 inline Tensor scaled(const Tensor& weight, const Tensor& scale, c10::ScalarType type) {
-    const auto layout = weight.dim() == 4 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
-    Tensor out = at::empty(weight.sizes(), weight.options().dtype(type), layout);
-    const std::int64_t outs = weight.size(0), part = std::max<std::int64_t>(1, 65536 * outs / weight.numel());
+    const auto n = weight.sizes();
+    Tensor out = n.size() == 4 ? allocate({n[0], n[2], n[3], n[1]}, type, weight.device()).permute({0, 3, 1, 2})
+                               : allocate(n, type, weight.device());
+    const std::int64_t outs = n[0], part = std::max<std::int64_t>(1, 65536 * outs / weight.numel());
     for (std::int64_t i = 0; i < outs; i += part) {
         const auto some = [&](const Tensor& t) { return t.narrow(0, i, std::min(part, outs - i)); };
         const Tensor w = some(weight).to(c10::ScalarType::Double).flatten(1);

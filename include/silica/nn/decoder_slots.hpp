@@ -80,6 +80,21 @@ public:
 
     /// What the host counts, after `tokens` more.
     void advance(std::int64_t tokens) { length_ += tokens; }
+    /// Whether slot t holds token t, and all may be attended to: nothing is masked, and no ring went round.
+    [[nodiscard]] bool in_place() const {
+        return !full.masked() && (!sliding || (!sliding->masked() && length_ <= sliding->capacity()));
+    }
+    /// Forgets all but the first `tokens` tokens of each row, of a state that is `in_place`.
+    void shorten(std::int64_t tokens) {
+        for_each_kind([&](KvSlots& slots) { slots.shorten(tokens); });
+        length_ = tokens;
+    }
+    /// Takes over the tokens of a smaller state that is `in_place`, of the same model and batch.
+    void resume(const DecoderSlots& from) {
+        for (std::size_t n = 0; n < caches.size(); ++n) caches[n].take(from.caches[n], from.length_);
+        for_each_kind([&](KvSlots& slots) { slots.stored(0, from.length_, std::nullopt); });
+        length_ = from.length_;
+    }
     /// Forgets all tokens; the tensors stay.
     void clear() {
         for_each_kind([](KvSlots& slots) { slots.clear(); });

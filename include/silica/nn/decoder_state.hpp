@@ -4,6 +4,8 @@
 #include "silica/nn/decoder_slots.hpp"
 #include "silica/nn/rope.hpp"
 
+#include <algorithm>
+
 namespace silica::nn {
 
 /// Caches, positions and angles of `batch` rows. Moves, and copies by `clone`.
@@ -23,6 +25,18 @@ public:
     [[nodiscard]] DecoderState clone() const { return DecoderState(*this, DecoderSlots::clone()); }
     /// Whether every step of a kind does the same to the same tensors, so that a graph can replay it.
     [[nodiscard]] bool replays() const { return rope_.fixed(); }
+    /// Whether the last tokens can be forgotten: nothing of those before depends on them.
+    [[nodiscard]] bool shortens() const { return in_place() && replays(); }
+    void shorten(std::int64_t tokens) {
+        DecoderSlots::shorten(tokens);
+        positions.fill_(tokens);
+        longest_ = tokens;
+    }
+    void resume(const DecoderState& from) {
+        DecoderSlots::resume(from);
+        positions.copy_(from.positions);
+        use_angles(std::max<std::int64_t>(from.longest_, 1));
+    }
     void clear() {
         DecoderSlots::clear();
         positions.fill_(0);

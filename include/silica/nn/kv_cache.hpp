@@ -24,6 +24,11 @@ struct KvCache {
 
     [[nodiscard]] KvCache clone() const { return {keys.clone(), values.clone()}; }
 
+    /// Takes over the first `tokens` slots of another cache, which both have.
+    void take(const KvCache& from, std::int64_t tokens) {
+        keys.narrow(2, 0, tokens).copy_(from.keys.narrow(2, 0, tokens));
+        values.narrow(2, 0, tokens).copy_(from.values.narrow(2, 0, tokens));
+    }
     /// Row i becomes what row `rows[i]` was.
     void reorder(const Tensor& rows) {
         keys.copy_(keys.index_select(0, rows));
@@ -99,6 +104,12 @@ public:
     void end_step() {
         next_ += 1;
         next_ *= next_ < capacity_;
+    }
+
+    /// Forgets what came after the first `length` tokens, of which none was overwritten.
+    void shorten(std::int64_t length) {
+        next_.fill_(length % capacity_);
+        filled_.fill_(std::min(length, capacity_));
     }
 
     /// Whether some slots may not be attended to.

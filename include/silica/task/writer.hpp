@@ -45,6 +45,12 @@ public:
                                            const generate::GenerationConfig& config = {}, const OnToken& on_token = {},
                                            const Json* tools = nullptr, generate::Held* held = nullptr) const;
 
+    /// Continues a prompt of tokens. `extra_from`: see generate::Hooks.
+    [[nodiscard]] generate::Generated continued(generate::Decoder& decoder, const generate::Prompt& prompt,
+                                                const generate::GenerationConfig& config = {},
+                                                const OnToken& on_token = {}, generate::Held* held = nullptr,
+                                                std::function<Named(std::int64_t from)> extra_from = {}) const;
+
     /// The prompt that opens the answer to a chat.
     [[nodiscard]] std::string prompt_of(const Json& messages, const Json* tools = nullptr) const;
 

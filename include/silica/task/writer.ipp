@@ -45,6 +45,15 @@ SILICA_INLINE generate::Generated Writer::chat(generate::Decoder& decoder, const
     return write(decoder, std::span(&prompt, 1), false, config, on_token, held);
 }
 
+SILICA_INLINE generate::Generated Writer::continued(generate::Decoder& decoder, const generate::Prompt& prompt,
+                                                    const generate::GenerationConfig& config, const OnToken& on_token,
+                                                    generate::Held* held,
+                                                    std::function<Named(std::int64_t from)> extra_from) const {
+    return generate::complete(
+        decoder, prompt, complete_config(config, decoder.facts()),
+        {.on_token = on_token, .text = text_of(tokenizer_), .held = held, .extra_from = std::move(extra_from)});
+}
+
 SILICA_INLINE std::string Writer::prompt_of(const Json& messages, const Json* tools) const {
     if (!template_)
         throw without_template_.value_or(

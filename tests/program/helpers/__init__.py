@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import zlib
 
 PROGRAM = pathlib.Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else None
 SIMULATED = pathlib.Path(sys.argv[2]).resolve() if len(sys.argv) > 2 else None  # with a simulated MPS device
@@ -46,6 +47,20 @@ def write_safetensors(path, tensors, metadata):
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     pathlib.Path(path).write_bytes(struct.pack("<Q", len(text)) + text + b"".join(blobs))
+
+
+def level(x, y, t, c):
+    """The pixels of golden pictures and videos: see tests/golden/make_videos.py and make_image_text.py."""
+    return (3 * x + 2 * y + 20 * t + 30 * c) % 256
+
+
+def png(path, height, width, seed=0):
+    """A PNG file of these pixels."""
+    rows = b"".join(b"\0" + bytes(level(x, y, seed, c) for x in range(width) for c in range(3)) for y in range(height))
+    chunk = lambda name, data: struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) +
+                     chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    return path
 
 
 def floats(*values):

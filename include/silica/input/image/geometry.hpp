@@ -2,19 +2,13 @@
 /// How large a picture becomes, and which part of it a crop takes.
 
 #include "silica/core/compiled.hpp"
+#include "silica/input/image/extent.hpp"
 #include "silica/input/image/processor_config.hpp"
 #include "silica/input/image/region.hpp"
 
 #include <cstdint>
 
 namespace silica::image {
-
-/// The height and width of a picture, in pixels.
-struct Extent {
-    std::int64_t height = 0, width = 0;
-
-    bool operator==(const Extent&) const = default;
-};
 
 /// The size that a picture is resized to. A side may come out as 0, which cannot be.
 [[nodiscard]] Extent resized(const SizeRule& rule, Extent picture);

@@ -10,7 +10,8 @@ namespace silica::image {
 
 /// The tensors of a batch, row after row.
 struct Pixels {
-    /// (batch, 3, height, width); of the frames of a video (1, frames, 3, height, width).
+    /// (batch, 3, height, width); of the frames of a video (1, frames, 3, height, width); of tiles (batch, tiles, 3,
+    /// height, width), pictures of fewer tiles being padded with tiles of 0.
     std::vector<std::int64_t> shape;
     /// pixel_values: float32, or uint8 where the processor neither rescales nor normalises.
     std::variant<std::vector<float>, std::vector<std::uint8_t>> values;

@@ -2,12 +2,15 @@
 /// Pictures to the tensors of a model, by the files that stand beside its weights.
 
 #include "silica/core/compiled.hpp"
+#include "silica/input/image/extent.hpp"
 #include "silica/input/image/image.hpp"
 #include "silica/input/image/pixels.hpp"
 #include "silica/input/image/processor_config.hpp"
 
 #include <filesystem>
 #include <span>
+#include <utility>
+#include <vector>
 
 namespace silica::image {
 
@@ -33,11 +36,19 @@ public:
     /// nothing pads them, or where one is too narrow to be resized.
     [[nodiscard]] Pixels operator()(std::span<const Image> images) const;
 
+    /// The size that a picture comes out in, a batch's padding apart; of LLaVA-NeXT's the size of each tile.
+    /// InputError as above.
+    [[nodiscard]] Extent size_of(Extent picture) const;
+
     /// Whether the pictures of a call are the frames of one video (VideoMAE's processor, which X-CLIP uses).
     [[nodiscard]] bool frames_of_video() const noexcept { return config_.family == ProcessorConfig::Family::videomae; }
     [[nodiscard]] const ProcessorConfig& config() const noexcept { return config_; }
 
 private:
+    [[nodiscard]] Pixels process(std::span<const Image> images) const;
+    [[nodiscard]] Pixels process_tiles(std::span<const Image> images) const;
+    [[nodiscard]] std::vector<Image> in_squares(std::span<const Image> images) const;
+
     ProcessorConfig config_;
 };
 

@@ -6,6 +6,7 @@
 #include "silica/input/image/geometry.hpp"
 #include "silica/input/image/processor.hpp"
 #include "silica/input/image/resize.hpp"
+#include "silica/input/image/tiles.hpp"
 
 #include <algorithm>
 #include <array>
@@ -15,6 +16,8 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <variant>
+#include <vector>
 
 namespace silica::image {
 
@@ -30,11 +33,11 @@ struct Plan {
     Crop crop = {};
 };
 
-[[nodiscard]] inline Plan plan_of(const ProcessorConfig& config, const Image& image) {
-    Plan plan{.resized = {image.height(), image.width()}};
+[[nodiscard]] inline Plan plan_of(const ProcessorConfig& config, Extent picture) {
+    Plan plan{.resized = picture};
     if (config.do_resize) {
         plan.resized = resized(config.size, plan.resized);
-        const std::string name = "A picture of " + text_of({image.height(), image.width()}) + " resized for the model";
+        const std::string name = "A picture of " + text_of(picture) + " resized for the model";
         if (plan.resized.height < 1 || plan.resized.width < 1) {
             throw InputError(name + " would have " + text_of(plan.resized) + " pixels.",
                              "Give a picture that is less long and narrow.");
@@ -145,10 +148,9 @@ template <class T>
 
 }  // namespace detail
 
-SILICA_INLINE Pixels Processor::operator()(std::span<const Image> images) const try {
-    if (images.empty()) throw InputError("There is no picture to process.", "Give one or more.");
+SILICA_INLINE Pixels Processor::process(std::span<const Image> images) const {
     std::vector<detail::Plan> plans;
-    for (const auto& image : images) plans.push_back(detail::plan_of(config_, image));
+    for (const auto& image : images) plans.push_back(detail::plan_of(config_, {image.height(), image.width()}));
     const Extent size = detail::common_size(config_, plans);
     Pixels made;
     const auto count = static_cast<std::int64_t>(images.size());
@@ -160,6 +162,57 @@ SILICA_INLINE Pixels Processor::operator()(std::span<const Image> images) const 
         made.values = detail::process_all<std::uint8_t>(config_, images, plans, size);
     if (config_.family == ProcessorConfig::Family::detr && config_.do_pad) made.mask = detail::mask_of(plans, size);
     return made;
+}
+
+SILICA_INLINE Pixels Processor::process_tiles(std::span<const Image> images) const {
+    std::vector<Pixels> each;
+    std::int64_t most = 0;
+    for (const auto& image : images) {
+        each.push_back(process(tiles_of(image, config_)));
+        most = std::max(most, each.back().shape[0]);
+    }
+    Pixels made;
+    made.shape = each.front().shape;
+    made.shape[0] = most;
+    made.shape.insert(made.shape.begin(), static_cast<std::int64_t>(images.size()));
+    std::size_t whole = 1;  // numbers of one picture
+    for (auto side = made.shape.begin() + 1; side != made.shape.end(); ++side) whole *= static_cast<std::size_t>(*side);
+    std::visit(
+        [&](const auto& first) {
+            auto all = std::remove_cvref_t<decltype(first)>(whole * images.size());
+            for (std::size_t i = 0; i < each.size(); ++i) {
+                const auto& part = std::get<std::remove_cvref_t<decltype(first)>>(each[i].values);
+                std::ranges::copy(part, all.begin() + static_cast<std::ptrdiff_t>(i * whole));
+            }
+            made.values = std::move(all);
+        },
+        each.front().values);
+    return made;
+}
+
+SILICA_INLINE std::vector<Image> Processor::in_squares(std::span<const Image> images) const {
+    std::array<std::uint8_t, 3> colour{};
+    for (std::size_t c = 0; c < 3; ++c) colour[c] = static_cast<std::uint8_t>(config_.image_mean[c] * 255);
+    std::vector<Image> made;
+    for (const auto& image : images) made.push_back(in_square(image, colour));
+    return made;
+}
+
+SILICA_INLINE Extent Processor::size_of(Extent picture) const {
+    if (config_.family == ProcessorConfig::Family::llava_next) {
+        const auto& size = config_.size;
+        picture = size.height > 0 ? Extent{size.height, size.width} : Extent{size.shortest_edge, size.shortest_edge};
+    } else if (config_.pad_to_square) {
+        picture.height = picture.width = std::max(picture.height, picture.width);
+        check_size(picture.height, picture.width, "A picture padded to a square");
+    }
+    return detail::plan_of(config_, picture).out;
+}
+
+SILICA_INLINE Pixels Processor::operator()(std::span<const Image> images) const try {
+    if (images.empty()) throw InputError("There is no picture to process.", "Give one or more.");
+    if (config_.family == ProcessorConfig::Family::llava_next) return process_tiles(images);
+    return config_.pad_to_square ? process(in_squares(images)) : process(images);
 } catch (const std::bad_alloc&) {
     throw InputError("A batch of " + std::to_string(images.size()) + " pictures needs more memory than there is.",
                      "Give fewer at a time, or smaller ones.");

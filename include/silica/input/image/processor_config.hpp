@@ -2,28 +2,23 @@
 /// What the files of a checkpoint say about its pictures: preprocessor_config.json, processor_config.json.
 
 #include "silica/core/compiled.hpp"
+#include "silica/input/image/extent.hpp"
 #include "silica/input/image/filter.hpp"
+#include "silica/input/image/size_rule.hpp"
 
 #include <array>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <vector>
 
 namespace silica::image {
-
-/// A size as the files give one, in one of the forms; the members of other forms are 0.
-struct SizeRule {
-    std::int64_t height = 0, width = 0;          ///< exactly so
-    std::int64_t shortest_edge = 0;              ///< the shorter side is this; the ratio of the sides stays
-    std::int64_t longest_edge = 0;               ///< with shortest_edge: and the longer side is at most this
-    std::int64_t max_height = 0, max_width = 0;  ///< as large as fits into this
-};
 
 /// The steps of a processor, by the names of the keys. docs/images.md has the table of keys.
 struct ProcessorConfig {
     /// Whose processor: ViTImageProcessor, DeiTImageProcessor, CLIPImageProcessor, VideoMAEImageProcessor,
-    /// DetrImageProcessor.
-    enum class Family { vit, deit, clip, videomae, detr };
+    /// DetrImageProcessor, SiglipImageProcessor, LlavaImageProcessor, LlavaNextImageProcessor.
+    enum class Family { vit, deit, clip, videomae, detr, siglip, llava, llava_next };
 
     Family family = Family::vit;
     bool do_resize = true;
@@ -36,7 +31,12 @@ struct ProcessorConfig {
     bool do_normalize = true;
     std::array<double, 3> image_mean = {0.5, 0.5, 0.5}, image_std = {0.5, 0.5, 0.5};
     bool do_pad = false;
-    std::optional<SizeRule> pad_size = {};  ///< absent: the largest of the batch
+    std::optional<SizeRule> pad_size = {};          ///< absent: the largest of the batch
+    bool pad_to_square = false;                     ///< before all else, with the colour image_mean: LLaVA's do_pad
+    std::vector<Extent> image_grid_pinpoints = {};  ///< LLaVA-NeXT: what pictures may become before they are cut
+
+    /// The side of the squares that LLaVA-NeXT cuts a resized picture into.
+    [[nodiscard]] std::int64_t tile_side() const;
 
     /// What a family's processor does where a file says nothing.
     [[nodiscard]] static ProcessorConfig of(Family family);

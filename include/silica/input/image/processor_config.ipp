@@ -5,11 +5,11 @@
 #include "silica/core/json.hpp"
 #include "silica/core/quote.hpp"
 #include "silica/input/image/processor_config.hpp"
+#include "silica/input/image/processor_keys.hpp"
 #include "silica/input/text/file.hpp"
 #include "silica/input/text/json_place.hpp"
 
-#include <cmath>
-#include <initializer_list>
+#include <array>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,95 +20,6 @@ namespace detail {
 
 using text::JsonPlace;
 using Family = ProcessorConfig::Family;
-
-/// The largest side that a file may ask for.
-inline constexpr std::int64_t largest_side = 1 << 20;
-
-/// Reads the keys of a processor. A key that is absent leaves what stands there; one that is null does not.
-class ProcessorKeys {
-public:
-    explicit ProcessorKeys(JsonPlace place) : place_(std::move(place)) {}
-
-    [[nodiscard]] bool has(std::string_view key) const { return place_.raw().find(key) != nullptr; }
-    [[nodiscard]] std::optional<JsonPlace> find(std::string_view key) const { return place_.find(key); }
-
-    /// Null is false.
-    void read(std::string_view key, bool& value) const {
-        if (!has(key)) return;
-        const auto place = find(key);
-        value = place && (place->raw().is_integer() ? place->integer(0, 1) == 1 : place->boolean());
-    }
-    /// One number for all three, or three.
-    void read(std::string_view key, std::array<double, 3>& values) const {
-        const auto place = find(key);
-        if (!place) return;
-        if (!place->is_array()) return values.fill(finite(*place));
-        if (place->size() != values.size())
-            place->fail("has " + std::to_string(place->size()) + " numbers where 3 belong, or one without a list");
-        for (std::size_t i = 0; i < values.size(); ++i) values[i] = finite(place->at(i));
-    }
-    void read(std::string_view key, double& value) const {
-        if (const auto place = find(key)) value = finite(*place);
-    }
-    void read(std::string_view key, Filter& filter) const {
-        if (const auto place = find(key)) filter = static_cast<Filter>(place->integer(0, 5));
-    }
-    /// Null where the key is absent or null.
-    [[nodiscard]] std::optional<SizeRule> size(std::string_view key, bool square,
-                                               std::optional<std::int64_t> longest = {}) const {
-        const auto place = find(key);
-        if (!place) return std::nullopt;
-        SizeRule made;
-        if (place->is_array()) {
-            if (place->size() != 2) place->fail("has other than two numbers, a height and a width");
-            made.height = side(place->at(std::size_t{0}));
-            made.width = side(place->at(std::size_t{1}));
-        } else if (!place->is_object()) {
-            const auto n = side(*place);
-            if (square)
-                made.height = made.width = n;
-            else
-                made.shortest_edge = n, made.longest_edge = longest.value_or(0);
-        } else if (is_form(*place, {"height", "width"})) {
-            made.height = side(place->at("height"));
-            made.width = side(place->at("width"));
-        } else if (is_form(*place, {"shortest_edge"})) {
-            made.shortest_edge = side(place->at("shortest_edge"));
-        } else if (is_form(*place, {"shortest_edge", "longest_edge"})) {
-            made.shortest_edge = side(place->at("shortest_edge"));
-            made.longest_edge = side(place->at("longest_edge"));
-        } else if (is_form(*place, {"longest_edge"})) {
-            made.longest_edge = side(place->at("longest_edge"));
-        } else if (is_form(*place, {"max_height", "max_width"})) {
-            made.max_height = side(place->at("max_height"));
-            made.max_width = side(place->at("max_width"));
-        } else {
-            place->fail(
-                "has none of these sets of keys: height, width; shortest_edge; shortest_edge, longest_edge; "
-                "max_height, max_width");
-        }
-        return made;
-    }
-    /// Throws where a step is to be done and the key that it needs is null.
-    void require(bool step, std::string_view step_key, std::string_view key) const {
-        if (!step || !has(key) || find(key)) return;
-        place_.fail("has " + std::string(step_key) + " true and " + std::string(key) + " null");
-    }
-    [[nodiscard]] const JsonPlace& place() const noexcept { return place_; }
-
-private:
-    [[nodiscard]] static std::int64_t side(const JsonPlace& place) { return place.integer(1, largest_side); }
-    [[nodiscard]] static double finite(const JsonPlace& place) {
-        const double value = place.number();
-        if (!std::isfinite(value)) place.fail("is no finite number");
-        return value;
-    }
-    [[nodiscard]] static bool is_form(const JsonPlace& place, std::initializer_list<std::string_view> keys) {
-        return place.raw().object().size() == keys.size() && place.has(keys);
-    }
-
-    JsonPlace place_;
-};
 
 /// The family that a class name stands for. `place` is where it was found.
 [[nodiscard]] inline Family family_of_processor(const JsonPlace& place) {
@@ -124,9 +35,13 @@ private:
     if (name == "CLIP") return Family::clip;
     if (name == "VideoMAE") return Family::videomae;
     if (name == "Detr") return Family::detr;
+    if (name == "Siglip") return Family::siglip;
+    if (name == "Llava") return Family::llava;
+    if (name == "LlavaNext") return Family::llava_next;
     throw ConfigError(place.file() + ": " + place.key() + " is " + quote(place.string()) +
                           ", an image processor that Silica does not know.",
-                      "Use a checkpoint whose processor is ViT's, DeiT's, CLIP's, VideoMAE's or DETR's.");
+                      "Use a checkpoint whose processor is ViT's, DeiT's, CLIP's, SigLIP's, VideoMAE's, DETR's or "
+                      "LLaVA's.");
 }
 
 /// The same by config.json, where the processor's file names no class.
@@ -147,6 +62,9 @@ private:
     if (type == "deit") return Family::deit;
     if (type == "clip" || type == "xclip") return Family::clip;
     if (type == "videomae") return Family::videomae;
+    if (type == "siglip") return Family::siglip;
+    if (type == "llava") return Family::llava;
+    if (type == "llava_next") return Family::llava_next;
     if (type != "detr") refuse();
     return Family::detr;
 }
@@ -169,6 +87,13 @@ SILICA_INLINE ProcessorConfig ProcessorConfig::of(Family family) {
             made.do_center_crop = true;
             made.crop_size = square;
             break;
+        case Family::siglip:
+            made.resample = Filter::bicubic;
+            break;
+        case Family::llava_next:
+            made.image_grid_pinpoints = {{336, 672}, {672, 336}, {672, 672}, {1008, 336}, {336, 1008}};
+            [[fallthrough]];
+        case Family::llava:
         case Family::clip:
             made.resample = Filter::bicubic;
             made.image_mean = openai_mean;
@@ -225,6 +150,40 @@ inline void read_sizes(const ProcessorKeys& keys, ProcessorConfig& made) {
         keys.find("pad_size")->fail("does not have the keys height and width");
 }
 
+/// Whether do_pad means something else to a family than the sizes of one batch.
+[[nodiscard]] inline bool pads_apart(Family family) {
+    return family == Family::videomae || family == Family::llava || family == Family::llava_next;
+}
+
+/// The colour that pads to a square.
+inline void check_square(const ProcessorKeys& keys, const ProcessorConfig& made) {
+    if (!made.pad_to_square) return;
+    for (const double mean : made.image_mean) {
+        if (!(mean > -1.0 / 255 && mean < 256.0 / 255))
+            keys.place().fail("has an image_mean that is no colour, and do_pad, which fills with it");
+    }
+}
+
+/// Files that ask for more tiles of a picture than this are refused.
+inline constexpr std::int64_t most_tiles = 4096;
+
+/// The tiles of LLaVA-NeXT.
+inline void read_tiles(const ProcessorKeys& keys, ProcessorConfig& made) {
+    if (made.family != Family::llava_next) return;
+    keys.read("image_grid_pinpoints", made.image_grid_pinpoints);
+    if (made.image_grid_pinpoints.empty()) keys.place().fail("has no image_grid_pinpoints");
+    if (made.size.height == 0 && made.size.shortest_edge == 0)
+        keys.place().fail("has a size that does not say how large a tile is");
+    for (const auto& grid : made.image_grid_pinpoints) {
+        const auto tile = made.tile_side();
+        const auto rows = (grid.height + tile - 1) / tile, columns = (grid.width + tile - 1) / tile;
+        if (rows * columns > most_tiles) {
+            keys.place().fail("has image_grid_pinpoints of " + std::to_string(rows * columns) + " tiles, more than " +
+                              std::to_string(most_tiles));
+        }
+    }
+}
+
 [[nodiscard]] inline ProcessorConfig read_processor(const JsonPlace& place, const std::filesystem::path& directory) {
     if (!place.is_object()) place.fail("is no JSON object");
     const ProcessorKeys keys(place);
@@ -237,7 +196,9 @@ inline void read_sizes(const ProcessorKeys& keys, ProcessorConfig& made) {
     keys.read("do_normalize", made.do_normalize);
     const bool old_name = made.family == Family::detr && !keys.has("do_pad");
     keys.read(old_name ? "pad_and_return_pixel_mask" : "do_pad", made.do_pad);
-    made.do_pad = made.do_pad && made.family != Family::videomae;  // which never pads
+    made.pad_to_square = made.do_pad && made.family == Family::llava;
+    // VideoMAE's never pads, LLaVA's before it resizes, LLaVA-NeXT's with whole tiles.
+    made.do_pad = made.do_pad && !pads_apart(made.family);
     read_sizes(keys, made);
     // DETR's never crops, but wants a crop_size where it is told to.
     made.do_center_crop = made.do_center_crop && made.family != Family::detr;
@@ -258,10 +219,18 @@ inline void read_sizes(const ProcessorKeys& keys, ProcessorConfig& made) {
             if (static_cast<float>(deviation) == 0) keys.place().fail("has an image_std of 0");
         }
     }
+    if (made.pad_to_square) keys.read("image_mean", made.image_mean);
+    check_square(keys, made);
+    read_tiles(keys, made);
     return made;
 }
 
 }  // namespace detail
+
+SILICA_INLINE std::int64_t ProcessorConfig::tile_side() const {
+    if (crop_size && crop_size->height > 0) return crop_size->height;
+    return size.height > 0 ? size.height : size.shortest_edge;
+}
 
 SILICA_INLINE ProcessorConfig ProcessorConfig::open(const std::filesystem::path& directory) {
     const auto parse = [&](const char* name) {
