@@ -10,6 +10,7 @@
 #include "cli.hpp"
 #include "commands.hpp"
 #include "errors.hpp"
+#include "load.hpp"
 #include "models.hpp"
 #include "progress.hpp"
 #include "report.hpp"
@@ -19,7 +20,7 @@ namespace silica::bench {
 namespace {
 
 struct Options {
-    Flag model, hardware, precision, loader, checkpoint, task, new_tokens, threads;
+    Flag model, hardware, precision, loader, checkpoint, task, new_tokens, threads, group, activations;
     std::array<Flag, size_kinds.size()> sizes;
     std::string batch = "1", iterations = "10", warmup = "3", output = "table";
     bool memory_efficient = false, alternative_loading = false, small = false;
@@ -86,7 +87,7 @@ std::vector<NamedSizes> combinations(const Axes& axes, const NamedSizes& usual) 
 std::vector<Job> plan(const Axes& axes, const std::vector<Subject>& subjects, const Flag& task) {
     std::vector<Job> jobs;
     const auto add = [&](const Subject& subject, const Head& head, const Device& device, Sizes sizes) {
-        const std::vector<std::string> own = {std::string(device.default_precision)};
+        const std::vector<std::string> own = {precision_for({}, subject, device)};
         for (const auto& precision : axes.precisions.empty() ? own : axes.precisions) {
             for (const auto& loader : axes.loaders) {
                 jobs.push_back({&subject, &head, &device, precision, loader, sizes, axes.iterations, axes.warmup});
@@ -121,6 +122,7 @@ Row run_row(const Job& job) {
 int bench(const Options& o) {
     const Output output = output_named(o.output);
     use_threads(o.threads);
+    use_codes(o.group, o.activations);
     if (!o.model && !o.checkpoint) {
         throw InputError("bench needs --model or --checkpoint.", "say for example `silica bench --model bert`.");
     }
@@ -165,7 +167,11 @@ Action add_bench(CLI::App& app) {
     Command c(app, "bench", "Measure how fast models run, in every combination of what is named");
     c.option("--model", o->model, "family, published model, org/name in the hub cache, directory; a list; or all");
     c.option("--hardware", o->hardware, "cpu, mps, cuda; a list. Default: all that can be used here");
-    c.option("--precision", o->precision, "float32, float16, bfloat16, ...; a list. Default: the device's own");
+    c.option("--precision", o->precision, "float32, float16, bfloat16, int8, int4; a list. Default: the device's own");
+    c.option("--group", o->group,
+             "with int8 and int4: columns that share a scale, 32, 64, 128, or 0 (the row; int8). Default: 64");
+    c.option("--activations", o->activations,
+             "with int8 and int4: exact, or int8 (faster, less exact). Default: exact");
     c.option("--loader", o->loader, "mapped, cpu-first, streamed, auto; a list. Default: mapped");
     c.flag("--memory-efficient", o->memory_efficient, "the same as --loader streamed");
     c.flag("--alternative-loading", o->alternative_loading, "the same as --loader cpu-first");

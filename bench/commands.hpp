@@ -28,5 +28,6 @@ Action add_generate(CLI::App& app);
 Action add_describe(CLI::App& app);
 Action add_preprocess(CLI::App& app);
 Action add_transcribe(CLI::App& app);
+Action add_quantize(CLI::App& app);
 
 }  // namespace silica::bench

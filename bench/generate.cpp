@@ -26,7 +26,7 @@ namespace {
 
 struct Options {
     GenerateFlags flags;
-    Flag prompt, chat, precision, threads;
+    Flag prompt, chat, precision, threads, group, activations;
     std::vector<std::string> variables;
     std::string directory, jsonl, hardware = "cpu", loader = "mapped";
 };
@@ -42,10 +42,10 @@ struct Session {
 
 Session open(const Options& o, const Device& device) {
     auto config = o.flags.parsed();
-    const std::string precision = precisions_named(o.precision.value_or(std::string(device.default_precision))).front();
     const std::string loader = loaders_named(o.loader).front();
     const auto directory = checkpoint::resolve(o.directory, checkpoint::Need::directory);
     const Subject subject = subject_in(directory);
+    const std::string precision = precision_for(o.precision, subject, device);
     const Head& head = head_for_checkpoint(subject);
     const auto writes_none = [&head] {
         throw InputError(std::string(head.architecture) + " does not write text.",
@@ -171,6 +171,7 @@ int generate_command(const Options& o) {
                      static_cast<int>(!o.jsonl.empty());
     if (ways > 1) throw InputError("Several of --prompt, --chat and --jsonl are given.", "give one of them.");
     use_threads(o.threads);
+    use_codes(o.group, o.activations);
     const auto hardware = hardware_named(o.hardware);
     if (hardware.size() != 1) throw InputError("--hardware names several devices.", "generate uses one.");
     if (const auto can = hardware[0]->available(); !can) {
@@ -198,7 +199,11 @@ Action add_generate(CLI::App& app) {
              "a variable of the chat template, NAME=VALUE, such as enable_thinking=false; may be given several times");
     o->flags.add_to(c);
     c.option("--hardware", o->hardware, "cpu, mps, cuda. Default: cpu");
-    c.option("--precision", o->precision, "float32, float16, bfloat16, ... Default: the device's own");
+    c.option("--precision", o->precision, "float32, float16, bfloat16, int8, int4 Default: the device's own");
+    c.option("--group", o->group,
+             "with int8 and int4: columns that share a scale, 32, 64, 128, or 0 (the row; int8). Default: 64");
+    c.option("--activations", o->activations,
+             "with int8 and int4: exact, or int8 (faster, less exact). Default: exact");
     c.option("--loader", o->loader, "mapped, cpu-first, streamed, auto. Default: mapped");
     c.option("--threads", o->threads, "threads of the CPU. Default: LibTorch's choice");
     c.footer(

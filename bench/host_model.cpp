@@ -13,13 +13,17 @@ void PlaceFlags::add_directory_to(Command& c) {
 
 void PlaceFlags::add_to(Command& c) {
     c.option("--hardware", hardware, "cpu, mps, cuda. Default: cpu");
-    c.option("--precision", precision, "float32, float16, bfloat16, ... Default: the device's own");
+    c.option("--precision", precision, "float32, float16, bfloat16, int8, int4 Default: the device's own");
+    c.option("--group", group,
+             "with int8 and int4: columns that share a scale, 32, 64, 128, or 0 (the row; int8). Default: 64");
+    c.option("--activations", activations, "with int8 and int4: exact, or int8 (faster, less exact). Default: exact");
     c.option("--loader", loader, "mapped, cpu-first, streamed, auto. Default: mapped");
     c.option("--threads", threads, "threads of the CPU. Default: LibTorch's choice");
 }
 
 const Device* PlaceFlags::device() const {
     use_threads(threads);
+    use_codes(group, activations);
     const auto named = hardware_named(hardware);
     if (named.size() != 1) throw InputError("--hardware names several devices.", "name one.");
     if (const auto can = named[0]->available(); !can) {
@@ -32,7 +36,7 @@ const Device* PlaceFlags::device() const {
 Subject PlaceFlags::subject() const { return subject_in(checkpoint::resolve(directory, checkpoint::Need::directory)); }
 
 std::shared_ptr<Opened> PlaceFlags::open(const Subject& subject, const Head& head, const Device& device) const {
-    const auto numbers = precisions_named(precision.value_or(std::string(device.default_precision))).front();
+    const auto numbers = precision_for(precision, subject, device);
     static_cast<void>(checkpoint::locate_weights(subject.origin.directory));  // throws when there are none
     return load(cell_of(head, device, numbers, loaders_named(loader).front()), subject.origin).model;
 }

@@ -18,7 +18,7 @@ namespace silica::bench {
 /// The part of a command line that names a checkpoint, and where it runs.
 struct PlaceFlags {
     std::string directory;
-    Flag precision, threads;
+    Flag precision, group, activations, threads;
     std::string hardware = "cpu", loader = "mapped";
 
     /// Adds the directory to a command, its first argument.

@@ -15,6 +15,15 @@ struct Loaded {
     std::vector<std::string> notes;
 };
 
+/// How weights are quantised from now on: by groups of how many columns (absent: 64), and whether products with them
+/// take their inputs in 8 bits ("int8") or as they are ("exact"; absent). InputError for anything but these, and groups
+/// of 32, 64, 128 and 0, the whole row, which goes with 8 bits.
+void use_codes(const Flag& group, const Flag& activations);
+
+/// The precision of a command line: what it names, else that of the checkpoint where its weights are codes, else the
+/// device's own.
+[[nodiscard]] std::string precision_for(const Flag& named, const Subject& subject, const Device& device);
+
 /// The point of the grid of these names. InputError when the device does not run the precision.
 [[nodiscard]] const Cell& cell_of(const Head& head, const Device& device, const std::string& precision,
                                   const std::string& loader);

@@ -37,7 +37,9 @@ double ms_since(Clock::time_point start) {
 /// One repetition; the tokens of each step are kept, so that nothing is left out.
 Generated generate_once(generate::Decoder& decoder, const generate::Prompt& prompt, const Sizes& sizes,
                         std::vector<at::Tensor>& tokens) {
-    const auto taken = decoder.facts().encoder_decoder ? 1 : sizes.tokens();
+    const auto taken = prompt.decoder_input_ids          ? prompt.decoder_input_ids->size(1)
+                       : decoder.facts().encoder_decoder ? 1
+                                                         : sizes.tokens();
     decoder.start(sizes.batch, taken + sizes.new_tokens);
     decoder.synchronize();
     tokens.clear();

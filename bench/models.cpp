@@ -8,6 +8,7 @@
 #include "silica/checkpoint/config.hpp"
 #include "silica/checkpoint/hub.hpp"
 #include "silica/checkpoint/nearest.hpp"
+#include "silica/core/gguf.hpp"
 #include "silica/core/quote.hpp"
 
 namespace silica::bench {
@@ -17,8 +18,8 @@ namespace fs = std::filesystem;
 
 bool has_weights(const fs::path& directory) {
     std::error_code error;
-    return std::ranges::any_of(checkpoint::weight_files,
-                               [&](auto name) { return fs::exists(directory / name, error); });
+    const auto there = [&](auto name) { return fs::exists(directory / name, error); };
+    return std::ranges::any_of(checkpoint::weight_files, there) || find_gguf(directory);
 }
 
 /// The last part of a path, as a name for tables.
@@ -95,9 +96,9 @@ Subject subject_named(std::string_view name, bool small) {
 
 Subject subject_in(const fs::path& directory, const Flag& family) {
     std::error_code error;
-    if (!fs::is_directory(directory, error)) {
+    if (!fs::is_directory(directory, error) && !checkpoint::is_gguf(directory)) {
         throw InputError(directory.string() + " is a file.",
-                         "name the directory of the checkpoint, which holds config.json too.");
+                         "name the directory of the checkpoint, which holds config.json too, or a .gguf file.");
     }
     const Json config = checkpoint::read_json_file(directory, "config.json");
     Subject subject{nullptr, {.name = name_of(directory), .directory = directory, .weights = has_weights(directory)}};

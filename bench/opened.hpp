@@ -2,6 +2,8 @@
 /// From types to the registry: the grid of one architecture. Used by arch/<family>.cpp only.
 
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -16,16 +18,20 @@
 #include "silica/checkpoint/config.hpp"
 #include "silica/core/fields.hpp"
 #include "silica/generate/model_decoder.hpp"
+#include "silica/generate/speech/speech_model.hpp"
 #include "silica/model.hpp"
 #include "silica/replayed.hpp"
 
 namespace silica::bench {
 
+/// What reads the configuration of every checkpoint, those of quantised weights too.
+using AnyWeights = precision::WeightOnly<precision::Fp32, 0>;
+
 /// The configuration of a model, with what the adapter of a language changes; that adapter in the place of what `files`
 /// has.
-template <class Arch>
+template <class Arch, class Precision = AnyWeights>
 typename Arch::Config speaking(const Origin& origin, checkpoint::Checkpoint& files) {
-    auto config = checkpoint::read_config<Arch>(origin.directory);
+    auto config = checkpoint::read_config<Arch, Precision>(origin.directory);
     if constexpr (requires { Arch::speak(config, files, origin.target_lang); })
         Arch::speak(config, files, origin.target_lang);
     else
@@ -33,14 +39,14 @@ typename Arch::Config speaking(const Origin& origin, checkpoint::Checkpoint& fil
     return config;
 }
 
-/// The configuration of a model, checked.
-template <class Arch>
+/// The configuration of a model, checked; with a precision, ConfigError for weights that it does not read.
+template <class Arch, class Precision = AnyWeights>
 typename Arch::Config config_of(const Origin& origin) {
     if (!origin.target_lang.empty()) {
         auto files = checkpoint::Checkpoint::open(origin.directory);
-        return speaking<Arch>(origin, files);
+        return speaking<Arch, Precision>(origin, files);
     }
-    if (!origin.directory.empty()) return checkpoint::read_config<Arch>(origin.directory);
+    if (!origin.directory.empty()) return checkpoint::read_config<Arch, Precision>(origin.directory);
     typename Arch::Config config;
     read_json(config, Json::parse(origin.config, origin.name), origin.name + ":");
     Arch::check(config, origin.name);
@@ -58,8 +64,13 @@ public:
     [[nodiscard]] Tensor read(const checkpoint::TensorEntry& e, at::ScalarType dtype, c10::Device device) override {
         return source_.read(e, dtype, device);
     }
+    [[nodiscard]] std::optional<checkpoint::Quantised> codes(const checkpoint::TensorEntry& e) override {
+        return source_.codes(e);
+    }
+    [[nodiscard]] bool holds_codes() const override { return source_.holds_codes(); }
     [[nodiscard]] std::string where() const override { return source_.where(); }
     [[nodiscard]] bool invents() const override { return source_.invents(); }
+    [[nodiscard]] std::vector<std::string> notes() const override { return source_.notes(); }
 
 private:
     TensorSource& source_;
@@ -90,12 +101,19 @@ public:
         }
         return decoder_.get();
     }
+    generate::SpeechModel* speech() override {
+        if constexpr (generate::Hears<M>) {
+            if (!speech_) speech_ = std::make_unique<generate::ModelSpeech<M>>(model());
+        }
+        return speech_.get();
+    }
 
 private:
     [[nodiscard]] const M& model() const { return forward_.model(); }
 
     Replayed<M> forward_;
     std::unique_ptr<generate::Decoder> decoder_;
+    std::unique_ptr<generate::SpeechModel> speech_;
     typename Arch::Inputs inputs_;
     const typename Arch::Outputs* outputs_ = nullptr;  ///< of the last call
 };
@@ -103,7 +121,9 @@ private:
 template <class Arch, class Device, class Precision>
 std::unique_ptr<Opened> open(const Origin& origin, checkpoint::TensorSource& source) {
     using M = Model<Arch, Device, Precision>;
-    return std::make_unique<OpenedModel<Arch, Device, Precision>>(M::from(config_of<Arch>(origin), AnySource(source)));
+    return std::make_unique<OpenedModel<Arch, Device, Precision>>(
+        M::from(config_of<Arch, Precision>(origin), AnySource(source),
+                {.group = origin.group, .bits = origin.bits, .int8_activations = origin.int8_activations}));
 }
 
 template <class Arch>
@@ -130,11 +150,12 @@ std::vector<Cell> cells() {
     std::vector<Cell> all;
     hana::for_each(hana::cartesian_product(hana::make_tuple(devices, precisions, loaders)), [&](auto point) {
         using D = typename decltype(+hana::at_c<0>(point))::type;
-        using P = typename decltype(+hana::at_c<1>(point))::type;
+        using Named = typename decltype(+hana::at_c<1>(point))::type;
+        using P = typename precision_on<Named, D>::type;
         using L = typename decltype(+hana::at_c<2>(point))::type;
         if constexpr (runs_on<P, D>) {
-            all.push_back(
-                {D::name, P::name, L::name, &open<Arch, D, P>, &load<L>, &places<Arch, Exec<D, P>>, &speak<Arch>});
+            all.push_back({D::name, Named::name, L::name, &open<Arch, D, P>, &load<L>, &places<Arch, Exec<D, P>>,
+                           &speak<Arch>, precision_on<Named, D>::bits});
         }
     });
     return all;

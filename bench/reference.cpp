@@ -43,7 +43,7 @@ bool before(const std::string& a, const std::string& b) {
 }  // namespace
 
 Reference read_reference(const std::filesystem::path& directory) {
-    const auto file = directory / "reference.safetensors";
+    const auto file = (checkpoint::is_gguf(directory) ? directory.parent_path() : directory) / "reference.safetensors";
     const std::string path = file.string();
     std::error_code error;
     if (!std::filesystem::exists(file, error)) {

@@ -25,7 +25,8 @@ class TensorSource;
 }  // namespace silica::checkpoint
 namespace silica::generate {
 class Decoder;
-}
+class SpeechModel;
+}  // namespace silica::generate
 
 namespace silica::bench {
 
@@ -39,6 +40,9 @@ struct Origin {
     std::string_view config = {};          ///< the text of config.json where there is no directory
     bool weights = false;                  ///< false: random weights
     std::string target_lang = {};          ///< whose adapter is opened; empty: what the weights hold
+    std::int64_t group = 64;               ///< columns that share a scale, where weights are quantised
+    int bits = 0;                          ///< and of how many bits their codes are
+    bool int8_activations = false;         ///< whether products with codes take inputs of 8 bits
 };
 
 /// A network with its weights on a device.
@@ -60,6 +64,8 @@ public:
     virtual void synchronize() = 0;
     /// How it writes text: prefill, steps, caches (silica/generate/decoder.hpp). Null for a model that does not.
     [[nodiscard]] virtual generate::Decoder* decoder() = 0;
+    /// How it hears (silica/generate/speech/speech_model.hpp). Null for a model that does not.
+    [[nodiscard]] virtual generate::SpeechModel* speech() = 0;
 };
 
 /// Builds a network from tensors.
@@ -78,6 +84,7 @@ struct Cell {
     std::unique_ptr<Opened> (*load)(const checkpoint::Checkpoint&, const Build&);
     std::vector<OpPlace> (*placement)();                    ///< where each op runs
     void (*speak)(const Origin&, checkpoint::Checkpoint&);  ///< puts the adapter of target_lang in its place
+    int bits = 0;                                           ///< of the codes of quantised weights; 0: they are plain
 };
 
 /// A family's body with one head: what `--task` and `architectures` choose.

@@ -20,6 +20,13 @@ double items_per_s(const Row& row) {
     return static_cast<double>(row.job.sizes.batch) * 1000.0 / row.measured->median_ms();
 }
 
+/// Seconds that a second of sound takes; nothing where the inputs are no sounds.
+std::optional<double> real_time_factor(const Row& row) {
+    const auto seconds = row.job.sizes.of("audio_seconds") * row.job.sizes.batch;
+    if (seconds == 0) return std::nullopt;
+    return row.measured->median_ms() / 1000.0 / static_cast<double>(seconds);
+}
+
 ordered_json fallbacks_json(const Measured& m) {
     ordered_json list = ordered_json::array();
     for (const auto& f : m.fallbacks) {
@@ -92,6 +99,10 @@ std::vector<const SizeKind*> kinds_of(const std::vector<Row>& rows) {
     return kinds;
 }
 
+bool of_sounds(const std::vector<const SizeKind*>& kinds) {
+    return std::ranges::any_of(kinds, [](const SizeKind* kind) { return kind->name == "audio_seconds"; });
+}
+
 /// What both kinds of table begin with.
 std::vector<Table::Column> columns(const std::vector<const SizeKind*>& sizes,
                                    std::initializer_list<Table::Column> own) {
@@ -100,6 +111,7 @@ std::vector<Table::Column> columns(const std::vector<const SizeKind*>& sizes,
     for (const auto* kind : sizes) all.push_back({std::string(kind->column), true});
     for (const char* name : {"load s", "host MB", "device MB"}) all.push_back({name, true});
     all.insert(all.end(), own);
+    if (of_sounds(sizes)) all.push_back({"real-time factor", true});
     all.push_back({"vs cpu", true});
     all.push_back({"fallbacks"});
     return all;
@@ -158,12 +170,16 @@ void print_rows(std::ostream& out, Output output, const std::vector<Row>& rows, 
         if (row.measured) {
             const auto more = generation ? generation_cells(row) : call_cells(row);
             cells.insert(cells.end(), more.begin(), more.end());
+            if (of_sounds(sizes)) {
+                const auto factor = real_time_factor(row);
+                cells.push_back(factor ? fixed(*factor, 4) : "-");
+            }
             const auto faster = speedup(row, rows);
             cells.push_back(faster ? fixed(faster->times, 2) + "x" : "-");
             cells.push_back(fallback_text(*row.measured));
         } else {
             if (generation) cells.push_back(std::to_string(row.job.sizes.new_tokens));
-            cells.resize(cells.size() + own.size() + 1 - (generation ? 1 : 0), "-");
+            cells.resize(cells.size() + own.size() + (of_sounds(sizes) ? 2 : 1) - (generation ? 1 : 0), "-");
             cells.push_back(absent(row) + (output == Output::csv ? ": " + row.reason : ""));
         }
         table.add(std::move(cells));
@@ -292,6 +308,7 @@ ordered_json row_json(const Row& row, const std::vector<Row>& rows) {
     out["min_ms"] = rounded(m.min_ms(), 3);
     out["p90_ms"] = rounded(m.p90_ms(), 3);
     out["items_per_s"] = rounded(items_per_s(row), 3);
+    if (const auto factor = real_time_factor(row)) out["real_time_factor"] = rounded(*factor, 5);
     if (j.sizes.new_tokens > 0) add_generation(out, row);
     out["baseline_rss_mb"] = mebibytes(m.baseline);
     out["load_peak_rss_mb"] = mebibytes(m.load_peak);

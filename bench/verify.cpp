@@ -24,7 +24,7 @@ namespace silica::bench {
 namespace {
 
 struct Options {
-    Flag model, threads;
+    Flag model, threads, group, activations;
     std::string directory, hardware = "cpu", precision = "float32", loader = "mapped", output = "table";
 };
 
@@ -92,6 +92,7 @@ void verify_run(Run& run, const Subject& subject, const Head& head, const Refere
 int verify(const Options& o) {
     const Output output = output_named(o.output, {"table", "json", "csv", "md"});
     use_threads(o.threads);
+    use_codes(o.group, o.activations);
     const auto hardware = hardware_named(o.hardware);
     const auto precisions = precisions_named(o.precision);
     const auto loaders = loaders_named(o.loader);
@@ -136,7 +137,11 @@ Action add_verify(CLI::App& app) {
     c.argument("directory", o->directory, true, "checkpoint directory, or org/name in the hub cache");
     c.option("--model", o->model, "the family, where config.json has no model_type");
     c.option("--hardware", o->hardware, "cpu, mps, cuda; a list. Default: cpu");
-    c.option("--precision", o->precision, "float32, float16, bfloat16, ...; a list. Default: float32");
+    c.option("--precision", o->precision, "float32, float16, bfloat16, int8, int4; a list. Default: float32");
+    c.option("--group", o->group,
+             "with int8 and int4: columns that share a scale, 32, 64, 128, or 0 (the row; int8). Default: 64");
+    c.option("--activations", o->activations,
+             "with int8 and int4: exact, or int8 (faster, less exact). Default: exact");
     c.option("--loader", o->loader, "mapped, cpu-first, streamed, auto; a list. Default: mapped");
     c.option("--threads", o->threads, "threads of the CPU. Default: LibTorch's choice");
     c.option("--output", o->output, "table, json, csv, md. Default: table");

@@ -1,5 +1,5 @@
-# Finds what Silica's headers need and makes the targets silica::torch, silica::unicode, silica::pictures, silica::ffmpeg
-# and silica::sounds of it. Read by CMakeLists.txt and by the installed silicaConfig.cmake, so that both agree.
+# Finds what Silica's headers need and makes the targets silica::torch, silica::unicode, silica::pictures, silica::ffmpeg,
+# silica::sounds and silica::zlib of it. Read by CMakeLists.txt and by the installed silicaConfig.cmake, so that both agree.
 list(PREPEND CMAKE_MODULE_PATH "${CMAKE_CURRENT_LIST_DIR}")
 if(POLICY CMP0167)
     cmake_policy(SET CMP0167 NEW)  # Boost's own BoostConfig.cmake instead of CMake's FindBoost
@@ -63,6 +63,8 @@ silica_optional(silica::ffmpeg libavformat/avformat.h avformat libavcodec/avcode
                 libavutil/avutil.h avutil)
 # WAV, FLAC, Ogg; MP3; resampling for silica::audio:
 silica_optional(silica::sounds sndfile.h sndfile mpg123.h mpg123 soxr.h soxr)
+# How repetitive a transcript is:
+silica_optional(silica::zlib zlib.h z)
 
 # Once for a project, whichever way it takes Silica.
 get_property(_silica_warned GLOBAL PROPERTY silica_warned_of_build_type)

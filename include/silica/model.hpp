@@ -3,6 +3,7 @@
 
 #include "silica/arch/concept.hpp"
 #include "silica/checkpoint/config.hpp"
+#include "silica/checkpoint/decoded.hpp"
 #include "silica/checkpoint/hub.hpp"
 #include "silica/checkpoint/location.hpp"
 #include "silica/checkpoint/open_options.hpp"
@@ -19,12 +20,10 @@
 #include <c10/core/DeviceGuard.h>
 
 #include <chrono>
-#include <filesystem>
 #include <new>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 namespace silica {
@@ -82,15 +81,13 @@ public:
     /// What a text needs while it is written: made by make_state().
     using State = typename detail::state_of<Network>::type;
 
-    /// Opens a directory, a file of weights with its config.json beside it, or "org/name" in the hub cache, named by a
-    /// path or a string.
-    /// Throws DeviceError (no such device, no memory), ConfigError (config.json), CheckpointError (the weights).
+    /// Opens a directory, a file of weights with its config.json beside it, a GGUF file, or "org/name" in the hub
+    /// cache, named by a path or a string. Quantised weights (`checkpoint::Decoded`) are made plain where the precision
+    /// is. Throws DeviceError (no such device, no memory), ConfigError (config.json), CheckpointError (the weights).
     [[nodiscard]] static Model open(const checkpoint::Location& location, OpenOptions options = {}) {
         const auto home = require_device(options);
         const auto place = checkpoint::resolve(location.text());
-        std::error_code ignored;
-        const bool is_file = std::filesystem::is_regular_file(place, ignored);
-        auto config = checkpoint::read_config<Arch, Precision>(is_file ? place.parent_path() : place);
+        auto config = checkpoint::read_config<Arch, Precision>(checkpoint::files_beside(place));
         auto files = checkpoint::Checkpoint::open(place);
         if (!options.target_lang.empty()) {
             if constexpr (requires { Arch::speak(config, files, options.target_lang); })
@@ -98,10 +95,13 @@ public:
             else
                 detail::refuse_target_lang(Arch::name, options.target_lang);
         }
+        if constexpr (checkpoint::HasCodes<Precision>) files.read_one_by_one();
         loader::degradation_note().clear();
         const auto start = std::chrono::steady_clock::now();
-        Model model =
-            Loader::load(files, [&](checkpoint::TensorSource& source) { return Model(config, source, home); });
+        Model model = Loader::load(files, [&](checkpoint::TensorSource& source) {
+            checkpoint::Decoded decoded(source, files);
+            return Model(config, decoded, home, options);
+        });
         model.account_.loader = Loader::name;
         if (auto& note = loader::degradation_note(); !note.empty())
             model.account_.notes.push_back(std::exchange(note, {}));
@@ -115,7 +115,7 @@ public:
         requires std::derived_from<std::remove_cvref_t<Source>, checkpoint::TensorSource>
     [[nodiscard]] static Model from(const Config& config, Source&& source, OpenOptions options = {}) {
         Arch::check(config, "the configuration");
-        Model model(config, source, require_device(options));
+        Model model(config, source, require_device(options), options);
         model.account_.loader = std::remove_cvref_t<Source>::name;
         if (options.strict) detail::refuse_unexpected(model.account_, source.where());
         return model;
@@ -193,8 +193,8 @@ public:
     [[nodiscard]] const Network& network() const noexcept { return network_; }
 
 private:
-    Model(const Config& config, checkpoint::TensorSource& source, c10::Device home)
-        : Model(config, Weights(source, Arch::names(), home), home) {}
+    Model(const Config& config, checkpoint::TensorSource& source, c10::Device home, const OpenOptions& o)
+        : Model(config, Weights(source, Arch::names(), home, checkpoint::quantising<Precision>(o)), home) {}
 
     Model(const Config& config, const Weights& weights, c10::Device home)
         : config_(config), home_(home), network_(build(config, weights)), account_(weights.account()) {}

@@ -25,6 +25,18 @@ struct shape_of<Op> {
     using type = typename Op::Shape;
 };
 
+/// From what a kernel packs the weights of `Op`: its own `Source` (a quantised precision's: op/quantised.hpp), else the
+/// op's.
+template <class Op, class K>
+struct source_of {
+    using type = typename Op::Source;
+};
+template <class Op, class K>
+    requires requires { typename K::Source; }
+struct source_of<Op, K> {
+    using type = typename K::Source;
+};
+
 }  // namespace detail
 
 /// The weights of `Op` (Linear, Embedding, ...) in the layout of the first candidate's kernel. When a call falls back
@@ -42,15 +54,15 @@ public:
     /// The device the weights lie on: the first candidate, not always home.
     using Device = typename detail::front<Candidates>::type;
     using Packed = packed_for<Device>;
-    using Source = typename Op::Source;
+    using Source = typename detail::source_of<Op, kernel_of<Op, Device, Precision>>::type;
     using Shape = typename detail::shape_of<Op>::type;
 
     /// `source` lies on `Device`, in the precision's compute type. InputError where its tensors do not fit each other.
     explicit Prepared(Source source)
         : Prepared(checked(source), [&] { return kernel_of<Op, Device, Precision>::pack(std::move(source)); }) {}
     Prepared(Tensor weight, std::optional<Tensor> bias)
-        requires std::is_same_v<Source, op::Plain>
-        : Prepared(Source{std::move(weight), std::move(bias)}) {}
+        requires std::is_convertible_v<op::Plain, Source>
+        : Prepared(Source(op::Plain{std::move(weight), std::move(bias)})) {}
 
     /// From weights that another op keeps as well (tied embeddings): they stay plain, so that there is one copy.
     static Prepared shared(Source source) {
@@ -81,7 +93,7 @@ public:
     }
     [[nodiscard]] const Packed& first() const noexcept { return state_->first; }
 
-    /// The weights as the checkpoint has them, on `Device`.
+    /// What the kernel was given to pack, on `Device`.
     [[nodiscard]] Source unpack() const { return state_->first.unpack(); }
 
     /// The shape and type of the weight, and what else the laws of ops ask for.
@@ -92,6 +104,14 @@ private:
     Prepared(Shape shape, Pack&& pack) : state_(std::make_shared<State>(std::move(shape), pack())) {}
 
     static Shape checked(const Source& source) {
+        if constexpr (!std::is_same_v<Source, typename Op::Source>) {
+            source.check(Op::name);
+            return source.shape();
+        } else {
+            return checked_plain(source);
+        }
+    }
+    static Shape checked_plain(const typename Op::Source& source) {
         op::law(source.weight.defined(), Op::name, "a weight");
         Op::check(source);
         if constexpr (std::is_same_v<Shape, op::WeightShape>)

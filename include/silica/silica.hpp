@@ -14,6 +14,7 @@
 #include "silica/arch/t5.hpp"
 #include "silica/arch/vit.hpp"
 #include "silica/arch/wav2vec2.hpp"
+#include "silica/arch/whisper.hpp"
 #include "silica/arch/xclip.hpp"
 #include "silica/device/cpu.hpp"
 #include "silica/device/cuda.hpp"

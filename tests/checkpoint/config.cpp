@@ -48,10 +48,10 @@ concept Whole = std::is_same_v<T, std::int64_t> || std::is_same_v<T, std::option
 template <class T>
 concept Real = std::is_same_v<T, double> || std::is_same_v<T, std::optional<double>>;
 
-struct ReadsGptq {
+struct ReadsQuip {
     static bool reads(const Json& quantisation) {
         const Json* method = quantisation.find("quant_method");
-        return method != nullptr && method->is_string() && method->string() == "gptq";
+        return method != nullptr && method->is_string() && method->string() == "quip";
     }
 };
 
@@ -139,19 +139,21 @@ TEST_CASE("a configuration of quantised weights is refused by key and value") {
             "quantization_config.quant_method = 'fp8'");
     refused("quantization_config", R"({"bits": 4})", "quantization_config = an object");
     refused("compression_config", R"({"format": "float-quantized"})", "compression_config");
-    refused("quantization", R"({"group_size": 64, "bits": 4})", "quantization = an object");
+    refused("quantization", R"({"group_size": 64, "bits": 3})", "quantization.bits = 3");
     refused("torch_dtype", R"("float8_e4m3fn")", "torch_dtype = 'float8_e4m3fn'");
     refused("dtype", R"("int8")", "dtype = 'int8'");
-    refused("text_config", R"({"quantization_config": {"quant_method": "awq"}})",
-            "text_config: quantization_config.quant_method = 'awq'");
+    refused("text_config", R"({"quantization_config": {"quant_method": "hqq"}})",
+            "text_config: quantization_config.quant_method = 'hqq'");
+    for (const auto* method : {"awq", "gptq", "compressed-tensors"})  // Decoded reads these
+        refused("quantization_config", R"({"quant_method": ")" + std::string(method) + R"("})", "(accepted)");
     for (const auto* value : {"null", "false", "{}"}) refused("quantization_config", value, "(accepted)");
     for (const auto* value : {R"("bfloat16")", R"("torch.float16")", R"("auto")", "null"})
         refused("dtype", value, "(accepted)");
 
-    const auto gptq = with<arch::Llama>("quantization_config", R"({"quant_method": "gptq"})");
-    CHECK(said<arch::Llama, precision::Fp32>(gptq) != "(accepted)");
-    CHECK(said<arch::Llama, ReadsGptq>(gptq) == "(accepted)");
-    CHECK(said<arch::Llama, ReadsGptq>(with<arch::Llama>("quantization_config", R"({"quant_method": "awq"})")) !=
+    const auto quip = with<arch::Llama>("quantization_config", R"({"quant_method": "quip"})");
+    CHECK(said<arch::Llama, precision::Fp32>(quip) != "(accepted)");
+    CHECK(said<arch::Llama, ReadsQuip>(quip) == "(accepted)");
+    CHECK(said<arch::Llama, ReadsQuip>(with<arch::Llama>("quantization_config", R"({"quant_method": "hqq"})")) !=
           "(accepted)");
 }
 

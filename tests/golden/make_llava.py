@@ -2,8 +2,8 @@
 """Writes golden/{llava,llava_next}/<case>/: tiny random checkpoints and what transformers makes of them.
 
 Run by hand (`make_llava.py [FAMILY/CASE...]`, needs torch, transformers and safetensors); what it writes is committed.
-A case is a checkpoint with `reference*.safetensors` (one forward pass, for several inputs; "-float16" and "-bfloat16" are
-`reference` as transformers computes it in that precision) and `generate*.safetensors` (greedy, float32,
+A case is a checkpoint with `reference*.safetensors` (one forward pass, for several inputs; "-float16" and "-bfloat16"
+are `reference` as transformers computes it in that precision) and `generate*.safetensors` (greedy, float32,
 `outputs.sequences` as generate() returns them, rows padded on the left). Files are in the spelling that a case names:
 "hub", "4.52", "5", or "resaved" (the hub's without `vision_model.`).
 """
@@ -20,7 +20,8 @@ import golden
 
 TEXT = dict(vocab_size=60, hidden_size=16, intermediate_size=20, num_hidden_layers=2, num_attention_heads=4,
             num_key_value_heads=2, max_position_embeddings=128, pad_token_id=0, bos_token_id=1, eos_token_id=2)
-VISION = dict(hidden_size=12, intermediate_size=19, num_hidden_layers=3, num_attention_heads=2, image_size=12, patch_size=4)
+VISION = dict(hidden_size=12, intermediate_size=19, num_hidden_layers=3, num_attention_heads=2, image_size=12,
+              patch_size=4)
 IMAGE = 55  # stands for a feature of an image
 PINPOINTS = [[8, 16], [16, 8], [16, 16], [24, 8], [8, 24]]
 TILES = VISION | dict(image_size=8)
@@ -80,7 +81,8 @@ def forward(model, inputs):
 
 
 def write(case, make, config, spelling, main, others=(), texts=(), halves=False):
-    """`main`, and in `others` and `texts` by name: inputs of a model, for a forward pass and for generate()."""
+    """`main`, and in `others` by name: inputs of a model for a forward pass; in `texts`: for generate(), those whose
+    name begins with "-beams" with three beams, of which two are returned."""
     directory = golden.fresh(golden.HERE / case, case)
     model = make(config).eval()
     golden.randomise(model, vectors=("token", "position"), gain=1.2)
@@ -103,13 +105,15 @@ def write(case, make, config, spelling, main, others=(), texts=(), halves=False)
         model.generation_config.eos_token_id = None
     for name, more in dict(texts).items():
         given = more(model)
+        how = dict(num_beams=3, num_return_sequences=2) if name.startswith("-beams") else {}
         with torch.no_grad():
-            out = model.generate(**given, max_new_tokens=NEW, do_sample=False)
+            out = model.generate(**given, max_new_tokens=NEW, do_sample=False, **how)
         golden.save(directory / f"generate{name}.safetensors", model, given, {"sequences": out}, "generate",
-                    max_new_tokens=NEW, generation_config='{"eos_token_id": []}')
+                    max_new_tokens=NEW, generation_config=json.dumps({"eos_token_id": []} | how))
     for dtype in (torch.float16, torch.bfloat16) if halves else ():
         half = make.from_pretrained(directory, dtype=dtype).eval()
-        golden.save(directory / f"reference-{str(dtype)[6:]}.safetensors", half, inputs, forward(half, inputs), **within)
+        golden.save(directory / f"reference-{str(dtype)[6:]}.safetensors", half, inputs, forward(half, inputs),
+                    **within)
 
 
 def llava(vision, text, **more):
@@ -130,7 +134,8 @@ CASES = {
         {"float32-left": lambda m: batch(m, [[], [ANY], [ANY, ANY, ANY]], left=True),
          "text": lambda m: batch(m, [[], [], []]), "one": lambda m: batch(m, [[ANY]], mask=False)},
         {"": lambda m: batch(m, [[ANY], [ANY, ANY], []], left=True), "-one": lambda m: batch(m, [[ANY]], mask=False),
-         "-text": lambda m: batch(m, [[], []], left=True)}, halves=True),
+         "-text": lambda m: batch(m, [[], []], left=True), "-beams": lambda m: batch(m, [[ANY], [ANY]], left=True)},
+        halves=True),
     "llava/siglip_qwen2": lambda c: write(
         c, LlavaForConditionalGeneration,
         llava(SiglipVisionConfig(**(VISION | dict(patch_size=5, num_attention_heads=3, layer_norm_eps=1e-3))),
@@ -154,12 +159,15 @@ CASES = {
         lambda m: batch(m, SHAPES[:2] + [[]], surplus=1),
         {"float32-left": lambda m: batch(m, [[(1, 100)], SHAPES[2]], left=True),
          "tiles": lambda m: batch(m, SHAPES[1:2], tiles_first=True), "text": lambda m: batch(m, [[], []])},
-        {"": lambda m: batch(m, SHAPES, left=True), "-tiles": lambda m: batch(m, SHAPES[:1], mask=False, tiles_first=True)},
+        {"": lambda m: batch(m, SHAPES, left=True),
+         "-tiles": lambda m: batch(m, SHAPES[:1], mask=False, tiles_first=True),
+         "-beams": lambda m: batch(m, [SHAPES[0], SHAPES[2]], left=True)},
         halves=True),
     "llava_next/siglip_qwen2": lambda c: write(
         c, LlavaNextForConditionalGeneration,
-        llava_next(SiglipVisionConfig(**(VISION | dict(image_size=9))), Qwen2Config(**TEXT), vision_feature_layer=[-1, 2],
-                   vision_feature_select_strategy="full", image_grid_pinpoints=[[18, 27], [9, 9]]), "hub",
+        llava_next(SiglipVisionConfig(**(VISION | dict(image_size=9))), Qwen2Config(**TEXT),
+                   vision_feature_layer=[-1, 2], vision_feature_select_strategy="full",
+                   image_grid_pinpoints=[[18, 27], [9, 9]]), "hub",
         lambda m: batch(m, [[(10, 11)], [(50, 20), (20, 50)]])),
     "llava_next/model": lambda c: write(
         c, LlavaNextModel, llava_next(CLIPVisionConfig(**TILES), LlamaConfig(**TEXT), vision_feature_layer=-1), "4.52",

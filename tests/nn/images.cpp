@@ -43,8 +43,11 @@ TEMPLATE_LIST_TEST_CASE("Patches are multiplied row by row, and pixels that fill
         using E = Exec<TestType, P>;
         const PatchShape shape{.channels = 3, .hidden = 7, .image = {9, 10}, .patch = {3, 5}};
         const Tensor w = test::random({7, 3, 3, 5}, 1, P::compute), b = test::random({7}, 2, P::compute);
-        Checkpoint<TestType> biased({{"p.weight", w}, {"p.bias", b}}), bare({{"p.weight", w}});
-        const nn::PatchEmbedding<E> embed(biased.root / "p", shape), without(bare.root / "p", shape);
+        const Tensor small = w / 128;  // for bytes, so that sums are no larger than the others, nor is what they round
+        Checkpoint<TestType> biased({{"p.weight", w}, {"p.bias", b}, {"bytes.weight", small}, {"bytes.bias", b}}),
+            bare({{"p.weight", w}});
+        const nn::PatchEmbedding<E> embed(biased.root / "p", shape), without(bare.root / "p", shape),
+            embed_bytes(biased.root / "bytes", shape);
         for (const auto& size : {ImageSize{9, 10}, ImageSize{3, 5}, ImageSize{11, 14}, ImageSize{4, 19}}) {
             CAPTURE(size.text());
             const Tensor pixels = test::random({2, 3, size.height, size.width}, 3, P::compute);
@@ -54,7 +57,8 @@ TEMPLATE_LIST_TEST_CASE("Patches are multiplied row by row, and pixels that fill
             CHECK(test::differs(embed(there), patch_equation(pixels, shape, w, b), tolerance) == "");
             CHECK(test::differs(without(there), patch_equation(pixels, shape, w, {}), tolerance) == "");
             const Tensor bytes = test::random_ids({1, 3, size.height, size.width}, 256, 4).to(at::kByte);
-            CHECK(test::differs(embed(bytes.to(there.device())), patch_equation(bytes, shape, w, b), tolerance) == "");
+            CHECK(test::differs(embed_bytes(bytes.to(there.device())), patch_equation(bytes, shape, small, b),
+                                tolerance) == "");
         }
         CHECK_NOTHROW(nn::PatchEmbedding<E>(biased.root / "p", shape, true));
         test::refuses<CheckpointError>([&] { nn::PatchEmbedding<E>(bare.root / "p", shape, true); }, {"p.bias", "(7)"});

@@ -76,7 +76,12 @@ auto refused_inputs_of(const M& model, const typename M::Inputs& good) {
         change(bad);
         refuses<InputError>([&] { static_cast<void>(model(bad)); }, words);
         if constexpr (Generative<typename M::Network, Inputs>) {
-            auto state = model.make_state(good.input_ids.size(0), 20);
+            std::int64_t rows = 0;
+            if constexpr (requires { good.input_ids; })
+                rows = good.input_ids.size(0);
+            else
+                rows = good.decoder_input_ids->size(0);
+            auto state = model.make_state(rows, 20);
             refuses<InputError>([&] { static_cast<void>(model.prefill(bad, state)); }, words);
             CHECK(state.length() == 0);
         }

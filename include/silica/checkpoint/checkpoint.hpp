@@ -22,8 +22,9 @@ namespace silica::checkpoint {
 /// The tensors of a checkpoint and the open files they lie in. Copies share the files.
 class Checkpoint {
 public:
-    /// Opens a directory (the first of `weight_files` in it) or one file: safetensors, torch, or an index of either.
-    /// CheckpointError for anything missing, damaged or dangerous; see `read_safetensors`, `read_torch`, `read_index`.
+    /// Opens a directory (the first of `weight_files` in it, else its GGUF file) or one file: safetensors, torch, an
+    /// index of either, or GGUF. CheckpointError for anything missing, damaged or dangerous; see `read_safetensors`,
+    /// `read_torch`, `read_index`, `gguf_entries`.
     [[nodiscard]] static Checkpoint open(const std::filesystem::path& dir_or_file);
 
     /// Every tensor, in the order of the files' bytes.
@@ -42,7 +43,8 @@ public:
     /// The file that holds `entry`.
     [[nodiscard]] const File& file_of(const TensorEntry& entry) const { return *files_.at(entry.file); }
 
-    /// The text metadata of safetensors files (`format`, ...); the first shard's where they differ.
+    /// The text metadata of safetensors files (`format`, ...); the first shard's where they differ. A GGUF file's
+    /// strings and numbers.
     [[nodiscard]] const std::map<std::string, std::string>& metadata() const noexcept { return metadata_; }
 
     /// The bytes of all tensors; those that share bytes (tied weights) are counted once.
@@ -51,7 +53,12 @@ public:
     /// Where config.json and the tokenizer are looked for: the directory of the weights.
     [[nodiscard]] const std::filesystem::path& directory() const noexcept { return directory_; }
 
-    /// "safetensors", "safetensors, 3 shards", "torch zip", ...
+    /// Tells loaders to have no more than one tensor at a time in memory as the file has it: what is made of it is
+    /// less.
+    void read_one_by_one() noexcept { one_by_one_ = true; }
+    [[nodiscard]] bool one_by_one() const noexcept { return one_by_one_; }
+
+    /// "safetensors", "safetensors, 3 shards", "torch zip", "GGUF", ...
     [[nodiscard]] const std::string& format() const noexcept { return format_; }
 
 private:
@@ -71,6 +78,7 @@ private:
 
     std::filesystem::path directory_;
     std::string format_;
+    bool one_by_one_ = false;
     std::vector<TensorEntry> entries_;
     std::vector<std::size_t> by_name_;  // indexes of entries_, sorted by name
     std::vector<std::shared_ptr<const File>> files_;

@@ -2,6 +2,7 @@
 /// Definitions of checkpoint.hpp.
 
 #include "silica/checkpoint/checkpoint.hpp"
+#include "silica/checkpoint/gguf.hpp"
 #include "silica/checkpoint/origin.hpp"
 #include "silica/checkpoint/safetensors.hpp"
 #include "silica/checkpoint/text.hpp"
@@ -70,7 +71,13 @@ SILICA_INLINE bool Checkpoint::torch_name(const std::filesystem::path& path) {
 SILICA_INLINE std::string Checkpoint::add(const std::filesystem::path& path) {
     auto file = File::open(path);
     std::string format = "safetensors";
-    if (torch_name(path) || (path.extension() != ".safetensors" && is_torch_file(*file))) {
+    if (path.extension() == ".gguf") {
+        const auto gguf = Gguf::open(path, false);
+        auto found = gguf_entries(gguf, files_.size());
+        std::move(found.begin(), found.end(), std::back_inserter(entries_));
+        metadata_.merge(gguf_metadata(gguf));
+        format = "GGUF";
+    } else if (torch_name(path) || (path.extension() != ".safetensors" && is_torch_file(*file))) {
         auto found = read_torch(*file, files_.size());
         std::move(found.entries.begin(), found.entries.end(), std::back_inserter(entries_));
         format = found.format;

@@ -3,6 +3,8 @@
 
 #include "silica/checkpoint/file.hpp"
 #include "silica/checkpoint/locate.hpp"
+#include "silica/checkpoint/mlx.hpp"
+#include "silica/checkpoint/quantised.hpp"
 #include "silica/core/error.hpp"
 #include "silica/core/json.hpp"
 #include "silica/core/reflect.hpp"
@@ -14,14 +16,15 @@
 
 namespace silica::checkpoint {
 
-/// The document in `directory / name`. ConfigError when it is missing, unreadable or not JSON.
+/// The document in `directory / name`. Where there is no config.json, that of the directory's GGUF file, or of
+/// `directory` where it is one. ConfigError when it is missing, unreadable or not JSON.
 Json read_json_document(const std::filesystem::path& directory, std::string_view name);
 
 /// The same for a file that must hold an object.
 Json read_json_file(const std::filesystem::path& directory, std::string_view name);
 
-/// A precision that reads weights which are quantised in a way of their own: `P::reads(object)` says whether it knows
-/// what `quantization_config` asks for.
+/// A precision that reads weights which are quantised in a way that others do not read: `P::reads(object)` says whether
+/// it knows what `quantization_config` asks for.
 template <class P>
 concept ReadsQuantised = requires(const Json& quantisation) {
     { P::reads(quantisation) } -> std::same_as<bool>;
@@ -32,6 +35,11 @@ namespace detail {
 /// Refuses what changes the meaning of the weights, here and in the configurations inside (text_config, ...), unless
 /// `reads` knows it.
 void check_meaning_of_weights(const Json& json, const std::string& file, bool (*reads)(const Json&));
+
+template <class Precision>
+inline constexpr bool has_codes = HasCodes<Precision>;
+template <>
+inline constexpr bool has_codes<void> = false;
 
 /// Whether configurations of this `model_type` are those of `Arch`, or of a composite that has it as a part.
 template <class Arch>
@@ -47,7 +55,7 @@ bool opens_model_type(std::string_view type) {
 
 /// The configuration of `Arch` in `directory / "config.json"`, checked. A file without `model_type` is taken to be of
 /// the family that is asked for (old checkpoints leave it out). ConfigError for weights that are quantised in a way
-/// that `Precision` does not say it reads, and for a PEFT adapter.
+/// that neither `Decoded` nor `Precision` reads, and for a PEFT adapter.
 template <class Arch, class Precision = void>
 typename Arch::Config read_config(const std::filesystem::path& directory) {
     const Json json = read_json_file(directory, "config.json");
@@ -59,7 +67,10 @@ typename Arch::Config read_config(const std::filesystem::path& directory) {
         }
     }
     bool (*reads)(const Json&) = nullptr;
-    if constexpr (ReadsQuantised<Precision>) reads = &Precision::reads;
+    if constexpr (ReadsQuantised<Precision>)
+        reads = &Precision::reads;
+    else if constexpr (detail::has_codes<Precision>)
+        reads = &reads_mlx;
     detail::check_meaning_of_weights(json, file, reads);
     typename Arch::Config config;
     read_json(config, json, file + ":");

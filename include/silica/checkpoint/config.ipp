@@ -2,7 +2,9 @@
 /// Definitions of config.hpp.
 
 #include "silica/checkpoint/config.hpp"
+#include "silica/checkpoint/gguf_config.hpp"
 #include "silica/checkpoint/impostor.hpp"
+#include "silica/checkpoint/scheme.hpp"
 #include "silica/checkpoint/text.hpp"
 #include "silica/core/compiled.hpp"
 
@@ -16,7 +18,10 @@ SILICA_INLINE Json read_json_document(const std::filesystem::path& directory, st
     const auto path = directory / name;
     std::string text;
     try {
-        if (name == "config.json" && !is_listed(path)) refuse_adapter(directory);
+        if (name == "config.json" && !is_listed(path)) {
+            if (const auto gguf = find_gguf(directory)) return gguf_config(Gguf::open(*gguf, false));
+            refuse_adapter(directory);
+        }
         const auto file = File::open(path);
         constexpr std::uint64_t longest = std::uint64_t{256} << 20;
         if (file->size() > longest) {
@@ -44,26 +49,18 @@ namespace detail {
 /// The keys whose object says that the weights are not what they look like: transformers' and older tools', MLX's.
 inline constexpr std::string_view quantisation_keys[] = {"quantization_config", "compression_config", "quantization"};
 
-[[noreturn]] SILICA_INLINE void refuse_quantised(const std::string& file, std::string_view key, const Json& value) {
-    const Json* method = value.find("quant_method");
-    std::string what(key);
-    if (method != nullptr) what += ".quant_method";
-    refuse_config(file, what, method != nullptr ? method->brief() : value.brief(),
-                  "use a checkpoint in float32, float16 or bfloat16, or dequantise this one and save it again.");
-}
-
 SILICA_INLINE void check_meaning_of_weights(const Json& json, const std::string& file, bool (*reads)(const Json&)) {
     for (const auto& [key, value] : json.object()) {
         const bool off =
             value.is_null() || (value.is_bool() && !value.boolean()) || (value.is_object() && value.object().empty());
         if (off) continue;
         if (std::ranges::find(quantisation_keys, key) != std::end(quantisation_keys)) {
-            if (reads == nullptr || !reads(value)) refuse_quantised(file, key, value);
+            if (reads == nullptr || !reads(value)) static_cast<void>(Scheme::read_object(value, file, key));
         } else if ((key == "dtype" || key == "torch_dtype") && value.is_string()) {
             const std::string_view type = value.string();
             const bool quantised =
                 type.find("float8") != type.npos || type.find("float4") != type.npos || type.find("int") != type.npos;
-            if (quantised && reads == nullptr)
+            if (quantised && reads == nullptr && !Scheme::read(json, file))
                 refuse_config(file, key, value.brief(), "use a checkpoint in float32, float16 or bfloat16.");
         } else if (key.ends_with("_config") && value.is_object()) {
             check_meaning_of_weights(value, file + ": " + key, reads);

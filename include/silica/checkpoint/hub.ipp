@@ -8,6 +8,7 @@
 #include "silica/checkpoint/text.hpp"
 #include "silica/core/compiled.hpp"
 #include "silica/core/error.hpp"
+#include "silica/core/gguf.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -169,7 +170,7 @@ SILICA_INLINE std::filesystem::path resolve(std::string_view dir_or_repo, Need n
     refuse_dangling_links(snapshot);
     if (need == Need::directory) return snapshot;
     refuse_adapter(snapshot);
-    if (!is_listed(snapshot / "config.json"))
+    if (!is_listed(snapshot / "config.json") && !find_gguf(snapshot))
         throw CheckpointError(
             "The hub cache has only a part of " + name->repo + ": " + snapshot.string() + " has no config.json.",
             "Run `" + download_line(name->repo, name->revision, "config.json") + "`.");

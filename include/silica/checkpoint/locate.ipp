@@ -7,6 +7,7 @@
 #include "silica/checkpoint/text.hpp"
 #include "silica/core/compiled.hpp"
 #include "silica/core/error.hpp"
+#include "silica/core/gguf.hpp"
 
 #include <algorithm>
 #include <initializer_list>
@@ -47,7 +48,7 @@ SILICA_INLINE std::string remedy_without_weights(const std::filesystem::path& di
         return "adapter_config.json makes it a PEFT adapter, not a model: merge it into its base model "
                "(model.merge_and_unload().save_pretrained(...)) and open that.";
     }
-    if (has_any(directory, {"tf_model.h5", "flax_model.msgpack", "model.onnx", "rust_model.ot", "model.gguf"})) {
+    if (has_any(directory, {"tf_model.h5", "flax_model.msgpack", "model.onnx", "rust_model.ot"})) {
         return "These are weights of another framework: get model.safetensors of the same model" +
                (origin ? ", `" + download_line(origin->repo, {}, "model.safetensors") +
                              "` (some repositories have it on --revision refs/pr/1 only)"
@@ -75,17 +76,30 @@ SILICA_INLINE void refuse_adapter(const std::filesystem::path& directory) {
         "to open base weights that lie beside it as they are.");
 }
 
+SILICA_INLINE bool is_gguf(const std::filesystem::path& place) {
+    std::error_code ignored;
+    return place.extension() == ".gguf" && std::filesystem::is_regular_file(place, ignored);
+}
+
+SILICA_INLINE std::filesystem::path files_beside(const std::filesystem::path& place) {
+    std::error_code ignored;
+    if (is_gguf(place) || !std::filesystem::is_regular_file(place, ignored)) return place;
+    return place.has_parent_path() ? place.parent_path() : std::filesystem::path(".");
+}
+
 SILICA_INLINE std::filesystem::path locate_weights(const std::filesystem::path& directory) {
     std::error_code ignored;
+    if (is_gguf(directory)) return directory;
     for (const auto name : weight_files) {
         auto path = directory / name;
         if (!is_listed(path)) continue;
         if (!std::filesystem::exists(path, ignored)) static_cast<void>(File::open(path));  // says what it points to
         return path;
     }
+    if (auto gguf = find_gguf(directory)) return *std::move(gguf);
     throw CheckpointError("The directory " + directory.string() +
                               " holds no weights (model.safetensors, "
-                              "pytorch_model.bin or an index of either). It has " +
+                              "pytorch_model.bin, an index of either, or a .gguf file). It has " +
                               detail::listing(directory) + ".",
                           detail::remedy_without_weights(directory));
 }

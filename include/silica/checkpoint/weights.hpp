@@ -2,12 +2,15 @@
 /// Weights: a place in a checkpoint. `w / "encoder" / "layer" / 3` is a place below it.
 
 #include "silica/checkpoint/account.hpp"
+#include "silica/checkpoint/mlx.hpp"
 #include "silica/checkpoint/names.hpp"
+#include "silica/checkpoint/quantised.hpp"
 #include "silica/checkpoint/source.hpp"
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -19,9 +22,11 @@ namespace silica {
 /// taken.
 class Weights {
 public:
-    /// The root. `source` outlives every copy; `home` is the device of the model.
-    Weights(checkpoint::TensorSource& source, const checkpoint::NameRules& rules, c10::Device home)
-        : tree_(std::make_shared<Tree>(source, rules, home)) {}
+    /// The root. `source` outlives every copy; `home` is the device of the model; `quantising` says whether codes are
+    /// read and made.
+    Weights(checkpoint::TensorSource& source, const checkpoint::NameRules& rules, c10::Device home,
+            checkpoint::Quantising quantising = {})
+        : tree_(std::make_shared<Tree>(source, rules, home, quantising)) {}
 
     /// A place below this one: a name, several joined by dots, or a number.
     [[nodiscard]] Weights operator/(std::string_view part) const;
@@ -30,23 +35,26 @@ public:
     }
 
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
+    [[nodiscard]] const checkpoint::Quantising& quantising() const noexcept { return tree_->quantising; }
     [[nodiscard]] c10::Device home() const noexcept { return tree_->home; }
 
     /// Whether the checkpoint has this tensor. Random weights have all but those that are tied to another.
     [[nodiscard]] bool has(std::string_view name) const;
 
     /// Throws what `get` would throw for this tensor, and reads nothing: for checks before memory is taken.
-    void require(std::string_view name, const std::vector<std::int64_t>& shape) const {
-        static_cast<void>(checked(full(name), shape));
-    }
+    void require(std::string_view name, const std::vector<std::int64_t>& shape) const;
 
-    /// The tensor `name` below this place, in this type on this device.
+    /// The tensor `name` below this place, in this type on this device; dequantised where it is codes that are read.
     /// Throws CheckpointError when it is missing, has another shape, or a type that holds no weights.
     [[nodiscard]] Tensor get(std::string_view name, const std::vector<std::int64_t>& shape, at::ScalarType dtype,
                              c10::Device device) const;
 
     /// Notes that tensors below this place are known, and read by no one: they are not unexpected.
     void leave() const { tree_->left.push_back(path_ + '.'); }
+    /// The matrix `weight` (rows, columns) at this place as codes, on the host: as the checkpoint has them, else
+    /// quantised, this one tensor in memory. Nothing where a checkpoint of codes keeps this matrix plain.
+    /// Throws CheckpointError as `get`.
+    [[nodiscard]] std::optional<checkpoint::Quantised> codes(std::int64_t rows, std::int64_t columns) const;
 
     /// Whether the `weight` here and the one at another place are the same bytes of the same file: tied in the
     /// checkpoint itself.
@@ -58,11 +66,12 @@ public:
 
 private:
     struct Tree {
-        Tree(checkpoint::TensorSource& s, const checkpoint::NameRules& rules, c10::Device h)
-            : source(s), home(h), canonical(checkpoint::canonical_names(s.entries(), rules)) {}
+        Tree(checkpoint::TensorSource& s, const checkpoint::NameRules& rules, c10::Device h, checkpoint::Quantising q);
         checkpoint::TensorSource& source;
         c10::Device home;
         checkpoint::CanonicalNames canonical;
+        checkpoint::Quantising quantising;
+        bool holds_codes;  ///< the source does, or tensors of MLX's form are there
         std::set<std::string, std::less<>> taken;
         std::vector<std::string> left;  ///< beginnings of names
         std::uint64_t parameters = 0, bytes = 0;
@@ -71,6 +80,14 @@ private:
     [[nodiscard]] std::string full(std::string_view name) const {
         return path_.empty() ? std::string(name) : path_ + '.' + std::string(name);
     }
+
+    /// The tensors of `whole`, a weight, where it lies in MLX's form and codes are read.
+    [[nodiscard]] std::optional<checkpoint::MlxMatrix> mlx(const std::string& whole) const;
+
+    /// Counts a tensor of the canonical name `whole` as taken.
+    void count(const std::string& whole, std::int64_t parameters, std::uint64_t bytes) const;
+    /// The same for codes, with their scales and biases.
+    void count(const std::string& whole, const checkpoint::Quantised& q) const;
 
     [[nodiscard]] checkpoint::TensorEntry checked(const std::string& whole,
                                                   const std::vector<std::int64_t>& shape) const;

@@ -26,15 +26,84 @@ SILICA_INLINE bool Weights::has(std::string_view name) const {
     return tree_->canonical.names.contains(whole);
 }
 
+SILICA_INLINE Weights::Tree::Tree(checkpoint::TensorSource& s, const checkpoint::NameRules& rules, c10::Device h,
+                                  checkpoint::Quantising q)
+    : source(s),
+      home(h),
+      canonical(checkpoint::canonical_names(s.entries(), rules)),
+      quantising(q),
+      holds_codes(s.holds_codes()) {
+    for (const auto& [name, entry] : canonical.names) {
+        if (name.ends_with(".scales") && canonical.names.contains(name.substr(0, name.size() - 6) + "weight"))
+            holds_codes = true;
+    }
+}
+
+SILICA_INLINE void Weights::count(const std::string& whole, std::int64_t parameters, std::uint64_t bytes) const {
+    if (!tree_->taken.insert(whole).second) return;
+    tree_->parameters += static_cast<std::uint64_t>(parameters);
+    tree_->bytes += bytes;
+}
+
+SILICA_INLINE void Weights::count(const std::string& whole, const checkpoint::Quantised& q) const {
+    count(whole, q.rows * q.columns, q.codes.nbytes() + q.scales.nbytes() + q.biases.nbytes());
+    if (!mlx(whole)) return;
+    const auto module = whole.substr(0, whole.rfind('.') + 1);
+    for (const auto* part : {"scales", "biases"}) tree_->taken.insert(module + part);
+}
+
+SILICA_INLINE std::optional<checkpoint::MlxMatrix> Weights::mlx(const std::string& whole) const {
+    if (!tree_->quantising.reads || !whole.ends_with(".weight")) return std::nullopt;
+    const auto& names = tree_->canonical.names;
+    const auto module = whole.substr(0, whole.size() - 6);
+    const auto codes = names.find(whole), scales = names.find(module + "scales"),
+               biases = names.find(module + "biases");
+    if (codes == names.end() || scales == names.end() || biases == names.end()) return std::nullopt;
+    return checkpoint::MlxMatrix{codes->second, scales->second, biases->second};
+}
+
+SILICA_INLINE void Weights::require(std::string_view name, const std::vector<std::int64_t>& shape) const {
+    const auto whole = full(name);
+    const auto packed = shape.size() == 2 ? mlx(whole) : std::nullopt;
+    if (packed)
+        packed->check(shape[0], shape[1], tree_->source.where());
+    else
+        static_cast<void>(checked(whole, shape));
+}
+
 SILICA_INLINE Tensor Weights::get(std::string_view name, const std::vector<std::int64_t>& shape, at::ScalarType dtype,
                                   c10::Device device) const {
     const auto whole = full(name);
-    Tensor tensor = tree_->source.read(checked(whole, shape), dtype, device);
-    if (tree_->taken.insert(whole).second) {
-        tree_->parameters += static_cast<std::uint64_t>(tensor.numel());
-        tree_->bytes += static_cast<std::uint64_t>(tensor.nbytes());
+    if (const auto packed = shape.size() == 2 ? mlx(whole) : std::nullopt) {
+        const auto q = packed->read(tree_->source, shape[0], shape[1]);
+        Tensor tensor = checkpoint::dequantised(q, dtype).to(device);
+        count(whole, q);
+        return tensor;
     }
+    Tensor tensor = tree_->source.read(checked(whole, shape), dtype, device);
+    count(whole, tensor.numel(), tensor.nbytes());
     return tensor;
+}
+
+SILICA_INLINE std::optional<checkpoint::Quantised> Weights::codes(std::int64_t rows, std::int64_t columns) const {
+    const auto whole = full("weight");
+    std::optional<checkpoint::Quantised> q;
+    if (const auto packed = mlx(whole)) {
+        q = packed->read(tree_->source, rows, columns);
+    } else {
+        const auto entry = checked(whole, {rows, columns});
+        q = tree_->source.codes(entry);
+        if (q) {
+            checkpoint::check(*q, tree_->source.where() + ": " + checkpoint::quote(entry.name));
+        } else {
+            if (tree_->holds_codes) return std::nullopt;
+            const Tensor plain = tree_->source.read(entry, entry.dtype, c10::Device(c10::DeviceType::CPU));
+            q = checkpoint::quantise(plain, tree_->quantising.bits, tree_->quantising.group,
+                                     tree_->source.where() + ": " + checkpoint::quote(entry.name));
+        }
+    }
+    count(whole, *q);
+    return q;
 }
 
 SILICA_INLINE bool Weights::same_bytes(const Weights& other) const {
@@ -48,6 +117,7 @@ SILICA_INLINE LoadingAccount Weights::account() const {
     account.tensors = tree_->taken.size();
     account.parameters = tree_->parameters;
     account.bytes = tree_->bytes;
+    account.notes = tree_->source.notes();
     for (const auto& [name, entry] : tree_->canonical.names) {
         if (tree_->taken.contains(name)) continue;
         const bool known = std::ranges::find(tree_->canonical.tied, name) != tree_->canonical.tied.end() ||

@@ -52,6 +52,14 @@ SILICA_INLINE void write_safetensors(const std::filesystem::path& path, NamedTen
         const auto x = a.second.element_size(), y = b.second.element_size();
         return x != y ? x > y : a.first < b.first;
     });
+    std::vector<PlannedTensor> plan;
+    for (const auto& [name, tensor] : tensors) plan.push_back({name, tensor.scalar_type(), tensor.sizes().vec()});
+    write_safetensors(path, plan, [&](std::size_t i) { return tensors[i].second; }, metadata);
+}
+
+SILICA_INLINE void write_safetensors(const std::filesystem::path& path, const std::vector<PlannedTensor>& plan,
+                                     const std::function<Tensor(std::size_t)>& make,
+                                     const std::map<std::string, std::string>& metadata) {
     std::map<std::string_view, bool> seen;
     std::string header = "{";
     const auto text = [](std::string_view s) {
@@ -68,18 +76,20 @@ SILICA_INLINE void write_safetensors(const std::filesystem::path& path, NamedTen
         header += '}';
     }
     std::uint64_t end = 0;
-    for (auto& [name, tensor] : tensors) {
+    for (const auto& [name, dtype, sizes] : plan) {
         if (!seen.emplace(name, true).second || name == "__metadata__")
             throw InputError("Tensor " + quote(name) + " cannot be written: the name is taken.",
                              "Give it another name.");
-        tensor = tensor.detach().to(at::kCPU).resolve_conj().resolve_neg().contiguous();
-        const std::uint64_t begin = std::exchange(end, end + tensor.nbytes());
+        std::uint64_t bytes = c10::elementSize(dtype);
         std::string shape;
-        for (const auto size : tensor.sizes()) shape += (shape.empty() ? "" : ",") + std::to_string(size);
+        for (const auto size : sizes) {
+            shape += (shape.empty() ? "" : ",") + std::to_string(size);
+            bytes *= static_cast<std::uint64_t>(size);
+        }
+        const std::uint64_t begin = std::exchange(end, end + bytes);
         if (header.size() > 1) header += ',';
-        header += text(name) + ":{\"dtype\":\"" + std::string(detail::format_name(name, tensor.scalar_type())) +
-                  "\",\"shape\":[" + shape + "],\"data_offsets\":[" + std::to_string(begin) + ',' +
-                  std::to_string(end) + "]}";
+        header += text(name) + ":{\"dtype\":\"" + std::string(detail::format_name(name, dtype)) + "\",\"shape\":[" +
+                  shape + "],\"data_offsets\":[" + std::to_string(begin) + ',' + std::to_string(end) + "]}";
     }
     header += '}';
     header.append((8 - header.size() % 8) % 8, ' ');
@@ -88,7 +98,13 @@ SILICA_INLINE void write_safetensors(const std::filesystem::path& path, NamedTen
     silica::detail::AtomicFile<CheckpointError> file(path);
     file.write(length, sizeof length);
     file.write(header.data(), header.size());
-    for (const auto& [name, tensor] : tensors) file.write(tensor.const_data_ptr(), tensor.nbytes());
+    for (std::size_t i = 0; i < plan.size(); ++i) {
+        const Tensor tensor = make(i).detach().to(at::kCPU).resolve_conj().resolve_neg().contiguous();
+        if (tensor.scalar_type() != plan[i].dtype || tensor.sizes() != plan[i].shape)
+            throw InputError("Tensor " + quote(plan[i].name) + " is not as it was planned.",
+                             "Give it the type and shape of the plan.");
+        file.write(tensor.const_data_ptr(), tensor.nbytes());
+    }
     file.commit();
 }
 

@@ -61,6 +61,7 @@ static_assert(DevicePolicy<Cpu>);
 #include "silica/device/cpu/linear_gated.hpp"
 #include "silica/device/cpu/max_pool.hpp"
 #include "silica/device/cpu/pool.hpp"
+#include "silica/device/cpu/quantised.hpp"
 #include "silica/device/cpu/resize.hpp"
 #include "silica/device/cpu/rms_norm.hpp"
 #include "silica/device/cpu/rotary.hpp"

@@ -81,6 +81,7 @@ static_assert(DevicePolicy<Cuda>);
 #include "silica/device/cuda/linear_gated.hpp"
 #include "silica/device/cuda/max_pool.hpp"
 #include "silica/device/cuda/pool.hpp"
+#include "silica/device/cuda/quantised.hpp"
 #include "silica/device/cuda/resize.hpp"
 #include "silica/device/cuda/rms_norm.hpp"
 #include "silica/device/cuda/rms_norm_linear.hpp"

@@ -29,6 +29,7 @@ struct Beam {
     float score = 0;       ///< log p; of a finished one divided by length^penalty
     std::size_t from = 0;  ///< the beam that it continues
     bool finished = false;
+    double log_probability = 0;  ///< of its new tokens, by the scores that they were chosen by
 };
 
 /// The indices of the `k` largest, largest first, of equals the first.
@@ -69,13 +70,20 @@ public:
     std::vector<Beam> running, done;
 
     /// Takes the scores of what continues the running beams (beams x vocabulary). `hits(ids)`: the text ends there.
-    /// `random`: candidates are drawn instead.
+    /// `random`: candidates are drawn instead. `norms`: of each beam's scores, without what it had, log(sum of exp(s));
+    /// or none.
     template <class Hits>
-    void step(std::span<const float> scores, std::size_t vocab, Hits&& hits, const Random* random) {
+    void step(std::span<const float> scores, std::size_t vocab, Hits&& hits, const Random* random,
+              std::span<const double> norms) {
         std::vector<Beam> candidates;
         std::vector<float> open;
         for (const auto i : random ? drawn(scores, *random) : largest_of(scores, keep_)) {
-            Beam next{running[i / vocab].ids, scores[i], i / vocab};
+            const Beam& from = running[i / vocab];
+            Beam next{from.ids, scores[i], i / vocab};
+            if (!norms.empty()) {
+                next.log_probability =
+                    from.log_probability + static_cast<double>(scores[i] - from.score) - norms[i / vocab];
+            }
             next.ids.push_back(static_cast<std::int64_t>(i % vocab));
             next.finished = hits(next.ids);
             open.push_back(next.score + (next.finished ? out_of_the_question : 0.0F));
@@ -157,6 +165,7 @@ inline Generated chosen(const Plan& plan, const std::vector<Beams>& all, const H
     best.history.clear();
     std::vector<std::vector<std::int64_t>> texts;
     std::vector<float> scores;
+    std::vector<double> log_probabilities;
     std::size_t longest = 0;
     for (std::size_t b = 0; b < all.size(); ++b) {
         for (std::size_t i = 0; i < given; ++i) {
@@ -164,6 +173,7 @@ inline Generated chosen(const Plan& plan, const std::vector<Beams>& all, const H
             best.history.emplace_back(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(plan.start));
             texts.push_back(all[b].done[i].ids);
             scores.push_back(all[b].done[i].score);
+            if (hooks.log_probabilities) log_probabilities.push_back(all[b].done[i].log_probability);
             longest = std::max(longest, texts.back().size());
         }
     }
@@ -175,6 +185,7 @@ inline Generated chosen(const Plan& plan, const std::vector<Beams>& all, const H
     const bool no_pad = plan.config.pad_token_id.value_or(0) == 0;  // transformers takes 0 for "none" here
     out.sequences = Progress::sequences(texts, longest, plan.ends.empty() ? -1 : no_pad ? plan.ends.front() : plan.pad);
     out.scores = std::move(scores);
+    out.log_probabilities = std::move(log_probabilities);
     return out;
 }
 
@@ -206,6 +217,7 @@ SILICA_INLINE Generated beam_search(Decoder& decoder, Plan plan, const Hooks& ho
                              "use the most likely token: num_beams 1.");
         if (place == 0) prefilled = clock.seconds();
         for (std::size_t b = 0; b < batch; ++b) {
+            std::vector<double> norms;
             for (std::size_t i = 0; i < n; ++i) {
                 const auto r = b * n + i;
                 plan.history[r] = all[b].running[i].ids;
@@ -213,11 +225,12 @@ SILICA_INLINE Generated beam_search(Decoder& decoder, Plan plan, const Hooks& ho
                 log_softmax(row);
                 if (std::isnan(row.front())) no_numbers(r);
                 processors(row, plan.row(r));
+                if (hooks.log_probabilities) norms.push_back(log_sum_exp(row));
                 for (float& s : row) s += all[b].running[i].score;
             }
             const Random random(plan.config.seed.value_or(0), static_cast<std::uint32_t>(b), place);
             all[b].step({scores.row(b * n).data(), n * vocab}, vocab, hits,
-                        plan.config.do_sample.value_or(false) ? &random : nullptr);
+                        plan.config.do_sample.value_or(false) ? &random : nullptr, norms);
         }
         const bool full =
             plan.config.early_stopping == EarlyStopping::yes && std::ranges::all_of(all, &detail::Beams::full);

@@ -25,10 +25,11 @@ struct Prompt {
 
 /// What a loop has to know about a model.
 struct DecoderFacts {
-    std::string architecture;                     ///< "LlamaForCausalLM"
-    bool encoder_decoder = false;                 ///< the prompt goes through an encoder, the text starts apart from it
-    bool shares_inputs = false;                   ///< rows of one text share further inputs: it takes `rows_per_text`
-    std::optional<std::int64_t> context = {};     ///< most positions of the decoder, where they are limited
+    std::string architecture;                  ///< "LlamaForCausalLM"
+    bool encoder_decoder = false;              ///< the prompt goes through an encoder, the text starts apart from it
+    bool whole_start = false;                  ///< decoder_input_ids stay as they are given, whatever they begin with
+    bool shares_inputs = false;                ///< rows of one text share further inputs: it takes `rows_per_text`
+    std::optional<std::int64_t> context = {};  ///< most positions of the decoder, where they are limited
     std::optional<std::int64_t> vocab_size = {};  ///< tokens that can be fed
     std::vector<std::int64_t> eos_token_id = {};  ///< of config.json or the family, as the next three
     std::optional<std::int64_t> bos_token_id = {}, pad_token_id = {}, decoder_start_token_id = {};

@@ -59,6 +59,8 @@ struct Hooks {
     std::vector<Processor> processors = {};
     /// What the decoder holds of the last call, and after the call of this one.
     Held* held = nullptr;
+    /// Whether to add up how likely the tokens of each row were.
+    bool log_probabilities = false;
     /// The further inputs of the prompt's tokens from a place on (pictures among them), instead of Prompt::extra.
     /// Called once, with 0 or what is held.
     std::function<Named(std::int64_t from)> extra_from = {};
@@ -72,6 +74,9 @@ struct Generated {
     std::vector<std::string> texts = {};            ///< their text, where hooks say how; without the stop string
     std::vector<Finish> finish;
     std::vector<float> scores = {};  ///< of beams: log p / length^length_penalty
+    /// Where hooks ask for them: of each row the sum over its new tokens of log softmax(temperature * scores), the
+    /// scores being those that processors made and the token was chosen by.
+    std::vector<double> log_probabilities = {};
 
     std::int64_t start = 0;          ///< tokens of a row of `sequences` before the first new one
     std::int64_t prompt_tokens = 0;  ///< taken before the first new one, padding apart

@@ -18,13 +18,14 @@ inline constexpr bool writes_text = Generative<typename Model::Network, typename
 
 namespace detail {
 
-/// What an architecture and its configuration say. An Arch may state `encoder_decoder`, `shares_inputs`,
+/// What an architecture and its configuration say. An Arch may state `encoder_decoder`, `whole_start`, `shares_inputs`,
 /// `context(config)` and `text(config)`; the configuration of its text may have vocab_size and ids of special tokens.
 template <class Arch>
 DecoderFacts facts_of(const typename Arch::Config& whole) {
     DecoderFacts facts;
     facts.architecture = Arch::name;
     if constexpr (requires { Arch::encoder_decoder; }) facts.encoder_decoder = Arch::encoder_decoder;
+    if constexpr (requires { Arch::whole_start; }) facts.whole_start = Arch::whole_start;
     if constexpr (requires { Arch::shares_inputs; }) facts.shares_inputs = Arch::shares_inputs;
     if constexpr (requires { Arch::context(whole); }) facts.context = Arch::context(whole);
     const auto& config = silica::detail::text_of<Arch>(whole);

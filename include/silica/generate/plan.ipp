@@ -67,10 +67,12 @@ inline std::int64_t rows_of_call(std::int64_t batch, std::int64_t times) {
                      "ask for at most " + std::to_string(most) + " texts at once.");
 }
 
-/// Further inputs for rows that are `times` as many. What has a row for each prompt is repeated.
-inline Named repeated(const Named& extra, std::int64_t batch, std::int64_t times) {
+/// Further inputs for rows that are more. What has a row for each prompt is repeated: what is about the decoder's own
+/// tokens `of_decoder` times, all else `copies` times.
+inline Named repeated(const Named& extra, std::int64_t batch, std::int64_t copies, std::int64_t of_decoder) {
     Named all;
     for (const auto& [name, t] : extra) {
+        const auto times = name.starts_with("decoder_") ? of_decoder : copies;
         if (times > 1 && (t.dim() == 0 || t.size(0) != batch)) {
             throw InputError("Input " + name + " has shape " + shape_text(t.sizes()) + ", not a row for each of " +
                                  std::to_string(batch) + " prompts: it cannot be shared out to several texts of each.",
@@ -122,9 +124,18 @@ inline Tensor decoder_start(const Prompt& prompt, const GenerationConfig& c, con
         throw InputError("decoder_input_ids has " + std::to_string(given.size(0)) + " rows, the other inputs have " +
                              std::to_string(batch) + ".",
                          "give all a row for each text.");
+    if (facts.whole_start) return given;
     const auto rows = rows_of(given);
     const bool there = std::ranges::any_of(rows, [&](const auto& row) { return row.front() == *start; });
     return there ? given : at::cat({first, given}, 1);
+}
+
+/// A mask of the decoder's tokens that says nothing of a start token that was put before them attends to that too.
+inline void mask_start(Named& extra, std::int64_t tokens) {
+    for (auto& [name, t] : extra) {
+        if (name == "decoder_attention_mask" && t.dim() == 2 && t.size(1) + 1 == tokens)
+            t = at::cat({at::ones({t.size(0), 1}, t.options()), t}, 1);
+    }
 }
 
 /// Tokens of a row at its end. InputError where nothing can be written.
@@ -171,7 +182,7 @@ SILICA_INLINE Plan plan(const DecoderFacts& facts, const Prompt& prompt, Generat
         if (copies > 1 && !p.prompt.extra.empty())
             p.prompt.extra.emplace_back("rows_per_text", at::full({}, copies, c10::ScalarType::Long));
     } else {
-        p.prompt.extra = detail::repeated(prompt.extra, p.batch, copies);
+        p.prompt.extra = detail::repeated(prompt.extra, p.batch, copies, times);
     }
     p.encoder.resize(static_cast<std::size_t>(p.rows));
     if (prompt.input_ids.defined()) {
@@ -184,6 +195,7 @@ SILICA_INLINE Plan plan(const DecoderFacts& facts, const Prompt& prompt, Generat
     }
     if (facts.encoder_decoder) {
         p.prompt.decoder_input_ids = detail::repeated(detail::decoder_start(prompt, c, facts, p.batch), times);
+        if (prompt.decoder_input_ids) detail::mask_start(p.prompt.extra, p.prompt.decoder_input_ids->size(1));
         p.history = detail::rows_of(*p.prompt.decoder_input_ids);
     } else if (!prompt.input_ids.defined()) {
         throw InputError("The prompt has no tokens.", "give input_ids: " + facts.architecture + " continues them.");

@@ -3,6 +3,7 @@
 
 #include "silica/checkpoint/config.hpp"
 #include "silica/core/compiled.hpp"
+#include "silica/core/gguf.hpp"
 #include "silica/core/quote.hpp"
 #include "silica/generate/read_config.hpp"
 
@@ -63,9 +64,17 @@ inline constexpr std::array<std::string_view, 24> without_meaning{"_commit_hash"
                                                                   "trust_remote_code",
                                                                   "use_cache"};
 
+/// Keys of speech, which generate/speech/config.hpp reads.
+inline constexpr std::array<std::string_view, 16> of_speech{
+    "alignment_heads", "compression_ratio_threshold", "condition_on_prev_tokens", "forced_decoder_ids",
+    "is_multilingual", "lang_to_id", "language", "logprob_threshold", "max_initial_timestamp_index",
+    "no_speech_threshold", "no_timestamps_token_id", "prev_sot_token_id",
+    "prompt_condition_type", "return_timestamps", "task", "task_to_id"};
+
 /// Whether GenerationConfig has a key, or it is known to mean nothing or to be refused.
 inline bool is_known(std::string_view key) {
     bool found = std::ranges::find(without_meaning, key) != without_meaning.end() ||
+                 std::ranges::find(of_speech, key) != of_speech.end() ||
                  std::ranges::find(unsupported, key, &std::pair<std::string_view, double>::first) != unsupported.end();
     for_each_member(GenerationConfig{}, [&](std::string_view name, const auto&) { found = found || name == key; });
     return found;
@@ -120,7 +129,7 @@ SILICA_INLINE GenerationConfig read_generation_config(const std::filesystem::pat
         return config;
     }
     const auto file = directory / "config.json";
-    if (!std::filesystem::exists(file, ignored)) return {};
+    if (!std::filesystem::exists(file, ignored) && !find_gguf(directory)) return {};
     const Json json = checkpoint::read_json_file(directory, "config.json");
     GenerationConfig config = detail::from_json(json, file.string());
     for (const char* inner : {"decoder", "generator", "text_config"}) {

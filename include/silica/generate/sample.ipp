@@ -43,7 +43,9 @@ SILICA_INLINE Generated sample(Decoder& decoder, Plan plan, const Hooks& hooks) 
     const Clock clock;
     Processors processors(plan.config, plan.start, plan.max_length, hooks.processors);
     Progress progress(plan, hooks, clock);
-    const bool sampled = plan.config.do_sample.value_or(false), on_device = processors.empty() && !sampled;
+    const bool sampled = plan.config.do_sample.value_or(false);
+    const bool on_device = processors.empty() && !sampled && !hooks.log_probabilities;
+    const double factor = sampled ? plan.config.temperature.value_or(1) : 1;
     const auto seed = plan.config.seed.value_or(0);
     const auto rows = static_cast<std::size_t>(plan.rows);
 
@@ -51,6 +53,7 @@ SILICA_INLINE Generated sample(Decoder& decoder, Plan plan, const Hooks& hooks) 
     Tensor logits = prefill(decoder, plan, hooks, reused), ids;
     if (on_device) ids = decoder.most_likely(logits);
     HostScores scores;
+    std::vector<double> log_probabilities(hooks.log_probabilities ? rows : 0);
     Tensor chosen = at::empty({plan.rows}, c10::ScalarType::Long);
     double prefilled = 0;
     for (std::uint32_t place = 0;; ++place) {
@@ -66,6 +69,10 @@ SILICA_INLINE Generated sample(Decoder& decoder, Plan plan, const Hooks& hooks) 
                 const Random random(seed, static_cast<std::uint32_t>(r), place);
                 *id = sampled ? detail::draw(row, random, r) : most_likely(row);
                 if (*id < 0) no_numbers(r);
+                if (hooks.log_probabilities) {
+                    const auto score = static_cast<double>(row[static_cast<std::size_t>(*id)]);
+                    log_probabilities[r] += factor * score - log_sum_exp(row, factor);
+                }
             }
         }
         if (place == 0) prefilled = clock.seconds();
@@ -82,6 +89,7 @@ SILICA_INLINE Generated sample(Decoder& decoder, Plan plan, const Hooks& hooks) 
     keep(decoder, plan, hooks.held);
     Generated out = std::move(progress).result();
     out.held_tokens = reused;
+    out.log_probabilities = std::move(log_probabilities);
     out.prefill_seconds = prefilled;
     out.decode_seconds = clock.seconds() - prefilled;
     return out;

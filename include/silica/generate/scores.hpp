@@ -34,6 +34,9 @@ using Processor = std::function<void(Scores, const Row&)>;
 /// s - max - log(sum of exp(s - max)), in place.
 void log_softmax(Scores scores);
 
+/// log(sum of exp(factor * s)), added up in double.
+[[nodiscard]] double log_sum_exp(std::span<const float> scores, double factor = 1);
+
 /// The k-th largest score (k from 1), the smallest where there are fewer. One pass over the scores for a small k.
 [[nodiscard]] float kth_largest(std::span<const float> scores, std::size_t k);
 

@@ -58,6 +58,18 @@ SILICA_INLINE void log_softmax(Scores scores) {
     for (float& v : scores) v = v - most - log_sum;
 }
 
+SILICA_INLINE double log_sum_exp(std::span<const float> scores, double factor) {
+    const float most = largest(scores);
+    if (scores.empty() || most == forbidden) return static_cast<double>(forbidden);
+    const auto slope = static_cast<float>(factor);
+    double sum = 0;
+    for (const float v : scores) {
+        const float below = (v - most) * slope;
+        if (below > -40) sum += static_cast<double>(std::exp(below));  // what is less likely cannot be seen in the sum
+    }
+    return std::log(sum) + factor * static_cast<double>(most);
+}
+
 SILICA_INLINE float kth_largest(std::span<const float> scores, std::size_t k) {
     k = std::clamp<std::size_t>(k, 1, scores.size());
     if (k > 2048) {

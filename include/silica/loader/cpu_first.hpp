@@ -8,7 +8,8 @@
 
 namespace silica::loader {
 
-/// Reads all tensors before the first is used, so the files may change afterwards, then converts on the CPU and
+/// Reads all tensors before the first is used, so the files may change afterwards (those of a checkpoint that is
+/// `one_by_one`, each when it is used), then converts on the CPU and
 /// transfers finished tensors: for devices whose direct copies or conversions fail.
 struct CpuFirst {
     static constexpr std::string_view name = "cpu-first";
@@ -24,6 +25,7 @@ private:
     public:
         explicit Source(const checkpoint::Checkpoint& c) : FileSource(c) {
             for (const auto& e : c.entries()) {
+                if (c.one_by_one()) break;
                 if (e.dtype != at::ScalarType::Undefined) host_.emplace(e.name, read_whole(c, e));
             }
         }

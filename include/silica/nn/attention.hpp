@@ -20,6 +20,7 @@ struct AttentionShape {
     std::optional<double> scale = {};
     std::optional<std::int64_t> source = {};  ///< columns of y; absent: those of x
     std::optional<bool> input_bias = {};      ///< of W_Q, W_K, W_V; absent: each has one if the checkpoint has it
+    std::optional<bool> key_bias = {};        ///< of W_K, where that differs
 
     [[nodiscard]] static AttentionShape of(std::int64_t hidden, std::int64_t heads) {
         return {hidden, heads, hidden / heads};
@@ -57,27 +58,27 @@ public:
           d_(s.d),
           scale_(s.scale.value_or(1.0 / std::sqrt(static_cast<double>(s.d)))) {
         const auto n = s.width(), source = s.source.value_or(s.hidden);
-        const auto product = [&](const std::vector<Weights>& places, std::int64_t in) {
-            std::vector<MatrixPart> parts;
-            for (const auto& place : places) parts.push_back({place, n, s.input_bias});
+        const MatrixPart query{w.query, n, s.input_bias}, value{w.value, n, s.input_bias},
+            key{w.key, n, s.key_bias ? s.key_bias : s.input_bias};
+        const auto product = [&](const std::vector<MatrixPart>& parts, std::int64_t in) {
             products_.emplace_back(parts, in);
         };
         switch (joined) {
             case JoinedProducts::all:
-                product({w.query, w.key, w.value}, s.hidden);
+                product({query, key, value}, s.hidden);
                 break;
             case JoinedProducts::query_key:
-                product({w.query, w.key}, s.hidden);
-                product({w.value}, source);
+                product({query, key}, s.hidden);
+                product({value}, source);
                 break;
             case JoinedProducts::key_value:
-                product({w.query}, s.hidden);
-                product({w.key, w.value}, source);
+                product({query}, s.hidden);
+                product({key, value}, source);
                 break;
             case JoinedProducts::none:
-                product({w.query}, s.hidden);
-                product({w.key}, source);
-                product({w.value}, source);
+                product({query}, s.hidden);
+                product({key}, source);
+                product({value}, source);
         }
     }
 

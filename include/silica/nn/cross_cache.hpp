@@ -52,11 +52,14 @@ public:
         if (masked_ != attend.has_value()) masked_ = attend.has_value(), ++shapes_;
     }
 
+    /// The keys of layer `n`, (texts, heads, tokens, d).
+    [[nodiscard]] Tensor keys(std::size_t n) const { return layers_[n].keys.narrow(2, 0, tokens_); }
+
     /// x (rows, tokens, hidden) attends to it through `attention`, in layer `n`.
     template <class E>
     Tensor attend(const Attention<E>& attention, const Tensor& x, std::size_t n) const {
         const auto queries = x.size(1);
-        const KeysValues kv{layers_[n].keys.narrow(2, 0, tokens_), layers_[n].values.narrow(2, 0, tokens_)};
+        const KeysValues kv{keys(n), layers_[n].values.narrow(2, 0, tokens_)};
         op::Attends attends;
         if (masked_) attends.bias = hidden_.narrow(3, 0, tokens_);
         if (share_ == 1) return attention.cross(x, kv, attends);

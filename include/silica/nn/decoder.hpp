@@ -3,6 +3,7 @@
 /// Mistral share. Touvron et al. 2023, section 2.2; Ainslie et al. 2023; Jiang et al. 2023 for the sliding window.
 
 #include "silica/core/error.hpp"
+#include "silica/nn/counted_positions.hpp"
 #include "silica/nn/decoder_layer.hpp"
 #include "silica/nn/embedding.hpp"
 #include "silica/nn/layers.hpp"
@@ -56,7 +57,7 @@ public:
         const auto tokens = x.size(1), length = state.length();
         require_own(state);
         state.require_room(x.size(0), tokens);
-        const auto [positions, longest] = positions_of(attend, x.size(0), tokens, state);
+        const auto [positions, longest] = positions_of(attend, tokens, state);
         state.use_angles(longest);
         const Angles angles{state.cos.index_select(0, positions.view({-1})).view({x.size(0), tokens, -1}),
                             state.sin.index_select(0, positions.view({-1})).view({x.size(0), tokens, -1})};
@@ -93,11 +94,6 @@ public:
     Embedding<E> embed_tokens;
 
 private:
-    struct Positions {
-        Tensor of_tokens;      ///< (batch, tokens) int64 on the device
-        std::int64_t longest;  ///< tokens attended to in the longest row so far
-    };
-
     void require_own(const DecoderState& state) const {
         state.require_caches(layers.size(), shape.num_key_value_heads, shape.head_dim);
     }
@@ -110,28 +106,15 @@ private:
     }
 
     /// Each token's position: how many tokens before it are attended to. Leaves the next token's in the state.
-    static Positions positions_of(const std::optional<Tensor>& attend, std::int64_t batch, std::int64_t tokens,
-                                  DecoderState& state) {
+    static CountedPositions positions_of(const std::optional<Tensor>& attend, std::int64_t tokens,
+                                         DecoderState& state) {
         if (!attend) {
             const Tensor positions =
                 state.positions.unsqueeze(1) + at::arange(tokens, state.positions.options()).unsqueeze(0);
             state.positions.copy_(state.positions + tokens);
             return {positions, (state.length() == 0 ? 0 : state.longest()) + tokens};
         }
-        const c10::Device host(c10::DeviceType::CPU);
-        const Tensor seen = attend->to(host).contiguous();
-        const Tensor next = state.positions.to(host).clone(), positions = at::zeros({batch, tokens}, next.options());
-        auto *p = positions.mutable_data_ptr<std::int64_t>(), *n = next.mutable_data_ptr<std::int64_t>();
-        std::int64_t longest = 0;
-        for (std::int64_t row = 0; row < batch; ++row) {
-            for (std::int64_t i = 0; i < tokens; ++i) {
-                if (!seen.const_data_ptr<bool>()[row * tokens + i]) continue;
-                p[row * tokens + i] = n[row]++;
-            }
-            longest = std::max(longest, n[row]);
-        }
-        state.positions.copy_(next);
-        return {positions.to(state.positions.device()), longest};
+        return counted_positions(*attend, state.positions);
     }
 
     /// No one attends to what comes later than `before` tokens and itself, nor to what `attend` (batch, keys) leaves

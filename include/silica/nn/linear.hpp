@@ -18,6 +18,8 @@ namespace silica::nn {
 template <class E>
 class Linear {
 public:
+    using Exec = E;
+    using Source = typename Prepared<op::Linear, E>::Source;
     using Ops = OpList<op::Linear, op::LinearActivation, op::LinearAdd>;
     using GatedOps = union_of<Ops, OpList<op::LinearGated>>;
     using NormedOps = union_of<GatedOps, OpList<op::RmsNormLinear, op::RmsNormLinearGated>>;
@@ -31,9 +33,9 @@ public:
     Linear(const std::vector<Weights>& parts, std::int64_t in, std::int64_t out) : Linear(of_size(parts, out), in) {}
 
     /// Weights that are no one else's.
-    static Linear own(op::Plain source) { return Linear(Prepared<op::Linear, E>(std::move(source))); }
+    static Linear own(Source source) { return Linear(Prepared<op::Linear, E>(std::move(source))); }
     /// Weights that another layer keeps as well (tied embeddings): there stays one copy.
-    static Linear shared(op::Plain source) { return Linear(Prepared<op::Linear, E>::shared(std::move(source))); }
+    static Linear shared(Source source) { return Linear(Prepared<op::Linear, E>::shared(std::move(source))); }
 
     /// x (..., in) -> (..., out).
     Tensor operator()(const Tensor& x) const { return run<op::Linear, E>(x, weight_); }

@@ -4,26 +4,19 @@
 
 #include "silica/checkpoint/weights.hpp"
 #include "silica/core/allocate.hpp"
+#include "silica/nn/coded_rows.hpp"
 #include "silica/nn/place.hpp"
-#include "silica/op/prepared.hpp"
+#include "silica/prepared.hpp"
 
 #include <optional>
+#include <type_traits>
 #include <vector>
 
 namespace silica::nn {
+namespace detail {
 
-/// A place that gives `out` rows of a matrix. `bias`: whether the layer has one; absent: if the checkpoint has it.
-struct MatrixPart {
-    Weights place;
-    std::int64_t out;
-    std::optional<bool> bias = {};
-    [[nodiscard]] bool biased() const { return bias.value_or(place.has("bias")); }
-};
-
-/// `weight` (out, in) and `bias` (out) at each place, one after another; a part that lacks its bias counts as zeros. On
-/// the device of `Op`'s kernel, in the compute type.
 template <class Op, class E>
-op::Plain joined_rows(const std::vector<MatrixPart>& parts, std::int64_t in) {
+op::Plain plain_rows(const std::vector<MatrixPart>& parts, std::int64_t in) {
     std::int64_t rows = 0;
     bool biased = false;
     for (const auto& part : parts) {
@@ -46,6 +39,19 @@ op::Plain joined_rows(const std::vector<MatrixPart>& parts, std::int64_t in) {
         row += out;
     }
     return {weight, std::move(bias)};
+}
+
+}  // namespace detail
+
+/// `weight` (out, in) and `bias` (out) at each place, one after another; a part that lacks its bias counts as zeros. On
+/// the device of `Op`'s kernel, in the compute type or as codes.
+template <class Op, class E>
+typename Prepared<Op, E>::Source joined_rows(const std::vector<MatrixPart>& parts, std::int64_t in) {
+    if constexpr (!std::is_same_v<typename Prepared<Op, E>::Source, op::Plain>) {
+        return coded_rows(parts, in, E::precision::compute, device_of<Op, E>(parts.at(0).place));
+    } else {
+        return detail::plain_rows<Op, E>(parts, in);
+    }
 }
 
 }  // namespace silica::nn

@@ -29,13 +29,20 @@ VocabularyProjection<E> vocabulary_projection(const Weights& own, const Weights&
                                               bool tie, std::int64_t vocabulary, std::int64_t d,
                                               std::optional<Tensor> bias = std::nullopt) {
     using Projection = VocabularyProjection<E>;
-    const Tensor vectors = words.weight();
-    const auto tied = [&] { return Projection::shared({vectors, std::move(bias)}); };
-    if (!own.has("weight") && tie) return tied();
-    if (own.same_bytes(table)) return tied();
-    Tensor weight = take<op::Linear, E>(own, "weight", {vocabulary, d});
-    if (tie && vectors.device() == weight.device() && vectors.equal(weight)) return tied();
-    return Projection::own({std::move(weight), std::move(bias)});
+    if constexpr (takes_codes<op::Linear, typename Projection::Exec>) {
+        const bool tied = (!own.has("weight") && tie) || own.same_bytes(table);
+        op::Coded made = coded_matrix<op::Linear, E>(tied ? table : own, vocabulary, d, std::move(bias));
+        if (tied && made.plain()) return Projection::shared(op::Plain{words.weight(), std::move(made.bias)});
+        return Projection::own(std::move(made));
+    } else {
+        const Tensor vectors = words.weight();
+        const auto tied = [&] { return Projection::shared({vectors, std::move(bias)}); };
+        if (!own.has("weight") && tie) return tied();
+        if (own.same_bytes(table)) return tied();
+        Tensor weight = take<op::Linear, E>(own, "weight", {vocabulary, d});
+        if (tie && vectors.device() == weight.device() && vectors.equal(weight)) return tied();
+        return Projection::own({std::move(weight), std::move(bias)});
+    }
 }
 
 }  // namespace silica::nn

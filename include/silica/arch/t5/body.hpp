@@ -3,50 +3,33 @@
 
 #include "silica/arch/t5/layers.hpp"
 #include "silica/arch/t5/position_bias.hpp"
-#include "silica/nn/cross_cache.hpp"
-#include "silica/nn/decoder_slots.hpp"
+#include "silica/nn/cross_decoder.hpp"
 #include "silica/nn/layers.hpp"
 
 namespace silica::arch {
 
 /// What T5's decoder keeps of a text while it generates: its own tokens, the encoder's text, and the position bias of
 /// every distance. Moves, and copies by `clone`.
-class T5State : public nn::DecoderSlots {
+class T5State : public nn::CrossState {
 public:
     /// Caches in `options`, on the device. `position_bias` for the relative positions 1 - capacity to capacity - 1,
     /// (heads, 2 capacity - 1).
     T5State(std::int64_t batch, std::int64_t capacity, const T5Config& c, Tensor position_bias,
             at::TensorOptions options)
-        : DecoderSlots(batch, capacity, c.num_heads, c.d_kv, nn::Windows(static_cast<std::size_t>(c.decoder_layers())),
-                       options),
-          text(c.decoder_layers()),
+        : CrossState(batch, capacity, c.decoder_layers(), c.num_heads, c.d_kv, options),
           bias_by_distance_(std::move(position_bias)),
           all_(at::arange(capacity, options.dtype(c10::ScalarType::Long))) {}
 
-    [[nodiscard]] T5State clone() const { return {DecoderSlots::clone(), text.clone(), bias_by_distance_, all_}; }
-    [[nodiscard]] std::uint64_t bytes() const { return DecoderSlots::bytes() + text.bytes(); }
-    /// Every step of a kind does the same to the same tensors, so that a graph can replay it.
-    [[nodiscard]] bool replays() const noexcept { return true; }
-    /// Steps after an encoder's output of another shape are of another kind.
-    [[nodiscard]] std::int64_t step_kind() const { return 4 * text.shapes() + DecoderSlots::step_kind(); }
-    void reorder(const Tensor& rows) {
-        DecoderSlots::reorder(rows);
-        text.reorder(rows);
-    }
+    [[nodiscard]] T5State clone() const { return {CrossState::clone(), bias_by_distance_, all_}; }
 
     /// The position bias of the last token that is filled, for every slot: (1, heads, 1, capacity).
     [[nodiscard]] Tensor step_bias() const {
         return bias_by_distance_.index_select(1, all_ + (capacity() - full.filled())).unsqueeze(1).unsqueeze(0);
     }
 
-    nn::CrossCache text;
-
 private:
-    T5State(DecoderSlots slots, nn::CrossCache t, Tensor bias, Tensor all)
-        : DecoderSlots(std::move(slots)),
-          text(std::move(t)),
-          bias_by_distance_(std::move(bias)),
-          all_(std::move(all)) {}
+    T5State(CrossState state, Tensor bias, Tensor all)
+        : CrossState(std::move(state)), bias_by_distance_(std::move(bias)), all_(std::move(all)) {}
 
     Tensor bias_by_distance_, all_;
 };
@@ -128,7 +111,8 @@ public:
     T5Decoder(const T5Config& c, const Weights& w, const T5Words<E>& words)  // decoder
         : embed_tokens(words.embedding("decoder.embed_tokens")),
           position_bias(c, w / "block.0.layer.0.SelfAttention", false),
-          blocks(nn::layers(c.decoder_layers(), [&](auto n) { return T5DecoderBlock<E>(c, w / "block" / n); })),
+          blocks(nn::layers(c.decoder_layers(), [&](auto n) { return T5DecoderBlock<E>(c, w / "block" / n); }),
+                 c.num_heads, c.d_kv),
           norm(c, w / "final_layer_norm"),
           config(c),
           home(w.home()) {}
@@ -141,14 +125,12 @@ public:
 
     /// What all that follows attends to: the encoder's output (texts, tokens, d_model).
     void attend_to(const Tensor& encoded, const std::optional<Tensor>& attention_mask, T5State& state) const {
-        state.require_caches(blocks.size(), config.num_heads, config.d_kv);
-        state.text.take(encoded, attention_mask, state.batch(), [&](auto n) { return blocks[n].keys_values(encoded); });
+        blocks.attend_to(encoded, attention_mask, state);
     }
 
     /// The next tokens of a text, ids and mask (batch, tokens) -> (batch, tokens, d_model).
     Tensor operator()(const Tensor& ids, const std::optional<Tensor>& attention_mask, T5State& state) const {
         const auto before = state.length(), tokens = ids.size(1), length = before + tokens;
-        const Tensor slots = state.full.of_new(before, tokens);
         state.full.stored(before, tokens, attention_mask);
         op::Attends attends{.bias = position_bias(before, tokens, length)};
         if (const auto kept = state.full.attend()) {  // `t5_masked` says why that is not a mask
@@ -157,48 +139,25 @@ public:
         } else {
             attends.offset = before;
         }
-        return through(
-            ids, state,
-            [&](const auto& attention, const Tensor& h, std::size_t n) {
-                return attention(h, attends, state.caches[n], slots, length);
-            },
-            [&](const auto& attention, const Tensor& h, std::size_t n) { return state.text.attend(attention, h, n); });
+        return norm(blocks(embedded(ids), attends, state));
     }
 
     /// One token per row, ids (batch) -> (batch, 1, d_model).
     Tensor step(const Tensor& ids, T5State& state) const {
-        state.require_caches(blocks.size(), config.num_heads, config.d_kv);
-        if (state.length() == 0) throw InputError("The state has no text of the encoder.", "call prefill first.");
-        state.full.begin_step();
+        blocks.begin_step(state);
         Tensor bias = state.step_bias();
         if (const auto kept = state.full.attend()) bias = t5_masked<E>(bias, *kept);
-        const Tensor y = through(
-            ids.unsqueeze(1), state,
-            [&](const auto& attention, const Tensor& h, std::size_t n) {
-                return attention.step(h, state.caches[n], state.full, bias);
-            },
-            [&](const auto& attention, const Tensor& h, std::size_t n) { return state.text.step(attention, h, n); });
-        state.full.end_step();
-        return y;
+        return norm(blocks.step(embedded(ids.unsqueeze(1)), bias, state));
     }
 
 private:
-    /// Embedding, blocks, and the last norm; `self(attention, h, n)` and `cross(attention, h, n)` attend in block n.
-    template <class Self, class Cross>
-    Tensor through(const Tensor& ids, T5State& state, Self&& self, Cross&& cross) const {
-        Tensor x = embed_tokens(ids).to(T5Residual<E>::precision::compute);
-        for (std::size_t n = 0; n < blocks.size(); ++n) {
-            x = blocks[n](
-                x, [&](const auto& a, const Tensor& h) { return self(a, h, n); },
-                [&](const auto& a, const Tensor& h) { return cross(a, h, n); });
-        }
-        state.advance(ids.size(1));
-        return norm(x);
+    [[nodiscard]] Tensor embedded(const Tensor& ids) const {
+        return embed_tokens(ids).to(T5Residual<E>::precision::compute);
     }
 
     nn::Embedding<E> embed_tokens;
     T5PositionBias<E> position_bias;
-    std::vector<T5DecoderBlock<E>> blocks;
+    nn::CrossDecoder<T5DecoderBlock<E>> blocks;
     T5Norm<E> norm;
     T5Config config;
     c10::Device home;

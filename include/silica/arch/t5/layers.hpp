@@ -110,8 +110,14 @@ public:
     /// Scores of all words: x W^T.
     [[nodiscard]] nn::VocabularyProjection<E> scores() const {
         using Projection = nn::VocabularyProjection<E>;
-        auto other = own<op::Linear>(model / "lm_head");
-        return other ? Projection::own({std::move(*other)}) : Projection::shared({table});
+        if constexpr (nn::takes_codes<op::Linear, typename Projection::Exec>) {
+            const Weights there = model / "lm_head";
+            const auto& at = there.has("weight") && !there.same_bytes(place) ? there : place;
+            return Projection::own(nn::coded_matrix<op::Linear, E>(at, shape[0], shape[1]));
+        } else {
+            auto other = own<op::Linear>(model / "lm_head");
+            return other ? Projection::own({std::move(*other)}) : Projection::shared({table});
+        }
     }
 
 private:

@@ -16,6 +16,16 @@ inline c10::IntArrayRef no_output_padding(const op::ConvSteps& steps) {
     return c10::IntArrayRef(zeros).slice(0, steps.stride.size());
 }
 
+/// A convolution of one dimension as one of images of one row; others as they are.
+inline op::PlainConv as_image(op::PlainConv s) {
+    if (s.weight.dim() != 3) return s;
+    s.weight = s.weight.unsqueeze(2);
+    s.steps.stride.insert(s.steps.stride.begin(), 1);
+    s.steps.padding.insert(s.steps.padding.begin(), 0);
+    s.steps.dilation.insert(s.steps.dilation.begin(), 1);
+    return s;
+}
+
 struct Conv {
     using Packed = op::PlainConv;
     static Packed pack(op::Conv::Source s) { return s; }

@@ -25,12 +25,7 @@ struct PackedConv {
             packed.matrix = PackedLinear::pack({s.weight.flatten(1), std::move(s.bias)});
             return packed;
         }
-        if (s.weight.dim() == 3) {
-            s.weight = s.weight.unsqueeze(2);
-            s.steps.stride.insert(s.steps.stride.begin(), 1);
-            s.steps.padding.insert(s.steps.padding.begin(), 0);
-            s.steps.dilation.insert(s.steps.dilation.begin(), 1);
-        }
+        s = aten::as_image(std::move(s));
         packed.fuses = s.weight.dim() == 4 && s.steps.groups == 1 && has_onednn_conv(s.weight.scalar_type());
         s.weight = s.weight.contiguous(layout(s.weight));
         packed.conv = std::move(s);
@@ -65,8 +60,10 @@ struct PackedConv {
         const auto as_x = [&](const Tensor& y) { return sizes.size() == 3 ? y.squeeze(2) : y; };
         // Of bfloat16, LibTorch has no relu after a sum where oneDNN does not serve.
         const bool relu = act == Activation::relu && (residual == nullptr || x.scalar_type() == at::kFloat);
-        if (fuses && (relu || residual != nullptr)) {
-            const Tensor r = residual == nullptr ? Tensor() : image(*residual);
+        const Tensor r = !fuses || residual == nullptr ? Tensor() : image(*residual);
+        // Before LibTorch 2.13, oneDNN's sum refuses a residual of one pixel.
+        const bool summed = r.defined() && r.size(2) * r.size(3) > 1;
+        if (fuses && (residual == nullptr ? relu : summed)) {
             const Tensor y = as_x(onednn_conv(image(x), conv, relu, r.defined() ? &r : nullptr));
             return relu ? y : aten::activated(y, act);
         }

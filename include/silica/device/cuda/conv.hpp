@@ -1,16 +1,16 @@
 #pragma once
-/// Convolutions on CUDA: cuDNN's.
+/// Convolutions on CUDA.
 
 #include "silica/device/cuda.hpp"
-#include "silica/device/cuda/convolve.hpp"
+#include "silica/device/cuda/packed_conv.hpp"
 
 namespace silica {
 
 template <>
 struct Kernel<op::Conv, device::Cuda> {
-    using Packed = op::PlainConv;
-    static Packed pack(op::Conv::Source s) { return device::cuda::pack_conv(std::move(s)); }
-    static Tensor run(const Tensor& x, const Packed& w) { return device::cuda::convolve(x, w); }
+    using Packed = device::cuda::PackedConv;
+    static Packed pack(op::Conv::Source s) { return Packed::pack(std::move(s)); }
+    static Tensor run(const Tensor& x, const Packed& w) { return w(x); }
 };
 
 }  // namespace silica

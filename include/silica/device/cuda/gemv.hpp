@@ -15,15 +15,8 @@ enum class Epilogue { none, add, gated, activation };
 
 namespace detail {
 
-inline constexpr std::string_view gemv_text = R"cuda(
-constexpr int PER_BLOCK = WARPS / SPLIT;          // outputs of a block
-constexpr int THREADS = WARPS * 32;
-constexpr int MATS = EPILOGUE == 2 ? 2 : 1;       // rows of W for one output
-constexpr int CHUNKS = K / VEC, STEP = 32 * SPLIT;
-constexpr int TURNS = (CHUNKS + STEP - 1) / STEP;  // loads of a lane for a row of W
-constexpr int MOST = (ROWS > 2 ? 4 : 8) / MATS, DEPTH = TURNS < MOST ? TURNS : MOST;  // in flight
-constexpr bool EVEN = CHUNKS % STEP == 0;
-
+/// Takes WARPS, THREADS, ROWS, NORM, K and CHUNKS = K / VEC.
+inline constexpr std::string_view fetch_text = R"cuda(
 // x in shared memory, divided by its root mean square and times `scale` where NORM.
 __device__ __forceinline__ void fetch(uint4 (*xs)[CHUNKS], const uint4* x, const T* scale, double eps, int warp,
                                       int lane) {
@@ -61,7 +54,19 @@ __device__ __forceinline__ void fetch(uint4 (*xs)[CHUNKS], const uint4* x, const
     }
     __syncthreads();
 }
+)cuda";
 
+inline constexpr std::string_view gemv_text = R"cuda(
+constexpr int PER_BLOCK = WARPS / SPLIT;          // outputs of a block
+constexpr int THREADS = WARPS * 32;
+constexpr int MATS = EPILOGUE == 2 ? 2 : 1;       // rows of W for one output
+constexpr int CHUNKS = K / VEC, STEP = 32 * SPLIT;
+constexpr int TURNS = (CHUNKS + STEP - 1) / STEP;  // loads of a lane for a row of W
+constexpr int MOST = (ROWS > 2 ? 4 : 8) / MATS, DEPTH = TURNS < MOST ? TURNS : MOST;  // in flight
+constexpr bool EVEN = CHUNKS % STEP == 0;
+)cuda";
+
+inline constexpr std::string_view gemv_loop_text = R"cuda(
 extern "C" __global__ void __launch_bounds__(THREADS, ROWS > 2 ? 1 : 32 / WARPS)
 gemv(const T* x, const T* __restrict__ w, const T* __restrict__ bias, const T* residual,
      const T* __restrict__ scale, T* y, int n, double eps) {
@@ -188,7 +193,8 @@ inline Tensor gemv(const Tensor& x, const op::Plain& w, Epilogue epilogue, Activ
                               static_cast<std::uint64_t>(act) << 20 | (w.bias ? std::uint64_t{1} << 28 : 0) |
                               (recording ? std::uint64_t{1} << 29 : 0) |
                               (norm.scale.defined() ? std::uint64_t{1} << 30 : 0) | static_cast<std::uint64_t>(k) << 32;
-    static const std::string text = std::string(prelude) + std::string(detail::gemv_text);
+    static const std::string text = std::string(prelude) + std::string(detail::gemv_text) +
+                                    std::string(detail::fetch_text) + std::string(detail::gemv_loop_text);
     const auto& f = function<detail::Gemv>(x.device().index(), key, [&] {
         return KernelSource{"gemv",
                             text,

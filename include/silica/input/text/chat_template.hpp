@@ -50,8 +50,8 @@ class ChatTemplate {
 public:
     /// The template of a directory: chat_template.jinja and additional_chat_templates/*.jinja, else "chat_template" of
     /// tokenizer_config.json or chat_template.json (which goes first where the checkpoint has a processor, whose file
-    /// it is). The special tokens of the tokenizer are variables. ConfigError where there is none, or where it is
-    /// damaged.
+    /// it is), else those of its GGUF file. The special tokens of the tokenizer are variables. ConfigError where there
+    /// is none, or where it is damaged.
     [[nodiscard]] static ChatTemplate open(const std::filesystem::path& directory);
     /// The template of a processor (pictures among text), as transformers finds it: "chat_template" of
     /// processor_config.json, else chat_template.json, else the files of `open`; nothing where there is none.
@@ -79,6 +79,7 @@ private:
     void read_tokens(const std::filesystem::path& directory);
     void read_jinja(const std::filesystem::path& directory);
     void read_json(const std::filesystem::path& directory, const char* name);
+    void read_gguf(const std::filesystem::path& place);
     [[nodiscard]] const jinja::Template& choose(const ChatOptions& options) const;
 
     std::map<std::string, std::shared_ptr<const jinja::Template>> templates_;

@@ -2,6 +2,7 @@
 /// Definitions of chat_template.hpp.
 
 #include "silica/core/error.hpp"
+#include "silica/core/gguf.hpp"
 #include "silica/core/quote.hpp"
 #include "silica/input/text/chat_template.hpp"
 #include "silica/input/text/file.hpp"
@@ -96,6 +97,7 @@ SILICA_INLINE ChatTemplate ChatTemplate::open(const std::filesystem::path& direc
     for (const char* name : {first, second}) {
         if (made.templates_.empty() && has_file(directory, name)) made.read_json(directory, name);
     }
+    if (made.templates_.empty()) made.read_gguf(directory);
     if (made.templates_.empty()) {
         throw ConfigError(directory.string() + " has no chat template.",
                           "Use a checkpoint made for chats, add its chat_template.jinja, or give a prompt instead of "
@@ -220,6 +222,18 @@ SILICA_INLINE void ChatTemplate::read_jinja(const std::filesystem::path& directo
         const auto& path = at->path();
         if (path.extension() != ".jinja" || !at->is_regular_file(ignored)) continue;
         add(path.stem().string(), read_file(path), "additional_chat_templates/" + path.filename().string());
+    }
+}
+
+SILICA_INLINE void ChatTemplate::read_gguf(const std::filesystem::path& place) {
+    const auto found = find_gguf(place);
+    if (!found) return;
+    const auto gguf = Gguf::open(*found, false);
+    const std::string key = "tokenizer.chat_template";
+    for (const auto& [name, value] : gguf.metadata.object()) {
+        if (!name.starts_with(key) || !value.is_string()) continue;
+        if (name == key) add("default", value.string(), name);
+        if (name.starts_with(key + ".")) add(name.substr(key.size() + 1), value.string(), name);
     }
 }
 

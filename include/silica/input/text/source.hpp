@@ -2,6 +2,7 @@
 /// The vocabulary of a checkpoint, from whichever file has it, for the families that build their tokenizer themselves.
 
 #include <silica/input/text/file.hpp>
+#include <silica/input/text/gguf_tokenizer.hpp>
 #include <silica/input/text/json_place.hpp>
 #include <silica/input/text/merges_file.hpp>
 #include <silica/input/text/model/bpe.hpp>
@@ -21,10 +22,11 @@ namespace silica::text {
 /// The names under which checkpoints keep a SentencePiece model.
 inline constexpr const char* sentencepiece_files[] = {"tokenizer.model", "spiece.model", "sentencepiece.bpe.model"};
 
-/// The files that a vocabulary comes from: tokenizer.json where there is one, else the older ones.
+/// The files that a vocabulary comes from: tokenizer.json where there is one, else the older ones, else a GGUF file.
 class Source {
 public:
     explicit Source(std::filesystem::path directory) : directory_(std::move(directory)) {
+        if (const auto gguf = gguf_of(directory_)) gguf_ = Gguf::open(*gguf);
         if (!has("tokenizer.json")) return;
         file_ = path("tokenizer.json");
         json_ = parse_json(read_file(file_), file_);
@@ -32,6 +34,8 @@ public:
     }
 
     [[nodiscard]] bool has_json() const noexcept { return json_.has_value(); }
+    /// The GGUF file that has the vocabulary; null where it is in files of its own.
+    [[nodiscard]] const Gguf* gguf() const noexcept { return gguf_ ? &*gguf_ : nullptr; }
     [[nodiscard]] bool has(const char* name) const { return has_file(directory_, name); }
     [[nodiscard]] std::string path(const char* name) const { return (directory_ / name).string(); }
     /// The top of tokenizer.json.
@@ -57,6 +61,7 @@ public:
     }
     /// Tokens and merges of byte-pair encoding.
     [[nodiscard]] std::pair<Vocabulary, Merges> pairs() const {
+        if (gguf_) return gguf_pairs(*gguf_);
         if (json_) {
             auto vocabulary = vocabulary_of_json();
             const auto merges = place().at("model").find("merges");
@@ -108,6 +113,7 @@ private:
     std::filesystem::path directory_;
     std::string file_;
     std::optional<Json> json_;
+    std::optional<Gguf> gguf_;
 };
 
 }  // namespace silica::text

@@ -33,8 +33,8 @@ public:
 
     /// The tokenizer of a checkpoint directory, as transformers' AutoTokenizer makes it: tokenizer.json; or else
     /// vocab.txt (BERT), vocab.json with merges.txt (byte-level BPE), or a SentencePiece model (LLaMA, T5), with
-    /// tokenizer_config.json, special_tokens_map.json and added_tokens.json. ConfigError where there is none or it is
-    /// damaged.
+    /// tokenizer_config.json, special_tokens_map.json and added_tokens.json; or else what its GGUF file holds, which
+    /// may be named itself. ConfigError where there is none or it is damaged.
     [[nodiscard]] static Tokenizer open(const std::filesystem::path& directory);
     /// A tokenizer from the text of a tokenizer.json.
     [[nodiscard]] static Tokenizer parse(std::string_view json, const std::string& file = "tokenizer.json");

@@ -35,7 +35,7 @@ SILICA_INLINE Tokenizer::Tokenizer(Parts parts, TokenizerConfig config)
 
 SILICA_INLINE Tokenizer Tokenizer::open(const std::filesystem::path& directory) {
     std::error_code ignored;
-    if (!std::filesystem::is_directory(directory, ignored)) {
+    if (!std::filesystem::is_directory(directory, ignored) && !gguf_of(directory)) {
         throw ConfigError(directory.string() + " is no directory.",
                           "Give the directory of a checkpoint, with tokenizer.json in it.");
     }

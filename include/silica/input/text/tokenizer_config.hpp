@@ -39,7 +39,8 @@ struct TokenizerConfig {
     static constexpr const char* roles[] = {"bos_token", "eos_token", "unk_token", "sep_token",
                                             "pad_token", "cls_token", "mask_token"};
 
-    /// Reads the files of a directory; defaults where there are none. ConfigError where one is damaged.
+    /// Reads the files of a directory, or a GGUF file's metadata; defaults where there are none. ConfigError where one
+    /// is damaged.
     [[nodiscard]] static TokenizerConfig open(const std::filesystem::path& directory);
 
     /// Takes a family, and its usual tokens for the roles that the files do not mention.

@@ -5,6 +5,7 @@
 #include <silica/input/text/config_keys.hpp>
 #include <silica/input/text/family/usual_tokens.hpp>
 #include <silica/input/text/file.hpp>
+#include <silica/input/text/gguf_tokenizer.hpp>
 #include <silica/input/text/tokenizer_class.hpp>
 #include "silica/input/text/tokenizer_config.hpp"
 
@@ -222,11 +223,13 @@ SILICA_INLINE TokenizerConfig TokenizerConfig::open(const std::filesystem::path&
         const auto path = (directory / name).string();
         return std::pair(parse_json(read_file(path), path), path);
     };
+    const auto gguf = gguf_of(directory);
+    if (gguf) made.json = gguf_tokenizer_config(Gguf::open(*gguf)), made.file = gguf->string();
     if (has_file(directory, "tokenizer_config.json")) std::tie(made.json, made.file) = read("tokenizer_config.json");
     made.read_config();
     const auto top = made.place();
     std::string class_name = top.string_or("tokenizer_class", "");
-    if (has_file(directory, "config.json")) {
+    if (!gguf && has_file(directory, "config.json")) {
         const auto [config, path] = read("config.json");
         const auto member = [&json = config](const char* key) {
             const Json* found = json.find(key);

@@ -45,17 +45,19 @@ inline void add_clip_words(Parts& parts) {
     auto [vocabulary, merges] = source.pairs();
     BpeOptions options;
     if (clip) options.suffix = "</w>", options.unknown = config.content("unk_token");
+    const auto split = source.gguf() ? gguf_split(*source.gguf()) : GgufSplit{};
+    options.ignore_merges = split.ignore_merges;
     Parts made{Model{Bpe(std::move(vocabulary), std::move(merges), std::move(options))}};
 
     const bool space = config.place().boolean_or("add_prefix_space", false);
     made.decoder = Decoder{ByteLevelDecoder{}};
     if (clip) {
         detail::add_clip_words(made);
-    } else if (qwen) {
-        made.normalizer = Normalizer{NormalForm{unicode::nfc}};
+    } else if (qwen || split.pattern != nullptr) {
+        if (qwen) made.normalizer = Normalizer{NormalForm{unicode::nfc}};
+        const auto* pattern = qwen ? detail::qwen2_pattern : split.pattern;
         PreTokenizerSequence pre;
-        pre.steps.push_back(
-            {Split{Pattern(Regex(detail::qwen2_pattern, "Qwen2Tokenizer")), Behavior::isolated, false}});
+        pre.steps.push_back({Split{Pattern(Regex(pattern, config.family)), Behavior::isolated, false}});
         pre.steps.push_back({ByteLevel(space, false)});
         made.pre_tokenizer = PreTokenizer{std::move(pre)};
     } else {

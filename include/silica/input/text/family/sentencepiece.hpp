@@ -61,7 +61,7 @@ inline constexpr const char* visible_space = "\xE2\x96\x81";
 
 [[nodiscard]] inline Parts llama_parts(const Source& source, TokenizerConfig config) {
     std::pair<Vocabulary, Merges> pairs;
-    if (source.has_json()) {
+    if (source.has_json() || source.gguf()) {
         pairs = source.pairs();
     } else {
         const auto model = source.read_sentencepiece();

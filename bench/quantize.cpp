@@ -1,0 +1,81 @@
+/// `silica quantize`: a checkpoint again, with weights of 4 or 8 bits.
+
+#include <iostream>
+#include <memory>
+
+#include "arguments.hpp"
+#include "cli.hpp"
+#include "commands.hpp"
+#include "errors.hpp"
+#include "models.hpp"
+#include "progress.hpp"
+#include "silica/checkpoint/checkpoint.hpp"
+#include "silica/checkpoint/hub.hpp"
+#include "silica/core/error.hpp"
+#include "silica/loader/quantise_checkpoint.hpp"
+
+namespace silica::bench {
+namespace {
+
+struct Options {
+    std::string directory, precision = "int4", group = "64";
+    Flag to;
+};
+
+/// The matrices of a model's products, by the names of its files. No weights are read for that but those that stay.
+std::set<std::string> matrices_of(const Subject& subject, const Head& head, const checkpoint::Checkpoint& files) {
+    const Cell* cell = head.cell("cpu", "int4", "mapped");
+    if (cell == nullptr) cell = head.cell("cpu", "int8", "mapped");
+    if (cell == nullptr) {
+        throw InputError(
+            "Neither int4 nor int8 on the CPU is compiled into this program, which shows what to quantise.",
+            "configure with -DSILICA_PRECISIONS= (empty for all) and build again.");
+    }
+    std::set<std::string> names;
+    Origin origin = subject.origin;
+    origin.bits = cell->bits;
+    cell->load(files, [&](checkpoint::TensorSource& source) {
+        loader::MatricesAsked asked(source);
+        auto model = cell->open(origin, asked);
+        names = asked.names();
+        return model;
+    });
+    return names;
+}
+
+int quantize(const Options& o) {
+    if (o.precision != "int4" && o.precision != "int8")
+        unknown_name("precision to quantise in", o.precision, {"int4", "int8"});
+    if (!o.to) throw InputError("quantize needs --to.", "name the directory to write, which does not exist yet.");
+    const int bits = o.precision == "int4" ? 4 : 8;
+    const auto group = whole_number("--group", o.group, 0, 128);
+    checkpoint::require_quantising(bits, group);
+    const auto directory = checkpoint::resolve(o.directory, checkpoint::Need::directory);
+    const Subject subject = subject_in(directory);
+    const Head& head = head_for_checkpoint(subject);
+    static_cast<void>(checkpoint::locate_weights(directory));  // throws when there are none
+    auto files = checkpoint::Checkpoint::open(directory);
+    files.read_one_by_one();
+    const auto made = loader::quantise_checkpoint(files, matrices_of(subject, head, files), bits, group, *o.to);
+    note(std::to_string(made.quantised) + " matrices in " + std::to_string(bits) + " bits by groups of " +
+         std::to_string(group) + ", " + std::to_string(made.kept) + " tensors as they were; " +
+         std::to_string(made.bytes >> 20U) + " MiB of " + std::to_string(made.bytes_before >> 20U));
+    return Exit::done;
+}
+
+}  // namespace
+
+Action add_quantize(CLI::App& app) {
+    auto o = std::make_shared<Options>();
+    Command c(app, "quantize", "Write a checkpoint with weights of 4 or 8 bits");
+    c.argument("directory", o->directory, true, "checkpoint directory, or org/name in the hub cache");
+    c.option("--precision", o->precision, "int4, int8. Default: int4");
+    c.option("--group", o->group, "columns that share a scale: 32, 64, 128. Default: 64");
+    c.option("--to", o->to, "the directory to write; it must not exist");
+    c.footer(
+        "Matrices of products are quantised, and those whose columns are not whole groups stay. The form is MLX's: "
+        "uint32\ncodes, scales, biases. Other files are copied; the directory appears when all of it is written.");
+    return [o] { return quantize(*o); };
+}
+
+}  // namespace silica::bench

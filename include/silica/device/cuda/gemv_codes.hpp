@@ -1,0 +1,237 @@
+#pragma once
+/// y = x W^T for few rows of x where W is codes, at the speed of reading them: see gemv.hpp.
+
+#include "silica/device/cuda/codes.hpp"
+#include "silica/device/cuda/gemv.hpp"
+
+namespace silica::device::cuda {
+namespace detail {
+
+inline constexpr std::string_view gemv_codes_text = R"cuda(
+constexpr int THREADS = WARPS * 32, PER_BLOCK = WARPS / SPLIT;  // pairs of rows of W of a block
+constexpr int CHUNKS = K / VEC;                                 // loads of x
+constexpr int PER = 128 / BITS, LOADS = K / PER;                // codes of a load; loads of a row of W
+constexpr int STEP = 32 * SPLIT, TURNS = (LOADS + STEP - 1) / STEP, DEPTH = TURNS < 4 ? TURNS : 4;
+constexpr int GATED = EPILOGUE == 2, OUTS = GATED ? 1 : 2;      // outputs of two rows
+constexpr bool EVEN = LOADS % STEP == 0;
+)cuda";
+
+inline constexpr std::string_view gemv_codes_loop_text = R"cuda(
+// Code j of a word as 1 + code / 2^BITS: its bits are put where a float of [1, 2) has the first ones of its fraction.
+template <int j>
+__device__ __forceinline__ float fraction(unsigned word) {
+    constexpr int up = 23 - BITS - BITS * j;
+    const unsigned moved = up > 0 ? word << (up > 0 ? up : 0) : word >> (up > 0 ? 0 : -up);
+    return __uint_as_float((moved & (((1u << BITS) - 1) << (23 - BITS))) | 0x3f800000u);
+}
+template <int j, int OF>
+struct Each {
+    static __device__ __forceinline__ void dot(unsigned word, const float* x, float& even, float& odd) {
+        even += fraction<j>(word) * x[j];
+        odd += fraction<j + 1>(word) * x[j + 1];
+        Each<j + 2, OF>::dot(word, x, even, odd);
+    }
+};
+template <int OF>
+struct Each<OF, OF> {
+    static __device__ __forceinline__ void dot(unsigned, const float*, float&, float&) {}
+};
+
+__device__ __forceinline__ float2 pair_of(const S* scales, i64 at) {
+    return float2{to_float(scales[2 * at]), to_float(scales[2 * at + 1])};
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS)
+gemv_codes(const T* x, const unsigned* __restrict__ w, const S* __restrict__ scales, const T* __restrict__ bias,
+           const T* residual, const T* __restrict__ scale, T* y, int n, double eps) {
+    const int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, part = warp % SPLIT;
+    const int out = (blockIdx.x * PER_BLOCK + warp / SPLIT) * OUTS, first = part * 32 + lane;
+    i64 row[2];
+    row[0] = out < n ? out : n - 1;
+    row[1] = GATED ? row[0] + n : out + 1 < n ? out + 1 : n - 1;
+
+    let_next_start();
+    if (!AHEAD) wait_for_previous();
+    uint4 loaded[DEPTH][2];
+    float2 of[DEPTH][2];
+    #pragma unroll
+    for (int d = 0; d < DEPTH; ++d)
+        #pragma unroll
+        for (int m = 0; m < 2; ++m) {
+            const int here = first + d * STEP;
+            if (!EVEN && here >= LOADS) continue;
+            loaded[d][m] = stream((const uint4*)w + row[m] * LOADS + here);
+            of[d][m] = pair_of(scales, row[m] * GROUPS + here * PER / GROUP);
+        }
+    if (AHEAD) wait_for_previous();
+
+    const int mine = lane / ROWS, which = lane % ROWS;       // this lane stores y[which][out + mine]
+    const bool stores = part == 0 && mine < OUTS && out + mine < n;
+    float added[2] = {};
+    if (stores && BIAS) {
+        added[0] = to_float(bias[out + mine]);
+        if (GATED) added[1] = to_float(bias[out + n]);
+    }
+    if (stores && EPILOGUE == 1) added[0] += to_float(residual[(i64)which * n + out + mine]);
+
+    __shared__ uint4 xs[ROWS][CHUNKS];
+    __shared__ float of_x[ROWS][SUMMED ? LOADS : 1];         // sums of what a load meets
+    fetch(xs, (const uint4*)x, scale, eps, warp, lane);
+    for (int i = threadIdx.x; SUMMED && i < ROWS * LOADS; i += THREADS) {
+        float s = 0;
+        for (int c = 0; c < PER / VEC; ++c) {
+            float v[VEC];
+            unpack(xs[i / LOADS][i % LOADS * (PER / VEC) + c], v);
+            for (int e = 0; e < VEC; ++e) s += v[e];
+        }
+        of_x[i / LOADS][i % LOADS] = s;
+    }
+    if (SUMMED) __syncthreads();
+
+    float sum[2][ROWS] = {};
+    for (int turn = 0; turn < TURNS; turn += DEPTH) {
+        #pragma unroll
+        for (int d = 0; d < DEPTH; ++d) {
+            const int here = first + (turn + d) * STEP;
+            if ((TURNS % DEPTH != 0 && turn + d >= TURNS) || (!EVEN && here >= LOADS)) break;
+            uint4 codes[2];
+            float2 terms[2];
+            #pragma unroll
+            for (int m = 0; m < 2; ++m) {
+                codes[m] = loaded[d][m];
+                terms[m] = of[d][m];
+                const int next = here + DEPTH * STEP;
+                if (TURNS > DEPTH && turn + d + DEPTH < TURNS && (EVEN || next < LOADS)) {
+                    loaded[d][m] = stream((const uint4*)w + row[m] * LOADS + next);
+                    of[d][m] = pair_of(scales, row[m] * GROUPS + next * PER / GROUP);
+                }
+            }
+            #pragma unroll
+            for (int r = 0; r < ROWS; ++r) {
+                float dot[2][2] = {}, s = SUMMED ? of_x[r][here] : 0;
+                #pragma unroll
+                for (int word = 0; word < 4; ++word) {
+                    constexpr int IN = 32 / BITS, C = IN / VEC > 0 ? IN / VEC : 1;
+                    float v[IN > VEC ? IN : VEC];
+                    #pragma unroll
+                    for (int c = 0; c < C; ++c) {
+                        float some[VEC];
+                        unpack(xs[r][here * (PER / VEC) + word * IN / VEC + c], some);
+                        #pragma unroll
+                        for (int e = 0; e < VEC; ++e) v[c * VEC + e] = some[e];
+                    }
+                    if (!SUMMED) {
+                        #pragma unroll
+                        for (int e = 0; e < IN; ++e) s += v[(IN < VEC ? word * IN % VEC : 0) + e];
+                    }
+                    const float* x4 = v + (IN < VEC ? word * IN % VEC : 0);
+                    #pragma unroll
+                    for (int m = 0; m < 2; ++m) {
+                        const unsigned u = word == 0 ? codes[m].x : word == 1 ? codes[m].y : word == 2 ? codes[m].z
+                                                                                                   : codes[m].w;
+                        Each<0, IN>::dot(u, x4, dot[m][0], dot[m][1]);
+                    }
+                }
+                #pragma unroll
+                for (int m = 0; m < 2; ++m)
+                    sum[m][r] += (dot[m][0] + dot[m][1] - s) * (terms[m].x * (1 << BITS)) + terms[m].y * s;
+            }
+        }
+    }
+
+    __shared__ float parts[WARPS][2][ROWS];
+    #pragma unroll
+    for (int m = 0; m < 2; ++m)
+        #pragma unroll
+        for (int r = 0; r < ROWS; ++r) {
+            const float s = warp_sum(sum[m][r]);
+            if (lane == 0) parts[warp][m][r] = s;
+        }
+    if (SPLIT > 1) __syncthreads(); else __syncwarp();
+    if (!stores) return;
+    float s = added[0], up = added[1];
+    for (int p = 0; p < SPLIT; ++p) {
+        s += parts[warp + p][mine][which];
+        if (GATED) up += parts[warp + p][1][which];
+    }
+    if (EPILOGUE == 2) s = activate<ACT>(s) * up;
+    if (EPILOGUE == 3) s = activate<ACT>(s);
+    y[(i64)which * n + out + mine] = from_float<T>(s);
+}
+)cuda";
+
+struct GemvCodes;
+
+}  // namespace detail
+
+/// Whether `gemv` takes these: at most four rows that a block can keep, whole 16-byte loads of codes of one group.
+inline bool takes_gemv(const Tensor& x, const Codes& w) {
+    const auto& m = w.matrix;
+    const std::int64_t k = m.columns, in_load = 128 / std::max(m.bits, 1);
+    const auto& b = m.bias;
+    return !m.plain() && x.numel() > 0 && x.size(-1) == k && x.numel() / k <= gemv_rows &&
+           static_cast<std::int64_t>(x.nbytes()) <= shared_x && takes_type(x.scalar_type()) && k % in_load == 0 &&
+           m.group % in_load == 0 && (m.group == k || m.group / 16 < 256) && m.rows > 0 &&
+           m.rows < (std::int64_t{1} << 30) && (!b || (b->scalar_type() == x.scalar_type() && b->is_contiguous())) &&
+           has_nvrtc() && aligned(w.codes);
+}
+/// The same with a norm ahead, whose factors are `scale` (k).
+inline bool takes_gemv(const Tensor& x, const Codes& w, const Tensor& scale) {
+    return takes_gemv(x, w) && scale.scalar_type() == x.scalar_type() && scale.is_contiguous() && aligned(scale);
+}
+
+/// As `gemv` of plain weights.
+inline Tensor gemv(const Tensor& x, const Codes& w, Epilogue epilogue, Activation act = Activation::linear,
+                   const Tensor& residual = {}, const NormAhead& norm = {}) {
+    const auto& m = w.matrix;
+    const bool gated = epilogue == Epilogue::gated;
+    const auto k = m.columns, rows = x.numel() / k, n = m.rows / (gated ? 2 : 1);
+    auto sizes = x.sizes().vec();
+    sizes.back() = n;
+    const Tensor y = at::empty(sizes, x.options());
+    Tensor in = x.contiguous(), r = residual.defined() ? residual.contiguous() : residual;
+    if (!aligned(in)) in = in.clone();
+    const std::int64_t loads = k * m.bits / 128, pairs = gated ? n : (n + 1) / 2;
+    constexpr std::int64_t warps = 8;
+    // Few rows need several warps each to keep memory busy, where each has something to load.
+    std::int64_t split = pairs >= 8192 ? 1 : pairs >= 2048 ? 2 : 4;
+    while (split > 1 && loads < 32 * split) split /= 2;
+    // Sums of x cost a pass over it ahead, or more work at each load.
+    const std::int64_t turns = (loads + 32 * split - 1) / (32 * split);
+    const bool small = w.scales.scalar_type() == at::kBFloat16;
+    const std::uint64_t key =
+        static_cast<std::uint64_t>(x.scalar_type()) | static_cast<std::uint64_t>(rows) << 8 |
+        static_cast<std::uint64_t>(split) << 12 | static_cast<std::uint64_t>(epilogue) << 16 |
+        static_cast<std::uint64_t>(act) << 20 | (m.bits == 8 ? std::uint64_t{1} << 26 : 0) |
+        (small ? std::uint64_t{1} << 27 : 0) | (m.bias ? std::uint64_t{1} << 28 : 0) |
+        (recording ? std::uint64_t{1} << 29 : 0) | (norm.scale.defined() ? std::uint64_t{1} << 30 : 0) |
+        static_cast<std::uint64_t>(k) << 32 | static_cast<std::uint64_t>(m.group == k ? 0 : m.group / 16) << 56;
+    static const std::string text = std::string(prelude) + std::string(detail::scales_text) +
+                                    std::string(detail::gemv_codes_text) + std::string(detail::fetch_text) +
+                                    std::string(detail::gemv_codes_loop_text);
+    const auto& f = function<detail::GemvCodes>(x.device().index(), key, [&] {
+        return KernelSource{"gemv_codes",
+                            text,
+                            {{"ROWS", rows},
+                             {"K", k},
+                             {"BITS", m.bits},
+                             {"GROUP", m.group},
+                             {"GROUPS", w.scales.size(1)},
+                             {"BFLOAT_SCALES", small},
+                             {"WARPS", warps},
+                             {"SPLIT", split},
+                             {"EPILOGUE", static_cast<std::int64_t>(epilogue)},
+                             {"ACT", static_cast<std::int64_t>(act)},
+                             {"BIAS", m.bias.has_value()},
+                             {"NORM", norm.scale.defined()},
+                             {"SUMMED", turns > 2},
+                             {"AHEAD", recording}},
+                            x.scalar_type()};
+    });
+    launch(f, {{static_cast<unsigned>((pairs * split + warps - 1) / warps), 1, 1}, warps * 32}, x.device(), address(in),
+           address(w.codes), address(w.scales), m.bias ? address(*m.bias) : nullptr, address(r), address(norm.scale),
+           address(y), static_cast<int>(n), norm.eps);
+    return y;
+}
+
+}  // namespace silica::device::cuda

@@ -1,0 +1,332 @@
+#pragma once
+/// What is said in sounds.
+
+#include "silica/core/error.hpp"
+#include "silica/generate/check_config.hpp"
+#include "silica/generate/speech/alignment.hpp"
+#include "silica/generate/speech/listen.hpp"
+#include "silica/generate/speech/reply.hpp"
+#include "silica/generate/speech/segments.hpp"
+#include "silica/generate/speech/start_tokens.hpp"
+#include "silica/generate/speech/words.hpp"
+
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace silica::generate {
+namespace detail {
+
+/// A call: all sounds, window by window.
+class Listener {
+public:
+    Listener(SpeechModel& model, const SpeechFacts& facts, std::span<const Recording* const> sounds,
+             const SpeechOptions& options, const SpeechHooks& hooks)
+        : model_(model), facts_(facts), config_(facts.config), options_(options), hooks_(hooks) {
+        for (const auto* sound : sounds) rows_.push_back({.sound = sound});
+        prepare();
+    }
+
+    std::vector<Transcript> operator()() {
+        if (!rows_.empty()) begin();
+        std::vector<Row*> active;
+        for (Row& row : rows_) active.push_back(&row);
+        while (!active.empty() && next(active)) {
+            std::erase_if(active, [](const Row* row) { return row->seek >= row->sound->frames(); });
+        }
+        std::vector<Transcript> made;
+        for (Row& row : rows_) {
+            row.made.complete = row.seek >= row.sound->frames();
+            made.push_back(std::move(row.made));
+        }
+        return made;
+    }
+
+private:
+    struct Row {
+        const Recording* sound = nullptr;
+        std::int64_t seek = 0;                         ///< frame where the next window begins
+        std::vector<std::int64_t> start = {};          ///< the prompt's own tokens
+        bool conditioned = false;                      ///< whether the next window sees what was said
+        std::vector<std::vector<std::int64_t>> said = {};  ///< tokens of the segments so far
+        Transcript made = {};
+    };
+
+    [[nodiscard]] std::int64_t window_frames() const { return 2 * config_.max_source_positions; }
+    [[nodiscard]] std::size_t index_of(const Row& row) const { return static_cast<std::size_t>(&row - rows_.data()); }
+
+    /// What all windows have in common.
+    void prepare() {
+        auto c = merged(options_.generation, facts_.generation);
+        const auto& own = model_.decoder().facts();
+        if (!c.eos_token_id || c.eos_token_id->empty()) c.eos_token_id = own.eos_token_id;
+        if (c.eos_token_id->empty())
+            throw ConfigError("The checkpoint names no token that ends a text.", "set eos_token_id in generation_config.json.");
+        if (!c.pad_token_id) c.pad_token_id = own.pad_token_id.value_or(c.eos_token_id->front());
+        check(c, own);
+        if (options_.temperatures.empty())
+            throw InputError("There is no temperature.", "give at least one; 0 takes the likeliest token.");
+        for (const double t : options_.temperatures) {
+            if (!(t >= 0) || !std::isfinite(t))
+                throw InputError("A temperature is " + std::to_string(t) + ".", "give 0 or more.");
+        }
+        limit_ = c.max_length.value_or(20);
+
+        condition_ = options_.condition_on_previous.value_or(config_.condition_on_prev_tokens.value_or(false));
+        if (options_.prompt_in_every_window && !condition_)
+            throw InputError("The prompt is to stand before the text of every window, which windows do not see.",
+                             "set condition_on_previous.");
+        timestamps_ = options_.words || options_.timestamps.value_or(config_.return_timestamps.value_or(false));
+        for (const Row& row : rows_) timestamps_ = timestamps_ || row.sound->frames() > window_frames();
+        if (timestamps_ && !config_.no_timestamps_token_id)
+            throw ConfigError("Times are written by tokens, and generation_config.json does not say which.",
+                              "take a newer one, with no_timestamps_token_id.");
+        if (options_.words) {
+            if (!config_.alignment_heads || config_.alignment_heads->empty())
+                throw ConfigError("Times of words need alignment_heads, which generation_config.json does not have.",
+                                  "take a newer one, or ask for the times of segments.");
+            for (const auto& head : *config_.alignment_heads) heads_.push_back({head[0], head[1]});
+        }
+        plan_.config = &config_;
+        plan_.generation = std::move(c);
+        plan_.timestamps = timestamps_;
+        plan_.temperatures = options_.temperatures;
+        const auto threshold = [](const auto& option, const auto& config) { return option ? option : config; };
+        plan_.compression_ratio_threshold =
+            threshold(options_.compression_ratio_threshold, config_.compression_ratio_threshold);
+        plan_.logprob_threshold = threshold(options_.logprob_threshold, config_.logprob_threshold);
+        plan_.no_speech_threshold = threshold(options_.no_speech_threshold, config_.no_speech_threshold);
+        if (plan_.no_speech_threshold && !config_.no_timestamps_token_id)
+            throw ConfigError("no_speech_threshold needs no_timestamps_token_id.", "take a newer generation_config.json.");
+#ifndef SILICA_ZLIB
+        if (plan_.compression_ratio_threshold)
+            throw ConfigError("compression_ratio_threshold needs zlib, which Silica was built without.",
+                              "install its headers and build again, or leave the threshold out.");
+#endif
+        plan_.hooks = &hooks_;
+        detects_ = detects_language(config_, options_);
+    }
+
+    /// Languages, and the tokens that windows begin with.
+    void begin() {
+        std::vector<Row*> all;
+        for (Row& row : rows_) all.push_back(&row);
+        std::vector<std::int64_t> languages;
+        if (detects_) {
+            first_ = encoded(all);
+            languages = detect_languages(model_, config_, *first_);
+        }
+        for (std::size_t i = 0; i < rows_.size(); ++i) {
+            Row& row = rows_[i];
+            const auto language = detects_ ? std::optional(languages[i]) : std::nullopt;
+            row.start = start_tokens(config_, options_, timestamps_, language);
+            if (config_.is_multilingual.value_or(true))
+                row.made.language = row.start.size() > 1 ? language_of(config_, row.start[1]) : "";
+            else
+                row.made.language = "en";
+            row.made.seconds = row.sound->seconds();
+            row.conditioned = condition_;
+            // The text of a prompt is the beginning of what was said.
+            if (condition_ && !options_.prompt_in_every_window && !options_.prompt.empty()) {
+                const bool marked = options_.prompt.front() == config_.prev_sot_token_id;
+                row.said.emplace_back(options_.prompt.begin() + (marked ? 1 : 0), options_.prompt.end());
+            }
+        }
+    }
+
+    /// The windows that rows are at, through the encoder.
+    [[nodiscard]] Tensor encoded(const std::vector<Row*>& rows) const {
+        const auto mels = rows.front()->sound->mels(), frames = window_frames();
+        const auto size = static_cast<std::size_t>(mels * frames);
+        Tensor features = at::empty({static_cast<std::int64_t>(rows.size()), mels, frames}, c10::ScalarType::Float);
+        auto* to = features.mutable_data_ptr<float>();
+        for (const Row* row : rows) {
+            row->sound->window(row->seek, frames, {to, size});
+            to += size;
+        }
+        return model_.encode(features);
+    }
+
+    /// What stands before the start tokens of a window.
+    [[nodiscard]] std::vector<std::int64_t> before(const Row& row) const {
+        if (!row.conditioned || row.said.empty()) return options_.prompt;
+        std::vector<std::int64_t> first;
+        if (options_.prompt_in_every_window && !options_.prompt.empty())
+            first = options_.prompt;
+        else if (const auto start = previous_start(config_, plan_.generation.suppress_tokens))
+            first = {*start};
+        return previous_tokens(config_, first, row.said);
+    }
+
+    /// Tokens that a window's row has at its end, its longest prompt having `tokens`.
+    [[nodiscard]] std::size_t length_for(std::size_t tokens) {
+        const auto n = static_cast<std::int64_t>(tokens), most = config_.max_target_positions;
+        const auto& c = plan_.generation;
+        if (c.max_new_tokens) {
+            if (n + *c.max_new_tokens > most) {
+                throw InputError("max_new_tokens is " + std::to_string(*c.max_new_tokens) + " and the prompt has " +
+                                     std::to_string(n) + " tokens; the decoder takes " + std::to_string(most) +
+                                     " in all (max_target_positions).",
+                                 "ask for fewer, or shorten the prompt.");
+            }
+            return static_cast<std::size_t>(n + *c.max_new_tokens);
+        }
+        limit_ = std::min(limit_ + std::min(most / 2 - 1, n), most);  // as transformers does it, each time
+        if (n >= limit_) {
+            throw InputError("The prompt has " + std::to_string(n) + " tokens, a text at most " +
+                                 std::to_string(limit_) + ", prompt included.",
+                             "shorten the prompt.");
+        }
+        return static_cast<std::size_t>(limit_);
+    }
+
+    /// The next window of each row. False where the caller ended it.
+    bool next(const std::vector<Row*>& active) {
+        Windows windows;
+        std::size_t longest = 0;
+        for (const Row* row : active) {
+            auto prompt = before(*row);
+            windows.starts.push_back(prompt.size());
+            prompt.insert(prompt.end(), row->start.begin(), row->start.end());
+            longest = std::max(longest, prompt.size());
+            windows.prompts.push_back(std::move(prompt));
+        }
+        windows.max_length = length_for(longest);
+        windows.seed = plan_.generation.seed.value_or(0) + 1000003U * count_++;
+        windows.encoder_outputs = first_ ? *std::exchange(first_, std::nullopt) : encoded(active);
+        const auto replies = write_windows(model_, plan_, windows);
+        if (!replies) return false;
+        bool on = true;
+        for (std::size_t i = 0; i < active.size(); ++i) on = take(*active[i], (*replies)[i], windows, i) && on;
+        return on && !(hooks_.go_on && !hooks_.go_on());
+    }
+
+    /// What was written for the window of a row. False where the caller ended it.
+    bool take(Row& row, const Reply& reply, const Windows& windows, std::size_t i) {
+        const auto frames = std::min(row.sound->frames() - row.seek, window_frames());
+        const auto offset = static_cast<double>(row.seek) * 0.02 / 2;
+        row.conditioned = condition_ && reply.temperature < 0.5;
+        bool on = true;
+        if (reply.silent) {
+            row.seek += frames;
+        } else {
+            const auto begin = config_.no_timestamps_token_id ? *config_.no_timestamps_token_id + 1
+                                                              : config_.vocab_size + 1;
+            const auto cuts = cut_into_segments(reply.tokens, begin, frames);
+            std::vector<double> times;
+            if (options_.words) times = token_times(row, reply, windows, i, offset);
+            for (const Cut& cut : cuts.segments) {
+                Segment segment{.start = offset + cut.start * 0.02, .end = offset + cut.end * 0.02};
+                segment.tokens.assign(reply.tokens.begin() + static_cast<std::ptrdiff_t>(cut.from),
+                                      reply.tokens.begin() + static_cast<std::ptrdiff_t>(cut.to));
+                segment.temperature = reply.temperature;
+                segment.avg_logprob = reply.avg_logprob;
+                segment.compression_ratio = reply.compression_ratio;
+                segment.no_speech_prob = reply.no_speech_prob;
+                write(segment, cut, times, offset, begin, row.made.language);
+                row.said.push_back(segment.tokens);
+                row.made.text += segment.text;
+                row.made.segments.push_back(std::move(segment));
+                if (on && hooks_.on_segment) on = hooks_.on_segment(index_of(row), row.made.segments.back());
+            }
+            row.seek += cuts.frames;
+        }
+        if (hooks_.on_progress) {
+            const double heard = std::min(static_cast<double>(row.seek) / 100, row.sound->seconds());
+            hooks_.on_progress(index_of(row), row.seek >= row.sound->frames() ? row.sound->seconds() : heard,
+                               row.sound->seconds());
+        }
+        return on;
+    }
+
+    /// Text and words of a segment.
+    void write(Segment& segment, const Cut& cut, const std::vector<double>& times, double offset,
+               std::int64_t timestamp_begin, const std::string& language) const {
+        std::vector<std::int64_t> text;
+        std::vector<std::size_t> places;  // of its tokens in the window
+        const auto end = plan_.generation.eos_token_id->front();
+        for (std::size_t i = 0; i < segment.tokens.size(); ++i) {
+            const auto id = segment.tokens[i];
+            if (id >= timestamp_begin) continue;
+            text.push_back(id);
+            if (id < end) places.push_back(cut.from + i);
+        }
+        segment.text = facts_.text.decode(text);
+        if (!options_.words) return;
+        std::erase_if(text, [&](std::int64_t id) { return id >= end; });
+        for (auto& word : words_of(facts_.text, text, !has_no_spaces(language))) {
+            const auto first = places[word.from], last = places[word.to - 1];
+            const auto rounded = [](double seconds) { return std::round(seconds * 100) / 100; };
+            segment.words.push_back(
+                {std::move(word.text), rounded(first == 0 ? offset : times[first - 1]), rounded(times[last])});
+        }
+    }
+
+    /// When each token of a reply was said, in seconds; the last one when the one before it was.
+    [[nodiscard]] std::vector<double> token_times(const Row& row, const Reply& reply, const Windows& windows,
+                                                  std::size_t i, double offset) const {
+        const auto& prompt = windows.prompts[i];
+        std::vector<double> made(reply.tokens.size(), offset);
+        // As in transformers, what each token attended to when it was fed; the last of all is not fed any more.
+        const auto n = reply.tokens.size() - (reply.ended || reply.tokens.empty() ? 0 : 1);
+        if (n == 0) return made;
+        Tensor ids = at::empty({1, static_cast<std::int64_t>(prompt.size() + n)}, c10::ScalarType::Long);
+        auto* id = ids.mutable_data_ptr<std::int64_t>();
+        std::ranges::copy(prompt, id);
+        std::copy_n(reply.tokens.begin(), n, id + prompt.size());
+        const auto at = static_cast<std::int64_t>(i);
+        const Tensor encoder = model_.decoder().on_device([&] { return windows.encoder_outputs.narrow(0, at, 1); });
+        const Tensor weights = model_.alignment(encoder, ids, heads_);
+        const auto heads = heads_.size(), all = prompt.size() + n;
+        const auto columns = static_cast<std::size_t>(weights.size(3));
+        // Without the rows of the prompt.
+        std::vector<float> own(heads * n * columns);
+        const auto* from = weights.const_data_ptr<float>();
+        for (std::size_t h = 0; h < heads; ++h)
+            std::copy_n(from + (h * all + prompt.size()) * columns, n * columns,
+                        own.begin() + static_cast<std::ptrdiff_t>(h * n * columns));
+        // Beyond the sound a Python slice counts from the end.
+        auto count = static_cast<std::int64_t>(
+            std::floor(static_cast<double>(row.sound->frames_of_sound() - row.seek) / 2));
+        if (count < 0) count = std::max<std::int64_t>(static_cast<std::int64_t>(columns) + count, 0);
+        const auto positions = token_positions({own, heads, n, columns}, static_cast<std::size_t>(count),
+                                               static_cast<std::size_t>(config_.median_filter_width));
+        for (std::size_t t = 0; t < made.size(); ++t)
+            made[t] = offset + 0.02 * static_cast<double>(positions[std::min(t, n - 1)]);
+        return made;
+    }
+
+    SpeechModel& model_;
+    const SpeechFacts& facts_;
+    const SpeechConfig& config_;
+    const SpeechOptions& options_;
+    const SpeechHooks& hooks_;
+    std::vector<Row> rows_;
+    ReplyPlan plan_;
+    std::vector<AlignmentHead> heads_;
+    std::optional<Tensor> first_;  ///< of the first windows, where languages were detected
+    std::int64_t limit_ = 0;
+    std::uint64_t count_ = 0;
+    bool timestamps_ = false, condition_ = false, detects_ = false;
+};
+
+}  // namespace detail
+
+SILICA_INLINE std::vector<Transcript> listen(SpeechModel& model, const SpeechFacts& facts,
+                                             std::span<const Recording* const> sounds, const SpeechOptions& options,
+                                             const SpeechHooks& hooks) {
+    try {
+        return detail::Listener(model, facts, sounds, options, hooks)();
+    } catch (const std::bad_alloc&) {
+        throw DeviceError("There is not enough memory for the sounds.", "give fewer at once.");
+    }
+}
+
+}  // namespace silica::generate

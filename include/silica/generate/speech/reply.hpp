@@ -1,0 +1,60 @@
+#pragma once
+/// One window: what is written for it, again at other temperatures while it is not good enough. Followed:
+/// generate_with_fallback and _need_fallback.
+
+#include "silica/core/compiled.hpp"
+#include "silica/generate/config.hpp"
+#include "silica/generate/speech/config.hpp"
+#include "silica/generate/speech/options.hpp"
+#include "silica/generate/speech/speech_model.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <vector>
+
+namespace silica::generate {
+
+/// What was written for a window.
+struct Reply {
+    std::vector<std::int64_t> tokens = {};  ///< without prompt and end
+    double temperature = 0, avg_logprob = 0;
+    double compression_ratio = std::numeric_limits<double>::quiet_NaN();
+    double no_speech_prob = std::numeric_limits<double>::quiet_NaN();
+    bool ended = false;   ///< by an end token, and not because there was no room
+    bool silent = false;  ///< nothing was said: the window is skipped
+};
+
+/// How windows are written.
+struct ReplyPlan {
+    const SpeechConfig* config = nullptr;
+    GenerationConfig generation = {};  ///< complete: ends, padding
+    bool timestamps = false;
+    std::vector<double> temperatures = {0};
+    std::optional<double> compression_ratio_threshold = {}, logprob_threshold = {}, no_speech_threshold = {};
+    const SpeechHooks* hooks = nullptr;
+};
+
+/// Windows that are written together.
+struct Windows {
+    Tensor encoder_outputs;                          ///< (rows, n, d_model), on the device
+    std::vector<std::vector<std::int64_t>> prompts;  ///< of each row, whole
+    std::vector<std::size_t> starts;                 ///< where in it the start token is
+    std::size_t max_length = 0;                      ///< tokens of the longest row at its end, prompt included
+    std::uint64_t seed = 0;
+};
+
+/// Writes windows; nothing where the caller ends it. Rows with shorter prompts are padded on the left.
+[[nodiscard]] std::optional<std::vector<Reply>> write_windows(SpeechModel& model, const ReplyPlan& plan,
+                                                              const Windows& windows);
+
+/// (rows) token of each row: the likeliest language for encoder_outputs (rows, n, d_model).
+[[nodiscard]] std::vector<std::int64_t> detect_languages(SpeechModel& model, const SpeechConfig& config,
+                                                         const Tensor& encoder_outputs);
+
+}  // namespace silica::generate
+
+#ifndef SILICA_COMPILED
+#include "silica/generate/speech/reply.ipp"
+#endif

@@ -1,0 +1,191 @@
+#pragma once
+/// One window.
+
+#include "silica/generate/beam.hpp"
+#include "silica/generate/host_scores.hpp"
+#include "silica/generate/plan.hpp"
+#include "silica/generate/sample.hpp"
+#include "silica/generate/speech/compression.hpp"
+#include "silica/generate/speech/reply.hpp"
+#include "silica/generate/speech/timestamp_rules.hpp"
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/full.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace silica::generate {
+namespace detail {
+
+/// Prompts of rows padded on the left to one width, and the mask that says so, where one is padded.
+struct PaddedPrompts {
+    Tensor ids;
+    std::optional<Tensor> mask = {};
+    std::vector<std::vector<std::int64_t>> rows;
+    std::vector<std::size_t> padding;
+};
+
+/// Each prompt `times` times.
+inline PaddedPrompts padded_prompts(const std::vector<std::vector<std::int64_t>>& prompts, std::int64_t pad,
+                                    std::size_t times) {
+    std::size_t width = 0;
+    for (const auto& p : prompts) width = std::max(width, p.size());
+    PaddedPrompts made;
+    const auto rows = static_cast<std::int64_t>(prompts.size() * times), columns = static_cast<std::int64_t>(width);
+    made.ids = at::full({rows, columns}, pad, c10::ScalarType::Long);
+    Tensor mask = at::full({rows, columns}, true, c10::ScalarType::Bool);
+    auto* id = made.ids.mutable_data_ptr<std::int64_t>();
+    auto* there = mask.mutable_data_ptr<bool>();
+    for (std::size_t r = 0; r < prompts.size() * times; ++r) {
+        const auto& prompt = prompts[r / times];
+        const auto padding = width - prompt.size();
+        std::ranges::copy(prompt, id + r * width + padding);
+        std::fill_n(there + r * width, padding, false);
+        made.rows.emplace_back(id + r * width, id + (r + 1) * width);
+        made.padding.push_back(padding);
+        if (padding > 0) made.mask = mask;
+    }
+    return made;
+}
+
+/// p(token) of what follows the start token of each row, by the scores as the model gives them.
+inline std::vector<double> no_speech(SpeechModel& model, const ReplyPlan& plan, const Windows& windows) {
+    auto& decoder = model.decoder();
+    std::vector<std::vector<std::int64_t>> beginnings;
+    for (std::size_t r = 0; r < windows.prompts.size(); ++r) {
+        const auto& prompt = windows.prompts[r];
+        beginnings.emplace_back(prompt.begin(), prompt.begin() + static_cast<std::ptrdiff_t>(windows.starts[r]) + 1);
+    }
+    const auto padded = padded_prompts(beginnings, *plan.generation.pad_token_id, 1);
+    decoder.start(padded.ids.size(0), static_cast<std::int64_t>(windows.max_length) - 1);
+    Prompt prompt{.decoder_input_ids = padded.ids, .extra = {{"encoder_outputs", windows.encoder_outputs}}};
+    if (padded.mask) prompt.extra.emplace_back("decoder_attention_mask", *padded.mask);
+    HostScores scores;
+    scores.copy(decoder, decoder.prefill(prompt));
+    const auto token = static_cast<std::size_t>(std::max<std::int64_t>(*plan.config->no_timestamps_token_id - 1, 0));
+    std::vector<double> made;
+    for (std::size_t r = 0; r < beginnings.size(); ++r) {
+        const Scores row = scores.row(r);
+        made.push_back(token < row.size() ? std::exp(static_cast<double>(row[token]) - log_sum_exp(row)) : 0);
+    }
+    return made;
+}
+
+/// The windows `rows` of all, written at one temperature.
+inline std::optional<std::vector<Reply>> write_once(SpeechModel& model, const ReplyPlan& plan, const Windows& windows,
+                                                    const std::vector<std::size_t>& rows, double temperature,
+                                                    std::uint64_t seed) {
+    auto& decoder = model.decoder();
+    Plan p;
+    p.config = plan.generation;
+    p.config.do_sample = temperature > 0;
+    p.config.temperature = temperature > 0 ? temperature : 1;
+    p.config.num_return_sequences = 1;
+    p.config.seed = seed;
+    if (temperature > 0) p.config.num_beams = 1;
+    const auto beams = p.config.num_beams.value_or(1);
+    std::vector<std::vector<std::int64_t>> prompts;
+    for (const auto r : rows) prompts.push_back(windows.prompts[r]);
+    p.pad = *p.config.pad_token_id;
+    auto padded = padded_prompts(prompts, p.pad, static_cast<std::size_t>(beams));
+    p.batch = static_cast<std::int64_t>(rows.size());
+    p.rows = p.batch * beams;
+    p.start = padded.rows.front().size();
+    p.max_length = windows.max_length;
+    p.ends = *p.config.eos_token_id;
+    p.history = std::move(padded.rows);
+    p.padding = std::move(padded.padding);
+    p.encoder.resize(static_cast<std::size_t>(p.rows));
+    p.prompt.decoder_input_ids = padded.ids;
+    Tensor encoded = windows.encoder_outputs;
+    if (rows.size() != windows.prompts.size()) {
+        encoded = decoder.on_device([&] {
+            std::vector<Tensor> some;
+            for (const auto r : rows) some.push_back(encoded.narrow(0, static_cast<std::int64_t>(r), 1));
+            return at::cat(some, 0);
+        });
+    }
+    p.prompt.extra = {{"encoder_outputs", encoded}};
+    if (padded.mask) p.prompt.extra.emplace_back("decoder_attention_mask", *padded.mask);
+
+    Hooks hooks{.log_probabilities = true};
+    if (plan.timestamps)
+        hooks.processors.emplace_back(TimestampRules{*plan.config->no_timestamps_token_id, p.ends.front(),
+                                                     plan.config->max_initial_timestamp_index});
+    const auto& go_on = plan.hooks->go_on;
+    if (go_on) hooks.on_token = [&](const Token&) { return go_on(); };
+    const auto ends = p.ends;
+    const auto made = beams > 1 ? beam_search(decoder, std::move(p), hooks) : sample(decoder, std::move(p), hooks);
+    if (std::ranges::find(made.finish, Finish::cancelled) != made.finish.end()) return {};
+    std::vector<Reply> replies;
+    for (std::size_t r = 0; r < rows.size(); ++r) {
+        Reply reply{.tokens = made.tokens[r], .temperature = temperature};
+        const auto n = reply.tokens.size();
+        if (n > 0) reply.avg_logprob = made.log_probabilities[r] / static_cast<double>(n);
+        if (const auto ratio = compression_ratio(reply.tokens, plan.config->vocab_size)) reply.compression_ratio = *ratio;
+        reply.ended = n > 0 && std::ranges::find(ends, reply.tokens.back()) != ends.end();
+        if (reply.ended) reply.tokens.pop_back();
+        replies.push_back(std::move(reply));
+    }
+    return replies;
+}
+
+}  // namespace detail
+
+SILICA_INLINE std::optional<std::vector<Reply>> write_windows(SpeechModel& model, const ReplyPlan& plan,
+                                                              const Windows& windows) {
+    const auto n = windows.prompts.size();
+    std::vector<double> silence;
+    if (plan.no_speech_threshold) silence = detail::no_speech(model, plan, windows);
+    std::vector<Reply> replies(n);
+    std::vector<std::size_t> rows;
+    for (std::size_t r = 0; r < n; ++r) rows.push_back(r);
+    for (std::size_t i = 0; i < plan.temperatures.size() && !rows.empty(); ++i) {
+        auto made = detail::write_once(model, plan, windows, rows, plan.temperatures[i], windows.seed + i);
+        if (!made) return {};
+        std::vector<std::size_t> again;
+        for (std::size_t k = 0; k < rows.size(); ++k) {
+            Reply& reply = (*made)[k];
+            const bool unlikely = plan.logprob_threshold && reply.avg_logprob < *plan.logprob_threshold;
+            const bool repetitive =
+                plan.compression_ratio_threshold && reply.compression_ratio > *plan.compression_ratio_threshold;
+            if (plan.no_speech_threshold) {
+                reply.no_speech_prob = silence[rows[k]];
+                reply.silent = reply.no_speech_prob > *plan.no_speech_threshold && (unlikely || !plan.logprob_threshold);
+            }
+            if ((unlikely || repetitive) && !reply.silent) again.push_back(rows[k]);
+            replies[rows[k]] = std::move(reply);
+        }
+        rows = std::move(again);
+    }
+    return replies;
+}
+
+SILICA_INLINE std::vector<std::int64_t> detect_languages(SpeechModel& model, const SpeechConfig& config,
+                                                         const Tensor& encoder_outputs) {
+    auto& decoder = model.decoder();
+    const auto rows = encoder_outputs.size(0);
+    decoder.start(rows, config.max_target_positions - 1);
+    const Tensor start = at::full({rows, 1}, config.decoder_start_token_id, c10::ScalarType::Long);
+    HostScores scores;
+    scores.copy(decoder, decoder.prefill({.decoder_input_ids = start, .extra = {{"encoder_outputs", encoder_outputs}}}));
+    std::vector<std::int64_t> tokens;
+    for (const auto& [name, id] : *config.lang_to_id) tokens.push_back(id);
+    std::ranges::sort(tokens);  // of equals the first
+    std::vector<std::int64_t> made;
+    for (std::int64_t r = 0; r < rows; ++r) {
+        const Scores row = scores.row(static_cast<std::size_t>(r));
+        std::int64_t best = -1;
+        for (const auto id : tokens) {
+            const float score = row[static_cast<std::size_t>(id)];
+            if (!(score == score)) no_numbers(static_cast<std::size_t>(r));
+            if (best < 0 || score > row[static_cast<std::size_t>(best)]) best = id;
+        }
+        made.push_back(best);
+    }
+    return made;
+}
+
+}  // namespace silica::generate
