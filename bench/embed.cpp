@@ -1,4 +1,4 @@
-/// `silica embed`: sentences to vectors, and pictures.
+/// `silica embed`: sentences to vectors, and pictures and sounds.
 
 #include <iostream>
 #include <limits>
@@ -10,6 +10,7 @@
 #include "cli.hpp"
 #include "commands.hpp"
 #include "embed_images.hpp"
+#include "embed_sounds.hpp"
 #include "errors.hpp"
 #include "host_model.hpp"
 #include "lines.hpp"
@@ -22,7 +23,7 @@ namespace {
 
 struct Options {
     PlaceFlags place;
-    Flag prompt, prompt_name, truncate_dim;
+    Flag prompt, prompt_name, truncate_dim, seed;
     std::string jsonl, batch = "32";
     std::vector<std::string> texts;
 };
@@ -91,13 +92,13 @@ std::string sentence(const std::string& line, std::size_t number) {
     return json["text"];
 }
 
-/// The checkpoint, where config.json names a family that has models of pictures.
-std::optional<Subject> image_subject(const std::filesystem::path& directory) {
+/// The checkpoint, where config.json names a family that has models of pictures or sounds.
+std::optional<Subject> subject_of_files(const std::filesystem::path& directory) {
     std::error_code error;
     if (!std::filesystem::exists(directory / "config.json", error)) return std::nullopt;
     const Json config = checkpoint::read_json_file(directory, "config.json");
     const Json* type = config.find("model_type");
-    for (const auto* family : {"vit", "deit", "clip"}) {
+    for (const auto* family : {"vit", "deit", "clip", "clap"}) {
         if (type != nullptr && type->is_string() && family_of(type->string()) == family) return subject_in(directory);
     }
     return std::nullopt;
@@ -109,14 +110,20 @@ int embed(const Options& o) {
     if (o.truncate_dim) options.truncate_dim = whole_number("--truncate-dim", *o.truncate_dim, 1, 1 << 30);
     const auto* device = o.place.device();
     if (device == nullptr) return Exit::no_hardware;
-    if (const auto subject = image_subject(checkpoint::resolve(o.place.directory, checkpoint::Need::directory))) {
-        if (const auto* head = image_embedder_of(*subject)) {
-            if (!o.jsonl.empty() || o.prompt || o.prompt_name || o.truncate_dim)
-                throw InputError("Pictures have no --jsonl, --prompt, --prompt-name and --truncate-dim.",
-                                 "leave them out.");
-            return embed_images(*subject, *head, o.place, *device, o.texts, batch_size);
-        }
+    const auto seed = o.seed ? whole_number("--seed", *o.seed, 0, 0xFFFFFFFF) : 0;
+    const auto subject = subject_of_files(checkpoint::resolve(o.place.directory, checkpoint::Need::directory));
+    const auto* sees = subject ? image_embedder_of(*subject) : nullptr;
+    const auto* hears = subject ? sound_embedder_of(*subject) : nullptr;
+    if (o.seed && hears == nullptr)
+        throw InputError("--seed is given, and nothing is drawn but for sounds.", "leave it out.");
+    if ((sees != nullptr || hears != nullptr) && (!o.jsonl.empty() || o.prompt || o.prompt_name || o.truncate_dim)) {
+        throw InputError(std::string(sees != nullptr ? "Pictures" : "Sounds") +
+                             " have no --jsonl, --prompt, --prompt-name and --truncate-dim.",
+                         "leave them out.");
     }
+    if (sees != nullptr) return embed_images(*subject, *sees, o.place, *device, o.texts, batch_size);
+    if (hears != nullptr)
+        return embed_sounds(*subject, *hears, o.place, *device, o.texts, batch_size, static_cast<std::uint32_t>(seed));
     return with_lines(o.texts, o.jsonl, [&](std::istream& lines) {
         const auto embedder = open(o, *device);
         constexpr std::size_t at_once = 4096;  // sentences of similar length run together
@@ -141,20 +148,22 @@ int embed(const Options& o) {
 
 Action add_embed(CLI::App& app) {
     auto o = std::make_shared<Options>();
-    Command c(app, "embed", "Sentences or pictures to vectors, one line of JSON for each");
+    Command c(app, "embed", "Sentences, pictures or sounds to vectors, one line of JSON for each");
     o->place.add_directory_to(c);
     c.arguments("text", o->texts,
-                "sentences, or files of pictures for a vision model; after -- where one begins with a dash");
+                "sentences, or files of pictures for a vision model, of sounds for an audio model; after -- where one "
+                "begins with a dash");
     c.option("--jsonl", o->jsonl, "a file of lines {\"text\"}; - for standard input");
-    c.option("--batch-size", o->batch, "sentences or pictures that run together. Default: 32");
+    c.option("--batch-size", o->batch, "sentences, pictures or sounds that run together. Default: 32");
     c.option("--prompt", o->prompt, "what stands before each sentence. Default: the checkpoint's default prompt");
     c.option("--prompt-name", o->prompt_name, "the same, by its name in config_sentence_transformers.json");
     c.option("--truncate-dim", o->truncate_dim, "how many numbers of each vector are kept. Default: all");
+    c.option("--seed", o->seed, "of what CLAP's extractor draws, in the order of the files. Default: 0");
     o->place.add_to(c);
     c.footer(
         "Prompt, pooling and what follows it are those of the checkpoint (modules.json). Output lines: {\"embedding\": "
-        "[...]}; of pictures {\"files\": [...], \"embedding\": [...]}, of length 1: CLIP's image_embeds, else what the "
-        "pooler gives, else the class token.");
+        "[...]}; of pictures and sounds {\"files\": [...], \"embedding\": [...]}, of length 1: CLIP's image_embeds, "
+        "CLAP's audio_embeds, else what the pooler gives, else the class token.");
     return [o] { return embed(*o); };
 }
 

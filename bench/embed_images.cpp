@@ -1,13 +1,10 @@
 #include "embed_images.hpp"
 
-#include <iostream>
+#include <filesystem>
+#include <span>
+#include <utility>
 
-#include <nlohmann/json.hpp>
-
-#include "commands.hpp"
-#include "errors.hpp"
-#include "files.hpp"
-#include "lines.hpp"
+#include "embed_files.hpp"
 #include "silica/task/embed_images.hpp"
 
 namespace silica::bench {
@@ -34,12 +31,6 @@ public:
     }
 };
 
-std::string line_of(const std::string& file, const char* key, const std::string& value) {
-    using nlohmann::json;
-    const auto text = [](const json& j) { return j.dump(-1, ' ', false, json::error_handler_t::replace); };
-    return "{\"files\":" + text(json::array({file})) + ",\"" + key + "\":" + value + "}\n";
-}
-
 }  // namespace
 
 const Head* image_embedder_of(const Subject& subject) {
@@ -57,33 +48,18 @@ const Head* image_embedder_of(const Subject& subject) {
 
 int embed_images(const Subject& subject, const Head& head, const PlaceFlags& place, const Device& device,
                  const std::vector<std::string>& files, std::int64_t batch_size) {
-    if (files.empty()) throw InputError("There is no file.", "name pictures after the directory.");
+    VectorReport report(files, "pictures");
     auto processor = image::Processor::open(subject.origin.directory);
     const task::ImageEmbedder<ImageEncoder> embedder(std::move(processor),
                                                      ImageEncoder(place.open(subject, head, device)));
-    std::size_t refused = 0;
-    std::string first;
     task::Reader<image::Pixels> reader({files.begin(), files.end()}, [&](const auto& path) {
         return task::processed(embedder.processor(), image::read(path));
     });
     task::in_batches(
         reader, static_cast<std::size_t>(batch_size), task::alike,
         [&](std::span<const image::Pixels> batch) { return embedder.of_pixels(batch); },
-        [&](const task::FileResult<Tensor>& result) {
-            const auto& file = files[result.index];
-            if (result.error) {
-                const auto why = about_file(file, *result.error);
-                if (refused++ == 0) first = why.what();
-                std::cout << line_of(file, "error", nlohmann::json(why.what()).dump()) << std::flush;
-                return;
-            }
-            const Tensor vector = result.value->contiguous();
-            const std::span numbers(vector.const_data_ptr<float>(), static_cast<std::size_t>(vector.numel()));
-            std::cout << line_of(file, "embedding", json_numbers(numbers)) << std::flush;
-        });
-    if (refused == 0) return Exit::done;
-    complain((refused > 1 ? std::to_string(refused) + " files were refused, first: " : std::string()) + first);
-    return Exit::bad_input;
+        [&](const task::FileResult<Tensor>& result) { report.give(result); });
+    return report.finish();
 }
 
 }  // namespace silica::bench

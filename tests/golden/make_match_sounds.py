@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """Writes golden/match_sounds/<case>/: tiny CLAP checkpoints with tokenizer and extractor, sounds, and how transformers'
-zero-shot-audio-classification pipeline scores them.
+zero-shot-audio-classification pipeline scores them; and the vectors of the sounds.
 
 Run by hand (needs torch, transformers and safetensors); what it writes is committed. `expected.json`: a list of {labels,
-template, files: {name: [[label, score], ...]}}; numpy.random.seed(0) before each of the list.
+template, files: {name: [[label, score], ...]}}; numpy.random.seed(0) before each of the list. `embeds.json`: {"audio_embeds":
+of ClapAudioModelWithProjection, "pooler_output": of ClapAudioModel}, each a list of {seed, files: {name: vector}}; each sound
+is extracted alone, numpy.random.seed(seed) before the first; vectors as they are, not of length 1.
 """
 import json
 
 import numpy as np
 import torch
-from transformers import ClapFeatureExtractor, ClapModel, RobertaTokenizer, pipeline
+from transformers import ClapAudioModelWithProjection, ClapFeatureExtractor, ClapModel, RobertaTokenizer, pipeline
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 import golden
@@ -18,6 +20,16 @@ from make_transcribe import write_wav
 
 HERE = golden.HERE / "match_sounds"
 SOUNDS = {"short.wav": 0.41, "long.wav": 1.7, "whole.wav": 1.0}
+
+
+def embedded(model, features, sounds, output, seed):
+    np.random.seed(seed)
+    vectors = {}
+    for name, sound in sounds.items():
+        with torch.no_grad():
+            out = model(**features(sound, sampling_rate=4000, return_tensors="pt"))
+        vectors[name] = [round(x, 6) for x in out[output][0].tolist()]
+    return {"seed": seed, "files": vectors}
 
 
 def write(case, audio, **extractor):
@@ -42,6 +54,10 @@ def write(case, audio, **extractor):
             name: [[r["label"], r["score"]] for r in match(
                 sound, candidate_labels=labels, hypothesis_template=template)] for name, sound in sounds.items()}})
     (directory / "expected.json").write_text(json.dumps(expected, ensure_ascii=False) + "\n")
+    projecting = ClapAudioModelWithProjection.from_pretrained(directory).eval()
+    (directory / "embeds.json").write_text(json.dumps({
+        output: [embedded(tower, features, sounds, output, seed) for seed in (0, 7)]
+        for tower, output in ((projecting, "audio_embeds"), (model.audio_model, "pooler_output"))}) + "\n")
 
 
 def main():
