@@ -1,11 +1,14 @@
 #include "load.hpp"
 
+#include <algorithm>
 #include <utility>
 
+#include "progress.hpp"
 #include "silica/checkpoint/checkpoint.hpp"
-#include "silica/checkpoint/config.hpp"
 #include "silica/checkpoint/decoded.hpp"
-#include "silica/checkpoint/mlx.hpp"
+#include "silica/checkpoint/locate.hpp"
+#include "silica/checkpoint/quantised.hpp"
+#include "silica/checkpoint/read_scheme.hpp"
 #include "silica/core/error.hpp"
 #include "silica/loader/first_of.hpp"
 #include "silica/loader/in_memory.hpp"
@@ -32,13 +35,13 @@ std::string precision_for(const Flag& named, const Subject& subject, const Devic
     if (named) return precisions_named(*named).front();
     std::string own(device.default_precision);
     if (subject.origin.directory.empty()) return own;
-    const Json config = checkpoint::read_json_file(subject.origin.directory, "config.json");
-    for (const auto* key : {"quantization", "quantization_config"}) {
-        const Json* found = config.find(key);
-        if (found == nullptr || !checkpoint::reads_mlx(*found)) continue;
-        own = found->find("bits")->integer() == 8 ? "int8" : "int4";
-    }
-    return precisions_named(own).front();
+    const auto scheme = checkpoint::read_scheme(subject.origin.directory);
+    const bool gguf =
+        subject.origin.weights && checkpoint::is_gguf(checkpoint::locate_weights(subject.origin.directory));
+    if (scheme.method == checkpoint::Scheme::Method::plain && !gguf) return own;
+    const std::string codes = !gguf && scheme.bits == 8 ? "int8" : "int4";
+    const auto& compiled = precisions_compiled();
+    return std::ranges::find(compiled, codes) != compiled.end() ? codes : own;
 }
 
 const Cell& cell_of(const Head& head, const Device& device, const std::string& precision, const std::string& loader) {
@@ -67,7 +70,10 @@ Loaded load(const Cell& cell, const Origin& from) {
     }
     loaded.model->synchronize();
     loaded.notes = loaded.model->account().notes;
-    if (cell.bits != 0 && int8_activations) loaded.notes.emplace_back("inputs of products in 8 bits, by groups of 32");
+    if (cell.bits != 0 && int8_activations) {
+        loaded.notes.emplace_back("inputs of products in 8 bits, by groups of 32");
+        note(std::string(cell.precision) + ": " + loaded.notes.back());
+    }
     if (auto& note = loader::degradation_note(); !note.empty()) loaded.notes.push_back(std::exchange(note, {}));
     return loaded;
 }

@@ -13,6 +13,7 @@
 #include "silica/checkpoint/hub.hpp"
 #include "silica/core/error.hpp"
 #include "silica/loader/quantise_checkpoint.hpp"
+#include "table.hpp"
 
 namespace silica::bench {
 namespace {
@@ -57,9 +58,10 @@ int quantize(const Options& o) {
     auto files = checkpoint::Checkpoint::open(directory);
     files.read_one_by_one();
     const auto made = loader::quantise_checkpoint(files, matrices_of(subject, head, files), bits, group, *o.to);
+    const auto megabytes = [](std::uint64_t n) { return fixed(static_cast<double>(n) / 1e6, 1) + " MB"; };
     note(std::to_string(made.quantised) + " matrices in " + std::to_string(bits) + " bits by groups of " +
-         std::to_string(group) + ", " + std::to_string(made.kept) + " tensors as they were; " +
-         std::to_string(made.bytes >> 20U) + " MiB of " + std::to_string(made.bytes_before >> 20U));
+         std::to_string(group) + ", " + std::to_string(made.kept) + " tensors as they were: " + megabytes(made.bytes) +
+         ", before " + megabytes(made.bytes_before));
     return Exit::done;
 }
 

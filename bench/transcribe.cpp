@@ -37,20 +37,20 @@ private:
 
 /// InputError for flags that only Whisper has a meaning for.
 void refuse_flags_of_speech(const TranscribeFlags& o) {
-    const std::pair<const char*, bool> given[] = {
-        {"--task", o.task.has_value()},
-        {"--beams", o.beams.has_value()},
-        {"--prompt", o.prompt.has_value()},
-        {"--condition-on-previous", o.condition_on_previous},
-        {"--temperature", o.temperature.has_value()},
-        {"--compression-ratio-threshold", o.compression_ratio.has_value()},
-        {"--logprob-threshold", o.logprob.has_value()},
-        {"--no-speech-threshold", o.no_speech.has_value()},
-        {"--max-new-tokens", o.max_new_tokens.has_value()},
-        {"--seed", o.seed.has_value()},
-        {"--batch-size", o.batch_size.has_value()}};
+    const std::pair<const char*, bool> given[] = {{"--task", o.task.has_value()},
+                                                  {"--beams", o.beams.has_value()},
+                                                  {"--prompt", o.prompt.has_value()},
+                                                  {"--condition-on-previous", o.condition_on_previous},
+                                                  {"--temperature", o.temperature.has_value()},
+                                                  {"--compression-ratio-threshold", o.compression_ratio.has_value()},
+                                                  {"--logprob-threshold", o.logprob.has_value()},
+                                                  {"--no-speech-threshold", o.no_speech.has_value()},
+                                                  {"--max-new-tokens", o.max_new_tokens.has_value()},
+                                                  {"--seed", o.seed.has_value()},
+                                                  {"--batch-size", o.batch_size.has_value()}};
     for (const auto& [flag, there] : given) {
-        if (there) throw InputError(std::string(flag) + " is for models that write text, such as Whisper.", "leave it out.");
+        if (there)
+            throw InputError(std::string(flag) + " is for models that write text, such as Whisper.", "leave it out.");
     }
 }
 
@@ -114,20 +114,24 @@ Action add_transcribe(CLI::App& app) {
              "Whisper: what is spoken (fr, french). Default: detected. MMS: the language whose adapter is opened. "
              "Default: the checkpoint's own");
     c.option("--output", o->output, "text, json, jsonl, srt, vtt. Default: text");
-    c.option("--task", o->task, "transcribe, or translate (to English). Whisper, as all that follows. Default: transcribe");
+    c.option("--task", o->task,
+             "transcribe, or translate (to English). Whisper, as all that follows. Default: transcribe");
     c.option("--beams", o->beams, "texts that are followed at once. Default: 1, or what generation_config.json says");
     c.flag("--condition-on-previous", o->condition_on_previous, "a window of 30 s sees the text of those before it");
     c.option("--prompt", o->prompt, "text that comes before: names, spellings");
     c.option("--temperature", o->temperature, "with commas: tried in turn while a threshold is missed. Default: 0");
-    c.option("--compression-ratio-threshold", o->compression_ratio, "windows whose text is more repetitive are tried again");
+    c.option("--compression-ratio-threshold", o->compression_ratio,
+             "windows whose text is more repetitive are tried again");
     c.option("--logprob-threshold", o->logprob, "and those whose mean log probability is lower");
-    c.option("--no-speech-threshold", o->no_speech, "windows where silence is likelier, and the text not likely, are skipped");
+    c.option("--no-speech-threshold", o->no_speech,
+             "windows where silence is likelier, and the text not likely, are skipped");
     c.option("--max-new-tokens", o->max_new_tokens, "tokens of a window");
     c.option("--seed", o->seed, "of samples at temperatures over 0. Default: 0");
     c.option("--batch-size", o->batch_size, "files whose windows run together. Default: 1");
     o->place.add_to(c);
-    c.footer("Whisper hears windows of 30 seconds. With CTC sounds of more than two minutes are heard in pieces of 30 "
-             "seconds that overlap.");
+    c.footer(
+        "Whisper hears windows of 30 seconds. With CTC sounds of more than two minutes are heard in pieces of 30 "
+        "seconds that overlap.");
     return [o] { return transcribe(*o); };
 }
 

@@ -34,9 +34,9 @@ void require_one_of(const std::string& flag, const std::string& value, std::init
 /// What was heard in a file.
 struct HeardText {
     std::string text;
-    std::string language = {};                             ///< empty where nothing is known of it
+    std::string language = {};                                ///< empty where nothing is known of it
     std::optional<std::vector<task::TimedText>> chunks = {};  ///< where times were asked for
-    double seconds = 0;                                    ///< of sound
+    double seconds = 0;                                       ///< of sound
 };
 
 /// Says what became of each file, in order: with text and jsonl as soon as it is known, a refused one of several being

@@ -51,7 +51,8 @@ task::SpeechOptions options_of(const TranscribeFlags& o) {
     made.logprob_threshold = number("--logprob-threshold", o.logprob);
     made.no_speech_threshold = number("--no-speech-threshold", o.no_speech);
     if (o.beams) made.generation.num_beams = whole_number("--beams", *o.beams, 1, 1024);
-    if (o.max_new_tokens) made.generation.max_new_tokens = whole_number("--max-new-tokens", *o.max_new_tokens, 1, 65536);
+    if (o.max_new_tokens)
+        made.generation.max_new_tokens = whole_number("--max-new-tokens", *o.max_new_tokens, 1, 65536);
     if (o.seed)
         made.generation.seed =
             static_cast<std::uint64_t>(whole_number("--seed", *o.seed, 0, std::numeric_limits<std::int64_t>::max()));

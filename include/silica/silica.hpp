@@ -21,6 +21,7 @@
 #include "silica/device/mps.hpp"
 #include "silica/generate/complete.hpp"
 #include "silica/generate/read_config.hpp"
+#include "silica/generate/speech/listen.hpp"
 #include "silica/loader/cpu_first.hpp"
 #include "silica/loader/first_of.hpp"
 #include "silica/loader/in_memory.hpp"

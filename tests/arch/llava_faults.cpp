@@ -95,7 +95,7 @@ TEMPLATE_LIST_TEST_CASE("Wrong inputs of LLaVA are refused with their name and a
 
 TEST_CASE("Wrong inputs of LLaVA-NeXT are refused with their name and a remedy, before anything runs") {
     const auto model = Model<Next, Cpu>::open(tiles.string());
-    const auto good = inputs_of<Next>(tiles);  // 3 images of 3, 4 and 5 tiles, of (6, 3, 8, 8)
+    const auto good = inputs_of<Next>(tiles);  // 3 images of 5, 4 and 5 tiles, of (6, 3, 8, 8)
     const auto refused = test::refused_inputs_of(model, good);
     using In = arch::LlavaInputs;
     refused([](In& in) { in.image_sizes.reset(); }, {"image_sizes", "missing"});
@@ -108,8 +108,8 @@ TEST_CASE("Wrong inputs of LLaVA-NeXT are refused with their name and a remedy, 
     refused([](In& in) { in.pixel_values = at::ones({3, 3}); }, {"pixel_values", "rank 5"});
     refused([](In& in) { in.pixel_values = at::ones({3, 6, 3, 8, 9}); }, {"pixel_values", "8 x 9"});
     refused([](In& in) { in.pixel_values = in.pixel_values->to(at::kInt); }, {"pixel_values", "Int"});
-    refused([](In& in) { in.pixel_values = in.pixel_values->narrow(1, 0, 2); }, {"Image 0", "needs 3 tiles", "has 2"});
-    refused([](In& in) { in.pixel_values = in.pixel_values->flatten(0, 1); }, {"has 18 tiles", "needs 11"});
+    refused([](In& in) { in.pixel_values = in.pixel_values->narrow(1, 0, 2); }, {"Image 0", "needs 5 tiles", "has 2"});
+    refused([](In& in) { in.pixel_values = in.pixel_values->flatten(0, 1); }, {"has 18 tiles", "needs 14"});
     refused([](In& in) { in.image_sizes = at::full({3, 2}, 50, at::kLong); }, {"image tokens", "features"});
     CHECK(test::wrong(tiles, model(good), bound) == "");
 }
@@ -252,12 +252,12 @@ TEST_CASE("Weights of LLaVA that do not fit are refused with the tensor, both sh
 
 TEST_CASE("On MPS a call of LLaVA copies its inputs there, waits for nothing and reads nothing") {
     if (!test::present<Mps>()) return;
-    // ids, mask, pixels, the places of images; LLaVA-NeXT's sizes, which features, which tiles
-    test::check_quiet_call(Model<Llava, Chain<Mps>, Fp32>::open(clip.string()), inputs_of<Llava>(clip), 4);
-    test::check_quiet_call(Model<Llava, Chain<Mps>, Fp16>::open(clip.string()), inputs_of<Llava>(clip), 4);
-    test::check_quiet_call(Model<Next, Chain<Mps>, Bf16>::open(tiles.string()), inputs_of<Next>(tiles), 7);
+    // ids, mask, cosines and sines; pixels and the places of images; LLaVA-NeXT's sizes, features and tiles
+    test::check_quiet_call(Model<Llava, Chain<Mps>, Fp32>::open(clip.string()), inputs_of<Llava>(clip), 6);
+    test::check_quiet_call(Model<Llava, Chain<Mps>, Fp16>::open(clip.string()), inputs_of<Llava>(clip), 6);
+    test::check_quiet_call(Model<Next, Chain<Mps>, Bf16>::open(tiles.string()), inputs_of<Next>(tiles), 9);
     test::check_quiet_call(Model<Llava, Chain<Mps>, Fp32>::open(clip.string()),
-                           inputs_of<Llava>(clip, "reference-text"), 1);
+                           inputs_of<Llava>(clip, "reference-text"), 4);
 }
 
 #endif

@@ -1,5 +1,5 @@
-// Whisper's windows with a model whose replies are written here: where the next window begins, what it begins with, what
-// is tried again and what is skipped, rows that end at different windows, callbacks, refusals.
+// Whisper's windows with a model whose replies are written here: where the next window begins, what it begins with,
+// what is tried again and what is skipped, rows that end at different windows, callbacks, refusals.
 #include <deque>
 #include <map>
 
@@ -63,7 +63,8 @@ public:
         const auto tokens = ids.size(1);
         Tensor w = at::full({1, static_cast<std::int64_t>(heads.size()), tokens, 50}, 0.001F);
         for (std::int64_t n = 0; n < tokens; ++n) {
-            for (std::int64_t p = 0; p < 50; ++p) w[0].select(1, n).select(1, p) += 0.0001F * static_cast<float>((7 * n + 3 * p) % 11);
+            for (std::int64_t p = 0; p < 50; ++p)
+                w[0].select(1, n).select(1, p) += 0.0001F * static_cast<float>((7 * n + 3 * p) % 11);
         }
         // Behind the prompt token n looks at positions 3 n and on.
         for (std::int64_t n = 0; n < tokens; ++n) w[0].select(1, n).narrow(1, 3 * n % 45, 3).fill_(0.3F);
@@ -212,9 +213,9 @@ TEST_CASE("A sound within a window is one reply without times, or windows until 
 
 TEST_CASE("A longer one is heard window by window, what is behind the last pair again", "[generate]") {
     Script script(Replies{{0, {{t(0), 1, t(50), t(50), 2, 3}}},
-                              {50, {{t(0), 2, 3, t(100)}}},   // all of the window
-                              {150, {{t(0), 4}}},             // no end: up to the window's
-                              {250, {{}}}});                  // silence
+                          {50, {{t(0), 2, 3, t(100)}}},  // all of the window
+                          {150, {{t(0), 4}}},            // no end: up to the window's
+                          {250, {{}}}});                 // silence
     const auto heard = listen(script, 280);
     CHECK(described(heard) == "[0-50 1][50-150 2 3][150-250 4][250-280]");
     CHECK(heard.text == " 1 2 3 4");
@@ -243,8 +244,9 @@ TEST_CASE("Windows see what was said where they are told to", "[generate]") {
     CHECK(once.prompts.at(1).second == Ids{9, 7, 8, t(0), 1, t(50), start, french});
     CHECK(heard.text == " 1 2 3");
     auto each = script();
-    static_cast<void>(listen(each, 250, {.language = "fr", .prompt = {9, 7, 8}, .condition_on_previous = true,
-                                         .prompt_in_every_window = true}));
+    static_cast<void>(
+        listen(each, 250,
+               {.language = "fr", .prompt = {9, 7, 8}, .condition_on_previous = true, .prompt_in_every_window = true}));
     CHECK(each.prompts.at(1).second == Ids{9, 7, 8, t(0), 1, t(50), start, french});
     // What was written at a high temperature is not seen.
     auto hot = script();
@@ -291,11 +293,11 @@ TEST_CASE("What is not good enough is tried again, and silence is skipped", "[ge
 
 TEST_CASE("Sounds run together, and end when they end", "[generate]") {
     Script script(Replies{{1000, {{t(0), 1, t(50), t(50)}}},
-                              {1050, {{t(0), 2, t(100)}}},
-                              {1150, {{t(0), 3, t(100)}}},
-                              {2000, {{t(0), 4, 5, 6, t(90)}, {t(0), 9, t(90)}}},
-                              {3000, {{t(0), 7, t(80), t(80)}}},
-                              {3080, {{t(0), 8, t(10)}}}});
+                          {1050, {{t(0), 2, t(100)}}},
+                          {1150, {{t(0), 3, t(100)}}},
+                          {2000, {{t(0), 4, 5, 6, t(90)}, {t(0), 9, t(90)}}},
+                          {3000, {{t(0), 7, t(80), t(80)}}},
+                          {3080, {{t(0), 8, t(10)}}}});
     std::deque<Sound> sounds;
     sounds.emplace_back(1.0F, 250);
     sounds.emplace_back(2.0F, 100);
@@ -323,6 +325,16 @@ TEST_CASE("Sounds run together, and end when they end", "[generate]") {
     CHECK(script.encoded == 3);
     // Those with less behind them are padded on the left.
     CHECK(script.prompts.back().second == Ids{9, t(0), 1, t(50), t(0), 2, t(100), start, french});
+}
+
+TEST_CASE("A sound within a window has no times beside a longer one", "[generate]") {
+    Script script(Replies{{1000, {{1, 2}}}, {2000, {{t(0), 3, t(100)}}}, {2100, {{t(0), 4, t(40)}}}});
+    std::deque<Sound> sounds;
+    sounds.emplace_back(1.0F, 100);
+    sounds.emplace_back(2.0F, 150);
+    const auto all = listen(script, sounds, {.language = "fr"});
+    CHECK(described(all.at(0)) == "[0-100 1 2]");
+    CHECK(described(all.at(1)) == "[0-100 3][100-140 4]");
 }
 
 TEST_CASE("Words have the times of their tokens", "[generate]") {

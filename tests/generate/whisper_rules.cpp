@@ -20,11 +20,12 @@ using Ids = std::vector<std::int64_t>;
 
 namespace {
 
-/// Ten tokens of text (0 to 5), the end (6), <|notimestamps|> (9), times from 10 to 19; `written` after a prompt of two.
+/// Ten tokens of text (0 to 5), the end (6), <|notimestamps|> (9), times from 10 to 19; `written` after a prompt of
+/// two.
 std::string allowed(const Ids& written, std::vector<float> scores = {}, std::optional<std::int64_t> most = {}) {
     if (scores.empty()) {
         scores.assign(20, 0);
-        scores[0] = 9;  // text is likelier than all times together
+        scores[0] = scores[6] = 9;  // text and the end are likelier than all times together
     }
     Ids ids{7, 8};
     ids.insert(ids.end(), written.begin(), written.end());
@@ -38,20 +39,27 @@ std::string allowed(const Ids& written, std::vector<float> scores = {}, std::opt
 
 TEST_CASE("What may follow a time, and what a text", "[generate]") {
     //              text  end    times
-    CHECK(allowed({}) == "..........xxxxxxxxxx");        // a time comes first
+    CHECK(allowed({}) == "..........xxxxxxxxxx");         // a time comes first
     CHECK(allowed({}, {}, 3) == "..........xxxx......");  // no later than that
     CHECK(allowed({}, {}, 0) == "..........x.........");
     CHECK(allowed({}, {}, 99) == "..........xxxxxxxxxx");
-    CHECK(allowed({12}) == "xxxxxxxxx...........");            // after the first, text
-    CHECK(allowed({12, 1}) == "xxxxxxxxx....xxxxxxx");         // after text anything, times not back and not again
+    CHECK(allowed({12}) == "xxxxxxxxx...........");     // after the first, text
+    CHECK(allowed({12, 1}) == "xxxxxxxxx....xxxxxxx");  // after text anything, times not back and not again
     CHECK(allowed({12, 1, 2}) == "xxxxxxxxx....xxxxxxx");
-    CHECK(allowed({12, 1, 15}) == "......xxx......xxxxx");     // after text and a time its repetition, or the end
+    CHECK(allowed({12, 1, 15}) == "......xxx......xxxxx");      // after text and a time its repetition, or the end
     CHECK(allowed({12, 1, 15, 15}) == "xxxxxxxxx...........");  // after a pair, text
     CHECK(allowed({12, 1, 15, 17, 3}) == "xxxxxxxxx.........xx");
-    CHECK(allowed({1}) == "xxxxxxxxx.xxxxxxxxxx");             // no time so far
+    CHECK(allowed({1}) == "xxxxxxxxx.xxxxxxxxxx");  // no time so far
     CHECK(allowed({1, 19}) == "......xxx..........x");
     CHECK(allowed({12, 1, 19, 19, 2}) == "xxxxxxxxx...........");
-    CHECK(allowed({10, 1}) == "xxxxxxxxx..xxxxxxxxx");         // nor 0.00 again
+    CHECK(allowed({10, 1}) == "xxxxxxxxx..xxxxxxxxx");  // nor 0.00 again
+}
+
+TEST_CASE("A prompt without times has none", "[generate]") {
+    std::vector<float> scores(20, 0);
+    const Ids ids{8, 9, 1};
+    TimestampRules{.no_timestamps = 9, .eos = 6}(scores, {ids, 2, 0, {}});
+    CHECK(scores == std::vector<float>(20, 0));
 }
 
 TEST_CASE("Where all times together are likelier than any text, it is a time", "[generate]") {
@@ -75,23 +83,23 @@ TEST_CASE("A window is cut where two times stand together", "[generate]") {
         const auto made = generate::cut_into_segments(tokens, 100, frames);
         std::string got;
         for (const auto& s : made.segments)
-            got += "[" + std::to_string(s.from) + "-" + std::to_string(s.to) + ": " + std::to_string(std::lround(s.start)) +
-                   "-" + std::to_string(std::lround(s.end)) + "]";
+            got += "[" + std::to_string(s.from) + "-" + std::to_string(s.to) + ": " +
+                   std::to_string(std::lround(s.start)) + "-" + std::to_string(std::lround(s.end)) + "]";
         CHECK(got + " " + std::to_string(made.frames) == want);
     };
-    check({100, 1, 2, 150}, "[0-4: 0-50] 3000");                                  // one time at the end
-    check({100, 1, 150, 150}, "[0-4: 0-50] 100");                                 // a pair: the next begins there
+    check({100, 1, 2, 150}, "[0-4: 0-50] 3000");   // one time at the end
+    check({100, 1, 150, 150}, "[0-4: 0-50] 100");  // a pair: the next begins there
     check({100, 1, 150, 150, 2, 170, 170}, "[0-3: 0-50][3-7: 50-70] 140");
-    check({100, 1, 150, 160, 2, 170}, "[0-3: 0-50][3-6: 60-70] 3000");        // text and one time
-    check({100, 1, 150, 160, 2, 3}, "[0-4: 0-50] 100");                           // what follows is left out
+    check({100, 1, 150, 160, 2, 170}, "[0-3: 0-50][3-6: 60-70] 3000");  // text and one time
+    check({100, 1, 150, 160, 2, 3}, "[0-4: 0-50] 100");                 // what follows is left out
     check({100, 1, 150, 160}, "[0-4: 0-50] 100");
-    check({120, 1, 2}, "[0-3: 0-20] 3000");                                       // the last time there is
-    check({100, 1, 2}, "[0-3: 0-1500] 3000");                                     // 0.00 is none
+    check({120, 1, 2}, "[0-3: 0-20] 3000");    // the last time there is
+    check({100, 1, 2}, "[0-3: 0-1500] 3000");  // 0.00 is none
     check({1, 2}, "[0-2: 0-1500] 3000");
     check({1, 2}, "[0-2: 0-500] 1001", 1001);
     check({}, "[0-0: 0-1500] 3000");
-    check({100, 1, 150, 150}, "[0-4: 0-50] 90", 90);                              // not beyond the sound
-    check({100, 100}, "[0-2: 0-0] 3000");                                         // a window is always done
+    check({100, 1, 150, 150}, "[0-4: 0-50] 90", 90);  // not beyond the sound
+    check({100, 100}, "[0-2: 0-0] 3000");             // a window is always done
 }
 
 TEST_CASE("A window begins with language, task and times", "[generate]") {
@@ -166,8 +174,8 @@ TEST_CASE("The way of least cost through a matrix, as transformers goes it", "[g
     };
     CHECK(way({0, 9, 9, 9, 0, 9, 9, 9, 0}, 3) == Ids{0, 1, 2});
     CHECK(way({0, 0, 0, 9, 9, 9, 9, 0, 0}, 2) == Ids{0, 3});
-    CHECK(way({1, 1, 1, 1}, 2) == Ids{0, 1});        // the diagonal, which costs less
-    CHECK(way({0, 0, 0, 0}, 2) == Ids{0, 0});        // of equal ones, along the row
+    CHECK(way({1, 1, 1, 1}, 2) == Ids{0, 1});  // the diagonal, which costs less
+    CHECK(way({0, 0, 0, 0}, 2) == Ids{0, 0});  // of equal ones, along the row
     CHECK(way({0, 0, 0, 0, 0, 0}, 2) == Ids{0, 0});
     CHECK(way({5}, 1) == Ids{0});
     CHECK(way({1, 2, 3}, 3) == Ids{0, 0, 0});
@@ -201,9 +209,14 @@ TEST_CASE("A token was said where its heads look", "[generate]") {
 }
 
 TEST_CASE("Tokens are words", "[generate]") {
-    const std::map<std::int64_t, std::string> vocabulary{
-        {0, " he"}, {1, "llo"}, {2, ","}, {3, " ("}, {4, "wor"}, {5, "ld"}, {6, ")."}, {7, "\xe6\x97"},
-        {8, "\xa5"}, {9, "\xe6\x9c\xac"}, {10, " "}, {11, "."}, {12, " -"}, {13, "\xe3\x80\x82"}, {14, ")"}, {15, "-"}};
+    const std::map<std::int64_t, std::string> vocabulary{{0, " he"},  {1, "llo"},
+                                                         {2, ","},    {3, " ("},
+                                                         {4, "wor"},  {5, "ld"},
+                                                         {6, ")."},   {7, "\xe6\x97"},
+                                                         {8, "\xa5"}, {9, "\xe6\x9c\xac"},
+                                                         {10, " "},   {11, "."},
+                                                         {12, " -"},  {13, "\xe3\x80\x82"},
+                                                         {14, ")"},   {15, "-"}};
     const generate::TextOf text{.decode = [&](std::span<const std::int64_t> ids) {
         std::string bytes, made;
         for (const auto id : ids) bytes += vocabulary.at(id);
@@ -261,7 +274,9 @@ TEST_CASE("Repetition is what zlib makes of the tokens' bytes", "[generate]") {
 
 TEST_CASE("A checkpoint's keys of speech are read, and wrong ones refused", "[generate]") {
     const test::Directory directory;
-    const auto write = [&](const std::string& name, const std::string& json) { std::ofstream(directory / name) << json; };
+    const auto write = [&](const std::string& name, const std::string& json) {
+        std::ofstream(directory / name) << json;
+    };
     write("config.json", R"({"vocab_size": 60, "max_target_positions": 40, "median_filter_width": 5,
         "decoder_start_token_id": 50, "forced_decoder_ids": [[1, 51]], "suppress_tokens": [1]})");
     const auto old = generate::read_speech_config(directory.path());

@@ -110,18 +110,67 @@ def clap(args, c):
         "is_longer": torch.arange(args.batch).unsqueeze(1) % 2 == 0}
 
 
+def about_images(args, c, features):
+    """Texts about images: a row shows one, or two, or none, `features` of the next image standing for it each time."""
+    rows = []
+    for row in range(args.batch):
+        text = torch.randint(0, c.text_config.vocab_size, (args.tokens - row,))
+        text = [int(i) for i in text if i != c.image_token_id] or [(c.image_token_id + 1) % c.text_config.vocab_size]
+        for _ in range((1, 2, 0)[row % 3]):
+            text += [c.image_token_id] * next(features) + text[:1]
+        rows.append(text)
+    tokens = max(map(len, rows))
+    ids = torch.zeros(args.batch, tokens, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for row, text in enumerate(rows):
+        at = slice(tokens - len(text), tokens) if row % 3 == 2 else slice(0, len(text))
+        ids[row, at], mask[row, at] = torch.tensor(text), 1
+    return {"input_ids": ids.where(mask.bool(), (c.image_token_id == 0) * 1), "attention_mask": mask}
+
+
+def images_of(args):
+    return sum((1, 2, 0)[row % 3] for row in range(args.batch))
+
+
+def llava(args, c):
+    v, n = c.vision_config, images_of(args)
+    tokens = (v.image_size // v.patch_size) ** 2 + (v.model_type == "clip_vision_model")
+    tokens -= c.vision_feature_select_strategy == "default"
+    return about_images(args, c, iter([tokens] * n)) | {
+        "pixel_values": torch.randn(n, v.num_channels, v.image_size, v.image_size)}
+
+
+def llava_next(args, c):
+    from transformers.models.llava_next.modeling_llava_next import (get_anyres_image_grid_shape,
+                                                                    image_size_to_num_patches, unpad_image)
+    v, n = c.vision_config, images_of(args)
+    sizes = [[(480, 300, 77)[i % 3], (640, 500, 30, 901)[i % 4]] for i in range(n)]
+    points, side = c.image_grid_pinpoints, v.image_size // v.patch_size
+    features = []
+    for size in sizes:
+        rows, columns = get_anyres_image_grid_shape(size, points, v.image_size)
+        shown = unpad_image(torch.empty(1, rows * side, columns * side), size)
+        features.append(side * side + shown.shape[1] * (shown.shape[2] + 1))
+    tiles = max(image_size_to_num_patches(size, points, v.image_size) for size in sizes)
+    return about_images(args, c, iter(features)) | {
+        "pixel_values": torch.randn(n, tiles, v.num_channels, v.image_size, v.image_size),
+        "image_sizes": torch.tensor(sizes)}
+
+
 INPUTS = {"bert": bert, "llama": decoder, "mistral": decoder,
           "qwen2": decoder, "t5": t5, "vit": image, "deit": image, "detr": detr, "clip": clip,
           "clip_text_model": ended_text, "clip_vision_model": image, "xclip": xclip, "xclip_text_model": ended_text,
           "xclip_vision_model": frames,
-          "whisper": whisper, "wav2vec2": wav2vec2, "clap": clap}
+          "whisper": whisper, "wav2vec2": wav2vec2, "clap": clap, "llava": llava,
+          "llava_next": llava_next}
 
 
 def left_padded(inputs):
     """The same texts, each with its padding before it; what generate() is given."""
     ids, mask = inputs["input_ids"], inputs["attention_mask"]
     order = mask.argsort(dim=1, stable=True)
-    return {"input_ids": ids.gather(1, order), "attention_mask": mask.gather(1, order)}
+    images = {k: inputs[k] for k in ("pixel_values", "image_sizes") if k in inputs}
+    return {"input_ids": ids.gather(1, order), "attention_mask": mask.gather(1, order)} | images
 
 
 def main():

@@ -99,8 +99,10 @@ TEST_CASE("What Whisper writes is what transformers' generate gives", "[task]") 
 
 TEST_CASE("Sounds of a stream, in memory, several at once and from two threads are as files", "[task]") {
     const auto transcribe = Transcriber::open(directory("whisper").string());
-    const std::vector<std::filesystem::path> files{directory("whisper") / "short.wav", directory("whisper") / "long.wav"};
-    for (const auto& options : {SpeechOptions{.words = true}, SpeechOptions{.timestamps = true, .condition_on_previous = true}}) {
+    const std::vector<std::filesystem::path> files{directory("whisper") / "short.wav",
+                                                   directory("whisper") / "long.wav"};
+    for (const auto& options :
+         {SpeechOptions{.words = true}, SpeechOptions{.timestamps = true, .condition_on_previous = true}}) {
         std::vector<Transcript> want;
         std::vector<audio::Samples> sounds;
         for (const auto& file : files) {
@@ -178,5 +180,6 @@ TEST_CASE("What cannot be transcribed is refused", "[task]") {
     refuses<InputError>([&] { static_cast<void>(transcribe(audio::Samples(std::vector<float>{0, 1, 0}, 8000))); },
                         {"8000", "16000"});
     refuses<InputError>([&] { static_cast<void>(transcribe(directory("whisper") / "config.json")); }, {"config.json"});
-    refuses<ConfigError>([] { static_cast<void>(task::Scribe::open(directory("base"))); }, {"another model than Whisper"});
+    refuses<ConfigError>([] { static_cast<void>(task::Scribe::open(directory("base"))); },
+                         {"another model than Whisper"});
 }

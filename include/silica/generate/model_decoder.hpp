@@ -96,7 +96,7 @@ public:
 
     bool shorten(std::int64_t tokens) override {
         if (tokens == length()) return true;
-        if constexpr (requires(typename M::State& s) { s.shorten(tokens); }) {
+        if constexpr (requires(typename M::State& s) { s.shortens(), s.shorten(tokens); }) {
             if (!state_ || tokens < 0 || tokens > length() || !state_->shortens()) return false;
             on_device([&] { state_->shorten(tokens); });
             return true;
@@ -106,7 +106,7 @@ public:
 
     bool extend(std::int64_t tokens) override {
         if (tokens <= capacity()) return true;
-        if constexpr (requires(typename M::State& s) { s.resume(s); }) {
+        if constexpr (requires(typename M::State& s) { s.shortens(), s.resume(s); }) {
             if (!state_ || !state_->in_place()) return false;
             try {
                 auto larger = model_->make_state(state_->batch(), tokens);

@@ -65,11 +65,22 @@ inline constexpr std::array<std::string_view, 24> without_meaning{"_commit_hash"
                                                                   "use_cache"};
 
 /// Keys of speech, which generate/speech/config.hpp reads.
-inline constexpr std::array<std::string_view, 16> of_speech{
-    "alignment_heads", "compression_ratio_threshold", "condition_on_prev_tokens", "forced_decoder_ids",
-    "is_multilingual", "lang_to_id", "language", "logprob_threshold", "max_initial_timestamp_index",
-    "no_speech_threshold", "no_timestamps_token_id", "prev_sot_token_id",
-    "prompt_condition_type", "return_timestamps", "task", "task_to_id"};
+inline constexpr std::array<std::string_view, 16> of_speech{"alignment_heads",
+                                                            "compression_ratio_threshold",
+                                                            "condition_on_prev_tokens",
+                                                            "forced_decoder_ids",
+                                                            "is_multilingual",
+                                                            "lang_to_id",
+                                                            "language",
+                                                            "logprob_threshold",
+                                                            "max_initial_timestamp_index",
+                                                            "no_speech_threshold",
+                                                            "no_timestamps_token_id",
+                                                            "prev_sot_token_id",
+                                                            "prompt_condition_type",
+                                                            "return_timestamps",
+                                                            "task",
+                                                            "task_to_id"};
 
 /// Whether GenerationConfig has a key, or it is known to mean nothing or to be refused.
 inline bool is_known(std::string_view key) {

@@ -70,6 +70,11 @@ inline void require_rate(std::int64_t rate, const audio::WhisperExtractor& extra
                      "read it with audio::read(path, rate).");
 }
 
+/// "fr" of "french"; "<|fr|>" stays.
+inline std::string code_of(const std::string& language) {
+    return language.starts_with("<|") ? language : text::whisper_language_code(language);
+}
+
 /// A text without the spaces around it.
 inline std::string without_ends(const std::string& text) {
     constexpr const char* spaces = " \t\n\v\f\r";
@@ -96,6 +101,7 @@ SILICA_INLINE Scribe Scribe::open(const std::filesystem::path& directory) {
     generate::SpeechFacts facts;
     facts.config = generate::read_speech_config(directory);
     facts.generation = generate::read_generation_config(directory);
+    if (facts.config.language) facts.config.language = detail::code_of(*facts.config.language);
     return {*own, text::Tokenizer::open(directory), std::move(facts)};
 }
 
@@ -157,8 +163,7 @@ SILICA_INLINE std::vector<Transcript> Scribe::operator()(generate::SpeechModel& 
     if (timestamps && !facts.config.no_timestamps_token_id)
         facts.config.no_timestamps_token_id = tokenizer_->token_to_id("<|notimestamps|>");
     auto resolved = options;
-    if (resolved.language && !resolved.language->starts_with("<|"))
-        resolved.language = text::whisper_language_code(*resolved.language);
+    if (resolved.language) resolved.language = detail::code_of(*resolved.language);
     if (!resolved.prompt_text.empty() && resolved.prompt.empty()) resolved.prompt = prompt_of(resolved.prompt_text);
     return generate::listen(model, facts, sounds, resolved, hooks);
 }

@@ -66,10 +66,13 @@ extern "C" __global__ void decode(const unsigned* __restrict__ codes, const S* _
     const int row = (int)(i / WORDS), k = (int)(i % WORDS) * PER;
     const S* of = scales + ((i64)row * GROUPS + k / GROUP) * 2;
     const float scale = to_float(of[0]), bias = to_float(of[1]);
-    T* to = y + (i64)row * K + k;
+    alignas(16) T some[PER];
     #pragma unroll
     for (int j = 0; j < PER; ++j)
-        to[j] = from_float<T>((float)((word >> (BITS * j)) & ((1u << BITS) - 1)) * scale + bias);
+        some[j] = from_float<T>((float)((word >> (BITS * j)) & ((1u << BITS) - 1)) * scale + bias);
+    uint2* to = (uint2*)(y + (i64)row * K + k);
+    #pragma unroll
+    for (int j = 0; j < PER * (int)sizeof(T) / 8; ++j) to[j] = ((const uint2*)some)[j];
 }
 )cuda";
 

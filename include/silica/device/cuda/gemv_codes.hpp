@@ -11,7 +11,7 @@ inline constexpr std::string_view gemv_codes_text = R"cuda(
 constexpr int THREADS = WARPS * 32, PER_BLOCK = WARPS / SPLIT;  // pairs of rows of W of a block
 constexpr int CHUNKS = K / VEC;                                 // loads of x
 constexpr int PER = 128 / BITS, LOADS = K / PER;                // codes of a load; loads of a row of W
-constexpr int STEP = 32 * SPLIT, TURNS = (LOADS + STEP - 1) / STEP, DEPTH = TURNS < 4 ? TURNS : 4;
+constexpr int STEP = 32 * SPLIT, TURNS = (LOADS + STEP - 1) / STEP, DEPTH = 2;
 constexpr int GATED = EPILOGUE == 2, OUTS = GATED ? 1 : 2;      // outputs of two rows
 constexpr bool EVEN = LOADS % STEP == 0;
 )cuda";
@@ -37,126 +37,119 @@ struct Each<OF, OF> {
     static __device__ __forceinline__ void dot(unsigned, const float*, float&, float&) {}
 };
 
-__device__ __forceinline__ float2 pair_of(const S* scales, i64 at) {
-    return float2{to_float(scales[2 * at]), to_float(scales[2 * at + 1])};
+__device__ __forceinline__ float2 terms_of(const float* at) { return *(const float2*)at; }
+__device__ __forceinline__ float2 terms_of(const bf16* at) {
+    const unsigned both = *(const unsigned*)at;
+    return float2{__uint_as_float(both << 16), __uint_as_float(both & 0xffff0000u)};
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS)
-gemv_codes(const T* x, const unsigned* __restrict__ w, const S* __restrict__ scales, const T* __restrict__ bias,
-           const T* residual, const T* __restrict__ scale, T* y, int n, double eps) {
-    const int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, part = warp % SPLIT;
-    const int out = (blockIdx.x * PER_BLOCK + warp / SPLIT) * OUTS, first = part * 32 + lane;
+struct Load {
+    uint4 codes[2];
+    float2 terms[2];
+};
+
+// What a lane of this warp takes of the two rows of W of its pair number `pair`.
+__device__ __forceinline__ void load(Load& to, const uint4* w, const S* scales, int pair, int here, int n) {
+    const int out = pair * OUTS;
     i64 row[2];
     row[0] = out < n ? out : n - 1;
     row[1] = GATED ? row[0] + n : out + 1 < n ? out + 1 : n - 1;
+    if (!EVEN && here >= LOADS) return;
+    #pragma unroll
+    for (int m = 0; m < 2; ++m) {
+        to.codes[m] = stream(w + row[m] * LOADS + here);
+        to.terms[m] = terms_of(scales + (row[m] * GROUPS + here * PER / GROUP) * 2);
+    }
+}
+
+__device__ __forceinline__ void meet(float (&sum)[2][ROWS], const Load& a, const uint4 (*xs)[CHUNKS], int here) {
+    constexpr int IN = 32 / BITS, C = IN / VEC > 0 ? IN / VEC : 1;
+    #pragma unroll
+    for (int r = 0; r < ROWS; ++r) {
+        float dot[2][2] = {}, s = 0;
+        #pragma unroll
+        for (int word = 0; word < 4; ++word) {
+            float v[IN > VEC ? IN : VEC];
+            #pragma unroll
+            for (int c = 0; c < C; ++c) {
+                float some[VEC];
+                unpack(xs[r][here * (PER / VEC) + word * IN / VEC + c], some);
+                #pragma unroll
+                for (int e = 0; e < VEC; ++e) v[c * VEC + e] = some[e];
+            }
+            const float* in = v + (IN < VEC ? word * IN % VEC : 0);
+            #pragma unroll
+            for (int e = 0; e < IN; ++e) s += in[e];
+            #pragma unroll
+            for (int m = 0; m < 2; ++m) {
+                const uint4 q = a.codes[m];
+                Each<0, IN>::dot(word == 0 ? q.x : word == 1 ? q.y : word == 2 ? q.z : q.w, in, dot[m][0], dot[m][1]);
+            }
+        }
+        #pragma unroll
+        for (int m = 0; m < 2; ++m)
+            sum[m][r] += (dot[m][0] + dot[m][1] - s) * (a.terms[m].x * (1 << BITS)) + a.terms[m].y * s;
+    }
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS, ROWS > 2 ? 1 : 3)
+gemv_codes(const T* x, const unsigned* __restrict__ w, const S* __restrict__ scales, const T* __restrict__ bias,
+           const T* residual, const T* __restrict__ scale, T* y, int n, double eps) {
+    const int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, part = warp % SPLIT, first = part * 32 + lane;
+    const int pairs = GATED ? n : (n + 1) / 2, stride = gridDim.x * PER_BLOCK;
+    const int begin = blockIdx.x * PER_BLOCK + warp / SPLIT;
+    const int rounds = (pairs - (int)blockIdx.x * PER_BLOCK + stride - 1) / stride, items = rounds * TURNS;
 
     let_next_start();
     if (!AHEAD) wait_for_previous();
-    uint4 loaded[DEPTH][2];
-    float2 of[DEPTH][2];
+    Load ring[DEPTH];
     #pragma unroll
     for (int d = 0; d < DEPTH; ++d)
-        #pragma unroll
-        for (int m = 0; m < 2; ++m) {
-            const int here = first + d * STEP;
-            if (!EVEN && here >= LOADS) continue;
-            loaded[d][m] = stream((const uint4*)w + row[m] * LOADS + here);
-            of[d][m] = pair_of(scales, row[m] * GROUPS + here * PER / GROUP);
-        }
+        if (d < items) load(ring[d], (const uint4*)w, scales, begin + d / TURNS * stride, first + d % TURNS * STEP, n);
     if (AHEAD) wait_for_previous();
 
-    const int mine = lane / ROWS, which = lane % ROWS;       // this lane stores y[which][out + mine]
-    const bool stores = part == 0 && mine < OUTS && out + mine < n;
-    float added[2] = {};
-    if (stores && BIAS) {
-        added[0] = to_float(bias[out + mine]);
-        if (GATED) added[1] = to_float(bias[out + n]);
-    }
-    if (stores && EPILOGUE == 1) added[0] += to_float(residual[(i64)which * n + out + mine]);
-
     __shared__ uint4 xs[ROWS][CHUNKS];
-    __shared__ float of_x[ROWS][SUMMED ? LOADS : 1];         // sums of what a load meets
+    __shared__ float parts[WARPS][2][ROWS];
     fetch(xs, (const uint4*)x, scale, eps, warp, lane);
-    for (int i = threadIdx.x; SUMMED && i < ROWS * LOADS; i += THREADS) {
-        float s = 0;
-        for (int c = 0; c < PER / VEC; ++c) {
-            float v[VEC];
-            unpack(xs[i / LOADS][i % LOADS * (PER / VEC) + c], v);
-            for (int e = 0; e < VEC; ++e) s += v[e];
-        }
-        of_x[i / LOADS][i % LOADS] = s;
-    }
-    if (SUMMED) __syncthreads();
 
     float sum[2][ROWS] = {};
-    for (int turn = 0; turn < TURNS; turn += DEPTH) {
+    for (int base = 0; base < items; base += DEPTH) {
         #pragma unroll
         for (int d = 0; d < DEPTH; ++d) {
-            const int here = first + (turn + d) * STEP;
-            if ((TURNS % DEPTH != 0 && turn + d >= TURNS) || (!EVEN && here >= LOADS)) break;
-            uint4 codes[2];
-            float2 terms[2];
-            #pragma unroll
-            for (int m = 0; m < 2; ++m) {
-                codes[m] = loaded[d][m];
-                terms[m] = of[d][m];
-                const int next = here + DEPTH * STEP;
-                if (TURNS > DEPTH && turn + d + DEPTH < TURNS && (EVEN || next < LOADS)) {
-                    loaded[d][m] = stream((const uint4*)w + row[m] * LOADS + next);
-                    of[d][m] = pair_of(scales, row[m] * GROUPS + next * PER / GROUP);
-                }
-            }
-            #pragma unroll
-            for (int r = 0; r < ROWS; ++r) {
-                float dot[2][2] = {}, s = SUMMED ? of_x[r][here] : 0;
-                #pragma unroll
-                for (int word = 0; word < 4; ++word) {
-                    constexpr int IN = 32 / BITS, C = IN / VEC > 0 ? IN / VEC : 1;
-                    float v[IN > VEC ? IN : VEC];
-                    #pragma unroll
-                    for (int c = 0; c < C; ++c) {
-                        float some[VEC];
-                        unpack(xs[r][here * (PER / VEC) + word * IN / VEC + c], some);
-                        #pragma unroll
-                        for (int e = 0; e < VEC; ++e) v[c * VEC + e] = some[e];
-                    }
-                    if (!SUMMED) {
-                        #pragma unroll
-                        for (int e = 0; e < IN; ++e) s += v[(IN < VEC ? word * IN % VEC : 0) + e];
-                    }
-                    const float* x4 = v + (IN < VEC ? word * IN % VEC : 0);
-                    #pragma unroll
-                    for (int m = 0; m < 2; ++m) {
-                        const unsigned u = word == 0 ? codes[m].x : word == 1 ? codes[m].y : word == 2 ? codes[m].z
-                                                                                                   : codes[m].w;
-                        Each<0, IN>::dot(u, x4, dot[m][0], dot[m][1]);
-                    }
-                }
-                #pragma unroll
-                for (int m = 0; m < 2; ++m)
-                    sum[m][r] += (dot[m][0] + dot[m][1] - s) * (terms[m].x * (1 << BITS)) + terms[m].y * s;
-            }
-        }
-    }
+            const int item = base + d, next = item + DEPTH;
+            if (item >= items) break;
+            const Load a = ring[d];
+            if (next < items)
+                load(ring[d], (const uint4*)w, scales, begin + next / TURNS * stride, first + next % TURNS * STEP, n);
+            const int here = first + item % TURNS * STEP;
+            if (EVEN || here < LOADS) meet(sum, a, xs, here);
+            if (item % TURNS != TURNS - 1) continue;
 
-    __shared__ float parts[WARPS][2][ROWS];
-    #pragma unroll
-    for (int m = 0; m < 2; ++m)
-        #pragma unroll
-        for (int r = 0; r < ROWS; ++r) {
-            const float s = warp_sum(sum[m][r]);
-            if (lane == 0) parts[warp][m][r] = s;
+            if (SPLIT > 1) __syncthreads();  // parts of the pair before have been read
+            #pragma unroll
+            for (int m = 0; m < 2; ++m)
+                #pragma unroll
+                for (int r = 0; r < ROWS; ++r) {
+                    const float s = warp_sum(sum[m][r]);
+                    sum[m][r] = 0;
+                    if (lane == 0) parts[warp][m][r] = s;
+                }
+            if (SPLIT > 1) __syncthreads(); else __syncwarp();
+            const int out = (begin + item / TURNS * stride) * OUTS, mine = lane / ROWS, which = lane % ROWS;
+            if (part == 0 && mine < OUTS && out + mine < n) {  // this lane stores y[which][out + mine]
+                float s = BIAS ? to_float(bias[out + mine]) : 0, up = BIAS && GATED ? to_float(bias[out + n]) : 0;
+                if (EPILOGUE == 1) s += to_float(residual[(i64)which * n + out + mine]);
+                for (int p = 0; p < SPLIT; ++p) {
+                    s += parts[warp + p][mine][which];
+                    if (GATED) up += parts[warp + p][1][which];
+                }
+                if (EPILOGUE == 2) s = activate<ACT>(s) * up;
+                if (EPILOGUE == 3) s = activate<ACT>(s);
+                y[(i64)which * n + out + mine] = from_float<T>(s);
+            }
+            if (SPLIT == 1) __syncwarp();
         }
-    if (SPLIT > 1) __syncthreads(); else __syncwarp();
-    if (!stores) return;
-    float s = added[0], up = added[1];
-    for (int p = 0; p < SPLIT; ++p) {
-        s += parts[warp + p][mine][which];
-        if (GATED) up += parts[warp + p][1][which];
     }
-    if (EPILOGUE == 2) s = activate<ACT>(s) * up;
-    if (EPILOGUE == 3) s = activate<ACT>(s);
-    y[(i64)which * n + out + mine] = from_float<T>(s);
 }
 )cuda";
 
@@ -196,8 +189,6 @@ inline Tensor gemv(const Tensor& x, const Codes& w, Epilogue epilogue, Activatio
     // Few rows need several warps each to keep memory busy, where each has something to load.
     std::int64_t split = pairs >= 8192 ? 1 : pairs >= 2048 ? 2 : 4;
     while (split > 1 && loads < 32 * split) split /= 2;
-    // Sums of x cost a pass over it ahead, or more work at each load.
-    const std::int64_t turns = (loads + 32 * split - 1) / (32 * split);
     const bool small = w.scales.scalar_type() == at::kBFloat16;
     const std::uint64_t key =
         static_cast<std::uint64_t>(x.scalar_type()) | static_cast<std::uint64_t>(rows) << 8 |
@@ -224,13 +215,15 @@ inline Tensor gemv(const Tensor& x, const Codes& w, Epilogue epilogue, Activatio
                              {"ACT", static_cast<std::int64_t>(act)},
                              {"BIAS", m.bias.has_value()},
                              {"NORM", norm.scale.defined()},
-                             {"SUMMED", turns > 2},
                              {"AHEAD", recording}},
                             x.scalar_type()};
     });
-    launch(f, {{static_cast<unsigned>((pairs * split + warps - 1) / warps), 1, 1}, warps * 32}, x.device(), address(in),
-           address(w.codes), address(w.scales), m.bias ? address(*m.bias) : nullptr, address(r), address(norm.scale),
-           address(y), static_cast<int>(n), norm.eps);
+    // A block keeps x for all the rows of W that are its.
+    const std::int64_t most = std::int64_t{3} * multiprocessors(x.device().index());
+    const std::int64_t blocks = std::min((pairs * split + warps - 1) / warps, most);
+    launch(f, {{static_cast<unsigned>(blocks), 1, 1}, warps * 32}, x.device(), address(in), address(w.codes),
+           address(w.scales), m.bias ? address(*m.bias) : nullptr, address(r), address(norm.scale), address(y),
+           static_cast<int>(n), norm.eps);
     return y;
 }
 

@@ -23,14 +23,14 @@ struct ForcedToken {
 
 /// What a checkpoint says about speech. Ids are tokens.
 struct SpeechConfig {
-    std::optional<bool> is_multilingual = {};                       ///< false: English alone
+    std::optional<bool> is_multilingual = {};                            ///< false: English alone
     std::optional<std::map<std::string, std::int64_t>> lang_to_id = {};  ///< "<|fr|>": its token
     std::optional<std::map<std::string, std::int64_t>> task_to_id = {};  ///< "transcribe", "translate"
-    std::optional<std::string> language = {}, task = {};            ///< as options name them
+    std::optional<std::string> language = {}, task = {};                 ///< as options name them
     std::optional<std::vector<ForcedToken>> forced_decoder_ids = {};
-    std::optional<std::int64_t> no_timestamps_token_id = {};        ///< timestamps come right behind it, 0.02 s apart
-    std::optional<std::int64_t> prev_sot_token_id = {};             ///< "<|startofprev|>"
-    std::optional<std::int64_t> max_initial_timestamp_index = {};   ///< of the first timestamp; absent: any
+    std::optional<std::int64_t> no_timestamps_token_id = {};       ///< timestamps come right behind it, 0.02 s apart
+    std::optional<std::int64_t> prev_sot_token_id = {};            ///< "<|startofprev|>"
+    std::optional<std::int64_t> max_initial_timestamp_index = {};  ///< of the first timestamp; absent: any
     std::optional<bool> return_timestamps = {};
     std::optional<std::vector<std::vector<std::int64_t>>> alignment_heads = {};  ///< [layer, head] of cross-attentions
     std::optional<double> compression_ratio_threshold = {}, logprob_threshold = {}, no_speech_threshold = {};

@@ -28,8 +28,9 @@ SILICA_INLINE void check(const SpeechConfig& c, const std::string& file) {
         refuse_config(file, "median_filter_width", std::to_string(c.median_filter_width), "write an odd number.");
     const auto token = [&](std::string_view key, std::int64_t id) {
         if (id >= 0 && id < c.vocab_size) return;
-        throw ConfigError(file + ": " + std::string(key) + " is " + std::to_string(id) + ", which is no token: ids from 0 to " +
-                              std::to_string(c.vocab_size - 1) + " exist (vocab_size).",
+        throw ConfigError(file + ": " + std::string(key) + " is " + std::to_string(id) +
+                              ", which is no token: ids from 0 to " + std::to_string(c.vocab_size - 1) +
+                              " exist (vocab_size).",
                           "correct the key, or download the file again.");
     };
     if (c.no_timestamps_token_id) token("no_timestamps_token_id", *c.no_timestamps_token_id);

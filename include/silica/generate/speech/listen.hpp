@@ -28,8 +28,8 @@ struct SpeechFacts {
 /// token in float32, but for samples. InputError for wrong options, before the model runs; ConfigError where the
 /// checkpoint lacks what they need.
 [[nodiscard]] std::vector<Transcript> listen(SpeechModel& model, const SpeechFacts& facts,
-                                             std::span<const Recording* const> sounds, const SpeechOptions& options = {},
-                                             const SpeechHooks& hooks = {});
+                                             std::span<const Recording* const> sounds,
+                                             const SpeechOptions& options = {}, const SpeechHooks& hooks = {});
 
 }  // namespace silica::generate
 

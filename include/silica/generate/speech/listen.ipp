@@ -3,10 +3,10 @@
 
 #include "silica/core/error.hpp"
 #include "silica/generate/check_config.hpp"
-#include "silica/generate/speech/alignment.hpp"
 #include "silica/generate/speech/listen.hpp"
 #include "silica/generate/speech/reply.hpp"
 #include "silica/generate/speech/segments.hpp"
+#include "silica/generate/speech/spoken.hpp"
 #include "silica/generate/speech/start_tokens.hpp"
 #include "silica/generate/speech/words.hpp"
 
@@ -52,14 +52,15 @@ public:
 private:
     struct Row {
         const Recording* sound = nullptr;
-        std::int64_t seek = 0;                         ///< frame where the next window begins
-        std::vector<std::int64_t> start = {};          ///< the prompt's own tokens
-        bool conditioned = false;                      ///< whether the next window sees what was said
+        std::int64_t seek = 0;                             ///< frame where the next window begins
+        std::vector<std::int64_t> start = {};              ///< the prompt's own tokens
+        bool conditioned = false;                          ///< whether the next window sees what was said
         std::vector<std::vector<std::int64_t>> said = {};  ///< tokens of the segments so far
         Transcript made = {};
     };
 
     [[nodiscard]] std::int64_t window_frames() const { return 2 * config_.max_source_positions; }
+    [[nodiscard]] bool is_long(const Row& row) const { return row.sound->frames() > window_frames(); }
     [[nodiscard]] std::size_t index_of(const Row& row) const { return static_cast<std::size_t>(&row - rows_.data()); }
 
     /// What all windows have in common.
@@ -68,7 +69,8 @@ private:
         const auto& own = model_.decoder().facts();
         if (!c.eos_token_id || c.eos_token_id->empty()) c.eos_token_id = own.eos_token_id;
         if (c.eos_token_id->empty())
-            throw ConfigError("The checkpoint names no token that ends a text.", "set eos_token_id in generation_config.json.");
+            throw ConfigError("The checkpoint names no token that ends a text.",
+                              "set eos_token_id in generation_config.json.");
         if (!c.pad_token_id) c.pad_token_id = own.pad_token_id.value_or(c.eos_token_id->front());
         check(c, own);
         if (options_.temperatures.empty())
@@ -84,8 +86,8 @@ private:
             throw InputError("The prompt is to stand before the text of every window, which windows do not see.",
                              "set condition_on_previous.");
         timestamps_ = options_.words || options_.timestamps.value_or(config_.return_timestamps.value_or(false));
-        for (const Row& row : rows_) timestamps_ = timestamps_ || row.sound->frames() > window_frames();
-        if (timestamps_ && !config_.no_timestamps_token_id)
+        const bool longer = std::ranges::any_of(rows_, [&](const Row& row) { return is_long(row); });
+        if ((timestamps_ || longer) && !config_.no_timestamps_token_id)
             throw ConfigError("Times are written by tokens, and generation_config.json does not say which.",
                               "take a newer one, with no_timestamps_token_id.");
         if (options_.words) {
@@ -96,7 +98,7 @@ private:
         }
         plan_.config = &config_;
         plan_.generation = std::move(c);
-        plan_.timestamps = timestamps_;
+        plan_.timestamps = timestamps_ || longer;
         plan_.temperatures = options_.temperatures;
         const auto threshold = [](const auto& option, const auto& config) { return option ? option : config; };
         plan_.compression_ratio_threshold =
@@ -104,7 +106,8 @@ private:
         plan_.logprob_threshold = threshold(options_.logprob_threshold, config_.logprob_threshold);
         plan_.no_speech_threshold = threshold(options_.no_speech_threshold, config_.no_speech_threshold);
         if (plan_.no_speech_threshold && !config_.no_timestamps_token_id)
-            throw ConfigError("no_speech_threshold needs no_timestamps_token_id.", "take a newer generation_config.json.");
+            throw ConfigError("no_speech_threshold needs no_timestamps_token_id.",
+                              "take a newer generation_config.json.");
 #ifndef SILICA_ZLIB
         if (plan_.compression_ratio_threshold)
             throw ConfigError("compression_ratio_threshold needs zlib, which Silica was built without.",
@@ -126,7 +129,7 @@ private:
         for (std::size_t i = 0; i < rows_.size(); ++i) {
             Row& row = rows_[i];
             const auto language = detects_ ? std::optional(languages[i]) : std::nullopt;
-            row.start = start_tokens(config_, options_, timestamps_, language);
+            row.start = start_tokens(config_, options_, timestamps_ || is_long(row), language);
             if (config_.is_multilingual.value_or(true))
                 row.made.language = row.start.size() > 1 ? language_of(config_, row.start[1]) : "";
             else
@@ -217,11 +220,11 @@ private:
         if (reply.silent) {
             row.seek += frames;
         } else {
-            const auto begin = config_.no_timestamps_token_id ? *config_.no_timestamps_token_id + 1
-                                                              : config_.vocab_size + 1;
+            const auto begin =
+                config_.no_timestamps_token_id ? *config_.no_timestamps_token_id + 1 : config_.vocab_size + 1;
             const auto cuts = cut_into_segments(reply.tokens, begin, frames);
             std::vector<double> times;
-            if (options_.words) times = token_times(row, reply, windows, i, offset);
+            if (options_.words) times = said_at(row, reply, windows, i, offset);
             for (const Cut& cut : cuts.segments) {
                 Segment segment{.start = offset + cut.start * 0.02, .end = offset + cut.end * 0.02};
                 segment.tokens.assign(reply.tokens.begin() + static_cast<std::ptrdiff_t>(cut.from),
@@ -230,7 +233,11 @@ private:
                 segment.avg_logprob = reply.avg_logprob;
                 segment.compression_ratio = reply.compression_ratio;
                 segment.no_speech_prob = reply.no_speech_prob;
-                write(segment, cut, times, offset, begin, row.made.language);
+                write_text(segment, facts_.text, begin);
+                if (options_.words) {
+                    write_words(segment, facts_.text, {.times = times, .from = cut.from, .offset = offset},
+                                plan_.generation.eos_token_id->front(), !has_no_spaces(row.made.language));
+                }
                 row.said.push_back(segment.tokens);
                 row.made.text += segment.text;
                 row.made.segments.push_back(std::move(segment));
@@ -246,61 +253,16 @@ private:
         return on;
     }
 
-    /// Text and words of a segment.
-    void write(Segment& segment, const Cut& cut, const std::vector<double>& times, double offset,
-               std::int64_t timestamp_begin, const std::string& language) const {
-        std::vector<std::int64_t> text;
-        std::vector<std::size_t> places;  // of its tokens in the window
-        const auto end = plan_.generation.eos_token_id->front();
-        for (std::size_t i = 0; i < segment.tokens.size(); ++i) {
-            const auto id = segment.tokens[i];
-            if (id >= timestamp_begin) continue;
-            text.push_back(id);
-            if (id < end) places.push_back(cut.from + i);
-        }
-        segment.text = facts_.text.decode(text);
-        if (!options_.words) return;
-        std::erase_if(text, [&](std::int64_t id) { return id >= end; });
-        for (auto& word : words_of(facts_.text, text, !has_no_spaces(language))) {
-            const auto first = places[word.from], last = places[word.to - 1];
-            const auto rounded = [](double seconds) { return std::round(seconds * 100) / 100; };
-            segment.words.push_back(
-                {std::move(word.text), rounded(first == 0 ? offset : times[first - 1]), rounded(times[last])});
-        }
-    }
-
-    /// When each token of a reply was said, in seconds; the last one when the one before it was.
-    [[nodiscard]] std::vector<double> token_times(const Row& row, const Reply& reply, const Windows& windows,
-                                                  std::size_t i, double offset) const {
-        const auto& prompt = windows.prompts[i];
-        std::vector<double> made(reply.tokens.size(), offset);
-        // As in transformers, what each token attended to when it was fed; the last of all is not fed any more.
-        const auto n = reply.tokens.size() - (reply.ended || reply.tokens.empty() ? 0 : 1);
-        if (n == 0) return made;
-        Tensor ids = at::empty({1, static_cast<std::int64_t>(prompt.size() + n)}, c10::ScalarType::Long);
-        auto* id = ids.mutable_data_ptr<std::int64_t>();
-        std::ranges::copy(prompt, id);
-        std::copy_n(reply.tokens.begin(), n, id + prompt.size());
+    /// When each token of a reply was said.
+    [[nodiscard]] std::vector<double> said_at(const Row& row, const Reply& reply, const Windows& windows, std::size_t i,
+                                              double offset) const {
         const auto at = static_cast<std::int64_t>(i);
-        const Tensor encoder = model_.decoder().on_device([&] { return windows.encoder_outputs.narrow(0, at, 1); });
-        const Tensor weights = model_.alignment(encoder, ids, heads_);
-        const auto heads = heads_.size(), all = prompt.size() + n;
-        const auto columns = static_cast<std::size_t>(weights.size(3));
-        // Without the rows of the prompt.
-        std::vector<float> own(heads * n * columns);
-        const auto* from = weights.const_data_ptr<float>();
-        for (std::size_t h = 0; h < heads; ++h)
-            std::copy_n(from + (h * all + prompt.size()) * columns, n * columns,
-                        own.begin() + static_cast<std::ptrdiff_t>(h * n * columns));
-        // Beyond the sound a Python slice counts from the end.
-        auto count = static_cast<std::int64_t>(
-            std::floor(static_cast<double>(row.sound->frames_of_sound() - row.seek) / 2));
-        if (count < 0) count = std::max<std::int64_t>(static_cast<std::int64_t>(columns) + count, 0);
-        const auto positions = token_positions({own, heads, n, columns}, static_cast<std::size_t>(count),
-                                               static_cast<std::size_t>(config_.median_filter_width));
-        for (std::size_t t = 0; t < made.size(); ++t)
-            made[t] = offset + 0.02 * static_cast<double>(positions[std::min(t, n - 1)]);
-        return made;
+        const Tensor encoded = model_.decoder().on_device([&] { return windows.encoder_outputs.narrow(0, at, 1); });
+        return token_times(model_, encoded, windows.prompts[i], reply,
+                           {.heads = heads_,
+                            .frames_of_sound = row.sound->frames_of_sound() - row.seek,
+                            .median_width = static_cast<std::size_t>(config_.median_filter_width),
+                            .offset = offset});
     }
 
     SpeechModel& model_;

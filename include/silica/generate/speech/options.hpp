@@ -15,16 +15,16 @@ namespace silica::generate {
 
 /// What is absent is as the checkpoint says, else as the default beside it.
 struct SpeechOptions {
-    std::optional<std::string> language = {};           ///< "fr" or "<|fr|>", and for a task "french"; absent: detected
-                                                        ///< in the first 30 s
-    std::optional<std::string> task = {};               ///< "transcribe", or "translate" (to English)
-    std::optional<bool> timestamps = {};                ///< false. Longer sounds than a window always have them
-    bool words = false;                                 ///< when each word was said; sets timestamps
-    std::string prompt_text = {};                       ///< text that comes before: a task makes `prompt` of it
-    std::vector<std::int64_t> prompt = {};              ///< prev_sot and its tokens
-    std::optional<bool> condition_on_previous = {};     ///< false: windows do not see the text before them
-    bool prompt_in_every_window = false;                ///< with condition_on_previous; else the prompt is its beginning
-    std::vector<double> temperatures = {0};             ///< tried in turn while a threshold is missed; over 0: samples
+    std::optional<std::string> language = {};        ///< "fr" or "<|fr|>", and for a task "french"; absent: detected
+                                                     ///< in the first 30 s
+    std::optional<std::string> task = {};            ///< "transcribe", or "translate" (to English)
+    std::optional<bool> timestamps = {};             ///< false. Longer sounds than a window always have them
+    bool words = false;                              ///< when each word was said; sets timestamps
+    std::string prompt_text = {};                    ///< text that comes before: a task makes `prompt` of it
+    std::vector<std::int64_t> prompt = {};           ///< prev_sot and its tokens
+    std::optional<bool> condition_on_previous = {};  ///< false: windows do not see the text before them
+    bool prompt_in_every_window = false;             ///< with condition_on_previous; else the prompt is its beginning
+    std::vector<double> temperatures = {0};          ///< tried in turn while a threshold is missed; over 0: samples
     std::optional<double> compression_ratio_threshold = {};  ///< off: at most so repetitive
     std::optional<double> logprob_threshold = {};            ///< off: at least so likely
     std::optional<double> no_speech_threshold = {};          ///< off: where silence is likelier, and the text is not

@@ -30,7 +30,7 @@ struct Reply {
 struct ReplyPlan {
     const SpeechConfig* config = nullptr;
     GenerationConfig generation = {};  ///< complete: ends, padding
-    bool timestamps = false;
+    bool timestamps = false;           ///< of any row
     std::vector<double> temperatures = {0};
     std::optional<double> compression_ratio_threshold = {}, logprob_threshold = {}, no_speech_threshold = {};
     const SpeechHooks* hooks = nullptr;

@@ -124,7 +124,8 @@ inline std::optional<std::vector<Reply>> write_once(SpeechModel& model, const Re
         Reply reply{.tokens = made.tokens[r], .temperature = temperature};
         const auto n = reply.tokens.size();
         if (n > 0) reply.avg_logprob = made.log_probabilities[r] / static_cast<double>(n);
-        if (const auto ratio = compression_ratio(reply.tokens, plan.config->vocab_size)) reply.compression_ratio = *ratio;
+        if (const auto ratio = compression_ratio(reply.tokens, plan.config->vocab_size))
+            reply.compression_ratio = *ratio;
         reply.ended = n > 0 && std::ranges::find(ends, reply.tokens.back()) != ends.end();
         if (reply.ended) reply.tokens.pop_back();
         replies.push_back(std::move(reply));
@@ -153,7 +154,8 @@ SILICA_INLINE std::optional<std::vector<Reply>> write_windows(SpeechModel& model
                 plan.compression_ratio_threshold && reply.compression_ratio > *plan.compression_ratio_threshold;
             if (plan.no_speech_threshold) {
                 reply.no_speech_prob = silence[rows[k]];
-                reply.silent = reply.no_speech_prob > *plan.no_speech_threshold && (unlikely || !plan.logprob_threshold);
+                reply.silent =
+                    reply.no_speech_prob > *plan.no_speech_threshold && (unlikely || !plan.logprob_threshold);
             }
             if ((unlikely || repetitive) && !reply.silent) again.push_back(rows[k]);
             replies[rows[k]] = std::move(reply);
@@ -170,7 +172,8 @@ SILICA_INLINE std::vector<std::int64_t> detect_languages(SpeechModel& model, con
     decoder.start(rows, config.max_target_positions - 1);
     const Tensor start = at::full({rows, 1}, config.decoder_start_token_id, c10::ScalarType::Long);
     HostScores scores;
-    scores.copy(decoder, decoder.prefill({.decoder_input_ids = start, .extra = {{"encoder_outputs", encoder_outputs}}}));
+    scores.copy(decoder,
+                decoder.prefill({.decoder_input_ids = start, .extra = {{"encoder_outputs", encoder_outputs}}}));
     std::vector<std::int64_t> tokens;
     for (const auto& [name, id] : *config.lang_to_id) tokens.push_back(id);
     std::ranges::sort(tokens);  // of equals the first

@@ -33,17 +33,18 @@ public:
 
 /// Whether a Model hears: its network has an encoder and an alignment to call on their own.
 template <class M>
-concept Hears = writes_text<M> && requires(const typename M::Network& network, const Tensor& t,
-                                           std::span<const AlignmentHead> heads) {
-    { network.encode(t) } -> std::same_as<Tensor>;
-    { network.alignment(t, t, heads) } -> std::same_as<Tensor>;
-};
+concept Hears = writes_text<M> &&
+                requires(const typename M::Network& network, const Tensor& t, std::span<const AlignmentHead> heads) {
+                    { network.encode(t) } -> std::same_as<Tensor>;
+                    { network.alignment(t, t, heads) } -> std::same_as<Tensor>;
+                };
 
 /// A Model that hears, and a state of it. The model outlives it.
 template <class M>
 class ModelSpeech final : public SpeechModel {
-    static_assert(Hears<M>, "this architecture does not hear. Remedy: its Network needs encode and alignment; see "
-                            "silica/generate/speech/speech_model.hpp.");
+    static_assert(Hears<M>,
+                  "this architecture does not hear. Remedy: its Network needs encode and alignment; see "
+                  "silica/generate/speech/speech_model.hpp.");
 
 public:
     explicit ModelSpeech(const M& model, StepOptions options = {}) : model_(&model), decoder_(model, options) {}

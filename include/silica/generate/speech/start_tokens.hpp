@@ -35,8 +35,7 @@ namespace silica::generate {
 
 /// What a window sees of the text before it: `first` and the last tokens of all segments, max_target_positions / 2 - 1
 /// of them; of two timestamps at the end of a segment one. `texts`: tokens of the segments so far.
-[[nodiscard]] std::vector<std::int64_t> previous_tokens(const SpeechConfig& config,
-                                                        std::span<const std::int64_t> first,
+[[nodiscard]] std::vector<std::int64_t> previous_tokens(const SpeechConfig& config, std::span<const std::int64_t> first,
                                                         std::span<const std::vector<std::int64_t>> texts);
 
 }  // namespace silica::generate

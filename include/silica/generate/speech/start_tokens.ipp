@@ -47,7 +47,8 @@ SILICA_INLINE std::int64_t language_token(const SpeechConfig& config, std::strin
     }
     std::string known;
     if (config.lang_to_id) {
-        for (const auto& [name, id] : *config.lang_to_id) known += (known.empty() ? "" : ", ") + language_of(config, id);
+        for (const auto& [name, id] : *config.lang_to_id)
+            known += (known.empty() ? "" : ", ") + language_of(config, id);
     }
     throw InputError("The language " + quote(language) + " is none that this checkpoint knows.",
                      known.empty() ? "its generation_config.json has no lang_to_id: take a newer one."
@@ -69,7 +70,8 @@ SILICA_INLINE bool detects_language(const SpeechConfig& config, const SpeechOpti
         throw InputError("This checkpoint knows English only: it takes neither a language nor a task.",
                          "leave both out, or use a checkpoint whose name does not end with .en.");
     if (options.task && !config.task_to_id)
-        throw InputError("The checkpoint has no tokens for tasks.", "leave the task out, or take a newer generation_config.json.");
+        throw InputError("The checkpoint has no tokens for tasks.",
+                         "leave the task out, or take a newer generation_config.json.");
     const auto& language = detail::chosen(options.language, config.language);
     const auto& task = detail::chosen(options.task, config.task);
     if (task && *task != "transcribe" && *task != "translate")
@@ -125,13 +127,12 @@ SILICA_INLINE std::optional<std::int64_t> previous_start(const SpeechConfig& con
     return {};
 }
 
-SILICA_INLINE std::vector<std::int64_t> previous_tokens(const SpeechConfig& config,
-                                                        std::span<const std::int64_t> first,
+SILICA_INLINE std::vector<std::int64_t> previous_tokens(const SpeechConfig& config, std::span<const std::int64_t> first,
                                                         std::span<const std::vector<std::int64_t>> texts) {
     std::vector<std::int64_t> all;
     for (const auto& text : texts) {
-        const bool doubled = text.size() > 2 && config.no_timestamps_token_id &&
-                             text[text.size() - 2] > *config.no_timestamps_token_id;
+        const bool doubled =
+            text.size() > 2 && config.no_timestamps_token_id && text[text.size() - 2] > *config.no_timestamps_token_id;
         all.insert(all.end(), text.begin(), text.end() - (doubled ? 1 : 0));
     }
     const auto most = static_cast<std::size_t>(config.max_target_positions / 2 - 1);

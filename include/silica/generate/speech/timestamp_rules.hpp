@@ -17,9 +17,10 @@ namespace silica::generate {
 /// - times do not go back, and only the second of a pair repeats the first;
 /// - the first token is a time, no later than `max_initial_index`;
 /// - where all times together are likelier than any text, it is a time.
+/// Where the prompt ends with <|notimestamps|> there are none.
 struct TimestampRules {
-    std::int64_t no_timestamps = 0;                        ///< its token; times come behind it, 0.02 s apart
-    std::int64_t eos = 0;                                  ///< text is below it
+    std::int64_t no_timestamps = 0;  ///< its token; times come behind it, 0.02 s apart
+    std::int64_t eos = 0;            ///< text is below it
     std::optional<std::int64_t> max_initial_index = {};
 
     void operator()(Scores scores, const Row& row) const;

@@ -9,6 +9,7 @@
 namespace silica::generate {
 
 SILICA_INLINE void TimestampRules::operator()(Scores scores, const Row& row) const {
+    if (row.prompt > 0 && row.ids[row.prompt - 1] == no_timestamps) return;
     const auto place = [&](std::int64_t id) {
         return static_cast<std::size_t>(std::clamp<std::int64_t>(id, 0, static_cast<std::int64_t>(scores.size())));
     };

@@ -19,9 +19,9 @@ struct Segment {
     double start = 0, end = 0;              ///< seconds; they can lie behind the end of the sound
     std::string text = {};                  ///< with the space it begins with
     std::vector<std::int64_t> tokens = {};  ///< with timestamps, without prompt and end
-    std::vector<Word> words = {};      ///< where they were asked for
-    double temperature = 0;            ///< of its window, as the next three
-    double avg_logprob = 0;            ///< mean log probability of the tokens of the window, its end included
+    std::vector<Word> words = {};           ///< where they were asked for
+    double temperature = 0;                 ///< of its window, as the next three
+    double avg_logprob = 0;                 ///< mean log probability of the tokens of the window, its end included
     double compression_ratio = std::numeric_limits<double>::quiet_NaN();  ///< NaN: built without zlib
     double no_speech_prob = std::numeric_limits<double>::quiet_NaN();     ///< NaN: no_speech_threshold is not set
 };

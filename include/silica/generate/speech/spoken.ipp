@@ -1,0 +1,69 @@
+#pragma once
+/// What was said, and when.
+
+#include "silica/generate/speech/alignment.hpp"
+#include "silica/generate/speech/spoken.hpp"
+#include "silica/generate/speech/words.hpp"
+
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace silica::generate {
+
+SILICA_INLINE std::vector<double> token_times(const SpeechModel& model, const Tensor& encoded,
+                                              std::span<const std::int64_t> prompt, const Reply& reply,
+                                              const Timing& timing) {
+    std::vector<double> made(reply.tokens.size(), timing.offset);
+    // As in transformers, what each token attended to when it was fed; the last of all is not fed any more.
+    const auto n = reply.tokens.size() - (reply.ended || reply.tokens.empty() ? 0 : 1);
+    if (n == 0) return made;
+    const auto all = prompt.size() + n, heads = timing.heads.size();
+    const Tensor ids = at::empty({1, static_cast<std::int64_t>(all)}, c10::ScalarType::Long);
+    auto* id = ids.mutable_data_ptr<std::int64_t>();
+    std::ranges::copy(prompt, id);
+    std::copy_n(reply.tokens.begin(), n, id + prompt.size());
+    const Tensor weights = model.alignment(encoded, ids, timing.heads);
+    const auto columns = static_cast<std::size_t>(weights.size(3));
+    // Without the rows of the prompt.
+    std::vector<float> own(heads * n * columns);
+    const auto* from = weights.const_data_ptr<float>();
+    for (std::size_t h = 0; h < heads; ++h)
+        std::copy_n(from + (h * all + prompt.size()) * columns, n * columns,
+                    own.begin() + static_cast<std::ptrdiff_t>(h * n * columns));
+    // A position is two frames, rounded down. Behind the sound transformers' slice counts from the end.
+    auto count = static_cast<std::int64_t>(std::floor(static_cast<double>(timing.frames_of_sound) / 2));
+    if (count < 0) count = std::max<std::int64_t>(static_cast<std::int64_t>(columns) + count, 0);
+    const auto positions =
+        token_positions({own, heads, n, columns}, static_cast<std::size_t>(count), timing.median_width);
+    for (std::size_t t = 0; t < made.size(); ++t)
+        made[t] = timing.offset + 0.02 * static_cast<double>(positions[std::min(t, n - 1)]);
+    return made;
+}
+
+SILICA_INLINE void write_text(Segment& segment, const TextOf& text, std::int64_t timestamp_begin) {
+    auto spoken = segment.tokens;
+    std::erase_if(spoken, [&](std::int64_t id) { return id >= timestamp_begin; });
+    segment.text = text.decode(spoken);
+}
+
+SILICA_INLINE void write_words(Segment& segment, const TextOf& text, const SegmentTimes& times, std::int64_t eos,
+                               bool spaces) {
+    std::vector<std::int64_t> spoken;
+    std::vector<std::size_t> places;  // in the window
+    for (std::size_t i = 0; i < segment.tokens.size(); ++i) {
+        if (segment.tokens[i] >= eos) continue;
+        spoken.push_back(segment.tokens[i]);
+        places.push_back(times.from + i);
+    }
+    const auto rounded = [](double seconds) { return std::round(seconds * 100) / 100; };
+    for (auto& word : words_of(text, spoken, spaces)) {
+        const auto first = places[word.from], last = places[word.to - 1];
+        segment.words.push_back({std::move(word.text), rounded(first == 0 ? times.offset : times.times[first - 1]),
+                                 rounded(times.times[last])});
+    }
+}
+
+}  // namespace silica::generate
