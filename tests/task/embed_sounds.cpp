@@ -1,6 +1,10 @@
 // Vectors of sounds with CLAP against transformers (golden/match_sounds, make_match_sounds.py).
 #include "silica/task/embed_sounds.hpp"
 
+#include <ATen/ops/allclose.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/tensor.h>
+
 #include "silica/arch/clap.hpp"
 #include "silica/core/json.hpp"
 #include "silica/device/cpu.hpp"
