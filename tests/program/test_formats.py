@@ -38,8 +38,11 @@ class Formats(ProgramTest):
                         self.assertEqual(got["decoded_skip_special"], want["skipped"])
 
     def test_a_gguf_file_writes_text(self):
-        out = self.done("generate", FORMATS / "gguf_q8_0", "--prompt", "the quick", "--max-new-tokens", "4")
-        self.assertTrue(out.stdout.strip())
+        out = self.done("generate", FORMATS / "gguf_q8_0", "--jsonl", "-", "--max-new-tokens", "4",
+                        stdin=json.dumps({"prompt": "the quick"}) + "\n")
+        answer = last_json(out)
+        self.assertNotIn("error", answer)
+        self.assertGreater(answer["prompt_tokens"], 1)
 
 
 main()
