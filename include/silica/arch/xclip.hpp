@@ -48,10 +48,10 @@ struct XClip {
               prompts_visual_layernorm(w / "prompts_visual_layernorm", c.vision_config.hidden_size,
                                        c.vision_config.layer_norm_eps),
               prompts_visual_projection(
-                  nn::Linear<E>::own({nn::take<op::Linear, E>(w, "prompts_visual_projection",
-                                                              {c.vision_config.hidden_size, c.projection_dim})
-                                          .t()
-                                          .contiguous()})),
+                  nn::Linear<E>::own(op::Plain{nn::take<op::Linear, E>(w, "prompts_visual_projection",
+                                                                       {c.vision_config.hidden_size, c.projection_dim})
+                                                   .t()
+                                                   .contiguous()})),
               mit(c.vision_config, w / "mit"),
               prompts_generator(c, w / "prompts_generator"),
               unit(c.projection_dim, w.home()),
