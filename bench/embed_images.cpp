@@ -1,6 +1,7 @@
 #include "embed_images.hpp"
 
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <utility>
 

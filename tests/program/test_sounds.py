@@ -44,7 +44,7 @@ class Match(ProgramTest):
                                says="none.wav")
         self.assertEqual(["error" in json.loads(line) for line in process.stdout.splitlines()], [False, True])
         self.refused("match", CLAP, sound, "--labels", "x" * 80, says=["tokens", "62"])
-        for seed in ("x", "-1", "4294967296"):
+        for seed in ("x", "4294967296"):
             self.refused("match", CLAP, sound, "--labels", "a", "--seed", seed, says="--seed")
 
 
@@ -83,7 +83,7 @@ class Embed(ProgramTest):
         self.refused("embed", CLAP, says="no file")
         self.refused("embed", CLAP, sound, "--prompt", "a", says=["Sounds", "--prompt"])
         self.refused("embed", CLAP, "--jsonl", "-", stdin="", says=["Sounds", "--jsonl"])
-        for seed in ("x", "-1", "4294967296"):
+        for seed in ("x", "4294967296"):
             self.refused("embed", CLAP, sound, "--seed", seed, says="--seed")
         self.refused("embed", GOLDEN.parent / "chains" / "clip", GOLDEN.parent / "chains" / "pictures" / "small.png",
                      "--seed", "1", says="--seed")
