@@ -229,7 +229,7 @@ TEST_CASE("Inputs of LLaVA may be strided, doubles or bytes; places that are giv
     CHECK(next(strided).logits.equal(next(sizes).logits));
 }
 
-TEST_CASE("Random weights make a model of the same parameters") {
+TEST_CASE("Random weights make a LLaVA of the same parameters") {
     const auto model = Model<Llava, Cpu>::from(checkpoint::read_config<Llava>(clip), loader::Random());
     CHECK(model.account().parameters == Model<Llava, Cpu>::open(clip.string()).account().parameters);
     const auto next = Model<Next, Cpu>::from(checkpoint::read_config<Next>(tiles), loader::Random());

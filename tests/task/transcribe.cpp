@@ -163,7 +163,7 @@ TEST_CASE("Samples above temperature 0 depend on the seed alone", "[task]") {
     CHECK(std::abs(last.segments.front().temperature - 1) < 1e-12);
 }
 
-TEST_CASE("What cannot be transcribed is refused", "[task]") {
+TEST_CASE("What Whisper cannot transcribe is refused", "[task]") {
     const auto transcribe = Transcriber::open(directory("whisper").string());
     const auto file = directory("whisper") / "short.wav";
     const auto refused = [&](const SpeechOptions& o, std::initializer_list<std::string_view> words) {

@@ -2,6 +2,7 @@
 /// Definitions of images.hpp.
 
 #include "silica/arch/llava/images.hpp"
+#include "silica/arch/llava/indices.hpp"
 #include "silica/core/anyres.hpp"
 #include "silica/core/compiled.hpp"
 #include "silica/core/inputs.hpp"
@@ -13,15 +14,6 @@
 
 namespace silica::arch {
 namespace llava_images {
-
-using Indices = std::vector<std::int64_t>;
-
-SILICA_INLINE Tensor tensor_of(const Indices& indices) {
-    const Tensor t =
-        at::empty({static_cast<std::int64_t>(indices.size())}, at::TensorOptions().dtype(c10::ScalarType::Long));
-    std::copy(indices.begin(), indices.end(), t.mutable_data_ptr<std::int64_t>());
-    return t;
-}
 
 /// Sizes of images, checked.
 SILICA_INLINE std::vector<anyres::Extent> sizes_of(const LlavaImageInputs& in) {
@@ -53,7 +45,7 @@ SILICA_INLINE anyres::Extent tiles_of(const LlavaNextConfig& c, const anyres::Ex
 
 /// Appends the features of an image: of the tile `base`, then of those after it, row by row of all tiles together, with
 /// `newline` after each row.
-SILICA_INLINE void append_features(Indices& all, const anyres::Extent& image, const anyres::Extent& tiles,
+SILICA_INLINE void append_features(LlavaIndices& all, const anyres::Extent& image, const anyres::Extent& tiles,
                                    std::int64_t side, std::int64_t base, std::int64_t newline) {
     const auto area = side * side;
     for (std::int64_t i = 0; i < area; ++i) all.push_back(base * area + i);
@@ -103,7 +95,7 @@ SILICA_INLINE LlavaImageInputs prepare_llava_next_images(const LlavaNextConfig& 
                          "give both a row for each image.");
     }
     std::vector<anyres::Extent> grids;
-    llava_images::Indices kept;  // tiles of pixel_values
+    LlavaIndices kept;  // tiles of pixel_values
     std::int64_t total = 0;
     for (std::int64_t i = 0; i < images; ++i) {
         const auto grid = llava_images::tiles_of(c, sizes[static_cast<std::size_t>(i)]);
@@ -127,14 +119,14 @@ SILICA_INLINE LlavaImageInputs prepare_llava_next_images(const LlavaNextConfig& 
     }
     const auto patches = c.vision_config.patches();
     const auto side = patches.grid(patches.image).height;
-    llava_images::Indices shown;
+    LlavaIndices shown;
     std::int64_t base = 0;
     for (std::size_t i = 0; i < grids.size(); ++i) {
         llava_images::append_features(shown, sizes[i], grids[i], side, base, total * side * side);
         base += 1 + grids[i].height * grids[i].width;
     }
-    if (pixels.dim() == 5 && pixels.size(0) * pixels.size(1) != total) in.image_tiles = llava_images::tensor_of(kept);
-    in.image_features = llava_images::tensor_of(shown);
+    if (pixels.dim() == 5 && pixels.size(0) * pixels.size(1) != total) in.image_tiles = indices_tensor(kept);
+    in.image_features = indices_tensor(shown);
     return in;
 }
 

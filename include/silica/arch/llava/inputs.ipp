@@ -1,6 +1,7 @@
 #pragma once
 /// Definitions of inputs.hpp.
 
+#include "silica/arch/llava/indices.hpp"
 #include "silica/arch/llava/inputs.hpp"
 #include "silica/core/compiled.hpp"
 #include "silica/core/inputs.hpp"
@@ -12,15 +13,6 @@
 
 namespace silica::arch {
 namespace llava_inputs {
-
-using Indices = std::vector<std::int64_t>;
-
-SILICA_INLINE Tensor tensor_of(const Indices& indices) {
-    const Tensor t =
-        at::empty({static_cast<std::int64_t>(indices.size())}, at::TensorOptions().dtype(c10::ScalarType::Long));
-    std::copy(indices.begin(), indices.end(), t.mutable_data_ptr<std::int64_t>());
-    return t;
-}
 
 /// Ids and mask, checked; returns the ids on the host.
 SILICA_INLINE Tensor prepare_text(const LlavaConfig& c, LlavaInputs& in) {
@@ -73,9 +65,9 @@ SILICA_INLINE void place(const LlavaConfig& c, const Tensor& ids, std::int64_t f
         if (row % copies == copies - 1) next += here;
     }
     if (next != features) fail_count(next, features);
-    in.image_places = llava_images::tensor_of(places);
+    in.image_places = indices_tensor(places);
     if (copies == 1) return;
-    const Tensor chosen = llava_images::tensor_of(shown);
+    const Tensor chosen = indices_tensor(shown);
     in.image_features = in.image_features ? in.image_features->index_select(0, chosen) : chosen;
 }
 
