@@ -1007,10 +1007,10 @@ SILICA_INLINE Features ClapExtractor::operator()(std::span<const Samples> sounds
 #define SILICA_SINGLE_INPUT_AUDIO_DECODER_HPP
 /// What every decoder of sound gives.
 
-// ---- silica/input/audio/source.hpp
-#ifndef SILICA_SINGLE_INPUT_AUDIO_SOURCE_HPP
-#define SILICA_SINGLE_INPUT_AUDIO_SOURCE_HPP
-/// The bytes of a sound file, on a disk or in memory.
+// ---- silica/input/media/source.hpp
+#ifndef SILICA_SINGLE_INPUT_MEDIA_SOURCE_HPP
+#define SILICA_SINGLE_INPUT_MEDIA_SOURCE_HPP
+/// The bytes of a sound or a video, on a disk or in memory.
 
 #include <algorithm>
 #include <cstddef>
@@ -1024,9 +1024,19 @@ SILICA_INLINE Features ClapExtractor::operator()(std::span<const Samples> sounds
 #include <string_view>
 #include <system_error>
 
-namespace silica::audio::detail {
+namespace silica::media {
 
-/// Throws InputError: the sound `name` is damaged or cut short; `why` says how.
+/// What its files are called in errors, and which of them FFmpeg opens.
+struct Medium {
+    std::string_view kind;      ///< "sound": of a sound file
+    std::string_view content;   ///< "a video": what is in one
+    std::string_view unread;    ///< "is no video that is read": of a file that is something else
+    std::string_view examples;  ///< "WAV or FLAC": what may be given instead of it
+    std::string_view recoded;   ///< the remedy where nothing decodes the content
+    const char* containers;     ///< FFmpeg's names of those that hold it themselves, with commas between
+};
+
+/// Throws InputError: the file `name` is damaged or cut short; `why` says how.
 [[noreturn]] inline void damaged(const std::string& name, const std::string& why) {
     throw InputError(name + " is damaged or cut short: " + why + ".", "Give the whole file, copied or made anew.");
 }
@@ -1035,7 +1045,7 @@ namespace silica::audio::detail {
 class Source {
 public:
     /// A regular file. InputError where there is none, or it may not be read.
-    explicit Source(const std::filesystem::path& path) : name_(path.string()) {
+    Source(const std::filesystem::path& path, const Medium& medium) : name_(path.string()), medium_(&medium) {
         std::error_code error;
         const auto status = std::filesystem::status(path, error);
         if (!std::filesystem::exists(status)) unreadable("there is no such file");
@@ -1049,12 +1059,13 @@ public:
     }
 
     /// Bytes that the caller keeps. `name` stands for them in errors.
-    Source(std::span<const std::byte> bytes, std::string_view name)
-        : name_(name), bytes_(bytes), size_(bytes.size()), in_memory_(true) {
+    Source(std::span<const std::byte> bytes, std::string_view name, const Medium& medium)
+        : name_(name), medium_(&medium), bytes_(bytes), size_(bytes.size()), in_memory_(true) {
         require_bytes();
     }
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    [[nodiscard]] const Medium& medium() const noexcept { return *medium_; }
     [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
 
     /// Fills `out` with what stands at `offset` -> how much there was; less than was wanted at the end of the file, or
@@ -1091,21 +1102,24 @@ public:
 
 private:
     [[noreturn]] void unreadable(const std::string& why) const {
-        throw InputError(name_ + " cannot be read: " + why + ".", "Name a sound file that you may read.");
+        throw InputError(name_ + " cannot be read: " + why + ".",
+                         "Name a " + std::string(medium_->kind) + " file that you may read.");
     }
     void require_bytes() const {
-        if (size_ == 0) throw InputError(name_ + " is empty.", "Name a file with sound in it.");
+        if (size_ == 0)
+            throw InputError(name_ + " is empty.", "Name a file with " + std::string(medium_->content) + " in it.");
     }
 
     std::string name_;
+    const Medium* medium_;
     std::span<const std::byte> bytes_;
     std::ifstream file_;
     std::uint64_t size_ = 0, at_ = 0;
     bool in_memory_ = false;
 };
 
-}  // namespace silica::audio::detail
-#endif  // SILICA_SINGLE_INPUT_AUDIO_SOURCE_HPP
+}  // namespace silica::media
+#endif  // SILICA_SINGLE_INPUT_MEDIA_SOURCE_HPP
 
 #include <cstddef>
 #include <cstdint>
@@ -2555,7 +2569,7 @@ namespace silica::audio::detail {
 
 /// Opens a file of Kind::ffmpeg. InputError too where Silica was built without FFmpeg. InputError where it is damaged
 /// or cannot be decoded.
-[[nodiscard]] std::unique_ptr<Decoder> open_ffmpeg(Source& source);
+[[nodiscard]] std::unique_ptr<Decoder> open_ffmpeg(media::Source& source);
 
 }  // namespace silica::audio::detail
 
@@ -2566,14 +2580,22 @@ namespace silica::audio::detail {
 
 #ifdef SILICA_AUDIO_FFMPEG
 
-#include <algorithm>
-#include <bit>
-#include <cerrno>
-#include <cstring>
-#include <new>
-#include <string>
-#include <type_traits>
-#include <vector>
+// ---- silica/input/media/frames.hpp
+#ifndef SILICA_SINGLE_INPUT_MEDIA_FRAMES_HPP
+#define SILICA_SINGLE_INPUT_MEDIA_FRAMES_HPP
+/// Packets to frames.
+
+// ---- silica/input/media/demuxer.hpp
+#ifndef SILICA_SINGLE_INPUT_MEDIA_DEMUXER_HPP
+#define SILICA_SINGLE_INPUT_MEDIA_DEMUXER_HPP
+/// A stream of a container, packet by packet.
+
+// ---- silica/input/media/ffmpeg.hpp
+#ifndef SILICA_SINGLE_INPUT_MEDIA_FFMPEG_HPP
+#define SILICA_SINGLE_INPUT_MEDIA_FFMPEG_HPP
+/// FFmpeg's headers, and who frees what they give.
+
+#include <memory>
 
 extern "C" {
 #include <libavcodec/avcodec.h>
@@ -2584,10 +2606,9 @@ extern "C" {
 #include <libavutil/frame.h>
 #include <libavutil/log.h>
 #include <libavutil/mem.h>
-#include <libavutil/samplefmt.h>
 }
 
-namespace silica::audio::detail {
+namespace silica::media {
 
 struct FreeFfmpeg {
     void operator()(AVFormatContext* p) const { avformat_close_input(&p); }
@@ -2599,90 +2620,81 @@ struct FreeFfmpeg {
         avio_context_free(&p);
     }
 };
+
 template <class T>
-using OwnedFfmpeg = std::unique_ptr<T, FreeFfmpeg>;
+using Owned = std::unique_ptr<T, FreeFfmpeg>;
 
-inline int channels_of(const AVCodecContext& c) {
-#if LIBAVCODEC_VERSION_MAJOR >= 60 || (LIBAVCODEC_VERSION_MAJOR == 59 && LIBAVCODEC_VERSION_MINOR >= 24)
-    return c.ch_layout.nb_channels;
-#else
-    return c.channels;
-#endif
-}
-inline int channels_of(const AVFrame& f) {
-#if LIBAVUTIL_VERSION_MAJOR >= 58 || (LIBAVUTIL_VERSION_MAJOR == 57 && LIBAVUTIL_VERSION_MINOR >= 24)
-    return f.ch_layout.nb_channels;
-#else
-    return f.channels;
-#endif
-}
+}  // namespace silica::media
+#endif  // SILICA_SINGLE_INPUT_MEDIA_FFMPEG_HPP
 
-class FfmpegDecoder final : public Decoder {
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <new>
+#include <span>
+#include <string>
+
+namespace silica::media {
+
+/// A container, opened by its content. `source` outlives it, and has one Demuxer at a time.
+class Demuxer {
 public:
-    explicit FfmpegDecoder(Source& source) : source_(source) {
+    /// InputError where the file is no container of its medium, or is damaged. Turns FFmpeg's log off, if it is at its
+    /// default level.
+    explicit Demuxer(Source& source) : source_(source) {
         if (av_log_get_level() == AV_LOG_INFO) av_log_set_level(AV_LOG_QUIET);
+        source.seek(0, SEEK_SET);
         open_bytes();
         open_container();
-        require(avformat_find_stream_info(format_.get(), nullptr));
-        const AVCodec* codec = choose_stream();
         packet_.reset(av_packet_alloc());
-        frame_.reset(av_frame_alloc());
-        context_.reset(avcodec_alloc_context3(codec));
-        if (!packet_ || !frame_ || !context_) throw std::bad_alloc();
-        const AVStream& stream = *format_->streams[index_];
-        require(avcodec_parameters_to_context(context_.get(), stream.codecpar));
-        context_->pkt_timebase = stream.time_base;
-        context_->err_recognition = AV_EF_CRCCHECK | AV_EF_EXPLODE;
-        require(avcodec_open2(context_.get(), codec, nullptr));
-        // The first frame tells the form: a container may be wrong about it.
-        if (!decode()) damaged(source.name(), "nothing of its sound decodes");
-        set_form(source.name(), frame_->sample_rate, channels_of(*frame_));
-        take();
+        if (!packet_) throw std::bad_alloc();
     }
 
-    std::size_t read(std::span<float> to) override {
-        const auto wanted = to.size() / static_cast<std::size_t>(channels()) * static_cast<std::size_t>(channels());
-        std::size_t have = 0;
-        while (have < wanted) {
-            if (given_ == samples_.size()) {
-                if (ended_ || !decode()) break;
-                if (frame_->sample_rate != rate() || channels_of(*frame_) != channels())
-                    damaged(source_.name(), "its rate or channels change on the way");
-                take();
-            }
-            const auto n = std::min(wanted - have, samples_.size() - given_);
-            std::copy_n(samples_.begin() + static_cast<std::ptrdiff_t>(given_), n,
-                        to.begin() + static_cast<std::ptrdiff_t>(have));
-            given_ += n, have += n;
+    [[nodiscard]] Source& source() const noexcept { return source_; }
+    [[nodiscard]] const std::string& name() const noexcept { return source_.name(); }
+    [[nodiscard]] AVFormatContext& format() const noexcept { return *format_; }
+    [[nodiscard]] std::span<AVStream* const> streams() const noexcept {
+        return {format_->streams, format_->nb_streams};
+    }
+    /// The stream whose packets come.
+    [[nodiscard]] const AVStream& stream() const noexcept { return *format_->streams[index_]; }
+
+    /// Makes number `index` the stream whose packets come.
+    void choose(int index) noexcept {
+        index_ = index;
+        for (AVStream* each : streams()) {
+            if (each->index != index) each->discard = AVDISCARD_ALL;
         }
-        return have / static_cast<std::size_t>(channels());
     }
 
-private:
-    static constexpr const char* containers =
-        "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,asf,flv,mpegts,mpeg,aac,amr,wv,ape,tta,ogg";
+    /// The next packet, until the call after; null at the end. InputError where the file is damaged.
+    [[nodiscard]] const AVPacket* next() {
+        while (true) {
+            av_packet_unref(packet_.get());
+            const int code = av_read_frame(format_.get(), packet_.get());
+            if (code == AVERROR_EOF && bytes_->error >= 0) return nullptr;
+            require(code == AVERROR_EOF ? bytes_->error : code);
+            if (packet_->stream_index != index_) continue;
+            if ((packet_->flags & AV_PKT_FLAG_CORRUPT) != 0) damaged(name(), "a packet of it is not whole");
+            return packet_.get();
+        }
+    }
 
+    /// Throws where an error code of FFmpeg is one: InputError, std::bad_alloc.
     void require(int code) const {
         if (code >= 0) return;
         if (code == AVERROR(ENOMEM)) throw std::bad_alloc();
-        char text[AV_ERROR_MAX_STRING_SIZE] = {};
-        av_strerror(code, text, sizeof text);
-        damaged(source_.name(), "FFmpeg says '" + std::string(text) + "'");
+        char words[AV_ERROR_MAX_STRING_SIZE] = {};
+        av_strerror(code, words, sizeof words);
+        damaged(name(), "FFmpeg says '" + std::string(words) + "'");
     }
 
+private:
     void open_bytes() {
         constexpr int size = 1 << 16;
         auto* buffer = static_cast<unsigned char*>(av_malloc(size));
         if (buffer == nullptr) throw std::bad_alloc();
-        const auto read = [](void* self, std::uint8_t* to, int n) {
-            const auto got = static_cast<Source*>(self)->read_on(to, static_cast<std::size_t>(n));
-            return got > 0 ? static_cast<int>(got) : static_cast<int>(AVERROR_EOF);
-        };
-        const auto seek = [](void* self, std::int64_t offset, int whence) {
-            auto& s = *static_cast<Source*>(self);
-            whence &= ~AVSEEK_FORCE;
-            return whence == AVSEEK_SIZE ? static_cast<std::int64_t>(s.size()) : s.seek(offset, whence);
-        };
         bytes_.reset(avio_alloc_context(buffer, size, 0, &source_, read, nullptr, seek));
         if (bytes_) return;
         av_free(buffer);
@@ -2695,22 +2707,22 @@ private:
 #else
         const AVInputFormat* kind = nullptr;
 #endif
+        const Medium& medium = source_.medium();
+        // Without a name: what stands in the file decides.
         const int code = av_probe_input_buffer2(bytes_.get(), &kind, "", nullptr, 0, 0);
-        if (code < 0 || kind == nullptr || av_match_list(kind->name, containers, ',') <= 0) {
-            const bool known = code >= 0 && kind != nullptr;
-            throw InputError(source_.name() + " is no sound that is read" +
+        const bool known = code >= 0 && kind != nullptr;
+        if (!known || av_match_list(kind->name, medium.containers, ',') <= 0) {
+            throw InputError(name() + " " + std::string(medium.unread) +
                                  (known ? ": it looks like " + std::string(kind->long_name) + "." : "."),
-                             "Give a file such as WAV, FLAC, MP3, MP4 or WebM.");
+                             "Give a file such as " + std::string(medium.examples) + ".");
         }
         AVFormatContext* format = avformat_alloc_context();
         if (format == nullptr) throw std::bad_alloc();
         format->pb = bytes_.get();
-        format->io_open = [](AVFormatContext*, AVIOContext**, const char*, int, AVDictionary**) {
-            return AVERROR(EPERM);  // what a file refers to is not opened
-        };
+        format->io_open = refuse_to_open;  // what a file refers to is not opened
         AVDictionary* options = nullptr;
         av_dict_set(&options, "protocol_whitelist", "none", 0);
-        av_dict_set(&options, "format_whitelist", containers, 0);
+        av_dict_set(&options, "format_whitelist", medium.containers, 0);
         av_dict_set(&options, "err_detect", "crccheck+explode", 0);
         const int opened = avformat_open_input(&format, "", kind, &options);  // frees `format` where it fails
         av_dict_free(&options);
@@ -2718,50 +2730,150 @@ private:
         format_.reset(format);
     }
 
-    const AVCodec* choose_stream() {
-        index_ = av_find_best_stream(format_.get(), AVMEDIA_TYPE_AUDIO, -1, -1, nullptr, 0);
-        if (index_ < 0) throw InputError(source_.name() + " has no sound in it.", "Give a file with a sound track.");
-        for (unsigned i = 0; i < format_->nb_streams; ++i) {
-            if (static_cast<int>(i) != index_) format_->streams[i]->discard = AVDISCARD_ALL;
-        }
-        const auto id = format_->streams[index_]->codecpar->codec_id;
-        const AVCodec* codec = avcodec_find_decoder(id);
+    static int read(void* self, std::uint8_t* to, int size) noexcept {
+        auto& source = *static_cast<Source*>(self);
+        const auto n = source.read_on(to, static_cast<std::size_t>(size));
+        if (n != 0) return static_cast<int>(n);
+        return source.at() < source.size() ? AVERROR(EIO) : AVERROR_EOF;
+    }
+
+    static std::int64_t seek(void* self, std::int64_t offset, int whence) noexcept {
+        auto& source = *static_cast<Source*>(self);
+        whence &= ~AVSEEK_FORCE;
+        if (whence == AVSEEK_SIZE) return static_cast<std::int64_t>(source.size());
+        const auto place = source.seek(offset, whence);
+        return place < 0 ? AVERROR(EINVAL) : place;
+    }
+
+    static int refuse_to_open(AVFormatContext*, AVIOContext**, const char*, int, AVDictionary**) noexcept {
+        return AVERROR(EPERM);
+    }
+
+    Source& source_;
+    Owned<AVIOContext> bytes_;
+    Owned<AVFormatContext> format_;  // before the bytes it reads
+    Owned<AVPacket> packet_;
+    int index_ = 0;
+};
+
+}  // namespace silica::media
+#endif  // SILICA_SINGLE_INPUT_MEDIA_DEMUXER_HPP
+
+#include <cerrno>
+#include <new>
+#include <string>
+
+namespace silica::media {
+
+/// The frames of a Demuxer's stream, which outlives it, in the order in which they are shown or heard.
+class Frames {
+public:
+    /// `set` is told the decoder before it is opened. InputError where nothing decodes the stream.
+    explicit Frames(Demuxer& packets, void (*set)(AVCodecContext&) = [](AVCodecContext&) {}) : packets_(packets) {
+        const AVCodecParameters& parameters = *packets.stream().codecpar;
+        const AVCodec* codec = avcodec_find_decoder(parameters.codec_id);
         if (codec == nullptr) {
-            throw InputError(
-                source_.name() + " is coded as " + avcodec_get_name(id) + ", which this FFmpeg does not decode.",
-                "Convert it, to WAV or FLAC for example.");
+            throw InputError(packets.name() + " is coded as " + avcodec_get_name(parameters.codec_id) +
+                                 ", which this FFmpeg does not decode.",
+                             std::string(packets.source().medium().recoded));
         }
-        return codec;
+        context_.reset(avcodec_alloc_context3(codec));
+        frame_.reset(av_frame_alloc());
+        if (!context_ || !frame_) throw std::bad_alloc();
+        packets.require(avcodec_parameters_to_context(context_.get(), &parameters));
+        context_->pkt_timebase = packets.stream().time_base;
+        context_->err_recognition = AV_EF_CRCCHECK | AV_EF_EXPLODE;
+        set(*context_);
+        packets.require(avcodec_open2(context_.get(), codec, nullptr));
+    }
+
+    /// The next frame, until the call after; null at the end. InputError where the file is damaged.
+    [[nodiscard]] const AVFrame* next() {
+        while (true) {
+            const int code = avcodec_receive_frame(context_.get(), frame_.get());
+            if (code == AVERROR_EOF) return nullptr;
+            if (code == AVERROR(EAGAIN)) {
+                const AVPacket* packet = packets_.next();
+                packets_.require(avcodec_send_packet(context_.get(), packet));  // null: what is held back comes out
+                continue;
+            }
+            packets_.require(code);
+            if (frame_->decode_error_flags != 0 || (frame_->flags & AV_FRAME_FLAG_CORRUPT) != 0)
+                damaged(packets_.name(), "a frame of it does not decode");
+            return frame_.get();
+        }
+    }
+
+private:
+    Demuxer& packets_;
+    Owned<AVCodecContext> context_;
+    Owned<AVFrame> frame_;
+};
+
+}  // namespace silica::media
+#endif  // SILICA_SINGLE_INPUT_MEDIA_FRAMES_HPP
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <vector>
+
+extern "C" {
+#include <libavutil/samplefmt.h>
+}
+
+namespace silica::audio::detail {
+
+inline int channels_of(const AVFrame& f) {
+#if LIBAVUTIL_VERSION_MAJOR >= 58 || (LIBAVUTIL_VERSION_MAJOR == 57 && LIBAVUTIL_VERSION_MINOR >= 24)
+    return f.ch_layout.nb_channels;
+#else
+    return f.channels;
+#endif
+}
+
+class FfmpegDecoder final : public Decoder {
+public:
+    explicit FfmpegDecoder(media::Source& source) : packets_(open_stream(source)), frames_(packets_) {
+        // The first frame tells the form: a container may be wrong about it.
+        if (!decode()) media::damaged(source.name(), "nothing of its sound decodes");
+        set_form(source.name(), frame_->sample_rate, channels_of(*frame_));
+        take();
+    }
+
+    std::size_t read(std::span<float> to) override {
+        const auto wanted = to.size() / static_cast<std::size_t>(channels()) * static_cast<std::size_t>(channels());
+        std::size_t have = 0;
+        while (have < wanted) {
+            if (given_ == samples_.size()) {
+                if (!decode()) break;
+                if (frame_->sample_rate != rate() || channels_of(*frame_) != channels())
+                    media::damaged(packets_.name(), "its rate or channels change on the way");
+                take();
+            }
+            const auto n = std::min(wanted - have, samples_.size() - given_);
+            std::copy_n(samples_.begin() + static_cast<std::ptrdiff_t>(given_), n,
+                        to.begin() + static_cast<std::ptrdiff_t>(have));
+            given_ += n, have += n;
+        }
+        return have / static_cast<std::size_t>(channels());
+    }
+
+private:
+    static media::Demuxer open_stream(media::Source& source) {
+        media::Demuxer file(source);
+        file.require(avformat_find_stream_info(&file.format(), nullptr));
+        const int best = av_find_best_stream(&file.format(), AVMEDIA_TYPE_AUDIO, -1, -1, nullptr, 0);
+        if (best < 0) throw InputError(source.name() + " has no sound in it.", "Give a file with a sound track.");
+        file.choose(best);
+        return file;
     }
 
     /// Decodes the next frame that has samples -> false at the end.
     bool decode() {
-        while (true) {
-            const int code = avcodec_receive_frame(context_.get(), frame_.get());
-            if (code == AVERROR_EOF) {
-                ended_ = true;
-                return false;
-            }
-            if (code == AVERROR(EAGAIN)) {
-                require(avcodec_send_packet(context_.get(), next_packet()));  // null: what is held back comes out
-                continue;
-            }
-            require(code);
-            if (frame_->decode_error_flags != 0) damaged(source_.name(), "a frame of it does not decode");
-            if (frame_->nb_samples > 0) return true;
-        }
-    }
-
-    const AVPacket* next_packet() {
-        while (true) {
-            av_packet_unref(packet_.get());
-            const int code = av_read_frame(format_.get(), packet_.get());
-            if (code == AVERROR_EOF && bytes_->error >= 0) return nullptr;
-            require(code);
-            if (packet_->stream_index != index_) continue;
-            if ((packet_->flags & AV_PKT_FLAG_CORRUPT) != 0) damaged(source_.name(), "a packet of it is not whole");
-            return packet_.get();
-        }
+        frame_ = frames_.next();
+        while (frame_ != nullptr && frame_->nb_samples <= 0) frame_ = frames_.next();
+        return frame_ != nullptr;
     }
 
     /// The frame as numbers, full scale being from -1 to 1.
@@ -2793,23 +2905,20 @@ private:
             case AV_SAMPLE_FMT_DBL:
                 return convert(double{}, 1, 0);
             default:
-                damaged(source_.name(), "its samples have no form that is known");
+                media::damaged(packets_.name(), "its samples have no form that is known");
         }
     }
 
-    Source& source_;
-    OwnedFfmpeg<AVIOContext> bytes_;
-    OwnedFfmpeg<AVFormatContext> format_;  // before the bytes it reads
-    OwnedFfmpeg<AVPacket> packet_;
-    OwnedFfmpeg<AVFrame> frame_;
-    OwnedFfmpeg<AVCodecContext> context_;
+    media::Demuxer packets_;
+    media::Frames frames_;
+    const AVFrame* frame_ = nullptr;
     std::vector<float> samples_;
     std::size_t given_ = 0;
-    int index_ = 0;
-    bool ended_ = false;
 };
 
-SILICA_INLINE std::unique_ptr<Decoder> open_ffmpeg(Source& source) { return std::make_unique<FfmpegDecoder>(source); }
+SILICA_INLINE std::unique_ptr<Decoder> open_ffmpeg(media::Source& source) {
+    return std::make_unique<FfmpegDecoder>(source);
+}
 
 }  // namespace silica::audio::detail
 
@@ -2817,7 +2926,7 @@ SILICA_INLINE std::unique_ptr<Decoder> open_ffmpeg(Source& source) { return std:
 
 namespace silica::audio::detail {
 
-SILICA_INLINE std::unique_ptr<Decoder> open_ffmpeg(Source& source) {
+SILICA_INLINE std::unique_ptr<Decoder> open_ffmpeg(media::Source& source) {
     throw InputError(source.name() + " is sound in a container that FFmpeg reads, and Silica was built without it.",
                      "Convert it to WAV or FLAC, or install FFmpeg's libraries and configure Silica again.");
 }
@@ -2844,7 +2953,7 @@ enum class Kind {
 
 /// The kind of a file, from its first bytes. InputError where it is no sound; the error names what it is where that is
 /// known.
-[[nodiscard]] Kind kind_of(Source& source);
+[[nodiscard]] Kind kind_of(media::Source& source);
 
 }  // namespace silica::audio::detail
 
@@ -2858,9 +2967,9 @@ enum class Kind {
 #define SILICA_SINGLE_INPUT_AUDIO_MPEG_FRAME_HPP
 /// Frames of MPEG audio (ISO/IEC 11172-3, 13818-3).
 
-// ---- silica/input/audio/window.hpp
-#ifndef SILICA_SINGLE_INPUT_AUDIO_WINDOW_HPP
-#define SILICA_SINGLE_INPUT_AUDIO_WINDOW_HPP
+// ---- silica/input/media/window.hpp
+#ifndef SILICA_SINGLE_INPUT_MEDIA_WINDOW_HPP
+#define SILICA_SINGLE_INPUT_MEDIA_WINDOW_HPP
 /// Numbers and names at any place of a file.
 
 #include <array>
@@ -2869,7 +2978,7 @@ enum class Kind {
 #include <span>
 #include <string_view>
 
-namespace silica::audio::detail {
+namespace silica::media {
 
 /// A few bytes of a file at a time, read in larger pieces.
 class Window {
@@ -2913,8 +3022,8 @@ private:
     std::size_t count_ = 0;
 };
 
-}  // namespace silica::audio::detail
-#endif  // SILICA_SINGLE_INPUT_AUDIO_WINDOW_HPP
+}  // namespace silica::media
+#endif  // SILICA_SINGLE_INPUT_MEDIA_WINDOW_HPP
 
 #include <array>
 #include <cstdint>
@@ -2930,7 +3039,7 @@ struct MpegFrame {
 };
 
 /// The frame that begins at an offset, or nothing.
-inline std::optional<MpegFrame> mpeg_frame_at(Window& file, std::uint64_t offset) {
+inline std::optional<MpegFrame> mpeg_frame_at(media::Window& file, std::uint64_t offset) {
     constexpr std::array<std::array<int, 15>, 5> kilobits = {
         {{0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448},
          {0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384},
@@ -2958,7 +3067,7 @@ inline std::optional<MpegFrame> mpeg_frame_at(Window& file, std::uint64_t offset
 }
 
 /// How many bytes an ID3v2 tag at an offset has; 0 where there is none.
-inline std::uint64_t id3_size(Window& file, std::uint64_t offset) {
+inline std::uint64_t id3_size(media::Window& file, std::uint64_t offset) {
     if (!file.begins(offset, "ID3")) return 0;
     std::uint64_t size = 0;
     for (std::uint64_t i = 6; i < 10; ++i) size = size << 7U | (file.big(offset + i, 1) & 0x7FU);
@@ -3030,7 +3139,7 @@ inline constexpr std::array other_files = {
 };
 
 /// Whether MPEG audio begins at an offset: two frames in a row, or one that is all.
-inline bool is_mpeg_audio(Window& file, std::uint64_t offset) {
+inline bool is_mpeg_audio(media::Window& file, std::uint64_t offset) {
     const auto frame = mpeg_frame_at(file, offset);
     if (!frame) return false;
     if (frame->size == 0) return true;
@@ -3041,7 +3150,7 @@ inline bool is_mpeg_audio(Window& file, std::uint64_t offset) {
 
 /// Whether the first stream of an Ogg file is one that libsndfile decodes. FLAC it reads only as it writes it, so that
 /// FFmpeg goes first.
-inline bool is_sndfile_ogg(Window& file) {
+inline bool is_sndfile_ogg(media::Window& file) {
     const auto packet = 27 + file.big(26, 1);
 #ifndef SILICA_AUDIO_FFMPEG
     if (file.begins(packet + 1, "FLAC")) return true;
@@ -3049,8 +3158,8 @@ inline bool is_sndfile_ogg(Window& file) {
     return file.begins(packet, "\x01vorbis") || file.begins(packet, "OpusHead");
 }
 
-SILICA_INLINE Kind kind_of(Source& source) {
-    Window file(source);
+SILICA_INLINE Kind kind_of(media::Source& source) {
+    media::Window file(source);
     const auto is = [&](const Mark& mark) { return file.begins(mark.offset, mark.bytes); };
     const auto any = [&](const auto& marks) {
         for (const auto& mark : marks) {
@@ -3067,7 +3176,7 @@ SILICA_INLINE Kind kind_of(Source& source) {
     if (const auto tag = id3_size(file, 0)) {
         if (file.begins(tag, "fLaC")) return Kind::sndfile;
         if (file.begins(tag, "\xff\xf1") || file.begins(tag, "\xff\xf9")) return Kind::ffmpeg;
-        if (tag >= file.size()) damaged(source.name(), "there is nothing behind its tag");
+        if (tag >= file.size()) media::damaged(source.name(), "there is nothing behind its tag");
         return Kind::mpeg;
     }
     if (is_mpeg_audio(file, 0)) return Kind::mpeg;
@@ -3256,7 +3365,7 @@ SILICA_INLINE void LogMel::window(std::int64_t begin, std::int64_t count, std::s
 namespace silica::audio::detail {
 
 /// Opens a file of Kind::mpeg. InputError where it is damaged or cannot be decoded.
-[[nodiscard]] std::unique_ptr<Decoder> open_mpeg(Source& source);
+[[nodiscard]] std::unique_ptr<Decoder> open_mpeg(media::Source& source);
 
 }  // namespace silica::audio::detail
 
@@ -3281,7 +3390,7 @@ struct FreeMpg123 {
 
 class MpegDecoder final : public Decoder {
 public:
-    explicit MpegDecoder(Source& source) : source_(source) {
+    explicit MpegDecoder(media::Source& source) : source_(source) {
         static const int ready = mpg123_init();  // versions before 1.27 need it
         int error = ready;
         if (error == MPG123_OK) handle_.reset(mpg123_new(nullptr, &error));
@@ -3295,10 +3404,10 @@ public:
         require(mpg123_replace_reader_handle(
             handle_.get(),
             [](void* self, void* to, std::size_t n) -> ssize_t {
-                return static_cast<ssize_t>(static_cast<Source*>(self)->read_on(to, n));
+                return static_cast<ssize_t>(static_cast<media::Source*>(self)->read_on(to, n));
             },
             [](void* self, off_t offset, int whence) -> off_t {
-                return static_cast<off_t>(static_cast<Source*>(self)->seek(offset, whence));
+                return static_cast<off_t>(static_cast<media::Source*>(self)->seek(offset, whence));
             },
             nullptr));
         require(mpg123_open_handle(handle_.get(), &source_));
@@ -3335,20 +3444,22 @@ private:
     void require(int code) const {
         if (code == MPG123_OK) return;
         if (code == MPG123_OUT_OF_MEM) throw std::bad_alloc();
-        damaged(source_.name(), code == MPG123_NEW_FORMAT
-                                    ? "its rate or channels change on the way"
-                                    : "libmpg123 says '" +
-                                          std::string(code == MPG123_ERR ? mpg123_strerror(handle_.get())
-                                                                         : mpg123_plain_strerror(code)) +
-                                          "'");
+        media::damaged(source_.name(), code == MPG123_NEW_FORMAT
+                                           ? "its rate or channels change on the way"
+                                           : "libmpg123 says '" +
+                                                 std::string(code == MPG123_ERR ? mpg123_strerror(handle_.get())
+                                                                                : mpg123_plain_strerror(code)) +
+                                                 "'");
     }
 
-    Source& source_;
+    media::Source& source_;
     std::unique_ptr<mpg123_handle, FreeMpg123> handle_;
     bool ended_ = false, begun_ = false;
 };
 
-SILICA_INLINE std::unique_ptr<Decoder> open_mpeg(Source& source) { return std::make_unique<MpegDecoder>(source); }
+SILICA_INLINE std::unique_ptr<Decoder> open_mpeg(media::Source& source) {
+    return std::make_unique<MpegDecoder>(source);
+}
 
 }  // namespace silica::audio::detail
 #endif  // SILICA_SINGLE_INPUT_AUDIO_MPEG_IPP
@@ -3557,7 +3668,7 @@ SILICA_INLINE void Resampler::finish(std::vector<float>& out) { process(nullptr,
 namespace silica::audio::detail {
 
 /// Opens a file of Kind::sndfile. InputError where it is damaged or cannot be decoded.
-[[nodiscard]] std::unique_ptr<Decoder> open_sndfile(Source& source);
+[[nodiscard]] std::unique_ptr<Decoder> open_sndfile(media::Source& source);
 
 }  // namespace silica::audio::detail
 
@@ -3574,7 +3685,7 @@ namespace silica::audio::detail {
 
 class SndfileDecoder final : public Decoder {
 public:
-    explicit SndfileDecoder(Source& source) : source_(source) {
+    explicit SndfileDecoder(media::Source& source) : source_(source) {
         SF_VIRTUAL_IO bytes{};
         bytes.get_filelen = [](void* self) { return static_cast<sf_count_t>(of(self).size()); };
         bytes.seek = [](sf_count_t offset, int whence, void* self) {
@@ -3615,24 +3726,26 @@ public:
         const auto n = sf_readf_float(file_, to.data(), wanted);
         if (n > 0) count_ += n;
         if (n < wanted && sf_error(file_) != SF_ERR_NO_ERROR)
-            damaged(source_.name(), "libsndfile says '" + std::string(sf_error_number(sf_error(file_))) + "'");
+            media::damaged(source_.name(), "libsndfile says '" + std::string(sf_error_number(sf_error(file_))) + "'");
         if (n < wanted && known_ && count_ < total_) {
-            damaged(source_.name(), "it has " + std::to_string(count_) + " of the " + std::to_string(total_) +
-                                        " samples that it announces");
+            media::damaged(source_.name(), "it has " + std::to_string(count_) + " of the " + std::to_string(total_) +
+                                               " samples that it announces");
         }
         return n > 0 ? static_cast<std::size_t>(n) : 0;
     }
 
 private:
-    [[nodiscard]] static Source& of(void* self) { return *static_cast<Source*>(self); }
+    [[nodiscard]] static media::Source& of(void* self) { return *static_cast<media::Source*>(self); }
 
-    Source& source_;
+    media::Source& source_;
     SNDFILE* file_ = nullptr;
     sf_count_t total_ = 0, count_ = 0;
     bool known_ = false;
 };
 
-SILICA_INLINE std::unique_ptr<Decoder> open_sndfile(Source& source) { return std::make_unique<SndfileDecoder>(source); }
+SILICA_INLINE std::unique_ptr<Decoder> open_sndfile(media::Source& source) {
+    return std::make_unique<SndfileDecoder>(source);
+}
 
 }  // namespace silica::audio::detail
 #endif  // SILICA_SINGLE_INPUT_AUDIO_SNDFILE_IPP
@@ -3646,49 +3759,147 @@ namespace silica::audio::detail {
 
 /// Throws InputError where a file is not as long as its outermost structure says: decoders take what is missing at the
 /// end for the end, or for silence.
-void require_whole(Source& source);
+void require_whole(media::Source& source);
 
 }  // namespace silica::audio::detail
 
 // ---- silica/input/audio/whole.ipp
 #ifndef SILICA_SINGLE_INPUT_AUDIO_WHOLE_IPP
 #define SILICA_SINGLE_INPUT_AUDIO_WHOLE_IPP
+/// Walks over the outermost parts of files that hold sound alone.
+
+// ---- silica/input/media/whole.hpp
+#ifndef SILICA_SINGLE_INPUT_MEDIA_WHOLE_HPP
+#define SILICA_SINGLE_INPUT_MEDIA_WHOLE_HPP
+/// Whether a file has all that its outermost structure says. Demuxers take what is missing at the end for the end.
+
+#include <cstdint>
+#include <string_view>
+
+namespace silica::media {
+
+/// Throws InputError where [offset, offset + size) reaches beyond the end of the file; `what` stands there.
+void require_inside(const Window& file, std::uint64_t offset, std::uint64_t size, std::string_view what);
+
+/// Throws InputError where a part of the file reaches beyond its end, or its own checksum says that it is damaged:
+/// boxes of MP4 and MOV (ISO/IEC 14496-12, 4.2), elements of Matroska and WebM (RFC 8794), chunks of AVI (RIFF), pages
+/// of Ogg (RFC 3533), tags of FLV, frames of IVF, packets of MPEG-TS (ISO/IEC 13818-1). Other kinds are not looked
+/// into.
+void require_whole(Window& file);
+
+}  // namespace silica::media
+
+// ---- silica/input/media/whole.ipp
+#ifndef SILICA_SINGLE_INPUT_MEDIA_WHOLE_IPP
+#define SILICA_SINGLE_INPUT_MEDIA_WHOLE_IPP
 /// Walks over the outermost parts of a file.
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
-#include <cstdint>
 #include <string>
-#include <string_view>
 
-namespace silica::audio::detail {
+namespace silica::media {
 
-/// Throws InputError where [offset, offset + size) reaches beyond the end of the file.
-inline void require_inside(Window& file, std::uint64_t offset, std::uint64_t size, std::string_view what) {
+SILICA_INLINE void require_inside(const Window& file, std::uint64_t offset, std::uint64_t size, std::string_view what) {
     if (offset <= file.size() && size <= file.size() - offset) return;
     damaged(file.source().name(), std::string(what) + " at byte " + std::to_string(offset) + " has " +
                                       std::to_string(size) + " bytes, and the file ends at " +
                                       std::to_string(file.size()));
 }
 
-/// RIFF and RF64 (little-endian), RIFX and AIFF's FORM (big-endian): chunks of a name and a size.
-inline void require_whole_chunks(Window& file, bool big) {
-    const auto number = [&](std::uint64_t at) { return big ? file.big(at, 4) : file.little(at, 4); };
-    constexpr std::uint64_t unknown = 0xFFFFFFFF;
-    const bool rf64 = file.begins(0, "RF64"), stream = !rf64 && number(4) == unknown;
-    std::uint64_t data_size = unknown;  // RF64's
-    for (std::uint64_t at = 12; at + 8 <= file.size();) {
-        const auto name = std::string(file.text(at, 4));
-        auto size = number(at + 4);
-        if (rf64 && name == "ds64") data_size = file.little(at + 16, 8);
-        if (name == "data" || name == "SSND") {
-            if (size == unknown && stream) return;  // written to a pipe
-            if (size == unknown && rf64) size = data_size;
-            return require_inside(file, at + 8, size, "the sound");  // what stands behind it is not heard
+namespace detail {
+
+/// Boxes: a size of 32 bits with the 8 bytes of its head, a type; 1: a size of 64 bits follows; 0: up to the end.
+inline void require_whole_boxes(Window& file) {
+    for (std::uint64_t at = 0; at + 8 <= file.size();) {
+        const auto type = std::string(file.text(at + 4, 4));
+        bool known = false;
+        for (const std::string_view each : {"ftyp", "moov", "mdat", "moof", "free", "skip", "wide", "mfra", "sidx",
+                                            "styp", "uuid", "meta", "pnot", "udta", "emsg", "prft", "ssix"})
+            known = known || type == each;
+        if (!known) return;  // what stands behind the boxes is not read
+        auto size = file.big(at, 4);
+        if (size == 0) return;
+        if (size == 1) size = at + 16 <= file.size() ? file.big(at + 8, 8) : file.size() + 1;
+        require_inside(file, at, size, "the box '" + type + "'");
+        if (size < 8) return;
+        at += size;
+    }
+}
+
+/// What a byte changes in a CRC-32 of the polynomial 0x04c11db7, the first bit of a byte being its least significant
+/// one, or its most.
+template <bool least_first>
+inline constexpr auto crc_table = [] {
+    std::array<std::uint32_t, 256> made{};
+    for (std::uint32_t i = 0; i < 256; ++i) {
+        std::uint32_t c = least_first ? i : i << 24U;
+        for (int bit = 0; bit < 8; ++bit)
+            c = least_first ? c >> 1U ^ (c & 1U) * 0xEDB88320U : c << 1U ^ (c >> 31U) * 0x04C11DB7U;
+        made[i] = c;
+    }
+    return made;
+}();
+
+/// The CRC-32 of [offset, offset + size), continued from `crc`.
+template <bool least_first>
+std::uint32_t crc_of(Window& file, std::uint64_t offset, std::uint64_t size, std::uint32_t crc) {
+    while (size > 0) {
+        const auto piece = file.text(offset, static_cast<std::size_t>(std::min<std::uint64_t>(size, 4096)));
+        if (piece.empty()) damaged(file.source().name(), "it ends while it is read");
+        for (const char c : piece) {
+            const auto byte = static_cast<unsigned char>(c);
+            crc = least_first ? crc >> 8U ^ crc_table<true>[(crc ^ byte) & 0xFFU]
+                              : crc << 8U ^ crc_table<false>[crc >> 24U ^ byte];
         }
-        if (size > file.size()) return;
-        at += 8 + size + size % 2;
+        offset += piece.size(), size -= piece.size();
+    }
+    return crc;
+}
+
+/// A number of EBML, whose length is told by its first byte.
+struct Vint {
+    std::uint64_t value = 0;
+    std::size_t length = 0;  ///< 0: there is none
+    bool unknown = false;    ///< all ones, for a size that is not known
+};
+
+inline Vint vint_at(Window& file, std::uint64_t at, bool keep_marker) {
+    const auto length = static_cast<std::size_t>(std::countl_zero(static_cast<std::uint8_t>(file.big(at, 1)))) + 1;
+    if (length > 8 || at + length > file.size()) return {};
+    const auto ones = (std::uint64_t{1} << 7U * length) - 1, all = file.big(at, length);
+    return {keep_marker ? all : all & ones, length, (all & ones) == ones};
+}
+
+/// Elements: an id, a size, then the content, which may begin with a CRC-32 of the rest (RFC 8794, 11.3.1).
+inline void require_whole_elements(Window& file) {
+    constexpr std::uint64_t segment = 0x18538067, cluster = 0x1F43B675, seek_head = 0x114D9B74, info = 0x1549A966,
+                            tracks = 0x1654AE6B, cues = 0x1C53BB6B, chapters = 0x1043A770, tags = 0x1254C367,
+                            attachments = 0x1941A469;
+    for (std::uint64_t at = 0; at < file.size();) {
+        const auto id = vint_at(file, at, true), size = vint_at(file, at + id.length, false);
+        if (id.length == 0 || size.length == 0) {
+            if (at + 16 < file.size()) return;
+            damaged(file.source().name(), "an element at byte " + std::to_string(at) + " is not whole");
+        }
+        const auto begin = at + id.length + size.length;
+        if (!size.unknown) require_inside(file, begin, size.value, "an element");
+        if (size.unknown || id.value == segment) {
+            if (id.value != segment && id.value != cluster) return;
+            at = begin;  // what is in it comes next
+            continue;
+        }
+        bool parent = false;
+        for (const auto each : {cluster, seek_head, info, tracks, cues, chapters, tags, attachments})
+            parent = parent || id.value == each;
+        if (parent && size.value >= 6 && file.big(begin, 2) == 0xBF84) {
+            const auto crc = ~crc_of<true>(file, begin + 6, size.value - 6, ~std::uint32_t{0});
+            if (crc != file.little(begin + 2, 4))
+                damaged(file.source().name(), "the checksum of an element at byte " + std::to_string(at) + " is wrong");
+        }
+        at = begin + size.value;
     }
 }
 
@@ -3702,28 +3913,121 @@ inline void require_whole_avi(Window& file) {
     }
 }
 
+/// Pages of Ogg: the last of a stream says that it is. Their checksums begin with 0, and count their own place as 0.
+inline void require_whole_pages(Window& file) {
+    const auto& name = file.source().name();
+    bool ended = false;
+    for (std::uint64_t at = 0; at < file.size();) {
+        if (!file.begins(at, "OggS")) {
+            if (ended) return;  // what stands behind the end is not read
+            damaged(name, "no page begins at byte " + std::to_string(at));
+        }
+        const auto segments = file.big(at + 26, 1);
+        std::uint64_t size = 27 + segments;
+        for (std::uint64_t i = 0; i < segments; ++i) size += file.big(at + 27 + i, 1);
+        require_inside(file, at, size, "a page");
+        auto crc = crc_of<false>(file, at, 22, 0);
+        for (int i = 0; i < 4; ++i) crc = crc << 8U ^ crc_table<false>[crc >> 24U];
+        if (crc_of<false>(file, at + 26, size - 26, crc) != file.little(at + 22, 4))
+            damaged(name, "the page at byte " + std::to_string(at) + " has another checksum than it says");
+        ended = (file.big(at + 5, 1) & 4U) != 0;
+        at += size;
+    }
+    if (!ended) damaged(name, "no page of it says that it is the last");
+}
+
+/// Tags of FLV: a type, a size of 24 bits, the rest of a head of 11 bytes, the content; before each the size of the
+/// last.
+inline void require_whole_tags(Window& file) {
+    for (std::uint64_t at = file.big(5, 4); at < file.size();) {
+        require_inside(file, at, 4, "the size of a tag");
+        at += 4;
+        if (at == file.size()) return;
+        require_inside(file, at, 11, "the head of a tag");
+        const auto size = file.big(at + 1, 3);
+        require_inside(file, at + 11, size, "a tag");
+        at += 11 + size;
+    }
+}
+
+/// Frames of IVF: a size of 32 bits in a head of 12 bytes, the content.
+inline void require_whole_frames(Window& file) {
+    for (std::uint64_t at = file.little(6, 2); at < file.size();) {
+        require_inside(file, at, 12, "the head of a frame");
+        const auto size = file.little(at, 4);
+        require_inside(file, at + 12, size, "a frame");
+        at += 12 + size;
+    }
+}
+
+}  // namespace detail
+
+SILICA_INLINE void require_whole(Window& file) {
+    if (file.begins(0, "\x1a\x45\xdf\xa3")) return detail::require_whole_elements(file);
+    if (file.begins(0, "RIFF")) return detail::require_whole_avi(file);
+    if (file.begins(0, "OggS")) return detail::require_whole_pages(file);
+    if (file.begins(0, "FLV")) return detail::require_whole_tags(file);
+    if (file.begins(0, "DKIF")) return detail::require_whole_frames(file);
+    constexpr std::uint64_t packet = 188;  // of an MPEG transport stream, each of which begins with 'G'
+    if (file.begins(0, "G") && file.begins(packet, "G")) {
+        if (file.size() % packet != 0) damaged(file.source().name(), "its last packet is not whole");
+        return;
+    }
+    detail::require_whole_boxes(file);
+}
+
+}  // namespace silica::media
+#endif  // SILICA_SINGLE_INPUT_MEDIA_WHOLE_IPP
+#endif  // SILICA_SINGLE_INPUT_MEDIA_WHOLE_HPP
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace silica::audio::detail {
+
+/// RIFF and RF64 (little-endian), RIFX and AIFF's FORM (big-endian): chunks of a name and a size.
+inline void require_whole_chunks(media::Window& file, bool big) {
+    const auto number = [&](std::uint64_t at) { return big ? file.big(at, 4) : file.little(at, 4); };
+    constexpr std::uint64_t unknown = 0xFFFFFFFF;
+    const bool rf64 = file.begins(0, "RF64"), stream = !rf64 && number(4) == unknown;
+    std::uint64_t data_size = unknown;  // RF64's
+    for (std::uint64_t at = 12; at + 8 <= file.size();) {
+        const auto name = std::string(file.text(at, 4));
+        auto size = number(at + 4);
+        if (rf64 && name == "ds64") data_size = file.little(at + 16, 8);
+        if (name == "data" || name == "SSND") {
+            if (size == unknown && stream) return;  // written to a pipe
+            if (size == unknown && rf64) size = data_size;
+            return media::require_inside(file, at + 8, size, "the sound");  // what stands behind it is not heard
+        }
+        if (size > file.size()) return;
+        at += 8 + size + size % 2;
+    }
+}
+
 /// Sony's W64: names of 16 bytes, sizes of 64 bits that count them too.
-inline void require_whole_w64(Window& file) {
+inline void require_whole_w64(media::Window& file) {
     for (std::uint64_t at = 40; at + 24 <= file.size();) {
         const auto size = file.little(at + 16, 8);
-        if (file.begins(at, "data")) return require_inside(file, at, size, "the sound");
+        if (file.begins(at, "data")) return media::require_inside(file, at, size, "the sound");
         if (size < 24 || size > file.size()) return;
         at += (size + 7) / 8 * 8;
     }
 }
 
 /// Sun's AU: where the sound begins, and its size or all ones.
-inline void require_whole_au(Window& file, bool big) {
+inline void require_whole_au(media::Window& file, bool big) {
     const auto begin = big ? file.big(4, 4) : file.little(4, 4), size = big ? file.big(8, 4) : file.little(8, 4);
-    if (size != 0xFFFFFFFF) require_inside(file, begin, size, "the sound");
+    if (size != 0xFFFFFFFF) media::require_inside(file, begin, size, "the sound");
 }
 
 /// Apple's CAF: sizes of 64 bits, all ones for the sound at the end.
-inline void require_whole_caf(Window& file) {
+inline void require_whole_caf(media::Window& file) {
     for (std::uint64_t at = 8; at + 12 <= file.size();) {
         const auto size = file.big(at + 4, 8);
         if (file.begins(at, "data")) {
-            if (size != ~std::uint64_t{0}) require_inside(file, at + 12, size, "the sound");
+            if (size != ~std::uint64_t{0}) media::require_inside(file, at + 12, size, "the sound");
             return;
         }
         if (size > file.size()) return;
@@ -3731,94 +4035,8 @@ inline void require_whole_caf(Window& file) {
     }
 }
 
-/// Boxes of MP4 and MOV (ISO/IEC 14496-12, 4.2): a size with its head, a name; 1: 64 bits follow; 0: up to the end.
-inline void require_whole_boxes(Window& file) {
-    for (std::uint64_t at = 0; at + 8 <= file.size();) {
-        const auto name = std::string(file.text(at + 4, 4));
-        bool known = false;
-        for (const std::string_view each : {"ftyp", "moov", "mdat", "moof", "free", "skip", "wide", "mfra", "sidx",
-                                            "styp", "uuid", "meta", "udta", "emsg", "prft", "ssix"})
-            known = known || name == each;
-        if (!known) return;
-        auto size = file.big(at, 4);
-        if (size == 0) return;
-        if (size == 1) size = file.big(at + 8, 8);
-        require_inside(file, at, size, "the box '" + name + "'");
-        if (size < 8) return;
-        at += size;
-    }
-}
-
-/// Elements of Matroska and WebM (RFC 8794). Those of a segment without a size are looked into.
-inline void require_whole_elements(Window& file) {
-    constexpr std::uint64_t segment = 0x18538067, cluster = 0x1F43B675;
-    const auto length_at = [&](std::uint64_t at) {
-        return static_cast<std::size_t>(std::countl_zero(static_cast<std::uint8_t>(file.big(at, 1)))) + 1;
-    };
-    for (std::uint64_t at = 0; at < file.size();) {
-        const auto id_length = length_at(at), size_length = length_at(at + id_length);
-        if (id_length > 4 || size_length > 8) return;
-        const auto id = file.big(at, id_length);
-        const auto ones = (std::uint64_t{1} << 7U * size_length) - 1;
-        const auto size = file.big(at + id_length, size_length) & ones;
-        at += id_length + size_length;
-        if (size != ones) {
-            require_inside(file, at, size, "an element");
-            at += size;
-        } else if (id != segment && id != cluster) {
-            return;
-        }
-    }
-}
-
-/// The checksum of an Ogg page (RFC 3533, 6): CRC-32 of the polynomial 0x04c11db7, from 0, its own place counted as 0.
-inline std::uint32_t ogg_checksum(std::string_view page) {
-    static const auto table = [] {
-        std::array<std::uint32_t, 256> made{};
-        for (std::uint32_t i = 0; i < 256; ++i) {
-            std::uint32_t c = i << 24U;
-            for (int bit = 0; bit < 8; ++bit) c = c << 1U ^ ((c >> 31U) != 0 ? 0x04c11db7U : 0U);
-            made[i] = c;
-        }
-        return made;
-    }();
-    std::uint32_t c = 0;
-    for (std::size_t i = 0; i < page.size(); ++i) {
-        const auto byte = i >= 22 && i < 26 ? 0U : static_cast<unsigned char>(page[i]);
-        c = c << 8U ^ table[(c >> 24U ^ byte) & 0xFFU];
-    }
-    return c;
-}
-
-/// Pages of Ogg: the last of a stream says that it is.
-inline void require_whole_pages(Window& file) {
-    const auto& name = file.source().name();
-    bool ended = false;
-    std::string page;
-    for (std::uint64_t at = 0; at < file.size();) {
-        const auto place = "the page at byte " + std::to_string(at);
-        if (!file.begins(at, "OggS")) {
-            if (ended) return;  // what stands behind the end is not heard
-            damaged(name, "no page begins at byte " + std::to_string(at));
-        }
-        const auto segments = file.big(at + 26, 1);
-        std::uint64_t size = 27 + segments;
-        for (std::uint64_t i = 0; i < segments; ++i) size += file.big(at + 27 + i, 1);
-        require_inside(file, at, size, "a page");
-        page.clear();
-        for (std::uint64_t i = 0; i < size; i += 4096) {
-            const auto rest = size - i;
-            page += file.text(at + i, static_cast<std::size_t>(rest < 4096 ? rest : 4096));
-        }
-        if (ogg_checksum(page) != file.little(at + 22, 4)) damaged(name, place + " has another checksum than it says");
-        ended = (file.big(at + 5, 1) & 4U) != 0;
-        at += size;
-    }
-    if (!ended) damaged(name, "no page of it says that it is the last");
-}
-
 /// Frames of MPEG audio up to the end or a tag, as many as the first one says (Xing's header).
-inline void require_whole_frames(Window& file) {
+inline void require_whole_frames(media::Window& file) {
     const auto& name = file.source().name();
     std::uint64_t at = id3_size(file, 0), frames = 0, announced = 0;
     for (; at < file.size(); ++frames) {
@@ -3828,11 +4046,11 @@ inline void require_whole_frames(Window& file) {
                 if (frames > 0 && file.begins(at, tag)) at = file.size();
             }
             while (frames > 0 && at < file.size() && file.big(at, 1) == 0) ++at;  // room for a tag
-            if (at < file.size()) damaged(name, "no frame begins at byte " + std::to_string(at));
+            if (at < file.size()) media::damaged(name, "no frame begins at byte " + std::to_string(at));
             break;
         }
         if (frame->size == 0) return;
-        require_inside(file, at, frame->size, "a frame");
+        media::require_inside(file, at, frame->size, "a frame");
         if (frames == 0 && frame->layer == 3) {
             const auto head = at + (frame->mpeg1 ? (frame->mono ? 21U : 36U) : (frame->mono ? 13U : 21U));
             const bool tagged = file.begins(head, "Xing") || file.begins(head, "Info");
@@ -3841,24 +4059,22 @@ inline void require_whole_frames(Window& file) {
         at += frame->size;
     }
     if (frames < announced) {
-        damaged(name, "its first frame says that " + std::to_string(announced - 1) + " follow, and " +
-                          std::to_string(frames - 1) + " do");
+        media::damaged(name, "its first frame says that " + std::to_string(announced - 1) + " follow, and " +
+                                 std::to_string(frames - 1) + " do");
     }
 }
 
-SILICA_INLINE void require_whole(Source& source) {
-    Window file(source);
-    if (file.begins(0, "OggS")) return require_whole_pages(file);
-    if (file.begins(8, "AVI ")) return require_whole_avi(file);
-    if (file.begins(0, "RIFF") || file.begins(0, "RF64")) return require_whole_chunks(file, false);
+SILICA_INLINE void require_whole(media::Source& source) {
+    media::Window file(source);
+    if (mpeg_frame_at(file, id3_size(file, 0))) return require_whole_frames(file);
+    const bool avi = file.begins(8, "AVI ");
+    if ((file.begins(0, "RIFF") && !avi) || file.begins(0, "RF64")) return require_whole_chunks(file, false);
     if (file.begins(0, "RIFX") || file.begins(0, "FORM")) return require_whole_chunks(file, true);
     if (file.begins(0, "riff")) return require_whole_w64(file);
     if (file.begins(0, ".snd")) return require_whole_au(file, true);
     if (file.begins(0, "dns.")) return require_whole_au(file, false);
     if (file.begins(0, "caff")) return require_whole_caf(file);
-    if (file.begins(0, "\x1a\x45\xdf\xa3")) return require_whole_elements(file);
-    if (mpeg_frame_at(file, id3_size(file, 0))) return require_whole_frames(file);
-    require_whole_boxes(file);
+    media::require_whole(file);
 }
 
 }  // namespace silica::audio::detail
@@ -3874,7 +4090,7 @@ SILICA_INLINE void require_whole(Source& source) {
 namespace silica::audio {
 
 struct Stream::State {
-    State(detail::Source file, std::int64_t wanted) : source(std::move(file)), rate(wanted) {
+    State(media::Source file, std::int64_t wanted) : source(std::move(file)), rate(wanted) {
         constexpr std::int64_t highest = 1 << 20;
         if (rate < 1 || rate > highest) {
             throw InputError("Sound of " + std::to_string(rate) + " samples in a second is asked for.",
@@ -3941,7 +4157,7 @@ struct Stream::State {
         }
     }
 
-    detail::Source source;
+    media::Source source;
     std::int64_t rate;
     std::unique_ptr<detail::Decoder> decoder;
     std::optional<detail::Resampler> resampler;
@@ -3952,6 +4168,16 @@ struct Stream::State {
 };
 
 namespace detail {
+
+/// No playlists, no lists of files.
+inline constexpr media::Medium sounds{
+    .kind = "sound",
+    .content = "sound",
+    .unread = "is no sound that is read",
+    .examples = "WAV, FLAC, MP3, MP4 or WebM",
+    .recoded = "Convert it, to WAV or FLAC for example.",
+    .containers = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,asf,flv,mpegts,mpeg,aac,amr,wv,ape,tta,ogg",
+};
 
 /// Calls f(); where memory is short, an InputError that names the file.
 template <class F>
@@ -3969,11 +4195,13 @@ SILICA_INLINE Stream& Stream::operator=(Stream&&) noexcept = default;
 SILICA_INLINE Stream::~Stream() = default;
 
 SILICA_INLINE Stream Stream::open(const std::filesystem::path& path, std::int64_t rate) {
-    return detail::named(path.string(), [&] { return Stream(std::make_unique<State>(detail::Source(path), rate)); });
+    return detail::named(path.string(),
+                         [&] { return Stream(std::make_unique<State>(media::Source(path, detail::sounds), rate)); });
 }
 
 SILICA_INLINE Stream Stream::open(std::span<const std::byte> file, std::string_view name, std::int64_t rate) {
-    return detail::named(name, [&] { return Stream(std::make_unique<State>(detail::Source(file, name), rate)); });
+    return detail::named(
+        name, [&] { return Stream(std::make_unique<State>(media::Source(file, name, detail::sounds), rate)); });
 }
 
 SILICA_INLINE std::size_t Stream::read(std::span<float> to) {

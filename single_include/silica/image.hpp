@@ -487,6 +487,110 @@ SILICA_INLINE Image segment_colours(std::int64_t height, std::int64_t width, std
 }  // namespace silica::image
 #endif  // SILICA_SINGLE_INPUT_IMAGE_DRAW_IPP
 #endif  // SILICA_SINGLE_INPUT_IMAGE_DRAW_HPP
+// ---- silica/input/image/extent.hpp
+#ifndef SILICA_SINGLE_INPUT_IMAGE_EXTENT_HPP
+#define SILICA_SINGLE_INPUT_IMAGE_EXTENT_HPP
+/// The size of a picture: `Extent`, a height and a width in pixels.
+
+// ---- silica/core/anyres.hpp
+#ifndef SILICA_SINGLE_CORE_ANYRES_HPP
+#define SILICA_SINGLE_CORE_ANYRES_HPP
+/// How LLaVA-NeXT looks at an image of any size: resized into one of a list of resolutions, which is cut into tiles.
+/// Liu et al. 2024, https://llava-vl.github.io/blog/2024-01-30-llava-next. Followed: transformers,
+/// models/llava_next/modeling_llava_next.py and image_processing_utils.py, whose arithmetic this is to the last bit.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+namespace silica::anyres {
+
+/// Height and width, in pixels or in patches.
+struct Extent {
+    std::int64_t height = 0, width = 0;
+    friend bool operator==(const Extent&, const Extent&) = default;
+};
+
+/// The resolution that shows most of an image, and of several the one that leaves least empty; the first of equals.
+/// Absent where there is none to choose from. All sizes are at least 1 and at most 2^31 - 1.
+[[nodiscard]] std::optional<Extent> best_resolution(Extent image, std::span<const Extent> resolutions);
+
+/// What of a grid shows the image, the rest being padding.
+struct Shown {
+    std::int64_t top = 0, left = 0;  ///< rows and columns before it
+    Extent grid;                     ///< its rows and columns
+    friend bool operator==(const Shown&, const Shown&) = default;
+};
+
+/// What of `grid` (rows and columns of patches) shows an image that was resized into it with its aspect kept. Padding
+/// is taken off in pairs: of an odd number one row or column stays.
+[[nodiscard]] Shown shown(Extent image, Extent grid);
+
+/// How many features an image has: the patches of the whole image in one tile (`side` x `side`), then those that show
+/// it in `tiles` (rows and columns of tiles), with a newline after each row.
+[[nodiscard]] inline std::int64_t features(Extent image, Extent tiles, std::int64_t side) {
+    const auto grid = shown(image, {tiles.height * side, tiles.width * side}).grid;
+    return side * side + grid.height * (grid.width + 1);
+}
+
+}  // namespace silica::anyres
+
+// ---- silica/core/anyres.ipp
+#ifndef SILICA_SINGLE_CORE_ANYRES_IPP
+#define SILICA_SINGLE_CORE_ANYRES_IPP
+/// Definitions of anyres.hpp.
+
+#include <algorithm>
+#include <cmath>
+
+namespace silica::anyres {
+
+SILICA_INLINE std::optional<Extent> best_resolution(Extent image, std::span<const Extent> resolutions) {
+    const auto h = static_cast<double>(image.height), w = static_cast<double>(image.width);
+    std::optional<Extent> best;
+    std::int64_t most = 0, least_waste = 0;
+    for (const auto& r : resolutions) {
+        const double scale = std::min(static_cast<double>(r.width) / w, static_cast<double>(r.height) / h);
+        const auto area = static_cast<std::int64_t>(w * scale) * static_cast<std::int64_t>(h * scale);
+        const auto effective = std::min(area, image.height * image.width);
+        const auto waste = r.width * r.height - effective;
+        if (best && (effective < most || (effective == most && waste >= least_waste))) continue;
+        best = r, most = effective, least_waste = waste;
+    }
+    return best;
+}
+
+namespace detail {
+
+/// int(round(x, 7)) of Python, x >= 0: the whole part, and one more where seven decimals round up to it.
+SILICA_INLINE std::int64_t whole_of_rounded(double x) {
+    const double above = std::floor(x) + 1;
+    return static_cast<std::int64_t>(above - x <= 5e-8 ? above : above - 1);
+}
+
+}  // namespace detail
+
+SILICA_INLINE Shown shown(Extent image, Extent grid) {
+    const auto h = static_cast<double>(image.height), w = static_cast<double>(image.width);
+    const auto rows = static_cast<double>(grid.height), columns = static_cast<double>(grid.width);
+    if (w / h > columns / rows) {
+        const auto top = (grid.height - detail::whole_of_rounded(h * (columns / w))) / 2;
+        return {top, 0, {grid.height - 2 * top, grid.width}};
+    }
+    const auto left = (grid.width - detail::whole_of_rounded(w * (rows / h))) / 2;
+    return {0, left, {grid.height, grid.width - 2 * left}};
+}
+
+}  // namespace silica::anyres
+#endif  // SILICA_SINGLE_CORE_ANYRES_IPP
+#endif  // SILICA_SINGLE_CORE_ANYRES_HPP
+
+namespace silica::image {
+
+using anyres::Extent;
+
+}  // namespace silica::image
+#endif  // SILICA_SINGLE_INPUT_IMAGE_EXTENT_HPP
 // ---- silica/input/image/filter.hpp
 #ifndef SILICA_SINGLE_INPUT_IMAGE_FILTER_HPP
 #define SILICA_SINGLE_INPUT_IMAGE_FILTER_HPP
@@ -634,10 +738,12 @@ SILICA_INLINE std::vector<std::int64_t> nearest_of(std::int64_t in, std::int64_t
 #define SILICA_SINGLE_INPUT_IMAGE_PROCESSOR_CONFIG_HPP
 /// What the files of a checkpoint say about its pictures: preprocessor_config.json, processor_config.json.
 
-#include <array>
+// ---- silica/input/image/size_rule.hpp
+#ifndef SILICA_SINGLE_INPUT_IMAGE_SIZE_RULE_HPP
+#define SILICA_SINGLE_INPUT_IMAGE_SIZE_RULE_HPP
+/// Sizes as the files of processors give them.
+
 #include <cstdint>
-#include <filesystem>
-#include <optional>
 
 namespace silica::image {
 
@@ -649,11 +755,22 @@ struct SizeRule {
     std::int64_t max_height = 0, max_width = 0;  ///< as large as fits into this
 };
 
+}  // namespace silica::image
+#endif  // SILICA_SINGLE_INPUT_IMAGE_SIZE_RULE_HPP
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+namespace silica::image {
+
 /// The steps of a processor, by the names of the keys. docs/images.md has the table of keys.
 struct ProcessorConfig {
     /// Whose processor: ViTImageProcessor, DeiTImageProcessor, CLIPImageProcessor, VideoMAEImageProcessor,
-    /// DetrImageProcessor.
-    enum class Family { vit, deit, clip, videomae, detr };
+    /// DetrImageProcessor, SiglipImageProcessor, LlavaImageProcessor, LlavaNextImageProcessor.
+    enum class Family { vit, deit, clip, videomae, detr, siglip, llava, llava_next };
 
     Family family = Family::vit;
     bool do_resize = true;
@@ -666,7 +783,12 @@ struct ProcessorConfig {
     bool do_normalize = true;
     std::array<double, 3> image_mean = {0.5, 0.5, 0.5}, image_std = {0.5, 0.5, 0.5};
     bool do_pad = false;
-    std::optional<SizeRule> pad_size = {};  ///< absent: the largest of the batch
+    std::optional<SizeRule> pad_size = {};          ///< absent: the largest of the batch
+    bool pad_to_square = false;                     ///< before all else, with the colour image_mean: LLaVA's do_pad
+    std::vector<Extent> image_grid_pinpoints = {};  ///< LLaVA-NeXT: what pictures may become before they are cut
+
+    /// The side of the squares that LLaVA-NeXT cuts a resized picture into.
+    [[nodiscard]] std::int64_t tile_side() const;
 
     /// What a family's processor does where a file says nothing.
     [[nodiscard]] static ProcessorConfig of(Family family);
@@ -1309,106 +1431,11 @@ SILICA_INLINE Json Json::parse(std::string_view text, const std::string& source)
 }  // namespace silica
 #endif  // SILICA_SINGLE_CORE_JSON_IPP
 #endif  // SILICA_SINGLE_CORE_JSON_HPP
-// ---- silica/input/text/file.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_FILE_HPP
-#define SILICA_SINGLE_INPUT_TEXT_FILE_HPP
-/// Reading tokenizer files.
+// ---- silica/input/image/processor_keys.hpp
+#ifndef SILICA_SINGLE_INPUT_IMAGE_PROCESSOR_KEYS_HPP
+#define SILICA_SINGLE_INPUT_IMAGE_PROCESSOR_KEYS_HPP
+/// The keys of a processor's file, read with the addresses that errors name.
 
-// ---- silica/core/impostor.hpp
-#ifndef SILICA_SINGLE_CORE_IMPOSTOR_HPP
-#define SILICA_SINGLE_CORE_IMPOSTOR_HPP
-/// Files that a download left in the place of another: their first bytes tell.
-
-#include <cstddef>
-#include <optional>
-#include <string_view>
-
-namespace silica {
-
-/// What stands in a file's place, and what to do about it.
-struct Impostor {
-    std::string_view what;    ///< "a Git LFS pointer"
-    std::string_view remedy;  ///< a sentence
-};
-
-/// How many bytes of a file `impostor` wants to see.
-inline constexpr std::size_t impostor_bytes = 64;
-
-/// What a file that begins with `start` is, when it can be neither weights nor a configuration; nothing otherwise.
-[[nodiscard]] std::optional<Impostor> impostor(std::string_view start);
-
-}  // namespace silica
-
-// ---- silica/core/impostor.ipp
-#ifndef SILICA_SINGLE_CORE_IMPOSTOR_IPP
-#define SILICA_SINGLE_CORE_IMPOSTOR_IPP
-/// Definitions of impostor.hpp.
-
-#include <algorithm>
-
-namespace silica {
-
-SILICA_INLINE std::optional<Impostor> impostor(std::string_view start) {
-    constexpr std::string_view again = "Download the file again, signed in where its repository asks for that.";
-    if (start.starts_with("version https://git-lfs"))
-        return Impostor{"a Git LFS pointer", "Run `git lfs pull` in its directory."};
-    for (const std::string_view message : {"Entry not found", "Repository not found", "Invalid username or password",
-                                           "Invalid credentials", "Access to model"})
-        if (start.starts_with(message)) return Impostor{"the error message of a download", again};
-    start.remove_prefix(std::min(start.find_first_not_of(" \t\r\n\xEF\xBB\xBF"), start.size()));
-    for (const std::string_view tag : {"<!doctype", "<html", "<head", "<?xml"}) {
-        const auto same = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + 32) : a) == b; };
-        if (start.size() >= tag.size() && std::equal(tag.begin(), tag.end(), start.begin(),
-                                                     [&](char letter, char found) { return same(found, letter); }))
-            return Impostor{"a web page", again};
-    }
-    return std::nullopt;
-}
-
-}  // namespace silica
-#endif  // SILICA_SINGLE_CORE_IMPOSTOR_IPP
-#endif  // SILICA_SINGLE_CORE_IMPOSTOR_HPP
-
-#include <filesystem>
-#include <fstream>
-#include <string>
-#include <string_view>
-#include <system_error>
-
-namespace silica::text {
-
-/// Whether a regular file of this name is in the directory.
-[[nodiscard]] inline bool has_file(const std::filesystem::path& directory, const char* name) {
-    std::error_code ignored;
-    return std::filesystem::is_regular_file(directory / name, ignored);
-}
-
-/// The bytes of a file. ConfigError where it cannot be read or is larger than any tokenizer.
-[[nodiscard]] inline std::string read_file(const std::filesystem::path& path) {
-    constexpr std::uintmax_t largest = std::uintmax_t{1} << 29;
-    std::error_code error;
-    const auto size = std::filesystem::file_size(path, error);
-    if (!error && size > largest) {
-        throw ConfigError(path.string() + " has " + std::to_string(size) + " bytes, more than any tokenizer file.",
-                          "Take the file from the model's repository again.");
-    }
-    std::ifstream in(path, std::ios::binary);
-    std::string bytes(error ? 0 : static_cast<std::size_t>(size), '\0');
-    if (error || !in || !in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()))) {
-        throw ConfigError(path.string() + " cannot be read.", "Check that the file exists and that you may read it.");
-    }
-    if (const auto found = impostor(bytes)) {
-        throw ConfigError(path.string() + " is " + std::string(found->what) + ", not the file itself.",
-                          std::string(found->remedy));
-    }
-    return bytes;
-}
-
-/// Parses JSON. `name` is the file, for the error.
-[[nodiscard]] inline Json parse_json(std::string_view text, const std::string& name) { return Json::parse(text, name); }
-
-}  // namespace silica::text
-#endif  // SILICA_SINGLE_INPUT_TEXT_FILE_HPP
 // ---- silica/input/text/json_place.hpp
 #ifndef SILICA_SINGLE_INPUT_TEXT_JSON_PLACE_HPP
 #define SILICA_SINGLE_INPUT_TEXT_JSON_PLACE_HPP
@@ -1557,18 +1584,19 @@ inline JsonPlace JsonPlace::steps(std::string_view name) const {
 }  // namespace silica::text
 #endif  // SILICA_SINGLE_INPUT_TEXT_JSON_PLACE_HPP
 
+#include <array>
 #include <cmath>
+#include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
-namespace silica::image {
-
-namespace detail {
+namespace silica::image::detail {
 
 using text::JsonPlace;
-using Family = ProcessorConfig::Family;
 
 /// The largest side that a file may ask for.
 inline constexpr std::int64_t largest_side = 1 << 20;
@@ -1601,6 +1629,17 @@ public:
     }
     void read(std::string_view key, Filter& filter) const {
         if (const auto place = find(key)) filter = static_cast<Filter>(place->integer(0, 5));
+    }
+    /// A list of [height, width]; leaves what stands there where the key is absent.
+    void read(std::string_view key, std::vector<Extent>& extents) const {
+        const auto place = find(key);
+        if (!place) return;
+        extents.clear();
+        for (std::size_t i = 0; i < place->size(); ++i) {
+            const auto pair = place->at(i);
+            if (pair.size() != 2) pair.fail("has other than two numbers, a height and a width");
+            extents.push_back({side(pair.at(std::size_t{0})), side(pair.at(std::size_t{1}))});
+        }
     }
     /// Null where the key is absent or null.
     [[nodiscard]] std::optional<SizeRule> size(std::string_view key, bool square,
@@ -1659,6 +1698,121 @@ private:
     JsonPlace place_;
 };
 
+}  // namespace silica::image::detail
+#endif  // SILICA_SINGLE_INPUT_IMAGE_PROCESSOR_KEYS_HPP
+// ---- silica/input/text/file.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_FILE_HPP
+#define SILICA_SINGLE_INPUT_TEXT_FILE_HPP
+/// Reading tokenizer files.
+
+// ---- silica/core/impostor.hpp
+#ifndef SILICA_SINGLE_CORE_IMPOSTOR_HPP
+#define SILICA_SINGLE_CORE_IMPOSTOR_HPP
+/// Files that a download left in the place of another: their first bytes tell.
+
+#include <cstddef>
+#include <optional>
+#include <string_view>
+
+namespace silica {
+
+/// What stands in a file's place, and what to do about it.
+struct Impostor {
+    std::string_view what;    ///< "a Git LFS pointer"
+    std::string_view remedy;  ///< a sentence
+};
+
+/// How many bytes of a file `impostor` wants to see.
+inline constexpr std::size_t impostor_bytes = 64;
+
+/// What a file that begins with `start` is, when it can be neither weights nor a configuration; nothing otherwise.
+[[nodiscard]] std::optional<Impostor> impostor(std::string_view start);
+
+}  // namespace silica
+
+// ---- silica/core/impostor.ipp
+#ifndef SILICA_SINGLE_CORE_IMPOSTOR_IPP
+#define SILICA_SINGLE_CORE_IMPOSTOR_IPP
+/// Definitions of impostor.hpp.
+
+#include <algorithm>
+
+namespace silica {
+
+SILICA_INLINE std::optional<Impostor> impostor(std::string_view start) {
+    constexpr std::string_view again = "Download the file again, signed in where its repository asks for that.";
+    if (start.starts_with("version https://git-lfs"))
+        return Impostor{"a Git LFS pointer", "Run `git lfs pull` in its directory."};
+    for (const std::string_view message : {"Entry not found", "Repository not found", "Invalid username or password",
+                                           "Invalid credentials", "Access to model"})
+        if (start.starts_with(message)) return Impostor{"the error message of a download", again};
+    start.remove_prefix(std::min(start.find_first_not_of(" \t\r\n\xEF\xBB\xBF"), start.size()));
+    for (const std::string_view tag : {"<!doctype", "<html", "<head", "<?xml"}) {
+        const auto same = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + 32) : a) == b; };
+        if (start.size() >= tag.size() && std::equal(tag.begin(), tag.end(), start.begin(),
+                                                     [&](char letter, char found) { return same(found, letter); }))
+            return Impostor{"a web page", again};
+    }
+    return std::nullopt;
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_IMPOSTOR_IPP
+#endif  // SILICA_SINGLE_CORE_IMPOSTOR_HPP
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace silica::text {
+
+/// Whether a regular file of this name is in the directory.
+[[nodiscard]] inline bool has_file(const std::filesystem::path& directory, const char* name) {
+    std::error_code ignored;
+    return std::filesystem::is_regular_file(directory / name, ignored);
+}
+
+/// The bytes of a file. ConfigError where it cannot be read or is larger than any tokenizer.
+[[nodiscard]] inline std::string read_file(const std::filesystem::path& path) {
+    constexpr std::uintmax_t largest = std::uintmax_t{1} << 29;
+    std::error_code error;
+    const auto size = std::filesystem::file_size(path, error);
+    if (!error && size > largest) {
+        throw ConfigError(path.string() + " has " + std::to_string(size) + " bytes, more than any tokenizer file.",
+                          "Take the file from the model's repository again.");
+    }
+    std::ifstream in(path, std::ios::binary);
+    std::string bytes(error ? 0 : static_cast<std::size_t>(size), '\0');
+    if (error || !in || !in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()))) {
+        throw ConfigError(path.string() + " cannot be read.", "Check that the file exists and that you may read it.");
+    }
+    if (const auto found = impostor(bytes)) {
+        throw ConfigError(path.string() + " is " + std::string(found->what) + ", not the file itself.",
+                          std::string(found->remedy));
+    }
+    return bytes;
+}
+
+/// Parses JSON. `name` is the file, for the error.
+[[nodiscard]] inline Json parse_json(std::string_view text, const std::string& name) { return Json::parse(text, name); }
+
+}  // namespace silica::text
+#endif  // SILICA_SINGLE_INPUT_TEXT_FILE_HPP
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace silica::image {
+
+namespace detail {
+
+using text::JsonPlace;
+using Family = ProcessorConfig::Family;
+
 /// The family that a class name stands for. `place` is where it was found.
 [[nodiscard]] inline Family family_of_processor(const JsonPlace& place) {
     std::string_view name = place.string();
@@ -1673,9 +1827,13 @@ private:
     if (name == "CLIP") return Family::clip;
     if (name == "VideoMAE") return Family::videomae;
     if (name == "Detr") return Family::detr;
+    if (name == "Siglip") return Family::siglip;
+    if (name == "Llava") return Family::llava;
+    if (name == "LlavaNext") return Family::llava_next;
     throw ConfigError(place.file() + ": " + place.key() + " is " + quote(place.string()) +
                           ", an image processor that Silica does not know.",
-                      "Use a checkpoint whose processor is ViT's, DeiT's, CLIP's, VideoMAE's or DETR's.");
+                      "Use a checkpoint whose processor is ViT's, DeiT's, CLIP's, SigLIP's, VideoMAE's, DETR's or "
+                      "LLaVA's.");
 }
 
 /// The same by config.json, where the processor's file names no class.
@@ -1696,6 +1854,9 @@ private:
     if (type == "deit") return Family::deit;
     if (type == "clip" || type == "xclip") return Family::clip;
     if (type == "videomae") return Family::videomae;
+    if (type == "siglip") return Family::siglip;
+    if (type == "llava") return Family::llava;
+    if (type == "llava_next") return Family::llava_next;
     if (type != "detr") refuse();
     return Family::detr;
 }
@@ -1718,6 +1879,13 @@ SILICA_INLINE ProcessorConfig ProcessorConfig::of(Family family) {
             made.do_center_crop = true;
             made.crop_size = square;
             break;
+        case Family::siglip:
+            made.resample = Filter::bicubic;
+            break;
+        case Family::llava_next:
+            made.image_grid_pinpoints = {{336, 672}, {672, 336}, {672, 672}, {1008, 336}, {336, 1008}};
+            [[fallthrough]];
+        case Family::llava:
         case Family::clip:
             made.resample = Filter::bicubic;
             made.image_mean = openai_mean;
@@ -1774,6 +1942,40 @@ inline void read_sizes(const ProcessorKeys& keys, ProcessorConfig& made) {
         keys.find("pad_size")->fail("does not have the keys height and width");
 }
 
+/// Whether do_pad means something else to a family than the sizes of one batch.
+[[nodiscard]] inline bool pads_apart(Family family) {
+    return family == Family::videomae || family == Family::llava || family == Family::llava_next;
+}
+
+/// The colour that pads to a square.
+inline void check_square(const ProcessorKeys& keys, const ProcessorConfig& made) {
+    if (!made.pad_to_square) return;
+    for (const double mean : made.image_mean) {
+        if (!(mean > -1.0 / 255 && mean < 256.0 / 255))
+            keys.place().fail("has an image_mean that is no colour, and do_pad, which fills with it");
+    }
+}
+
+/// Files that ask for more tiles of a picture than this are refused.
+inline constexpr std::int64_t most_tiles = 4096;
+
+/// The tiles of LLaVA-NeXT.
+inline void read_tiles(const ProcessorKeys& keys, ProcessorConfig& made) {
+    if (made.family != Family::llava_next) return;
+    keys.read("image_grid_pinpoints", made.image_grid_pinpoints);
+    if (made.image_grid_pinpoints.empty()) keys.place().fail("has no image_grid_pinpoints");
+    if (made.size.height == 0 && made.size.shortest_edge == 0)
+        keys.place().fail("has a size that does not say how large a tile is");
+    for (const auto& grid : made.image_grid_pinpoints) {
+        const auto tile = made.tile_side();
+        const auto rows = (grid.height + tile - 1) / tile, columns = (grid.width + tile - 1) / tile;
+        if (rows * columns > most_tiles) {
+            keys.place().fail("has image_grid_pinpoints of " + std::to_string(rows * columns) + " tiles, more than " +
+                              std::to_string(most_tiles));
+        }
+    }
+}
+
 [[nodiscard]] inline ProcessorConfig read_processor(const JsonPlace& place, const std::filesystem::path& directory) {
     if (!place.is_object()) place.fail("is no JSON object");
     const ProcessorKeys keys(place);
@@ -1786,7 +1988,9 @@ inline void read_sizes(const ProcessorKeys& keys, ProcessorConfig& made) {
     keys.read("do_normalize", made.do_normalize);
     const bool old_name = made.family == Family::detr && !keys.has("do_pad");
     keys.read(old_name ? "pad_and_return_pixel_mask" : "do_pad", made.do_pad);
-    made.do_pad = made.do_pad && made.family != Family::videomae;  // which never pads
+    made.pad_to_square = made.do_pad && made.family == Family::llava;
+    // VideoMAE's never pads, LLaVA's before it resizes, LLaVA-NeXT's with whole tiles.
+    made.do_pad = made.do_pad && !pads_apart(made.family);
     read_sizes(keys, made);
     // DETR's never crops, but wants a crop_size where it is told to.
     made.do_center_crop = made.do_center_crop && made.family != Family::detr;
@@ -1807,10 +2011,18 @@ inline void read_sizes(const ProcessorKeys& keys, ProcessorConfig& made) {
             if (static_cast<float>(deviation) == 0) keys.place().fail("has an image_std of 0");
         }
     }
+    if (made.pad_to_square) keys.read("image_mean", made.image_mean);
+    check_square(keys, made);
+    read_tiles(keys, made);
     return made;
 }
 
 }  // namespace detail
+
+SILICA_INLINE std::int64_t ProcessorConfig::tile_side() const {
+    if (crop_size && crop_size->height > 0) return crop_size->height;
+    return size.height > 0 ? size.height : size.shortest_edge;
+}
 
 SILICA_INLINE ProcessorConfig ProcessorConfig::open(const std::filesystem::path& directory) {
     const auto parse = [&](const char* name) {
@@ -1859,13 +2071,6 @@ struct Region {
 #include <cstdint>
 
 namespace silica::image {
-
-/// The height and width of a picture, in pixels.
-struct Extent {
-    std::int64_t height = 0, width = 0;
-
-    bool operator==(const Extent&) const = default;
-};
 
 /// The size that a picture is resized to. A side may come out as 0, which cannot be.
 [[nodiscard]] Extent resized(const SizeRule& rule, Extent picture);
@@ -2637,7 +2842,8 @@ namespace silica::image {
 
 /// The tensors of a batch, row after row.
 struct Pixels {
-    /// (batch, 3, height, width); of the frames of a video (1, frames, 3, height, width).
+    /// (batch, 3, height, width); of the frames of a video (1, frames, 3, height, width); of tiles (batch, tiles, 3,
+    /// height, width), pictures of fewer tiles being padded with tiles of 0.
     std::vector<std::int64_t> shape;
     /// pixel_values: float32, or uint8 where the processor neither rescales nor normalises.
     std::variant<std::vector<float>, std::vector<std::uint8_t>> values;
@@ -2898,6 +3104,8 @@ SILICA_INLINE Image decode_png(std::span<const std::byte> file, std::string_view
 
 #include <filesystem>
 #include <span>
+#include <utility>
+#include <vector>
 
 namespace silica::image {
 
@@ -2923,11 +3131,19 @@ public:
     /// nothing pads them, or where one is too narrow to be resized.
     [[nodiscard]] Pixels operator()(std::span<const Image> images) const;
 
+    /// The size that a picture comes out in, a batch's padding apart; of LLaVA-NeXT's the size of each tile.
+    /// InputError as above.
+    [[nodiscard]] Extent size_of(Extent picture) const;
+
     /// Whether the pictures of a call are the frames of one video (VideoMAE's processor, which X-CLIP uses).
     [[nodiscard]] bool frames_of_video() const noexcept { return config_.family == ProcessorConfig::Family::videomae; }
     [[nodiscard]] const ProcessorConfig& config() const noexcept { return config_; }
 
 private:
+    [[nodiscard]] Pixels process(std::span<const Image> images) const;
+    [[nodiscard]] Pixels process_tiles(std::span<const Image> images) const;
+    [[nodiscard]] std::vector<Image> in_squares(std::span<const Image> images) const;
+
     ProcessorConfig config_;
 };
 
@@ -3100,6 +3316,117 @@ SILICA_INLINE Image resize(const Image& image, std::int64_t height, std::int64_t
 }  // namespace silica::image
 #endif  // SILICA_SINGLE_INPUT_IMAGE_RESIZE_IPP
 #endif  // SILICA_SINGLE_INPUT_IMAGE_RESIZE_HPP
+// ---- silica/input/image/tiles.hpp
+#ifndef SILICA_SINGLE_INPUT_IMAGE_TILES_HPP
+#define SILICA_SINGLE_INPUT_IMAGE_TILES_HPP
+/// Pictures of any resolution as tiles of one size (LLaVA-NeXT), and pictures in squares (LLaVA).
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+namespace silica::image {
+
+/// The picture as a whole, squeezed to the size of a tile, then its tiles, row by row: resized into its best
+/// resolution with its ratio kept, black around it. InputError where a size is refused (`check_size`).
+[[nodiscard]] std::vector<Image> tiles_of(const Image& image, const ProcessorConfig& config);
+
+/// The picture in the middle of a square of its longer side, the rest in one colour; an odd row or column is after it.
+[[nodiscard]] Image in_square(const Image& image, std::array<std::uint8_t, 3> colour);
+
+}  // namespace silica::image
+
+// ---- silica/input/image/tiles.ipp
+#ifndef SILICA_SINGLE_INPUT_IMAGE_TILES_IPP
+#define SILICA_SINGLE_INPUT_IMAGE_TILES_IPP
+/// Tiles and squares. Followed: transformers 5.23, image_processing_utils.py
+/// (get_patch_output_size), models/llava_next/image_processing_pil_llava_next.py,
+/// models/llava/image_processing_pil_llava.py.
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+namespace silica::image {
+
+namespace tiles_detail {
+
+/// The size of a picture in a grid: the ratio of its sides kept, one of them the grid's.
+[[nodiscard]] inline Extent fitted(Extent picture, Extent grid) {
+    const auto h = static_cast<double>(picture.height), w = static_cast<double>(picture.width);
+    const double scale_w = static_cast<double>(grid.width) / w, scale_h = static_cast<double>(grid.height) / h;
+    const auto up = [](double x, std::int64_t most) { return std::min(static_cast<std::int64_t>(std::ceil(x)), most); };
+    if (scale_w < scale_h) return {up(h * scale_w, grid.height), grid.width};
+    return {grid.height, up(w * scale_h, grid.width)};
+}
+
+/// A canvas of one colour.
+[[nodiscard]] inline Canvas filled(Extent size, std::array<std::uint8_t, 3> colour, std::string_view name) {
+    Canvas canvas(size.height, size.width, name);
+    for (std::int64_t y = 0; y < size.height; ++y) {
+        auto* to = canvas.row(y);
+        for (std::int64_t x = 0; x < size.width; ++x) to = std::copy(colour.begin(), colour.end(), to);
+    }
+    return canvas;
+}
+
+/// A picture on a larger canvas, its first pixel at (top, left).
+[[nodiscard]] inline Image placed(const Image& image, std::int64_t top, std::int64_t left, Canvas canvas) {
+    for (std::int64_t y = 0; y < image.height(); ++y) {
+        const auto row = image.row(y);
+        std::memcpy(canvas.row(top + y) + Image::channels * left, row.data(), row.size());
+    }
+    return std::move(canvas).finish();
+}
+
+[[nodiscard]] inline Image cut(const Image& image, const Region& part) {
+    Canvas to(part.height, part.width, "A tile");
+    for (std::int64_t y = 0; y < part.height; ++y)
+        std::memcpy(to.row(y), image.row(part.top + y).data() + Image::channels * part.left, to.row_size());
+    return std::move(to).finish();
+}
+
+}  // namespace tiles_detail
+
+SILICA_INLINE std::vector<Image> tiles_of(const Image& image, const ProcessorConfig& config) {
+    using namespace tiles_detail;
+    constexpr std::string_view name = "A picture resized for its tiles";
+    const Extent picture{image.height(), image.width()};
+    const auto best = anyres::best_resolution(picture, config.image_grid_pinpoints);
+    if (!best) throw ConfigError("There are no image_grid_pinpoints.", "List sizes that a picture may be resized to.");
+    const Extent grid = *best, size = fitted(picture, grid);
+    check_size(grid.height, grid.width, name);
+    const auto& rule = config.size;
+    const bool exact = rule.height > 0 && rule.width > 0;
+    const Extent whole = exact ? Extent{rule.height, rule.width} : Extent{rule.shortest_edge, rule.shortest_edge};
+    std::vector<Image> made{resize(image, whole.height, whole.width, config.resample)};
+    const Image resized =
+        placed(resize(image, size.height, size.width, config.resample), (grid.height - size.height) / 2,
+               (grid.width - size.width) / 2, filled(grid, {0, 0, 0}, name));
+    const auto side = config.tile_side();
+    for (std::int64_t y = 0; y < grid.height; y += side) {
+        for (std::int64_t x = 0; x < grid.width; x += side) {
+            made.push_back(cut(resized, {.top = y,
+                                         .left = x,
+                                         .height = std::min(side, grid.height - y),
+                                         .width = std::min(side, grid.width - x)}));
+        }
+    }
+    return made;
+}
+
+SILICA_INLINE Image in_square(const Image& image, std::array<std::uint8_t, 3> colour) {
+    if (image.height() == image.width()) return image;
+    const auto side = std::max(image.height(), image.width());
+    return tiles_detail::placed(image, (side - image.height()) / 2, (side - image.width()) / 2,
+                                tiles_detail::filled({side, side}, colour, "A picture padded to a square"));
+}
+
+}  // namespace silica::image
+#endif  // SILICA_SINGLE_INPUT_IMAGE_TILES_IPP
+#endif  // SILICA_SINGLE_INPUT_IMAGE_TILES_HPP
 
 #include <algorithm>
 #include <array>
@@ -3109,6 +3436,8 @@ SILICA_INLINE Image resize(const Image& image, std::int64_t height, std::int64_t
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <variant>
+#include <vector>
 
 namespace silica::image {
 
@@ -3124,11 +3453,11 @@ struct Plan {
     Crop crop = {};
 };
 
-[[nodiscard]] inline Plan plan_of(const ProcessorConfig& config, const Image& image) {
-    Plan plan{.resized = {image.height(), image.width()}};
+[[nodiscard]] inline Plan plan_of(const ProcessorConfig& config, Extent picture) {
+    Plan plan{.resized = picture};
     if (config.do_resize) {
         plan.resized = resized(config.size, plan.resized);
-        const std::string name = "A picture of " + text_of({image.height(), image.width()}) + " resized for the model";
+        const std::string name = "A picture of " + text_of(picture) + " resized for the model";
         if (plan.resized.height < 1 || plan.resized.width < 1) {
             throw InputError(name + " would have " + text_of(plan.resized) + " pixels.",
                              "Give a picture that is less long and narrow.");
@@ -3239,10 +3568,9 @@ template <class T>
 
 }  // namespace detail
 
-SILICA_INLINE Pixels Processor::operator()(std::span<const Image> images) const try {
-    if (images.empty()) throw InputError("There is no picture to process.", "Give one or more.");
+SILICA_INLINE Pixels Processor::process(std::span<const Image> images) const {
     std::vector<detail::Plan> plans;
-    for (const auto& image : images) plans.push_back(detail::plan_of(config_, image));
+    for (const auto& image : images) plans.push_back(detail::plan_of(config_, {image.height(), image.width()}));
     const Extent size = detail::common_size(config_, plans);
     Pixels made;
     const auto count = static_cast<std::int64_t>(images.size());
@@ -3254,6 +3582,57 @@ SILICA_INLINE Pixels Processor::operator()(std::span<const Image> images) const 
         made.values = detail::process_all<std::uint8_t>(config_, images, plans, size);
     if (config_.family == ProcessorConfig::Family::detr && config_.do_pad) made.mask = detail::mask_of(plans, size);
     return made;
+}
+
+SILICA_INLINE Pixels Processor::process_tiles(std::span<const Image> images) const {
+    std::vector<Pixels> each;
+    std::int64_t most = 0;
+    for (const auto& image : images) {
+        each.push_back(process(tiles_of(image, config_)));
+        most = std::max(most, each.back().shape[0]);
+    }
+    Pixels made;
+    made.shape = each.front().shape;
+    made.shape[0] = most;
+    made.shape.insert(made.shape.begin(), static_cast<std::int64_t>(images.size()));
+    std::size_t whole = 1;  // numbers of one picture
+    for (auto side = made.shape.begin() + 1; side != made.shape.end(); ++side) whole *= static_cast<std::size_t>(*side);
+    std::visit(
+        [&](const auto& first) {
+            auto all = std::remove_cvref_t<decltype(first)>(whole * images.size());
+            for (std::size_t i = 0; i < each.size(); ++i) {
+                const auto& part = std::get<std::remove_cvref_t<decltype(first)>>(each[i].values);
+                std::ranges::copy(part, all.begin() + static_cast<std::ptrdiff_t>(i * whole));
+            }
+            made.values = std::move(all);
+        },
+        each.front().values);
+    return made;
+}
+
+SILICA_INLINE std::vector<Image> Processor::in_squares(std::span<const Image> images) const {
+    std::array<std::uint8_t, 3> colour{};
+    for (std::size_t c = 0; c < 3; ++c) colour[c] = static_cast<std::uint8_t>(config_.image_mean[c] * 255);
+    std::vector<Image> made;
+    for (const auto& image : images) made.push_back(in_square(image, colour));
+    return made;
+}
+
+SILICA_INLINE Extent Processor::size_of(Extent picture) const {
+    if (config_.family == ProcessorConfig::Family::llava_next) {
+        const auto& size = config_.size;
+        picture = size.height > 0 ? Extent{size.height, size.width} : Extent{size.shortest_edge, size.shortest_edge};
+    } else if (config_.pad_to_square) {
+        picture.height = picture.width = std::max(picture.height, picture.width);
+        check_size(picture.height, picture.width, "A picture padded to a square");
+    }
+    return detail::plan_of(config_, picture).out;
+}
+
+SILICA_INLINE Pixels Processor::operator()(std::span<const Image> images) const try {
+    if (images.empty()) throw InputError("There is no picture to process.", "Give one or more.");
+    if (config_.family == ProcessorConfig::Family::llava_next) return process_tiles(images);
+    return config_.pad_to_square ? process(in_squares(images)) : process(images);
 } catch (const std::bad_alloc&) {
     throw InputError("A batch of " + std::to_string(images.size()) + " pictures needs more memory than there is.",
                      "Give fewer at a time, or smaller ones.");

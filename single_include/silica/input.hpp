@@ -4075,9 +4075,13 @@ class ChatTemplate {
 public:
     /// The template of a directory: chat_template.jinja and additional_chat_templates/*.jinja, else "chat_template" of
     /// tokenizer_config.json or chat_template.json (which goes first where the checkpoint has a processor, whose file
-    /// it is). The special tokens of the tokenizer are variables. ConfigError where there is none, or where it is
-    /// damaged.
+    /// it is), else those of its GGUF file. The special tokens of the tokenizer are variables. ConfigError where there
+    /// is none, or where it is damaged.
     [[nodiscard]] static ChatTemplate open(const std::filesystem::path& directory);
+    /// The template of a processor (pictures among text), as transformers finds it: "chat_template" of
+    /// processor_config.json, else chat_template.json, else the files of `open`; nothing where there is none.
+    /// ConfigError where it is damaged.
+    [[nodiscard]] static std::optional<ChatTemplate> of_processor(const std::filesystem::path& directory);
     /// A template that is at hand, with the special tokens it may name ("bos_token", ...).
     [[nodiscard]] static ChatTemplate from_text(const std::string& source,
                                                 std::vector<std::pair<std::string, std::string>> tokens = {});
@@ -4097,8 +4101,10 @@ private:
     ChatTemplate() = default;
 
     void add(const std::string& name, const std::string& source, const std::string& file);
+    void read_tokens(const std::filesystem::path& directory);
     void read_jinja(const std::filesystem::path& directory);
     void read_json(const std::filesystem::path& directory, const char* name);
+    void read_gguf(const std::filesystem::path& place);
     [[nodiscard]] const jinja::Template& choose(const ChatOptions& options) const;
 
     std::map<std::string, std::shared_ptr<const jinja::Template>> templates_;
@@ -4112,10 +4118,102 @@ private:
 #define SILICA_SINGLE_INPUT_TEXT_CHAT_TEMPLATE_IPP
 /// Definitions of chat_template.hpp.
 
-// ---- silica/input/text/file.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_FILE_HPP
-#define SILICA_SINGLE_INPUT_TEXT_FILE_HPP
-/// Reading tokenizer files.
+// ---- silica/core/gguf.hpp
+#ifndef SILICA_SINGLE_CORE_GGUF_HPP
+#define SILICA_SINGLE_CORE_GGUF_HPP
+/// The header of a GGUF file: metadata, and where its tensors lie. llama.cpp's format
+/// (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md), versions 2 and 3, little endian.
+
+// ---- silica/core/ggml_type.hpp
+#ifndef SILICA_SINGLE_CORE_GGML_TYPE_HPP
+#define SILICA_SINGLE_CORE_GGML_TYPE_HPP
+/// The types of ggml's numbers (enum ggml_type of ggml.h).
+
+#include <cstdint>
+#include <string_view>
+
+namespace silica {
+
+/// How ggml stores numbers: blocks of `numbers` in `bytes`.
+struct GgmlType {
+    std::uint32_t id;
+    std::string_view name;
+    std::int64_t numbers, bytes;
+};
+
+inline constexpr GgmlType ggml_types[] = {
+    {0, "F32", 1, 4},         {1, "F16", 1, 2},         {2, "Q4_0", 32, 18},      {3, "Q4_1", 32, 20},
+    {6, "Q5_0", 32, 22},      {7, "Q5_1", 32, 24},      {8, "Q8_0", 32, 34},      {9, "Q8_1", 32, 36},
+    {10, "Q2_K", 256, 84},    {11, "Q3_K", 256, 110},   {12, "Q4_K", 256, 144},   {13, "Q5_K", 256, 176},
+    {14, "Q6_K", 256, 210},   {15, "Q8_K", 256, 292},   {16, "IQ2_XXS", 256, 66}, {17, "IQ2_XS", 256, 74},
+    {18, "IQ3_XXS", 256, 98}, {19, "IQ1_S", 256, 50},   {20, "IQ4_NL", 32, 18},   {21, "IQ3_S", 256, 110},
+    {22, "IQ2_S", 256, 82},   {23, "IQ4_XS", 256, 136}, {24, "I8", 1, 1},         {25, "I16", 1, 2},
+    {26, "I32", 1, 4},        {27, "I64", 1, 8},        {28, "F64", 1, 8},        {29, "IQ1_M", 256, 56},
+    {30, "BF16", 1, 2},       {34, "TQ1_0", 256, 54},   {35, "TQ2_0", 256, 66},   {39, "MXFP4", 32, 17},
+};
+
+/// The type of that id; null for one that is not known.
+[[nodiscard]] constexpr const GgmlType* ggml_type(std::uint32_t id) noexcept {
+    for (const auto& type : ggml_types)
+        if (type.id == id) return &type;
+    return nullptr;
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_GGML_TYPE_HPP
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace silica {
+
+/// What a GGUF file says about itself.
+struct Gguf {
+    /// A tensor. Everything here has been checked against the file's size.
+    struct Tensor {
+        std::string name = {};                 ///< as llama.cpp spells it: "blk.0.attn_q.weight"
+        const GgmlType* type = nullptr;        ///< never null
+        std::vector<std::int64_t> shape = {};  ///< row-major: rows, columns
+        std::uint64_t offset = 0, nbytes = 0;  ///< from the start of the file
+    };
+
+    std::filesystem::path path = {};
+    Json metadata = Json(Json::Object{});  ///< by key: "llama.block_count"; a float32 is its shortest decimal
+    std::vector<Tensor> tensors = {};
+
+    /// Reads the header of a file; without `lists` those of the metadata (tokens, merges) are passed over, and null.
+    /// CheckpointError for what is damaged, cut short, or of another version.
+    [[nodiscard]] static Gguf open(const std::filesystem::path& path, bool lists = true);
+
+    /// The value of a key; null where there is none.
+    [[nodiscard]] const Json* find(std::string_view key) const { return metadata.find(key); }
+    /// The string of a key; empty where there is none. CheckpointError for a value of another kind.
+    [[nodiscard]] std::string text(std::string_view key) const;
+    /// The same for a whole number.
+    [[nodiscard]] std::optional<std::int64_t> integer(std::string_view key) const;
+    /// The same for true or false.
+    [[nodiscard]] std::optional<bool> boolean(std::string_view key) const;
+    /// The list of a key; null where there is none. CheckpointError for a value of another kind.
+    [[nodiscard]] const Json::Array* list(std::string_view key) const;
+
+    /// Throws the CheckpointError that this file `problem`s: "holds no tokens".
+    [[noreturn]] void fail(const std::string& problem) const;
+};
+
+/// The GGUF file that `place` is, or that lies in the directory `place`: nothing where there is none. Files with
+/// "mmproj" in their names are towers of pictures, not models. CheckpointError where there are several.
+[[nodiscard]] std::optional<std::filesystem::path> find_gguf(const std::filesystem::path& place);
+
+}  // namespace silica
+
+// ---- silica/core/gguf.ipp
+#ifndef SILICA_SINGLE_CORE_GGUF_IPP
+#define SILICA_SINGLE_CORE_GGUF_IPP
+/// The parser of GGUF headers.
 
 // ---- silica/core/impostor.hpp
 #ifndef SILICA_SINGLE_CORE_IMPOSTOR_HPP
@@ -4171,6 +4269,299 @@ SILICA_INLINE std::optional<Impostor> impostor(std::string_view start) {
 }  // namespace silica
 #endif  // SILICA_SINGLE_CORE_IMPOSTOR_IPP
 #endif  // SILICA_SINGLE_CORE_IMPOSTOR_HPP
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <limits>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+namespace silica {
+
+namespace gguf_detail {
+
+inline constexpr std::uint64_t most_keys = 100'000, most_tensors = 500'000, most_values = 8'000'000;
+
+/// `x` as the shortest decimal that reads back as this float: 1e-05, not 9.99999974737875e-06.
+inline double shortest(float x) {
+    if (!std::isfinite(x)) return static_cast<double>(x);
+    char text[32];
+    for (int digits = 6; digits <= 9; ++digits) {
+        std::snprintf(text, sizeof text, "%.*g", digits, static_cast<double>(x));
+        if (std::strtof(text, nullptr) == x) break;
+    }
+    return std::strtod(text, nullptr);
+}
+
+/// Reads one header from its first byte to its last.
+class Parser {
+public:
+    Parser(const std::filesystem::path& path, bool lists) : path_(path), in_(path, std::ios::binary), lists_(lists) {
+        std::error_code error;
+        size_ = std::filesystem::file_size(path, error);
+        made_.path = path;
+        if (error || !in_)
+            throw CheckpointError("Opening " + path.string() + " failed.",
+                                  "Check the path, and that you may read the file.");
+    }
+
+    [[nodiscard]] Gguf parse() && {
+        std::string magic = bytes(std::min<std::uint64_t>(size_, impostor_bytes));
+        if (const auto found = impostor(magic))
+            throw CheckpointError(path_.string() + " is " + std::string(found->what) + ", not the file itself.",
+                                  std::string(found->remedy));
+        if (!magic.starts_with("GGUF")) made_.fail("is no GGUF file: it does not begin with GGUF");
+        in_.seekg(4);
+        at_ = 4;
+        const auto version = number<std::uint32_t>();
+        if (version != 0 && version % 65536 == 0) made_.fail("is a GGUF file of a big-endian machine");
+        if (version != 2 && version != 3)
+            made_.fail("is GGUF of version " + std::to_string(version) + ", where 2 and 3 are read");
+        const auto tensors = number<std::uint64_t>(), keys = number<std::uint64_t>();
+        if (tensors > most_tensors) made_.fail("says that it has " + std::to_string(tensors) + " tensors");
+        if (keys > most_keys) made_.fail("says that it has " + std::to_string(keys) + " keys");
+        metadata(keys);
+        for (std::uint64_t i = 0; i < tensors; ++i) tensor();
+        place();
+        return std::move(made_);
+    }
+
+private:
+    [[nodiscard]] std::string bytes(std::uint64_t n) {
+        if (n > size_ - at_) made_.fail("ends within its header: it is cut short or damaged");
+        std::string text(static_cast<std::size_t>(n), '\0');
+        if (!in_.read(text.data(), static_cast<std::streamsize>(n))) made_.fail("cannot be read");
+        at_ += n;
+        return text;
+    }
+
+    void skip(std::uint64_t n) {
+        if (n > size_ - at_) made_.fail("ends within its header: it is cut short or damaged");
+        if (!in_.ignore(static_cast<std::streamsize>(n))) made_.fail("cannot be read");
+        at_ += n;
+    }
+
+    template <class T>
+    [[nodiscard]] T number() {
+        unsigned char raw[sizeof(T)];
+        if (sizeof(T) > size_ - at_) made_.fail("ends within its header: it is cut short or damaged");
+        if (!in_.read(reinterpret_cast<char*>(raw), sizeof raw)) made_.fail("cannot be read");
+        at_ += sizeof raw;
+        std::uint64_t value = 0;
+        for (std::size_t i = sizeof raw; i-- > 0;) value = value << 8U | raw[i];
+        if constexpr (std::is_same_v<T, float>)
+            return std::bit_cast<float>(static_cast<std::uint32_t>(value));
+        else if constexpr (std::is_same_v<T, double>)
+            return std::bit_cast<double>(value);
+        else
+            return static_cast<T>(value);
+    }
+
+    [[nodiscard]] std::string text(const char* what) {
+        std::string read = bytes(number<std::uint64_t>());
+        if (first_bad_utf8(read) != read.size()) made_.fail(std::string("has ") + what + " that is not UTF-8");
+        return read;
+    }
+
+    void metadata(std::uint64_t keys) {
+        Json::Object all;
+        std::vector<std::string> names;
+        for (std::uint64_t i = 0; i < keys; ++i) {
+            std::string key = text("a key");
+            const auto type = number<std::uint32_t>();
+            names.push_back(key);
+            all.emplace_back(std::move(key), value(type, 0));
+        }
+        std::sort(names.begin(), names.end());
+        if (const auto twice = std::adjacent_find(names.begin(), names.end()); twice != names.end())
+            made_.fail("has the key " + quote(*twice) + " twice");
+        made_.metadata = Json(std::move(all));
+    }
+
+    [[nodiscard]] Json value(std::uint32_t type, int depth) {
+        if (++values_ > most_values) made_.fail("has more than 8000000 values in its metadata");
+        const auto integer = [](auto x) { return Json(static_cast<std::int64_t>(x)); };
+        switch (type) {
+            case 0:
+                return integer(number<std::uint8_t>());
+            case 1:
+                return integer(number<std::int8_t>());
+            case 2:
+                return integer(number<std::uint16_t>());
+            case 3:
+                return integer(number<std::int16_t>());
+            case 4:
+                return integer(number<std::uint32_t>());
+            case 5:
+                return integer(number<std::int32_t>());
+            case 6:
+                return Json(shortest(number<float>()));
+            case 7:
+                return Json(number<std::uint8_t>() != 0);
+            case 8:
+                return Json(bytes(number<std::uint64_t>()));
+            case 9:
+                return list(depth);
+            case 10: {
+                const auto x = number<std::uint64_t>();
+                if (x > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
+                    return Json(LongInteger{std::to_string(x)});
+                return integer(x);
+            }
+            case 11:
+                return integer(number<std::int64_t>());
+            case 12:
+                return Json(number<double>());
+            default:
+                made_.fail("has a value of type " + std::to_string(type) + ", which GGUF does not have");
+        }
+    }
+
+    [[nodiscard]] Json list(int depth) {
+        if (depth == 4) made_.fail("has lists in lists in lists in lists");
+        const auto type = number<std::uint32_t>();
+        const auto n = number<std::uint64_t>();
+        if (n > size_ - at_) made_.fail("ends within its header: it is cut short or damaged");
+        Json::Array all;
+        for (std::uint64_t i = 0; i < n; ++i) {
+            if (lists_ || type != 8)
+                all.push_back(value(type, depth + 1));
+            else
+                skip(number<std::uint64_t>());
+        }
+        return lists_ ? Json(std::move(all)) : Json();
+    }
+
+    void tensor() {
+        Gguf::Tensor t{.name = text("the name of a tensor")};
+        const auto of = [&] { return "tensor " + quote(t.name); };
+        const auto dimensions = number<std::uint32_t>();
+        if (dimensions > 4) made_.fail("gives " + of() + " " + std::to_string(dimensions) + " dimensions");
+        std::uint64_t count = 1;
+        for (std::uint32_t d = 0; d < dimensions; ++d) {
+            const auto size = number<std::uint64_t>();
+            if (size > (std::uint64_t{1} << 48U) / std::max<std::uint64_t>(count, 1))
+                made_.fail("gives " + of() + " more elements than any memory holds");
+            count *= size;
+            t.shape.insert(t.shape.begin(), static_cast<std::int64_t>(size));
+        }
+        const auto type = number<std::uint32_t>();
+        t.type = ggml_type(type);
+        if (t.type == nullptr)
+            made_.fail("has " + of() + " of ggml's type " + std::to_string(type) + ", not known here");
+        const std::int64_t row = t.shape.empty() ? 1 : t.shape.back();
+        if (row % t.type->numbers != 0)
+            made_.fail("has " + of() + " of type " + std::string(t.type->name) + " with rows of " +
+                       std::to_string(row) + ", no whole number of blocks of " + std::to_string(t.type->numbers));
+        t.nbytes = count / static_cast<std::uint64_t>(t.type->numbers) * static_cast<std::uint64_t>(t.type->bytes);
+        t.offset = number<std::uint64_t>();
+        made_.tensors.push_back(std::move(t));
+    }
+
+    /// Offsets from the start of the file, each checked: inside of it, aligned, and no bytes in two tensors.
+    void place() {
+        const auto alignment = made_.integer("general.alignment").value_or(32);
+        if (alignment < 1 || alignment > (1 << 20) || !std::has_single_bit(static_cast<std::uint64_t>(alignment)))
+            made_.fail("has the alignment " + std::to_string(alignment));
+        const auto step = static_cast<std::uint64_t>(alignment), data = (at_ + step - 1) / step * step;
+        std::vector<const Gguf::Tensor*> order;
+        for (auto& t : made_.tensors) {
+            const auto of = "tensor " + quote(t.name) + " at byte " + std::to_string(t.offset) + " of its data";
+            if (t.offset % step != 0) made_.fail("has " + of + ", which is not aligned");
+            if (data > size_ || t.offset > size_ - data || t.nbytes > size_ - data - t.offset)
+                made_.fail("has " + of + " and ends before that is over: it is cut short or damaged");
+            t.offset += data;
+            order.push_back(&t);
+        }
+        std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
+            return a->offset != b->offset ? a->offset < b->offset : a->nbytes < b->nbytes;
+        });
+        for (std::size_t i = 1; i < order.size(); ++i)
+            if (order[i]->offset < order[i - 1]->offset + order[i - 1]->nbytes)
+                made_.fail("has tensors " + quote(order[i - 1]->name) + " and " + quote(order[i]->name) +
+                           " in the same bytes");
+        std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) { return a->name < b->name; });
+        for (std::size_t i = 1; i < order.size(); ++i)
+            if (order[i]->name == order[i - 1]->name) made_.fail("has tensor " + quote(order[i]->name) + " twice");
+    }
+
+    std::filesystem::path path_;
+    std::ifstream in_;
+    bool lists_;
+    std::uint64_t size_ = 0, at_ = 0, values_ = 0;
+    Gguf made_;
+};
+
+}  // namespace gguf_detail
+
+SILICA_INLINE Gguf Gguf::open(const std::filesystem::path& path, bool lists) {
+    return gguf_detail::Parser(path, lists).parse();
+}
+
+SILICA_INLINE void Gguf::fail(const std::string& problem) const {
+    throw CheckpointError(path.string() + " " + problem + ".",
+                          "Copy or download the file again, or have llama.cpp write it again.");
+}
+
+SILICA_INLINE std::string Gguf::text(std::string_view key) const {
+    const Json* found = find(key);
+    if (found == nullptr) return {};
+    if (!found->is_string()) fail("has " + quote(key) + " that is " + found->brief() + ", where a string is wanted");
+    return found->string();
+}
+
+SILICA_INLINE std::optional<std::int64_t> Gguf::integer(std::string_view key) const {
+    const Json* found = find(key);
+    if (found == nullptr) return std::nullopt;
+    if (!found->is_integer())
+        fail("has " + quote(key) + " that is " + found->brief() + ", where a whole number is wanted");
+    return found->integer();
+}
+
+SILICA_INLINE std::optional<bool> Gguf::boolean(std::string_view key) const {
+    const Json* found = find(key);
+    if (found == nullptr) return std::nullopt;
+    if (!found->is_bool()) fail("has " + quote(key) + " that is " + found->brief() + ", where true or false is wanted");
+    return found->boolean();
+}
+
+SILICA_INLINE const Json::Array* Gguf::list(std::string_view key) const {
+    const Json* found = find(key);
+    if (found == nullptr) return nullptr;
+    if (!found->is_array()) fail("has " + quote(key) + " that is " + found->brief() + ", where a list is wanted");
+    return &found->array();
+}
+
+SILICA_INLINE std::optional<std::filesystem::path> find_gguf(const std::filesystem::path& place) {
+    std::error_code error;
+    if (place.extension() == ".gguf" && std::filesystem::is_regular_file(place, error)) return place;
+    std::vector<std::filesystem::path> found;
+    for (std::filesystem::directory_iterator at(place, error), end; !error && at != end; at.increment(error)) {
+        const auto name = at->path().filename().string();
+        if (at->path().extension() == ".gguf" && name.find("mmproj") == std::string::npos) found.push_back(at->path());
+    }
+    if (found.empty()) return std::nullopt;
+    std::sort(found.begin(), found.end());
+    if (found.size() > 1)
+        throw CheckpointError(place.string() + " holds " + std::to_string(found.size()) +
+                                  " GGUF files: " + quote(found[0].filename().string()) + ", " +
+                                  quote(found[1].filename().string()) + (found.size() > 2 ? ", ..." : "") + ".",
+                              "Name the file to open; parts of one model are joined by `llama-gguf-split --merge`.");
+    return found.front();
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_GGUF_IPP
+#endif  // SILICA_SINGLE_CORE_GGUF_HPP
+// ---- silica/input/text/file.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_FILE_HPP
+#define SILICA_SINGLE_INPUT_TEXT_FILE_HPP
+/// Reading tokenizer files.
 
 #include <filesystem>
 #include <fstream>
@@ -12074,7 +12465,8 @@ struct TokenizerConfig {
     static constexpr const char* roles[] = {"bos_token", "eos_token", "unk_token", "sep_token",
                                             "pad_token", "cls_token", "mask_token"};
 
-    /// Reads the files of a directory; defaults where there are none. ConfigError where one is damaged.
+    /// Reads the files of a directory, or a GGUF file's metadata; defaults where there are none. ConfigError where one
+    /// is damaged.
     [[nodiscard]] static TokenizerConfig open(const std::filesystem::path& directory);
 
     /// Takes a family, and its usual tokens for the roles that the files do not mention.
@@ -12350,6 +12742,202 @@ namespace silica::text::detail {
 
 }  // namespace silica::text::detail
 #endif  // SILICA_SINGLE_INPUT_TEXT_FAMILY_USUAL_TOKENS_HPP
+// ---- silica/input/text/gguf_tokenizer.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_GGUF_TOKENIZER_HPP
+#define SILICA_SINGLE_INPUT_TEXT_GGUF_TOKENIZER_HPP
+/// The tokenizer in the metadata of a GGUF file: the vocabulary, and what stands beside it in other checkpoints.
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica::text {
+
+/// The GGUF file whose tokenizer `place` has: itself, or the one of a directory without files of a tokenizer.
+[[nodiscard]] inline std::optional<std::filesystem::path> gguf_of(const std::filesystem::path& place) {
+    for (const char* name : {"tokenizer.json", "tokenizer_config.json", "tokenizer.model", "spiece.model",
+                             "sentencepiece.bpe.model", "vocab.txt", "vocab.json"})
+        if (has_file(place, name)) return std::nullopt;
+    return find_gguf(place);
+}
+
+/// How text is cut before byte-pair encoding, by the name that `tokenizer.ggml.pre` has for it.
+struct GgufSplit {
+    const char* pattern = nullptr;  ///< null: GPT-2's
+    bool ignore_merges = false;     ///< a word that is a token is that token
+    bool bos = false;               ///< a text begins with the bos token, where the file does not say
+};
+
+namespace detail {
+
+inline constexpr const char* llama3_pattern =
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+inline constexpr const char* tekken_pattern =
+    R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+
+inline constexpr const char* qwen2_splits = "qwen2 deepseek-r1-qwen megrez";
+
+/// A list of strings that are UTF-8 and no longer than tokens are.
+[[nodiscard]] inline std::vector<std::string_view> gguf_strings(const Gguf& gguf, std::string_view key,
+                                                                std::size_t longest) {
+    const auto* list = gguf.list(key);
+    if (list == nullptr) gguf.fail("has no " + quote(key) + ", so it has no tokenizer");
+    std::vector<std::string_view> made;
+    made.reserve(list->size());
+    for (const Json& item : *list) {
+        if (!item.is_string()) gguf.fail("has " + quote(key) + " with " + item.brief() + ", where strings are wanted");
+        if (item.string().size() > longest || utf8::first_invalid(item.string()) != std::string::npos)
+            gguf.fail("has " + quote(key) + " with " + quote(utf8::lossy(item.string())) + ", which is no token");
+        made.emplace_back(item.string());
+    }
+    return made;
+}
+
+[[nodiscard]] inline std::vector<std::string_view> gguf_tokens(const Gguf& gguf) {
+    return gguf_strings(gguf, "tokenizer.ggml.tokens", longest_token);
+}
+
+/// A number for each of n tokens; empty where the file has none.
+[[nodiscard]] inline std::vector<double> gguf_numbers(const Gguf& gguf, std::string_view key, std::size_t n) {
+    const auto* list = gguf.list(key);
+    std::vector<double> made;
+    if (list == nullptr) return made;
+    if (list->size() != n)
+        gguf.fail("has " + std::to_string(list->size()) + " values of " + quote(key) + " for " + std::to_string(n) +
+                  " tokens");
+    for (const Json& item : *list) {
+        if (!item.is_number() || !std::isfinite(item.number()))
+            gguf.fail("has " + quote(key) + " with " + item.brief() + ", where numbers are wanted");
+        made.push_back(item.number());
+    }
+    return made;
+}
+
+/// The merges that a vocabulary with scores implies, the best first; as transformers' `generate_merges` orders them.
+[[nodiscard]] inline Merges scored_merges(const Vocabulary& vocabulary, const std::vector<double>& scores) {
+    struct Merge {
+        double score;
+        std::size_t left_letters, right_letters;
+        std::int32_t left, right, made;
+    };
+    std::vector<Merge> all;
+    for (std::size_t id = 0; id < scores.size(); ++id) {
+        const auto* token = vocabulary.token(static_cast<std::int64_t>(id));
+        if (!token || vocabulary.find(*token) != static_cast<std::int32_t>(id)) continue;
+        const std::string_view text = *token;
+        std::size_t letters = 0;
+        for (std::size_t at = 0; at < text.size(); at += utf8::length(text[at])) ++letters;
+        std::size_t cut = text.empty() ? 0 : utf8::length(text[0]);
+        for (std::size_t before = 1; cut < text.size(); cut += utf8::length(text[cut]), ++before) {
+            const auto left = vocabulary.find(text.substr(0, cut));
+            if (left < 0) continue;
+            const auto right = vocabulary.find(text.substr(cut));
+            if (right >= 0)
+                all.push_back({scores[id], before, letters - before, left, right, static_cast<std::int32_t>(id)});
+        }
+    }
+    std::stable_sort(all.begin(), all.end(), [](const Merge& a, const Merge& b) {
+        if (a.score != b.score) return a.score > b.score;
+        return a.left_letters != b.left_letters ? a.left_letters > b.left_letters : a.right_letters > b.right_letters;
+    });
+    Merges made;
+    made.reserve(all.size());
+    for (const auto& merge : all) made.add(merge.left, merge.right, merge.made);
+    return made;
+}
+
+}  // namespace detail
+
+/// How the file's text is cut. ConfigError for a name that is not known.
+[[nodiscard]] inline GgufSplit gguf_split(const Gguf& gguf) {
+    const auto pre = gguf.text("tokenizer.ggml.pre");
+    constexpr const char* llama3 = "llama3 llama-v3 llama-bpe falcon3 falcon-h1 pixtral midm-2.0 dbrx smaug-bpe";
+    if (pre.empty() || pre == "gpt-2" || detail::has_word(detail::qwen2_splits, pre)) return {};
+    if (detail::has_word(llama3, pre)) return {detail::llama3_pattern, true, true};
+    if (pre == "tekken") return {detail::tekken_pattern, true, true};
+    throw ConfigError(gguf.path.string() + ": tokenizer.ggml.pre = " + quote(pre) + " is not supported.",
+                      "Known are llama-bpe, tekken, qwen2, gpt-2 and their other names; put the model's tokenizer.json "
+                      "beside the file.");
+}
+
+/// Tokens and merges of byte-pair encoding, those of SentencePiece from the scores where the file has no merges.
+[[nodiscard]] inline std::pair<Vocabulary, Merges> gguf_pairs(const Gguf& gguf) {
+    const auto tokens = detail::gguf_tokens(gguf);
+    Vocabulary vocabulary;
+    for (std::size_t id = 0; id < tokens.size(); ++id) vocabulary.add(tokens[id], static_cast<std::int32_t>(id));
+    constexpr const char* key = "tokenizer.ggml.merges";
+    if (gguf.find(key) == nullptr) {
+        const auto scores = detail::gguf_numbers(gguf, "tokenizer.ggml.scores", tokens.size());
+        if (scores.empty()) gguf.fail("has neither merges nor scores of its tokens");
+        auto merges = detail::scored_merges(vocabulary, scores);
+        return {std::move(vocabulary), std::move(merges)};
+    }
+    Merges merges;
+    for (const auto merge : detail::gguf_strings(gguf, key, 2 * longest_token + 1)) {
+        const auto space = merge.find(' ', 1);
+        const auto missing = space == std::string_view::npos
+                                 ? std::string(merge)
+                                 : merges.add(merge.substr(0, space), merge.substr(space + 1), vocabulary, 0);
+        if (!missing.empty())
+            gguf.fail("has the merge " + quote(merge) + ", for which the tokens lack " + quote(missing));
+    }
+    return {std::move(vocabulary), std::move(merges)};
+}
+
+/// What tokenizer_config.json would say.
+[[nodiscard]] inline Json gguf_tokenizer_config(const Gguf& gguf) {
+    const auto model = gguf.text("tokenizer.ggml.model"), pre = gguf.text("tokenizer.ggml.pre");
+    const bool pieces = model == "llama";
+    if (!pieces && model != "gpt2")
+        throw ConfigError(gguf.path.string() + ": tokenizer.ggml.model = " + quote(model) + " is not supported.",
+                          "Known are llama and gpt2; put the model's tokenizer.json beside the file.");
+    const auto split = pieces ? GgufSplit{.bos = true} : gguf_split(gguf);
+    const auto tokens = detail::gguf_tokens(gguf);
+    const auto types = detail::gguf_numbers(gguf, "tokenizer.ggml.token_type", tokens.size());
+    Json::Object made;
+    const bool qwen = !pieces && detail::has_word(detail::qwen2_splits, pre);
+    made.emplace_back("tokenizer_class", Json(std::string(pieces ? "LlamaTokenizer"
+                                                          : qwen ? "Qwen2Tokenizer"
+                                                                 : "GPT2Tokenizer")));
+    const auto role = [&](const char* name, const char* key, int type) {
+        auto id = gguf.integer(std::string("tokenizer.ggml.") + key);
+        if (!id && type > 0) {
+            const auto at = std::find(types.begin(), types.end(), type);
+            if (at != types.end()) id = at - types.begin();
+        }
+        if (id && (*id < 0 || static_cast<std::size_t>(*id) >= tokens.size()))
+            gguf.fail("has the " + std::string(key) + " " + std::to_string(*id) + ", but " +
+                      std::to_string(tokens.size()) + " tokens");
+        made.emplace_back(name, id ? Json(std::string(tokens[static_cast<std::size_t>(*id)])) : Json());
+    };
+    role("bos_token", "bos_token_id", 0);
+    role("eos_token", "eos_token_id", 0);
+    role("unk_token", "unknown_token_id", pieces ? 2 : 0);
+    role("pad_token", "padding_token_id", 0);
+    made.emplace_back("add_bos_token", Json(gguf.boolean("tokenizer.ggml.add_bos_token").value_or(split.bos)));
+    made.emplace_back("add_eos_token", Json(gguf.boolean("tokenizer.ggml.add_eos_token").value_or(false)));
+    if (pieces)
+        made.emplace_back("add_prefix_space", Json(gguf.boolean("tokenizer.ggml.add_space_prefix").value_or(true)));
+    Json::Object added;
+    for (std::size_t id = 0; id < types.size(); ++id) {
+        const bool control = types[id] == 3, users = types[id] == 4;
+        if ((!control && !users) || tokens[id].empty()) continue;
+        added.emplace_back(std::to_string(id), Json(Json::Object{{"content", Json(std::string(tokens[id]))},
+                                                                 {"normalized", Json(false)},
+                                                                 {"special", Json(control)}}));
+    }
+    made.emplace_back("added_tokens_decoder", Json(std::move(added)));
+    return Json(std::move(made));
+}
+
+}  // namespace silica::text
+#endif  // SILICA_SINGLE_INPUT_TEXT_GGUF_TOKENIZER_HPP
 
 #include <algorithm>
 #include <iterator>
@@ -12565,11 +13153,13 @@ SILICA_INLINE TokenizerConfig TokenizerConfig::open(const std::filesystem::path&
         const auto path = (directory / name).string();
         return std::pair(parse_json(read_file(path), path), path);
     };
+    const auto gguf = gguf_of(directory);
+    if (gguf) made.json = gguf_tokenizer_config(Gguf::open(*gguf)), made.file = gguf->string();
     if (has_file(directory, "tokenizer_config.json")) std::tie(made.json, made.file) = read("tokenizer_config.json");
     made.read_config();
     const auto top = made.place();
     std::string class_name = top.string_or("tokenizer_class", "");
-    if (has_file(directory, "config.json")) {
+    if (!gguf && has_file(directory, "config.json")) {
         const auto [config, path] = read("config.json");
         const auto member = [&json = config](const char* key) {
             const Json* found = json.find(key);
@@ -12710,13 +13300,27 @@ SILICA_INLINE ChatTemplate ChatTemplate::open(const std::filesystem::path& direc
     for (const char* name : {first, second}) {
         if (made.templates_.empty() && has_file(directory, name)) made.read_json(directory, name);
     }
+    if (made.templates_.empty()) made.read_gguf(directory);
     if (made.templates_.empty()) {
         throw ConfigError(directory.string() + " has no chat template.",
                           "Use a checkpoint made for chats, add its chat_template.jinja, or give a prompt instead of "
                           "messages.");
     }
-    const auto config = TokenizerConfig::open(directory);
-    for (const auto& [role, token] : config.special_tokens) made.tokens_.emplace_back(role, token.content);
+    made.read_tokens(directory);
+    return made;
+}
+
+SILICA_INLINE std::optional<ChatTemplate> ChatTemplate::of_processor(const std::filesystem::path& directory) {
+    ChatTemplate made;
+    const auto read = [&](const char* name) {
+        if (made.templates_.empty() && has_file(directory, name)) made.read_json(directory, name);
+    };
+    read("processor_config.json");
+    read("chat_template.json");
+    if (made.templates_.empty()) made.read_jinja(directory);
+    read("tokenizer_config.json");
+    if (made.templates_.empty()) return std::nullopt;
+    made.read_tokens(directory);
     return made;
 }
 
@@ -12806,6 +13410,11 @@ SILICA_INLINE void ChatTemplate::add(const std::string& name, const std::string&
     templates_.insert_or_assign(name, std::make_shared<const jinja::Template>(source, file));
 }
 
+SILICA_INLINE void ChatTemplate::read_tokens(const std::filesystem::path& directory) {
+    const auto config = TokenizerConfig::open(directory);
+    for (const auto& [role, token] : config.special_tokens) tokens_.emplace_back(role, token.content);
+}
+
 SILICA_INLINE void ChatTemplate::read_jinja(const std::filesystem::path& directory) {
     if (has_file(directory, "chat_template.jinja")) {
         add("default", read_file(directory / "chat_template.jinja"), "chat_template.jinja");
@@ -12816,6 +13425,18 @@ SILICA_INLINE void ChatTemplate::read_jinja(const std::filesystem::path& directo
         const auto& path = at->path();
         if (path.extension() != ".jinja" || !at->is_regular_file(ignored)) continue;
         add(path.stem().string(), read_file(path), "additional_chat_templates/" + path.filename().string());
+    }
+}
+
+SILICA_INLINE void ChatTemplate::read_gguf(const std::filesystem::path& place) {
+    const auto found = find_gguf(place);
+    if (!found) return;
+    const auto gguf = Gguf::open(*found, false);
+    const std::string key = "tokenizer.chat_template";
+    for (const auto& [name, value] : gguf.metadata.object()) {
+        if (!name.starts_with(key) || !value.is_string()) continue;
+        if (name == key) add("default", value.string(), name);
+        if (name.starts_with(key + ".")) add(name.substr(key.size() + 1), value.string(), name);
     }
 }
 
@@ -15007,10 +15628,11 @@ namespace silica::text {
 /// The names under which checkpoints keep a SentencePiece model.
 inline constexpr const char* sentencepiece_files[] = {"tokenizer.model", "spiece.model", "sentencepiece.bpe.model"};
 
-/// The files that a vocabulary comes from: tokenizer.json where there is one, else the older ones.
+/// The files that a vocabulary comes from: tokenizer.json where there is one, else the older ones, else a GGUF file.
 class Source {
 public:
     explicit Source(std::filesystem::path directory) : directory_(std::move(directory)) {
+        if (const auto gguf = gguf_of(directory_)) gguf_ = Gguf::open(*gguf);
         if (!has("tokenizer.json")) return;
         file_ = path("tokenizer.json");
         json_ = parse_json(read_file(file_), file_);
@@ -15018,6 +15640,8 @@ public:
     }
 
     [[nodiscard]] bool has_json() const noexcept { return json_.has_value(); }
+    /// The GGUF file that has the vocabulary; null where it is in files of its own.
+    [[nodiscard]] const Gguf* gguf() const noexcept { return gguf_ ? &*gguf_ : nullptr; }
     [[nodiscard]] bool has(const char* name) const { return has_file(directory_, name); }
     [[nodiscard]] std::string path(const char* name) const { return (directory_ / name).string(); }
     /// The top of tokenizer.json.
@@ -15043,6 +15667,7 @@ public:
     }
     /// Tokens and merges of byte-pair encoding.
     [[nodiscard]] std::pair<Vocabulary, Merges> pairs() const {
+        if (gguf_) return gguf_pairs(*gguf_);
         if (json_) {
             auto vocabulary = vocabulary_of_json();
             const auto merges = place().at("model").find("merges");
@@ -15094,6 +15719,7 @@ private:
     std::filesystem::path directory_;
     std::string file_;
     std::optional<Json> json_;
+    std::optional<Gguf> gguf_;
 };
 
 }  // namespace silica::text
@@ -15137,14 +15763,15 @@ namespace silica::text {
 #define SILICA_SINGLE_INPUT_TEXT_FAMILY_WHISPER_HPP
 /// What Whisper puts around a transcript: language and task where the configuration names them.
 
-#include <algorithm>
-#include <cstdint>
+// ---- silica/input/text/family/whisper_languages.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_FAMILY_WHISPER_LANGUAGES_HPP
+#define SILICA_SINGLE_INPUT_TEXT_FAMILY_WHISPER_LANGUAGES_HPP
+/// Whisper's languages: their codes, their names, and other names they go by.
+
+#include <cstddef>
 #include <iterator>
-#include <span>
 #include <string>
-#include <string_view>
 #include <utility>
-#include <vector>
 
 namespace silica::text {
 
@@ -15194,6 +15821,26 @@ inline constexpr std::pair<const char*, const char*> whisper_aliases[] = {
 }
 
 }  // namespace detail
+
+/// "fr" of "french", "Fr" and "fr"; what is no language stays as it is.
+[[nodiscard]] inline std::string whisper_language_code(std::string name) {
+    const auto place = detail::whisper_language(name);
+    return place < std::size(detail::whisper_languages) ? detail::whisper_languages[place].first : std::move(name);
+}
+
+}  // namespace silica::text
+#endif  // SILICA_SINGLE_INPUT_TEXT_FAMILY_WHISPER_LANGUAGES_HPP
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica::text {
 
 /// Whisper's decoding leaves out the prompt in front of the transcript ("<|startofprev|> ...") where it leaves out
 /// special tokens.
@@ -15311,17 +15958,19 @@ inline void add_clip_words(Parts& parts) {
     auto [vocabulary, merges] = source.pairs();
     BpeOptions options;
     if (clip) options.suffix = "</w>", options.unknown = config.content("unk_token");
+    const auto split = source.gguf() ? gguf_split(*source.gguf()) : GgufSplit{};
+    options.ignore_merges = split.ignore_merges;
     Parts made{Model{Bpe(std::move(vocabulary), std::move(merges), std::move(options))}};
 
     const bool space = config.place().boolean_or("add_prefix_space", false);
     made.decoder = Decoder{ByteLevelDecoder{}};
     if (clip) {
         detail::add_clip_words(made);
-    } else if (qwen) {
-        made.normalizer = Normalizer{NormalForm{unicode::nfc}};
+    } else if (qwen || split.pattern != nullptr) {
+        if (qwen) made.normalizer = Normalizer{NormalForm{unicode::nfc}};
+        const auto* pattern = qwen ? detail::qwen2_pattern : split.pattern;
         PreTokenizerSequence pre;
-        pre.steps.push_back(
-            {Split{Pattern(Regex(detail::qwen2_pattern, "Qwen2Tokenizer")), Behavior::isolated, false}});
+        pre.steps.push_back({Split{Pattern(Regex(pattern, config.family)), Behavior::isolated, false}});
         pre.steps.push_back({ByteLevel(space, false)});
         made.pre_tokenizer = PreTokenizer{std::move(pre)};
     } else {
@@ -15417,7 +16066,7 @@ inline constexpr const char* visible_space = "\xE2\x96\x81";
 
 [[nodiscard]] inline Parts llama_parts(const Source& source, TokenizerConfig config) {
     std::pair<Vocabulary, Merges> pairs;
-    if (source.has_json()) {
+    if (source.has_json() || source.gguf()) {
         pairs = source.pairs();
     } else {
         const auto model = source.read_sentencepiece();
@@ -15638,8 +16287,8 @@ public:
 
     /// The tokenizer of a checkpoint directory, as transformers' AutoTokenizer makes it: tokenizer.json; or else
     /// vocab.txt (BERT), vocab.json with merges.txt (byte-level BPE), or a SentencePiece model (LLaMA, T5), with
-    /// tokenizer_config.json, special_tokens_map.json and added_tokens.json. ConfigError where there is none or it is
-    /// damaged.
+    /// tokenizer_config.json, special_tokens_map.json and added_tokens.json; or else what its GGUF file holds, which
+    /// may be named itself. ConfigError where there is none or it is damaged.
     [[nodiscard]] static Tokenizer open(const std::filesystem::path& directory);
     /// A tokenizer from the text of a tokenizer.json.
     [[nodiscard]] static Tokenizer parse(std::string_view json, const std::string& file = "tokenizer.json");
@@ -15732,7 +16381,7 @@ SILICA_INLINE Tokenizer::Tokenizer(Parts parts, TokenizerConfig config)
 
 SILICA_INLINE Tokenizer Tokenizer::open(const std::filesystem::path& directory) {
     std::error_code ignored;
-    if (!std::filesystem::is_directory(directory, ignored)) {
+    if (!std::filesystem::is_directory(directory, ignored) && !gguf_of(directory)) {
         throw ConfigError(directory.string() + " is no directory.",
                           "Give the directory of a checkpoint, with tokenizer.json in it.");
     }

@@ -2082,12 +2082,746 @@ struct LoadingAccount {
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_CHECKPOINT_ACCOUNT_HPP
+// ---- silica/checkpoint/mlx.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_MLX_HPP
+#define SILICA_SINGLE_CHECKPOINT_MLX_HPP
+/// MLX's form of quantised weights: "q.weight" (rows, words) of uint32, the first code in the lowest bits, beside
+/// "q.scales" and "q.biases" (rows, groups); w = code * scale + bias.
+
+// ---- silica/checkpoint/quantised.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_QUANTISED_HPP
+#define SILICA_SINGLE_CHECKPOINT_QUANTISED_HPP
+/// Quantised weights on the host: what every reader of a format makes, and every kernel packs.
+
+#include <concepts>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace silica::checkpoint {
+
+/// A matrix (rows, columns) of w = code * scale + bias, a scale and a bias for each `group` columns of a row.
+struct Quantised {
+    int bits = 4;  ///< of a code, which is unsigned: 4 or 8
+    std::int64_t rows = 0, columns = 0;
+    std::int64_t group = 0;           ///< the last one of a row may be shorter; `columns`: one for the row
+    Tensor codes = {};                ///< (rows, words) int32, the first code in the lowest bits; zeros after the last
+    Tensor scales = {}, biases = {};  ///< (rows, groups) float32
+
+    [[nodiscard]] std::int64_t words() const noexcept { return words(columns, bits); }
+    [[nodiscard]] std::int64_t groups() const noexcept { return (columns + group - 1) / group; }
+
+    /// The int32 that hold the codes of a row.
+    [[nodiscard]] static constexpr std::int64_t words(std::int64_t columns, int bits) noexcept {
+        return columns / 32 * bits + (columns % 32 * bits + 31) / 32;
+    }
+    /// A group as flags name it: 0 is one for the row.
+    [[nodiscard]] static constexpr std::int64_t group_of(std::int64_t group, std::int64_t columns) noexcept {
+        return group == 0 || group > columns ? columns : group;
+    }
+};
+
+/// How the weights of products are read under a precision that quantises them.
+struct Quantising {
+    bool reads = false;  ///< whether weights are codes; else all of them are plain
+    int bits = 4;        ///< in which plain ones are quantised, and by groups of what
+    std::int64_t group = 64;
+    bool integers = false;  ///< whether products take their inputs in 8 bits
+};
+
+/// Throws InputError unless weights can be quantised so: 4 or 8 bits, groups of 32, 64 or 128, or 0 of 8 bits.
+void require_quantising(int bits, std::int64_t group);
+
+/// A precision whose weights are codes of `P::bits`; 0: as they are asked for.
+template <class P>
+concept HasCodes = P::quantised && requires {
+    { P::bits } -> std::convertible_to<int>;
+};
+
+/// How `Precision` reads weights, where `options.bits` and `options.group` are asked for. InputError as
+/// require_quantising.
+template <class Precision>
+Quantising quantising(const auto& options) {
+    if constexpr (HasCodes<Precision>) {
+        const int bits = Precision::bits == 0 ? options.bits : Precision::bits;
+        require_quantising(bits, options.group);
+        return {true, bits, options.group, Precision::integers || options.int8_activations};
+    } else {
+        return {};
+    }
+}
+
+/// Throws CheckpointError, which begins with `where`, unless the members fit each other and lie on the host,
+/// contiguous.
+void check(const Quantised& q, const std::string& where);
+
+/// `weight` (rows, columns) in float32, float16, bfloat16 or float64 on the host, in `bits` (4 or 8) by groups of
+/// `group` columns (0: one for the row): from the least to the largest of a group, in equal steps, of which one is the
+/// end that is further from zero and zero is another, as MLX's `quantize` does it. Scales and biases are rounded to the
+/// type of the weight. CheckpointError, which begins with `where`, for NaN and infinities; InputError for other
+/// arguments that are wrong.
+[[nodiscard]] Quantised quantise(const Tensor& weight, int bits, std::int64_t group, const std::string& where);
+
+/// code * scale + bias, (rows, columns), rounded from float32 to `type`.
+[[nodiscard]] Tensor dequantised(const Quantised& q, c10::ScalarType type);
+
+/// The rows of `parts` one after another, which agree in columns. Where bits or groups differ all take the most bits
+/// and the greatest group that divides theirs: nothing is lost.
+[[nodiscard]] Quantised joined_rows(std::span<const Quantised> parts);
+
+}  // namespace silica::checkpoint
+
+// ---- silica/checkpoint/quantised.ipp
+#ifndef SILICA_SINGLE_CHECKPOINT_QUANTISED_IPP
+#define SILICA_SINGLE_CHECKPOINT_QUANTISED_IPP
+/// Quantising by groups and back.
+
+// ---- silica/checkpoint/codes.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_CODES_HPP
+#define SILICA_SINGLE_CHECKPOINT_CODES_HPP
+/// Codes of few bits in words of 32, the first one lowest.
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+namespace silica::checkpoint {
+
+/// n codes, a byte each, into words; zeros after the last.
+inline void pack_codes(const std::uint8_t* codes, std::int64_t n, int bits, std::int32_t* words) {
+    const std::int64_t in_word = 32 / bits;
+    for (std::int64_t at = 0; at < n; at += in_word) {
+        std::uint32_t word = 0;
+        for (std::int64_t i = 0; i < std::min(in_word, n - at); ++i)
+            word |= static_cast<std::uint32_t>(codes[at + i]) << static_cast<unsigned>(i * bits);
+        std::memcpy(words + at / in_word, &word, sizeof word);
+    }
+}
+/// And back.
+inline void unpack_codes(const std::int32_t* words, std::int64_t n, int bits, std::uint8_t* codes) {
+    const std::int64_t in_word = 32 / bits;
+    const std::uint32_t mask = (1U << static_cast<unsigned>(bits)) - 1;
+    for (std::int64_t at = 0; at < n; at += in_word) {
+        std::uint32_t word = 0;
+        std::memcpy(&word, words + at / in_word, sizeof word);
+        for (std::int64_t i = 0; i < std::min(in_word, n - at); ++i)
+            codes[at + i] = static_cast<std::uint8_t>((word >> static_cast<unsigned>(i * bits)) & mask);
+    }
+}
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_CODES_HPP
+// ---- silica/core/allocate.hpp
+#ifndef SILICA_SINGLE_CORE_ALLOCATE_HPP
+#define SILICA_SINGLE_CORE_ALLOCATE_HPP
+/// Memory for weights, which comes from the system and goes back to it at once.
+
+namespace silica {
+
+/// An uninitialised contiguous tensor. On the CPU a large one has pages of its own: loading makes and drops a copy of
+/// almost every weight, and a heap keeps the holes (measured: 1.4 times the weights instead of 1.0).
+/// ConfigError for a shape that no memory holds.
+Tensor allocate(c10::IntArrayRef shape, c10::ScalarType dtype, c10::Device device);
+
+}  // namespace silica
+
+// ---- silica/core/allocate.ipp
+#ifndef SILICA_SINGLE_CORE_ALLOCATE_IPP
+#define SILICA_SINGLE_CORE_ALLOCATE_IPP
+/// Definitions of allocate.hpp.
+
+// ---- silica/core/checked_product.hpp
+#ifndef SILICA_SINGLE_CORE_CHECKED_PRODUCT_HPP
+#define SILICA_SINGLE_CORE_CHECKED_PRODUCT_HPP
+/// Products of numbers that come from a file.
+
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <string_view>
+
+namespace silica {
+
+/// The product of `factors`; ConfigError that names `what` ("num_attention_heads x head_dim") where 64 bits do not hold
+/// it.
+[[nodiscard]] std::int64_t checked_product(std::string_view what, std::span<const std::int64_t> factors);
+[[nodiscard]] inline std::int64_t checked_product(std::string_view what, std::initializer_list<std::int64_t> factors) {
+    return checked_product(what, std::span(factors.begin(), factors.size()));
+}
+
+}  // namespace silica
+
+// ---- silica/core/checked_product.ipp
+#ifndef SILICA_SINGLE_CORE_CHECKED_PRODUCT_IPP
+#define SILICA_SINGLE_CORE_CHECKED_PRODUCT_IPP
+/// Definitions of checked_product.hpp.
+
+#include <string>
+
+namespace silica {
+
+SILICA_INLINE std::int64_t checked_product(std::string_view what, std::span<const std::int64_t> factors) {
+    std::int64_t product = 1;
+    bool zero = false, fits = true;
+    for (const auto factor : factors) {
+        zero = zero || factor == 0;
+        fits = fits && !__builtin_mul_overflow(product, factor, &product);
+    }
+    if (zero) return 0;
+    if (fits) return product;
+    std::string numbers;
+    for (const auto factor : factors) numbers.append(numbers.empty() ? "" : " x ").append(std::to_string(factor));
+    throw ConfigError(std::string(what).append(" is ").append(numbers).append(", more than any memory holds."),
+                      "correct the sizes, or download the file again.");
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_CHECKED_PRODUCT_IPP
+#endif  // SILICA_SINGLE_CORE_CHECKED_PRODUCT_HPP
+
+#include <ATen/ops/from_blob.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <sys/mman.h>
+#endif
+
+namespace silica {
+
+SILICA_INLINE Tensor allocate(c10::IntArrayRef shape, c10::ScalarType dtype, c10::Device device) {
+    const auto options = at::TensorOptions().dtype(dtype);
+    constexpr std::string_view what = "The size of a tensor";
+    const auto elements = checked_product(what, std::span(shape.data(), shape.size()));
+    [[maybe_unused]] const auto bytes =
+        checked_product(what, {elements, static_cast<std::int64_t>(c10::elementSize(dtype))});
+#if defined(__unix__) || defined(__APPLE__)
+    constexpr std::int64_t large = std::int64_t{1} << 18;
+    if (device.is_cpu() && bytes >= large) {
+        const auto size = static_cast<std::size_t>(bytes);
+        void* pages = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0);
+        if (pages != MAP_FAILED) return at::from_blob(pages, shape, [size](void* p) { ::munmap(p, size); }, options);
+    }
+#endif
+    return at::empty(shape, options.device(device));
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_ALLOCATE_IPP
+#endif  // SILICA_SINGLE_CORE_ALLOCATE_HPP
+// ---- silica/core/parallel.hpp
+#ifndef SILICA_SINGLE_CORE_PARALLEL_HPP
+#define SILICA_SINGLE_CORE_PARALLEL_HPP
+/// parallel_for: a range of work over the threads of this process.
+///
+/// LibTorch's own at::parallel_for is serial in a file that is compiled without OpenMP. There a pool of our own serves,
+/// with as many threads.
+
+#include <algorithm>
+#include <cstdint>
+
+// Where everything is in headers, a file with OpenMP and one without have each their own; the library has one of them.
+#if defined(_OPENMP) && !defined(SILICA_COMPILED)
+#define SILICA_THREADS with_openmp
+#else
+#define SILICA_THREADS by_default
+#endif
+
+namespace silica {
+namespace detail {
+inline namespace SILICA_THREADS {
+
+/// Calls piece(f, first, last) as parallel_for calls f, for a range that is longer than `grain`.
+void in_pieces(std::int64_t begin, std::int64_t end, std::int64_t grain,
+               void (*piece)(const void* f, std::int64_t first, std::int64_t last), const void* f);
+
+}  // namespace SILICA_THREADS
+}  // namespace detail
+
+inline namespace SILICA_THREADS {
+
+/// Calls f(first, last) on disjoint pieces that make up [begin, end), at most one for each of at::get_num_threads()
+/// threads and for each `grain` of the range. A range no longer than `grain`, and a call from inside a parallel region
+/// (this one's or OpenMP's), is one call on this thread. The first exception of `f` is thrown here.
+///
+/// A child of fork() may call it: it starts with one thread, and at::set_num_threads gives it more.
+template <class F>
+void parallel_for(std::int64_t begin, std::int64_t end, std::int64_t grain, const F& f) {
+    if (begin >= end) return;
+    const std::int64_t least = std::max<std::int64_t>(1, grain);
+    if (end - begin <= least) return f(begin, end);
+    detail::in_pieces(
+        begin, end, least,
+        [](const void* self, std::int64_t first, std::int64_t last) { (*static_cast<const F*>(self))(first, last); },
+        &f);
+}
+
+}  // namespace SILICA_THREADS
+}  // namespace silica
+
+#undef SILICA_THREADS
+
+// ---- silica/core/parallel.ipp
+#ifndef SILICA_SINGLE_CORE_PARALLEL_IPP
+#define SILICA_SINGLE_CORE_PARALLEL_IPP
+/// A range cut into pieces, by OpenMP or by the pool.
+
+// ---- silica/core/thread_pool.hpp
+#ifndef SILICA_SINGLE_CORE_THREAD_POOL_HPP
+#define SILICA_SINGLE_CORE_THREAD_POOL_HPP
+/// Threads that wait for work, and what fork() does to them.
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <dlfcn.h>
+#include <pthread.h>
+#endif
+
+namespace silica::detail {
+
+// Shared by all objects of a process, whichever version of Silica each was built with: another layout, another name.
+inline namespace abi_1 {
+
+/// Threads that wait for work. One caller at a time has them; another one meanwhile works alone.
+class SILICA_API ThreadPool {
+public:
+    ThreadPool() = default;
+    ThreadPool(const ThreadPool&) = delete;
+    ThreadPool& operator=(const ThreadPool&) = delete;
+    ~ThreadPool() {
+        stop_.store(true, std::memory_order_relaxed);
+        for (const auto& w : workers_) wake(*w);
+        for (const auto& w : workers_) w->thread.join();
+    }
+
+    /// The pool of this process. It is never destroyed: its threads may be in use when the process exits.
+    static ThreadPool& instance() {
+        static std::atomic<ThreadPool*> pool{nullptr};
+        // Its threads are not there in a child of fork(), which gets a pool of its own.
+        [[maybe_unused]] static const bool watched = [] {
+            in_children([] { pool.store(nullptr, std::memory_order_relaxed); });
+            return true;
+        }();
+        ThreadPool* found = pool.load(std::memory_order_acquire);
+        if (found == nullptr) {
+            auto made = std::make_unique<ThreadPool>();
+            if (pool.compare_exchange_strong(found, made.get(), std::memory_order_acq_rel)) found = made.release();
+        }
+        return *found;
+    }
+
+    /// True inside a task.
+    static bool& inside() {
+        thread_local bool flag = false;
+        return flag;
+    }
+
+    /// Has f called in every child of fork() from now on. What f is in is never unloaded.
+    static void in_children(void (*f)()) {
+#if defined(__unix__) || defined(__APPLE__)
+        pthread_atfork(nullptr, nullptr, f);
+        Dl_info here{};
+        if (dladdr(reinterpret_cast<const void*>(f), &here) != 0 && here.dli_fname != nullptr)
+            dlopen(here.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+#else
+        static_cast<void>(f);
+#endif
+    }
+
+    /// task(i) for i in [0, count), on up to `threads` threads. The first exception of a task is thrown here.
+    template <class Task>
+    void run(std::int64_t count, int threads, const Task& task) {
+        const std::unique_lock busy(mutex_, std::try_to_lock);
+        if (!busy) {
+            for (std::int64_t i = 0; i < count; ++i) task(i);
+            return;
+        }
+        const std::size_t helpers = hire(std::min<std::int64_t>(threads, count) - 1);
+        call_ = [](const void* self, std::int64_t i) { (*static_cast<const Task*>(self))(i); };
+        task_ = &task;
+        count_ = count;
+        failure_ = nullptr;
+        failed_.clear();
+        next_.store(0, std::memory_order_relaxed);
+        pending_.store(helpers, std::memory_order_relaxed);
+        for (std::size_t i = 0; i < helpers; ++i) wake(*workers_[i]);
+        work();
+        for (std::size_t left = pending_.load(std::memory_order_acquire); left != 0;
+             left = pending_.load(std::memory_order_acquire)) {
+            pending_.wait(left, std::memory_order_acquire);
+        }
+        if (failure_) std::rethrow_exception(failure_);
+    }
+
+private:
+    struct Worker {
+        std::atomic<std::uint32_t> calls{0};
+        std::thread thread;
+    };
+
+    static void wake(Worker& w) {
+        w.calls.fetch_add(1, std::memory_order_release);
+        w.calls.notify_one();
+    }
+
+    /// How many of `wanted` helpers there are, once those that lack are started. They stay for later calls.
+    std::size_t hire(std::int64_t wanted) {
+        const auto all = static_cast<std::size_t>(std::max<std::int64_t>(wanted, 0));
+        while (workers_.size() < all) {
+            auto worker = std::make_unique<Worker>();
+            try {
+                worker->thread = std::thread([this, w = worker.get()] { serve(*w); });
+            } catch (const std::system_error&) {  // no more threads are to be had
+                break;
+            }
+            workers_.push_back(std::move(worker));
+        }
+        return std::min(all, workers_.size());
+    }
+
+    void serve(Worker& w) {
+        for (std::uint32_t seen = 0;;) {
+            w.calls.wait(seen, std::memory_order_acquire);
+            seen = w.calls.load(std::memory_order_acquire);
+            if (stop_.load(std::memory_order_relaxed)) return;
+            work();
+            if (pending_.fetch_sub(1, std::memory_order_acq_rel) == 1) pending_.notify_one();
+        }
+    }
+
+    void work() {
+        inside() = true;
+        for (std::int64_t i = next_.fetch_add(1); i < count_; i = next_.fetch_add(1)) {
+            try {
+                call_(task_, i);
+            } catch (...) {
+                if (!failed_.test_and_set()) failure_ = std::current_exception();
+            }
+        }
+        inside() = false;
+    }
+
+    std::mutex mutex_;
+    std::vector<std::unique_ptr<Worker>> workers_;
+    std::atomic<std::size_t> pending_{0};
+    std::atomic<std::int64_t> next_{0};
+    std::int64_t count_ = 0;
+    void (*call_)(const void*, std::int64_t) = nullptr;
+    const void* task_ = nullptr;
+    std::atomic_flag failed_ = ATOMIC_FLAG_INIT;
+    std::exception_ptr failure_;
+    std::atomic<bool> stop_{false};
+};
+
+}  // namespace abi_1
+}  // namespace silica::detail
+#endif  // SILICA_SINGLE_CORE_THREAD_POOL_HPP
+
+#include <ATen/Parallel.h>
+
+namespace silica {
+namespace detail {
+
+/// Whether this process is a child of fork() whose parent had called `in_pieces`. OpenMP's threads are not there then:
+/// g++'s would be waited for for ever, by LibTorch too unless it is told to use one thread.
+SILICA_INLINE bool forked() {
+    static std::atomic<bool> flag{false};
+    [[maybe_unused]] static const bool watched = [] {
+        ThreadPool::in_children([] {
+            flag.store(true, std::memory_order_relaxed);
+            at::set_num_threads(1);
+        });
+        return true;
+    }();
+    return flag.load(std::memory_order_relaxed);
+}
+
+}  // namespace detail
+
+SILICA_INLINE void detail::in_pieces(std::int64_t begin, std::int64_t end, std::int64_t grain,
+                                     void (*piece)(const void*, std::int64_t, std::int64_t), const void* f) {
+    [[maybe_unused]] const bool child = detail::forked();
+#ifdef _OPENMP
+    if (!child) {
+        at::parallel_for(begin, end, grain, [&](std::int64_t first, std::int64_t last) { piece(f, first, last); });
+        return;
+    }
+#endif
+    const int threads = at::get_num_threads();
+    if (threads == 1 || ThreadPool::inside() || at::in_parallel_region()) return piece(f, begin, end);
+    const std::int64_t count = end - begin, pieces = std::min<std::int64_t>(threads, (count + grain - 1) / grain);
+    const std::int64_t length = (count + pieces - 1) / pieces;
+    ThreadPool::instance().run(pieces, threads, [&](std::int64_t i) {
+        if (begin + i * length < end) piece(f, begin + i * length, std::min(end, begin + (i + 1) * length));
+    });
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_PARALLEL_IPP
+#endif  // SILICA_SINGLE_CORE_PARALLEL_HPP
+
+#include <c10/util/BFloat16.h>
+#include <c10/util/Half.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+namespace silica::checkpoint {
+namespace detail {
+
+/// Memory on the host for what `q` says it holds.
+inline void allocate_for(Quantised& q) {
+    const c10::Device host(c10::DeviceType::CPU);
+    q.codes = allocate({q.rows, q.words()}, c10::ScalarType::Int, host);
+    q.scales = allocate({q.rows, q.groups()}, c10::ScalarType::Float, host);
+    q.biases = allocate({q.rows, q.groups()}, c10::ScalarType::Float, host);
+}
+
+/// Rows so short are not worth another thread.
+inline std::int64_t quantise_grain(std::int64_t columns) {
+    return (std::int64_t{1} << 14) / std::max<std::int64_t>(columns, 1) + 1;
+}
+
+/// x rounded to a whole number, ties to even; |x| < 2^22.
+inline float whole(float x) {
+    constexpr float shift = 12582912.0F;  // 1.5 * 2^23: the last bit of what is near to it counts ones
+    return (x + shift) - shift;
+}
+
+/// Quantises a group of n values; scale and bias are rounded in T. False where one of them is not finite.
+template <class T>
+bool quantise_group(const float* w, std::int64_t n, float top, float& scale, float& bias, std::uint8_t* codes) {
+    float least = w[0], most = w[0], odd = 0;
+    for (std::int64_t i = 0; i < n; ++i) {
+        least = std::min(least, w[i]);
+        most = std::max(most, w[i]);
+        odd += w[i] * 0.0F;  // NaN, unless all are finite
+    }
+    const float width = most - least;
+    if (odd != 0 || std::isnan(odd) || !(width <= std::numeric_limits<float>::max())) return false;
+    const bool down = std::abs(least) > std::abs(most);
+    const float step = std::max(width / top, 1e-7F), edge = down ? least : most;
+    float s = down ? step : -step, b = 0;
+    if (const float steps = std::nearbyint(std::clamp(edge / s, -1e30F, 1e30F)); steps != 0) {
+        s = edge / steps;
+        b = edge;
+    }
+    for (std::int64_t i = 0; i < n; ++i)
+        codes[i] = static_cast<std::uint8_t>(whole(std::clamp((w[i] - b) / s, 0.0F, top)));
+    scale = static_cast<float>(static_cast<T>(s));
+    bias = static_cast<float>(static_cast<T>(b));
+    return true;
+}
+
+template <class T>
+void quantise_rows(const Tensor& weight, Quantised& q, const std::string& where) {
+    const T* from = weight.const_data_ptr<T>();
+    auto* const codes = q.codes.mutable_data_ptr<std::int32_t>();
+    float *const scales = q.scales.mutable_data_ptr<float>(), *const biases = q.biases.mutable_data_ptr<float>();
+    const float top = q.bits == 4 ? 15.0F : 255.0F;
+    const std::int64_t words = q.words(), groups = q.groups();
+    std::atomic<std::int64_t> bad{-1};
+    parallel_for(0, q.rows, quantise_grain(q.columns), [&](std::int64_t first, std::int64_t last) {
+        std::vector<float> row(static_cast<std::size_t>(q.columns));
+        std::vector<std::uint8_t> bytes(row.size());
+        for (std::int64_t r = first; r < last; ++r) {
+            for (std::int64_t i = 0; i < q.columns; ++i)
+                row[static_cast<std::size_t>(i)] = static_cast<float>(from[r * q.columns + i]);
+            for (std::int64_t g = 0; g < groups; ++g) {
+                const std::int64_t at = g * q.group;
+                if (!quantise_group<T>(row.data() + at, std::min(q.group, q.columns - at), top, scales[r * groups + g],
+                                       biases[r * groups + g], bytes.data() + at))
+                    bad = r;
+            }
+            pack_codes(bytes.data(), q.columns, q.bits, codes + r * words);
+        }
+    });
+    if (bad >= 0) {
+        throw CheckpointError(where + " has NaN, infinities or a range that float32 does not hold in row " +
+                                  std::to_string(bad) + ", which no codes stand for.",
+                              "use a precision without quantised weights, or download the weights again.");
+    }
+}
+
+template <class T>
+void dequantise_rows(const Quantised& q, Tensor& weight) {
+    T* const to = weight.mutable_data_ptr<T>();
+    const auto* const codes = q.codes.const_data_ptr<std::int32_t>();
+    const float *const scales = q.scales.const_data_ptr<float>(), *const biases = q.biases.const_data_ptr<float>();
+    const std::int64_t words = q.words(), groups = q.groups();
+    parallel_for(0, q.rows, quantise_grain(q.columns), [&](std::int64_t first, std::int64_t last) {
+        std::vector<std::uint8_t> bytes(static_cast<std::size_t>(q.columns));
+        for (std::int64_t r = first; r < last; ++r) {
+            unpack_codes(codes + r * words, q.columns, q.bits, bytes.data());
+            for (std::int64_t g = 0; g < groups; ++g) {
+                const float scale = scales[r * groups + g], bias = biases[r * groups + g];
+                for (std::int64_t i = g * q.group; i < std::min((g + 1) * q.group, q.columns); ++i) {
+                    const float w = static_cast<float>(bytes[static_cast<std::size_t>(i)]) * scale + bias;
+                    to[r * q.columns + i] = static_cast<T>(w);
+                }
+            }
+        }
+    });
+}
+
+/// The same weights in codes of `bits` and groups of `group`, which divides theirs.
+inline Quantised refined(const Quantised& q, int bits, std::int64_t group) {
+    Quantised fine{.bits = bits, .rows = q.rows, .columns = q.columns, .group = group};
+    fine.codes = q.codes;
+    if (bits != q.bits) {
+        fine.codes = at::zeros({q.rows, fine.words()}, c10::ScalarType::Int);
+        std::vector<std::uint8_t> bytes(static_cast<std::size_t>(q.columns));
+        for (std::int64_t r = 0; r < q.rows; ++r) {
+            unpack_codes(q.codes.const_data_ptr<std::int32_t>() + r * q.words(), q.columns, q.bits, bytes.data());
+            pack_codes(bytes.data(), q.columns, bits, fine.codes.mutable_data_ptr<std::int32_t>() + r * fine.words());
+        }
+    }
+    const std::int64_t times = q.group / group;
+    const auto spread = [&](const Tensor& t) {
+        if (times == 1) return t;
+        const Tensor each = t.unsqueeze(2).expand({q.rows, q.groups(), times}).reshape({q.rows, q.groups() * times});
+        return each.narrow(1, 0, fine.groups()).contiguous();
+    };
+    fine.scales = spread(q.scales);
+    fine.biases = spread(q.biases);
+    return fine;
+}
+
+}  // namespace detail
+
+SILICA_INLINE void require_quantising(int bits, std::int64_t group) {
+    const bool known = group == 32 || group == 64 || group == 128 || (group == 0 && bits == 8);
+    if ((bits == 4 || bits == 8) && known) return;
+    throw InputError(
+        "Weights are not quantised in " + std::to_string(bits) + " bits by groups of " + std::to_string(group) + ".",
+        "use 4 or 8 bits and groups of 32, 64 or 128 columns, or with 8 bits 0 for one of the whole row.");
+}
+
+SILICA_INLINE void check(const Quantised& q, const std::string& where) {
+    const auto refuse = [&](const std::string& what) {
+        throw CheckpointError(where + ": " + what, "download the file again, or have it quantised again.");
+    };
+    if (q.bits != 4 && q.bits != 8) refuse("codes of " + std::to_string(q.bits) + " bits, not 4 or 8.");
+    if (q.rows < 0 || q.columns < 1 || q.group < 1 || q.group > q.columns) {
+        refuse(std::to_string(q.rows) + " rows of " + std::to_string(q.columns) + " columns in groups of " +
+               std::to_string(q.group) + ".");
+    }
+    const auto require = [&](const Tensor& t, std::string_view what, c10::ScalarType type, std::int64_t columns) {
+        const std::vector<std::int64_t> shape{q.rows, columns};
+        if (t.defined() && t.sizes() == shape && t.scalar_type() == type && t.device().is_cpu() && t.is_contiguous())
+            return;
+        refuse("the " + std::string(what) + " are not " + tuple_text(shape) + " of " + c10::toString(type) +
+               " on the host.");
+    };
+    require(q.codes, "codes", c10::ScalarType::Int, q.words());
+    require(q.scales, "scales", c10::ScalarType::Float, q.groups());
+    require(q.biases, "biases", c10::ScalarType::Float, q.groups());
+}
+
+SILICA_INLINE Quantised quantise(const Tensor& weight, int bits, std::int64_t group, const std::string& where) {
+    if ((bits != 4 && bits != 8) || group < 0 || !weight.defined() || weight.dim() != 2 || weight.size(1) < 1 ||
+        !weight.device().is_cpu()) {
+        throw InputError(
+            "A weight is quantised in 4 or 8 bits by groups of 0 columns (the whole row) or more, and lies "
+            "on the host as (rows, columns).",
+            "pass such a weight, number of bits and group.");
+    }
+    Quantised q{.bits = bits, .rows = weight.size(0), .columns = weight.size(1)};
+    q.group = Quantised::group_of(group, q.columns);
+    detail::allocate_for(q);
+    const Tensor rows = weight.contiguous();
+    switch (rows.scalar_type()) {
+        case c10::ScalarType::Float:
+            detail::quantise_rows<float>(rows, q, where);
+            break;
+        case c10::ScalarType::Half:
+            detail::quantise_rows<c10::Half>(rows, q, where);
+            break;
+        case c10::ScalarType::BFloat16:
+            detail::quantise_rows<c10::BFloat16>(rows, q, where);
+            break;
+        case c10::ScalarType::Double:
+            detail::quantise_rows<float>(rows.to(c10::ScalarType::Float), q, where);
+            break;
+        default:
+            throw InputError(std::string("A weight of ") + c10::toString(rows.scalar_type()) + " is not quantised.",
+                             "pass one of float32, float16, bfloat16 or float64.");
+    }
+    return q;
+}
+
+SILICA_INLINE Tensor dequantised(const Quantised& q, c10::ScalarType type) {
+    Tensor weight = allocate({q.rows, q.columns}, type, c10::Device(c10::DeviceType::CPU));
+    switch (type) {
+        case c10::ScalarType::Float:
+            detail::dequantise_rows<float>(q, weight);
+            break;
+        case c10::ScalarType::Half:
+            detail::dequantise_rows<c10::Half>(q, weight);
+            break;
+        case c10::ScalarType::BFloat16:
+            detail::dequantise_rows<c10::BFloat16>(q, weight);
+            break;
+        case c10::ScalarType::Double:
+            detail::dequantise_rows<double>(q, weight);
+            break;
+        default:
+            throw InputError(std::string("Weights are not dequantised to ") + c10::toString(type) + ".",
+                             "name float32, float16, bfloat16 or float64.");
+    }
+    return weight;
+}
+
+SILICA_INLINE Quantised joined_rows(std::span<const Quantised> parts) {
+    if (parts.empty()) throw InputError("No quantised weights are joined.", "pass one or more.");
+    if (parts.size() == 1) return parts[0];
+    Quantised all{.bits = 4, .rows = 0, .columns = parts[0].columns, .group = 0};
+    for (const auto& part : parts) {
+        if (part.columns != all.columns)
+            throw InputError("Quantised weights of different columns are joined.", "pass those of one layer.");
+        all.bits = std::max(all.bits, part.bits);
+        all.group = std::gcd(all.group, part.group);
+        all.rows += part.rows;
+    }
+    detail::allocate_for(all);
+    std::int64_t row = 0;
+    for (const auto& part : parts) {
+        const Quantised fine = detail::refined(part, all.bits, all.group);
+        all.codes.narrow(0, row, part.rows).copy_(fine.codes);
+        all.scales.narrow(0, row, part.rows).copy_(fine.scales);
+        all.biases.narrow(0, row, part.rows).copy_(fine.biases);
+        row += part.rows;
+    }
+    return all;
+}
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_QUANTISED_IPP
+#endif  // SILICA_SINGLE_CHECKPOINT_QUANTISED_HPP
 // ---- silica/checkpoint/source.hpp
 #ifndef SILICA_SINGLE_CHECKPOINT_SOURCE_HPP
 #define SILICA_SINGLE_CHECKPOINT_SOURCE_HPP
 /// A loader's view of a checkpoint: what tensors there are, and the one way to get one.
 
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace silica::checkpoint {
 
@@ -2105,19 +2839,130 @@ public:
     /// The tensor in this type on this device. It must not be written to: it may be the file's own bytes.
     [[nodiscard]] virtual Tensor read(const TensorEntry& entry, at::ScalarType dtype, c10::Device device) = 0;
 
+    /// The same matrix as codes, on the host, without loss; nothing for one that is plain or that no codes stand for.
+    [[nodiscard]] virtual std::optional<Quantised> codes(const TensorEntry& /*entry*/) { return std::nullopt; }
+
+    /// Whether some matrices here are codes already: then those that are not stay plain, as whoever made them decided.
+    [[nodiscard]] virtual bool holds_codes() const { return false; }
+
     /// Where the tensors come from, for errors: a file or a directory.
     [[nodiscard]] virtual std::string where() const = 0;
 
     /// True for a source that has a tensor of every name and shape: random weights.
     [[nodiscard]] virtual bool invents() const { return false; }
+
+    /// What it has to say for the account: weights that lie in another form than they are used in.
+    [[nodiscard]] virtual std::vector<std::string> notes() const { return {}; }
 };
 
 }  // namespace silica::checkpoint
 #endif  // SILICA_SINGLE_CHECKPOINT_SOURCE_HPP
 
 #include <cstdint>
+
+namespace silica::checkpoint {
+
+/// Whether the object under `quantization` is MLX's and asks for codes of 4 or 8 bits, here and for each module.
+[[nodiscard]] bool reads_mlx(const Json& quantisation);
+
+/// The tensors of one matrix, whose shapes tell its bits and group once its columns are known.
+struct MlxMatrix {
+    const TensorEntry *codes, *scales, *biases;
+
+    /// Throws CheckpointError, which begins with `where`, unless these are a matrix (rows, columns) of 4 or 8 bits.
+    void check(std::int64_t rows, std::int64_t columns, const std::string& where) const;
+    /// Reads it from the source that the tensors are of. CheckpointError as `check`.
+    [[nodiscard]] Quantised read(TensorSource& source, std::int64_t rows, std::int64_t columns) const;
+};
+
+}  // namespace silica::checkpoint
+
+// ---- silica/checkpoint/mlx.ipp
+#ifndef SILICA_SINGLE_CHECKPOINT_MLX_IPP
+#define SILICA_SINGLE_CHECKPOINT_MLX_IPP
+/// Reading MLX's form.
+
+#include <algorithm>
+#include <iterator>
+
+namespace silica::checkpoint {
+namespace mlx_detail {
+
+/// The bits of codes that fill `words` words with `columns` of them; 0 for none that are read.
+inline int bits_of(std::int64_t words, std::int64_t columns) {
+    for (const int bits : {4, 8})
+        if (columns > 0 && Quantised::words(columns, bits) == words) return bits;
+    return 0;
+}
+
+inline bool is_real(const TensorEntry& e) {
+    return e.dtype == c10::ScalarType::Float || e.dtype == c10::ScalarType::Half ||
+           e.dtype == c10::ScalarType::BFloat16;
+}
+
+inline bool affine(const Json& json) {
+    const Json *bits = json.find("bits"), *mode = json.find("mode"), *group = json.find("group_size");
+    if (mode != nullptr && !mode->is_null() && !(mode->is_string() && mode->string() == "affine")) return false;
+    if (group != nullptr && !(group->is_integer() && group->integer() > 0)) return false;
+    return bits != nullptr && bits->is_integer() && (bits->integer() == 4 || bits->integer() == 8);
+}
+
+}  // namespace mlx_detail
+
+SILICA_INLINE bool reads_mlx(const Json& quantisation) {
+    if (!quantisation.is_object() || quantisation.find("quant_method") != nullptr || !mlx_detail::affine(quantisation))
+        return false;
+    const auto& keys = quantisation.object();
+    return std::all_of(keys.begin(), keys.end(), [](const auto& item) {
+        const Json& value = item.second;
+        return !value.is_object() || mlx_detail::affine(value);
+    });
+}
+
+SILICA_INLINE void MlxMatrix::check(std::int64_t rows, std::int64_t columns, const std::string& where) const {
+    const std::string name = where + ": " + quote(codes->name);
+    const auto refuse = [&](const std::string& what) {
+        throw CheckpointError(name + what,
+                              "use a checkpoint that MLX quantised in 4 or 8 bits, and its own config.json.");
+    };
+    const std::string wanted =
+        ", which are no codes of 4 or 8 bits of a matrix " + tuple_text(std::vector<std::int64_t>{rows, columns}) + ".";
+    if (codes->dtype != c10::ScalarType::UInt32 && codes->dtype != c10::ScalarType::Int)
+        refuse(" is of type " + codes->dtype_name + " beside scales" + wanted);
+    if (codes->shape.size() != 2 || codes->shape[0] != rows || mlx_detail::bits_of(codes->shape[1], columns) == 0)
+        refuse(" has shape " + tuple_text(codes->shape) + wanted);
+    for (const auto* e : {scales, biases}) {
+        const bool fits = mlx_detail::is_real(*e) && e->shape.size() == 2 && e->shape[0] == rows && e->shape[1] > 0 &&
+                          columns % e->shape[1] == 0 && e->shape == scales->shape;
+        if (!fits) {
+            refuse(" goes with " + quote(e->name) + " of " + e->dtype_name + " " + tuple_text(e->shape) +
+                   ", which are no scales or biases of equal groups of " + std::to_string(columns) + " columns.");
+        }
+    }
+}
+
+SILICA_INLINE Quantised MlxMatrix::read(TensorSource& source, std::int64_t rows, std::int64_t columns) const {
+    check(rows, columns, source.where());
+    const c10::Device host(c10::DeviceType::CPU);
+    Quantised q{.bits = mlx_detail::bits_of(codes->shape[1], columns),
+                .rows = rows,
+                .columns = columns,
+                .group = columns / scales->shape[1]};
+    q.codes = source.read(*codes, codes->dtype, host).contiguous().view(c10::ScalarType::Int);
+    q.scales = source.read(*scales, c10::ScalarType::Float, host);
+    q.biases = source.read(*biases, c10::ScalarType::Float, host);
+    checkpoint::check(q, source.where());
+    return q;
+}
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_MLX_IPP
+#endif  // SILICA_SINGLE_CHECKPOINT_MLX_HPP
+
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -2129,9 +2974,11 @@ namespace silica {
 /// taken.
 class Weights {
 public:
-    /// The root. `source` outlives every copy; `home` is the device of the model.
-    Weights(checkpoint::TensorSource& source, const checkpoint::NameRules& rules, c10::Device home)
-        : tree_(std::make_shared<Tree>(source, rules, home)) {}
+    /// The root. `source` outlives every copy; `home` is the device of the model; `quantising` says whether codes are
+    /// read and made.
+    Weights(checkpoint::TensorSource& source, const checkpoint::NameRules& rules, c10::Device home,
+            checkpoint::Quantising quantising = {})
+        : tree_(std::make_shared<Tree>(source, rules, home, quantising)) {}
 
     /// A place below this one: a name, several joined by dots, or a number.
     [[nodiscard]] Weights operator/(std::string_view part) const;
@@ -2140,20 +2987,26 @@ public:
     }
 
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
+    [[nodiscard]] const checkpoint::Quantising& quantising() const noexcept { return tree_->quantising; }
     [[nodiscard]] c10::Device home() const noexcept { return tree_->home; }
 
     /// Whether the checkpoint has this tensor. Random weights have all but those that are tied to another.
     [[nodiscard]] bool has(std::string_view name) const;
 
     /// Throws what `get` would throw for this tensor, and reads nothing: for checks before memory is taken.
-    void require(std::string_view name, const std::vector<std::int64_t>& shape) const {
-        static_cast<void>(checked(full(name), shape));
-    }
+    void require(std::string_view name, const std::vector<std::int64_t>& shape) const;
 
-    /// The tensor `name` below this place, in this type on this device.
+    /// The tensor `name` below this place, in this type on this device; dequantised where it is codes that are read.
     /// Throws CheckpointError when it is missing, has another shape, or a type that holds no weights.
     [[nodiscard]] Tensor get(std::string_view name, const std::vector<std::int64_t>& shape, at::ScalarType dtype,
                              c10::Device device) const;
+
+    /// Notes that tensors below this place are known, and read by no one: they are not unexpected.
+    void leave() const { tree_->left.push_back(path_ + '.'); }
+    /// The matrix `weight` (rows, columns) at this place as codes, on the host: as the checkpoint has them, else
+    /// quantised, this one tensor in memory. Nothing where a checkpoint of codes keeps this matrix plain.
+    /// Throws CheckpointError as `get`.
+    [[nodiscard]] std::optional<checkpoint::Quantised> codes(std::int64_t rows, std::int64_t columns) const;
 
     /// Whether the `weight` here and the one at another place are the same bytes of the same file: tied in the
     /// checkpoint itself.
@@ -2165,18 +3018,28 @@ public:
 
 private:
     struct Tree {
-        Tree(checkpoint::TensorSource& s, const checkpoint::NameRules& rules, c10::Device h)
-            : source(s), home(h), canonical(checkpoint::canonical_names(s.entries(), rules)) {}
+        Tree(checkpoint::TensorSource& s, const checkpoint::NameRules& rules, c10::Device h, checkpoint::Quantising q);
         checkpoint::TensorSource& source;
         c10::Device home;
         checkpoint::CanonicalNames canonical;
+        checkpoint::Quantising quantising;
+        bool holds_codes;  ///< the source does, or tensors of MLX's form are there
         std::set<std::string, std::less<>> taken;
+        std::vector<std::string> left;  ///< beginnings of names
         std::uint64_t parameters = 0, bytes = 0;
     };
 
     [[nodiscard]] std::string full(std::string_view name) const {
         return path_.empty() ? std::string(name) : path_ + '.' + std::string(name);
     }
+
+    /// The tensors of `whole`, a weight, where it lies in MLX's form and codes are read.
+    [[nodiscard]] std::optional<checkpoint::MlxMatrix> mlx(const std::string& whole) const;
+
+    /// Counts a tensor of the canonical name `whole` as taken.
+    void count(const std::string& whole, std::int64_t parameters, std::uint64_t bytes) const;
+    /// The same for codes, with their scales and biases.
+    void count(const std::string& whole, const checkpoint::Quantised& q) const;
 
     [[nodiscard]] checkpoint::TensorEntry checked(const std::string& whole,
                                                   const std::vector<std::int64_t>& shape) const;
@@ -2389,15 +3252,84 @@ SILICA_INLINE bool Weights::has(std::string_view name) const {
     return tree_->canonical.names.contains(whole);
 }
 
+SILICA_INLINE Weights::Tree::Tree(checkpoint::TensorSource& s, const checkpoint::NameRules& rules, c10::Device h,
+                                  checkpoint::Quantising q)
+    : source(s),
+      home(h),
+      canonical(checkpoint::canonical_names(s.entries(), rules)),
+      quantising(q),
+      holds_codes(s.holds_codes()) {
+    for (const auto& [name, entry] : canonical.names) {
+        if (name.ends_with(".scales") && canonical.names.contains(name.substr(0, name.size() - 6) + "weight"))
+            holds_codes = true;
+    }
+}
+
+SILICA_INLINE void Weights::count(const std::string& whole, std::int64_t parameters, std::uint64_t bytes) const {
+    if (!tree_->taken.insert(whole).second) return;
+    tree_->parameters += static_cast<std::uint64_t>(parameters);
+    tree_->bytes += bytes;
+}
+
+SILICA_INLINE void Weights::count(const std::string& whole, const checkpoint::Quantised& q) const {
+    count(whole, q.rows * q.columns, q.codes.nbytes() + q.scales.nbytes() + q.biases.nbytes());
+    if (!mlx(whole)) return;
+    const auto module = whole.substr(0, whole.rfind('.') + 1);
+    for (const auto* part : {"scales", "biases"}) tree_->taken.insert(module + part);
+}
+
+SILICA_INLINE std::optional<checkpoint::MlxMatrix> Weights::mlx(const std::string& whole) const {
+    if (!tree_->quantising.reads || !whole.ends_with(".weight")) return std::nullopt;
+    const auto& names = tree_->canonical.names;
+    const auto module = whole.substr(0, whole.size() - 6);
+    const auto codes = names.find(whole), scales = names.find(module + "scales"),
+               biases = names.find(module + "biases");
+    if (codes == names.end() || scales == names.end() || biases == names.end()) return std::nullopt;
+    return checkpoint::MlxMatrix{codes->second, scales->second, biases->second};
+}
+
+SILICA_INLINE void Weights::require(std::string_view name, const std::vector<std::int64_t>& shape) const {
+    const auto whole = full(name);
+    const auto packed = shape.size() == 2 ? mlx(whole) : std::nullopt;
+    if (packed)
+        packed->check(shape[0], shape[1], tree_->source.where());
+    else
+        static_cast<void>(checked(whole, shape));
+}
+
 SILICA_INLINE Tensor Weights::get(std::string_view name, const std::vector<std::int64_t>& shape, at::ScalarType dtype,
                                   c10::Device device) const {
     const auto whole = full(name);
-    Tensor tensor = tree_->source.read(checked(whole, shape), dtype, device);
-    if (tree_->taken.insert(whole).second) {
-        tree_->parameters += static_cast<std::uint64_t>(tensor.numel());
-        tree_->bytes += static_cast<std::uint64_t>(tensor.nbytes());
+    if (const auto packed = shape.size() == 2 ? mlx(whole) : std::nullopt) {
+        const auto q = packed->read(tree_->source, shape[0], shape[1]);
+        Tensor tensor = checkpoint::dequantised(q, dtype).to(device);
+        count(whole, q);
+        return tensor;
     }
+    Tensor tensor = tree_->source.read(checked(whole, shape), dtype, device);
+    count(whole, tensor.numel(), tensor.nbytes());
     return tensor;
+}
+
+SILICA_INLINE std::optional<checkpoint::Quantised> Weights::codes(std::int64_t rows, std::int64_t columns) const {
+    const auto whole = full("weight");
+    std::optional<checkpoint::Quantised> q;
+    if (const auto packed = mlx(whole)) {
+        q = packed->read(tree_->source, rows, columns);
+    } else {
+        const auto entry = checked(whole, {rows, columns});
+        q = tree_->source.codes(entry);
+        if (q) {
+            checkpoint::check(*q, tree_->source.where() + ": " + checkpoint::quote(entry.name));
+        } else {
+            if (tree_->holds_codes) return std::nullopt;
+            const Tensor plain = tree_->source.read(entry, entry.dtype, c10::Device(c10::DeviceType::CPU));
+            q = checkpoint::quantise(plain, tree_->quantising.bits, tree_->quantising.group,
+                                     tree_->source.where() + ": " + checkpoint::quote(entry.name));
+        }
+    }
+    count(whole, *q);
+    return q;
 }
 
 SILICA_INLINE bool Weights::same_bytes(const Weights& other) const {
@@ -2411,11 +3343,13 @@ SILICA_INLINE LoadingAccount Weights::account() const {
     account.tensors = tree_->taken.size();
     account.parameters = tree_->parameters;
     account.bytes = tree_->bytes;
+    account.notes = tree_->source.notes();
     for (const auto& [name, entry] : tree_->canonical.names) {
         if (tree_->taken.contains(name)) continue;
-        const bool repeats = std::ranges::find(tree_->canonical.tied, name) != tree_->canonical.tied.end();
-        if (!repeats) refuse_companion(name, entry->name);
-        (repeats ? account.ignored : account.unexpected).push_back(entry->name);
+        const bool known = std::ranges::find(tree_->canonical.tied, name) != tree_->canonical.tied.end() ||
+                           std::ranges::any_of(tree_->left, [&](const auto& begin) { return name.starts_with(begin); });
+        if (!known) refuse_companion(name, entry->name);
+        (known ? account.ignored : account.unexpected).push_back(entry->name);
     }
     for (const auto* entry : tree_->canonical.ignored) account.ignored.push_back(entry->name);
     return account;
@@ -2501,107 +3435,11 @@ SILICA_INLINE void Weights::refuse_companion(const std::string& name, const std:
 /// Recipes: how places of a checkpoint become what a kernel packs. A place holds it as it is, or several are joined; a
 /// norm is folded into the matrix before it, a length and a direction are multiplied (nn/conv.hpp).
 
-// ---- silica/core/allocate.hpp
-#ifndef SILICA_SINGLE_CORE_ALLOCATE_HPP
-#define SILICA_SINGLE_CORE_ALLOCATE_HPP
-/// Memory for weights, which comes from the system and goes back to it at once.
+// ---- silica/nn/coded_rows.hpp
+#ifndef SILICA_SINGLE_NN_CODED_ROWS_HPP
+#define SILICA_SINGLE_NN_CODED_ROWS_HPP
+/// The recipe of matrices that are codes: one place in the checkpoint or several, joined by rows.
 
-namespace silica {
-
-/// An uninitialised contiguous tensor. On the CPU a large one has pages of its own: loading makes and drops a copy of
-/// almost every weight, and a heap keeps the holes (measured: 1.4 times the weights instead of 1.0).
-/// ConfigError for a shape that no memory holds.
-Tensor allocate(c10::IntArrayRef shape, c10::ScalarType dtype, c10::Device device);
-
-}  // namespace silica
-
-// ---- silica/core/allocate.ipp
-#ifndef SILICA_SINGLE_CORE_ALLOCATE_IPP
-#define SILICA_SINGLE_CORE_ALLOCATE_IPP
-/// Definitions of allocate.hpp.
-
-// ---- silica/core/checked_product.hpp
-#ifndef SILICA_SINGLE_CORE_CHECKED_PRODUCT_HPP
-#define SILICA_SINGLE_CORE_CHECKED_PRODUCT_HPP
-/// Products of numbers that come from a file.
-
-#include <cstdint>
-#include <initializer_list>
-#include <span>
-#include <string_view>
-
-namespace silica {
-
-/// The product of `factors`; ConfigError that names `what` ("num_attention_heads x head_dim") where 64 bits do not hold
-/// it.
-[[nodiscard]] std::int64_t checked_product(std::string_view what, std::span<const std::int64_t> factors);
-[[nodiscard]] inline std::int64_t checked_product(std::string_view what, std::initializer_list<std::int64_t> factors) {
-    return checked_product(what, std::span(factors.begin(), factors.size()));
-}
-
-}  // namespace silica
-
-// ---- silica/core/checked_product.ipp
-#ifndef SILICA_SINGLE_CORE_CHECKED_PRODUCT_IPP
-#define SILICA_SINGLE_CORE_CHECKED_PRODUCT_IPP
-/// Definitions of checked_product.hpp.
-
-#include <string>
-
-namespace silica {
-
-SILICA_INLINE std::int64_t checked_product(std::string_view what, std::span<const std::int64_t> factors) {
-    std::int64_t product = 1;
-    bool zero = false, fits = true;
-    for (const auto factor : factors) {
-        zero = zero || factor == 0;
-        fits = fits && !__builtin_mul_overflow(product, factor, &product);
-    }
-    if (zero) return 0;
-    if (fits) return product;
-    std::string numbers;
-    for (const auto factor : factors) numbers.append(numbers.empty() ? "" : " x ").append(std::to_string(factor));
-    throw ConfigError(std::string(what).append(" is ").append(numbers).append(", more than any memory holds."),
-                      "correct the sizes, or download the file again.");
-}
-
-}  // namespace silica
-#endif  // SILICA_SINGLE_CORE_CHECKED_PRODUCT_IPP
-#endif  // SILICA_SINGLE_CORE_CHECKED_PRODUCT_HPP
-
-#include <ATen/ops/from_blob.h>
-
-#include <cstddef>
-#include <cstdint>
-#include <span>
-#include <string_view>
-
-#if defined(__unix__) || defined(__APPLE__)
-#include <sys/mman.h>
-#endif
-
-namespace silica {
-
-SILICA_INLINE Tensor allocate(c10::IntArrayRef shape, c10::ScalarType dtype, c10::Device device) {
-    const auto options = at::TensorOptions().dtype(dtype);
-    constexpr std::string_view what = "The size of a tensor";
-    const auto elements = checked_product(what, std::span(shape.data(), shape.size()));
-    [[maybe_unused]] const auto bytes =
-        checked_product(what, {elements, static_cast<std::int64_t>(c10::elementSize(dtype))});
-#if defined(__unix__) || defined(__APPLE__)
-    constexpr std::int64_t large = std::int64_t{1} << 18;
-    if (device.is_cpu() && bytes >= large) {
-        const auto size = static_cast<std::size_t>(bytes);
-        void* pages = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0);
-        if (pages != MAP_FAILED) return at::from_blob(pages, shape, [size](void* p) { ::munmap(p, size); }, options);
-    }
-#endif
-    return at::empty(shape, options.device(device));
-}
-
-}  // namespace silica
-#endif  // SILICA_SINGLE_CORE_ALLOCATE_IPP
-#endif  // SILICA_SINGLE_CORE_ALLOCATE_HPP
 // ---- silica/nn/place.hpp
 #ifndef SILICA_SINGLE_NN_PLACE_HPP
 #define SILICA_SINGLE_NN_PLACE_HPP
@@ -2946,6 +3784,11 @@ Tensor take_home(const Weights& w, std::string_view name, const std::vector<std:
 
 }  // namespace silica::nn
 #endif  // SILICA_SINGLE_NN_PLACE_HPP
+// ---- silica/op/quantised.hpp
+#ifndef SILICA_SINGLE_OP_QUANTISED_HPP
+#define SILICA_SINGLE_OP_QUANTISED_HPP
+/// A matrix as kernels of quantised precisions get it to pack.
+
 // ---- silica/op/prepared.hpp
 #ifndef SILICA_SINGLE_OP_PREPARED_HPP
 #define SILICA_SINGLE_OP_PREPARED_HPP
@@ -3065,7 +3908,262 @@ struct Plain {
 BOOST_HANA_ADAPT_STRUCT(silica::op::Plain, weight, bias);
 #endif  // SILICA_SINGLE_OP_PREPARED_HPP
 
+#include <boost/hana/adapt_struct.hpp>
+
+#include <string_view>
+#include <utility>
+
+namespace silica::op {
+
+/// What kernels of Linear under a quantised precision pack, their `Source`: codes with their scales and biases (see
+/// checkpoint/quantised.hpp), on the kernel's device, or a matrix that stays plain.
+struct Coded {
+    Tensor weight = {};                           ///< defined: the matrix is plain
+    Tensor codes = {}, scales = {}, biases = {};  ///< of a matrix (rows, columns)
+    std::optional<Tensor> bias = {};              ///< (rows), in `type`
+    int bits = 0;
+    bool integers = false;  ///< whether inputs may be taken in 8 bits
+    std::int64_t rows = 0, columns = 0, group = 0;
+    c10::ScalarType type = c10::ScalarType::Undefined;  ///< of inputs, bias and results
+
+    Coded() = default;
+    /// A matrix that stays plain.
+    Coded(Plain plain)  // NOLINT(google-explicit-constructor): who has a plain matrix need not know
+        : weight(std::move(plain.weight)), bias(std::move(plain.bias)) {
+        if (!weight.defined() || weight.dim() != 2) return;
+        rows = weight.size(0), columns = weight.size(1), type = weight.scalar_type();
+    }
+    [[nodiscard]] bool plain() const { return weight.defined(); }
+    /// Throws InputError unless a matrix is there and the bias fits it.
+    void check(std::string_view op) const {
+        law(plain() ? weight.dim() == 2 : codes.defined() && scales.defined() && biases.defined(), op, "a weight");
+        law(!bias || is_vector(*bias, rows, type), op, "weights W (out, in) and b (out) of one type", weight, bias);
+    }
+    [[nodiscard]] WeightShape shape() const { return {{rows, columns}, type}; }
+};
+
+}  // namespace silica::op
+
+BOOST_HANA_ADAPT_STRUCT(silica::op::Coded, weight, codes, scales, biases, bias);
+#endif  // SILICA_SINGLE_OP_QUANTISED_HPP
+// ---- silica/prepared.hpp
+#ifndef SILICA_SINGLE_PREPARED_HPP
+#define SILICA_SINGLE_PREPARED_HPP
+/// Weights packed once, for the kernel that will use them.
+
+// ---- silica/core/transfer.hpp
+#ifndef SILICA_SINGLE_CORE_TRANSFER_HPP
+#define SILICA_SINGLE_CORE_TRANSFER_HPP
+/// Moves values that contain tensors to a device, whatever shape the value has.
+
+#include <boost/hana/accessors.hpp>
+#include <boost/hana/concept/struct.hpp>
+#include <boost/hana/for_each.hpp>
+#include <boost/hana/second.hpp>
+
+#include <cstdint>
 #include <optional>
+#include <tuple>
+#include <type_traits>
+#include <vector>
+
+namespace silica {
+
+/// Calls `f(Tensor&)` on every defined tensor inside `value`: a tensor, an optional, a vector, a tuple or pair, a Hana
+/// struct, or any nesting of these. Anything else holds no tensors and is left alone.
+template <class T, class F>
+void for_each_tensor(T& value, F&& f) {
+    using Bare = std::remove_const_t<T>;
+    if constexpr (std::is_same_v<Bare, Tensor>) {
+        if (value.defined()) f(value);
+    } else if constexpr (requires {
+                             value.has_value();
+                             *value;
+                         }) {
+        if (value.has_value()) for_each_tensor(*value, f);
+    } else if constexpr (requires {
+                             value.begin();
+                             value.end();
+                             typename Bare::value_type;
+                         }) {
+        if constexpr (!std::is_arithmetic_v<typename Bare::value_type>) {
+            for (auto& item : value) for_each_tensor(item, f);
+        }
+    } else if constexpr (requires { std::tuple_size<Bare>::value; }) {
+        std::apply([&](auto&... items) { (for_each_tensor(items, f), ...); }, value);
+    } else if constexpr (boost::hana::Struct<Bare>::value) {
+        boost::hana::for_each(boost::hana::accessors<Bare>(), [&](auto member) {
+            auto& item = boost::hana::second(member)(value);
+            for_each_tensor(item, f);
+        });
+    }
+}
+
+/// A copy of `value` whose tensors lie on `device`; adds the bytes that moved to `bytes`.
+template <class T>
+T moved_to(T value, c10::Device device, std::uint64_t& bytes) {
+    for_each_tensor(value, [&](Tensor& t) {
+        if (t.device() == device) return;
+        bytes += static_cast<std::uint64_t>(t.nbytes());
+        t = t.to(device);
+    });
+    return value;
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_TRANSFER_HPP
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <tuple>
+#include <utility>
+
+namespace silica {
+namespace detail {
+
+/// What the laws of `Op` are told of its weights: its own `Shape`, made from the source, else the shape of the weight.
+template <class Op>
+struct shape_of {
+    using type = op::WeightShape;
+};
+template <class Op>
+    requires requires { typename Op::Shape; }
+struct shape_of<Op> {
+    using type = typename Op::Shape;
+};
+
+/// From what a kernel packs the weights of `Op`: its own `Source` (a quantised precision's: op/quantised.hpp), else the
+/// op's.
+template <class Op, class K>
+struct source_of {
+    using type = typename Op::Source;
+};
+template <class Op, class K>
+    requires requires { typename K::Source; }
+struct source_of<Op, K> {
+    using type = typename K::Source;
+};
+
+}  // namespace detail
+
+/// The weights of `Op` (Linear, Embedding, ...) in the layout of the first candidate's kernel. When a call falls back
+/// they are unpacked, moved and packed for the next candidate too, and that is kept. Copies share the weights.
+template <OpTag Op, class Exec>
+class Prepared {
+    using Precision = typename Exec::precision;
+    using Candidates = candidates<Op, Exec>;
+    static_assert(detail::has_candidate<Op, Exec>());
+
+    template <class D>
+    using packed_for = typename kernel_of<Op, D, Precision>::Packed;
+
+public:
+    /// The device the weights lie on: the first candidate, not always home.
+    using Device = typename detail::front<Candidates>::type;
+    using Packed = packed_for<Device>;
+    using Source = typename detail::source_of<Op, kernel_of<Op, Device, Precision>>::type;
+    using Shape = typename detail::shape_of<Op>::type;
+
+    /// `source` lies on `Device`, in the precision's compute type. InputError where its tensors do not fit each other.
+    explicit Prepared(Source source)
+        : Prepared(checked(source), [&] { return kernel_of<Op, Device, Precision>::pack(std::move(source)); }) {}
+    Prepared(Tensor weight, std::optional<Tensor> bias)
+        requires std::is_convertible_v<op::Plain, Source>
+        : Prepared(Source(op::Plain{std::move(weight), std::move(bias)})) {}
+
+    /// From weights that another op keeps as well (tied embeddings): they stay plain, so that there is one copy.
+    static Prepared shared(Source source) {
+        using K = kernel_of<Op, Device, Precision>;
+        if constexpr (requires { K::keep(std::move(source)); }) {
+            return Prepared(checked(source), [&] { return K::keep(std::move(source)); });
+        } else {
+            return Prepared(std::move(source));
+        }
+    }
+
+    /// The layout that candidate `D` wants on `device`; the first one is there, the others are made at their first use.
+    template <class D>
+    [[nodiscard]] std::shared_ptr<const packed_for<D>> on(c10::Device device) const {
+        if constexpr (std::is_same_v<D, Device>) {
+            return {state_, &state_->first};
+        } else {
+            const std::lock_guard guard(state_->mutex);
+            auto& slot = std::get<Slot<D>>(state_->others);
+            if (!slot.packed || slot.device != device) {
+                std::uint64_t bytes = 0;
+                slot.packed = std::make_shared<const packed_for<D>>(
+                    kernel_of<Op, D, Precision>::pack(moved_to(Source(state_->first.unpack()), device, bytes)));
+                slot.device = device;
+            }
+            return slot.packed;
+        }
+    }
+    [[nodiscard]] const Packed& first() const noexcept { return state_->first; }
+
+    /// What the kernel was given to pack, on `Device`.
+    [[nodiscard]] Source unpack() const { return state_->first.unpack(); }
+
+    /// The shape and type of the weight, and what else the laws of ops ask for.
+    [[nodiscard]] const Shape& shape() const noexcept { return state_->shape; }
+
+private:
+    template <class Pack>
+    Prepared(Shape shape, Pack&& pack) : state_(std::make_shared<State>(std::move(shape), pack())) {}
+
+    static Shape checked(const Source& source) {
+        if constexpr (!std::is_same_v<Source, typename Op::Source>) {
+            source.check(Op::name);
+            return source.shape();
+        } else {
+            return checked_plain(source);
+        }
+    }
+    static Shape checked_plain(const typename Op::Source& source) {
+        op::law(source.weight.defined(), Op::name, "a weight");
+        Op::check(source);
+        if constexpr (std::is_same_v<Shape, op::WeightShape>)
+            return {source.weight.sizes().vec(), source.weight.scalar_type()};
+        else
+            return Shape(source);
+    }
+
+    template <class D>
+    struct Slot {
+        std::shared_ptr<const packed_for<D>> packed;
+        c10::Device device = c10::Device(c10::DeviceType::CPU);
+    };
+    template <class C>
+    struct slots;
+    template <class First, class... Rest>
+    struct slots<Chain<First, Rest...>> {
+        using type = std::tuple<Slot<Rest>...>;
+    };
+
+    struct State {
+        State(Shape s, Packed packed) : first(std::move(packed)), shape(std::move(s)) {}
+        Packed first;
+        Shape shape;
+        typename slots<Candidates>::type others;
+        std::mutex mutex;
+    };
+    std::shared_ptr<State> state_;
+};
+
+namespace detail {
+
+template <class T>
+inline constexpr bool is_prepared = false;
+template <class Op, class Exec>
+inline constexpr bool is_prepared<Prepared<Op, Exec>> = true;
+
+}  // namespace detail
+}  // namespace silica
+#endif  // SILICA_SINGLE_PREPARED_HPP
+
+#include <optional>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace silica::nn {
@@ -3078,10 +4176,115 @@ struct MatrixPart {
     [[nodiscard]] bool biased() const { return bias.value_or(place.has("bias")); }
 };
 
-/// `weight` (out, in) and `bias` (out) at each place, one after another; a part that lacks its bias counts as zeros. On
-/// the device of `Op`'s kernel, in the compute type.
+/// Whether the kernel of `Op` packs codes.
 template <class Op, class E>
-op::Plain joined_rows(const std::vector<MatrixPart>& parts, std::int64_t in) {
+inline constexpr bool takes_codes = std::is_same_v<typename Prepared<Op, E>::Source, op::Coded>;
+
+/// Codes for a kernel: on `device`, with that bias, for inputs of `type`.
+op::Coded coded(const checkpoint::Quantised& q, std::optional<Tensor> bias, c10::ScalarType type, c10::Device device);
+
+/// The rows of `parts` (out, in), on `device`. Each part is quantised by itself, one after another, unless the
+/// checkpoint has codes; parts in `type` where it keeps one of them plain.
+op::Coded coded_rows(const std::vector<MatrixPart>& parts, std::int64_t in, c10::ScalarType type, c10::Device device);
+
+/// The matrix `weight` (out, in) at `w` with that bias, for `Op`'s kernel.
+template <class Op, class E>
+op::Coded coded_matrix(const Weights& w, std::int64_t out, std::int64_t in, std::optional<Tensor> bias = std::nullopt) {
+    op::Coded made = coded_rows({{w, out, false}}, in, E::precision::compute, device_of<Op, E>(w));
+    made.bias = std::move(bias);
+    return made;
+}
+
+}  // namespace silica::nn
+
+// ---- silica/nn/coded_rows.ipp
+#ifndef SILICA_SINGLE_NN_CODED_ROWS_IPP
+#define SILICA_SINGLE_NN_CODED_ROWS_IPP
+/// Joining codes.
+
+#include <algorithm>
+
+namespace silica::nn {
+namespace coded_detail {
+
+/// Rows of `parts`, each of which `read` gives, in `type` on `device`.
+template <class Read>
+Tensor joined(const std::vector<MatrixPart>& parts, std::vector<std::int64_t> shape, c10::ScalarType type,
+              c10::Device device, const Read& read) {
+    if (parts.size() == 1) return read(parts[0]);
+    const Tensor all = allocate(shape, type, device);
+    std::int64_t row = 0;
+    for (const auto& part : parts) {
+        all.narrow(0, row, part.out).copy_(read(part));
+        row += part.out;
+    }
+    return all;
+}
+
+}  // namespace coded_detail
+
+SILICA_INLINE op::Coded coded(const checkpoint::Quantised& q, std::optional<Tensor> bias, c10::ScalarType type,
+                              c10::Device device) {
+    op::Coded made;
+    made.codes = q.codes.to(device);
+    made.scales = q.scales.to(device);
+    made.biases = q.biases.to(device);
+    made.bias = std::move(bias);
+    made.bits = q.bits;
+    made.rows = q.rows, made.columns = q.columns, made.group = q.group;
+    made.type = type;
+    return made;
+}
+
+SILICA_INLINE op::Coded coded_rows(const std::vector<MatrixPart>& parts, std::int64_t in, c10::ScalarType type,
+                                   c10::Device device) {
+    std::int64_t rows = 0;
+    bool biased = false;
+    for (const auto& part : parts) {
+        part.place.require("weight", {part.out, in});
+        rows += part.out, biased = biased || part.biased();
+    }
+    std::optional<Tensor> bias;
+    if (biased) {
+        bias = coded_detail::joined(parts, {rows}, type, device, [&](const MatrixPart& part) {
+            return part.biased() ? part.place.get("bias", {part.out}, type, device)
+                                 : at::zeros({part.out}, at::TensorOptions().dtype(type).device(device));
+        });
+    }
+    std::vector<checkpoint::Quantised> codes;
+    for (const auto& part : parts) {
+        auto q = part.place.codes(part.out, in);
+        if (!q) {
+            codes.clear();
+            break;
+        }
+        codes.push_back(std::move(*q));
+    }
+    if (codes.empty()) {
+        return op::Plain{coded_detail::joined(parts, {rows, in}, type, device,
+                                              [&](const MatrixPart& part) {
+                                                  return part.place.get("weight", {part.out, in}, type, device);
+                                              }),
+                         std::move(bias)};
+    }
+    auto made = coded(checkpoint::joined_rows(codes), std::move(bias), type, device);
+    made.integers = parts[0].place.quantising().integers;
+    return made;
+}
+
+}  // namespace silica::nn
+#endif  // SILICA_SINGLE_NN_CODED_ROWS_IPP
+#endif  // SILICA_SINGLE_NN_CODED_ROWS_HPP
+
+#include <optional>
+#include <type_traits>
+#include <vector>
+
+namespace silica::nn {
+namespace detail {
+
+template <class Op, class E>
+op::Plain plain_rows(const std::vector<MatrixPart>& parts, std::int64_t in) {
     std::int64_t rows = 0;
     bool biased = false;
     for (const auto& part : parts) {
@@ -3104,6 +4307,19 @@ op::Plain joined_rows(const std::vector<MatrixPart>& parts, std::int64_t in) {
         row += out;
     }
     return {weight, std::move(bias)};
+}
+
+}  // namespace detail
+
+/// `weight` (out, in) and `bias` (out) at each place, one after another; a part that lacks its bias counts as zeros. On
+/// the device of `Op`'s kernel, in the compute type or as codes.
+template <class Op, class E>
+typename Prepared<Op, E>::Source joined_rows(const std::vector<MatrixPart>& parts, std::int64_t in) {
+    if constexpr (!std::is_same_v<typename Prepared<Op, E>::Source, op::Plain>) {
+        return coded_rows(parts, in, E::precision::compute, device_of<Op, E>(parts.at(0).place));
+    } else {
+        return detail::plain_rows<Op, E>(parts, in);
+    }
 }
 
 }  // namespace silica::nn
@@ -3369,67 +4585,6 @@ SILICA_API inline thread_local bool recording = false;
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_CORE_RECORDING_HPP
-// ---- silica/core/transfer.hpp
-#ifndef SILICA_SINGLE_CORE_TRANSFER_HPP
-#define SILICA_SINGLE_CORE_TRANSFER_HPP
-/// Moves values that contain tensors to a device, whatever shape the value has.
-
-#include <boost/hana/accessors.hpp>
-#include <boost/hana/concept/struct.hpp>
-#include <boost/hana/for_each.hpp>
-#include <boost/hana/second.hpp>
-
-#include <cstdint>
-#include <optional>
-#include <tuple>
-#include <type_traits>
-#include <vector>
-
-namespace silica {
-
-/// Calls `f(Tensor&)` on every defined tensor inside `value`: a tensor, an optional, a vector, a tuple or pair, a Hana
-/// struct, or any nesting of these. Anything else holds no tensors and is left alone.
-template <class T, class F>
-void for_each_tensor(T& value, F&& f) {
-    using Bare = std::remove_const_t<T>;
-    if constexpr (std::is_same_v<Bare, Tensor>) {
-        if (value.defined()) f(value);
-    } else if constexpr (requires {
-                             value.has_value();
-                             *value;
-                         }) {
-        if (value.has_value()) for_each_tensor(*value, f);
-    } else if constexpr (requires {
-                             value.begin();
-                             value.end();
-                             typename Bare::value_type;
-                         }) {
-        if constexpr (!std::is_arithmetic_v<typename Bare::value_type>) {
-            for (auto& item : value) for_each_tensor(item, f);
-        }
-    } else if constexpr (requires { std::tuple_size<Bare>::value; }) {
-        std::apply([&](auto&... items) { (for_each_tensor(items, f), ...); }, value);
-    } else if constexpr (boost::hana::Struct<Bare>::value) {
-        boost::hana::for_each(boost::hana::accessors<Bare>(), [&](auto member) {
-            auto& item = boost::hana::second(member)(value);
-            for_each_tensor(item, f);
-        });
-    }
-}
-
-/// A copy of `value` whose tensors lie on `device`; adds the bytes that moved to `bytes`.
-template <class T>
-T moved_to(T value, c10::Device device, std::uint64_t& bytes) {
-    for_each_tensor(value, [&](Tensor& t) {
-        if (t.device() == device) return;
-        bytes += static_cast<std::uint64_t>(t.nbytes());
-        t = t.to(device);
-    });
-    return value;
-}
-
-}  // namespace silica
-#endif  // SILICA_SINGLE_CORE_TRANSFER_HPP
 // ---- silica/fallback.hpp
 #ifndef SILICA_SINGLE_FALLBACK_HPP
 #define SILICA_SINGLE_FALLBACK_HPP
@@ -3559,138 +4714,6 @@ SILICA_INLINE void announce(const Fallback& f) {
 }  // namespace silica
 #endif  // SILICA_SINGLE_FALLBACK_IPP
 #endif  // SILICA_SINGLE_FALLBACK_HPP
-// ---- silica/prepared.hpp
-#ifndef SILICA_SINGLE_PREPARED_HPP
-#define SILICA_SINGLE_PREPARED_HPP
-/// Weights packed once, for the kernel that will use them.
-
-#include <memory>
-#include <mutex>
-#include <optional>
-#include <tuple>
-#include <utility>
-
-namespace silica {
-namespace detail {
-
-/// What the laws of `Op` are told of its weights: its own `Shape`, made from the source, else the shape of the weight.
-template <class Op>
-struct shape_of {
-    using type = op::WeightShape;
-};
-template <class Op>
-    requires requires { typename Op::Shape; }
-struct shape_of<Op> {
-    using type = typename Op::Shape;
-};
-
-}  // namespace detail
-
-/// The weights of `Op` (Linear, Embedding, ...) in the layout of the first candidate's kernel. When a call falls back
-/// they are unpacked, moved and packed for the next candidate too, and that is kept. Copies share the weights.
-template <OpTag Op, class Exec>
-class Prepared {
-    using Precision = typename Exec::precision;
-    using Candidates = candidates<Op, Exec>;
-    static_assert(detail::has_candidate<Op, Exec>());
-
-    template <class D>
-    using packed_for = typename kernel_of<Op, D, Precision>::Packed;
-
-public:
-    /// The device the weights lie on: the first candidate, not always home.
-    using Device = typename detail::front<Candidates>::type;
-    using Packed = packed_for<Device>;
-    using Source = typename Op::Source;
-    using Shape = typename detail::shape_of<Op>::type;
-
-    /// `source` lies on `Device`, in the precision's compute type. InputError where its tensors do not fit each other.
-    explicit Prepared(Source source)
-        : Prepared(checked(source), [&] { return kernel_of<Op, Device, Precision>::pack(std::move(source)); }) {}
-    Prepared(Tensor weight, std::optional<Tensor> bias)
-        requires std::is_same_v<Source, op::Plain>
-        : Prepared(Source{std::move(weight), std::move(bias)}) {}
-
-    /// From weights that another op keeps as well (tied embeddings): they stay plain, so that there is one copy.
-    static Prepared shared(Source source) {
-        using K = kernel_of<Op, Device, Precision>;
-        if constexpr (requires { K::keep(std::move(source)); }) {
-            return Prepared(checked(source), [&] { return K::keep(std::move(source)); });
-        } else {
-            return Prepared(std::move(source));
-        }
-    }
-
-    /// The layout that candidate `D` wants on `device`; the first one is there, the others are made at their first use.
-    template <class D>
-    [[nodiscard]] std::shared_ptr<const packed_for<D>> on(c10::Device device) const {
-        if constexpr (std::is_same_v<D, Device>) {
-            return {state_, &state_->first};
-        } else {
-            const std::lock_guard guard(state_->mutex);
-            auto& slot = std::get<Slot<D>>(state_->others);
-            if (!slot.packed || slot.device != device) {
-                std::uint64_t bytes = 0;
-                slot.packed = std::make_shared<const packed_for<D>>(
-                    kernel_of<Op, D, Precision>::pack(moved_to(Source(state_->first.unpack()), device, bytes)));
-                slot.device = device;
-            }
-            return slot.packed;
-        }
-    }
-    [[nodiscard]] const Packed& first() const noexcept { return state_->first; }
-
-    /// The weights as the checkpoint has them, on `Device`.
-    [[nodiscard]] Source unpack() const { return state_->first.unpack(); }
-
-    /// The shape and type of the weight, and what else the laws of ops ask for.
-    [[nodiscard]] const Shape& shape() const noexcept { return state_->shape; }
-
-private:
-    template <class Pack>
-    Prepared(Shape shape, Pack&& pack) : state_(std::make_shared<State>(std::move(shape), pack())) {}
-
-    static Shape checked(const Source& source) {
-        op::law(source.weight.defined(), Op::name, "a weight");
-        Op::check(source);
-        if constexpr (std::is_same_v<Shape, op::WeightShape>)
-            return {source.weight.sizes().vec(), source.weight.scalar_type()};
-        else
-            return Shape(source);
-    }
-
-    template <class D>
-    struct Slot {
-        std::shared_ptr<const packed_for<D>> packed;
-        c10::Device device = c10::Device(c10::DeviceType::CPU);
-    };
-    template <class C>
-    struct slots;
-    template <class First, class... Rest>
-    struct slots<Chain<First, Rest...>> {
-        using type = std::tuple<Slot<Rest>...>;
-    };
-
-    struct State {
-        State(Shape s, Packed packed) : first(std::move(packed)), shape(std::move(s)) {}
-        Packed first;
-        Shape shape;
-        typename slots<Candidates>::type others;
-        std::mutex mutex;
-    };
-    std::shared_ptr<State> state_;
-};
-
-namespace detail {
-
-template <class T>
-inline constexpr bool is_prepared = false;
-template <class Op, class Exec>
-inline constexpr bool is_prepared<Prepared<Op, Exec>> = true;
-
-}  // namespace detail
-}  // namespace silica
-#endif  // SILICA_SINGLE_PREPARED_HPP
 
 #include <ATen/core/Tensor.h>
 #include <c10/util/Exception.h>
@@ -4034,6 +5057,8 @@ namespace silica::nn {
 template <class E>
 class Linear {
 public:
+    using Exec = E;
+    using Source = typename Prepared<op::Linear, E>::Source;
     using Ops = OpList<op::Linear, op::LinearActivation, op::LinearAdd>;
     using GatedOps = union_of<Ops, OpList<op::LinearGated>>;
     using NormedOps = union_of<GatedOps, OpList<op::RmsNormLinear, op::RmsNormLinearGated>>;
@@ -4047,9 +5072,9 @@ public:
     Linear(const std::vector<Weights>& parts, std::int64_t in, std::int64_t out) : Linear(of_size(parts, out), in) {}
 
     /// Weights that are no one else's.
-    static Linear own(op::Plain source) { return Linear(Prepared<op::Linear, E>(std::move(source))); }
+    static Linear own(Source source) { return Linear(Prepared<op::Linear, E>(std::move(source))); }
     /// Weights that another layer keeps as well (tied embeddings): there stays one copy.
-    static Linear shared(op::Plain source) { return Linear(Prepared<op::Linear, E>::shared(std::move(source))); }
+    static Linear shared(Source source) { return Linear(Prepared<op::Linear, E>::shared(std::move(source))); }
 
     /// x (..., in) -> (..., out).
     Tensor operator()(const Tensor& x) const { return run<op::Linear, E>(x, weight_); }
@@ -4170,6 +5195,11 @@ struct KvCache {
 
     [[nodiscard]] KvCache clone() const { return {keys.clone(), values.clone()}; }
 
+    /// Takes over the first `tokens` slots of another cache, which both have.
+    void take(const KvCache& from, std::int64_t tokens) {
+        keys.narrow(2, 0, tokens).copy_(from.keys.narrow(2, 0, tokens));
+        values.narrow(2, 0, tokens).copy_(from.values.narrow(2, 0, tokens));
+    }
     /// Row i becomes what row `rows[i]` was.
     void reorder(const Tensor& rows) {
         keys.copy_(keys.index_select(0, rows));
@@ -4245,6 +5275,12 @@ public:
     void end_step() {
         next_ += 1;
         next_ *= next_ < capacity_;
+    }
+
+    /// Forgets what came after the first `length` tokens, of which none was overwritten.
+    void shorten(std::int64_t length) {
+        next_.fill_(length % capacity_);
+        filled_.fill_(std::min(length, capacity_));
     }
 
     /// Whether some slots may not be attended to.
@@ -4491,6 +5527,7 @@ struct AttentionShape {
     std::optional<double> scale = {};
     std::optional<std::int64_t> source = {};  ///< columns of y; absent: those of x
     std::optional<bool> input_bias = {};      ///< of W_Q, W_K, W_V; absent: each has one if the checkpoint has it
+    std::optional<bool> key_bias = {};        ///< of W_K, where that differs
 
     [[nodiscard]] static AttentionShape of(std::int64_t hidden, std::int64_t heads) {
         return {hidden, heads, hidden / heads};
@@ -4528,27 +5565,27 @@ public:
           d_(s.d),
           scale_(s.scale.value_or(1.0 / std::sqrt(static_cast<double>(s.d)))) {
         const auto n = s.width(), source = s.source.value_or(s.hidden);
-        const auto product = [&](const std::vector<Weights>& places, std::int64_t in) {
-            std::vector<MatrixPart> parts;
-            for (const auto& place : places) parts.push_back({place, n, s.input_bias});
+        const MatrixPart query{w.query, n, s.input_bias}, value{w.value, n, s.input_bias},
+            key{w.key, n, s.key_bias ? s.key_bias : s.input_bias};
+        const auto product = [&](const std::vector<MatrixPart>& parts, std::int64_t in) {
             products_.emplace_back(parts, in);
         };
         switch (joined) {
             case JoinedProducts::all:
-                product({w.query, w.key, w.value}, s.hidden);
+                product({query, key, value}, s.hidden);
                 break;
             case JoinedProducts::query_key:
-                product({w.query, w.key}, s.hidden);
-                product({w.value}, source);
+                product({query, key}, s.hidden);
+                product({value}, source);
                 break;
             case JoinedProducts::key_value:
-                product({w.query}, s.hidden);
-                product({w.key, w.value}, source);
+                product({query}, s.hidden);
+                product({key, value}, source);
                 break;
             case JoinedProducts::none:
-                product({w.query}, s.hidden);
-                product({w.key}, source);
-                product({w.value}, source);
+                product({query}, s.hidden);
+                product({key}, source);
+                product({value}, source);
         }
     }
 
@@ -4955,6 +5992,7 @@ namespace silica {
 /// - `check(config, file)`: throws ConfigError for values that contradict each other or are not supported.
 /// - `prepare(config, inputs)`: throws InputError for wrong inputs; returns what the network is called with.
 /// - `names`: the spellings of its checkpoints.
+/// - `text(config)`, where the configuration of the text is a part of the whole: its vocab_size and special tokens.
 /// - `speak(config, files, target_lang)`, where it has adapters of languages: puts one in the place of what the
 ///   checkpoint holds. Throws InputError for a language that it has not.
 /// - `Network<Exec>`: built from (config, weights), called with inputs; `Network<Exec>::Ops` lists all ops it may call.
@@ -5010,6 +6048,15 @@ concept Generative = DecodingState<typename N::State> &&
 
 namespace detail {
 
+/// Where the configuration of `Arch` has its vocab_size and special tokens.
+template <class Arch>
+decltype(auto) text_of(const typename Arch::Config& config) {
+    if constexpr (requires { Arch::text(config); })
+        return Arch::text(config);
+    else
+        return (config);
+}
+
 /// The State of a network; a network that writes no text has one that cannot be made.
 template <class Network>
 struct state_of {
@@ -5056,13 +6103,20 @@ VocabularyProjection<E> vocabulary_projection(const Weights& own, const Weights&
                                               bool tie, std::int64_t vocabulary, std::int64_t d,
                                               std::optional<Tensor> bias = std::nullopt) {
     using Projection = VocabularyProjection<E>;
-    const Tensor vectors = words.weight();
-    const auto tied = [&] { return Projection::shared({vectors, std::move(bias)}); };
-    if (!own.has("weight") && tie) return tied();
-    if (own.same_bytes(table)) return tied();
-    Tensor weight = take<op::Linear, E>(own, "weight", {vocabulary, d});
-    if (tie && vectors.device() == weight.device() && vectors.equal(weight)) return tied();
-    return Projection::own({std::move(weight), std::move(bias)});
+    if constexpr (takes_codes<op::Linear, typename Projection::Exec>) {
+        const bool tied = (!own.has("weight") && tie) || own.same_bytes(table);
+        op::Coded made = coded_matrix<op::Linear, E>(tied ? table : own, vocabulary, d, std::move(bias));
+        if (tied && made.plain()) return Projection::shared(op::Plain{words.weight(), std::move(made.bias)});
+        return Projection::own(std::move(made));
+    } else {
+        const Tensor vectors = words.weight();
+        const auto tied = [&] { return Projection::shared({vectors, std::move(bias)}); };
+        if (!own.has("weight") && tie) return tied();
+        if (own.same_bytes(table)) return tied();
+        Tensor weight = take<op::Linear, E>(own, "weight", {vocabulary, d});
+        if (tie && vectors.device() == weight.device() && vectors.equal(weight)) return tied();
+        return Projection::own({std::move(weight), std::move(bias)});
+    }
 }
 
 }  // namespace silica::nn
@@ -5906,11 +6960,19 @@ Tensor rounded(const Weights& w, const Tensor& exact) {
     return exact.to(E::precision::compute).to(device_of<Op, E>(w));
 }
 
-/// (n) as one of `rank` dimensions, the one at `dim`.
-inline Tensor along(const Tensor& t, std::size_t rank, std::size_t dim) {
-    std::vector<std::int64_t> shape(rank, 1);
-    shape.at(dim) = t.size(0);
-    return t.view(shape);
+/// weight (out, ...) times scale (out) float64 -> in `type`, rounded once, channels last as most devices keep images'
+/// kernels. A part of the outputs at a time: a whole kernel in float64 is twice as large as what is kept of it.
+inline Tensor scaled(const Tensor& weight, const Tensor& scale, c10::ScalarType type) {
+    const auto n = weight.sizes();
+    Tensor out = n.size() == 4 ? allocate({n[0], n[2], n[3], n[1]}, type, weight.device()).permute({0, 3, 1, 2})
+                               : allocate(n, type, weight.device());
+    const std::int64_t outs = n[0], part = std::max<std::int64_t>(1, 65536 * outs / weight.numel());
+    for (std::int64_t i = 0; i < outs; i += part) {
+        const auto some = [&](const Tensor& t) { return t.narrow(0, i, std::min(part, outs - i)); };
+        const Tensor w = some(weight).to(c10::ScalarType::Double).flatten(1);
+        some(out).copy_(w.mul_(some(scale).unsqueeze(1)).view_as(some(out)));
+    }
+    return out;
 }
 
 }  // namespace detail
@@ -5928,9 +6990,11 @@ template <class Op, class E>
 op::PlainConv batch_normed_conv(const Weights& w, const ConvSize& size, const Weights& norm, double eps) {
     const auto [scale, shift] = batch_norm_terms(norm, size.out, eps);
     const auto shape = size.weight();
-    const Tensor weight = detail::take_exact(w, "weight", shape) * detail::along(scale, shape.size(), 0);
+    constexpr auto host = c10::DeviceType::CPU;
+    const Tensor kernel = w.get("weight", shape, c10::ScalarType::Float, host);
+    const Tensor weight = detail::scaled(kernel, scale, E::precision::compute).to(device_of<Op, E>(w));
     const Tensor bias = size.biased(w) ? detail::take_exact(w, "bias", {size.out}) * scale + shift : shift;
-    return {detail::rounded<Op, E>(w, weight), detail::rounded<Op, E>(w, bias), size.steps()};
+    return {weight, detail::rounded<Op, E>(w, bias), size.steps()};
 }
 
 /// W = g v / |v|, `weight_g` being lengths along `dim` and |v| those of `weight_v` over all other dimensions (Salimans
@@ -6894,14 +7958,8 @@ struct ClapTextModel : ClapTextFamily {
     using Outputs = ClapTowerOutputs;
 
     template <class E>
-    class Network {
-    public:
-        using Ops = typename ClapText<E>::Ops;
-        Network(const Config& c, const Weights& w) : text_model(c.text_config, w / "text_model") {}
-        Outputs operator()(const Inputs& in) const { return text_model(in); }
-
-    private:
-        ClapText<E> text_model;
+    struct Network : ClapText<E> {
+        Network(const Config& c, const Weights& w) : ClapText<E>(c.text_config, w / "text_model") {}
     };
 };
 
@@ -6940,14 +7998,8 @@ struct ClapAudioModel : ClapAudioFamily {
     using Outputs = ClapTowerOutputs;
 
     template <class E>
-    class Network {
-    public:
-        using Ops = typename ClapAudio<E>::Ops;
-        Network(const Config& c, const Weights& w) : audio_model(c.audio_config, w / "audio_model.audio_encoder") {}
-        Outputs operator()(const Inputs& in) const { return audio_model(in); }
-
-    private:
-        ClapAudio<E> audio_model;
+    struct Network : ClapAudio<E> {
+        Network(const Config& c, const Weights& w) : ClapAudio<E>(c.audio_config, w / "audio_model.audio_encoder") {}
     };
 };
 
@@ -7574,7 +8626,8 @@ inline double clip_scale(const Weights& w) {
 // ---- silica/arch/clip/vision.hpp
 #ifndef SILICA_SINGLE_ARCH_CLIP_VISION_HPP
 #define SILICA_SINGLE_ARCH_CLIP_VISION_HPP
-/// CLIP's vision model: a ViT with a norm before its layers. Radford et al. 2021, section 2.4.
+/// CLIP's vision model: a ViT with a norm before its layers. Radford et al. 2021, section 2.4. And SigLIP's, which has
+/// no class token, no such norm, and a bias on its patches. Zhai et al. 2023, https://arxiv.org/abs/2303.15343.
 
 // ---- silica/arch/clip/text.hpp
 #ifndef SILICA_SINGLE_ARCH_CLIP_TEXT_HPP
@@ -7693,32 +8746,51 @@ private:
 #endif  // SILICA_SINGLE_NN_IMAGE_POSITIONS_HPP
 
 #include <cstddef>
+#include <optional>
+#include <vector>
 
 namespace silica::arch {
 
-/// [class; patches] + positions.
+/// Whether a configuration's vision model is SigLIP's: it says `siglip = true`.
+template <class Config>
+consteval bool is_siglip() {
+    if constexpr (requires { Config::siglip; })
+        return Config::siglip;
+    else
+        return false;
+}
+
+/// [class; patches] + positions; SigLIP's: patches + positions.
 template <class E>
 class ClipVisionEmbeddings {
 public:
     using Ops = union_of<typename nn::PatchEmbedding<E>::Ops, typename nn::ImagePositions<E>::Ops>;
 
-    ClipVisionEmbeddings(const auto& c, const Weights& w)  // vision_model.embeddings
-        : class_embedding(nn::take_home<E>(w, "class_embedding", {c.hidden_size})),
-          patch_embedding(w / "patch_embedding", c.patches(), false),
-          position_embedding(
-              nn::take_home<E>(w, "position_embedding.weight", {c.patches().patches() + 1, c.hidden_size}), c.patches(),
-              1) {}
+    template <class Config>
+    ClipVisionEmbeddings(const Config& c, const Weights& w)  // vision_model.embeddings
+        : patch_embedding(w / "patch_embedding", c.patches(), is_siglip<Config>()),
+          position_embedding(positions<Config>(c, w)) {
+        if constexpr (!is_siglip<Config>())
+            class_embedding = nn::take_home<E>(w, "class_embedding", {c.hidden_size}).view({1, 1, c.hidden_size});
+    }
 
-    /// (batch, 1 + patches, hidden)
+    /// (batch, 1 + patches, hidden); SigLIP's: (batch, patches, hidden)
     Tensor operator()(const ClipVisionInputs& in) const {
         const auto& images = in.pixel_values;
-        const Tensor first = class_embedding.view({1, 1, -1}).expand({images.size(0), 1, class_embedding.size(0)});
-        return at::cat({first, patch_embedding(images)}, 1) +
-               position_embedding({images.size(2), images.size(3)}, in.interpolate_pos_encoding);
+        Tensor x = patch_embedding(images);
+        if (class_embedding) x = at::cat({class_embedding->expand({images.size(0), -1, -1}), x}, 1);
+        return x + position_embedding({images.size(2), images.size(3)}, in.interpolate_pos_encoding);
     }
 
 private:
-    Tensor class_embedding;
+    template <class Config>
+    static nn::ImagePositions<E> positions(const Config& c, const Weights& w) {
+        const std::int64_t special = is_siglip<Config>() ? 0 : 1;
+        return {nn::take_home<E>(w, "position_embedding.weight", {special + c.patches().patches(), c.hidden_size}),
+                c.patches(), special};
+    }
+
+    std::optional<Tensor> class_embedding;  // (1, 1, hidden)
     nn::PatchEmbedding<E> patch_embedding;
     nn::ImagePositions<E> position_embedding;
 };
@@ -7731,14 +8803,16 @@ public:
     using Ops = union_of<typename ClipVisionEmbeddings<E>::Ops, typename nn::TransformerLayer<E>::Ops>;
 
     /// The first `depth` layers.
-    ClipVisionEncoder(const ClipVisionConfig& c, const Weights& w, std::int64_t depth)  // vision_model
+    template <class Config>
+    ClipVisionEncoder(const Config& c, const Weights& w, std::int64_t depth)  // vision_model
         : embeddings(c, w / "embeddings"),
-          pre_layrnorm(w / "pre_layrnorm", c.hidden_size, c.layer_norm_eps),
-          layers(nn::layers(depth, [&](auto n) { return clip_layer<E>(c, w / "encoder.layers" / n); })) {}
+          layers(nn::layers(depth, [&](auto n) { return clip_layer<E>(c, w / "encoder.layers" / n); })) {
+        if constexpr (!is_siglip<Config>()) pre_layrnorm.emplace(w / "pre_layrnorm", c.hidden_size, c.layer_norm_eps);
+    }
 
     /// How many layers hidden state `state` needs, of a model with `c.num_hidden_layers`: 0 is what goes into the first
     /// layer, 1 what comes out of it; -1 comes out of the last, -2 goes into it. InputError for one that there is not.
-    [[nodiscard]] static std::int64_t depth_of(const ClipVisionConfig& c, std::int64_t state) {
+    [[nodiscard]] static std::int64_t depth_of(const auto& c, std::int64_t state) {
         const auto n = c.num_hidden_layers, depth = state < 0 ? n + 1 + state : state;
         if (depth >= 0 && depth <= n) return depth;
         throw InputError("There is no hidden state " + std::to_string(state) + " of a vision model with " +
@@ -7747,14 +8821,12 @@ public:
     }
 
     /// What comes out of the last layer, (batch, 1 + patches, hidden).
-    Tensor operator()(const ClipVisionInputs& in) const {
-        return nn::through(layers, pre_layrnorm(embeddings(in)), op::Attends());
-    }
+    Tensor operator()(const ClipVisionInputs& in) const { return nn::through(layers, embedded(in), op::Attends()); }
     /// The hidden states at these depths, each at most the number of layers, in the order given; no layer runs twice.
     [[nodiscard]] std::vector<Tensor> hidden_states(const ClipVisionInputs& in,
                                                     const std::vector<std::int64_t>& depths) const {
         std::vector<Tensor> states(depths.size());
-        Tensor x = pre_layrnorm(embeddings(in));
+        Tensor x = embedded(in);
         std::int64_t deepest = 0;
         for (const auto depth : depths) deepest = depth > deepest ? depth : deepest;
         for (std::int64_t depth = 0;; ++depth) {
@@ -7766,8 +8838,13 @@ public:
     }
 
 private:
+    [[nodiscard]] Tensor embedded(const ClipVisionInputs& in) const {
+        const Tensor x = embeddings(in);
+        return pre_layrnorm ? (*pre_layrnorm)(x) : x;
+    }
+
     ClipVisionEmbeddings<E> embeddings;
-    nn::LayerNorm<E> pre_layrnorm;  // sic
+    std::optional<nn::LayerNorm<E>> pre_layrnorm;  // sic
     std::vector<nn::TransformerLayer<E>> layers;
 };
 
@@ -7876,14 +8953,8 @@ struct ClipTextModel : ClipTextFamily {
     using Outputs = ClipTowerOutputs;
 
     template <class E>
-    class Network {
-    public:
-        using Ops = typename ClipText<E>::Ops;
-        Network(const Config& c, const Weights& w) : text_model(c.text_config, w / "text_model") {}
-        Outputs operator()(const Inputs& in) const { return text_model(in); }
-
-    private:
-        ClipText<E> text_model;
+    struct Network : ClipText<E> {
+        Network(const Config& c, const Weights& w) : ClipText<E>(c.text_config, w / "text_model") {}
     };
 };
 
@@ -7923,14 +8994,8 @@ struct ClipVisionModel : ClipVisionFamily {
     using Outputs = ClipTowerOutputs;
 
     template <class E>
-    class Network {
-    public:
-        using Ops = typename ClipVision<E>::Ops;
-        Network(const Config& c, const Weights& w) : vision_model(c.vision_config, w / "vision_model") {}
-        Outputs operator()(const Inputs& in) const { return vision_model(in); }
-
-    private:
-        ClipVision<E> vision_model;
+    struct Network : ClipVision<E> {
+        Network(const Config& c, const Weights& w) : ClipVision<E>(c.vision_config, w / "vision_model") {}
     };
 };
 
@@ -8043,6 +9108,42 @@ static_assert(Architecture<arch::Clip> && Architecture<arch::ClipTextModel> &&
 /// A decoder with rotary positions, RMS norms, grouped queries and a gated feed-forward layer: what LLaMA, Qwen2 and
 /// Mistral share. Touvron et al. 2023, section 2.2; Ainslie et al. 2023; Jiang et al. 2023 for the sliding window.
 
+// ---- silica/nn/counted_positions.hpp
+#ifndef SILICA_SINGLE_NN_COUNTED_POSITIONS_HPP
+#define SILICA_SINGLE_NN_COUNTED_POSITIONS_HPP
+/// Positions of tokens among padding: those that nobody attends to have none.
+
+#include <algorithm>
+
+namespace silica::nn {
+
+struct CountedPositions {
+    Tensor of_tokens;      ///< (batch, tokens) int64 on the device
+    std::int64_t longest;  ///< tokens attended to in the longest row so far
+};
+
+/// Each token's position: how many tokens before it are attended to; 0 for one that is not. `attend` (batch, tokens)
+/// bool, looked at on the host. `next` (batch) int64 on the device is the position of each row's next token, before and
+/// after.
+inline CountedPositions counted_positions(const Tensor& attend, Tensor& next) {
+    const c10::Device host(c10::DeviceType::CPU);
+    const Tensor seen = attend.to(host).contiguous(), ends = next.to(host).clone();
+    const Tensor positions = at::zeros(attend.sizes(), ends.options());
+    const auto batch = attend.size(0), tokens = attend.size(1);
+    auto *p = positions.mutable_data_ptr<std::int64_t>(), *n = ends.mutable_data_ptr<std::int64_t>();
+    std::int64_t longest = 0;
+    for (std::int64_t row = 0; row < batch; ++row) {
+        for (std::int64_t i = 0; i < tokens; ++i) {
+            if (seen.const_data_ptr<bool>()[row * tokens + i]) p[row * tokens + i] = n[row]++;
+        }
+        longest = std::max(longest, n[row]);
+    }
+    next.copy_(ends);
+    return {positions.to(next.device()), longest};
+}
+
+}  // namespace silica::nn
+#endif  // SILICA_SINGLE_NN_COUNTED_POSITIONS_HPP
 // ---- silica/nn/decoder_layer.hpp
 #ifndef SILICA_SINGLE_NN_DECODER_LAYER_HPP
 #define SILICA_SINGLE_NN_DECODER_LAYER_HPP
@@ -8134,6 +9235,21 @@ public:
 
     /// What the host counts, after `tokens` more.
     void advance(std::int64_t tokens) { length_ += tokens; }
+    /// Whether slot t holds token t, and all may be attended to: nothing is masked, and no ring went round.
+    [[nodiscard]] bool in_place() const {
+        return !full.masked() && (!sliding || (!sliding->masked() && length_ <= sliding->capacity()));
+    }
+    /// Forgets all but the first `tokens` tokens of each row, of a state that is `in_place`.
+    void shorten(std::int64_t tokens) {
+        for_each_kind([&](KvSlots& slots) { slots.shorten(tokens); });
+        length_ = tokens;
+    }
+    /// Takes over the tokens of a smaller state that is `in_place`, of the same model and batch.
+    void resume(const DecoderSlots& from) {
+        for (std::size_t n = 0; n < caches.size(); ++n) caches[n].take(from.caches[n], from.length_);
+        for_each_kind([&](KvSlots& slots) { slots.stored(0, from.length_, std::nullopt); });
+        length_ = from.length_;
+    }
     /// Forgets all tokens; the tensors stay.
     void clear() {
         for_each_kind([](KvSlots& slots) { slots.clear(); });
@@ -8496,6 +9612,8 @@ SILICA_INLINE double Rope::attention_scale() const {
 #endif  // SILICA_SINGLE_NN_ROPE_IPP
 #endif  // SILICA_SINGLE_NN_ROPE_HPP
 
+#include <algorithm>
+
 namespace silica::nn {
 
 /// Caches, positions and angles of `batch` rows. Moves, and copies by `clone`.
@@ -8515,6 +9633,18 @@ public:
     [[nodiscard]] DecoderState clone() const { return DecoderState(*this, DecoderSlots::clone()); }
     /// Whether every step of a kind does the same to the same tensors, so that a graph can replay it.
     [[nodiscard]] bool replays() const { return rope_.fixed(); }
+    /// Whether the last tokens can be forgotten: nothing of those before depends on them.
+    [[nodiscard]] bool shortens() const { return in_place() && replays(); }
+    void shorten(std::int64_t tokens) {
+        DecoderSlots::shorten(tokens);
+        positions.fill_(tokens);
+        longest_ = tokens;
+    }
+    void resume(const DecoderState& from) {
+        DecoderSlots::resume(from);
+        positions.copy_(from.positions);
+        use_angles(std::max<std::int64_t>(from.longest_, 1));
+    }
     void clear() {
         DecoderSlots::clear();
         positions.fill_(0);
@@ -8854,7 +9984,7 @@ public:
         const auto tokens = x.size(1), length = state.length();
         require_own(state);
         state.require_room(x.size(0), tokens);
-        const auto [positions, longest] = positions_of(attend, x.size(0), tokens, state);
+        const auto [positions, longest] = positions_of(attend, tokens, state);
         state.use_angles(longest);
         const Angles angles{state.cos.index_select(0, positions.view({-1})).view({x.size(0), tokens, -1}),
                             state.sin.index_select(0, positions.view({-1})).view({x.size(0), tokens, -1})};
@@ -8891,11 +10021,6 @@ public:
     Embedding<E> embed_tokens;
 
 private:
-    struct Positions {
-        Tensor of_tokens;      ///< (batch, tokens) int64 on the device
-        std::int64_t longest;  ///< tokens attended to in the longest row so far
-    };
-
     void require_own(const DecoderState& state) const {
         state.require_caches(layers.size(), shape.num_key_value_heads, shape.head_dim);
     }
@@ -8908,28 +10033,15 @@ private:
     }
 
     /// Each token's position: how many tokens before it are attended to. Leaves the next token's in the state.
-    static Positions positions_of(const std::optional<Tensor>& attend, std::int64_t batch, std::int64_t tokens,
-                                  DecoderState& state) {
+    static CountedPositions positions_of(const std::optional<Tensor>& attend, std::int64_t tokens,
+                                         DecoderState& state) {
         if (!attend) {
             const Tensor positions =
                 state.positions.unsqueeze(1) + at::arange(tokens, state.positions.options()).unsqueeze(0);
             state.positions.copy_(state.positions + tokens);
             return {positions, (state.length() == 0 ? 0 : state.longest()) + tokens};
         }
-        const c10::Device host(c10::DeviceType::CPU);
-        const Tensor seen = attend->to(host).contiguous();
-        const Tensor next = state.positions.to(host).clone(), positions = at::zeros({batch, tokens}, next.options());
-        auto *p = positions.mutable_data_ptr<std::int64_t>(), *n = next.mutable_data_ptr<std::int64_t>();
-        std::int64_t longest = 0;
-        for (std::int64_t row = 0; row < batch; ++row) {
-            for (std::int64_t i = 0; i < tokens; ++i) {
-                if (!seen.const_data_ptr<bool>()[row * tokens + i]) continue;
-                p[row * tokens + i] = n[row]++;
-            }
-            longest = std::max(longest, n[row]);
-        }
-        state.positions.copy_(next);
-        return {positions.to(state.positions.device()), longest};
+        return counted_positions(*attend, state.positions);
     }
 
     /// No one attends to what comes later than `before` tokens and itself, nor to what `attend` (batch, keys) leaves
@@ -8965,6 +10077,7 @@ private:
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace silica::nn {
 
@@ -9051,11 +10164,17 @@ class DecoderNetwork {
 public:
     using Ops = typename Decoder<E>::Ops;
 
+    DecoderNetwork(const DecoderShape& c, const Weights& w) : model(c, w / "model", decoder_words(w)) {}
     DecoderNetwork(const auto& config, const Weights& w)
-        : model(config.shape("the configuration"), w / "model", decoder_words(w)) {}
+        : DecoderNetwork(DecoderShape(config.shape("the configuration")), w) {}
 
     DecoderOutputs operator()(const DecoderInputs& in) const {
-        return {model(model.embed_tokens(in.input_ids), in.attention_mask)};
+        return of_vectors(embed(in.input_ids), in.attention_mask);
+    }
+    /// See CausalLmNetwork.
+    [[nodiscard]] Tensor embed(const Tensor& ids) const { return model.embed_tokens(ids); }
+    [[nodiscard]] DecoderOutputs of_vectors(Tensor x, const std::optional<Tensor>& attend) const {
+        return {model(std::move(x), attend)};
     }
 
 private:
@@ -9077,14 +10196,23 @@ public:
         : CausalLmNetwork(DecoderShape(config.shape("the configuration")), w) {}
 
     CausalLmOutputs operator()(const DecoderInputs& in) const {
-        return {lm_head(model(model.embed_tokens(in.input_ids), in.attention_mask))};
+        return of_vectors(embed(in.input_ids), in.attention_mask);
+    }
+    /// Vectors of tokens, ids (...) -> (..., hidden): a composite puts its images among them, for the calls below.
+    [[nodiscard]] Tensor embed(const Tensor& ids) const { return model.embed_tokens(ids); }
+    /// The same from vectors x (batch, tokens, hidden); `attend` (batch, tokens) bool or absent.
+    [[nodiscard]] CausalLmOutputs of_vectors(Tensor x, const std::optional<Tensor>& attend) const {
+        return {lm_head(model(std::move(x), attend))};
+    }
+    [[nodiscard]] Tensor prefill_vectors(Tensor x, const std::optional<Tensor>& attend, State& state) const {
+        return lm_head(model.prefill(std::move(x), attend, state));
     }
 
     [[nodiscard]] State make_state(std::int64_t batch, std::int64_t capacity) const {
         return model.make_state(batch, capacity);
     }
     [[nodiscard]] Tensor prefill(const DecoderInputs& in, State& state) const {
-        return lm_head(model.prefill(model.embed_tokens(in.input_ids), in.attention_mask, state));
+        return prefill_vectors(embed(in.input_ids), in.attention_mask, state);
     }
     [[nodiscard]] Tensor step(const Tensor& ids, State& state) const {
         return lm_head(model.step(model.embed_tokens(ids), state));
@@ -9368,10 +10496,20 @@ static_assert(Architecture<arch::Qwen2> && Architecture<arch::Qwen2ForCausalLM>)
 }  // namespace silica
 #endif  // SILICA_SINGLE_ARCH_QWEN2_HPP
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace silica::arch {
+
+/// What generation asks of a decoder's configuration.
+struct TextFacts {
+    std::int64_t vocab_size;
+    std::optional<std::int64_t> bos_token_id, pad_token_id;
+    std::vector<std::int64_t> eos_token_id;
+};
 
 /// The configuration of one of the families on nn::Decoder, read with that family's keys and defaults.
 struct DecoderConfig {
@@ -9391,6 +10529,19 @@ struct DecoderConfig {
     /// Its sizes; ConfigError for values that contradict each other.
     [[nodiscard]] nn::DecoderShape shape(const std::string& file) const {
         return std::visit([&](const auto& c) { return c.shape(file); }, family);
+    }
+
+    [[nodiscard]] TextFacts facts() const {
+        return std::visit(
+            [](const auto& c) { return TextFacts{c.vocab_size, c.bos_token_id, c.pad_token_id, c.eos_token_id}; },
+            family);
+    }
+    [[nodiscard]] std::int64_t vocab_size() const {
+        return std::visit([](const auto& c) { return c.vocab_size; }, family);
+    }
+    /// The most positions it was made for, as its family says.
+    [[nodiscard]] std::optional<std::int64_t> context() const {
+        return std::visit([]<class Config>(const Config& c) { return nn::DecoderFamily<Config>::context(c); }, family);
     }
 
 private:
@@ -11005,6 +12156,1002 @@ static_assert(Architecture<arch::Detr> && Architecture<arch::DetrForObjectDetect
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_ARCH_DETR_HPP
+// ---- silica/arch/llava.hpp
+#ifndef SILICA_SINGLE_ARCH_LLAVA_HPP
+#define SILICA_SINGLE_ARCH_LLAVA_HPP
+/// LLaVA: a decoder that sees images through CLIP's or SigLIP's vision model. Liu et al. 2023,
+/// https://arxiv.org/abs/2304.08485 and https://arxiv.org/abs/2310.03744. Followed: transformers,
+/// models/llava/modeling_llava.py.
+
+// ---- silica/arch/llava/body.hpp
+#ifndef SILICA_SINGLE_ARCH_LLAVA_BODY_HPP
+#define SILICA_SINGLE_ARCH_LLAVA_BODY_HPP
+/// LLaVA's network: features of images, which stand among the vectors of a text's tokens. Liu et al. 2023,
+/// https://arxiv.org/abs/2304.08485, section 4.1.
+
+// ---- silica/arch/llava/family.hpp
+#ifndef SILICA_SINGLE_ARCH_LLAVA_FAMILY_HPP
+#define SILICA_SINGLE_ARCH_LLAVA_FAMILY_HPP
+/// What LLaVA and LLaVA-NeXT share: the spellings of their checkpoints, their texts.
+
+// ---- silica/arch/llava/inputs.hpp
+#ifndef SILICA_SINGLE_ARCH_LLAVA_INPUTS_HPP
+#define SILICA_SINGLE_ARCH_LLAVA_INPUTS_HPP
+/// What LLaVA and LLaVA-NeXT are called with.
+
+// ---- silica/arch/llava/images.hpp
+#ifndef SILICA_SINGLE_ARCH_LLAVA_IMAGES_HPP
+#define SILICA_SINGLE_ARCH_LLAVA_IMAGES_HPP
+/// Images as LLaVA and LLaVA-NeXT take them.
+
+// ---- silica/arch/llava/config.hpp
+#ifndef SILICA_SINGLE_ARCH_LLAVA_CONFIG_HPP
+#define SILICA_SINGLE_ARCH_LLAVA_CONFIG_HPP
+/// LLaVA's configurations: of a vision model, of a decoder, and how the features of one become tokens of the other.
+
+#include <boost/hana/adapt_struct.hpp>
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace silica::arch {
+
+/// Keys and defaults of a `vision_config` of model_type siglip_vision_model.
+struct SiglipVisionConfig {
+    static constexpr bool siglip = true;
+
+    std::int64_t hidden_size = 768, intermediate_size = 3072, num_hidden_layers = 12, num_attention_heads = 12,
+                 num_channels = 3, image_size = 224, patch_size = 16;
+    Activation hidden_act = Activation::gelu_tanh;
+    double layer_norm_eps = 1e-6;
+
+    [[nodiscard]] nn::PatchShape patches() const {
+        return {num_channels, hidden_size, {image_size, image_size}, {patch_size, patch_size}};
+    }
+};
+
+/// The configuration of one of the two, read with that one's keys and defaults.
+struct LlavaVisionConfig {
+    std::variant<ClipVisionConfig, SiglipVisionConfig> tower = {};
+
+    /// ConfigError where `model_type` names another model; without one it is CLIP's, as in transformers.
+    void read(const Json& json, const std::string& path);
+    /// ConfigError for a model that cannot be; `file` names the configuration.
+    void check(const std::string& file) const;
+
+    [[nodiscard]] std::int64_t hidden_size() const;
+    [[nodiscard]] std::int64_t layers() const;
+    [[nodiscard]] nn::PatchShape patches() const;
+    /// Whether a class token stands before the patches: CLIP's.
+    [[nodiscard]] bool class_token() const { return std::holds_alternative<ClipVisionConfig>(tower); }
+};
+
+/// Which tokens of the vision model are features.
+enum class LlavaFeatures {
+    patches,  ///< `default`: all but the first, which is CLIP's class token
+    all,      ///< `full`
+};
+
+inline constexpr std::array<std::pair<std::string_view, LlavaFeatures>, 2> llava_feature_names{
+    {{"default", LlavaFeatures::patches}, {"full", LlavaFeatures::all}}};
+constexpr const auto& enum_names(LlavaFeatures) { return llava_feature_names; }
+
+/// Keys and defaults of LLaVA's config.json.
+struct LlavaConfig {
+    /// Where config.json has none: CLIP ViT-L/14 for images of 336 pixels.
+    LlavaVisionConfig vision_config = {ClipVisionConfig{.hidden_size = 1024,
+                                                        .intermediate_size = 4096,
+                                                        .projection_dim = 768,
+                                                        .num_hidden_layers = 24,
+                                                        .num_attention_heads = 16,
+                                                        .image_size = 336,
+                                                        .patch_size = 14}};
+    DecoderConfig text_config = {};
+    std::int64_t image_token_index = 32000;
+    Activation projector_hidden_act = Activation::gelu;
+    LlavaFeatures vision_feature_select_strategy = LlavaFeatures::patches;
+    /// Whose hidden states are features, side by side: 0 is what goes into the first layer, -1 what comes out of the
+    /// last.
+    std::vector<std::int64_t> vision_feature_layer = {-2};
+    bool multimodal_projector_bias = true, tie_word_embeddings = false;
+
+    static constexpr std::array<std::pair<std::string_view, std::string_view>, 1> aliases() {
+        return {{{"image_token_index", "image_token_id"}}};
+    }
+    /// How many layers of the vision model each hidden state of `vision_feature_layer` needs.
+    [[nodiscard]] std::vector<std::int64_t> depths() const;
+    /// Features that the vision model gives for one image, or one tile.
+    [[nodiscard]] std::int64_t features() const;
+};
+
+/// Keys and defaults of LLaVA-NeXT's.
+struct LlavaNextConfig : LlavaConfig {
+    /// Resolutions, (height, width) in pixels, that images are resized into: whole tiles of `image_size`.
+    std::vector<std::vector<std::int64_t>> image_grid_pinpoints = {
+        {336, 672}, {672, 336}, {672, 672}, {1008, 336}, {336, 1008}};
+};
+
+/// ConfigError for a LLaVA, or a LLaVA-NeXT, that cannot be; `file` names the configuration.
+void check_llava(const LlavaConfig& c, const std::string& file);
+void check_llava_next(const LlavaNextConfig& c, const std::string& file);
+
+}  // namespace silica::arch
+
+BOOST_HANA_ADAPT_STRUCT(silica::arch::SiglipVisionConfig, hidden_size, intermediate_size, num_hidden_layers,
+                        num_attention_heads, num_channels, image_size, patch_size, hidden_act, layer_norm_eps);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::LlavaConfig, vision_config, text_config, image_token_index, projector_hidden_act,
+                        vision_feature_select_strategy, vision_feature_layer, multimodal_projector_bias,
+                        tie_word_embeddings);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::LlavaNextConfig, vision_config, text_config, image_token_index,
+                        projector_hidden_act, vision_feature_select_strategy, vision_feature_layer,
+                        multimodal_projector_bias, tie_word_embeddings, image_grid_pinpoints);
+
+// ---- silica/arch/llava/config.ipp
+#ifndef SILICA_SINGLE_ARCH_LLAVA_CONFIG_IPP
+#define SILICA_SINGLE_ARCH_LLAVA_CONFIG_IPP
+/// Definitions of config.hpp.
+
+#include <algorithm>
+#include <cstdint>
+
+namespace silica::arch {
+
+SILICA_INLINE void LlavaVisionConfig::read(const Json& json, const std::string& path) {
+    const Json* type = json.find("model_type");
+    const bool unsaid = type == nullptr || type->is_null();
+    const std::string name = unsaid ? "clip_vision_model" : type->is_string() ? type->string() : "";
+    if (name == "clip_vision_model") return read_json(tower.emplace<ClipVisionConfig>(), json, path);
+    if (name == "siglip_vision_model") return read_json(tower.emplace<SiglipVisionConfig>(), json, path);
+    refuse_config(path, "model_type", type->brief(),
+                  "known vision models are clip_vision_model and siglip_vision_model.");
+}
+
+SILICA_INLINE void LlavaVisionConfig::check(const std::string& file) const {
+    std::visit(
+        [&](const auto& c) {
+            require_finite(c, file + ": vision_config");
+            ClipVisionConfig sizes;  // what CLIP's check looks at
+            sizes.hidden_size = c.hidden_size, sizes.intermediate_size = c.intermediate_size;
+            sizes.num_hidden_layers = c.num_hidden_layers, sizes.num_attention_heads = c.num_attention_heads;
+            sizes.num_channels = c.num_channels, sizes.image_size = c.image_size, sizes.patch_size = c.patch_size;
+            sizes.layer_norm_eps = c.layer_norm_eps;
+            check_clip_vision(sizes, file);
+        },
+        tower);
+}
+
+SILICA_INLINE std::int64_t LlavaVisionConfig::hidden_size() const {
+    return std::visit([](const auto& c) { return c.hidden_size; }, tower);
+}
+SILICA_INLINE std::int64_t LlavaVisionConfig::layers() const {
+    return std::visit([](const auto& c) { return c.num_hidden_layers; }, tower);
+}
+SILICA_INLINE nn::PatchShape LlavaVisionConfig::patches() const {
+    return std::visit([](const auto& c) { return c.patches(); }, tower);
+}
+
+SILICA_INLINE std::vector<std::int64_t> LlavaConfig::depths() const {
+    std::vector<std::int64_t> all;
+    for (const auto state : vision_feature_layer) all.push_back(state < 0 ? vision_config.layers() + 1 + state : state);
+    return all;
+}
+
+SILICA_INLINE std::int64_t LlavaConfig::features() const {
+    const auto tokens = vision_config.patches().patches() + (vision_config.class_token() ? 1 : 0);
+    return vision_feature_select_strategy == LlavaFeatures::patches ? tokens - 1 : tokens;
+}
+
+SILICA_INLINE void check_llava(const LlavaConfig& c, const std::string& file) {
+    c.vision_config.check(file);
+    std::visit([&](const auto& text) { require_finite(text, file + ": text_config"); }, c.text_config.family);
+    static_cast<void>(c.text_config.shape(file + ": text_config"));
+    require_at_least(file, "image_token_index", c.image_token_index, 0);
+    if (c.vision_feature_layer.empty())
+        refuse_config(file, "vision_feature_layer", "an empty list", "the usual value is -2.");
+    const auto layers = c.vision_config.layers();
+    for (const auto state : c.vision_feature_layer) {
+        if (state >= -layers - 1 && state <= layers) continue;
+        refuse_config(file, "vision_feature_layer", std::to_string(state),
+                      "the vision model has " + std::to_string(layers) + " layers: choose from " +
+                          std::to_string(-layers - 1) + " to " + std::to_string(layers) + ".");
+    }
+    const auto states = static_cast<std::int64_t>(c.vision_feature_layer.size());
+    if (states > largest_config_integer / c.vision_config.hidden_size())
+        refuse_config(file, "vision_feature_layer", std::to_string(states) + " layers", "name fewer.");
+    if (c.features() < 1) {
+        throw ConfigError(file + ": vision_feature_select_strategy 'default' leaves an image no feature.",
+                          "use 'full': this vision model has no class token.");
+    }
+}
+
+SILICA_INLINE void check_llava_next(const LlavaNextConfig& c, const std::string& file) {
+    check_llava(c, file);
+    const auto patches = c.vision_config.patches();
+    if (c.features() != patches.patches()) {
+        const auto side = std::to_string(patches.grid(patches.image).height);
+        throw ConfigError(file + ": a tile has " + std::to_string(c.features()) + " features with " +
+                              "this vision_feature_select_strategy, LLaVA-NeXT lays out " + side + " x " + side + ".",
+                          "it is 'default' with CLIP and 'full' with SigLIP.");
+    }
+    const auto side = patches.image.height;
+    if (c.image_grid_pinpoints.empty())
+        refuse_config(file, "image_grid_pinpoints", "an empty list", "name a resolution: [height, width].");
+    for (const auto& point : c.image_grid_pinpoints) {
+        const bool tiled =
+            point.size() == 2 && std::ranges::all_of(point, [&](auto n) { return n >= side && n % side == 0; });
+        if (tiled) continue;
+        std::string text;
+        for (const auto n : point) text += (text.empty() ? "" : ", ") + std::to_string(n);
+        refuse_config(file, "image_grid_pinpoints", "[" + text + "]",
+                      "each is [height, width], multiples of image_size " + std::to_string(side) + ".");
+    }
+}
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_LLAVA_CONFIG_IPP
+#endif  // SILICA_SINGLE_ARCH_LLAVA_CONFIG_HPP
+
+#include <boost/hana/adapt_struct.hpp>
+
+#include <optional>
+
+namespace silica::arch {
+
+/// Images of one or more texts, in order. The last two are places, made of the others: what is given is not looked at.
+struct LlavaImageInputs {
+    /// Floating numbers, or bytes. LLaVA: (images, channels, height, width). LLaVA-NeXT: (images, tiles, channels,
+    /// side, side), those of an image followed by padding; or (all tiles, channels, side, side), without padding.
+    Tensor pixel_values;
+    std::optional<Tensor> image_sizes = {};     ///< LLaVA-NeXT: (images, 2) int64, height and width before any resizing
+    std::optional<Tensor> image_features = {};  ///< (features) int64: those that show the images, of all; absent: all
+    std::optional<Tensor> image_tiles = {};     ///< (tiles) int64: those that are not padding, of all; absent: all
+};
+
+/// Images checked, with their places. InputError for what is wrong.
+[[nodiscard]] LlavaImageInputs prepare_llava_images(const LlavaConfig& c, LlavaImageInputs in);
+[[nodiscard]] LlavaImageInputs prepare_llava_next_images(const LlavaNextConfig& c, LlavaImageInputs in);
+
+}  // namespace silica::arch
+
+BOOST_HANA_ADAPT_STRUCT(silica::arch::LlavaImageInputs, pixel_values, image_sizes, image_features, image_tiles);
+
+// ---- silica/arch/llava/images.ipp
+#ifndef SILICA_SINGLE_ARCH_LLAVA_IMAGES_IPP
+#define SILICA_SINGLE_ARCH_LLAVA_IMAGES_IPP
+/// Definitions of images.hpp.
+
+// ---- silica/arch/llava/indices.hpp
+#ifndef SILICA_SINGLE_ARCH_LLAVA_INDICES_HPP
+#define SILICA_SINGLE_ARCH_LLAVA_INDICES_HPP
+/// Places as a tensor, for networks to select by.
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+namespace silica::arch {
+
+using LlavaIndices = std::vector<std::int64_t>;
+
+/// (indices) int64, on the host.
+inline Tensor indices_tensor(const LlavaIndices& indices) {
+    const Tensor t =
+        at::empty({static_cast<std::int64_t>(indices.size())}, at::TensorOptions().dtype(c10::ScalarType::Long));
+    std::copy(indices.begin(), indices.end(), t.mutable_data_ptr<std::int64_t>());
+    return t;
+}
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_LLAVA_INDICES_HPP
+// ---- silica/core/anyres.hpp
+#ifndef SILICA_SINGLE_CORE_ANYRES_HPP
+#define SILICA_SINGLE_CORE_ANYRES_HPP
+/// How LLaVA-NeXT looks at an image of any size: resized into one of a list of resolutions, which is cut into tiles.
+/// Liu et al. 2024, https://llava-vl.github.io/blog/2024-01-30-llava-next. Followed: transformers,
+/// models/llava_next/modeling_llava_next.py and image_processing_utils.py, whose arithmetic this is to the last bit.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+namespace silica::anyres {
+
+/// Height and width, in pixels or in patches.
+struct Extent {
+    std::int64_t height = 0, width = 0;
+    friend bool operator==(const Extent&, const Extent&) = default;
+};
+
+/// The resolution that shows most of an image, and of several the one that leaves least empty; the first of equals.
+/// Absent where there is none to choose from. All sizes are at least 1 and at most 2^31 - 1.
+[[nodiscard]] std::optional<Extent> best_resolution(Extent image, std::span<const Extent> resolutions);
+
+/// What of a grid shows the image, the rest being padding.
+struct Shown {
+    std::int64_t top = 0, left = 0;  ///< rows and columns before it
+    Extent grid;                     ///< its rows and columns
+    friend bool operator==(const Shown&, const Shown&) = default;
+};
+
+/// What of `grid` (rows and columns of patches) shows an image that was resized into it with its aspect kept. Padding
+/// is taken off in pairs: of an odd number one row or column stays.
+[[nodiscard]] Shown shown(Extent image, Extent grid);
+
+/// How many features an image has: the patches of the whole image in one tile (`side` x `side`), then those that show
+/// it in `tiles` (rows and columns of tiles), with a newline after each row.
+[[nodiscard]] inline std::int64_t features(Extent image, Extent tiles, std::int64_t side) {
+    const auto grid = shown(image, {tiles.height * side, tiles.width * side}).grid;
+    return side * side + grid.height * (grid.width + 1);
+}
+
+}  // namespace silica::anyres
+
+// ---- silica/core/anyres.ipp
+#ifndef SILICA_SINGLE_CORE_ANYRES_IPP
+#define SILICA_SINGLE_CORE_ANYRES_IPP
+/// Definitions of anyres.hpp.
+
+#include <algorithm>
+#include <cmath>
+
+namespace silica::anyres {
+
+SILICA_INLINE std::optional<Extent> best_resolution(Extent image, std::span<const Extent> resolutions) {
+    const auto h = static_cast<double>(image.height), w = static_cast<double>(image.width);
+    std::optional<Extent> best;
+    std::int64_t most = 0, least_waste = 0;
+    for (const auto& r : resolutions) {
+        const double scale = std::min(static_cast<double>(r.width) / w, static_cast<double>(r.height) / h);
+        const auto area = static_cast<std::int64_t>(w * scale) * static_cast<std::int64_t>(h * scale);
+        const auto effective = std::min(area, image.height * image.width);
+        const auto waste = r.width * r.height - effective;
+        if (best && (effective < most || (effective == most && waste >= least_waste))) continue;
+        best = r, most = effective, least_waste = waste;
+    }
+    return best;
+}
+
+namespace detail {
+
+/// int(round(x, 7)) of Python, x >= 0: the whole part, and one more where seven decimals round up to it.
+SILICA_INLINE std::int64_t whole_of_rounded(double x) {
+    const double above = std::floor(x) + 1;
+    return static_cast<std::int64_t>(above - x <= 5e-8 ? above : above - 1);
+}
+
+}  // namespace detail
+
+SILICA_INLINE Shown shown(Extent image, Extent grid) {
+    const auto h = static_cast<double>(image.height), w = static_cast<double>(image.width);
+    const auto rows = static_cast<double>(grid.height), columns = static_cast<double>(grid.width);
+    if (w / h > columns / rows) {
+        const auto top = (grid.height - detail::whole_of_rounded(h * (columns / w))) / 2;
+        return {top, 0, {grid.height - 2 * top, grid.width}};
+    }
+    const auto left = (grid.width - detail::whole_of_rounded(w * (rows / h))) / 2;
+    return {0, left, {grid.height, grid.width - 2 * left}};
+}
+
+}  // namespace silica::anyres
+#endif  // SILICA_SINGLE_CORE_ANYRES_IPP
+#endif  // SILICA_SINGLE_CORE_ANYRES_HPP
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace silica::arch {
+namespace llava_images {
+
+/// Sizes of images, checked.
+SILICA_INLINE std::vector<anyres::Extent> sizes_of(const LlavaImageInputs& in) {
+    if (!in.image_sizes)
+        throw InputError("Input image_sizes is missing.", "give (images, 2) int64: height and width of each image.");
+    require_tensor("image_sizes", *in.image_sizes, 2, {c10::ScalarType::Long});
+    const Tensor host = in.image_sizes->to(c10::Device(c10::DeviceType::CPU)).contiguous();
+    const auto* n = host.const_data_ptr<std::int64_t>();
+    const bool fits = host.size(1) == 2 && std::all_of(n, n + host.numel(), [](auto pixels) {
+                          return pixels >= 1 && pixels <= largest_config_integer;
+                      });
+    if (!fits) {
+        throw InputError("Input image_sizes of shape " + shape_text(host.sizes()) + " holds no sizes.",
+                         "give (images, 2): height and width of each image, in pixels.");
+    }
+    std::vector<anyres::Extent> sizes;
+    for (std::int64_t i = 0; i < host.size(0); ++i) sizes.push_back({n[2 * i], n[2 * i + 1]});
+    return sizes;
+}
+
+/// Rows and columns of the tiles that an image is cut into.
+SILICA_INLINE anyres::Extent tiles_of(const LlavaNextConfig& c, const anyres::Extent& image) {
+    std::vector<anyres::Extent> resolutions;
+    for (const auto& point : c.image_grid_pinpoints) resolutions.push_back({point[0], point[1]});
+    const auto best = anyres::best_resolution(image, resolutions);  // check_llava_next saw that there are some
+    const auto side = c.vision_config.patches().image.height;
+    return {best->height / side, best->width / side};
+}
+
+/// Appends the features of an image: of the tile `base`, then of those after it, row by row of all tiles together, with
+/// `newline` after each row.
+SILICA_INLINE void append_features(LlavaIndices& all, const anyres::Extent& image, const anyres::Extent& tiles,
+                                   std::int64_t side, std::int64_t base, std::int64_t newline) {
+    const auto area = side * side;
+    for (std::int64_t i = 0; i < area; ++i) all.push_back(base * area + i);
+    const auto shown = anyres::shown(image, {tiles.height * side, tiles.width * side});
+    for (std::int64_t r = shown.top; r < shown.top + shown.grid.height; ++r) {
+        for (std::int64_t x = shown.left; x < shown.left + shown.grid.width; ++x) {
+            const auto tile = base + 1 + r / side * tiles.width + x / side;
+            all.push_back(tile * area + r % side * side + x % side);
+        }
+        all.push_back(newline);
+    }
+}
+
+/// Pixels of tiles, checked; 5-D stays so.
+SILICA_INLINE void prepare_tiles(const LlavaNextConfig& c, LlavaImageInputs& in) {
+    using c10::ScalarType;
+    auto& pixels = in.pixel_values;
+    if (!pixels.defined() || pixels.dim() != 4) {
+        require_tensor(
+            "pixel_values", pixels, 5,
+            {ScalarType::Float, ScalarType::Half, ScalarType::BFloat16, ScalarType::Double, ScalarType::Byte});
+    }
+    const Tensor some = pixels.dim() == 5 ? pixels.select(1, 0) : pixels;
+    static_cast<void>(nn::checked_pixels("pixel_values", some, c.vision_config.patches(), false));
+    if (pixels.scalar_type() == ScalarType::Double) pixels = pixels.to(ScalarType::Float);
+}
+
+}  // namespace llava_images
+
+SILICA_INLINE LlavaImageInputs prepare_llava_images(const LlavaConfig& c, LlavaImageInputs in) {
+    in.image_features.reset(), in.image_tiles.reset();
+    if (in.image_sizes)
+        throw InputError("Input image_sizes is given, but LLaVA shows all images in one size.", "leave it out.");
+    in.pixel_values = nn::checked_pixels("pixel_values", in.pixel_values, c.vision_config.patches(), false);
+    return in;
+}
+
+SILICA_INLINE LlavaImageInputs prepare_llava_next_images(const LlavaNextConfig& c, LlavaImageInputs in) {
+    in.image_features.reset(), in.image_tiles.reset();
+    llava_images::prepare_tiles(c, in);
+    const auto sizes = llava_images::sizes_of(in);
+    const auto& pixels = in.pixel_values;
+    const auto images = static_cast<std::int64_t>(sizes.size());
+    if (pixels.dim() == 5 && pixels.size(0) != images) {
+        throw InputError("Input image_sizes has " + std::to_string(images) + " images, pixel_values " +
+                             std::to_string(pixels.size(0)) + ".",
+                         "give both a row for each image.");
+    }
+    std::vector<anyres::Extent> grids;
+    LlavaIndices kept;  // tiles of pixel_values
+    std::int64_t total = 0;
+    for (std::int64_t i = 0; i < images; ++i) {
+        const auto grid = llava_images::tiles_of(c, sizes[static_cast<std::size_t>(i)]);
+        const auto tiles = 1 + grid.height * grid.width;
+        if (pixels.dim() == 5) {
+            if (pixels.size(1) < tiles) {
+                throw InputError("Image " + std::to_string(i) + " needs " + std::to_string(tiles) +
+                                     " tiles by its image_sizes, pixel_values has " + std::to_string(pixels.size(1)) +
+                                     ".",
+                                 "cut it as the checkpoint's processor does, by image_grid_pinpoints of config.json.");
+            }
+            for (std::int64_t t = 0; t < tiles; ++t) kept.push_back(i * pixels.size(1) + t);
+        }
+        total += tiles;
+        grids.push_back(grid);
+    }
+    if (pixels.dim() == 4 && pixels.size(0) != total) {
+        throw InputError("Input pixel_values has " + std::to_string(pixels.size(0)) + " tiles, image_sizes needs " +
+                             std::to_string(total) + ".",
+                         "give all tiles of all images, or (images, tiles, channels, height, width).");
+    }
+    const auto patches = c.vision_config.patches();
+    const auto side = patches.grid(patches.image).height;
+    LlavaIndices shown;
+    std::int64_t base = 0;
+    for (std::size_t i = 0; i < grids.size(); ++i) {
+        llava_images::append_features(shown, sizes[i], grids[i], side, base, total * side * side);
+        base += 1 + grids[i].height * grids[i].width;
+    }
+    if (pixels.dim() == 5 && pixels.size(0) * pixels.size(1) != total) in.image_tiles = indices_tensor(kept);
+    in.image_features = indices_tensor(shown);
+    return in;
+}
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_LLAVA_IMAGES_IPP
+#endif  // SILICA_SINGLE_ARCH_LLAVA_IMAGES_HPP
+
+#include <utility>
+
+namespace silica::arch {
+
+/// Texts, and the images that they show: those of the first row come first, in the order in which the row shows them.
+/// A row shows an image by `image_token_index`, once for each of the image's features.
+///
+/// The last three are places, made of the others: what is given is not looked at.
+struct LlavaInputs {
+    Tensor input_ids;                           ///< (batch, tokens) int64
+    std::optional<Tensor> attention_mask = {};  ///< (batch, tokens) int64 or bool, 1 = attend; absent: all
+    std::optional<Tensor> pixel_values = {};    ///< see LlavaImageInputs; absent: no row shows an image
+    std::optional<Tensor> image_sizes = {};     ///< see LlavaImageInputs
+    /// () int64: so many rows, one after another, are one text and share its images; absent: one.
+    std::optional<Tensor> rows_per_text = {};
+
+    std::optional<Tensor> image_places = {};    ///< (image tokens) int64: which of all ids they are, row by row
+    std::optional<Tensor> image_features = {};  ///< (image tokens) int64: which feature each shows; absent: in order
+    std::optional<Tensor> image_tiles = {};     ///< see LlavaImageInputs
+
+    /// The images alone; there are some.
+    [[nodiscard]] LlavaImageInputs images() const { return {*pixel_values, image_sizes, image_features, image_tiles}; }
+};
+
+/// Inputs checked, with the places of images. InputError for what is wrong.
+[[nodiscard]] LlavaInputs prepare_llava(const LlavaConfig& c, LlavaInputs in);
+[[nodiscard]] LlavaInputs prepare_llava_next(const LlavaNextConfig& c, LlavaInputs in);
+
+}  // namespace silica::arch
+
+BOOST_HANA_ADAPT_STRUCT(silica::arch::LlavaInputs, input_ids, attention_mask, pixel_values, image_sizes, rows_per_text,
+                        image_places, image_features, image_tiles);
+
+// ---- silica/arch/llava/inputs.ipp
+#ifndef SILICA_SINGLE_ARCH_LLAVA_INPUTS_IPP
+#define SILICA_SINGLE_ARCH_LLAVA_INPUTS_IPP
+/// Definitions of inputs.hpp.
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace silica::arch {
+namespace llava_inputs {
+
+/// Ids and mask, checked; returns the ids on the host.
+SILICA_INLINE Tensor prepare_text(const LlavaConfig& c, LlavaInputs& in) {
+    require_tensor("input_ids", in.input_ids, 2, {c10::ScalarType::Long});
+    const Tensor ids = in.input_ids.to(c10::Device(c10::DeviceType::CPU)).contiguous();
+    require_ids("input_ids", ids, c.text_config.vocab_size(), "vocab_size");
+    in.attention_mask = checked_mask("attention_mask", in.attention_mask, "input_ids", in.input_ids);
+    in.image_places.reset(), in.image_features.reset(), in.image_tiles.reset();
+    return ids;
+}
+
+/// Rows of one text. InputError where they cannot be.
+SILICA_INLINE std::int64_t rows_per_text(const LlavaInputs& in, std::int64_t rows) {
+    if (!in.rows_per_text) return 1;
+    require_tensor("rows_per_text", *in.rows_per_text, 0, {c10::ScalarType::Long});
+    const auto n = in.rows_per_text->to(c10::Device(c10::DeviceType::CPU)).item<std::int64_t>();
+    if (n >= 1 && rows % n == 0) return n;
+    throw InputError(
+        "Input rows_per_text is " + std::to_string(n) + ", input_ids has " + std::to_string(rows) + " rows.",
+        "give a number that divides the rows, or leave it out.");
+}
+
+[[noreturn]] SILICA_INLINE void fail_count(std::int64_t tokens, std::int64_t features) {
+    throw InputError("The rows of input_ids have " + std::to_string(tokens) + " image tokens, the images have " +
+                         std::to_string(features) + " features.",
+                     "repeat image_token_index once for each feature, as the checkpoint's processor does, and give "
+                     "all images that the rows show.");
+}
+
+/// Finds where the tokens of images stand in `ids`, on the host, and which of `features` features each shows, which are
+/// all or those that `in.image_features` chooses.
+SILICA_INLINE void place(const LlavaConfig& c, const Tensor& ids, std::int64_t features, LlavaInputs& in) {
+    const auto rows = ids.size(0), tokens = ids.size(1), copies = rows_per_text(in, rows);
+    const auto* id = ids.const_data_ptr<std::int64_t>();
+    std::vector<std::int64_t> places, shown;
+    std::int64_t next = 0, last = 0;  // the first feature of this text; tokens of images in the row before
+    for (std::int64_t row = 0; row < rows; ++row) {
+        const auto before = places.size();
+        for (std::int64_t i = row * tokens; i < (row + 1) * tokens; ++i)
+            if (id[i] == c.image_token_index) places.push_back(i);
+        const auto here = static_cast<std::int64_t>(places.size() - before);
+        for (std::int64_t i = 0; i < here; ++i) shown.push_back(next + i);
+        if (row % copies != 0 && here != last) {
+            throw InputError("Row " + std::to_string(row) + " of input_ids has " + std::to_string(here) +
+                                 " image tokens, the row before, which is of the same text, " + std::to_string(last) +
+                                 ".",
+                             "give rows_per_text equal rows, one after another, for each text.");
+        }
+        last = here;
+        if (row % copies == copies - 1) next += here;
+    }
+    if (next != features) fail_count(next, features);
+    in.image_places = indices_tensor(places);
+    if (copies == 1) return;
+    const Tensor chosen = indices_tensor(shown);
+    in.image_features = in.image_features ? in.image_features->index_select(0, chosen) : chosen;
+}
+
+/// What was found out about images alone, for images in texts.
+SILICA_INLINE void take(LlavaImageInputs images, LlavaInputs& in) {
+    in.pixel_values = std::move(images.pixel_values);
+    in.image_features = std::move(images.image_features);
+    in.image_tiles = std::move(images.image_tiles);
+}
+
+}  // namespace llava_inputs
+
+SILICA_INLINE LlavaInputs prepare_llava(const LlavaConfig& c, LlavaInputs in) {
+    const Tensor ids = llava_inputs::prepare_text(c, in);
+    if (!in.pixel_values) return in;
+    llava_inputs::take(prepare_llava_images(c, in.images()), in);
+    llava_inputs::place(c, ids, in.pixel_values->size(0) * c.features(), in);
+    return in;
+}
+
+SILICA_INLINE LlavaInputs prepare_llava_next(const LlavaNextConfig& c, LlavaInputs in) {
+    const Tensor ids = llava_inputs::prepare_text(c, in);
+    if (!in.pixel_values) return in;
+    llava_inputs::take(prepare_llava_next_images(c, in.images()), in);
+    llava_inputs::place(c, ids, in.image_features->size(0), in);
+    return in;
+}
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_LLAVA_INPUTS_IPP
+#endif  // SILICA_SINGLE_ARCH_LLAVA_INPUTS_HPP
+
+namespace silica::arch {
+
+/// Four spellings: the hub's `language_model.model.*`, `language_model.lm_head`, `vision_tower.vision_model.*`; that of
+/// transformers 4.52, `model.language_model.*`, `lm_head`, `model.vision_tower.vision_model.*`; and both without
+/// `vision_model.`.
+[[nodiscard]] checkpoint::NameRules llava_names();
+/// The same where nothing of the decoder is read.
+[[nodiscard]] checkpoint::NameRules llava_image_names();
+
+/// What all heads of both share.
+struct LlavaBase {
+    /// Images stand apart from texts, so rows of one text share them.
+    static constexpr bool shares_inputs = true;
+    using Inputs = LlavaInputs;
+
+    static checkpoint::NameRules names() { return llava_names(); }
+    static TextFacts text(const LlavaConfig& c) { return c.text_config.facts(); }
+    static std::optional<std::int64_t> context(const LlavaConfig& c) { return c.text_config.context(); }
+};
+
+/// All heads of LLaVA.
+struct LlavaFamily : LlavaBase {
+    static constexpr std::string_view family = "llava";
+    using Config = LlavaConfig;
+    static void check(const Config& c, const std::string& file) { check_llava(c, file); }
+    static Inputs prepare(const Config& c, Inputs in) { return prepare_llava(c, std::move(in)); }
+};
+
+/// All heads of LLaVA-NeXT.
+struct LlavaNextFamily : LlavaBase {
+    static constexpr std::string_view family = "llava_next";
+    using Config = LlavaNextConfig;
+    static void check(const Config& c, const std::string& file) { check_llava_next(c, file); }
+    static Inputs prepare(const Config& c, Inputs in) { return prepare_llava_next(c, std::move(in)); }
+};
+
+}  // namespace silica::arch
+
+// ---- silica/arch/llava/family.ipp
+#ifndef SILICA_SINGLE_ARCH_LLAVA_FAMILY_IPP
+#define SILICA_SINGLE_ARCH_LLAVA_FAMILY_IPP
+/// Definitions of family.hpp.
+
+namespace silica::arch {
+
+SILICA_INLINE checkpoint::NameRules llava_names() {
+    const checkpoint::NameRules vision{.base_prefix = "vision_model.",
+                                       .ignored = {"embeddings.position_ids$", "^post_layernorm", "^head"}};
+    return checkpoint::NameRules{.base_prefix = "model.",
+                                 .head_prefixes = {"multi_modal_projector.", "image_newline"},
+                                 .renames = {{"^lm_head", "language_model.lm_head"}}} +
+           nn::DecoderFamily<LlamaConfig>::names().under("language_model.") + vision.under("vision_tower.");
+}
+
+SILICA_INLINE checkpoint::NameRules llava_image_names() {
+    auto rules = llava_names();
+    rules.ignored.emplace_back("^language_model");
+    return rules;
+}
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_LLAVA_FAMILY_IPP
+#endif  // SILICA_SINGLE_ARCH_LLAVA_FAMILY_HPP
+
+#include <boost/hana/adapt_struct.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace silica::arch {
+
+/// Hidden states of the vision model, side by side, without the class token where `default` leaves it out. Layers that
+/// none of them needs are not loaded.
+template <class E>
+class LlavaVision {
+public:
+    using Ops = typename ClipVisionEncoder<E>::Ops;
+
+    LlavaVision(const LlavaConfig& c, const Weights& w)  // vision_tower.vision_model
+        : depths(c.depths()),
+          tower(
+              std::visit([&](const auto& v) { return ClipVisionEncoder<E>(v, w, deepest()); }, c.vision_config.tower)),
+          skipped(c.vision_feature_select_strategy == LlavaFeatures::patches ? 1 : 0) {
+        for (auto n = deepest(); n < c.vision_config.layers(); ++n) (w / "encoder.layers" / n).leave();
+    }
+
+    /// Pixels (images, channels, height, width) -> (images, features, width of the projector's input).
+    Tensor operator()(const Tensor& pixels) const {
+        std::vector<Tensor> states = tower.hidden_states({pixels}, depths);
+        for (auto& x : states) x = x.narrow(1, skipped, x.size(1) - skipped);
+        return states.size() == 1 ? states[0].contiguous() : at::cat(states, -1);
+    }
+
+private:
+    [[nodiscard]] std::int64_t deepest() const { return *std::max_element(depths.begin(), depths.end()); }
+
+    std::vector<std::int64_t> depths;
+    ClipVisionEncoder<E> tower;
+    std::int64_t skipped;
+};
+
+/// W_2 act(W_1 x + b_1) + b_2: features in the decoder's space.
+template <class E>
+class LlavaProjector {
+public:
+    using Ops = typename nn::Linear<E>::Ops;
+
+    LlavaProjector(const LlavaConfig& c, std::int64_t hidden, const Weights& w)  // multi_modal_projector
+        : linear_1({{w / "linear_1", hidden, c.multimodal_projector_bias}},
+                   c.vision_config.hidden_size() * static_cast<std::int64_t>(c.vision_feature_layer.size())),
+          linear_2({{w / "linear_2", hidden, c.multimodal_projector_bias}}, hidden),
+          act(c.projector_hidden_act) {}
+
+    Tensor operator()(const Tensor& x) const { return linear_2(linear_1(x, act)); }
+
+private:
+    nn::Linear<E> linear_1, linear_2;
+    Activation act;
+};
+
+/// From pixels to the vectors that stand for image tokens. LLaVA-NeXT's know a newline.
+template <class E>
+class LlavaImageEncoder {
+public:
+    using Ops = union_of<typename LlavaVision<E>::Ops, typename LlavaProjector<E>::Ops>;
+
+    LlavaImageEncoder(const LlavaConfig& c, const Weights& w, bool newline)
+        : vision_tower(c, w / "vision_tower.vision_model"),
+          hidden(c.text_config.shape("the configuration").hidden_size),
+          multi_modal_projector(c, hidden, w / "multi_modal_projector") {
+        if (newline) image_newline = nn::take_home<E>(w, "image_newline", {hidden}).unsqueeze(0);
+    }
+
+    /// (features, hidden), those of all images one after another; inputs as `prepare_..._images` returns them.
+    Tensor operator()(const LlavaImageInputs& in) const {
+        Tensor pixels = in.pixel_values.dim() == 5 ? in.pixel_values.flatten(0, 1) : in.pixel_values;
+        if (in.image_tiles) pixels = pixels.index_select(0, *in.image_tiles);
+        Tensor x = multi_modal_projector(vision_tower(pixels)).view({-1, hidden});
+        if (image_newline) x = at::cat({x, *image_newline}, 0);
+        return in.image_features ? x.index_select(0, *in.image_features) : x;
+    }
+
+private:
+    LlavaVision<E> vision_tower;
+    std::int64_t hidden;
+    LlavaProjector<E> multi_modal_projector;
+    std::optional<Tensor> image_newline;  // (1, hidden)
+};
+
+struct LlavaImageOutputs {
+    Tensor image_hidden_states;  ///< (features, hidden): what stands for image tokens
+};
+
+/// Features of images, without a decoder.
+template <class E>
+class LlavaImagesNetwork {
+public:
+    using Ops = typename LlavaImageEncoder<E>::Ops;
+
+    LlavaImagesNetwork(const LlavaConfig& c, const Weights& w, bool newline) : images(c, w, newline) {}
+    LlavaImageOutputs operator()(const LlavaImageInputs& in) const { return {images(in)}; }
+
+private:
+    LlavaImageEncoder<E> images;
+};
+
+/// Both models under one root; `Text` is the decoder, with its head or without.
+template <class E, class Text>
+class LlavaNetwork {
+public:
+    using Ops = union_of<typename LlavaImageEncoder<E>::Ops, typename Text::Ops>;
+
+    LlavaNetwork(const LlavaConfig& c, const Weights& w, bool newline)
+        : images(c, w, newline), language_model(text_shape(c), w / "language_model") {}
+
+protected:
+    /// Vectors of tokens, (batch, tokens, hidden), and those of the images among them.
+    struct Vectors {
+        Tensor all;
+        std::optional<Tensor> of_images;
+    };
+    [[nodiscard]] Vectors vectors(const LlavaInputs& in) const {
+        Tensor x = language_model.embed(in.input_ids);
+        if (!in.pixel_values) return {x, {}};
+        const Tensor shown = images(in.images());
+        return {x.flatten(0, 1).index_copy(0, *in.image_places, shown).view(x.sizes()), shown};
+    }
+
+    LlavaImageEncoder<E> images;
+    Text language_model;
+
+private:
+    static nn::DecoderShape text_shape(const LlavaConfig& c) {
+        auto shape = c.text_config.shape("the configuration");
+        shape.tie_word_embeddings = shape.tie_word_embeddings || c.tie_word_embeddings;
+        return shape;
+    }
+};
+
+struct LlavaModelOutputs {
+    Tensor last_hidden_state;                        ///< (batch, tokens, hidden)
+    std::optional<Tensor> image_hidden_states = {};  ///< (image tokens, hidden): what stands for them
+};
+struct LlavaOutputs {
+    Tensor logits;                                   ///< (batch, tokens, vocabulary): of the token that follows
+    std::optional<Tensor> image_hidden_states = {};  ///< (image tokens, hidden): what stands for them
+};
+
+/// Without a head.
+template <class E>
+class LlavaModelNetwork : public LlavaNetwork<E, nn::DecoderNetwork<E>> {
+public:
+    using LlavaNetwork<E, nn::DecoderNetwork<E>>::LlavaNetwork;
+
+    LlavaModelOutputs operator()(const LlavaInputs& in) const {
+        auto [x, shown] = this->vectors(in);
+        return {this->language_model.of_vectors(std::move(x), in.attention_mask).last_hidden_state, std::move(shown)};
+    }
+};
+
+/// Which token follows.
+template <class E>
+class LlavaTextNetwork : public LlavaNetwork<E, nn::CausalLmNetwork<E>> {
+public:
+    using State = nn::DecoderState;
+    using LlavaNetwork<E, nn::CausalLmNetwork<E>>::LlavaNetwork;
+
+    LlavaOutputs operator()(const LlavaInputs& in) const {
+        auto [x, shown] = this->vectors(in);
+        return {this->language_model.of_vectors(std::move(x), in.attention_mask).logits, std::move(shown)};
+    }
+
+    [[nodiscard]] State make_state(std::int64_t batch, std::int64_t capacity) const {
+        return this->language_model.make_state(batch, capacity);
+    }
+    /// The images are those of this piece of the prompt.
+    [[nodiscard]] Tensor prefill(const LlavaInputs& in, State& state) const {
+        return this->language_model.prefill_vectors(this->vectors(in).all, in.attention_mask, state);
+    }
+    [[nodiscard]] Tensor step(const Tensor& ids, State& state) const { return this->language_model.step(ids, state); }
+};
+
+}  // namespace silica::arch
+
+BOOST_HANA_ADAPT_STRUCT(silica::arch::LlavaImageOutputs, image_hidden_states);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::LlavaModelOutputs, last_hidden_state, image_hidden_states);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::LlavaOutputs, logits, image_hidden_states);
+#endif  // SILICA_SINGLE_ARCH_LLAVA_BODY_HPP
+
+namespace silica::arch {
+
+/// LLaVA without a head; opens a checkpoint of either.
+struct Llava : LlavaFamily {
+    static constexpr std::string_view name = "LlavaModel";
+    using Outputs = LlavaModelOutputs;
+    template <class E>
+    struct Network : LlavaModelNetwork<E> {
+        Network(const Config& c, const Weights& w) : LlavaModelNetwork<E>(c, w, false) {}
+    };
+};
+
+/// LLaVA that writes text about images.
+struct LlavaForConditionalGeneration : LlavaFamily {
+    static constexpr std::string_view name = "LlavaForConditionalGeneration";
+    using Outputs = LlavaOutputs;
+    template <class E>
+    struct Network : LlavaTextNetwork<E> {
+        Network(const Config& c, const Weights& w) : LlavaTextNetwork<E>(c, w, false) {}
+    };
+};
+
+/// What LLaVA sees: the features of images, for who keeps them or measures them. Opens a checkpoint of either, and
+/// reads no decoder.
+struct LlavaImages : LlavaFamily {
+    static constexpr std::string_view name = "LlavaImages";
+    using Inputs = LlavaImageInputs;
+    using Outputs = LlavaImageOutputs;
+
+    static Inputs prepare(const Config& c, Inputs in) { return prepare_llava_images(c, std::move(in)); }
+    static checkpoint::NameRules names() { return llava_image_names(); }
+
+    template <class E>
+    struct Network : LlavaImagesNetwork<E> {
+        Network(const Config& c, const Weights& w) : LlavaImagesNetwork<E>(c, w, false) {}
+    };
+};
+
+}  // namespace silica::arch
+
+namespace silica {
+
+static_assert(Architecture<arch::Llava> && Architecture<arch::LlavaForConditionalGeneration> &&
+              Architecture<arch::LlavaImages>);
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_ARCH_LLAVA_HPP
+// ---- silica/arch/llava_next.hpp
+#ifndef SILICA_SINGLE_ARCH_LLAVA_NEXT_HPP
+#define SILICA_SINGLE_ARCH_LLAVA_NEXT_HPP
+/// LLaVA-NeXT (1.6): LLaVA that looks at an image as a whole and, tile by tile, close to its own resolution. Liu et al.
+/// 2024, https://llava-vl.github.io/blog/2024-01-30-llava-next. Followed: transformers,
+/// models/llava_next/modeling_llava_next.py.
+
+namespace silica::arch {
+
+/// LLaVA-NeXT without a head; opens a checkpoint of either.
+struct LlavaNext : LlavaNextFamily {
+    static constexpr std::string_view name = "LlavaNextModel";
+    using Outputs = LlavaModelOutputs;
+    template <class E>
+    struct Network : LlavaModelNetwork<E> {
+        Network(const Config& c, const Weights& w) : LlavaModelNetwork<E>(c, w, true) {}
+    };
+};
+
+/// LLaVA-NeXT that writes text about images.
+struct LlavaNextForConditionalGeneration : LlavaNextFamily {
+    static constexpr std::string_view name = "LlavaNextForConditionalGeneration";
+    using Outputs = LlavaOutputs;
+    template <class E>
+    struct Network : LlavaTextNetwork<E> {
+        Network(const Config& c, const Weights& w) : LlavaTextNetwork<E>(c, w, true) {}
+    };
+};
+
+/// What LLaVA-NeXT sees: the features of images, for who keeps them or measures them. Opens a checkpoint of either, and
+/// reads no decoder.
+struct LlavaNextImages : LlavaNextFamily {
+    static constexpr std::string_view name = "LlavaNextImages";
+    using Inputs = LlavaImageInputs;
+    using Outputs = LlavaImageOutputs;
+
+    static Inputs prepare(const Config& c, Inputs in) { return prepare_llava_next_images(c, std::move(in)); }
+    static checkpoint::NameRules names() { return llava_image_names(); }
+
+    template <class E>
+    struct Network : LlavaImagesNetwork<E> {
+        Network(const Config& c, const Weights& w) : LlavaImagesNetwork<E>(c, w, true) {}
+    };
+};
+
+}  // namespace silica::arch
+
+namespace silica {
+
+static_assert(Architecture<arch::LlavaNext> && Architecture<arch::LlavaNextForConditionalGeneration> &&
+              Architecture<arch::LlavaNextImages>);
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_ARCH_LLAVA_NEXT_HPP
 // ---- silica/arch/t5.hpp
 #ifndef SILICA_SINGLE_ARCH_T5_HPP
 #define SILICA_SINGLE_ARCH_T5_HPP
@@ -11332,8 +13479,14 @@ public:
     /// Scores of all words: x W^T.
     [[nodiscard]] nn::VocabularyProjection<E> scores() const {
         using Projection = nn::VocabularyProjection<E>;
-        auto other = own<op::Linear>(model / "lm_head");
-        return other ? Projection::own({std::move(*other)}) : Projection::shared({table});
+        if constexpr (nn::takes_codes<op::Linear, typename Projection::Exec>) {
+            const Weights there = model / "lm_head";
+            const auto& at = there.has("weight") && !there.same_bytes(place) ? there : place;
+            return Projection::own(nn::coded_matrix<op::Linear, E>(at, shape[0], shape[1]));
+        } else {
+            auto other = own<op::Linear>(model / "lm_head");
+            return other ? Projection::own({std::move(*other)}) : Projection::shared({table});
+        }
     }
 
 private:
@@ -11428,6 +13581,11 @@ Tensor t5_masked(const Tensor& bias, const Tensor& attend) {
 
 }  // namespace silica::arch
 #endif  // SILICA_SINGLE_ARCH_T5_POSITION_BIAS_HPP
+// ---- silica/nn/cross_decoder.hpp
+#ifndef SILICA_SINGLE_NN_CROSS_DECODER_HPP
+#define SILICA_SINGLE_NN_CROSS_DECODER_HPP
+/// What decoders share that attend to their own tokens and to what an encoder read. Vaswani et al. 2017, section 3.1.
+
 // ---- silica/nn/cross_cache.hpp
 #ifndef SILICA_SINGLE_NN_CROSS_CACHE_HPP
 #define SILICA_SINGLE_NN_CROSS_CACHE_HPP
@@ -11481,11 +13639,14 @@ public:
         if (masked_ != attend.has_value()) masked_ = attend.has_value(), ++shapes_;
     }
 
+    /// The keys of layer `n`, (texts, heads, tokens, d).
+    [[nodiscard]] Tensor keys(std::size_t n) const { return layers_[n].keys.narrow(2, 0, tokens_); }
+
     /// x (rows, tokens, hidden) attends to it through `attention`, in layer `n`.
     template <class E>
     Tensor attend(const Attention<E>& attention, const Tensor& x, std::size_t n) const {
         const auto queries = x.size(1);
-        const KeysValues kv{layers_[n].keys.narrow(2, 0, tokens_), layers_[n].values.narrow(2, 0, tokens_)};
+        const KeysValues kv{keys(n), layers_[n].values.narrow(2, 0, tokens_)};
         op::Attends attends;
         if (masked_) attends.bias = hidden_.narrow(3, 0, tokens_);
         if (share_ == 1) return attention.cross(x, kv, attends);
@@ -11554,46 +13715,137 @@ private:
 }  // namespace silica::nn
 #endif  // SILICA_SINGLE_NN_CROSS_CACHE_HPP
 
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace silica::nn {
+
+/// What such a decoder keeps of a text while it generates: its own tokens, and what the encoder read. A family adds
+/// what its positions need. Moves, and copies by `clone`.
+class CrossState : public DecoderSlots {
+public:
+    /// Caches of `layers` layers in `options`, on the device.
+    CrossState(std::int64_t batch, std::int64_t capacity, std::int64_t layers, std::int64_t heads, std::int64_t d,
+               at::TensorOptions options)
+        : DecoderSlots(batch, capacity, heads, d, Windows(static_cast<std::size_t>(layers)), options), read(layers) {}
+
+    [[nodiscard]] CrossState clone() const { return {DecoderSlots::clone(), read.clone()}; }
+    [[nodiscard]] std::uint64_t bytes() const { return DecoderSlots::bytes() + read.bytes(); }
+    /// Every step of a kind does the same to the same tensors, so that a graph can replay it.
+    [[nodiscard]] bool replays() const noexcept { return true; }
+    /// Steps after an encoder's output of another shape are of another kind.
+    [[nodiscard]] std::int64_t step_kind() const { return 4 * read.shapes() + DecoderSlots::step_kind(); }
+    void reorder(const Tensor& rows) {
+        DecoderSlots::reorder(rows);
+        read.reorder(rows);
+    }
+
+    CrossCache read;  ///< what the encoder read
+
+private:
+    CrossState(DecoderSlots slots, CrossCache r) : DecoderSlots(std::move(slots)), read(std::move(r)) {}
+};
+
+/// The layers of such a decoder. `Layer(x, self, cross)` is called with two ways to attend, each `(attention, h)` ->
+/// Concat(head_1, ...); `keys_values(encoded)` makes what is attended to of the encoder's output.
+template <class Layer>
+class CrossDecoder {
+public:
+    using Ops = typename Layer::Ops;
+
+    /// `heads` of `d` columns each in every layer.
+    CrossDecoder(std::vector<Layer> layers, std::int64_t heads, std::int64_t d)
+        : layers_(std::move(layers)), heads_(heads), d_(d) {}
+
+    /// What all that follows attends to: the encoder's output (texts, tokens, width), of which `attend` (texts, tokens)
+    /// bool may hide some.
+    void attend_to(const Tensor& encoded, const std::optional<Tensor>& attend, CrossState& state) const {
+        state.require_caches(layers_.size(), heads_, d_);
+        state.read.take(encoded, attend, state.batch(), [&](auto n) { return layers_[n].keys_values(encoded); });
+    }
+
+    /// The tokens that follow, x (batch, tokens, hidden), which `state.full` has noted as stored -> the same shape.
+    /// `cross(attention, h, n)` attends to what the encoder read, in layer n.
+    template <class Cross>
+    Tensor operator()(const Tensor& x, const op::Attends& attends, CrossState& state, Cross&& cross) const {
+        const auto before = state.length(), tokens = x.size(1), length = before + tokens;
+        const Tensor slots = state.full.of_new(before, tokens);
+        return through(
+            x, state,
+            [&](const auto& attention, const Tensor& h, std::size_t n) {
+                return attention(h, attends, state.caches[n], slots, length);
+            },
+            cross);
+    }
+    Tensor operator()(const Tensor& x, const op::Attends& attends, CrossState& state) const {
+        return (*this)(x, attends, state, [&](const auto& attention, const Tensor& h, std::size_t n) {
+            return state.read.attend(attention, h, n);
+        });
+    }
+
+    /// Begins a step of one token per row. InputError before anything was read.
+    void begin_step(CrossState& state) const {
+        state.require_caches(layers_.size(), heads_, d_);
+        if (state.length() == 0) throw InputError("The state has no text of the encoder.", "call prefill first.");
+        state.full.begin_step();
+    }
+    /// That step, x (batch, 1, hidden); `mask` (batch or 1, heads or 1, 1, capacity) as op::DecodeAttention takes it.
+    Tensor step(const Tensor& x, const std::optional<Tensor>& mask, CrossState& state) const {
+        const Tensor y = through(
+            x, state,
+            [&](const auto& attention, const Tensor& h, std::size_t n) {
+                return attention.step(h, state.caches[n], state.full, mask);
+            },
+            [&](const auto& attention, const Tensor& h, std::size_t n) { return state.read.step(attention, h, n); });
+        state.full.end_step();
+        return y;
+    }
+
+private:
+    /// All layers; `self(attention, h, n)` and `cross(attention, h, n)` attend in layer n.
+    template <class Self, class Cross>
+    Tensor through(Tensor x, CrossState& state, Self&& self, Cross&& cross) const {
+        for (std::size_t n = 0; n < layers_.size(); ++n) {
+            x = layers_[n](
+                x, [&](const auto& a, const Tensor& h) { return self(a, h, n); },
+                [&](const auto& a, const Tensor& h) { return cross(a, h, n); });
+        }
+        state.advance(x.size(1));
+        return x;
+    }
+
+    std::vector<Layer> layers_;
+    std::int64_t heads_, d_;
+};
+
+}  // namespace silica::nn
+#endif  // SILICA_SINGLE_NN_CROSS_DECODER_HPP
+
 namespace silica::arch {
 
 /// What T5's decoder keeps of a text while it generates: its own tokens, the encoder's text, and the position bias of
 /// every distance. Moves, and copies by `clone`.
-class T5State : public nn::DecoderSlots {
+class T5State : public nn::CrossState {
 public:
     /// Caches in `options`, on the device. `position_bias` for the relative positions 1 - capacity to capacity - 1,
     /// (heads, 2 capacity - 1).
     T5State(std::int64_t batch, std::int64_t capacity, const T5Config& c, Tensor position_bias,
             at::TensorOptions options)
-        : DecoderSlots(batch, capacity, c.num_heads, c.d_kv, nn::Windows(static_cast<std::size_t>(c.decoder_layers())),
-                       options),
-          text(c.decoder_layers()),
+        : CrossState(batch, capacity, c.decoder_layers(), c.num_heads, c.d_kv, options),
           bias_by_distance_(std::move(position_bias)),
           all_(at::arange(capacity, options.dtype(c10::ScalarType::Long))) {}
 
-    [[nodiscard]] T5State clone() const { return {DecoderSlots::clone(), text.clone(), bias_by_distance_, all_}; }
-    [[nodiscard]] std::uint64_t bytes() const { return DecoderSlots::bytes() + text.bytes(); }
-    /// Every step of a kind does the same to the same tensors, so that a graph can replay it.
-    [[nodiscard]] bool replays() const noexcept { return true; }
-    /// Steps after an encoder's output of another shape are of another kind.
-    [[nodiscard]] std::int64_t step_kind() const { return 4 * text.shapes() + DecoderSlots::step_kind(); }
-    void reorder(const Tensor& rows) {
-        DecoderSlots::reorder(rows);
-        text.reorder(rows);
-    }
+    [[nodiscard]] T5State clone() const { return {CrossState::clone(), bias_by_distance_, all_}; }
 
     /// The position bias of the last token that is filled, for every slot: (1, heads, 1, capacity).
     [[nodiscard]] Tensor step_bias() const {
         return bias_by_distance_.index_select(1, all_ + (capacity() - full.filled())).unsqueeze(1).unsqueeze(0);
     }
 
-    nn::CrossCache text;
-
 private:
-    T5State(DecoderSlots slots, nn::CrossCache t, Tensor bias, Tensor all)
-        : DecoderSlots(std::move(slots)),
-          text(std::move(t)),
-          bias_by_distance_(std::move(bias)),
-          all_(std::move(all)) {}
+    T5State(CrossState state, Tensor bias, Tensor all)
+        : CrossState(std::move(state)), bias_by_distance_(std::move(bias)), all_(std::move(all)) {}
 
     Tensor bias_by_distance_, all_;
 };
@@ -11675,7 +13927,8 @@ public:
     T5Decoder(const T5Config& c, const Weights& w, const T5Words<E>& words)  // decoder
         : embed_tokens(words.embedding("decoder.embed_tokens")),
           position_bias(c, w / "block.0.layer.0.SelfAttention", false),
-          blocks(nn::layers(c.decoder_layers(), [&](auto n) { return T5DecoderBlock<E>(c, w / "block" / n); })),
+          blocks(nn::layers(c.decoder_layers(), [&](auto n) { return T5DecoderBlock<E>(c, w / "block" / n); }),
+                 c.num_heads, c.d_kv),
           norm(c, w / "final_layer_norm"),
           config(c),
           home(w.home()) {}
@@ -11688,14 +13941,12 @@ public:
 
     /// What all that follows attends to: the encoder's output (texts, tokens, d_model).
     void attend_to(const Tensor& encoded, const std::optional<Tensor>& attention_mask, T5State& state) const {
-        state.require_caches(blocks.size(), config.num_heads, config.d_kv);
-        state.text.take(encoded, attention_mask, state.batch(), [&](auto n) { return blocks[n].keys_values(encoded); });
+        blocks.attend_to(encoded, attention_mask, state);
     }
 
     /// The next tokens of a text, ids and mask (batch, tokens) -> (batch, tokens, d_model).
     Tensor operator()(const Tensor& ids, const std::optional<Tensor>& attention_mask, T5State& state) const {
         const auto before = state.length(), tokens = ids.size(1), length = before + tokens;
-        const Tensor slots = state.full.of_new(before, tokens);
         state.full.stored(before, tokens, attention_mask);
         op::Attends attends{.bias = position_bias(before, tokens, length)};
         if (const auto kept = state.full.attend()) {  // `t5_masked` says why that is not a mask
@@ -11704,48 +13955,25 @@ public:
         } else {
             attends.offset = before;
         }
-        return through(
-            ids, state,
-            [&](const auto& attention, const Tensor& h, std::size_t n) {
-                return attention(h, attends, state.caches[n], slots, length);
-            },
-            [&](const auto& attention, const Tensor& h, std::size_t n) { return state.text.attend(attention, h, n); });
+        return norm(blocks(embedded(ids), attends, state));
     }
 
     /// One token per row, ids (batch) -> (batch, 1, d_model).
     Tensor step(const Tensor& ids, T5State& state) const {
-        state.require_caches(blocks.size(), config.num_heads, config.d_kv);
-        if (state.length() == 0) throw InputError("The state has no text of the encoder.", "call prefill first.");
-        state.full.begin_step();
+        blocks.begin_step(state);
         Tensor bias = state.step_bias();
         if (const auto kept = state.full.attend()) bias = t5_masked<E>(bias, *kept);
-        const Tensor y = through(
-            ids.unsqueeze(1), state,
-            [&](const auto& attention, const Tensor& h, std::size_t n) {
-                return attention.step(h, state.caches[n], state.full, bias);
-            },
-            [&](const auto& attention, const Tensor& h, std::size_t n) { return state.text.step(attention, h, n); });
-        state.full.end_step();
-        return y;
+        return norm(blocks.step(embedded(ids.unsqueeze(1)), bias, state));
     }
 
 private:
-    /// Embedding, blocks, and the last norm; `self(attention, h, n)` and `cross(attention, h, n)` attend in block n.
-    template <class Self, class Cross>
-    Tensor through(const Tensor& ids, T5State& state, Self&& self, Cross&& cross) const {
-        Tensor x = embed_tokens(ids).to(T5Residual<E>::precision::compute);
-        for (std::size_t n = 0; n < blocks.size(); ++n) {
-            x = blocks[n](
-                x, [&](const auto& a, const Tensor& h) { return self(a, h, n); },
-                [&](const auto& a, const Tensor& h) { return cross(a, h, n); });
-        }
-        state.advance(ids.size(1));
-        return norm(x);
+    [[nodiscard]] Tensor embedded(const Tensor& ids) const {
+        return embed_tokens(ids).to(T5Residual<E>::precision::compute);
     }
 
     nn::Embedding<E> embed_tokens;
     T5PositionBias<E> position_bias;
-    std::vector<T5DecoderBlock<E>> blocks;
+    nn::CrossDecoder<T5DecoderBlock<E>> blocks;
     T5Norm<E> norm;
     T5Config config;
     c10::Device home;
@@ -12496,8 +14724,15 @@ inline constexpr std::array<std::string_view, 4> weight_files = {"model.safetens
 /// it or elsewhere.
 void refuse_adapter(const std::filesystem::path& directory);
 
-/// The file to open in `directory`: the first of `weight_files` that is there. CheckpointError that lists what is there
-/// when none is, and for a link to what is gone.
+/// Whether `place` is a GGUF file, which is a whole checkpoint: configuration, tokenizer and weights.
+[[nodiscard]] bool is_gguf(const std::filesystem::path& place);
+
+/// Where the files beside the weights are looked for: the directory of a file of weights; `place` itself for a
+/// directory, and for a GGUF file, which has them inside.
+[[nodiscard]] std::filesystem::path files_beside(const std::filesystem::path& place);
+
+/// The file to open in `directory`: the first of `weight_files` that is there, else the one GGUF file; or itself, where
+/// it is a GGUF file. CheckpointError that lists what is there when none is, and for a link to what is gone.
 [[nodiscard]] std::filesystem::path locate_weights(const std::filesystem::path& directory);
 
 }  // namespace silica::checkpoint
@@ -12506,6 +14741,392 @@ void refuse_adapter(const std::filesystem::path& directory);
 #ifndef SILICA_SINGLE_CHECKPOINT_LOCATE_IPP
 #define SILICA_SINGLE_CHECKPOINT_LOCATE_IPP
 /// Definitions of locate.hpp.
+
+// ---- silica/core/gguf.hpp
+#ifndef SILICA_SINGLE_CORE_GGUF_HPP
+#define SILICA_SINGLE_CORE_GGUF_HPP
+/// The header of a GGUF file: metadata, and where its tensors lie. llama.cpp's format
+/// (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md), versions 2 and 3, little endian.
+
+// ---- silica/core/ggml_type.hpp
+#ifndef SILICA_SINGLE_CORE_GGML_TYPE_HPP
+#define SILICA_SINGLE_CORE_GGML_TYPE_HPP
+/// The types of ggml's numbers (enum ggml_type of ggml.h).
+
+#include <cstdint>
+#include <string_view>
+
+namespace silica {
+
+/// How ggml stores numbers: blocks of `numbers` in `bytes`.
+struct GgmlType {
+    std::uint32_t id;
+    std::string_view name;
+    std::int64_t numbers, bytes;
+};
+
+inline constexpr GgmlType ggml_types[] = {
+    {0, "F32", 1, 4},         {1, "F16", 1, 2},         {2, "Q4_0", 32, 18},      {3, "Q4_1", 32, 20},
+    {6, "Q5_0", 32, 22},      {7, "Q5_1", 32, 24},      {8, "Q8_0", 32, 34},      {9, "Q8_1", 32, 36},
+    {10, "Q2_K", 256, 84},    {11, "Q3_K", 256, 110},   {12, "Q4_K", 256, 144},   {13, "Q5_K", 256, 176},
+    {14, "Q6_K", 256, 210},   {15, "Q8_K", 256, 292},   {16, "IQ2_XXS", 256, 66}, {17, "IQ2_XS", 256, 74},
+    {18, "IQ3_XXS", 256, 98}, {19, "IQ1_S", 256, 50},   {20, "IQ4_NL", 32, 18},   {21, "IQ3_S", 256, 110},
+    {22, "IQ2_S", 256, 82},   {23, "IQ4_XS", 256, 136}, {24, "I8", 1, 1},         {25, "I16", 1, 2},
+    {26, "I32", 1, 4},        {27, "I64", 1, 8},        {28, "F64", 1, 8},        {29, "IQ1_M", 256, 56},
+    {30, "BF16", 1, 2},       {34, "TQ1_0", 256, 54},   {35, "TQ2_0", 256, 66},   {39, "MXFP4", 32, 17},
+};
+
+/// The type of that id; null for one that is not known.
+[[nodiscard]] constexpr const GgmlType* ggml_type(std::uint32_t id) noexcept {
+    for (const auto& type : ggml_types)
+        if (type.id == id) return &type;
+    return nullptr;
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_GGML_TYPE_HPP
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace silica {
+
+/// What a GGUF file says about itself.
+struct Gguf {
+    /// A tensor. Everything here has been checked against the file's size.
+    struct Tensor {
+        std::string name = {};                 ///< as llama.cpp spells it: "blk.0.attn_q.weight"
+        const GgmlType* type = nullptr;        ///< never null
+        std::vector<std::int64_t> shape = {};  ///< row-major: rows, columns
+        std::uint64_t offset = 0, nbytes = 0;  ///< from the start of the file
+    };
+
+    std::filesystem::path path = {};
+    Json metadata = Json(Json::Object{});  ///< by key: "llama.block_count"; a float32 is its shortest decimal
+    std::vector<Tensor> tensors = {};
+
+    /// Reads the header of a file; without `lists` those of the metadata (tokens, merges) are passed over, and null.
+    /// CheckpointError for what is damaged, cut short, or of another version.
+    [[nodiscard]] static Gguf open(const std::filesystem::path& path, bool lists = true);
+
+    /// The value of a key; null where there is none.
+    [[nodiscard]] const Json* find(std::string_view key) const { return metadata.find(key); }
+    /// The string of a key; empty where there is none. CheckpointError for a value of another kind.
+    [[nodiscard]] std::string text(std::string_view key) const;
+    /// The same for a whole number.
+    [[nodiscard]] std::optional<std::int64_t> integer(std::string_view key) const;
+    /// The same for true or false.
+    [[nodiscard]] std::optional<bool> boolean(std::string_view key) const;
+    /// The list of a key; null where there is none. CheckpointError for a value of another kind.
+    [[nodiscard]] const Json::Array* list(std::string_view key) const;
+
+    /// Throws the CheckpointError that this file `problem`s: "holds no tokens".
+    [[noreturn]] void fail(const std::string& problem) const;
+};
+
+/// The GGUF file that `place` is, or that lies in the directory `place`: nothing where there is none. Files with
+/// "mmproj" in their names are towers of pictures, not models. CheckpointError where there are several.
+[[nodiscard]] std::optional<std::filesystem::path> find_gguf(const std::filesystem::path& place);
+
+}  // namespace silica
+
+// ---- silica/core/gguf.ipp
+#ifndef SILICA_SINGLE_CORE_GGUF_IPP
+#define SILICA_SINGLE_CORE_GGUF_IPP
+/// The parser of GGUF headers.
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <limits>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+namespace silica {
+
+namespace gguf_detail {
+
+inline constexpr std::uint64_t most_keys = 100'000, most_tensors = 500'000, most_values = 8'000'000;
+
+/// `x` as the shortest decimal that reads back as this float: 1e-05, not 9.99999974737875e-06.
+inline double shortest(float x) {
+    if (!std::isfinite(x)) return static_cast<double>(x);
+    char text[32];
+    for (int digits = 6; digits <= 9; ++digits) {
+        std::snprintf(text, sizeof text, "%.*g", digits, static_cast<double>(x));
+        if (std::strtof(text, nullptr) == x) break;
+    }
+    return std::strtod(text, nullptr);
+}
+
+/// Reads one header from its first byte to its last.
+class Parser {
+public:
+    Parser(const std::filesystem::path& path, bool lists) : path_(path), in_(path, std::ios::binary), lists_(lists) {
+        std::error_code error;
+        size_ = std::filesystem::file_size(path, error);
+        made_.path = path;
+        if (error || !in_)
+            throw CheckpointError("Opening " + path.string() + " failed.",
+                                  "Check the path, and that you may read the file.");
+    }
+
+    [[nodiscard]] Gguf parse() && {
+        std::string magic = bytes(std::min<std::uint64_t>(size_, impostor_bytes));
+        if (const auto found = impostor(magic))
+            throw CheckpointError(path_.string() + " is " + std::string(found->what) + ", not the file itself.",
+                                  std::string(found->remedy));
+        if (!magic.starts_with("GGUF")) made_.fail("is no GGUF file: it does not begin with GGUF");
+        in_.seekg(4);
+        at_ = 4;
+        const auto version = number<std::uint32_t>();
+        if (version != 0 && version % 65536 == 0) made_.fail("is a GGUF file of a big-endian machine");
+        if (version != 2 && version != 3)
+            made_.fail("is GGUF of version " + std::to_string(version) + ", where 2 and 3 are read");
+        const auto tensors = number<std::uint64_t>(), keys = number<std::uint64_t>();
+        if (tensors > most_tensors) made_.fail("says that it has " + std::to_string(tensors) + " tensors");
+        if (keys > most_keys) made_.fail("says that it has " + std::to_string(keys) + " keys");
+        metadata(keys);
+        for (std::uint64_t i = 0; i < tensors; ++i) tensor();
+        place();
+        return std::move(made_);
+    }
+
+private:
+    [[nodiscard]] std::string bytes(std::uint64_t n) {
+        if (n > size_ - at_) made_.fail("ends within its header: it is cut short or damaged");
+        std::string text(static_cast<std::size_t>(n), '\0');
+        if (!in_.read(text.data(), static_cast<std::streamsize>(n))) made_.fail("cannot be read");
+        at_ += n;
+        return text;
+    }
+
+    void skip(std::uint64_t n) {
+        if (n > size_ - at_) made_.fail("ends within its header: it is cut short or damaged");
+        if (!in_.ignore(static_cast<std::streamsize>(n))) made_.fail("cannot be read");
+        at_ += n;
+    }
+
+    template <class T>
+    [[nodiscard]] T number() {
+        unsigned char raw[sizeof(T)];
+        if (sizeof(T) > size_ - at_) made_.fail("ends within its header: it is cut short or damaged");
+        if (!in_.read(reinterpret_cast<char*>(raw), sizeof raw)) made_.fail("cannot be read");
+        at_ += sizeof raw;
+        std::uint64_t value = 0;
+        for (std::size_t i = sizeof raw; i-- > 0;) value = value << 8U | raw[i];
+        if constexpr (std::is_same_v<T, float>)
+            return std::bit_cast<float>(static_cast<std::uint32_t>(value));
+        else if constexpr (std::is_same_v<T, double>)
+            return std::bit_cast<double>(value);
+        else
+            return static_cast<T>(value);
+    }
+
+    [[nodiscard]] std::string text(const char* what) {
+        std::string read = bytes(number<std::uint64_t>());
+        if (first_bad_utf8(read) != read.size()) made_.fail(std::string("has ") + what + " that is not UTF-8");
+        return read;
+    }
+
+    void metadata(std::uint64_t keys) {
+        Json::Object all;
+        std::vector<std::string> names;
+        for (std::uint64_t i = 0; i < keys; ++i) {
+            std::string key = text("a key");
+            const auto type = number<std::uint32_t>();
+            names.push_back(key);
+            all.emplace_back(std::move(key), value(type, 0));
+        }
+        std::sort(names.begin(), names.end());
+        if (const auto twice = std::adjacent_find(names.begin(), names.end()); twice != names.end())
+            made_.fail("has the key " + quote(*twice) + " twice");
+        made_.metadata = Json(std::move(all));
+    }
+
+    [[nodiscard]] Json value(std::uint32_t type, int depth) {
+        if (++values_ > most_values) made_.fail("has more than 8000000 values in its metadata");
+        const auto integer = [](auto x) { return Json(static_cast<std::int64_t>(x)); };
+        switch (type) {
+            case 0:
+                return integer(number<std::uint8_t>());
+            case 1:
+                return integer(number<std::int8_t>());
+            case 2:
+                return integer(number<std::uint16_t>());
+            case 3:
+                return integer(number<std::int16_t>());
+            case 4:
+                return integer(number<std::uint32_t>());
+            case 5:
+                return integer(number<std::int32_t>());
+            case 6:
+                return Json(shortest(number<float>()));
+            case 7:
+                return Json(number<std::uint8_t>() != 0);
+            case 8:
+                return Json(bytes(number<std::uint64_t>()));
+            case 9:
+                return list(depth);
+            case 10: {
+                const auto x = number<std::uint64_t>();
+                if (x > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
+                    return Json(LongInteger{std::to_string(x)});
+                return integer(x);
+            }
+            case 11:
+                return integer(number<std::int64_t>());
+            case 12:
+                return Json(number<double>());
+            default:
+                made_.fail("has a value of type " + std::to_string(type) + ", which GGUF does not have");
+        }
+    }
+
+    [[nodiscard]] Json list(int depth) {
+        if (depth == 4) made_.fail("has lists in lists in lists in lists");
+        const auto type = number<std::uint32_t>();
+        const auto n = number<std::uint64_t>();
+        if (n > size_ - at_) made_.fail("ends within its header: it is cut short or damaged");
+        Json::Array all;
+        for (std::uint64_t i = 0; i < n; ++i) {
+            if (lists_ || type != 8)
+                all.push_back(value(type, depth + 1));
+            else
+                skip(number<std::uint64_t>());
+        }
+        return lists_ ? Json(std::move(all)) : Json();
+    }
+
+    void tensor() {
+        Gguf::Tensor t{.name = text("the name of a tensor")};
+        const auto of = [&] { return "tensor " + quote(t.name); };
+        const auto dimensions = number<std::uint32_t>();
+        if (dimensions > 4) made_.fail("gives " + of() + " " + std::to_string(dimensions) + " dimensions");
+        std::uint64_t count = 1;
+        for (std::uint32_t d = 0; d < dimensions; ++d) {
+            const auto size = number<std::uint64_t>();
+            if (size > (std::uint64_t{1} << 48U) / std::max<std::uint64_t>(count, 1))
+                made_.fail("gives " + of() + " more elements than any memory holds");
+            count *= size;
+            t.shape.insert(t.shape.begin(), static_cast<std::int64_t>(size));
+        }
+        const auto type = number<std::uint32_t>();
+        t.type = ggml_type(type);
+        if (t.type == nullptr)
+            made_.fail("has " + of() + " of ggml's type " + std::to_string(type) + ", not known here");
+        const std::int64_t row = t.shape.empty() ? 1 : t.shape.back();
+        if (row % t.type->numbers != 0)
+            made_.fail("has " + of() + " of type " + std::string(t.type->name) + " with rows of " +
+                       std::to_string(row) + ", no whole number of blocks of " + std::to_string(t.type->numbers));
+        t.nbytes = count / static_cast<std::uint64_t>(t.type->numbers) * static_cast<std::uint64_t>(t.type->bytes);
+        t.offset = number<std::uint64_t>();
+        made_.tensors.push_back(std::move(t));
+    }
+
+    /// Offsets from the start of the file, each checked: inside of it, aligned, and no bytes in two tensors.
+    void place() {
+        const auto alignment = made_.integer("general.alignment").value_or(32);
+        if (alignment < 1 || alignment > (1 << 20) || !std::has_single_bit(static_cast<std::uint64_t>(alignment)))
+            made_.fail("has the alignment " + std::to_string(alignment));
+        const auto step = static_cast<std::uint64_t>(alignment), data = (at_ + step - 1) / step * step;
+        std::vector<const Gguf::Tensor*> order;
+        for (auto& t : made_.tensors) {
+            const auto of = "tensor " + quote(t.name) + " at byte " + std::to_string(t.offset) + " of its data";
+            if (t.offset % step != 0) made_.fail("has " + of + ", which is not aligned");
+            if (data > size_ || t.offset > size_ - data || t.nbytes > size_ - data - t.offset)
+                made_.fail("has " + of + " and ends before that is over: it is cut short or damaged");
+            t.offset += data;
+            order.push_back(&t);
+        }
+        std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
+            return a->offset != b->offset ? a->offset < b->offset : a->nbytes < b->nbytes;
+        });
+        for (std::size_t i = 1; i < order.size(); ++i)
+            if (order[i]->offset < order[i - 1]->offset + order[i - 1]->nbytes)
+                made_.fail("has tensors " + quote(order[i - 1]->name) + " and " + quote(order[i]->name) +
+                           " in the same bytes");
+        std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) { return a->name < b->name; });
+        for (std::size_t i = 1; i < order.size(); ++i)
+            if (order[i]->name == order[i - 1]->name) made_.fail("has tensor " + quote(order[i]->name) + " twice");
+    }
+
+    std::filesystem::path path_;
+    std::ifstream in_;
+    bool lists_;
+    std::uint64_t size_ = 0, at_ = 0, values_ = 0;
+    Gguf made_;
+};
+
+}  // namespace gguf_detail
+
+SILICA_INLINE Gguf Gguf::open(const std::filesystem::path& path, bool lists) {
+    return gguf_detail::Parser(path, lists).parse();
+}
+
+SILICA_INLINE void Gguf::fail(const std::string& problem) const {
+    throw CheckpointError(path.string() + " " + problem + ".",
+                          "Copy or download the file again, or have llama.cpp write it again.");
+}
+
+SILICA_INLINE std::string Gguf::text(std::string_view key) const {
+    const Json* found = find(key);
+    if (found == nullptr) return {};
+    if (!found->is_string()) fail("has " + quote(key) + " that is " + found->brief() + ", where a string is wanted");
+    return found->string();
+}
+
+SILICA_INLINE std::optional<std::int64_t> Gguf::integer(std::string_view key) const {
+    const Json* found = find(key);
+    if (found == nullptr) return std::nullopt;
+    if (!found->is_integer())
+        fail("has " + quote(key) + " that is " + found->brief() + ", where a whole number is wanted");
+    return found->integer();
+}
+
+SILICA_INLINE std::optional<bool> Gguf::boolean(std::string_view key) const {
+    const Json* found = find(key);
+    if (found == nullptr) return std::nullopt;
+    if (!found->is_bool()) fail("has " + quote(key) + " that is " + found->brief() + ", where true or false is wanted");
+    return found->boolean();
+}
+
+SILICA_INLINE const Json::Array* Gguf::list(std::string_view key) const {
+    const Json* found = find(key);
+    if (found == nullptr) return nullptr;
+    if (!found->is_array()) fail("has " + quote(key) + " that is " + found->brief() + ", where a list is wanted");
+    return &found->array();
+}
+
+SILICA_INLINE std::optional<std::filesystem::path> find_gguf(const std::filesystem::path& place) {
+    std::error_code error;
+    if (place.extension() == ".gguf" && std::filesystem::is_regular_file(place, error)) return place;
+    std::vector<std::filesystem::path> found;
+    for (std::filesystem::directory_iterator at(place, error), end; !error && at != end; at.increment(error)) {
+        const auto name = at->path().filename().string();
+        if (at->path().extension() == ".gguf" && name.find("mmproj") == std::string::npos) found.push_back(at->path());
+    }
+    if (found.empty()) return std::nullopt;
+    std::sort(found.begin(), found.end());
+    if (found.size() > 1)
+        throw CheckpointError(place.string() + " holds " + std::to_string(found.size()) +
+                                  " GGUF files: " + quote(found[0].filename().string()) + ", " +
+                                  quote(found[1].filename().string()) + (found.size() > 2 ? ", ..." : "") + ".",
+                              "Name the file to open; parts of one model are joined by `llama-gguf-split --merge`.");
+    return found.front();
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_GGUF_IPP
+#endif  // SILICA_SINGLE_CORE_GGUF_HPP
 
 #include <algorithm>
 #include <initializer_list>
@@ -12546,7 +15167,7 @@ SILICA_INLINE std::string remedy_without_weights(const std::filesystem::path& di
         return "adapter_config.json makes it a PEFT adapter, not a model: merge it into its base model "
                "(model.merge_and_unload().save_pretrained(...)) and open that.";
     }
-    if (has_any(directory, {"tf_model.h5", "flax_model.msgpack", "model.onnx", "rust_model.ot", "model.gguf"})) {
+    if (has_any(directory, {"tf_model.h5", "flax_model.msgpack", "model.onnx", "rust_model.ot"})) {
         return "These are weights of another framework: get model.safetensors of the same model" +
                (origin ? ", `" + download_line(origin->repo, {}, "model.safetensors") +
                              "` (some repositories have it on --revision refs/pr/1 only)"
@@ -12574,17 +15195,30 @@ SILICA_INLINE void refuse_adapter(const std::filesystem::path& directory) {
         "to open base weights that lie beside it as they are.");
 }
 
+SILICA_INLINE bool is_gguf(const std::filesystem::path& place) {
+    std::error_code ignored;
+    return place.extension() == ".gguf" && std::filesystem::is_regular_file(place, ignored);
+}
+
+SILICA_INLINE std::filesystem::path files_beside(const std::filesystem::path& place) {
+    std::error_code ignored;
+    if (is_gguf(place) || !std::filesystem::is_regular_file(place, ignored)) return place;
+    return place.has_parent_path() ? place.parent_path() : std::filesystem::path(".");
+}
+
 SILICA_INLINE std::filesystem::path locate_weights(const std::filesystem::path& directory) {
     std::error_code ignored;
+    if (is_gguf(directory)) return directory;
     for (const auto name : weight_files) {
         auto path = directory / name;
         if (!is_listed(path)) continue;
         if (!std::filesystem::exists(path, ignored)) static_cast<void>(File::open(path));  // says what it points to
         return path;
     }
+    if (auto gguf = find_gguf(directory)) return *std::move(gguf);
     throw CheckpointError("The directory " + directory.string() +
                               " holds no weights (model.safetensors, "
-                              "pytorch_model.bin or an index of either). It has " +
+                              "pytorch_model.bin, an index of either, or a .gguf file). It has " +
                               detail::listing(directory) + ".",
                           detail::remedy_without_weights(directory));
 }
@@ -12607,8 +15241,9 @@ namespace silica::checkpoint {
 /// The tensors of a checkpoint and the open files they lie in. Copies share the files.
 class Checkpoint {
 public:
-    /// Opens a directory (the first of `weight_files` in it) or one file: safetensors, torch, or an index of either.
-    /// CheckpointError for anything missing, damaged or dangerous; see `read_safetensors`, `read_torch`, `read_index`.
+    /// Opens a directory (the first of `weight_files` in it, else its GGUF file) or one file: safetensors, torch, an
+    /// index of either, or GGUF. CheckpointError for anything missing, damaged or dangerous; see `read_safetensors`,
+    /// `read_torch`, `read_index`, `gguf_entries`.
     [[nodiscard]] static Checkpoint open(const std::filesystem::path& dir_or_file);
 
     /// Every tensor, in the order of the files' bytes.
@@ -12627,7 +15262,8 @@ public:
     /// The file that holds `entry`.
     [[nodiscard]] const File& file_of(const TensorEntry& entry) const { return *files_.at(entry.file); }
 
-    /// The text metadata of safetensors files (`format`, ...); the first shard's where they differ.
+    /// The text metadata of safetensors files (`format`, ...); the first shard's where they differ. A GGUF file's
+    /// strings and numbers.
     [[nodiscard]] const std::map<std::string, std::string>& metadata() const noexcept { return metadata_; }
 
     /// The bytes of all tensors; those that share bytes (tied weights) are counted once.
@@ -12636,7 +15272,12 @@ public:
     /// Where config.json and the tokenizer are looked for: the directory of the weights.
     [[nodiscard]] const std::filesystem::path& directory() const noexcept { return directory_; }
 
-    /// "safetensors", "safetensors, 3 shards", "torch zip", ...
+    /// Tells loaders to have no more than one tensor at a time in memory as the file has it: what is made of it is
+    /// less.
+    void read_one_by_one() noexcept { one_by_one_ = true; }
+    [[nodiscard]] bool one_by_one() const noexcept { return one_by_one_; }
+
+    /// "safetensors", "safetensors, 3 shards", "torch zip", "GGUF", ...
     [[nodiscard]] const std::string& format() const noexcept { return format_; }
 
 private:
@@ -12656,6 +15297,7 @@ private:
 
     std::filesystem::path directory_;
     std::string format_;
+    bool one_by_one_ = false;
     std::vector<TensorEntry> entries_;
     std::vector<std::size_t> by_name_;  // indexes of entries_, sorted by name
     std::vector<std::shared_ptr<const File>> files_;
@@ -12669,6 +15311,931 @@ private:
 #define SILICA_SINGLE_CHECKPOINT_CHECKPOINT_IPP
 /// Definitions of checkpoint.hpp.
 
+// ---- silica/checkpoint/gguf.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_GGUF_HPP
+#define SILICA_SINGLE_CHECKPOINT_GGUF_HPP
+/// GGUF files as checkpoints: llama.cpp's names and blocks. Their configuration is in gguf_config.hpp.
+
+// ---- silica/checkpoint/packed.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_PACKED_HPP
+#define SILICA_SINGLE_CHECKPOINT_PACKED_HPP
+/// Matrices that lie in a checkpoint in another form than rows of numbers: what is common to all forms. A reader for
+/// each (awq.hpp, gptq.hpp, ...) finds its matrices among the tensors and says how their rows are made.
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace silica::checkpoint {
+
+/// The rows of a matrix, made from what was read of it.
+class Rows {
+public:
+    Rows() = default;
+    Rows(const Rows&) = delete;
+    Rows& operator=(const Rows&) = delete;
+    virtual ~Rows() = default;
+
+    /// Writes the rows [first, last) to `out`, (last - first, columns). Several threads may call it.
+    virtual void decode(std::int64_t first, std::int64_t last, float* out) const = 0;
+
+    /// The same numbers as codes, where w = code * scale + bias says them; nothing where it does not.
+    [[nodiscard]] virtual std::optional<Quantised> quantised() const { return std::nullopt; }
+};
+
+/// w = (code - zero) * scale, or code * scale + bias where there are no zeros; group by group of a row.
+struct Affine {
+    Quantised q = {};      ///< the biases may be undefined where there are zeros
+    Tensor zeros = {};     ///< (rows, groups) float32, whole numbers; undefined: none
+    Tensor group_of = {};  ///< (columns) int32, the group of each column; undefined: one after another
+};
+
+/// The rows of `a`, whose members fit each other.
+[[nodiscard]] std::unique_ptr<Rows> rows_of(Affine a);
+
+/// A matrix of a checkpoint that is not plain. Its parts have been checked against each other.
+struct PackedMatrix {
+    TensorEntry plain = {};  ///< as the architecture asks for it: "q_proj.weight", float32, (rows, columns)
+    std::string form = {};   ///< for the account: "GPTQ, 4 bits"
+    /// Reads its parts from a source and checks what only they can tell.
+    std::function<std::unique_ptr<Rows>(TensorSource&)> open = {};
+};
+
+/// The tensors of a checkpoint by module: "model.layers.0.mlp.up_proj" has "qweight", "scales", ... What a reader takes
+/// is no tensor of its own any more.
+class Modules {
+public:
+    using Parts = std::map<std::string, const TensorEntry*, std::less<>>;
+
+    /// Those of `source`, which outlives it.
+    explicit Modules(TensorSource& source);
+
+    [[nodiscard]] const std::map<std::string, Parts, std::less<>>& all() const noexcept { return all_; }
+    /// For parts that say how others are read: a shape, a state.
+    [[nodiscard]] TensorSource& source() const noexcept { return source_; }
+    [[nodiscard]] const std::string& where() const noexcept { return where_; }
+
+    void take(const TensorEntry& entry) { taken_.insert(&entry); }
+    [[nodiscard]] bool taken(const TensorEntry& entry) const { return taken_.contains(&entry); }
+
+    /// The part `name`; null where there is none.
+    [[nodiscard]] static const TensorEntry* find(const Parts& parts, std::string_view name);
+    /// The part `name` of that type and shape, taken. CheckpointError where it is missing or another.
+    const TensorEntry& need(const std::string& module, const Parts& parts, std::string_view name, at::ScalarType dtype,
+                            const std::vector<std::int64_t>& shape);
+    /// The same for a part of a type of weights.
+    const TensorEntry& need_real(const std::string& module, const Parts& parts, std::string_view name,
+                                 const std::vector<std::int64_t>& shape);
+
+    /// See fail_part.
+    [[noreturn]] void fail(const std::string& name, const std::string& problem) const;
+
+private:
+    TensorSource& source_;
+    std::map<std::string, Parts, std::less<>> all_;
+    std::set<const TensorEntry*> taken_;
+    std::string where_;
+};
+
+/// Throws the CheckpointError that tensor `name` of `where` has a `problem`: "is empty".
+[[noreturn]] void fail_part(const std::string& where, const std::string& name, const std::string& problem);
+
+/// The entry that a matrix has as plain numbers: named `module`.weight, at the place of its codes.
+[[nodiscard]] TensorEntry plain_entry(const std::string& module, const TensorEntry& codes, std::int64_t rows,
+                                      std::int64_t columns);
+
+/// `entry` on the host, contiguous, in its own type or in `dtype`.
+[[nodiscard]] Tensor on_host(TensorSource& source, const TensorEntry& entry);
+[[nodiscard]] Tensor on_host(TensorSource& source, const TensorEntry& entry, at::ScalarType dtype);
+
+/// The columns of a group where `groups` of them make `columns`: `asked` (absent or -1: all columns) if it does that,
+/// else the even size that does; 0 where none does. At most `columns`.
+[[nodiscard]] std::int64_t group_size(std::optional<std::int64_t> asked, std::int64_t groups, std::int64_t columns);
+
+/// int8 (rows, columns) as words of codes of 8 bits, 128 added to each.
+[[nodiscard]] Tensor words_of_int8(const Tensor& bytes);
+
+}  // namespace silica::checkpoint
+
+// ---- silica/checkpoint/packed.ipp
+#ifndef SILICA_SINGLE_CHECKPOINT_PACKED_IPP
+#define SILICA_SINGLE_CHECKPOINT_PACKED_IPP
+/// What the readers of packed matrices share.
+
+#include <algorithm>
+#include <utility>
+
+namespace silica::checkpoint {
+
+namespace packed_detail {
+
+/// Where the name of a module ends: before its last part, which bitsandbytes writes as "weight.absmax".
+inline std::size_t module_end(std::string_view name) {
+    const auto last = name.rfind('.');
+    if (last == std::string_view::npos) return 0;
+    for (const std::string_view part :
+         {".weight.absmax", ".weight.quant_map", ".weight.nested_absmax", ".weight.nested_quant_map"})
+        if (name.ends_with(part)) return name.size() - part.size();
+    if (const auto state = name.find(".weight.quant_state."); state != std::string_view::npos) return state;
+    return last;
+}
+
+class AffineRows final : public Rows {
+public:
+    explicit AffineRows(Affine a) : a_(std::move(a)) {
+        const Quantised& q = a_.q;
+        codes_ = q.codes.const_data_ptr<std::int32_t>();
+        scales_ = q.scales.const_data_ptr<float>();
+        if (a_.zeros.defined()) zeros_ = a_.zeros.const_data_ptr<float>();
+        if (!a_.zeros.defined()) biases_ = q.biases.const_data_ptr<float>();
+        if (a_.group_of.defined()) group_of_ = a_.group_of.const_data_ptr<std::int32_t>();
+    }
+
+    void decode(std::int64_t first, std::int64_t last, float* out) const override {
+        const Quantised& q = a_.q;
+        const std::int64_t words = q.words(), groups = q.scales.size(1);
+        std::vector<std::uint8_t> codes(static_cast<std::size_t>(q.columns));
+        for (std::int64_t r = first; r < last; ++r, out += q.columns) {
+            unpack_codes(codes_ + r * words, q.columns, q.bits, codes.data());
+            const float* scales = scales_ + r * groups;
+            const float* offsets = (zeros_ != nullptr ? zeros_ : biases_) + r * groups;
+            if (group_of_ != nullptr) {
+                for (std::int64_t i = 0; i < q.columns; ++i)
+                    some(&codes[at(i)], 1, scales[group_of_[i]], offsets[group_of_[i]], out + i);
+                continue;
+            }
+            for (std::int64_t g = 0; g < groups; ++g) {
+                const std::int64_t from = g * q.group;
+                some(&codes[at(from)], std::min(q.group, q.columns - from), scales[g], offsets[g], out + from);
+            }
+        }
+    }
+
+    [[nodiscard]] std::optional<Quantised> quantised() const override {
+        if (group_of_ != nullptr) return std::nullopt;
+        Quantised q = a_.q;
+        if (a_.zeros.defined()) q.biases = -(a_.zeros * q.scales);
+        return q;
+    }
+
+private:
+    static std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+    /// n codes of one group. The offset is its zero, or its bias where there are no zeros.
+    void some(const std::uint8_t* codes, std::int64_t n, float scale, float offset, float* out) const {
+        if (zeros_ != nullptr)
+            for (std::int64_t i = 0; i < n; ++i) out[i] = (static_cast<float>(codes[i]) - offset) * scale;
+        else
+            for (std::int64_t i = 0; i < n; ++i) out[i] = static_cast<float>(codes[i]) * scale + offset;
+    }
+
+    Affine a_;
+    const std::int32_t *codes_ = nullptr, *group_of_ = nullptr;
+    const float *scales_ = nullptr, *zeros_ = nullptr, *biases_ = nullptr;
+};
+
+}  // namespace packed_detail
+
+SILICA_INLINE std::unique_ptr<Rows> rows_of(Affine a) {
+    return std::make_unique<packed_detail::AffineRows>(std::move(a));
+}
+
+SILICA_INLINE Modules::Modules(TensorSource& source) : source_(source), where_(source.where()) {
+    for (const auto& entry : source.entries()) {
+        const std::string_view name = entry.name;
+        const auto end = packed_detail::module_end(name);
+        if (end > 0) all_[std::string(name.substr(0, end))].emplace(name.substr(end + 1), &entry);
+    }
+}
+
+SILICA_INLINE const TensorEntry* Modules::find(const Parts& parts, std::string_view name) {
+    const auto at = parts.find(name);
+    return at == parts.end() ? nullptr : at->second;
+}
+
+SILICA_INLINE const TensorEntry& Modules::need(const std::string& module, const Parts& parts, std::string_view name,
+                                               at::ScalarType dtype, const std::vector<std::int64_t>& shape) {
+    const auto* entry = find(parts, name);
+    const std::string whole = module + '.' + std::string(name);
+    const std::string wanted = std::string(c10::toString(dtype)) + " of shape " + tuple_text(shape);
+    if (entry == nullptr) fail(whole, "is missing; the tensors beside it make it " + wanted);
+    if (entry->dtype != dtype || entry->shape != shape)
+        fail(whole, "is " + entry->dtype_name + " of shape " + tuple_text(entry->shape) +
+                        "; the tensors beside it make it " + wanted);
+    take(*entry);
+    return *entry;
+}
+
+SILICA_INLINE const TensorEntry& Modules::need_real(const std::string& module, const Parts& parts,
+                                                    std::string_view name, const std::vector<std::int64_t>& shape) {
+    const auto* entry = find(parts, name);
+    const auto dtype = entry == nullptr ? at::kHalf : entry->dtype;
+    const bool real = dtype == at::kFloat || dtype == at::kHalf || dtype == at::kBFloat16;
+    return need(module, parts, name, real ? dtype : at::kHalf, shape);
+}
+
+SILICA_INLINE void Modules::fail(const std::string& name, const std::string& problem) const {
+    fail_part(where_, name, problem);
+}
+
+SILICA_INLINE void fail_part(const std::string& where, const std::string& name, const std::string& problem) {
+    throw CheckpointError(where + ": " + quote(name) + " " + problem + ".",
+                          "The file is damaged, or another tool's than its configuration says: download both again.");
+}
+
+SILICA_INLINE TensorEntry plain_entry(const std::string& module, const TensorEntry& codes, std::int64_t rows,
+                                      std::int64_t columns) {
+    return {.name = module + ".weight",
+            .dtype = at::kFloat,
+            .shape = {rows, columns},
+            .strides = {columns, 1},
+            .offset = codes.offset,
+            .nbytes = codes.nbytes,
+            .file = codes.file,
+            .dtype_name = codes.dtype_name};
+}
+
+SILICA_INLINE std::int64_t group_size(std::optional<std::int64_t> asked, std::int64_t groups, std::int64_t columns) {
+    if (groups < 1 || columns < 1) return 0;
+    const auto makes = [&](std::int64_t size) { return size > 0 && (columns - 1) / size + 1 == groups; };
+    const std::int64_t wanted = std::min(asked.value_or(-1), columns);
+    return makes(wanted) ? wanted : columns % groups == 0 ? columns / groups : 0;
+}
+
+SILICA_INLINE Tensor words_of_int8(const Tensor& bytes) {
+    const auto rows = bytes.size(0), columns = bytes.size(1), words = Quantised::words(columns, 8);
+    Tensor codes = at::empty({rows, words}, at::kInt);
+    const auto* from = static_cast<const std::uint8_t*>(bytes.const_data_ptr());
+    auto* to = codes.mutable_data_ptr<std::int32_t>();
+    std::vector<std::uint8_t> row(static_cast<std::size_t>(columns));
+    for (std::int64_t r = 0; r < rows; ++r) {
+        for (std::int64_t i = 0; i < columns; ++i)
+            row[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(from[r * columns + i] ^ 0x80U);
+        pack_codes(row.data(), columns, 8, to + r * words);
+    }
+    return codes;
+}
+
+SILICA_INLINE Tensor on_host(TensorSource& source, const TensorEntry& entry, at::ScalarType dtype) {
+    return source.read(entry, dtype, c10::Device(c10::DeviceType::CPU)).contiguous();
+}
+
+SILICA_INLINE Tensor on_host(TensorSource& source, const TensorEntry& entry) {
+    return on_host(source, entry, entry.dtype);
+}
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_PACKED_IPP
+#endif  // SILICA_SINGLE_CHECKPOINT_PACKED_HPP
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace silica::checkpoint {
+
+/// The tensors of a GGUF file under the names of Hugging Face: "blk.0.attn_q.weight" is
+/// "model.layers.0.self_attn.q_proj.weight". Quantised ones are rows of bytes, and `dtype_name` says of which type.
+/// Frequencies of rotary embeddings are left out: they are the configuration's. CheckpointError for types and
+/// architectures that are not read, which lists those that are.
+[[nodiscard]] std::vector<TensorEntry> gguf_entries(const Gguf& gguf, std::size_t index);
+
+/// The numbers and strings of its metadata, as text.
+[[nodiscard]] std::map<std::string, std::string> gguf_metadata(const Gguf& gguf);
+
+/// The matrices of blocks, and those whose rows llama.cpp reorders: the queries' and keys' of LLaMA, where it turns
+/// neighbours, and Hugging Face halves, of a head. `metadata` is that of `gguf_metadata`.
+void find_gguf_blocks(Modules& modules, const std::map<std::string, std::string>& metadata,
+                      std::vector<PackedMatrix>& found);
+
+}  // namespace silica::checkpoint
+
+// ---- silica/checkpoint/gguf.ipp
+#ifndef SILICA_SINGLE_CHECKPOINT_GGUF_IPP
+#define SILICA_SINGLE_CHECKPOINT_GGUF_IPP
+/// GGUF under the names of Hugging Face.
+
+// ---- silica/checkpoint/gguf_blocks.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_GGUF_BLOCKS_HPP
+#define SILICA_SINGLE_CHECKPOINT_GGUF_BLOCKS_HPP
+/// ggml's blocks of quantised numbers (ggml-quants.c), taken apart into codes.
+
+#include <string_view>
+
+namespace silica::checkpoint {
+
+/// How a type of block is codes, scales and zeros or biases: w = (code - zero) * scale, or code * scale + bias.
+struct GgmlBlock {
+    std::string_view name;
+    std::int64_t numbers, bytes, group;
+    int bits;
+    float zero;  ///< negative: there are biases
+    /// Takes one block apart: `codes` (numbers), `scales` and `biases` (numbers / group).
+    void (*split)(const std::uint8_t* block, std::uint8_t* codes, float* scales, float* biases);
+};
+
+/// The block of that name; null for a type that is not read.
+[[nodiscard]] const GgmlBlock* ggml_block(std::string_view name) noexcept;
+
+/// `bytes` uint8 (rows, bytes of a row) as codes.
+[[nodiscard]] Affine split_blocks(const GgmlBlock& block, const Tensor& bytes);
+
+}  // namespace silica::checkpoint
+
+// ---- silica/checkpoint/gguf_blocks.ipp
+#ifndef SILICA_SINGLE_CHECKPOINT_GGUF_BLOCKS_IPP
+#define SILICA_SINGLE_CHECKPOINT_GGUF_BLOCKS_IPP
+/// Takes ggml's blocks apart.
+
+#include <c10/util/Half.h>
+
+#include <algorithm>
+
+namespace silica::checkpoint {
+
+namespace ggml_detail {
+
+inline float half(const std::uint8_t* at) {
+    const auto bits = static_cast<std::uint16_t>(at[0] | at[1] << 8U);
+    return static_cast<float>(c10::Half(bits, c10::Half::from_bits()));
+}
+
+/// Sixteen bytes of thirty-two codes: the low halves first.
+inline void nibbles(const std::uint8_t* at, std::int64_t n, std::uint8_t* codes) {
+    for (std::int64_t i = 0; i < n; ++i) {
+        codes[i] = at[i] & 15U;
+        codes[i + n] = at[i] >> 4U;
+    }
+}
+
+inline void q4_0(const std::uint8_t* block, std::uint8_t* codes, float* scales, float*) {
+    scales[0] = half(block);
+    nibbles(block + 2, 16, codes);
+}
+
+inline void q4_1(const std::uint8_t* block, std::uint8_t* codes, float* scales, float* biases) {
+    scales[0] = half(block);
+    biases[0] = half(block + 2);
+    nibbles(block + 4, 16, codes);
+}
+
+inline void q8_0(const std::uint8_t* block, std::uint8_t* codes, float* scales, float*) {
+    scales[0] = half(block);
+    for (int i = 0; i < 32; ++i) codes[i] = static_cast<std::uint8_t>(block[2 + i] ^ 0x80U);
+}
+
+/// Eight scales and minima of six bits in twelve bytes: the first four whole in the low bits of eight bytes, the others
+/// in the halves of four bytes and what the eight have left.
+inline void q4_k(const std::uint8_t* block, std::uint8_t* codes, float* scales, float* biases) {
+    const float d = half(block), least = half(block + 2);
+    const std::uint8_t* six = block + 4;
+    for (int j = 0; j < 8; ++j) {
+        const unsigned scale = j < 4 ? six[j] & 63U : (six[j + 4] & 15U) | (six[j - 4] >> 6U) << 4U;
+        const unsigned minimum = j < 4 ? six[j + 4] & 63U : six[j + 4] >> 4U | (six[j] >> 6U) << 4U;
+        scales[j] = d * static_cast<float>(scale);
+        biases[j] = -(least * static_cast<float>(minimum));
+    }
+    for (int j = 0; j < 4; ++j) nibbles(block + 16 + 32 * j, 32, codes + 64 * j);
+}
+
+inline void q6_k(const std::uint8_t* block, std::uint8_t* codes, float* scales, float*) {
+    const float d = half(block + 208);
+    for (int j = 0; j < 16; ++j) scales[j] = d * static_cast<float>(static_cast<std::int8_t>(block[192 + j]));
+    for (int n = 0; n < 2; ++n, codes += 128) {
+        const std::uint8_t *low = block + 64 * n, *high = block + 128 + 32 * n;
+        for (int i = 0; i < 32; ++i) {
+            const auto code = [](unsigned four, unsigned two) {
+                return static_cast<std::uint8_t>(four | (two & 3U) << 4U);
+            };
+            codes[i] = code(low[i] & 15U, high[i]);
+            codes[i + 32] = code(low[i + 32] & 15U, high[i] >> 2U);
+            codes[i + 64] = code(low[i] >> 4U, high[i] >> 4U);
+            codes[i + 96] = code(low[i + 32] >> 4U, high[i] >> 6U);
+        }
+    }
+}
+
+}  // namespace ggml_detail
+
+SILICA_INLINE const GgmlBlock* ggml_block(std::string_view name) noexcept {
+    using namespace ggml_detail;
+    static constexpr GgmlBlock blocks[] = {
+        {"Q4_0", 32, 18, 32, 4, 8, &q4_0},    {"Q4_1", 32, 20, 32, 4, -1, &q4_1},   {"Q8_0", 32, 34, 32, 8, 128, &q8_0},
+        {"Q4_K", 256, 144, 32, 4, -1, &q4_k}, {"Q6_K", 256, 210, 16, 8, 32, &q6_k},
+    };
+    for (const auto& block : blocks)
+        if (block.name == name) return &block;
+    return nullptr;
+}
+
+SILICA_INLINE Affine split_blocks(const GgmlBlock& block, const Tensor& bytes) {
+    const auto rows = bytes.size(0), blocks = bytes.size(1) / block.bytes, columns = blocks * block.numbers;
+    Affine a;
+    a.q = {.bits = block.bits, .rows = rows, .columns = columns, .group = block.group};
+    const auto groups = a.q.groups(), words = a.q.words(), of_block = block.numbers / block.group;
+    a.q.codes = at::empty({rows, words}, at::kInt);
+    a.q.scales = at::empty({rows, groups}, at::kFloat);
+    Tensor offsets = at::empty({rows, groups}, at::kFloat);
+    const auto* from = static_cast<const std::uint8_t*>(bytes.const_data_ptr());
+    auto* codes = a.q.codes.mutable_data_ptr<std::int32_t>();
+    auto *scales = a.q.scales.mutable_data_ptr<float>(), *biases = offsets.mutable_data_ptr<float>();
+    parallel_for(0, rows, (1 << 14) / std::max<std::int64_t>(columns, 1) + 1,
+                 [&](std::int64_t first, std::int64_t last) {
+                     std::vector<std::uint8_t> row(static_cast<std::size_t>(columns));
+                     for (std::int64_t r = first; r < last; ++r) {
+                         for (std::int64_t b = 0; b < blocks; ++b)
+                             block.split(from + (r * blocks + b) * block.bytes, row.data() + b * block.numbers,
+                                         scales + r * groups + b * of_block, biases + r * groups + b * of_block);
+                         pack_codes(row.data(), columns, block.bits, codes + r * words);
+                     }
+                 });
+    if (block.zero >= 0)
+        a.zeros = offsets.fill_(block.zero);
+    else
+        a.q.biases = std::move(offsets);
+    return a;
+}
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_GGUF_BLOCKS_IPP
+#endif  // SILICA_SINGLE_CHECKPOINT_GGUF_BLOCKS_HPP
+// ---- silica/checkpoint/scheme.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_SCHEME_HPP
+#define SILICA_SINGLE_CHECKPOINT_SCHEME_HPP
+/// In what form the matrices of a checkpoint lie: what `quantization_config` and its kin say.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace silica::checkpoint {
+
+/// How linear layers are stored. Which of them are is told by the tensors themselves.
+struct Scheme {
+    enum class Method { plain, awq, gptq, compressed_tensors, bitsandbytes, mlx };
+
+    Method method = Method::plain;
+    std::int64_t bits = 4;
+    std::optional<std::int64_t> group = {};  ///< columns of a group; -1: all of them
+    bool symmetric = false;                  ///< GPTQ: the zero is the middle code, whatever the file has
+    bool zeros_as_they_are = false;          ///< GPTQ v2; v1 stores them less one
+    std::vector<std::int64_t> groups = {};   ///< compressed-tensors: every group size that the file names
+    Json modules = {};                       ///< MLX: overrides by the names of modules
+    std::vector<std::string> notes = {};     ///< for the account
+
+    /// What config.json says, here or in a configuration inside (text_config, ...); nothing where it says none.
+    /// ConfigError for a form that is not read, which lists those that are; so do the others.
+    [[nodiscard]] static std::optional<Scheme> read(const Json& json, const std::string& file);
+    /// What a file of its own says, as GPTQ and AWQ had it in 2023.
+    [[nodiscard]] static Scheme read_file(const Json& json, const std::string& file, Method method);
+    /// What the object under `key` ("quantization_config") says.
+    [[nodiscard]] static Scheme read_object(const Json& json, const std::string& file, std::string_view key);
+};
+
+/// "Read are ...", for refusals.
+[[nodiscard]] const std::string& forms_that_are_read();
+
+}  // namespace silica::checkpoint
+
+// ---- silica/checkpoint/scheme.ipp
+#ifndef SILICA_SINGLE_CHECKPOINT_SCHEME_IPP
+#define SILICA_SINGLE_CHECKPOINT_SCHEME_IPP
+/// Reads what configurations say about quantised weights.
+
+#include <algorithm>
+#include <initializer_list>
+#include <iterator>
+#include <string_view>
+#include <utility>
+
+namespace silica::checkpoint {
+
+SILICA_INLINE const std::string& forms_that_are_read() {
+    static const std::string text =
+        "read are awq (gemm, 4 bits), gptq (4 and 8 bits, v1 and v2), compressed-tensors (pack-quantized and "
+        "int-quantized, 4 and 8 bits), bitsandbytes (int8 and nf4), MLX (affine, 4 and 8 bits) and GGUF (F32, F16, "
+        "BF16, Q8_0, Q4_0, Q4_1, Q4_K, Q6_K); use one of these, or a checkpoint in float32, float16 or bfloat16.";
+    return text;
+}
+
+namespace scheme_detail {
+
+/// One object of a configuration that says how weights lie. Every refusal lists the forms that are read.
+class Keys {
+public:
+    /// `path` is where it stands in the file: "quantization_config"; empty: the file is the object.
+    Keys(const Json& json, std::string file, std::string path)
+        : json_(json), file_(std::move(file)), path_(std::move(path)) {
+        if (!json.is_object())
+            throw ConfigError(file_ + ": " + path_ + " is " + json.brief() + ", no object.", forms_that_are_read());
+    }
+    /// An object inside.
+    [[nodiscard]] Keys below(const Json& json, const std::string& name) const {
+        return {json, file_, path_.empty() ? name : path_ + '.' + name};
+    }
+    [[nodiscard]] const Json& json() const noexcept { return json_; }
+
+    /// The first of these keys that is there and not null.
+    [[nodiscard]] const Json* find(std::initializer_list<std::string_view> keys) {
+        for (const auto key : keys) {
+            const Json* found = json_.find(key);
+            if (found == nullptr || found->is_null()) continue;
+            key_ = key;
+            return found;
+        }
+        return nullptr;
+    }
+    [[nodiscard]] std::string text(std::initializer_list<std::string_view> keys, std::string usual) {
+        const Json* found = find(keys);
+        if (found == nullptr) return usual;
+        if (!found->is_string()) refuse(*found);
+        std::string small = found->string();
+        for (char& c : small)
+            if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+        return small;
+    }
+    [[nodiscard]] std::optional<std::int64_t> integer(std::initializer_list<std::string_view> keys) {
+        const Json* found = find(keys);
+        if (found == nullptr) return std::nullopt;
+        if (!found->is_integer() || found->integer() < -1 || found->integer() > largest_config_integer) refuse(*found);
+        return found->integer();
+    }
+    [[nodiscard]] bool boolean(std::initializer_list<std::string_view> keys, bool usual) {
+        const Json* found = find(keys);
+        if (found == nullptr) return usual;
+        if (!found->is_bool()) refuse(*found);
+        return found->boolean();
+    }
+    /// 4 or 8, or only 4.
+    [[nodiscard]] std::int64_t bits(std::initializer_list<std::string_view> keys, bool eight) {
+        const auto bits = integer(keys).value_or(4);
+        if (bits != 4 && !(eight && bits == 8)) refuse(std::to_string(bits));
+        return bits;
+    }
+    [[nodiscard]] std::optional<std::int64_t> group() {
+        const auto group = integer({"group_size", "q_group_size"});
+        if (group == 0) refuse("0");
+        return group;
+    }
+
+    /// Refuses the value of the key that was looked for last.
+    [[noreturn]] void refuse(const Json& value) const { refuse(value.brief()); }
+    [[noreturn]] void refuse(const std::string& value) const {
+        std::string path = path_;
+        path.append(path.empty() || key_.empty() ? "" : ".").append(key_);
+        refuse_config(file_, path, value, forms_that_are_read());
+    }
+
+private:
+    const Json& json_;
+    std::string file_, path_;
+    std::string_view key_;
+};
+
+inline Scheme gptq(Keys keys) {
+    Scheme made{.method = Scheme::Method::gptq};
+    made.bits = keys.bits({"bits"}, true);
+    made.group = keys.group();
+    const auto format = keys.text({"checkpoint_format", "format"}, "gptq");
+    if (format != "gptq" && format != "gptq_v2") keys.refuse(quote(format));
+    if (keys.boolean({"is_marlin_format"}, false)) keys.refuse("true");
+    if (const auto type = keys.text({"pack_dtype"}, "int32"); type != "int32") keys.refuse(quote(type));
+    made.zeros_as_they_are = format == "gptq_v2";
+    made.symmetric = keys.boolean({"sym"}, false);
+    return made;
+}
+
+inline Scheme awq(Keys keys) {
+    Scheme made{.method = Scheme::Method::awq};
+    made.bits = keys.bits({"bits", "w_bit"}, false);
+    made.group = keys.group();
+    if (const auto version = keys.text({"version"}, "gemm"); version != "gemm") keys.refuse(quote(version));
+    return made;
+}
+
+/// The weights of one of `config_groups`.
+inline void compressed_group(Keys keys, Scheme& made) {
+    if (const auto format = keys.text({"format"}, "pack-quantized");
+        format != "pack-quantized" && format != "int-quantized" && format != "naive-quantized")
+        keys.refuse(quote(format));
+    if (const Json* inputs = keys.find({"input_activations"}); inputs != nullptr)
+        made.notes.emplace_back("activations stay in the compute type, where the checkpoint asks for quantised ones");
+    const Json* weights = keys.find({"weights"});
+    if (weights == nullptr) return;
+    Keys of = keys.below(*weights, "weights");
+    if (const auto type = of.text({"type"}, "int"); type != "int") of.refuse(quote(type));
+    made.bits = of.bits({"num_bits"}, true);
+    const auto strategy = of.text({"strategy"}, "channel");
+    if (strategy != "channel" && strategy != "group" && strategy != "tensor") of.refuse(quote(strategy));
+    const auto size = of.group();
+    if (size && *size > 0 && strategy == "group") made.groups.push_back(*size);
+}
+
+inline Scheme compressed_tensors(Keys keys) {
+    Scheme made{.method = Scheme::Method::compressed_tensors};
+    const auto format = keys.text({"format"}, "pack-quantized");
+    constexpr std::string_view formats[] = {"pack-quantized", "int-quantized", "naive-quantized", "mixed-precision",
+                                            "dense"};
+    if (std::ranges::find(formats, format) == std::end(formats)) keys.refuse(quote(format));
+    if (const Json* sparsity = keys.find({"sparsity_config"}); sparsity != nullptr && sparsity->is_object()) {
+        const Json* kind = sparsity->find("format");
+        if (kind != nullptr && !(kind->is_string() && kind->string() == "dense")) keys.refuse(kind->brief());
+    }
+    if (const Json* transforms = keys.find({"transform_config"});
+        transforms != nullptr && !(transforms->is_object() && transforms->object().empty())) {
+        const Json* groups = transforms->find("config_groups");
+        if (groups == nullptr || !groups->is_object() || !groups->object().empty()) keys.refuse(*transforms);
+    }
+    if (const Json* cache = keys.find({"kv_cache_scheme"}); cache != nullptr)
+        made.notes.emplace_back(
+            "the cache of keys and values is in the compute type, where the checkpoint asks for a "
+            "quantised one");
+    const Json* groups = keys.find({"config_groups"});
+    if (groups == nullptr) return made;
+    if (!groups->is_object()) keys.refuse(*groups);
+    for (const auto& [name, group] : groups->object())
+        if (group.is_object()) compressed_group(keys.below(group, "config_groups." + name), made);
+    std::ranges::sort(made.notes);
+    made.notes.erase(std::unique(made.notes.begin(), made.notes.end()), made.notes.end());
+    return made;
+}
+
+inline Scheme bitsandbytes(Keys keys) {
+    Scheme made{.method = Scheme::Method::bitsandbytes};
+    if (keys.boolean({"load_in_4bit", "_load_in_4bit"}, false)) {
+        const auto type = keys.text({"bnb_4bit_quant_type"}, "fp4");
+        if (type != "nf4") keys.refuse(quote(type));
+    } else {
+        made.bits = 8;
+    }
+    return made;
+}
+
+/// One object of MLX: bits, which are 4 or 8, by the one mode that is read.
+inline std::int64_t mlx_bits(Keys& keys) {
+    if (const auto mode = keys.text({"mode"}, "affine"); mode != "affine") keys.refuse(quote(mode));
+    return keys.bits({"bits"}, true);
+}
+
+inline Scheme mlx(Keys keys) {
+    Scheme made{.method = Scheme::Method::mlx, .modules = keys.json()};
+    made.bits = mlx_bits(keys);
+    made.group = keys.group();
+    for (const auto& [module, own] : keys.json().object()) {
+        if (!own.is_object()) continue;
+        Keys of = keys.below(own, module);
+        static_cast<void>(mlx_bits(of));
+        static_cast<void>(of.group());
+    }
+    return made;
+}
+
+inline Scheme of_object(Keys keys) {
+    const auto has = [&](std::string_view key) { return keys.json().find(key) != nullptr; };
+    const auto method = keys.text({"quant_method"}, "");
+    if (method == "gptq") return gptq(std::move(keys));
+    if (method == "awq") return awq(std::move(keys));
+    if (method == "compressed-tensors") return compressed_tensors(std::move(keys));
+    if (method == "bitsandbytes") return bitsandbytes(std::move(keys));
+    if (!method.empty()) keys.refuse(quote(method));
+    if (has("bits") && has("group_size")) return mlx(std::move(keys));
+    if (has("config_groups")) return compressed_tensors(std::move(keys));
+    if (has("load_in_4bit") || has("load_in_8bit")) return bitsandbytes(std::move(keys));
+    keys.refuse(keys.json());
+}
+
+}  // namespace scheme_detail
+
+SILICA_INLINE Scheme Scheme::read_object(const Json& json, const std::string& file, std::string_view key) {
+    return scheme_detail::of_object({json, file, std::string(key)});
+}
+
+SILICA_INLINE std::optional<Scheme> Scheme::read(const Json& json, const std::string& file) {
+    if (!json.is_object()) return std::nullopt;
+    for (const char* key : {"quantization_config", "compression_config", "quantization"}) {
+        const Json* found = json.find(key);
+        const bool off = found == nullptr || found->is_null() || (found->is_bool() && !found->boolean()) ||
+                         (found->is_object() && found->object().empty());
+        if (!off) return read_object(*found, file, key);
+    }
+    for (const auto& [key, value] : json.object()) {
+        if (!key.ends_with("_config")) continue;
+        if (auto found = read(value, file + ": " + key)) return found;
+    }
+    return std::nullopt;
+}
+
+SILICA_INLINE Scheme Scheme::read_file(const Json& json, const std::string& file, Method method) {
+    scheme_detail::Keys keys(json, file, {});
+    return method == Method::gptq ? scheme_detail::gptq(std::move(keys)) : scheme_detail::awq(std::move(keys));
+}
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_SCHEME_IPP
+#endif  // SILICA_SINGLE_CHECKPOINT_SCHEME_HPP
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+namespace silica::checkpoint {
+
+namespace gguf_names {
+
+/// "attn_q" of llama.cpp is "self_attn.q_proj".
+inline constexpr std::pair<std::string_view, std::string_view> in_layer[] = {
+    {"attn_q", "self_attn.q_proj"},      {"attn_k", "self_attn.k_proj"},   {"attn_v", "self_attn.v_proj"},
+    {"attn_output", "self_attn.o_proj"}, {"ffn_gate", "mlp.gate_proj"},    {"ffn_up", "mlp.up_proj"},
+    {"ffn_down", "mlp.down_proj"},       {"attn_norm", "input_layernorm"}, {"ffn_norm", "post_attention_layernorm"}};
+inline constexpr std::pair<std::string_view, std::string_view> at_top[] = {
+    {"token_embd", "model.embed_tokens"}, {"output_norm", "model.norm"}, {"output", "lm_head"}};
+
+/// Hugging Face's name; as it is where there is none.
+inline std::string hugging_face(std::string_view name) {
+    const auto renamed = [&](std::string_view rest, const auto& names, const std::string& before) {
+        const auto dot = std::min(rest.find('.'), rest.size());
+        for (const auto& [from, to] : names)
+            if (rest.substr(0, dot) == from) return before + std::string(to) + std::string(rest.substr(dot));
+        return std::string();
+    };
+    std::string found;
+    if (name.starts_with("blk.")) {
+        const auto dot = name.find('.', 4);
+        if (dot != std::string_view::npos)
+            found =
+                renamed(name.substr(dot + 1), in_layer, "model.layers." + std::string(name.substr(4, dot - 4)) + ".");
+    } else {
+        found = renamed(name, at_top, {});
+    }
+    return found.empty() ? std::string(name) : found;
+}
+
+/// Frequencies that a configuration holds.
+inline bool is_rope(std::string_view name) {
+    return name == "rope_freqs.weight" || name.ends_with(".rope_freqs.weight") ||
+           name.ends_with(".attn_rot_embd.weight");
+}
+
+inline std::optional<at::ScalarType> plain_type(std::string_view name) {
+    if (name == "F32") return at::kFloat;
+    if (name == "F16") return at::kHalf;
+    if (name == "BF16") return at::kBFloat16;
+    return std::nullopt;
+}
+
+}  // namespace gguf_names
+
+namespace gguf_rows {
+
+/// Where row r of Hugging Face's order lies in llama.cpp's: (heads, 2, half) is (heads, half, 2) there.
+inline std::vector<std::int64_t> order(std::int64_t rows, std::int64_t heads) {
+    const auto half = rows / heads / 2;
+    std::vector<std::int64_t> from;
+    for (std::int64_t h = 0; h < heads; ++h)
+        for (std::int64_t j = 0; j < 2; ++j)
+            for (std::int64_t i = 0; i < half; ++i) from.push_back((h * half + i) * 2 + j);
+    return from;
+}
+
+inline Tensor reordered(const Tensor& t, const std::vector<std::int64_t>& order) {
+    Tensor out = at::empty_like(t);
+    const auto row = static_cast<std::size_t>(t.nbytes()) / order.size();
+    const auto* from = static_cast<const std::byte*>(t.const_data_ptr());
+    auto* to = static_cast<std::byte*>(out.mutable_data_ptr());
+    for (std::size_t r = 0; r < order.size(); ++r)
+        std::memcpy(to + r * row, from + static_cast<std::size_t>(order[r]) * row, row);
+    return out;
+}
+
+/// Plain numbers in another order.
+class PlainRows final : public Rows {
+public:
+    explicit PlainRows(Tensor t) : t_(std::move(t)) {}
+    void decode(std::int64_t first, std::int64_t last, float* out) const override {
+        const Tensor rows = t_.narrow(0, first, last - first).to(at::kFloat).contiguous();
+        std::memcpy(out, rows.const_data_ptr<float>(), rows.nbytes());
+    }
+
+private:
+    Tensor t_;
+};
+
+/// Blocks, taken apart as they are asked for.
+class BlockRows final : public Rows {
+public:
+    BlockRows(const GgmlBlock& block, Tensor bytes) : block_(block), bytes_(std::move(bytes)) {}
+    void decode(std::int64_t first, std::int64_t last, float* out) const override {
+        rows_of(split_blocks(block_, bytes_.narrow(0, first, last - first)))->decode(0, last - first, out);
+    }
+    [[nodiscard]] std::optional<Quantised> quantised() const override {
+        return rows_of(split_blocks(block_, bytes_))->quantised();
+    }
+
+private:
+    const GgmlBlock& block_;
+    Tensor bytes_;
+};
+
+}  // namespace gguf_rows
+
+SILICA_INLINE std::vector<TensorEntry> gguf_entries(const Gguf& gguf, std::size_t index) {
+    std::vector<TensorEntry> entries;
+    for (const auto& t : gguf.tensors) {
+        if (gguf_names::is_rope(t.name)) continue;
+        TensorEntry entry{.name = gguf_names::hugging_face(t.name),
+                          .shape = t.shape,
+                          .offset = t.offset,
+                          .nbytes = t.nbytes,
+                          .file = index,
+                          .dtype_name = std::string(t.type->name)};
+        if (const auto plain = gguf_names::plain_type(t.type->name)) {
+            entry.dtype = *plain;
+        } else {
+            if (ggml_block(t.type->name) == nullptr)
+                throw CheckpointError(gguf.path.string() + ": " + quote(t.name) + " is of type " + entry.dtype_name +
+                                          ", which is not read.",
+                                      forms_that_are_read());
+            if (t.shape.size() != 2)
+                gguf.fail("has " + quote(t.name) + " of type " + entry.dtype_name + " and shape " +
+                          tuple_text(t.shape) + ", no matrix");
+            entry.dtype = at::kByte;
+            entry.shape.back() = t.shape.back() / t.type->numbers * t.type->bytes;
+        }
+        entry.strides = row_major(entry.shape);
+        entries.push_back(std::move(entry));
+    }
+    sort_by_place(entries);
+    return entries;
+}
+
+SILICA_INLINE std::map<std::string, std::string> gguf_metadata(const Gguf& gguf) {
+    std::map<std::string, std::string> text;
+    for (const auto& [key, value] : gguf.metadata.object())
+        if (value.is_string() && value.string().size() < 4096)
+            text[key] = value.string();
+        else if (value.is_integer())
+            text[key] = std::to_string(value.integer());
+    return text;
+}
+
+SILICA_INLINE void find_gguf_blocks(Modules& modules, const std::map<std::string, std::string>& metadata,
+                                    std::vector<PackedMatrix>& found) {
+    const auto text = [&](const std::string& key) {
+        const auto at = metadata.find(key);
+        return at == metadata.end() ? std::string() : at->second;
+    };
+    const auto architecture = text("general.architecture");
+    const bool reorders = architecture == "llama" || architecture == "mistral";
+    const auto number = [&](const std::string& key) { return std::strtoll(text(key).c_str(), nullptr, 10); };
+    const std::int64_t heads = number(architecture + ".attention.head_count");
+    const auto kv_text = text(architecture + ".attention.head_count_kv");
+    const std::int64_t kv_heads = kv_text.empty() ? heads : number(architecture + ".attention.head_count_kv");
+    for (const auto& [module, parts] : modules.all()) {
+        const bool q = reorders && module.ends_with(".self_attn.q_proj"),
+                   k = reorders && module.ends_with(".self_attn.k_proj");
+        for (const auto& [name, entry] : parts) {
+            const GgmlBlock* block = ggml_block(entry->dtype_name);
+            if (block == nullptr && !q && !k) continue;
+            const auto rows = entry->shape.empty() ? 0 : entry->shape[0];
+            std::vector<std::int64_t> order;
+            if (q || k) {
+                const auto n = q ? heads : kv_heads;
+                if (n < 1 || rows < 1 || rows % (2 * n) != 0)
+                    modules.fail(entry->name, "has " + std::to_string(rows) + " rows, which " + std::to_string(n) +
+                                                  " heads do not share");
+                order = gguf_rows::order(rows, n);
+            }
+            PackedMatrix p{.plain = *entry, .form = "GGUF, " + entry->dtype_name};
+            p.plain.dtype = at::kFloat;
+            if (block != nullptr) p.plain.shape[1] = entry->shape[1] / block->bytes * block->numbers;
+            p.plain.strides = row_major(p.plain.shape);
+            p.open = [entry = *entry, block, order = std::move(order)](TensorSource& source) -> std::unique_ptr<Rows> {
+                Tensor t = on_host(source, entry);
+                if (!order.empty()) t = gguf_rows::reordered(t, order);
+                if (block == nullptr) return std::make_unique<gguf_rows::PlainRows>(std::move(t));
+                return std::make_unique<gguf_rows::BlockRows>(*block, std::move(t));
+            };
+            if (block == nullptr) p.form.clear();
+            modules.take(*entry);
+            found.push_back(std::move(p));
+        }
+    }
+}
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_GGUF_IPP
+#endif  // SILICA_SINGLE_CHECKPOINT_GGUF_HPP
 // ---- silica/checkpoint/safetensors.hpp
 #ifndef SILICA_SINGLE_CHECKPOINT_SAFETENSORS_HPP
 #define SILICA_SINGLE_CHECKPOINT_SAFETENSORS_HPP
@@ -13887,7 +17454,13 @@ SILICA_INLINE bool Checkpoint::torch_name(const std::filesystem::path& path) {
 SILICA_INLINE std::string Checkpoint::add(const std::filesystem::path& path) {
     auto file = File::open(path);
     std::string format = "safetensors";
-    if (torch_name(path) || (path.extension() != ".safetensors" && is_torch_file(*file))) {
+    if (path.extension() == ".gguf") {
+        const auto gguf = Gguf::open(path, false);
+        auto found = gguf_entries(gguf, files_.size());
+        std::move(found.begin(), found.end(), std::back_inserter(entries_));
+        metadata_.merge(gguf_metadata(gguf));
+        format = "GGUF";
+    } else if (torch_name(path) || (path.extension() != ".safetensors" && is_torch_file(*file))) {
         auto found = read_torch(*file, files_.size());
         std::move(found.entries.begin(), found.entries.end(), std::back_inserter(entries_));
         format = found.format;
@@ -14698,6 +18271,752 @@ static_assert(Architecture<arch::Wav2Vec2> && Architecture<arch::Wav2Vec2ForCTC>
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_ARCH_WAV2VEC2_HPP
+// ---- silica/arch/whisper.hpp
+#ifndef SILICA_SINGLE_ARCH_WHISPER_HPP
+#define SILICA_SINGLE_ARCH_WHISPER_HPP
+/// Whisper: from the log-mel spectrogram of a window of speech to its text. Radford et al. 2022,
+/// https://arxiv.org/abs/2212.04356. Followed: transformers, models/whisper/modeling_whisper.py.
+
+// ---- silica/arch/whisper/body.hpp
+#ifndef SILICA_SINGLE_ARCH_WHISPER_BODY_HPP
+#define SILICA_SINGLE_ARCH_WHISPER_BODY_HPP
+/// Whisper's encoder and decoder together: what its model and its language model stand on.
+
+// ---- silica/arch/whisper/decoder.hpp
+#ifndef SILICA_SINGLE_ARCH_WHISPER_DECODER_HPP
+#define SILICA_SINGLE_ARCH_WHISPER_DECODER_HPP
+/// Whisper's decoder: at once, piece by piece, token by token. Radford et al. 2022, section 2.2.
+
+// ---- silica/arch/whisper/encoder.hpp
+#ifndef SILICA_SINGLE_ARCH_WHISPER_ENCODER_HPP
+#define SILICA_SINGLE_ARCH_WHISPER_ENCODER_HPP
+/// Whisper's encoder: two convolutions over time, and a transformer. Radford et al. 2022, section 2.2.
+
+// ---- silica/arch/whisper/config.hpp
+#ifndef SILICA_SINGLE_ARCH_WHISPER_CONFIG_HPP
+#define SILICA_SINGLE_ARCH_WHISPER_CONFIG_HPP
+/// Whisper's configuration, inputs and the spellings of its checkpoints.
+
+#include <boost/hana/adapt_struct.hpp>
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica::arch {
+
+/// Keys and defaults of config.json. `scale_embedding` is not among them: transformers reads it and scales nothing.
+struct WhisperConfig {
+    std::int64_t vocab_size = 51865, num_mel_bins = 80, d_model = 384;
+    std::int64_t encoder_layers = 4, encoder_attention_heads = 6, encoder_ffn_dim = 1536;
+    std::int64_t decoder_layers = 4, decoder_attention_heads = 6, decoder_ffn_dim = 1536;
+    std::int64_t max_source_positions = 1500;  ///< what the encoder makes of a window: half of its frames
+    std::int64_t max_target_positions = 448;   ///< most tokens of the decoder
+    Activation activation_function = Activation::gelu;
+    bool tie_word_embeddings = true;
+    std::optional<std::int64_t> decoder_start_token_id = 50257, bos_token_id = 50256, pad_token_id = 50256;
+    std::vector<std::int64_t> eos_token_id = {50256};
+
+    /// Frames of a window: 3000, which are 30 seconds.
+    [[nodiscard]] std::int64_t frames() const { return 2 * max_source_positions; }
+
+    [[nodiscard]] static constexpr std::array<std::pair<std::string_view, std::string_view>, 3> aliases() {
+        return {{{"d_model", "hidden_size"},
+                 {"encoder_layers", "num_hidden_layers"},
+                 {"encoder_attention_heads", "num_attention_heads"}}};
+    }
+};
+
+struct WhisperInputs {
+    Tensor input_features = {};                  ///< (batch, mels, frames): log-mel spectrograms of whole windows
+    std::optional<Tensor> encoder_outputs = {};  ///< (batch, n, d_model) of an encoder, in the place of input_features
+    std::optional<Tensor> attention_mask = {};   ///< (batch, any) integers: not looked at, as in transformers
+    /// (batch, tokens) int64; absent: one start token. With k rows for each window they stand together: its beams.
+    std::optional<Tensor> decoder_input_ids = {};
+    std::optional<Tensor> decoder_attention_mask = {};  ///< (batch, tokens) int64 or bool, 1 = attend; absent: all
+    /// (batch, tokens) int64; absent: in a forward pass 0, 1, ... whatever the mask, in generation the tokens before
+    /// that are attended to, as transformers' `generate` has it.
+    std::optional<Tensor> decoder_position_ids = {};
+};
+
+struct WhisperEncoderInputs {
+    Tensor input_features = {};                 ///< (batch, mels, frames): log-mel spectrograms of whole windows
+    std::optional<Tensor> attention_mask = {};  ///< (batch, any) integers: not looked at, as in transformers
+};
+
+/// `features` as the encoder takes them: (batch, num_mel_bins, frames()) floating numbers. Throws InputError for
+/// others.
+[[nodiscard]] Tensor checked_whisper_features(const WhisperConfig& c, const Tensor& features);
+/// `encoded` as the decoder takes it: (batch, n, d_model) floating numbers. Throws InputError for others.
+[[nodiscard]] Tensor checked_whisper_encoding(const WhisperConfig& c, const Tensor& encoded);
+/// Throws InputError unless ids (rows, tokens) int64 are tokens of the decoder, no more than it has positions for, and
+/// the rows of `windows` windows.
+void require_whisper_tokens(const WhisperConfig& c, const Tensor& ids, std::int64_t windows);
+/// Throws InputError unless each of `heads` is a [layer, head] of the decoder.
+void require_whisper_heads(const WhisperConfig& c, const std::vector<std::array<std::int64_t, 2>>& heads);
+/// Throws InputError for a state of more tokens than the decoder has positions for.
+void require_whisper_capacity(const WhisperConfig& c, std::int64_t capacity);
+
+/// What all heads of Whisper share.
+struct WhisperFamily {
+    static constexpr std::string_view family = "whisper";
+    using Config = WhisperConfig;
+    using Inputs = WhisperInputs;
+
+    static void check(const Config& c, const std::string& file);
+    /// Fills in the start token where there are no `decoder_input_ids`.
+    static Inputs prepare(const Config& c, Inputs in);
+    static checkpoint::NameRules names();
+    static std::optional<std::int64_t> context(const Config& c) { return c.max_target_positions; }
+};
+
+/// The encoder by itself.
+struct WhisperEncoderFamily {
+    static constexpr std::string_view family = WhisperFamily::family;
+    using Config = WhisperConfig;
+    using Inputs = WhisperEncoderInputs;
+
+    static void check(const Config& c, const std::string& file) { WhisperFamily::check(c, file); }
+    static Inputs prepare(const Config& c, Inputs in);
+    static checkpoint::NameRules names();
+};
+
+}  // namespace silica::arch
+
+BOOST_HANA_ADAPT_STRUCT(silica::arch::WhisperConfig, vocab_size, num_mel_bins, d_model, encoder_layers,
+                        encoder_attention_heads, encoder_ffn_dim, decoder_layers, decoder_attention_heads,
+                        decoder_ffn_dim, max_source_positions, max_target_positions, activation_function,
+                        tie_word_embeddings, decoder_start_token_id, bos_token_id, pad_token_id, eos_token_id);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::WhisperInputs, input_features, encoder_outputs, attention_mask, decoder_input_ids,
+                        decoder_attention_mask, decoder_position_ids);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::WhisperEncoderInputs, input_features, attention_mask);
+
+// ---- silica/arch/whisper/config.ipp
+#ifndef SILICA_SINGLE_ARCH_WHISPER_CONFIG_IPP
+#define SILICA_SINGLE_ARCH_WHISPER_CONFIG_IPP
+/// Definitions of config.hpp.
+
+namespace silica::arch {
+namespace whisper_config {
+
+using c10::ScalarType;
+
+SILICA_INLINE Tensor floating(std::string_view name, const Tensor& t) {
+    require_tensor(name, t, 3, {ScalarType::Float, ScalarType::Half, ScalarType::BFloat16, ScalarType::Double});
+    return t.scalar_type() == ScalarType::Double ? t.to(ScalarType::Float) : t;  // MPS has no double
+}
+
+/// A mask of sounds, which nothing reads.
+SILICA_INLINE void check_unread_mask(const std::optional<Tensor>& mask, std::int64_t rows) {
+    if (!mask) return;
+    require_tensor("attention_mask", *mask, 2, {ScalarType::Long, ScalarType::Int, ScalarType::Bool});
+    if (mask->size(0) == rows) return;
+    throw InputError(
+        "Input attention_mask has shape " + shape_text(mask->sizes()) + " for " + std::to_string(rows) + " windows.",
+        "give a row for each, or leave it out: Whisper does not look at it.");
+}
+
+SILICA_INLINE void check_heads(const std::string& file, std::string_view key, std::int64_t heads, std::int64_t width) {
+    require_at_least(file, key, heads);
+    if (width % heads == 0) return;
+    throw ConfigError(file + ": d_model " + std::to_string(width) + " is not a multiple of " + std::string(key) + " " +
+                          std::to_string(heads) + ".",
+                      "correct one of the two.");
+}
+
+}  // namespace whisper_config
+
+SILICA_INLINE void WhisperFamily::check(const Config& c, const std::string& file) {
+    require_at_least(file, "vocab_size", c.vocab_size);
+    require_at_least(file, "num_mel_bins", c.num_mel_bins);
+    require_at_least(file, "d_model", c.d_model);
+    require_at_least(file, "encoder_layers", c.encoder_layers, 0);
+    require_at_least(file, "decoder_layers", c.decoder_layers);
+    require_at_least(file, "encoder_ffn_dim", c.encoder_ffn_dim);
+    require_at_least(file, "decoder_ffn_dim", c.decoder_ffn_dim);
+    require_at_least(file, "max_source_positions", c.max_source_positions);
+    require_at_least(file, "max_target_positions", c.max_target_positions);
+    whisper_config::check_heads(file, "encoder_attention_heads", c.encoder_attention_heads, c.d_model);
+    whisper_config::check_heads(file, "decoder_attention_heads", c.decoder_attention_heads, c.d_model);
+}
+
+SILICA_INLINE Tensor checked_whisper_features(const WhisperConfig& c, const Tensor& features) {
+    Tensor x = whisper_config::floating("input_features", features);
+    if (x.size(1) != c.num_mel_bins) {
+        throw InputError("Input input_features has shape " + shape_text(x.sizes()) + ", (batch, " +
+                             std::to_string(c.num_mel_bins) + ", " + std::to_string(c.frames()) +
+                             ") is wanted: num_mel_bins is " + std::to_string(c.num_mel_bins) + ".",
+                         "make the features by the preprocessor_config.json of this checkpoint.");
+    }
+    if (x.size(2) != c.frames()) {
+        throw InputError("Input input_features has " + std::to_string(x.size(2)) + " frames, a window has " +
+                             std::to_string(c.frames()) + ".",
+                         "pad shorter sounds with silence to a whole window, and split longer ones.");
+    }
+    return x;
+}
+
+SILICA_INLINE Tensor checked_whisper_encoding(const WhisperConfig& c, const Tensor& encoded) {
+    Tensor x = whisper_config::floating("encoder_outputs", encoded);
+    if (x.size(2) == c.d_model) return x;
+    throw InputError(
+        "Input encoder_outputs has shape " + shape_text(x.sizes()) + ", d_model is " + std::to_string(c.d_model) + ".",
+        "give what the encoder of this model returned.");
+}
+
+SILICA_INLINE void require_whisper_tokens(const WhisperConfig& c, const Tensor& ids, std::int64_t windows) {
+    require_tensor("decoder_input_ids", ids, 2, {c10::ScalarType::Long});
+    require_ids("decoder_input_ids", ids, c.vocab_size, "vocab_size");
+    if (ids.size(1) > c.max_target_positions) {
+        throw InputError("Input decoder_input_ids has " + std::to_string(ids.size(1)) +
+                             " tokens, the model has positions for " + std::to_string(c.max_target_positions) + ".",
+                         "shorten the prompt.");
+    }
+    if (ids.size(0) % windows == 0) return;
+    throw InputError("Input decoder_input_ids has shape " + shape_text(ids.sizes()) + ", and there are " +
+                         std::to_string(windows) + " windows.",
+                     "give both the same number of rows, or each window as many rows of the decoder, one after "
+                     "another.");
+}
+
+SILICA_INLINE void require_whisper_heads(const WhisperConfig& c,
+                                         const std::vector<std::array<std::int64_t, 2>>& heads) {
+    for (const auto& [layer, head] : heads) {
+        if (layer >= 0 && layer < c.decoder_layers && head >= 0 && head < c.decoder_attention_heads) continue;
+        throw InputError("The alignment head [" + std::to_string(layer) + ", " + std::to_string(head) +
+                             "] is none of the decoder's " + std::to_string(c.decoder_layers) + " layers of " +
+                             std::to_string(c.decoder_attention_heads) + " heads.",
+                         "use the alignment_heads of the checkpoint's generation_config.json.");
+    }
+    if (heads.empty())
+        throw InputError("There are no alignment heads.", "give at least one [layer, head] of the decoder.");
+}
+
+SILICA_INLINE void require_whisper_capacity(const WhisperConfig& c, std::int64_t capacity) {
+    if (capacity <= c.max_target_positions) return;
+    throw InputError("A state for " + std::to_string(capacity) + " tokens is asked for, the model has positions for " +
+                         std::to_string(c.max_target_positions) + ".",
+                     "ask for no more.");
+}
+
+SILICA_INLINE WhisperInputs WhisperFamily::prepare(const Config& c, Inputs in) {
+    const bool encoded = in.encoder_outputs.has_value();
+    if (encoded && in.input_features.defined()) {
+        throw InputError("Inputs input_features and encoder_outputs are both given.",
+                         "give one of the two: encoder_outputs is what the encoder made of the features.");
+    }
+    if (!encoded && !in.input_features.defined()) {
+        throw InputError("Input input_features is missing, and there are no encoder_outputs.",
+                         "give (batch, num_mel_bins, frames), or what the encoder made of it.");
+    }
+    if (encoded)
+        in.encoder_outputs = checked_whisper_encoding(c, *in.encoder_outputs);
+    else
+        in.input_features = checked_whisper_features(c, in.input_features);
+    const auto windows = (encoded ? *in.encoder_outputs : in.input_features).size(0);
+    whisper_config::check_unread_mask(in.attention_mask, windows);
+    in.attention_mask.reset();
+    if (!in.decoder_input_ids) {
+        if (in.decoder_attention_mask || in.decoder_position_ids) {
+            throw InputError("Input decoder_input_ids is missing beside a mask or positions of it.",
+                             "give decoder_input_ids too, or nothing of the decoder.");
+        }
+        if (!c.decoder_start_token_id || *c.decoder_start_token_id < 0 || *c.decoder_start_token_id >= c.vocab_size) {
+            throw InputError(
+                "Input decoder_input_ids is missing, and the decoder_start_token_id of config.json is no "
+                "token of the vocabulary.",
+                "give the first tokens of the decoder.");
+        }
+        in.decoder_input_ids =
+            at::full({windows, 1}, *c.decoder_start_token_id, at::TensorOptions().dtype(c10::ScalarType::Long));
+    }
+    require_whisper_tokens(c, *in.decoder_input_ids, windows);
+    in.decoder_attention_mask =
+        checked_mask("decoder_attention_mask", in.decoder_attention_mask, "decoder_input_ids", *in.decoder_input_ids);
+    if (in.decoder_position_ids) {
+        require_tensor("decoder_position_ids", *in.decoder_position_ids, 2, {c10::ScalarType::Long});
+        require_same_shape("decoder_position_ids", *in.decoder_position_ids, "decoder_input_ids",
+                           *in.decoder_input_ids);
+        require_ids("decoder_position_ids", *in.decoder_position_ids, c.max_target_positions, "max_target_positions");
+    }
+    return in;
+}
+
+SILICA_INLINE WhisperEncoderInputs WhisperEncoderFamily::prepare(const Config& c, Inputs in) {
+    in.input_features = checked_whisper_features(c, in.input_features);
+    whisper_config::check_unread_mask(in.attention_mask, in.input_features.size(0));
+    in.attention_mask.reset();
+    return in;
+}
+
+SILICA_INLINE checkpoint::NameRules WhisperFamily::names() {
+    return {.base_prefix = "model.",
+            .head_prefixes = {"proj_out.", "projector.", "classifier.", "layer_weights"},
+            .renames = {{"^conv1", "encoder.conv1"},  // the encoder saved by itself
+                        {"^conv2", "encoder.conv2"},
+                        {"^embed_positions", "encoder.embed_positions"},
+                        {"^layers", "encoder.layers"},
+                        {"^layer_norm", "encoder.layer_norm"}},
+            .tied = {"proj_out.weight"}};
+}
+
+SILICA_INLINE checkpoint::NameRules WhisperEncoderFamily::names() {
+    auto rules = WhisperFamily::names();
+    rules.ignored = {"^decoder", "^proj_out"};
+    return rules;
+}
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_WHISPER_CONFIG_IPP
+#endif  // SILICA_SINGLE_ARCH_WHISPER_CONFIG_HPP
+
+#include <vector>
+
+namespace silica::arch {
+
+/// Epsilon of all norms.
+inline constexpr double whisper_eps = 1e-5;
+
+/// Sizes of an attention of `heads` heads: keys have no bias.
+inline nn::AttentionShape whisper_attention(const WhisperConfig& c, std::int64_t heads) {
+    auto shape = nn::AttentionShape::of(c.d_model, heads);
+    shape.input_bias = true;
+    shape.key_bias = false;
+    return shape;
+}
+/// Its matrices at `w`: "self_attn", "encoder_attn".
+inline nn::AttentionPlaces whisper_matrices(const Weights& w) {
+    return {w / "q_proj", w / "k_proj", w / "v_proj", w / "out_proj"};
+}
+
+/// h = x + MultiHead(Norm(x)), y = h + FFN(Norm(h)).
+template <class E>
+nn::TransformerLayer<E> whisper_encoder_layer(const WhisperConfig& c, const Weights& w) {  // encoder.layers.N
+    return {{.attention = whisper_attention(c, c.encoder_attention_heads),
+             .inner = c.encoder_ffn_dim,
+             .eps = whisper_eps,
+             .act = c.activation_function,
+             .norms = nn::NormPlace::before},
+            {.attention = whisper_matrices(w / "self_attn"),
+             .attention_norm = w / "self_attn_layer_norm",
+             .up = w / "fc1",
+             .down = w / "fc2",
+             .output_norm = w / "final_layer_norm"}};
+}
+
+template <class E>
+class WhisperEncoderBody {
+public:
+    using Ops = union_of<typename nn::Conv<E>::Ops, typename nn::TransformerLayer<E>::Ops, OpList<op::Clamp>>;
+
+    WhisperEncoderBody(const WhisperConfig& c, const Weights& w)  // model.encoder
+        : conv1(w / "conv1", {.in = c.num_mel_bins, .out = c.d_model, .kernel = {3}, .padding = {1}, .bias = true}),
+          conv2(w / "conv2",
+                {.in = c.d_model, .out = c.d_model, .kernel = {3}, .stride = {2}, .padding = {1}, .bias = true}),
+          embed_positions(nn::take_home<E>(w / "embed_positions", "weight", {c.max_source_positions, c.d_model})),
+          layers(nn::layers(c.encoder_layers, [&](auto n) { return whisper_encoder_layer<E>(c, w / "layers" / n); })),
+          layer_norm(w / "layer_norm", c.d_model, whisper_eps) {}
+
+    /// Log-mel spectrograms (batch, mels, frames) -> (batch, frames / 2, d_model).
+    Tensor operator()(const Tensor& features) const {
+        const Tensor seen = conv2(conv1(features.to(E::precision::compute), Activation::gelu), Activation::gelu);
+        Tensor x = (embed_positions + seen.transpose(1, 2)).contiguous();
+        for (const auto& layer : layers) {
+            x = layer(x);
+            if constexpr (E::precision::compute == c10::ScalarType::Half) {  // an infinity becomes the largest number
+                constexpr double most = 65504 - 1000;                        // less 1000, as in transformers
+                x = run<op::Clamp, E>(x, -most, most);
+            }
+        }
+        return layer_norm(x);
+    }
+
+private:
+    nn::Conv<E> conv1, conv2;
+    Tensor embed_positions;  // sinusoids, (frames / 2, d_model)
+    std::vector<nn::TransformerLayer<E>> layers;
+    nn::LayerNorm<E> layer_norm;
+};
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_WHISPER_ENCODER_HPP
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace silica::arch {
+
+/// What Whisper's decoder keeps of a window while it generates. Moves, and copies by `clone`.
+class WhisperState : public nn::CrossState {
+public:
+    /// Caches in `options`, on the device.
+    WhisperState(std::int64_t batch, std::int64_t capacity, const WhisperConfig& c, at::TensorOptions options)
+        : CrossState(batch, capacity, c.decoder_layers, c.decoder_attention_heads,
+                     c.d_model / c.decoder_attention_heads, options),
+          positions(at::zeros({batch}, options.dtype(c10::ScalarType::Long))) {}
+
+    [[nodiscard]] WhisperState clone() const { return {CrossState::clone(), positions.clone()}; }
+    void clear() {
+        CrossState::clear();
+        positions.fill_(0);
+    }
+    void reorder(const Tensor& rows) {
+        CrossState::reorder(rows);
+        positions.copy_(positions.index_select(0, rows));
+    }
+
+    Tensor positions;  ///< (batch) int64: of the next token of each row
+
+private:
+    WhisperState(CrossState state, Tensor p) : CrossState(std::move(state)), positions(std::move(p)) {}
+};
+
+/// h = x + SelfAttention(Norm(x)), g = h + CrossAttention(Norm(h), encoder), y = g + FFN(Norm(g)).
+template <class E>
+class WhisperDecoderLayer {
+public:
+    using Ops = union_of<typename nn::Attention<E>::Ops, typename nn::LayerNorm<E>::Ops, typename nn::Linear<E>::Ops>;
+
+    WhisperDecoderLayer(const WhisperConfig& c, const Weights& w)  // model.decoder.layers.N
+        : self_attn_layer_norm(w / "self_attn_layer_norm", c.d_model, whisper_eps),
+          self_attn(whisper_attention(c, c.decoder_attention_heads), whisper_matrices(w / "self_attn")),
+          encoder_attn_layer_norm(w / "encoder_attn_layer_norm", c.d_model, whisper_eps),
+          encoder_attn(whisper_attention(c, c.decoder_attention_heads), whisper_matrices(w / "encoder_attn"),
+                       nn::JoinedProducts::key_value),
+          final_layer_norm(w / "final_layer_norm", c.d_model, whisper_eps),
+          fc1(w / "fc1", c.d_model, c.decoder_ffn_dim),
+          fc2(w / "fc2", c.decoder_ffn_dim, c.d_model),
+          act(c.activation_function) {}
+
+    /// `self` and `cross` as nn::CrossDecoder calls them.
+    template <class Self, class Cross>
+    Tensor operator()(const Tensor& x, Self&& self, Cross&& cross) const {
+        const Tensor h = self_attn.output.add(self(self_attn, self_attn_layer_norm(x)), x);
+        const Tensor g = encoder_attn.output.add(cross(encoder_attn, encoder_attn_layer_norm(h)), h);
+        return fc2.add(fc1(final_layer_norm(g), act), g);
+    }
+    /// Keys and values of the encoder's output.
+    [[nodiscard]] nn::KeysValues keys_values(const Tensor& encoded) const { return encoder_attn.keys_values(encoded); }
+
+private:
+    nn::LayerNorm<E> self_attn_layer_norm;
+    nn::Attention<E> self_attn;
+    nn::LayerNorm<E> encoder_attn_layer_norm;
+    nn::Attention<E> encoder_attn;
+    nn::LayerNorm<E> final_layer_norm;
+    nn::Linear<E> fc1, fc2;
+    Activation act;
+};
+
+template <class E>
+class WhisperDecoderBody {
+public:
+    using Float = typename E::template with<precision::Fp32>;
+    using Ops =
+        union_of<typename nn::Embedding<E>::Ops, typename WhisperDecoderLayer<E>::Ops, OpList<op::Scores, op::Softmax>>;
+
+    WhisperDecoderBody(const WhisperConfig& c, const Weights& w, const Weights& words)  // model.decoder
+        : embed_tokens(words, c.vocab_size, c.d_model),
+          embed_positions(w / "embed_positions", c.max_target_positions, c.d_model),
+          layers(nn::layers(c.decoder_layers, [&](auto n) { return WhisperDecoderLayer<E>(c, w / "layers" / n); }),
+                 c.decoder_attention_heads, c.d_model / c.decoder_attention_heads),
+          layer_norm(w / "layer_norm", c.d_model, whisper_eps),
+          config(c),
+          home(w.home()) {}
+
+    [[nodiscard]] WhisperState make_state(std::int64_t batch, std::int64_t capacity) const {
+        require_whisper_capacity(config, capacity);
+        return {batch, capacity, config, at::TensorOptions().dtype(E::precision::compute).device(home)};
+    }
+
+    /// What all that follows attends to: the encoder's output (windows, n, d_model).
+    void attend_to(const Tensor& encoded, WhisperState& state) const { layers.attend_to(encoded, std::nullopt, state); }
+
+    /// The next tokens, ids and mask (batch, tokens), positions (batch or 1, tokens) -> (batch, tokens, d_model).
+    Tensor operator()(const Tensor& ids, const std::optional<Tensor>& attend, const Tensor& positions,
+                      WhisperState& state) const {
+        const auto attends = noted(ids, attend, state);
+        return layer_norm(layers(embedded(ids, positions), attends, state));
+    }
+
+    /// The positions of tokens that follow, ids (batch, tokens): those `given`, or how many tokens before are attended
+    /// to. Leaves the next token's in the state.
+    static Tensor next_positions(const Tensor& ids, const std::optional<Tensor>& attend,
+                                 const std::optional<Tensor>& given, WhisperState& state) {
+        const auto tokens = ids.size(1);
+        if (given) {
+            state.positions.copy_(given->select(1, tokens - 1) + 1);
+            return *given;
+        }
+        if (attend) return nn::counted_positions(*attend, state.positions).of_tokens;
+        const Tensor positions = state.positions.unsqueeze(1) + at::arange(tokens, state.positions.options());
+        state.positions += tokens;
+        return positions;
+    }
+
+    /// One token per row, ids (batch) -> (batch, 1, d_model).
+    Tensor step(const Tensor& ids, WhisperState& state) const {
+        layers.begin_step(state);
+        const Tensor x = embedded(ids.unsqueeze(1), state.positions.unsqueeze(1));
+        const Tensor y = layer_norm(layers.step(x, state.full.attend(), state));
+        state.positions += 1;
+        return y;
+    }
+
+    /// How much each of the tokens ids (rows, tokens) attends to each of n columns of the encoder's output, in some
+    /// heads [layer, head] of the cross-attention: (rows, heads, tokens, n) float32.
+    [[nodiscard]] Tensor alignment(const Tensor& encoded, const Tensor& ids,
+                                   const std::vector<std::array<std::int64_t, 2>>& heads) const {
+        WhisperState state = make_state(ids.size(0), ids.size(1));
+        attend_to(encoded, state);
+        const auto attends = noted(ids, std::nullopt, state);
+        std::vector<Tensor> weights(heads.size());
+        static_cast<void>(layers(embedded(ids, at::arange(ids.size(1), ids.options()).unsqueeze(0)), attends, state,
+                                 [&](const auto& attention, const Tensor& h, std::size_t n) {
+                                     look(attention, h, n, state, heads, weights);
+                                     return state.read.attend(attention, h, n);
+                                 }));
+        return at::cat(weights, 1);
+    }
+
+    nn::Embedding<E> embed_tokens;
+
+private:
+    [[nodiscard]] Tensor embedded(const Tensor& ids, const Tensor& positions) const {
+        return embed_tokens(ids) + embed_positions(positions);
+    }
+
+    /// Notes in the state that these tokens come; whom they attend to.
+    static op::Attends noted(const Tensor& ids, const std::optional<Tensor>& attend, WhisperState& state) {
+        const auto before = state.length(), tokens = ids.size(1);
+        state.full.stored(before, tokens, attend);
+        auto attends = op::Attends::causal(before);
+        if (const auto kept = state.full.attend()) attends.mask = kept->narrow(3, 0, before + tokens);
+        return attends;
+    }
+
+    /// softmax(scale q k^T) of those of `heads` that are in layer `n`.
+    static void look(const nn::Attention<E>& attention, const Tensor& h, std::size_t n, const WhisperState& state,
+                     const std::vector<std::array<std::int64_t, 2>>& heads, std::vector<Tensor>& weights) {
+        std::optional<Tensor> queries, keys;
+        for (std::size_t i = 0; i < heads.size(); ++i) {
+            const auto [layer, head] = heads[i];
+            if (layer != static_cast<std::int64_t>(n)) continue;
+            if (!queries) {
+                queries = attention.queries(h).to(c10::ScalarType::Float);
+                keys = state.read.keys(n).to(c10::ScalarType::Float);
+            }
+            const auto windows = keys->size(0), each = queries->size(0) / windows;
+            // The rows of a window ask one after another, like the tokens of one row.
+            const Tensor q = queries->narrow(1, head, 1).reshape({windows, 1, each * h.size(1), -1});
+            const Tensor scores = run<op::Scores, Float>(q, keys->narrow(1, head, 1), attention.scale());
+            weights[i] = run<op::Softmax, Float>(scores).view({windows * each, 1, h.size(1), -1});
+        }
+    }
+
+    nn::Embedding<E> embed_positions;
+    nn::CrossDecoder<WhisperDecoderLayer<E>> layers;
+    nn::LayerNorm<E> layer_norm;
+    WhisperConfig config;
+    c10::Device home;
+};
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_WHISPER_DECODER_HPP
+
+namespace silica::arch {
+
+template <class E>
+class WhisperBody {
+public:
+    using Ops = union_of<typename WhisperEncoderBody<E>::Ops, typename WhisperDecoderBody<E>::Ops>;
+
+    WhisperBody(const WhisperConfig& c, const Weights& w)
+        : encoder(c, w / "model.encoder"), decoder(c, w / "model.decoder", words(w)) {}
+
+    struct Hidden {
+        Tensor decoder, encoder;  ///< (batch, tokens, d_model), (windows, n, d_model)
+    };
+
+    /// Inputs with decoder_input_ids. Positions count from the first token, whatever the mask.
+    Hidden operator()(const WhisperInputs& in) const {
+        const Tensor& ids = *in.decoder_input_ids;
+        WhisperState state = decoder.make_state(ids.size(0), ids.size(1));
+        const Tensor positions = in.decoder_position_ids.value_or(at::arange(ids.size(1), ids.options()).unsqueeze(0));
+        Hidden h;
+        h.encoder = encoded(in);
+        decoder.attend_to(h.encoder, state);
+        h.decoder = decoder(ids, in.decoder_attention_mask, positions, state);
+        return h;
+    }
+
+    /// The tokens that follow in a state -> (batch, tokens, d_model): the encoder runs before the first piece only.
+    Tensor operator()(const WhisperInputs& in, WhisperState& state) const {
+        const Tensor& ids = *in.decoder_input_ids;
+        state.require_room(ids.size(0), ids.size(1));
+        if (state.length() == 0) decoder.attend_to(encoded(in), state);
+        const Tensor positions = decoder.next_positions(ids, in.decoder_attention_mask, in.decoder_position_ids, state);
+        return decoder(ids, in.decoder_attention_mask, positions, state);
+    }
+
+    WhisperEncoderBody<E> encoder;
+    WhisperDecoderBody<E> decoder;
+
+    /// The word vectors; where the file leaves them out, the matrix they are tied to.
+    static Weights words(const Weights& w) {
+        const Weights own = w / "model.decoder.embed_tokens", scores = w / "proj_out";
+        return own.has("weight") || !scores.has("weight") ? own : scores;
+    }
+
+private:
+    [[nodiscard]] Tensor encoded(const WhisperInputs& in) const {
+        return in.encoder_outputs ? in.encoder_outputs->to(E::precision::compute) : encoder(in.input_features);
+    }
+};
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_WHISPER_BODY_HPP
+
+#include <array>
+#include <span>
+#include <vector>
+
+namespace silica::arch {
+
+struct WhisperEncoderOutputs {
+    Tensor last_hidden_state;  ///< (batch, frames / 2, d_model)
+};
+
+/// The encoder by itself; opens a checkpoint of any head.
+struct WhisperEncoder : WhisperEncoderFamily {
+    static constexpr std::string_view name = "WhisperEncoder";
+    using Outputs = WhisperEncoderOutputs;
+
+    template <class E>
+    class Network {
+    public:
+        using Ops = typename WhisperEncoderBody<E>::Ops;
+
+        Network(const Config& c, const Weights& w) : encoder(c, w / "model.encoder") {}
+
+        Outputs operator()(const Inputs& in) const { return {encoder(in.input_features)}; }
+
+    private:
+        WhisperEncoderBody<E> encoder;
+    };
+};
+
+struct WhisperOutputs {
+    Tensor last_hidden_state;          ///< (batch, tokens, d_model)
+    Tensor encoder_last_hidden_state;  ///< (windows, frames / 2, d_model)
+};
+
+/// Encoder and decoder without a head.
+struct Whisper : WhisperFamily {
+    static constexpr std::string_view name = "WhisperModel";
+    using Outputs = WhisperOutputs;
+
+    template <class E>
+    class Network {
+    public:
+        using Ops = typename WhisperBody<E>::Ops;
+
+        Network(const Config& c, const Weights& w) : body(c, w) {}
+
+        Outputs operator()(const Inputs& in) const {
+            const auto h = body(in);
+            return {h.decoder, h.encoder};
+        }
+
+    private:
+        WhisperBody<E> body;
+    };
+};
+
+struct WhisperLmOutputs {
+    Tensor logits;                     ///< (batch, tokens, vocabulary): of the token that follows
+    Tensor encoder_last_hidden_state;  ///< (windows, frames / 2, d_model)
+};
+
+/// Which token follows, given the sound and the tokens before. What generation of speech needs beside text's, `encode`
+/// and `alignment`, is called on the device: `model.on_device([&] { return model.network().encode(features); })`.
+struct WhisperForConditionalGeneration : WhisperFamily {
+    static constexpr std::string_view name = "WhisperForConditionalGeneration";
+    static constexpr bool encoder_decoder = true, whole_start = true;
+    using Outputs = WhisperLmOutputs;
+
+    template <class E>
+    class Network {
+    public:
+        using Ops = union_of<typename WhisperBody<E>::Ops, typename nn::Linear<E>::Ops>;
+        using State = WhisperState;
+
+        Network(const Config& c, const Weights& w)
+            : body(c, w),
+              proj_out(nn::vocabulary_projection(w / "proj_out", WhisperBody<E>::words(w), body.decoder.embed_tokens,
+                                                 c.tie_word_embeddings, c.vocab_size, c.d_model)),
+              config(c),
+              home(w.home()) {}
+
+        Outputs operator()(const Inputs& in) const {
+            const auto h = body(in);
+            return {proj_out(h.decoder), h.encoder};
+        }
+
+        [[nodiscard]] State make_state(std::int64_t batch, std::int64_t capacity) const {
+            return body.decoder.make_state(batch, capacity);
+        }
+        /// The window and the first tokens of the decoder; after that, only more tokens of the decoder.
+        [[nodiscard]] Tensor prefill(const Inputs& in, State& state) const {
+            return proj_out(body(in, state).select(1, in.decoder_input_ids->size(1) - 1));
+        }
+        [[nodiscard]] Tensor step(const Tensor& ids, State& state) const {
+            return proj_out(body.decoder.step(ids, state).squeeze(1));
+        }
+
+        /// What inputs may hold as `encoder_outputs`: log-mel spectrograms of windows (batch, mels, frames), wherever
+        /// they lie -> (batch, frames / 2, d_model) on the device. Throws InputError for features of another shape.
+        [[nodiscard]] Tensor encode(const Tensor& features) const {
+            return body.encoder(checked_whisper_features(config, features).to(home));
+        }
+        /// How much each token attends to each part of the sound, in these heads [layer, head] of the decoder's
+        /// cross-attention: ids (rows, tokens) of whole texts from the start token on, a row or several for each of
+        /// `encoder_outputs` (windows, n, d_model) -> (rows, heads, tokens, n) float32 on the device. Rows that are
+        /// shorter are padded on the right with any token. Throws InputError for what does not fit.
+        [[nodiscard]] Tensor alignment(const Tensor& encoder_outputs, const Tensor& ids,
+                                       std::span<const std::array<std::int64_t, 2>> heads) const {
+            const std::vector<std::array<std::int64_t, 2>> all(heads.begin(), heads.end());
+            require_whisper_heads(config, all);
+            const Tensor encoded = checked_whisper_encoding(config, encoder_outputs);
+            require_whisper_tokens(config, ids, encoded.size(0));
+            return body.decoder.alignment(encoded.to(home).to(E::precision::compute), ids.to(home), all);
+        }
+
+    private:
+        WhisperBody<E> body;
+        nn::VocabularyProjection<E> proj_out;
+        Config config;
+        c10::Device home;
+    };
+};
+
+}  // namespace silica::arch
+
+BOOST_HANA_ADAPT_STRUCT(silica::arch::WhisperEncoderOutputs, last_hidden_state);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::WhisperOutputs, last_hidden_state, encoder_last_hidden_state);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::WhisperLmOutputs, logits, encoder_last_hidden_state);
+
+namespace silica {
+
+static_assert(Architecture<arch::WhisperEncoder> && Architecture<arch::Whisper> &&
+              Architecture<arch::WhisperForConditionalGeneration>);
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_ARCH_WHISPER_HPP
 // ---- silica/arch/xclip.hpp
 #ifndef SILICA_SINGLE_ARCH_XCLIP_HPP
 #define SILICA_SINGLE_ARCH_XCLIP_HPP
@@ -15069,10 +19388,10 @@ struct XClip {
               prompts_visual_layernorm(w / "prompts_visual_layernorm", c.vision_config.hidden_size,
                                        c.vision_config.layer_norm_eps),
               prompts_visual_projection(
-                  nn::Linear<E>::own({nn::take<op::Linear, E>(w, "prompts_visual_projection",
-                                                              {c.vision_config.hidden_size, c.projection_dim})
-                                          .t()
-                                          .contiguous()})),
+                  nn::Linear<E>::own(op::Plain{nn::take<op::Linear, E>(w, "prompts_visual_projection",
+                                                                       {c.vision_config.hidden_size, c.projection_dim})
+                                                   .t()
+                                                   .contiguous()})),
               mit(c.vision_config, w / "mit"),
               prompts_generator(c, w / "prompts_generator"),
               unit(c.projection_dim, w.home()),
@@ -15091,10 +19410,11 @@ struct XClip {
         [[nodiscard]] Tensor text_vectors(const ClipTextInputs& in) const {
             return text_projection(text_model(in).pooler_output);
         }
-        /// (videos, texts) for videos and what `text_vectors` made; inputs as `prepare_xclip_frames` returns them.
+        /// (videos, texts) for videos and what `text_vectors` made, in any precision; inputs as `prepare_xclip_frames`
+        /// returns them.
         [[nodiscard]] Tensor logits_per_video(const ClipVisionInputs& in, const Tensor& text_vectors) const {
             Outputs out;
-            told(out, in, text_vectors);
+            told(out, in, text_vectors.to(E::precision::compute));
             return out.logits_per_video;
         }
 
@@ -15147,14 +19467,8 @@ struct XClipTextModel {
     static checkpoint::NameRules names() { return clip_names::text(false); }
 
     template <class E>
-    class Network {
-    public:
-        using Ops = typename ClipText<E>::Ops;
-        Network(const Config& c, const Weights& w) : text_model(c.text_config, w / "text_model") {}
-        Outputs operator()(const Inputs& in) const { return text_model(in); }
-
-    private:
-        ClipText<E> text_model;
+    struct Network : ClipText<E> {
+        Network(const Config& c, const Weights& w) : ClipText<E>(c.text_config, w / "text_model") {}
     };
 };
 
@@ -15171,14 +19485,8 @@ struct XClipVisionModel {
     static checkpoint::NameRules names() { return clip_names::vision(""); }
 
     template <class E>
-    class Network {
-    public:
-        using Ops = typename XClipVision<E>::Ops;
-        Network(const Config& c, const Weights& w) : vision_model(c.vision_config, w / "vision_model") {}
-        Outputs operator()(const Inputs& in) const { return vision_model(in); }
-
-    private:
-        XClipVision<E> vision_model;
+    struct Network : XClipVision<E> {
+        Network(const Config& c, const Weights& w) : XClipVision<E>(c.vision_config, w / "vision_model") {}
     };
 };
 
@@ -15198,16 +19506,2558 @@ static_assert(Architecture<arch::XClip> && Architecture<arch::XClipTextModel> &&
 #define SILICA_SINGLE_CAPTURED_WORK_HPP
 /// Work as a CUDA graph: a few hundred small kernels with one launch.
 
-// ---- silica/device/cuda.hpp
-#ifndef SILICA_SINGLE_DEVICE_CUDA_HPP
-#define SILICA_SINGLE_DEVICE_CUDA_HPP
-/// NVIDIA GPUs, reached through LibTorch's device-neutral interfaces: no header here needs the CUDA toolkit.
+// ---- silica/device/cuda/graph.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_GRAPH_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_GRAPH_HPP
+/// CUDA graphs: work recorded once and replayed with one launch, its memory kept apart. Through LibTorch's
+/// device-neutral graphs (2.13 on); in 2.11 and 2.12 through at::cuda::CUDAGraph, whose header needs the CUDA toolkit,
+/// by the names that libtorch_cuda exports: its layout is that of a release, so these two were tried.
 
-// ---- silica/device/cpu.hpp
-#ifndef SILICA_SINGLE_DEVICE_CPU_HPP
-#define SILICA_SINGLE_DEVICE_CPU_HPP
-/// The CPU: the device every chain ends on.
+// ---- silica/device/cuda/nvrtc.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_NVRTC_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_NVRTC_HPP
+/// Own CUDA kernels: source text that NVRTC compiles for the GPU at hand at its first use, once for the process.
 
+// ---- silica/device/cuda/driver.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_DRIVER_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_DRIVER_HPP
+/// The CUDA driver and NVRTC, found at run time: nothing of the CUDA toolkit is needed to build.
+///
+/// The CUDA builds of LibTorch carry NVRTC (the compiler for kernels kept as text) and libcaffe2_nvrtc, which is linked
+/// to it and to the driver. The declarations here follow cuda.h and nvrtc.h, whose C interfaces are stable.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <type_traits>
+
+#if __has_include(<dlfcn.h>)
+#include <dlfcn.h>
+#endif
+
+namespace silica::device::cuda {
+
+/// cuda.h's CUlaunchAttribute, CUlaunchConfig and handles.
+struct LaunchAttribute {
+    int id = 0;
+    int unused = 0;
+    std::array<int, 16> value{};
+};
+struct LaunchConfig {
+    std::array<unsigned, 3> grid{1, 1, 1}, block{1, 1, 1};
+    unsigned shared_bytes = 0;
+    void* stream = nullptr;
+    LaunchAttribute* attributes = nullptr;
+    unsigned count = 0;
+};
+
+/// The functions that Silica calls; `usable` is false, with a reason, where one of them is missing.
+struct Driver {
+    using Status = int;  // 0 is success, for CUresult and nvrtcResult alike
+
+    Status (*device_attribute)(int*, int, int) = nullptr;
+    Status (*retain_primary_context)(void**, int) = nullptr;
+    Status (*current_context)(void**) = nullptr;
+    Status (*push_context)(void*) = nullptr;
+    Status (*pop_context)(void**) = nullptr;
+    Status (*load_module)(void**, const void*) = nullptr;
+    Status (*function_of)(void**, void*, const char*) = nullptr;
+    Status (*launch)(const LaunchConfig*, void*, void**, void**) = nullptr;
+    Status (*error_text)(Status, const char**) = nullptr;
+
+    Status (*create_program)(void**, const char*, const char*, int, const char* const*, const char* const*) = nullptr;
+    Status (*destroy_program)(void**) = nullptr;
+    Status (*compile_program)(void*, int, const char* const*) = nullptr;
+    Status (*log_size)(void*, std::size_t*) = nullptr;
+    Status (*log)(void*, char*) = nullptr;
+    Status (*cubin_size)(void*, std::size_t*) = nullptr;
+    Status (*cubin)(void*, char*) = nullptr;
+    Status (*ptx_size)(void*, std::size_t*) = nullptr;
+    Status (*ptx)(void*, char*) = nullptr;
+    Status (*architecture_count)(int*) = nullptr;
+    Status (*architectures)(int*) = nullptr;
+
+    bool usable = false;
+    std::string reason = {};  ///< empty when usable
+
+    /// Loaded at the first call, once for the process.
+    static const Driver& get() {
+        static const Driver driver = load();
+        return driver;
+    }
+
+private:
+#if __has_include(<dlfcn.h>)
+    static Driver load() {
+        Driver d;
+        const Libraries from = open();
+        if (from.cuda == nullptr || from.nvrtc == nullptr) {
+            d.reason = from.cuda == nullptr ? "the CUDA driver (libcuda.so.1) was not found"
+                                            : "NVRTC (libnvrtc.so) was not found beside LibTorch";
+            return d;
+        }
+        bool all = true;
+        const auto find = [&](void* library, const char* name, auto& function) {
+            void* address = ::dlsym(library, name);
+            function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(address);
+            if (address != nullptr || !all) return;
+            all = false;
+            d.reason = std::string(name) + " is missing from the CUDA libraries";
+        };
+        find(from.cuda, "cuDeviceGetAttribute", d.device_attribute);
+        find(from.cuda, "cuDevicePrimaryCtxRetain", d.retain_primary_context);
+        find(from.cuda, "cuCtxGetCurrent", d.current_context);
+        find(from.cuda, "cuCtxPushCurrent_v2", d.push_context);
+        find(from.cuda, "cuCtxPopCurrent_v2", d.pop_context);
+        find(from.cuda, "cuModuleLoadData", d.load_module);
+        find(from.cuda, "cuModuleGetFunction", d.function_of);
+        find(from.cuda, "cuLaunchKernelEx", d.launch);
+        find(from.cuda, "cuGetErrorString", d.error_text);
+        find(from.nvrtc, "nvrtcCreateProgram", d.create_program);
+        find(from.nvrtc, "nvrtcDestroyProgram", d.destroy_program);
+        find(from.nvrtc, "nvrtcCompileProgram", d.compile_program);
+        find(from.nvrtc, "nvrtcGetProgramLogSize", d.log_size);
+        find(from.nvrtc, "nvrtcGetProgramLog", d.log);
+        find(from.nvrtc, "nvrtcGetCUBINSize", d.cubin_size);
+        find(from.nvrtc, "nvrtcGetCUBIN", d.cubin);
+        find(from.nvrtc, "nvrtcGetPTXSize", d.ptx_size);
+        find(from.nvrtc, "nvrtcGetPTX", d.ptx);
+        find(from.nvrtc, "nvrtcGetNumSupportedArchs", d.architecture_count);
+        find(from.nvrtc, "nvrtcGetSupportedArchs", d.architectures);
+        d.usable = all;
+        return d;
+    }
+
+    struct Libraries {
+        void *cuda = nullptr, *nvrtc = nullptr;
+    };
+
+    /// By name, and beside libtorch_cuda: libcaffe2_nvrtc knows where its NVRTC lies.
+    static Libraries open() {
+        Libraries found{::dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL)};
+        if (found.cuda == nullptr) return found;
+        std::string beside;
+        if (void* torch = ::dlopen("libtorch_cuda.so", RTLD_LAZY | RTLD_NOLOAD)) {
+            Dl_info info{};
+            if (void* symbol = ::dlsym(torch, "aoti_torch_get_current_cuda_stream");
+                symbol != nullptr && ::dladdr(symbol, &info) != 0 && info.dli_fname != nullptr) {
+                beside = info.dli_fname;
+                beside = beside.substr(0, beside.rfind('/') + 1) + "libcaffe2_nvrtc.so";
+            }
+            ::dlclose(torch);
+        }
+        for (const char* name : {beside.c_str(), "libcaffe2_nvrtc.so", "libnvrtc.so.13", "libnvrtc.so.12"}) {
+            void* library = *name == '\0' ? nullptr : ::dlopen(name, RTLD_LAZY | RTLD_LOCAL);
+            if (library != nullptr && ::dlsym(library, "nvrtcCreateProgram") != nullptr) {
+                found.nvrtc = library;
+                break;
+            }
+            if (library != nullptr) ::dlclose(library);
+        }
+        return found;
+    }
+#else
+    static Driver load() {
+        Driver d;
+        d.reason = "this system has no dlopen";
+        return d;
+    }
+#endif
+};
+
+}  // namespace silica::device::cuda
+#endif  // SILICA_SINGLE_DEVICE_CUDA_DRIVER_HPP
+
+#include <c10/core/impl/VirtualGuardImpl.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica::device::cuda {
+
+/// Whether Silica's own kernels may serve; set to false to have LibTorch's alone, for comparison. Becomes false where
+/// one cannot be made on this machine.
+SILICA_API inline std::atomic<bool> own_kernels{true};
+
+/// Whether own kernels can run here; where not, ATen's serve.
+inline bool has_nvrtc() { return own_kernels.load(std::memory_order_relaxed) && Driver::get().usable; }
+
+/// A kernel's text and what it is compiled with: the text may use `T` and the constants `values`.
+struct KernelSource {
+    std::string_view name;  ///< of the `extern "C"` function
+    std::string_view text;
+    std::vector<std::pair<std::string_view, std::int64_t>> values = {};
+    at::ScalarType type = at::kFloat;  ///< T
+};
+
+/// A compiled kernel on one GPU.
+struct Function {
+    void* handle = nullptr;
+    void* context = nullptr;
+    bool overlaps = false;  ///< may be launched before the kernel ahead of it has ended (it waits for it itself)
+};
+
+/// Blocks and threads of a launch.
+struct Shape {
+    std::array<unsigned, 3> grid{1, 1, 1};
+    unsigned threads = 32;
+};
+
+namespace detail {
+
+inline void check(Driver::Status status, std::string_view what) {
+    if (status == 0) return;
+    const char* text = nullptr;
+    Driver::get().error_text(status, &text);
+    throw DeviceError("CUDA: " + std::string(what) + " failed: " + (text != nullptr ? text : "unknown error") + " (" +
+                          std::to_string(status) + ").",
+                      "look at the GPU with nvidia-smi; run with CUDA_LAUNCH_BLOCKING=1 to find the kernel.");
+}
+
+/// The whole text: types and constants first.
+inline std::string text_of(const KernelSource& source) {
+    std::string text =
+        "typedef long long i64;\nstruct bf16 { unsigned short bits; };\nstruct f16 { unsigned short bits; };\ntypedef ";
+    text += source.type == at::kHalf ? "f16" : source.type == at::kBFloat16 ? "bf16" : "float";
+    text += " T;\n";
+    for (const auto& [name, value] : source.values)
+        text += "constexpr int " + std::string(name) + " = " + std::to_string(value) + ";\n";
+    return text.append(source.text);
+}
+
+/// The machine code of `source` for compute capability `capability` (90 for 9.0), or PTX where NVRTC is older than the
+/// GPU.
+inline std::string compile(const KernelSource& source, int capability) {
+    const auto& d = Driver::get();
+    int count = 0;
+    d.architecture_count(&count);
+    std::vector<int> known(static_cast<std::size_t>(count));
+    if (count > 0) d.architectures(known.data());
+    int best = 0;
+    for (const int a : known)
+        if (a <= capability && a > best) best = a;
+    const bool exact = best == capability || best == 0;
+    std::vector<std::string> options{
+        "--gpu-architecture=" + std::string(exact ? "sm_" : "compute_") + std::to_string(exact ? capability : best),
+        "--std=c++17"};
+    std::vector<const char*> words;
+    for (const auto& o : options) words.push_back(o.c_str());
+    const std::string text = text_of(source), name(source.name);
+    void* program = nullptr;
+    auto status = d.create_program(&program, text.c_str(), (name + ".cu").c_str(), 0, nullptr, nullptr);
+    if (status == 0) status = d.compile_program(program, static_cast<int>(words.size()), words.data());
+    std::string code;
+    std::size_t size = 0;
+    const auto fetch = [&](auto get_size, auto get) {
+        get_size(program, &size);
+        code.resize(size);
+        if (size > 0) get(program, code.data());
+    };
+    if (status == 0)
+        exact ? fetch(d.cubin_size, d.cubin) : fetch(d.ptx_size, d.ptx);
+    else if (program != nullptr)
+        fetch(d.log_size, d.log);
+    if (program != nullptr) d.destroy_program(&program);
+    if (status != 0) {
+        throw KernelUnavailable("NVRTC cannot compile kernel '" + name + "' for compute capability " +
+                                    std::to_string(capability) + ": " + code,
+                                "please report this; LibTorch's kernels serve until then.");
+    }
+    return code;
+}
+
+inline Function build(const KernelSource& source, c10::DeviceIndex device) {
+    const auto& d = Driver::get();
+    int major = 0, minor = 0;
+    check(d.device_attribute(&major, 75, device), "reading the compute capability");
+    check(d.device_attribute(&minor, 76, device), "reading the compute capability");
+    const std::string code = compile(source, 10 * major + minor);
+    Function f;
+    f.overlaps = major >= 9;
+    check(d.retain_primary_context(&f.context, device), "opening the GPU");
+    void *previous = nullptr, *module = nullptr;
+    check(d.push_context(f.context), "choosing the GPU");
+    auto status = d.load_module(&module, code.data());
+    if (status == 0) status = d.function_of(&f.handle, module, std::string(source.name).c_str());
+    d.pop_context(&previous);
+    if (status != 0) {  // PTX that is newer than the driver, ...
+        throw KernelUnavailable("Kernel '" + std::string(source.name) + "' cannot be loaded on this GPU (CUDA error " +
+                                    std::to_string(status) + ").",
+                                "install a newer NVIDIA driver; LibTorch's kernels serve until then.");
+    }
+    return f;
+}
+
+}  // namespace detail
+
+/// The kernel that `make()` describes, compiled at the first call with this `key` on this GPU. `key` tells apart all
+/// variants of the kernels of one `Family`. KernelUnavailable where it cannot be made: then no own kernel is used any
+/// more, so that a second try of the op finds LibTorch's.
+template <class Family, class Make>
+const Function& function(c10::DeviceIndex device, std::uint64_t key, Make make) {
+    static std::mutex mutex;
+    static std::map<std::pair<c10::DeviceIndex, std::uint64_t>, Function> known;
+    const std::lock_guard guard(mutex);
+    const auto at = std::pair{device, key};
+    if (const auto found = known.find(at); found != known.end()) return found->second;
+    try {
+        return known.emplace(at, detail::build(make(), device)).first->second;
+    } catch (const KernelUnavailable&) {
+        own_kernels = false;
+        throw;
+    }
+}
+
+/// How many multiprocessors a GPU has.
+inline int multiprocessors(c10::DeviceIndex device) {
+    int count = 0;
+    detail::check(Driver::get().device_attribute(&count, 16, device), "counting the multiprocessors");
+    return count;
+}
+
+/// The address of a tensor's values, null for an absent one, as kernels take it.
+inline void* address(const Tensor& t) { return t.defined() ? t.data_ptr() : nullptr; }
+
+/// Whether kernels can load 16 bytes at once from the start of `t`.
+inline bool aligned(const Tensor& t) { return reinterpret_cast<std::uintptr_t>(t.data_ptr()) % 16 == 0; }
+
+/// The types that own kernels are compiled for.
+inline bool takes_type(at::ScalarType type) { return type == at::kFloat || type == at::kHalf || type == at::kBFloat16; }
+
+/// Launches a kernel on the current stream of `device`. The types of `args` are exactly those of its parameters.
+template <class... Args>
+void launch(const Function& f, const Shape& shape, c10::Device device, Args... args) {
+    const auto& d = Driver::get();
+    const c10::impl::VirtualGuardImpl guard(c10::DeviceType::CUDA);
+    LaunchAttribute overlap;
+    overlap.id = 6;  // CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION
+    overlap.value[0] = 1;
+    LaunchConfig config;
+    config.grid = shape.grid;
+    config.block = {shape.threads, 1, 1};
+    config.stream = guard.getStreamNativeHandle(guard.getStream(device));
+    config.attributes = &overlap;
+    config.count = f.overlaps ? 1 : 0;
+    std::array<void*, sizeof...(Args)> parameters{static_cast<void*>(&args)...};
+    void* context = nullptr;
+    detail::check(d.current_context(&context), "asking for the current GPU");
+    const bool other = context != f.context;
+    if (other) detail::check(d.push_context(f.context), "choosing the GPU");
+    const auto status = d.launch(&config, f.handle, parameters.data(), nullptr);
+    if (other) d.pop_context(&context);
+    detail::check(status, "launching a kernel");
+}
+
+}  // namespace silica::device::cuda
+#endif  // SILICA_SINGLE_DEVICE_CUDA_NVRTC_HPP
+
+#include <c10/core/CachingDeviceAllocator.h>
+#include <c10/core/Stream.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <torch/version.h>
+
+#if __has_include(<ATen/core/GraphImplInterface.h>)
+#include <ATen/core/GraphImplInterface.h>
+#elif __has_include(<dlfcn.h>)
+#include <dlfcn.h>
+#endif
+
+namespace silica::device::cuda {
+
+#if __has_include(<ATen/core/GraphImplInterface.h>)
+
+/// A graph: `begin`, work on the current stream, `end`, then `replay` any number of times.
+class Graph {
+public:
+    /// Whether this LibTorch can record.
+    static Availability available() {
+        if (at::has_graph_impl(c10::DeviceType::CUDA)) return {true};
+        return {false, "this LibTorch is built without CUDA graphs"};
+    }
+
+    Graph() : impl_(at::create_graph_impl(c10::DeviceType::CUDA)) {}
+    void begin() { impl_->capture_begin({0, 0}, at::GraphCaptureMode::ThreadLocal); }
+    void end() { impl_->capture_end(); }
+    void replay() { impl_->replay(); }
+
+private:
+    std::unique_ptr<at::GraphImplInterface> impl_;
+};
+
+#elif TORCH_VERSION_MAJOR == 2 && (TORCH_VERSION_MINOR == 11 || TORCH_VERSION_MINOR == 12) && __has_include(<dlfcn.h>)
+
+/// A graph: `begin`, work on the current stream, `end`, then `replay` any number of times.
+class Graph {
+public:
+    /// Whether this LibTorch can record.
+    static Availability available() {
+        if (symbols().usable) return {true};
+        return {false, "this LibTorch is built without CUDA graphs"};
+    }
+
+    Graph() : memory_(new Storage) {
+        if (const auto can = available(); !can)
+            throw DeviceError("CUDA graphs cannot be recorded: " + can.reason + ".", "run steps as they are.");
+        symbols().construct(memory_.get(), false);
+        alive_ = true;
+    }
+    Graph(const Graph&) = delete;
+    Graph& operator=(const Graph&) = delete;
+    ~Graph() {
+        if (alive_) symbols().destroy(memory_.get());
+    }
+    void begin() { symbols().begin(memory_.get(), {0, 0}, thread_local_mode); }
+    void end() { symbols().end(memory_.get()); }
+    void replay() { symbols().replay(memory_.get()); }
+
+private:
+    /// Room for an at::cuda::CUDAGraph, about 150 bytes in 2.11.
+    struct alignas(64) Storage {
+        std::byte bytes[4096];
+    };
+    static constexpr int thread_local_mode = 1;  // cudaStreamCaptureModeThreadLocal
+
+    struct Symbols {
+        void (*construct)(void*, bool);
+        void (*destroy)(void*);
+        void (*begin)(void*, std::pair<unsigned long long, unsigned long long>, int);
+        void (*end)(void*);
+        void (*replay)(void*);
+        bool usable;
+    };
+    static const Symbols& symbols() {
+        static const Symbols found = [] {
+            void* torch = ::dlopen("libtorch_cuda.so", RTLD_LAZY | RTLD_NOLOAD);
+            const auto find = [&]<class F>(F*& f, const char* name) {
+                f = torch == nullptr ? nullptr : reinterpret_cast<F*>(::dlsym(torch, name));
+                return f != nullptr;
+            };
+            Symbols s{};
+            s.usable = find(s.construct, "_ZN2at4cuda9CUDAGraphC1Eb") && find(s.destroy, "_ZN2at4cuda9CUDAGraphD1Ev") &&
+                       find(s.begin, "_ZN2at4cuda9CUDAGraph13capture_beginESt4pairIyyE21cudaStreamCaptureMode") &&
+                       find(s.end, "_ZN2at4cuda9CUDAGraph11capture_endEv") &&
+                       find(s.replay, "_ZN2at4cuda9CUDAGraph6replayEv");
+            return s;
+        }();
+        return found;
+    }
+
+    std::unique_ptr<Storage> memory_;
+    bool alive_ = false;
+};
+
+#else
+
+/// Nothing to record with here.
+class Graph {
+public:
+    static Availability available() {
+        return {false, "CUDA graphs were tried with LibTorch 2.11, 2.12 and from 2.13 on, and this is " +
+                           std::to_string(TORCH_VERSION_MAJOR) + "." + std::to_string(TORCH_VERSION_MINOR)};
+    }
+    void begin() {}
+    void end() {}
+    void replay() {}
+};
+
+#endif
+
+/// Records what `f` does on `device` without doing it. `f` does not write the weights of products (they are read
+/// ahead). On a throw the recording is given up.
+template <class F>
+void record(Graph& graph, c10::Device device, F&& f) {
+    const c10::impl::VirtualGuardImpl guard(c10::DeviceType::CUDA);
+    const auto before = guard.exchangeStream(guard.getStreamFromGlobalPool(device, /*isHighPriority=*/false));
+    try {
+        graph.begin();
+        silica::recording = true;
+        try {
+            f();
+            silica::recording = false;
+        } catch (...) {
+            silica::recording = false;
+            try {
+                graph.end();
+            } catch (const std::exception&) {  // the first error says more
+            }
+            throw;
+        }
+        graph.end();
+    } catch (...) {
+        guard.exchangeStream(before);
+        throw;
+    }
+    guard.exchangeStream(before);
+}
+
+}  // namespace silica::device::cuda
+#endif  // SILICA_SINGLE_DEVICE_CUDA_GRAPH_HPP
+
+#include <exception>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace silica {
+
+namespace detail {
+
+template <class Exec, class Ops>
+inline constexpr bool all_native = [] {
+    for (const auto& p : table_of<Exec>(typename with_parts<Ops>::type{})) {
+        if (!p.native) return false;
+    }
+    return true;
+}();
+
+template <class Model>
+constexpr bool can_capture() {
+    if constexpr (Model::Device::type == c10::DeviceType::CUDA)
+        return all_native<typename Model::Exec, typename Model::Network::Ops>;
+    else
+        return false;
+}
+
+}  // namespace detail
+
+/// Whether what `Model` does can be recorded: on CUDA, where no op leaves home.
+template <class Model>
+inline constexpr bool capturable = detail::can_capture<Model>();
+
+/// Work cannot be recorded after all. The device has done nothing of it.
+class NotRecorded : public DeviceError {
+    using DeviceError::DeviceError;
+};
+
+/// Work that is the same each time, on tensors that stay where they are: run as it is at first, then recorded and
+/// replayed.
+class CapturedWork {
+public:
+    /// Whether what a Model does is recorded at all.
+    template <class Model>
+    static constexpr bool records = capturable<Model>;
+    static Availability available() { return device::cuda::Graph::available(); }
+
+    /// Does what `f` does, on `device`. True when `f` ran on the host, false when the device replayed it. What `f` does
+    /// on the host alone happens only in the first case. Tensors that `f` makes are overwritten by the next call.
+    /// NotRecorded where that fails; what `f` does on the host may have happened then.
+    template <class F>
+    bool operator()(c10::Device device, F&& f) {
+        if (!warm_) {  // libraries make their handles, kernels are compiled
+            f();
+            warm_ = true;
+            return true;
+        }
+        const bool first = graph_ == nullptr;
+        if (first) {
+            try {
+                auto graph = std::make_unique<device::cuda::Graph>();
+                device::cuda::record(*graph, device, f);
+                graph_ = std::move(graph);
+            } catch (const std::exception& e) {
+                throw NotRecorded("It cannot be recorded: " + std::string(e.what()), "");
+            }
+        }
+        graph_->replay();
+        return first;
+    }
+
+    /// The work is no longer the same: the next call records anew.
+    void forget() { graph_.reset(); }
+
+private:
+    std::unique_ptr<device::cuda::Graph> graph_;
+    bool warm_ = false;
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CAPTURED_WORK_HPP
+// ---- silica/checkpoint/awq.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_AWQ_HPP
+#define SILICA_SINGLE_CHECKPOINT_AWQ_HPP
+/// AWQ in AutoAWQ's `gemm` layout: four-bit codes along the rows of a weight, (in, out) in the file, in an order of
+/// their own. Lin et al. 2023, https://arxiv.org/abs/2306.00978.
+
+namespace silica::checkpoint {
+
+/// The modules with `qweight` int32 (in, out / 8), whose nibble i holds output [0, 2, 4, 6, 1, 3, 5, 7][i] of eight,
+/// `qzeros` int32 (groups, out / 8), packed alike (absent: all are 8), and `scales` (groups, out):
+/// w = (code - zero) * scale.
+void find_awq(Modules& modules, const Scheme& scheme, std::vector<PackedMatrix>& found);
+
+}  // namespace silica::checkpoint
+
+// ---- silica/checkpoint/awq.ipp
+#ifndef SILICA_SINGLE_CHECKPOINT_AWQ_IPP
+#define SILICA_SINGLE_CHECKPOINT_AWQ_IPP
+/// Reads AWQ.
+
+#include <memory>
+#include <utility>
+
+namespace silica::checkpoint {
+
+namespace awq_detail {
+
+struct Parts {
+    TensorEntry qweight = {}, scales = {};
+    std::optional<TensorEntry> qzeros = {};
+    std::int64_t rows = 0, columns = 0, group = 0;
+};
+
+/// Where output n of a row of words lies: which nibble of word n / 8.
+inline unsigned shift_of(std::int64_t n) {
+    constexpr unsigned nibble[8] = {0, 4, 1, 5, 2, 6, 3, 7};
+    return 4 * nibble[n % 8];
+}
+
+/// `packed` (in, out / 8) as codes of W: (out, in / 8) words, the first column lowest.
+inline Tensor codes_of(const Tensor& packed, std::int64_t rows) {
+    const auto columns = packed.size(0), from_words = packed.size(1), words = Quantised::words(columns, 4);
+    Tensor codes = at::empty({rows, words}, at::kInt);
+    const auto* from = packed.const_data_ptr<std::int32_t>();
+    auto* to = codes.mutable_data_ptr<std::int32_t>();
+    parallel_for(0, from_words, 8, [&](std::int64_t first, std::int64_t last) {
+        for (std::int64_t w = first; w < last; ++w) {
+            for (std::int64_t at = 0; at < words; ++at) {
+                std::uint32_t out[8] = {};
+                for (std::int64_t i = 0; i < 8 && at * 8 + i < columns; ++i) {
+                    const auto word = static_cast<std::uint32_t>(from[(at * 8 + i) * from_words + w]);
+                    for (std::int64_t n = 0; n < 8; ++n)
+                        out[n] |= (word >> shift_of(n) & 15U) << static_cast<unsigned>(4 * i);
+                }
+                for (std::int64_t n = 0; n < 8; ++n) to[(w * 8 + n) * words + at] = static_cast<std::int32_t>(out[n]);
+            }
+        }
+    });
+    return codes;
+}
+
+inline std::unique_ptr<Rows> open(const Parts& p, TensorSource& source) {
+    Affine a;
+    a.q = {.bits = 4, .rows = p.rows, .columns = p.columns, .group = p.group};
+    a.q.codes = codes_of(on_host(source, p.qweight), p.rows);
+    a.q.scales = on_host(source, p.scales, at::kFloat).t().contiguous();
+    a.zeros = at::full(a.q.scales.sizes(), 8.0F, at::kFloat);
+    if (p.qzeros) {
+        const Tensor packed = on_host(source, *p.qzeros);
+        const auto groups = packed.size(0), words = packed.size(1);
+        const auto* from = packed.const_data_ptr<std::int32_t>();
+        auto* to = a.zeros.mutable_data_ptr<float>();
+        for (std::int64_t g = 0; g < groups; ++g)
+            for (std::int64_t n = 0; n < p.rows; ++n)
+                to[n * groups + g] =
+                    static_cast<float>(static_cast<std::uint32_t>(from[g * words + n / 8]) >> shift_of(n) & 15U);
+    }
+    return rows_of(std::move(a));
+}
+
+}  // namespace awq_detail
+
+SILICA_INLINE void find_awq(Modules& modules, const Scheme& scheme, std::vector<PackedMatrix>& found) {
+    for (const auto& [module, parts] : modules.all()) {
+        const auto* codes = Modules::find(parts, "qweight");
+        if (codes == nullptr) continue;
+        const auto* scales = Modules::find(parts, "scales");
+        if (codes->shape.size() != 2 || codes->shape[0] == 0 || scales == nullptr || scales->shape.size() != 2)
+            modules.fail(codes->name, "is not AWQ's matrix with scales, a matrix too");
+        awq_detail::Parts p{.rows = codes->shape[1] * 8, .columns = codes->shape[0]};
+        const auto groups = scales->shape[0];
+        modules.need(module, parts, "qweight", at::kInt, {p.columns, p.rows / 8});
+        modules.need_real(module, parts, "scales", {groups, p.rows});
+        if (Modules::find(parts, "qzeros") != nullptr)
+            p.qzeros = modules.need(module, parts, "qzeros", at::kInt, {groups, p.rows / 8});
+        p.group = group_size(scheme.group, groups, p.columns);
+        if (p.group == 0)
+            modules.fail(scales->name, "has " + std::to_string(groups) + " groups, which " + std::to_string(p.columns) +
+                                           " columns do not make");
+        p.qweight = *codes, p.scales = *scales;
+        found.push_back({plain_entry(module, *codes, p.rows, p.columns), "AWQ, 4 bits",
+                         [p](TensorSource& source) { return awq_detail::open(p, source); }});
+    }
+}
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_AWQ_IPP
+#endif  // SILICA_SINGLE_CHECKPOINT_AWQ_HPP
+// ---- silica/checkpoint/bitsandbytes.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_BITSANDBYTES_HPP
+#define SILICA_SINGLE_CHECKPOINT_BITSANDBYTES_HPP
+/// bitsandbytes: int8 by rows (Dettmers et al. 2022, https://arxiv.org/abs/2208.07339) and NF4, sixteen levels by
+/// blocks (Dettmers et al. 2023, https://arxiv.org/abs/2305.14314).
+
+namespace silica::checkpoint {
+
+/// int8: `weight` int8 (out, in) and `SCB` float32 (out): w = code * (SCB / 127).
+///
+/// NF4: `weight`, whose bytes hold two codes each, the first in the HIGH half, `weight.quant_map` float32 (16),
+/// `weight.absmax`, a number for each block of codes, and `weight.quant_state.bitsandbytes__nf4`, JSON with the shape
+/// and the size of a block: w = quant_map[code] * absmax[i / block]. Where absmax is uint8 it is quantised itself:
+/// nested_quant_map[absmax] * nested_absmax[block / nested_blocksize] + nested_offset.
+void find_bitsandbytes(Modules& modules, std::vector<PackedMatrix>& found);
+
+}  // namespace silica::checkpoint
+
+// ---- silica/checkpoint/bitsandbytes.ipp
+#ifndef SILICA_SINGLE_CHECKPOINT_BITSANDBYTES_IPP
+#define SILICA_SINGLE_CHECKPOINT_BITSANDBYTES_IPP
+/// Reads bitsandbytes.
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <utility>
+
+namespace silica::checkpoint {
+
+namespace bitsandbytes_detail {
+
+inline constexpr std::string_view nf4_state = "weight.quant_state.bitsandbytes__nf4";
+
+/// The levels and blocks of one matrix.
+struct Parts {
+    std::string where;
+    TensorEntry codes = {}, map = {}, absmax = {};
+    std::optional<TensorEntry> nested_map = {}, nested_absmax = {};
+    std::int64_t rows = 0, columns = 0, block = 64, nested_block = 256;
+    float offset = 0;
+
+    [[nodiscard]] std::int64_t blocks() const { return (rows * columns + block - 1) / block; }
+};
+
+class Levels final : public Rows {
+public:
+    Levels(Tensor codes, Tensor map, Tensor absmax, std::int64_t columns, std::int64_t block)
+        : codes_(std::move(codes)), absmax_(std::move(absmax)), columns_(columns), block_(block) {
+        const auto* level = map.const_data_ptr<float>();
+        for (std::size_t i = 0; i < 16; ++i) map_[i] = level[i];
+    }
+    void decode(std::int64_t first, std::int64_t last, float* out) const override {
+        const auto* codes = static_cast<const std::uint8_t*>(codes_.const_data_ptr());
+        const auto* absmax = absmax_.const_data_ptr<float>();
+        for (std::int64_t i = first * columns_; i < last * columns_;) {
+            const float scale = absmax[i / block_];
+            for (const std::int64_t end = std::min((i / block_ + 1) * block_, last * columns_); i < end; ++i) {
+                const unsigned pair = codes[i / 2];
+                *out++ = map_[i % 2 == 0 ? pair >> 4U : pair & 15U] * scale;
+            }
+        }
+    }
+
+private:
+    Tensor codes_, absmax_;
+    std::array<float, 16> map_{};
+    std::int64_t columns_, block_;
+};
+
+inline std::unique_ptr<Rows> open(const Parts& p, TensorSource& source) {
+    Tensor absmax = on_host(source, p.absmax);
+    if (p.nested_map) {
+        const Tensor map = on_host(source, *p.nested_map), scales = on_host(source, *p.nested_absmax);
+        Tensor whole = at::empty({p.blocks()}, at::kFloat);
+        const auto* codes = absmax.const_data_ptr<std::uint8_t>();
+        const auto *level = map.const_data_ptr<float>(), *scale = scales.const_data_ptr<float>();
+        auto* to = whole.mutable_data_ptr<float>();
+        for (std::int64_t i = 0; i < p.blocks(); ++i) to[i] = level[codes[i]] * scale[i / p.nested_block] + p.offset;
+        absmax = std::move(whole);
+    }
+    return std::make_unique<Levels>(on_host(source, p.codes), on_host(source, p.map), std::move(absmax), p.columns,
+                                    p.block);
+}
+
+/// A whole number of the state, at least 1.
+inline std::int64_t size_in(const Json& state, const char* key, std::int64_t usual, const Modules& modules,
+                            const std::string& name) {
+    const Json* found = state.find(key);
+    if (found == nullptr || found->is_null()) return usual;
+    if (!found->is_integer() || found->integer() < 1 || found->integer() > (std::int64_t{1} << 31))
+        modules.fail(name, "has " + quote(key) + " that is " + found->brief());
+    return found->integer();
+}
+
+inline void read_state(Modules& modules, const TensorEntry& entry, Parts& p) {
+    if (entry.dtype != at::kByte || entry.shape.size() != 1 || entry.nbytes > 65536)
+        modules.fail(entry.name, "is no text");
+    modules.take(entry);
+    const Tensor text = on_host(modules.source(), entry);
+    Json state;
+    try {
+        state =
+            Json::parse({reinterpret_cast<const char*>(text.const_data_ptr<std::uint8_t>()), entry.nbytes}, entry.name);
+    } catch (const ConfigError& e) {
+        modules.fail(entry.name, "is no JSON: " + e.problem());
+    }
+    const Json* shape = state.find("shape");
+    if (shape == nullptr || !shape->is_array() || shape->array().size() != 2)
+        modules.fail(entry.name, "says no shape of a matrix");
+    std::int64_t size[2] = {};
+    for (std::size_t d = 0; d < 2; ++d) {
+        const Json& n = shape->array()[d];
+        if (!n.is_integer() || n.integer() < 1 || n.integer() > (std::int64_t{1} << 31))
+            modules.fail(entry.name, "has a shape with " + n.brief());
+        size[d] = n.integer();
+    }
+    p.rows = size[0], p.columns = size[1];
+    p.block = size_in(state, "blocksize", 64, modules, entry.name);
+    p.nested_block = size_in(state, "nested_blocksize", 256, modules, entry.name);
+    if (const Json* offset = state.find("nested_offset"); offset != nullptr && !offset->is_null()) {
+        if (!offset->is_number()) modules.fail(entry.name, "has a nested_offset that is " + offset->brief());
+        p.offset = static_cast<float>(offset->number());
+    }
+}
+
+inline PackedMatrix nf4(const std::string& module, const Modules::Parts& parts, Modules& modules) {
+    Parts p{.where = modules.where()};
+    read_state(modules, *Modules::find(parts, nf4_state), p);
+    const auto* codes = Modules::find(parts, "weight");
+    const auto numel = p.rows * p.columns;
+    if (codes == nullptr || codes->dtype == at::ScalarType::Undefined || !codes->contiguous() ||
+        codes->nbytes != static_cast<std::uint64_t>(numel + 1) / 2)
+        modules.fail(module + ".weight", "is not the " + std::to_string((numel + 1) / 2) +
+                                             " bytes that a matrix of shape " +
+                                             tuple_text(std::vector{p.rows, p.columns}) + " takes");
+    modules.take(*codes);
+    p.codes = *codes;
+    p.map = modules.need(module, parts, "weight.quant_map", at::kFloat, {16});
+    const auto* absmax = Modules::find(parts, "weight.absmax");
+    const bool nested = absmax != nullptr && absmax->dtype == at::kByte;
+    p.absmax = modules.need(module, parts, "weight.absmax", nested ? at::kByte : at::kFloat, {p.blocks()});
+    if (nested) {
+        p.nested_map = modules.need(module, parts, "weight.nested_quant_map", at::kFloat, {256});
+        p.nested_absmax = modules.need(module, parts, "weight.nested_absmax", at::kFloat,
+                                       {(p.blocks() + p.nested_block - 1) / p.nested_block});
+    }
+    return {plain_entry(module, *codes, p.rows, p.columns), "bitsandbytes, NF4",
+            [p](TensorSource& source) { return open(p, source); }};
+}
+
+inline PackedMatrix int8(const std::string& module, const Modules::Parts& parts, Modules& modules) {
+    const auto* codes = Modules::find(parts, "weight");
+    if (codes->shape.size() != 2 || codes->shape[1] == 0)
+        modules.fail(codes->name, "is no matrix: its shape is " + tuple_text(codes->shape));
+    const auto rows = codes->shape[0], columns = codes->shape[1];
+    modules.need(module, parts, "weight", at::kChar, codes->shape);
+    const TensorEntry scales = modules.need(module, parts, "SCB", at::kFloat, {rows});
+    if (const auto* format = Modules::find(parts, "weight_format")) {
+        if (format->numel() != 1 || format->dtype != at::kByte) modules.fail(format->name, "is not one byte");
+        const Tensor kind = on_host(modules.source(), *format);
+        if (*kind.const_data_ptr<std::uint8_t>() != 0)
+            modules.fail(format->name, "says that the weight is tiled for one kind of GPU, which is not read");
+        modules.take(*format);
+    }
+    return {plain_entry(module, *codes, rows, columns), "bitsandbytes, int8",
+            [codes = *codes, scales, rows, columns](TensorSource& source) {
+                Affine a;
+                a.q = {.bits = 8, .rows = rows, .columns = columns, .group = columns};
+                a.q.codes = words_of_int8(on_host(source, codes));
+                a.q.scales = on_host(source, scales).view({rows, 1}) / 127.0;
+                a.zeros = at::full({rows, 1}, 128.0F, at::kFloat);
+                return rows_of(std::move(a));
+            }};
+}
+
+}  // namespace bitsandbytes_detail
+
+SILICA_INLINE void find_bitsandbytes(Modules& modules, std::vector<PackedMatrix>& found) {
+    using namespace bitsandbytes_detail;
+    for (const auto& [module, parts] : modules.all()) {
+        const auto* weight = Modules::find(parts, "weight");
+        if (Modules::find(parts, nf4_state) != nullptr)
+            found.push_back(nf4(module, parts, modules));
+        else if (Modules::find(parts, "weight.quant_state.bitsandbytes__fp4") != nullptr)
+            modules.fail(module + ".weight", "is FP4 of bitsandbytes, which is not read; " + forms_that_are_read());
+        else if (weight != nullptr && weight->dtype == at::kChar)
+            found.push_back(int8(module, parts, modules));
+    }
+}
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_BITSANDBYTES_IPP
+#endif  // SILICA_SINGLE_CHECKPOINT_BITSANDBYTES_HPP
+// ---- silica/checkpoint/compressed_tensors.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_COMPRESSED_TENSORS_HPP
+#define SILICA_SINGLE_CHECKPOINT_COMPRESSED_TENSORS_HPP
+/// compressed-tensors (vLLM's llm-compressor): integer weights, packed into words or a byte each.
+/// https://github.com/vllm-project/compressed-tensors
+
+namespace silica::checkpoint {
+
+/// `pack-quantized`: `weight_packed` int32 (out, ceil(in * bits / 32)), lowest first, codes + 2^(bits - 1);
+/// `weight_shape` (2); `weight_zero_point`, packed down the rows, or int8 as it is. `int-quantized`: `weight` int8
+/// (out, in) and `weight_zero_point` int8. Both: `weight_scale` (out, groups), or of one element, and `weight_g_idx`
+/// int32 (in). w = (code - zero) * scale. Scales of activations and of the cache are taken, and have no effect.
+void find_compressed_tensors(Modules& modules, const Scheme& scheme, std::vector<PackedMatrix>& found);
+
+}  // namespace silica::checkpoint
+
+// ---- silica/checkpoint/compressed_tensors.ipp
+#ifndef SILICA_SINGLE_CHECKPOINT_COMPRESSED_TENSORS_IPP
+#define SILICA_SINGLE_CHECKPOINT_COMPRESSED_TENSORS_IPP
+/// Reads compressed-tensors.
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+namespace silica::checkpoint {
+
+namespace compressed_detail {
+
+struct Parts {
+    std::string where;
+    TensorEntry codes = {}, scales = {};
+    std::optional<TensorEntry> zeros = {}, g_idx = {};
+    int bits = 8;
+    std::int64_t rows = 0, columns = 0, groups = 1, group = 0;
+};
+
+/// The scales, (rows, groups) or one number for all.
+inline Tensor scales_of(const Parts& p, TensorSource& source) {
+    const Tensor scales = on_host(source, p.scales, at::kFloat);
+    if (scales.numel() == p.rows * p.groups) return scales.reshape({p.rows, p.groups});
+    return scales.reshape({1, 1}).expand({p.rows, p.groups}).contiguous();
+}
+
+/// The zeros as codes, that is with 2^(bits - 1) added.
+inline Tensor zeros_of(const Parts& p, TensorSource& source) {
+    const auto middle = static_cast<float>(1 << (p.bits - 1));
+    if (!p.zeros) return at::full({p.rows, p.groups}, middle, at::kFloat);
+    const Tensor stored = on_host(source, *p.zeros);
+    Tensor zeros = at::empty({p.rows, p.groups}, at::kFloat);
+    auto* to = zeros.mutable_data_ptr<float>();
+    if (stored.scalar_type() == at::kChar) {
+        const auto* from = stored.const_data_ptr<std::int8_t>();
+        const bool one = stored.numel() != zeros.numel();
+        for (std::int64_t i = 0; i < zeros.numel(); ++i) to[i] = static_cast<float>(from[one ? 0 : i]) + middle;
+        return zeros;
+    }
+    const auto* from = stored.const_data_ptr<std::int32_t>();
+    const auto in_word = 32 / p.bits;
+    const std::uint32_t mask = (1U << static_cast<unsigned>(p.bits)) - 1;
+    for (std::int64_t n = 0; n < p.rows; ++n)
+        for (std::int64_t g = 0; g < p.groups; ++g) {
+            const auto word = static_cast<std::uint32_t>(from[n / in_word * p.groups + g]);
+            to[n * p.groups + g] = static_cast<float>(word >> static_cast<unsigned>(n % in_word * p.bits) & mask);
+        }
+    return zeros;
+}
+
+inline std::unique_ptr<Rows> open(const Parts& p, TensorSource& source) {
+    Affine a;
+    a.q = {.bits = p.bits, .rows = p.rows, .columns = p.columns, .group = p.group};
+    const Tensor codes = on_host(source, p.codes);
+    a.q.codes = codes.scalar_type() == at::kChar ? words_of_int8(codes) : codes;
+    a.q.scales = scales_of(p, source);
+    a.zeros = zeros_of(p, source);
+    if (!p.g_idx) return rows_of(std::move(a));
+    Tensor order = on_host(source, *p.g_idx);
+    const auto* at = order.const_data_ptr<std::int32_t>();
+    bool trivial = true;
+    const bool unused = std::all_of(at, at + p.columns, [](std::int32_t group) { return group == -1; });
+    for (std::int64_t i = 0; i < p.columns && !unused; ++i) {
+        trivial = trivial && at[i] == i / p.group;
+        if (at[i] < 0 || at[i] >= p.groups)
+            fail_part(p.where, p.g_idx->name,
+                      "names group " + std::to_string(at[i]) + " of " + std::to_string(p.groups) + " groups");
+    }
+    if (!trivial) a.group_of = std::move(order);
+    return rows_of(std::move(a));
+}
+
+/// Takes the scales and the order of columns, and says how many groups there are.
+inline void need_scales(const std::string& module, const Modules::Parts& parts, Modules& modules, const Scheme& scheme,
+                        Parts& p) {
+    const auto* scales = Modules::find(parts, "weight_scale");
+    if (scales == nullptr) modules.fail(module + ".weight_scale", "is missing");
+    std::int64_t count = 1;
+    for (const auto size : scales->shape) count *= size;
+    const bool one = count == 1;
+    p.groups = scales->shape.size() == 2 && !one ? scales->shape[1] : 1;
+    if (one)
+        modules.need_real(module, parts, "weight_scale", scales->shape);
+    else
+        modules.need_real(module, parts, "weight_scale",
+                          scales->shape.size() == 1 ? std::vector{p.rows} : std::vector{p.rows, p.groups});
+    p.scales = *scales;
+    p.group = p.groups == 1 ? p.columns : 0;
+    for (const auto size : scheme.groups)
+        if (p.group == 0 && (p.columns - 1) / size + 1 == p.groups) p.group = std::min(size, p.columns);
+    if (p.group == 0) p.group = group_size({}, p.groups, p.columns);
+    if (p.group == 0)
+        modules.fail(scales->name, "has " + std::to_string(p.groups) + " groups, which " + std::to_string(p.columns) +
+                                       " columns do not make");
+    if (const auto* g_idx = Modules::find(parts, "weight_g_idx"); g_idx != nullptr)
+        p.g_idx = modules.need(module, parts, "weight_g_idx", at::kInt, {p.columns});
+}
+
+/// Takes the zeros, where there are some.
+inline void need_zeros(const std::string& module, const Modules::Parts& parts, Modules& modules, bool packed,
+                       Parts& p) {
+    const auto* zeros = Modules::find(parts, "weight_zero_point");
+    if (zeros == nullptr) return;
+    std::vector<std::int64_t> shape{p.rows, p.groups};
+    const bool words = packed && zeros->dtype == at::kInt;
+    if (words)
+        shape[0] = Quantised::words(p.rows, p.bits);
+    else if (zeros->numel() == 1 || zeros->shape.size() == 1)
+        shape = zeros->shape;
+    if (shape.size() == 1 && zeros->numel() != 1) shape[0] = p.rows;
+    if (shape.size() == 1 && shape[0] == p.rows && p.groups != 1 && p.rows != 1)
+        modules.fail(zeros->name, "has one zero for each row, the scales beside it one for each group");
+    p.zeros = modules.need(module, parts, "weight_zero_point", words ? at::kInt : at::kChar, shape);
+}
+
+/// `weight_shape` is int64, or int32 in some files.
+inline at::ScalarType shape_type(const Modules::Parts& parts) {
+    const auto* shape = Modules::find(parts, "weight_shape");
+    return shape != nullptr && shape->dtype == at::kInt ? at::kInt : at::kLong;
+}
+
+}  // namespace compressed_detail
+
+SILICA_INLINE void find_compressed_tensors(Modules& modules, const Scheme& scheme, std::vector<PackedMatrix>& found) {
+    for (const auto& [module, parts] : modules.all()) {
+        for (const char* name :
+             {"input_scale", "input_zero_point", "input_g_idx", "input_global_scale", "output_scale",
+              "output_zero_point", "k_scale", "k_zero_point", "v_scale", "v_zero_point", "q_scale", "q_zero_point"})
+            if (const auto* part = Modules::find(parts, name)) modules.take(*part);
+        compressed_detail::Parts p{.where = modules.where()};
+        const auto* codes = Modules::find(parts, "weight_packed");
+        const bool packed = codes != nullptr;
+        if (!packed) codes = Modules::find(parts, "weight");
+        if (codes == nullptr || (!packed && codes->dtype != at::kChar)) continue;
+        if (codes->shape.size() != 2 || codes->shape[1] == 0)
+            modules.fail(codes->name, "is no matrix: its shape is " + tuple_text(codes->shape));
+        p.rows = codes->shape[0], p.columns = codes->shape[1];
+        if (packed) {
+            const Tensor shape = on_host(
+                modules.source(),
+                modules.need(module, parts, "weight_shape", compressed_detail::shape_type(parts), {2}), at::kLong);
+            const auto* size = shape.const_data_ptr<std::int64_t>();
+            const auto fits = [&](int bits) {
+                return size[1] > 0 && size[1] / 8 <= codes->shape[1] &&
+                       Quantised::words(size[1], bits) == codes->shape[1];
+            };
+            p.bits = fits(4) && !(fits(8) && scheme.bits == 8) ? 4 : 8;
+            if (size[0] != p.rows || !fits(p.bits))
+                modules.fail(module + ".weight_shape", "says (" + std::to_string(size[0]) + ", " +
+                                                           std::to_string(size[1]) + "), but " + quote(codes->name) +
+                                                           " of shape " + tuple_text(codes->shape) +
+                                                           " makes no such matrix");
+            p.columns = size[1];
+        }
+        p.codes = modules.need(module, parts, packed ? "weight_packed" : "weight", packed ? at::kInt : at::kChar,
+                               codes->shape);
+        compressed_detail::need_scales(module, parts, modules, scheme, p);
+        compressed_detail::need_zeros(module, parts, modules, packed, p);
+        found.push_back({plain_entry(module, *codes, p.rows, p.columns),
+                         "compressed-tensors, " + std::to_string(p.bits) + " bits",
+                         [p](TensorSource& source) { return compressed_detail::open(p, source); }});
+    }
+}
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_COMPRESSED_TENSORS_IPP
+#endif  // SILICA_SINGLE_CHECKPOINT_COMPRESSED_TENSORS_HPP
+// ---- silica/checkpoint/config.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_CONFIG_HPP
+#define SILICA_SINGLE_CHECKPOINT_CONFIG_HPP
+/// Reads config.json.
+
+#include <concepts>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace silica::checkpoint {
+
+/// The document in `directory / name`. Where there is no config.json, that of the directory's GGUF file, or of
+/// `directory` where it is one. ConfigError when it is missing, unreadable or not JSON.
+Json read_json_document(const std::filesystem::path& directory, std::string_view name);
+
+/// The same for a file that must hold an object.
+Json read_json_file(const std::filesystem::path& directory, std::string_view name);
+
+/// A precision that reads weights which are quantised in a way that others do not read: `P::reads(object)` says whether
+/// it knows what `quantization_config` asks for.
+template <class P>
+concept ReadsQuantised = requires(const Json& quantisation) {
+    { P::reads(quantisation) } -> std::same_as<bool>;
+};
+
+namespace detail {
+
+/// Refuses what changes the meaning of the weights, here and in the configurations inside (text_config, ...), unless
+/// `reads` knows it.
+void check_meaning_of_weights(const Json& json, const std::string& file, bool (*reads)(const Json&));
+
+template <class Precision>
+inline constexpr bool has_codes = HasCodes<Precision>;
+template <>
+inline constexpr bool has_codes<void> = false;
+
+/// Whether configurations of this `model_type` are those of `Arch`, or of a composite that has it as a part.
+template <class Arch>
+bool opens_model_type(std::string_view type) {
+    if constexpr (requires { Arch::part_of; }) {
+        for (const std::string_view composite : Arch::part_of)
+            if (type == composite) return true;
+    }
+    return type == Arch::family;
+}
+
+}  // namespace detail
+
+/// The configuration of `Arch` in `directory / "config.json"`, checked. A file without `model_type` is taken to be of
+/// the family that is asked for (old checkpoints leave it out). ConfigError for weights that are quantised in a way
+/// that neither `Decoded` nor `Precision` reads, and for a PEFT adapter.
+template <class Arch, class Precision = void>
+typename Arch::Config read_config(const std::filesystem::path& directory) {
+    const Json json = read_json_file(directory, "config.json");
+    const auto file = (directory / "config.json").string();
+    if (const Json* type = json.find("model_type"); type != nullptr && !type->is_null()) {
+        if (!type->is_string() || !detail::opens_model_type<Arch>(type->string())) {
+            throw ConfigError(file + ": model_type is " + type->brief() + ", not '" + std::string(Arch::family) + "'.",
+                              "open this checkpoint with the architecture of its family.");
+        }
+    }
+    bool (*reads)(const Json&) = nullptr;
+    if constexpr (ReadsQuantised<Precision>)
+        reads = &Precision::reads;
+    else if constexpr (detail::has_codes<Precision>)
+        reads = &reads_mlx;
+    detail::check_meaning_of_weights(json, file, reads);
+    typename Arch::Config config;
+    read_json(config, json, file + ":");
+    require_finite(config, file + ":");
+    Arch::check(config, file);
+    return config;
+}
+
+}  // namespace silica::checkpoint
+
+// ---- silica/checkpoint/config.ipp
+#ifndef SILICA_SINGLE_CHECKPOINT_CONFIG_IPP
+#define SILICA_SINGLE_CHECKPOINT_CONFIG_IPP
+/// Definitions of config.hpp.
+
+// ---- silica/checkpoint/gguf_config.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_GGUF_CONFIG_HPP
+#define SILICA_SINGLE_CHECKPOINT_GGUF_CONFIG_HPP
+/// The config.json that the metadata of a GGUF file stands for.
+
+namespace silica::checkpoint {
+
+/// The config.json that the file stands for: LlamaForCausalLM's, MistralForCausalLM's or Qwen2ForCausalLM's.
+/// CheckpointError for what is not read, and where keys are missing or contradict each other.
+[[nodiscard]] Json gguf_config(const Gguf& gguf);
+
+}  // namespace silica::checkpoint
+
+// ---- silica/checkpoint/gguf_config.ipp
+#ifndef SILICA_SINGLE_CHECKPOINT_GGUF_CONFIG_IPP
+#define SILICA_SINGLE_CHECKPOINT_GGUF_CONFIG_IPP
+/// Makes a configuration of llama.cpp's keys.
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace silica::checkpoint {
+
+namespace gguf_config_detail {
+
+/// What the configuration is made of.
+class Maker {
+public:
+    explicit Maker(const Gguf& gguf) : gguf_(gguf), architecture_(gguf.text("general.architecture")) {}
+
+    [[nodiscard]] Json make() {
+        check();
+        const auto heads = need("attention.head_count"), hidden = need("embedding_length");
+        if (heads < 1 || hidden < 1)
+            gguf_.fail("has " + std::to_string(heads) + " heads in a width of " + std::to_string(hidden));
+        const auto d = integer("attention.key_length").value_or(hidden / heads);
+        if (const auto value = integer("attention.value_length"); value && *value != d)
+            refuse("attention.value_length", std::to_string(*value));
+        if (const auto turned = integer("rope.dimension_count"); turned && *turned != d)
+            refuse("rope.dimension_count", std::to_string(*turned));
+        const auto* words = tensor("token_embd.weight");
+        if (words == nullptr || words->shape.size() != 2) gguf_.fail("has no word vectors, token_embd.weight");
+        const bool qwen = architecture_ == "qwen2", mistral = !qwen && is_mistral();
+        set("model_type", std::string(qwen ? "qwen2" : mistral ? "mistral" : "llama"));
+        set("architectures", Json::Array{Json(std::string(qwen      ? "Qwen2ForCausalLM"
+                                                          : mistral ? "MistralForCausalLM"
+                                                                    : "LlamaForCausalLM"))});
+        set("vocab_size", words->shape[0]);
+        set("hidden_size", hidden);
+        set("intermediate_size", need("feed_forward_length"));
+        set("num_hidden_layers", need("block_count"));
+        set("num_attention_heads", heads);
+        set("num_key_value_heads", integer("attention.head_count_kv").value_or(heads));
+        set("head_dim", d);
+        set("max_position_embeddings", need("context_length"));
+        set("hidden_act", std::string("silu"));
+        const Json* eps = gguf_.find(key("attention.layer_norm_rms_epsilon"));
+        if (eps == nullptr || !eps->is_number())
+            gguf_.fail("has no number " + quote(key("attention.layer_norm_rms_epsilon")));
+        set("rms_norm_eps", eps->number());
+        set("tie_word_embeddings", tensor("output.weight") == nullptr);
+        if (!qwen && !mistral) {
+            set("attention_bias", tensor("blk.0.attn_q.bias") != nullptr);
+            set("mlp_bias", tensor("blk.0.ffn_down.bias") != nullptr);
+        }
+        if (qwen) set("use_sliding_window", false);
+        if (mistral) {
+            const auto window = integer("attention.sliding_window");
+            set("sliding_window", window && *window > 0 ? Json(*window) : Json());
+        }
+        rope(d);
+        tokens();
+        return Json(std::move(made_));
+    }
+
+private:
+    [[nodiscard]] std::string key(const char* name) const { return architecture_ + '.' + name; }
+    [[nodiscard]] std::optional<std::int64_t> integer(const char* name) const { return gguf_.integer(key(name)); }
+    [[nodiscard]] std::int64_t need(const char* name) const {
+        const auto found = integer(name);
+        if (!found) gguf_.fail("has no " + quote(key(name)));
+        return *found;
+    }
+    [[nodiscard]] const Gguf::Tensor* tensor(std::string_view name) const {
+        for (const auto& t : gguf_.tensors)
+            if (t.name == name) return &t;
+        return nullptr;
+    }
+    template <class T>
+    void set(const char* name, T value) {
+        if constexpr (std::is_same_v<T, Json>)
+            made_.emplace_back(name, std::move(value));
+        else
+            made_.emplace_back(name, Json(std::move(value)));
+    }
+    [[noreturn]] void refuse(const char* name, const std::string& value) const {
+        throw CheckpointError(gguf_.path.string() + ": " + key(name) + " = " + value + " is not supported.",
+                              "Use a model of the kinds llama, mistral or qwen2.");
+    }
+
+    void check() const {
+        const auto refuse_kind = [&](const std::string& what) {
+            throw CheckpointError(gguf_.path.string() + " is " + what + ", which is not read.",
+                                  "Read are models of llama.cpp's architectures llama (mistral too) and qwen2.");
+        };
+        if (const auto type = gguf_.text("general.type"); !type.empty() && type != "model")
+            refuse_kind("a GGUF file of type " + quote(type));
+        if (architecture_ != "llama" && architecture_ != "mistral" && architecture_ != "qwen2")
+            refuse_kind(architecture_.empty() ? "a GGUF file without general.architecture"
+                                              : "of the architecture " + quote(architecture_));
+        if (gguf_.integer("split.count").value_or(1) > 1)
+            throw CheckpointError(gguf_.path.string() + " is one of several files of a model.",
+                                  "Join them: `llama-gguf-split --merge`.");
+        if (const auto experts = integer("expert_count"); experts.value_or(0) > 0)
+            refuse("expert_count", std::to_string(*experts));
+        for (const char* name : {"attention.causal"})
+            if (const auto on = gguf_.boolean(key(name)); on && !*on) refuse(name, "false");
+    }
+
+    /// llama.cpp calls Mistral llama; only its name tells.
+    [[nodiscard]] bool is_mistral() const {
+        if (architecture_ == "mistral") return true;
+        for (const char* name : {"general.basename", "general.name"}) {
+            std::string small = gguf_.text(name);
+            for (char& c : small)
+                if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+            if (small.find("mistral") != std::string::npos) return true;
+        }
+        return false;
+    }
+
+    void rope(std::int64_t d) {
+        const Json* base = gguf_.find(key("rope.freq_base"));
+        if (base != nullptr && !base->is_number()) gguf_.fail("has no number " + quote(key("rope.freq_base")));
+        set("rope_theta", base == nullptr ? 10000.0 : base->number());
+        const auto type = gguf_.text(key("rope.scaling.type"));
+        const Json* factor = gguf_.find(key("rope.scaling.factor"));
+        if (factor == nullptr) factor = gguf_.find(key("rope.scale_linear"));
+        Json::Object scaling;
+        if (const auto* factors = tensor("rope_freqs.weight"); factors != nullptr && d > 0) {
+            Json numbers = read_factors(*factors, d / 2);
+            scaling = {{"rope_type", Json(std::string("longrope"))},
+                       {"short_factor", numbers},
+                       {"long_factor", numbers},
+                       {"attention_factor", Json(1.0)}};
+        } else if (type == "yarn" || type == "linear" || (type.empty() && factor != nullptr)) {
+            if (factor == nullptr || !factor->is_number())
+                gguf_.fail("has no number " + quote(key("rope.scaling.factor")));
+            scaling = {{"rope_type", Json(type == "yarn" ? type : std::string("linear"))}, {"factor", *factor}};
+            if (const auto length = integer("rope.scaling.original_context_length"); length && type == "yarn")
+                scaling.emplace_back("original_max_position_embeddings", Json(*length));
+        } else if (!type.empty() && type != "none") {
+            refuse("rope.scaling.type", quote(type));
+        }
+        if (!scaling.empty()) set("rope_scaling", Json(std::move(scaling)));
+    }
+
+    /// What each frequency is divided by: llama.cpp's form of llama3's scaling.
+    [[nodiscard]] Json read_factors(const Gguf::Tensor& t, std::int64_t pairs) const {
+        if (t.type->name != "F32" || t.shape != std::vector{pairs})
+            gguf_.fail("has rope_freqs.weight of shape " + tuple_text(t.shape) + ", where " + std::to_string(pairs) +
+                       " numbers of float32 are wanted");
+        const std::string bytes = File::open(gguf_.path)->read_text(t.offset, t.nbytes);
+        Json::Array all;
+        for (std::size_t i = 0; i < bytes.size(); i += 4) {
+            std::uint32_t bits = 0;
+            for (std::size_t b = 4; b-- > 0;) bits = bits << 8U | static_cast<unsigned char>(bytes[i + b]);
+            const auto factor = std::bit_cast<float>(bits);
+            if (!std::isfinite(factor) || factor <= 0)
+                gguf_.fail("has rope_freqs.weight with a factor that is not above 0");
+            all.emplace_back(static_cast<double>(factor));
+        }
+        return Json(std::move(all));
+    }
+
+    void tokens() {
+        const auto id = [&](const char* name) { return gguf_.integer(std::string("tokenizer.ggml.") + name); };
+        const auto or_null = [](std::optional<std::int64_t> token) { return token ? Json(*token) : Json(); };
+        set("bos_token_id", or_null(id("bos_token_id")));
+        set("pad_token_id", or_null(id("padding_token_id")));
+        Json::Array ends;
+        for (const char* name : {"eos_token_id", "eot_token_id"}) {
+            const auto token = id(name);
+            const auto same = [&](const Json& known) { return token && known.integer() == *token; };
+            if (token && std::none_of(ends.begin(), ends.end(), same)) ends.emplace_back(*token);
+        }
+        if (ends.size() == 1)
+            set("eos_token_id", ends[0]);
+        else
+            set("eos_token_id", ends.empty() ? Json() : Json(std::move(ends)));
+    }
+
+    const Gguf& gguf_;
+    std::string architecture_;
+    Json::Object made_;
+};
+
+}  // namespace gguf_config_detail
+
+SILICA_INLINE Json gguf_config(const Gguf& gguf) { return gguf_config_detail::Maker(gguf).make(); }
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_GGUF_CONFIG_IPP
+#endif  // SILICA_SINGLE_CHECKPOINT_GGUF_CONFIG_HPP
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+
+namespace silica::checkpoint {
+
+SILICA_INLINE Json read_json_document(const std::filesystem::path& directory, std::string_view name) {
+    const auto path = directory / name;
+    std::string text;
+    try {
+        if (name == "config.json" && !is_listed(path)) {
+            if (const auto gguf = find_gguf(directory)) return gguf_config(Gguf::open(*gguf, false));
+            refuse_adapter(directory);
+        }
+        const auto file = File::open(path);
+        constexpr std::uint64_t longest = std::uint64_t{256} << 20;
+        if (file->size() > longest) {
+            throw ConfigError(path.string() + " is " + bytes(file->size()) + " long, which is no configuration.",
+                              "download it again.");
+        }
+        refuse_impostor(*file);
+        text = file->read_text(0, file->size());
+    } catch (const CheckpointError& e) {
+        throw ConfigError(e.problem(), e.remedy());
+    }
+    return Json::parse(text, path.string());
+}
+
+SILICA_INLINE Json read_json_file(const std::filesystem::path& directory, std::string_view name) {
+    Json json = read_json_document(directory, name);
+    if (!json.is_object()) {
+        throw ConfigError((directory / name).string() + " is not a JSON object.", "download the file again.");
+    }
+    return json;
+}
+
+namespace detail {
+
+/// The keys whose object says that the weights are not what they look like: transformers' and older tools', MLX's.
+inline constexpr std::string_view quantisation_keys[] = {"quantization_config", "compression_config", "quantization"};
+
+SILICA_INLINE void check_meaning_of_weights(const Json& json, const std::string& file, bool (*reads)(const Json&)) {
+    for (const auto& [key, value] : json.object()) {
+        const bool off =
+            value.is_null() || (value.is_bool() && !value.boolean()) || (value.is_object() && value.object().empty());
+        if (off) continue;
+        if (std::ranges::find(quantisation_keys, key) != std::end(quantisation_keys)) {
+            if (reads == nullptr || !reads(value)) static_cast<void>(Scheme::read_object(value, file, key));
+        } else if ((key == "dtype" || key == "torch_dtype") && value.is_string()) {
+            const std::string_view type = value.string();
+            const bool quantised =
+                type.find("float8") != type.npos || type.find("float4") != type.npos || type.find("int") != type.npos;
+            if (quantised && reads == nullptr && !Scheme::read(json, file))
+                refuse_config(file, key, value.brief(), "use a checkpoint in float32, float16 or bfloat16.");
+        } else if (key.ends_with("_config") && value.is_object()) {
+            check_meaning_of_weights(value, file + ": " + key, reads);
+        }
+    }
+}
+
+}  // namespace detail
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_CONFIG_IPP
+#endif  // SILICA_SINGLE_CHECKPOINT_CONFIG_HPP
+// ---- silica/checkpoint/decoded.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_DECODED_HPP
+#define SILICA_SINGLE_CHECKPOINT_DECODED_HPP
+/// The one door to quantised checkpoints: a source whose matrices look plain, over one that has them packed.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace silica::checkpoint {
+
+/// What `source` has, with a float32 tensor "x.weight" in the place of the codes, scales and zeros of each packed
+/// matrix. It is made in float32 and rounded once, a few rows at a time: the peak beside it is the matrix as it lies
+/// and as codes, and 16 MiB. Sources without packed matrices are passed through.
+class Decoded final : public TensorSource {
+public:
+    /// `source` reads what `files` holds, and both outlive it. ConfigError for forms that are not read, CheckpointError
+    /// where the parts of a matrix contradict each other.
+    Decoded(TensorSource& source, const Checkpoint& files);
+
+    [[nodiscard]] const std::vector<TensorEntry>& entries() const override { return entries_; }
+    [[nodiscard]] Tensor read(const TensorEntry& entry, at::ScalarType dtype, c10::Device device) override;
+    [[nodiscard]] std::string where() const override { return source_.where(); }
+    [[nodiscard]] bool invents() const override { return source_.invents(); }
+    [[nodiscard]] std::vector<std::string> notes() const override;
+
+    [[nodiscard]] std::optional<Quantised> codes(const TensorEntry& entry) override;
+    [[nodiscard]] bool holds_codes() const override { return holds_codes_; }
+
+private:
+    TensorSource& source_;
+    std::vector<TensorEntry> entries_;
+    std::map<std::string, PackedMatrix, std::less<>> packed_;  // by the name of the plain tensor
+    bool holds_codes_ = false;
+    std::vector<std::string> notes_;
+    std::map<std::string, std::uint64_t> decoded_;  // forms, with how many matrices were made plain
+};
+
+}  // namespace silica::checkpoint
+
+// ---- silica/checkpoint/decoded.ipp
+#ifndef SILICA_SINGLE_CHECKPOINT_DECODED_IPP
+#define SILICA_SINGLE_CHECKPOINT_DECODED_IPP
+/// Finds packed matrices, and makes them plain.
+
+// ---- silica/checkpoint/gptq.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_GPTQ_HPP
+#define SILICA_SINGLE_CHECKPOINT_GPTQ_HPP
+/// GPTQ: codes along the columns of a weight, (in, out) in the file. Frantar et al. 2022,
+/// https://arxiv.org/abs/2210.17323; the layout is that of AutoGPTQ and GPTQModel.
+
+namespace silica::checkpoint {
+
+/// The modules with `qweight` int32 (in * bits / 32, out), lowest first along the columns of W, `qzeros` int32 (groups,
+/// out * bits / 32), `scales` (groups, out) and, where there is one, `g_idx` int32 (in): w = (code - zero) * scale of
+/// the column's group. Bits and groups are those of the tensors. v1 stores zero - 1, in the same bits.
+void find_gptq(Modules& modules, const Scheme& scheme, std::vector<PackedMatrix>& found);
+
+}  // namespace silica::checkpoint
+
+// ---- silica/checkpoint/gptq.ipp
+#ifndef SILICA_SINGLE_CHECKPOINT_GPTQ_IPP
+#define SILICA_SINGLE_CHECKPOINT_GPTQ_IPP
+/// Reads GPTQ.
+
+#include <memory>
+#include <utility>
+
+namespace silica::checkpoint {
+
+namespace gptq_detail {
+
+/// The parts of one matrix, with what they say.
+struct Parts {
+    std::string where;
+    TensorEntry qweight = {}, qzeros = {}, scales = {};
+    std::optional<TensorEntry> g_idx = {};
+    int bits = 4;
+    std::int64_t rows = 0, columns = 0, group = 0;
+    bool symmetric = false, zeros_as_they_are = false;
+};
+
+/// The zeros (rows, groups) of codes packed along the rows of W.
+inline Tensor zeros_of(const Parts& p, TensorSource& source) {
+    const Tensor packed = on_host(source, p.qzeros);
+    const auto groups = packed.size(0), words = packed.size(1);
+    const int in_word = 32 / p.bits;
+    const std::uint32_t middle = 1U << static_cast<unsigned>(p.bits - 1);
+    const std::uint32_t mask = (1U << static_cast<unsigned>(p.bits)) - 1;
+    const auto* at = packed.const_data_ptr<std::int32_t>();
+    Tensor zeros = at::empty({p.rows, groups}, at::kFloat);
+    auto* to = zeros.mutable_data_ptr<float>();
+    for (std::int64_t g = 0; g < groups; ++g) {
+        for (std::int64_t n = 0; n < p.rows; ++n) {
+            const auto word = static_cast<std::uint32_t>(at[g * words + n / in_word]);
+            const std::uint32_t stored = word >> static_cast<unsigned>(n % in_word * p.bits) & mask;
+            std::uint32_t zero = p.zeros_as_they_are ? stored : (stored + 1) & mask;
+            if (p.symmetric) {  // newer tools write v2's zeros and say v1
+                if (stored != middle && stored + 1 != middle)
+                    fail_part(p.where, p.qzeros.name,
+                              "has the zero " + std::to_string(zero) + ", where sym makes all of them " +
+                                  std::to_string(middle));
+                zero = middle;
+            }
+            to[n * groups + g] = static_cast<float>(zero);
+        }
+    }
+    return zeros;
+}
+
+/// `g_idx` where it says more than that groups follow one another; undefined where it does not.
+inline Tensor group_of(const Parts& p, TensorSource& source) {
+    if (!p.g_idx) return {};
+    Tensor order = on_host(source, *p.g_idx);
+    const auto* at = order.const_data_ptr<std::int32_t>();
+    const auto groups = p.scales.shape[0];
+    bool trivial = true;
+    for (std::int64_t i = 0; i < p.columns; ++i) {
+        if (at[i] < 0 || at[i] >= groups)
+            fail_part(p.where, p.g_idx->name,
+                      "names group " + std::to_string(at[i]) + " of " + std::to_string(groups) + " groups");
+        trivial = trivial && at[i] == i / p.group;
+    }
+    return trivial ? Tensor() : order;
+}
+
+inline std::unique_ptr<Rows> open(const Parts& p, TensorSource& source) {
+    Affine a;
+    a.q = {.bits = p.bits, .rows = p.rows, .columns = p.columns, .group = p.group};
+    a.q.codes = on_host(source, p.qweight).t().contiguous();
+    a.q.scales = on_host(source, p.scales, at::kFloat).t().contiguous();
+    a.zeros = zeros_of(p, source);
+    a.group_of = group_of(p, source);
+    return rows_of(std::move(a));
+}
+
+}  // namespace gptq_detail
+
+SILICA_INLINE void find_gptq(Modules& modules, const Scheme& scheme, std::vector<PackedMatrix>& found) {
+    for (const auto& [module, parts] : modules.all()) {
+        const auto* codes = Modules::find(parts, "qweight");
+        if (codes == nullptr) continue;
+        const auto *scales = Modules::find(parts, "scales"), *zeros = Modules::find(parts, "qzeros");
+        if (codes->shape.size() != 2 || scales == nullptr || scales->shape.size() != 2 || zeros == nullptr ||
+            zeros->shape.size() != 2)
+            modules.fail(codes->name, "is not GPTQ's matrix with qzeros and scales, matrices too");
+        gptq_detail::Parts p{.where = modules.where()};
+        p.rows = codes->shape[1];
+        const auto groups = scales->shape[0];
+        // Layers may have bits of their own: what the zeros take says them.
+        for (const int bits : {4, 8})
+            if (p.rows > 0 && zeros->shape[1] == p.rows * bits / 32 && p.rows * bits % 32 == 0) p.bits = bits;
+        p.columns = codes->shape[0] * (32 / p.bits);
+        if (p.columns == 0 || groups == 0) modules.fail(codes->name, "is empty");
+        modules.need(module, parts, "qweight", at::kInt, {p.columns * p.bits / 32, p.rows});
+        modules.need(module, parts, "qzeros", at::kInt, {groups, p.rows * p.bits / 32});
+        modules.need_real(module, parts, "scales", {groups, p.rows});
+        p.group = group_size(scheme.group, groups, p.columns);
+        if (p.group == 0)
+            modules.fail(scales->name, "has " + std::to_string(groups) + " groups, which " + std::to_string(p.columns) +
+                                           " columns do not make");
+        p.qweight = *codes, p.qzeros = *zeros, p.scales = *scales;
+        if (Modules::find(parts, "g_idx") != nullptr)
+            p.g_idx = modules.need(module, parts, "g_idx", at::kInt, {p.columns});
+        p.symmetric = scheme.symmetric, p.zeros_as_they_are = scheme.zeros_as_they_are;
+        found.push_back({plain_entry(module, *codes, p.rows, p.columns), "GPTQ, " + std::to_string(p.bits) + " bits",
+                         [p](TensorSource& source) { return gptq_detail::open(p, source); }});
+    }
+}
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_GPTQ_IPP
+#endif  // SILICA_SINGLE_CHECKPOINT_GPTQ_HPP
+// ---- silica/checkpoint/mlx_modules.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_MLX_MODULES_HPP
+#define SILICA_SINGLE_CHECKPOINT_MLX_MODULES_HPP
+/// MLX's affine quantisation: `mlx_lm.convert -q`, and what `silica quantize` writes.
+/// https://ml-explore.github.io/mlx/build/html/python/_autosummary/mlx.core.quantize.html
+
+namespace silica::checkpoint {
+
+/// The modules with `weight` uint32 (out, in * bits / 32), lowest first, `scales` and `biases` (out, groups):
+/// w = code * scale + bias. Embeddings too. Bits and group of a module are those under its name, else those of all; the
+/// number of scales goes before the group.
+void find_mlx(Modules& modules, const Scheme& scheme, std::vector<PackedMatrix>& found);
+
+}  // namespace silica::checkpoint
+
+// ---- silica/checkpoint/mlx_modules.ipp
+#ifndef SILICA_SINGLE_CHECKPOINT_MLX_MODULES_IPP
+#define SILICA_SINGLE_CHECKPOINT_MLX_MODULES_IPP
+/// Reads MLX's affine quantisation.
+
+#include <memory>
+#include <utility>
+
+namespace silica::checkpoint {
+
+namespace mlx_modules_detail {
+
+/// Bits and group of a module.
+inline std::pair<std::int64_t, std::optional<std::int64_t>> size_of(const std::string& module, const Scheme& scheme) {
+    std::pair made(scheme.bits, scheme.group);
+    const Json* own = scheme.modules.find(module);
+    if (own == nullptr || !own->is_object()) return made;
+    if (const Json* bits = own->find("bits"); bits && bits->is_integer()) made.first = bits->integer();
+    if (const Json* group = own->find("group_size"); group && group->is_integer()) made.second = group->integer();
+    return made;
+}
+
+}  // namespace mlx_modules_detail
+
+SILICA_INLINE void find_mlx(Modules& modules, const Scheme& scheme, std::vector<PackedMatrix>& found) {
+    for (const auto& [module, parts] : modules.all()) {
+        const auto *scales = Modules::find(parts, "scales"), *codes = Modules::find(parts, "weight");
+        if (scales == nullptr) continue;
+        if (codes == nullptr || codes->shape.size() != 2 || codes->shape[1] == 0 || scales->shape.size() != 2)
+            modules.fail(scales->name, "belongs to no matrix of codes");
+        const auto [bits, asked] = mlx_modules_detail::size_of(module, scheme);
+        const auto rows = codes->shape[0], columns = codes->shape[1] * 32 / bits, groups = scales->shape[1];
+        modules.need(module, parts, "weight", at::kUInt32, codes->shape);
+        modules.need_real(module, parts, "scales", {rows, groups});
+        const TensorEntry biases = modules.need_real(module, parts, "biases", {rows, groups});
+        const auto group = group_size(asked, groups, columns);
+        if (group == 0)
+            modules.fail(scales->name, "has " + std::to_string(groups) + " groups, which " + std::to_string(columns) +
+                                           " columns do not make");
+        Quantised q{.bits = static_cast<int>(bits), .rows = rows, .columns = columns, .group = group};
+        found.push_back({plain_entry(module, *codes, rows, columns), "MLX, " + std::to_string(bits) + " bits",
+                         [q, codes = *codes, scales = *scales, biases](TensorSource& source) {
+                             Affine a{.q = q};
+                             a.q.codes = on_host(source, codes).view(at::kInt);
+                             a.q.scales = on_host(source, scales, at::kFloat);
+                             a.q.biases = on_host(source, biases, at::kFloat);
+                             return rows_of(std::move(a));
+                         }});
+    }
+}
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_MLX_MODULES_IPP
+#endif  // SILICA_SINGLE_CHECKPOINT_MLX_MODULES_HPP
+// ---- silica/checkpoint/read_scheme.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_READ_SCHEME_HPP
+#define SILICA_SINGLE_CHECKPOINT_READ_SCHEME_HPP
+/// The files of a directory that say how its weights lie.
+
+#include <filesystem>
+
+namespace silica::checkpoint {
+
+/// What config.json says, else quantize_config.json (GPTQ of 2023), else quant_config.json (AWQ of 2023); plain where
+/// there is none. ConfigError for a form that is not read, and for files that are damaged.
+[[nodiscard]] Scheme read_scheme(const std::filesystem::path& directory);
+
+}  // namespace silica::checkpoint
+
+// ---- silica/checkpoint/read_scheme.ipp
+#ifndef SILICA_SINGLE_CHECKPOINT_READ_SCHEME_IPP
+#define SILICA_SINGLE_CHECKPOINT_READ_SCHEME_IPP
+/// Reads what the files of a directory say about quantised weights.
+
+#include <string>
+#include <utility>
+
+namespace silica::checkpoint {
+
+SILICA_INLINE Scheme read_scheme(const std::filesystem::path& directory) {
+    if (is_listed(directory / "config.json")) {
+        const Json json = read_json_file(directory, "config.json");
+        if (auto found = Scheme::read(json, (directory / "config.json").string())) return *std::move(found);
+    }
+    for (const auto& [name, method] : {std::pair("quantize_config.json", Scheme::Method::gptq),
+                                       std::pair("quant_config.json", Scheme::Method::awq)}) {
+        if (!is_listed(directory / name)) continue;
+        return Scheme::read_file(read_json_file(directory, name), (directory / name).string(), method);
+    }
+    return {};
+}
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_READ_SCHEME_IPP
+#endif  // SILICA_SINGLE_CHECKPOINT_READ_SCHEME_HPP
+
+#include <algorithm>
+#include <utility>
+
+namespace silica::checkpoint {
+
+namespace decoded_detail {
+
+inline std::vector<PackedMatrix> find(Modules& modules, const Scheme& scheme, const Checkpoint& files) {
+    std::vector<PackedMatrix> found;
+    if (files.format() == "GGUF") {
+        find_gguf_blocks(modules, files.metadata(), found);
+        return found;
+    }
+    using Method = Scheme::Method;
+    switch (scheme.method) {
+        case Method::plain:
+            break;
+        case Method::awq:
+            find_awq(modules, scheme, found);
+            break;
+        case Method::gptq:
+            find_gptq(modules, scheme, found);
+            break;
+        case Method::compressed_tensors:
+            find_compressed_tensors(modules, scheme, found);
+            break;
+        case Method::bitsandbytes:
+            find_bitsandbytes(modules, found);
+            break;
+        case Method::mlx:
+            find_mlx(modules, scheme, found);
+            break;
+    }
+    return found;
+}
+
+}  // namespace decoded_detail
+
+SILICA_INLINE Decoded::Decoded(TensorSource& source, const Checkpoint& files)
+    : source_(source), holds_codes_(source.holds_codes()) {
+    const Scheme scheme = files.format() == "GGUF" ? Scheme{} : read_scheme(files.directory());
+    notes_ = scheme.notes;
+    Modules modules(source);
+    for (auto& matrix : decoded_detail::find(modules, scheme, files)) {
+        entries_.push_back(matrix.plain);
+        holds_codes_ = holds_codes_ || !matrix.form.empty();
+        packed_.emplace(matrix.plain.name, std::move(matrix));
+    }
+    for (const auto& entry : source.entries()) {
+        if (modules.taken(entry)) continue;
+        if (packed_.contains(entry.name)) modules.fail(entry.name, "lies there plain and packed as well");
+        entries_.push_back(entry);
+    }
+}
+
+SILICA_INLINE Tensor Decoded::read(const TensorEntry& entry, at::ScalarType dtype, c10::Device device) {
+    const auto found = packed_.find(entry.name);
+    if (found == packed_.end()) return source_.read(entry, dtype, device);
+    const auto rows = found->second.open(source_);
+    if (!found->second.form.empty()) ++decoded_[found->second.form];
+    const auto& shape = found->second.plain.shape;
+    const std::int64_t n = shape[0], columns = shape.size() == 1 ? 1 : shape[1];
+    constexpr std::int64_t staged = std::int64_t{4} << 20;  // numbers
+    const std::int64_t some =
+        std::clamp<std::int64_t>(staged / std::max<std::int64_t>(columns, 1), 1, std::max<std::int64_t>(n, 1));
+    const Tensor out = allocate(shape, dtype, device);
+    const bool direct = dtype == at::kFloat && device.is_cpu();
+    Tensor stage;
+    if (!direct) {
+        auto staged_shape = shape;
+        staged_shape[0] = some;
+        stage = allocate(staged_shape, at::kFloat, c10::Device(c10::DeviceType::CPU));
+    }
+    for (std::int64_t first = 0; first < n; first += some) {
+        const auto last = std::min(first + some, n);
+        float* to = direct ? out.mutable_data_ptr<float>() + first * columns : stage.mutable_data_ptr<float>();
+        parallel_for(first, last, (std::int64_t{1} << 14) / std::max<std::int64_t>(columns, 1) + 1,
+                     [&](std::int64_t a, std::int64_t b) { rows->decode(a, b, to + (a - first) * columns); });
+        if (!direct) out.narrow(0, first, last - first).copy_(stage.narrow(0, 0, last - first));
+    }
+    return out;
+}
+
+SILICA_INLINE std::vector<std::string> Decoded::notes() const {
+    auto notes = notes_;
+    for (const auto& [form, count] : decoded_)
+        notes.push_back(std::to_string(count) + (count == 1 ? " matrix" : " matrices") + " of " + form +
+                        (count == 1 ? " was" : " were") + " dequantised");
+    return notes;
+}
+
+SILICA_INLINE std::optional<Quantised> Decoded::codes(const TensorEntry& entry) {
+    const auto found = packed_.find(entry.name);
+    if (found == packed_.end()) return source_.codes(entry);
+    return found->second.open(source_)->quantised();
+}
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_DECODED_IPP
+#endif  // SILICA_SINGLE_CHECKPOINT_DECODED_HPP
+// ---- silica/checkpoint/hub.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_HUB_HPP
+#define SILICA_SINGLE_CHECKPOINT_HUB_HPP
+/// Finds a checkpoint: a directory, or a repository of the hub in the local cache. Nothing is downloaded.
+///
+/// The cache is laid out as in https://huggingface.co/docs/hub/local-cache, and found by the rule of huggingface_hub:
+/// $HF_HUB_CACHE, else $HUGGINGFACE_HUB_CACHE, else hub/ in $HF_HOME, else in $XDG_CACHE_HOME/huggingface, else in
+/// ~/.cache/huggingface. "~" and "$NAME" in them are expanded.
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace silica::checkpoint {
+
+/// A repository and revision as users write them: "org/name", "name", "org/name@revision".
+struct RepoName {
+    std::string repo;
+    std::string revision;  ///< empty: not asked for, "main"
+};
+
+/// The directory of the hub cache, whether it exists or not.
+[[nodiscard]] std::filesystem::path hub_cache();
+
+/// Splits "org/name@revision"; nothing when it is not the name of a repository.
+[[nodiscard]] std::optional<RepoName> repo_name(std::string_view text);
+
+/// The snapshot of `name` in the hub cache. CheckpointError with the `hf download` line when it is not there.
+[[nodiscard]] std::filesystem::path hub_snapshot(const RepoName& name);
+
+/// What the caller of `resolve` will read.
+enum class Need {
+    directory,  ///< any file: a tokenizer, a config
+    model,      ///< config.json and weights
+};
+
+/// The directory of a model: `dir_or_repo` itself when that exists (a file of weights may be named, too), else the
+/// snapshot of "org/name" or "org/name@revision" in the hub cache, checked for the files that `need` asks for.
+[[nodiscard]] std::filesystem::path resolve(std::string_view dir_or_repo, Need need = Need::model);
+
+}  // namespace silica::checkpoint
+
+// ---- silica/checkpoint/hub.ipp
+#ifndef SILICA_SINGLE_CHECKPOINT_HUB_IPP
+#define SILICA_SINGLE_CHECKPOINT_HUB_IPP
+/// Definitions of hub.hpp.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <system_error>
+#include <vector>
+
+namespace silica::checkpoint {
+
+namespace detail {
+
+/// A variable of the environment; an empty one counts as absent.
+SILICA_INLINE std::optional<std::string> environment(const char* name) {
+    const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
+    return value == nullptr || *value == '\0' ? std::nullopt : std::optional<std::string>(value);
+}
+
+/// `path` with a leading "~" replaced by the home directory.
+SILICA_INLINE std::filesystem::path expand_home(std::string_view path) {
+    if (path == "~" || path.starts_with("~/"))
+        if (const auto home = environment("HOME"))
+            return std::filesystem::path(*home) / std::string(path.substr(std::min<std::size_t>(path.size(), 2)));
+    return std::string(path);
+}
+
+SILICA_INLINE bool word(char c) noexcept {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/// `text` with "$NAME" and "${NAME}" replaced by variables of the environment; those that are not set stay.
+SILICA_INLINE std::string expand_variables(std::string_view text) {
+    std::string out;
+    for (std::size_t at = 0; at < text.size();) {
+        std::size_t begin = at + 1, end = begin, next = begin;
+        if (text[at] == '$' && begin < text.size() && text[begin] == '{') {
+            end = std::min(text.find('}', ++begin), text.size());
+            next = end + 1;
+        } else if (text[at] == '$') {
+            while (end < text.size() && word(text[end])) ++end;
+            next = end;
+        }
+        const char* value = nullptr;
+        if (end > begin && next <= text.size())
+            value = std::getenv(std::string(text.substr(begin, end - begin)).c_str());  // NOLINT(concurrency-mt-unsafe)
+        if (value != nullptr)
+            out += value;
+        else
+            out += text.substr(at, std::min(next, text.size()) - at);
+        at = next;
+    }
+    return out;
+}
+
+/// A path as a variable of huggingface_hub holds it.
+SILICA_INLINE std::filesystem::path expanded(std::string_view path) {
+    return expand_variables(expand_home(path).string());
+}
+
+/// One half of a repository name, by the rules of huggingface_hub.
+SILICA_INLINE bool repo_part(std::string_view part) {
+    return !part.empty() && part.size() <= 96 && word(part.front()) && word(part.back()) &&
+           std::all_of(part.begin(), part.end(), [](char c) { return word(c) || c == '-' || c == '.'; }) &&
+           part.find("..") == std::string_view::npos && part.find("--") == std::string_view::npos &&
+           !part.ends_with(".git");
+}
+
+/// A branch, tag, commit or "refs/pr/7": no way out of the cache.
+SILICA_INLINE bool revision_name(std::string_view revision) {
+    if (revision.empty() || revision.size() > 200 || revision.front() == '/' || revision.back() == '/') return false;
+    if (revision.front() == '-' || revision.front() == '.') return false;
+    if (revision.find("..") != std::string_view::npos || revision.find("//") != std::string_view::npos) return false;
+    if (revision.find("/.") != std::string_view::npos) return false;
+    return std::all_of(revision.begin(), revision.end(),
+                       [](char c) { return word(c) || c == '-' || c == '.' || c == '/' || c == '+'; });
+}
+
+/// The names of the refs (or snapshots) below `directory`, for errors: "main, refs/pr/3".
+SILICA_INLINE std::string names_below(const std::filesystem::path& directory) {
+    std::vector<std::string> names;
+    std::error_code error;
+    std::filesystem::recursive_directory_iterator at(directory, error), end;
+    for (; !error && at != end && names.size() < 20; at.increment(error))
+        if (at->is_regular_file(error)) names.push_back(at->path().lexically_relative(directory).generic_string());
+    std::sort(names.begin(), names.end());
+    std::string text;
+    for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
+    return text;
+}
+
+}  // namespace detail
+
+SILICA_INLINE std::filesystem::path hub_cache() {
+    for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"})
+        if (const auto value = detail::environment(name)) return detail::expanded(*value);
+    if (const auto home = detail::environment("HF_HOME")) return detail::expanded(*home) / "hub";
+    if (const auto xdg = detail::environment("XDG_CACHE_HOME")) return detail::expanded(*xdg) / "huggingface" / "hub";
+    return detail::expand_home("~/.cache/huggingface/hub");
+}
+
+SILICA_INLINE std::optional<RepoName> repo_name(std::string_view text) {
+    const auto at = text.find('@');
+    const auto repo = text.substr(0, at);
+    const auto slash = repo.find('/');
+    const bool good = slash == std::string_view::npos
+                          ? detail::repo_part(repo)
+                          : detail::repo_part(repo.substr(0, slash)) && detail::repo_part(repo.substr(slash + 1));
+    if (!good) return std::nullopt;
+    if (at == std::string_view::npos) return RepoName{std::string(repo), {}};
+    const auto revision = text.substr(at + 1);
+    if (!detail::revision_name(revision)) return std::nullopt;
+    return RepoName{std::string(repo), std::string(revision)};
+}
+
+SILICA_INLINE std::filesystem::path hub_snapshot(const RepoName& name) {
+    const auto cache = hub_cache();
+    std::string folder = "models--" + name.repo;
+    if (const auto slash = folder.find('/'); slash != std::string::npos) folder.replace(slash, 1, "--");
+    const auto repo = cache / folder;
+    const std::string remedy = "Run `" + download_line(name.repo, name.revision) + "`.";
+    std::error_code error;
+    if (!std::filesystem::is_directory(repo, error))
+        throw CheckpointError(name.repo + " is neither a directory here nor in the hub cache " + cache.string() + ".",
+                              remedy);
+    const std::string revision = name.revision.empty() ? "main" : name.revision;
+    std::string commit = revision;
+    if (const auto ref = repo / "refs" / revision; std::filesystem::is_regular_file(ref, error)) {
+        const auto file = File::open(ref);
+        commit = file->read_text(0, std::min<std::uint64_t>(file->size(), 256));
+        while (!commit.empty() && (commit.back() == '\n' || commit.back() == '\r' || commit.back() == ' '))
+            commit.pop_back();
+        if (!detail::revision_name(commit) || commit.find('/') != std::string::npos)
+            throw CheckpointError(ref.string() + " should hold the name of a commit, but holds " + quote(commit) + ".",
+                                  remedy);
+    }
+    const auto snapshot = repo / "snapshots" / commit;
+    if (commit.find('/') == std::string::npos && std::filesystem::is_directory(snapshot, error)) return snapshot;
+    const std::string refs = detail::names_below(repo / "refs");
+    throw CheckpointError("The hub cache has " + name.repo + ", but not its revision " + quote(revision) +
+                              (refs.empty() ? "" : " (it has " + refs + ")") + ": looked for " + snapshot.string() +
+                              ".",
+                          remedy);
+}
+
+SILICA_INLINE std::filesystem::path resolve(std::string_view dir_or_repo, Need need) {
+    const auto path = detail::expand_home(dir_or_repo);
+    std::error_code error;
+    if (!dir_or_repo.empty() && std::filesystem::exists(path, error)) {
+        refuse_dangling_links(path);
+        if (need == Need::model) refuse_adapter(path);
+        return path;
+    }
+    const auto name = repo_name(dir_or_repo);
+    if (!name)
+        throw CheckpointError(
+            "There is no directory " + quote(dir_or_repo) + ", and it is not the name of a repository of the hub.",
+            "Name an existing directory, or a repository as org/name or org/name@revision.");
+    const auto snapshot = hub_snapshot(*name);
+    refuse_dangling_links(snapshot);
+    if (need == Need::directory) return snapshot;
+    refuse_adapter(snapshot);
+    if (!is_listed(snapshot / "config.json") && !find_gguf(snapshot))
+        throw CheckpointError(
+            "The hub cache has only a part of " + name->repo + ": " + snapshot.string() + " has no config.json.",
+            "Run `" + download_line(name->repo, name->revision, "config.json") + "`.");
+    static_cast<void>(locate_weights(snapshot));
+    return snapshot;
+}
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_HUB_IPP
+#endif  // SILICA_SINGLE_CHECKPOINT_HUB_HPP
+// ---- silica/checkpoint/location.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_LOCATION_HPP
+#define SILICA_SINGLE_CHECKPOINT_LOCATION_HPP
+/// Where a checkpoint is, as users write it.
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace silica::checkpoint {
+
+/// A directory, a file of weights with its config.json beside it, or "org/name" in the hub cache: made of a path or of
+/// any kind of string.
+class Location {
+public:
+    Location(std::string text) : text_(std::move(text)) {}
+    Location(std::string_view text) : text_(text) {}
+    /// InputError for a null pointer.
+    Location(const char* text) {
+        if (text == nullptr) throw InputError("The checkpoint to open is a null pointer.", "name a directory.");
+        text_ = text;
+    }
+    Location(const std::filesystem::path& path) : text_(path.string()) {}
+
+    [[nodiscard]] const std::string& text() const noexcept { return text_; }
+
+private:
+    std::string text_;
+};
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_LOCATION_HPP
+// ---- silica/checkpoint/open_options.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_OPEN_OPTIONS_HPP
+#define SILICA_SINGLE_CHECKPOINT_OPEN_OPTIONS_HPP
+/// What a caller may choose when opening a model.
+
+#include <c10/core/Device.h>
+
+#include <cstdint>
+#include <string>
+
+namespace silica {
+
+/// How a model is opened.
+struct OpenOptions {
+    c10::DeviceIndex index = 0;  ///< which of several devices of a kind
+    bool strict = false;         ///< whether weights that the architecture does not use are an error
+    /// Under a precision that quantises weights: how many columns of a row share a scale, 32, 64 or 128, or with 8 bits
+    /// 0 for the whole row; and the bits, where the precision leaves them open. Not for weights that are codes already.
+    std::int64_t group = 64;
+    int bits = 4;
+    /// Whether products with codes take their inputs in 8 bits too: see activations::Int8.
+    bool int8_activations = false;
+    /// The language whose adapter is opened, as its file spells it: adapter.fra.safetensors beside the weights of MMS.
+    /// Empty: what the weights themselves hold.
+    std::string target_lang = {};
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CHECKPOINT_OPEN_OPTIONS_HPP
+// ---- silica/checkpoint/read.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_READ_HPP
+#define SILICA_SINGLE_CHECKPOINT_READ_HPP
+/// One tensor of a checkpoint as an ordinary CPU tensor: for tools, reference files and tests. Models load with
+/// `loader/`.
+
+#include <string_view>
+
+namespace silica::checkpoint {
+
+/// The elements of `entry`, copied from `file`, contiguous, in the type of the file.
+/// CheckpointError when LibTorch has no such type or the file has changed.
+[[nodiscard]] Tensor read_tensor(const File& file, const TensorEntry& entry);
+
+/// The tensor of that name. CheckpointError when there is none.
+[[nodiscard]] Tensor read_tensor(const Checkpoint& checkpoint, std::string_view name);
+
+}  // namespace silica::checkpoint
+
+// ---- silica/checkpoint/read.ipp
+#ifndef SILICA_SINGLE_CHECKPOINT_READ_IPP
+#define SILICA_SINGLE_CHECKPOINT_READ_IPP
+/// Definitions of read.hpp.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace silica::checkpoint {
+
+SILICA_INLINE Tensor read_tensor(const File& file, const TensorEntry& entry) {
+    if (entry.dtype == at::ScalarType::Undefined)
+        throw CheckpointError("Tensor " + quote(entry.name) + " in " + file.path().string() + " is of type " +
+                                  entry.dtype_name + ", which LibTorch cannot hold.",
+                              "Use a checkpoint in float32, float16 or bfloat16.");
+    const auto options = at::TensorOptions().dtype(entry.dtype);
+    const bool contiguous = entry.contiguous();
+    const auto item = static_cast<std::uint64_t>(at::elementSize(entry.dtype));
+    Tensor out = contiguous ? at::empty(entry.shape, options)
+                            : at::empty({static_cast<std::int64_t>(entry.nbytes / item)}, options);
+    auto* const data = static_cast<std::byte*>(out.mutable_data_ptr());
+    file.read(entry.offset, {data, static_cast<std::size_t>(entry.nbytes)});
+    if (entry.dtype == at::kBool)  // any byte but 0 is true, in C++ only 1 is
+        for (std::size_t i = 0; i < entry.nbytes; ++i) data[i] = std::byte{data[i] != std::byte{0}};
+    return contiguous ? out : out.as_strided(entry.shape, entry.strides).contiguous();
+}
+
+SILICA_INLINE Tensor read_tensor(const Checkpoint& checkpoint, std::string_view name) {
+    const auto* entry = checkpoint.find(name);
+    if (entry == nullptr)
+        throw CheckpointError("There is no tensor " + quote(name) + " in " + checkpoint.directory().string() + ".",
+                              "Check the name; the names are in Checkpoint::entries().");
+    return read_tensor(checkpoint.file_of(*entry), *entry);
+}
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_READ_IPP
+#endif  // SILICA_SINGLE_CHECKPOINT_READ_HPP
+// ---- silica/checkpoint/write_safetensors.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_WRITE_SAFETENSORS_HPP
+#define SILICA_SINGLE_CHECKPOINT_WRITE_SAFETENSORS_HPP
+/// Writes safetensors files: for tests, tools and reference outputs.
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace silica::checkpoint {
+
+/// Tensors with their names, in any order.
+using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+
+/// Writes `tensors` (of any device and strides) and text `metadata` to `path`, by way of a temporary file beside it.
+/// InputError for a name that occurs twice or is not UTF-8, CheckpointError when the disk fails.
+void write_safetensors(const std::filesystem::path& path, NamedTensors tensors,
+                       const std::map<std::string, std::string>& metadata = {});
+
+/// A tensor that is written when its turn comes.
+struct PlannedTensor {
+    std::string name;
+    c10::ScalarType dtype;
+    std::vector<std::int64_t> shape;
+};
+
+/// The same for tensors that are made one after another: `make(i)` gives the one of `plan[i]`, in the order of the
+/// plan. InputError where it is another than planned.
+void write_safetensors(const std::filesystem::path& path, const std::vector<PlannedTensor>& plan,
+                       const std::function<Tensor(std::size_t)>& make,
+                       const std::map<std::string, std::string>& metadata = {});
+
+}  // namespace silica::checkpoint
+
+// ---- silica/checkpoint/write_safetensors.ipp
+#ifndef SILICA_SINGLE_CHECKPOINT_WRITE_SAFETENSORS_IPP
+#define SILICA_SINGLE_CHECKPOINT_WRITE_SAFETENSORS_IPP
+/// Writes safetensors.
+
+// ---- silica/core/atomic_file.hpp
+#ifndef SILICA_SINGLE_CORE_ATOMIC_FILE_HPP
+#define SILICA_SINGLE_CORE_ATOMIC_FILE_HPP
+/// Files that are written whole or not at all.
+
+#include <fcntl.h>
+#include <unistd.h>
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <system_error>
+#include <utility>
+
+namespace silica::detail {
+
+/// A file that appears under its name when all of it is written, and not at all otherwise. Throws a `Failure`, which
+/// takes a problem and a remedy, where the system does.
+template <class Failure>
+class AtomicFile {
+public:
+    explicit AtomicFile(std::filesystem::path path) : path_(std::move(path)), temporary_(path_) {
+        temporary_ += ".part" + std::to_string(::getpid());
+        fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        if (fd_ < 0) fail("Creating " + temporary_.string());
+    }
+    AtomicFile(const AtomicFile&) = delete;
+    AtomicFile& operator=(const AtomicFile&) = delete;
+    ~AtomicFile() {
+        if (fd_ < 0) return;
+        ::close(fd_);
+        ::unlink(temporary_.c_str());
+    }
+
+    void write(const void* data, std::size_t nbytes) {
+        const auto* at = static_cast<const std::byte*>(data);
+        while (nbytes > 0) {
+            const auto n = ::write(fd_, at, std::min(nbytes, std::size_t{1} << 30U));
+            if (n < 0 && errno == EINTR) continue;
+            if (n < 0) fail("Writing " + temporary_.string());
+            at += n;
+            nbytes -= static_cast<std::size_t>(n);
+        }
+    }
+
+    /// Gives the file its name, in place of whatever has it, so that a loss of power leaves one or the other.
+    void commit() {
+        if (::fsync(fd_) != 0) fail("Writing " + temporary_.string());
+        if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("Renaming " + temporary_.string());
+        ::close(std::exchange(fd_, -1));
+        const auto parent = path_.parent_path();
+        const int directory = ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (directory < 0) return;  // one may write there and not read; the file is whole
+        const bool synced = ::fsync(directory) == 0 || errno == EINVAL || errno == ENOTSUP;
+        const int error = std::exchange(errno, 0);
+        ::close(directory);
+        errno = error;
+        if (!synced) fail("Writing the directory of " + path_.string());
+    }
+
+private:
+    [[noreturn]] static void fail(const std::string& what) {
+        throw Failure(what + " failed: " + std::generic_category().message(errno) + ".",
+                      "Check that the directory exists, that you may write there, and that the disk has room.");
+    }
+
+    std::filesystem::path path_, temporary_;
+    int fd_ = -1;
+};
+
+}  // namespace silica::detail
+#endif  // SILICA_SINGLE_CORE_ATOMIC_FILE_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace silica::checkpoint {
+
+namespace detail {
+
+/// `text` as a JSON string.
+SILICA_INLINE std::string json_string(std::string_view text) {
+    constexpr std::string_view hex = "0123456789abcdef";
+    std::string out = "\"";
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20) {
+            out += "\\u00";
+            out += hex[byte >> 4U];
+            out += hex[byte & 0xfU];
+            continue;
+        }
+        if (c == '"' || c == '\\') out += '\\';
+        out += c;
+    }
+    return out + '"';
+}
+
+SILICA_INLINE std::string_view format_name(const std::string& name, at::ScalarType type) {
+    for (const auto& dtype : format_dtypes)
+        if (dtype.dtype == type && type != at::ScalarType::Undefined) return dtype.name;
+    throw InputError("Tensor " + quote(name) + " is of type " + at::toString(type) + ", which safetensors cannot hold.",
+                     "Convert it before it is written.");
+}
+
+}  // namespace detail
+
+SILICA_INLINE void write_safetensors(const std::filesystem::path& path, NamedTensors tensors,
+                                     const std::map<std::string, std::string>& metadata) {
+    // as the reference does: wide elements first, so that every tensor is aligned, then by name
+    std::sort(tensors.begin(), tensors.end(), [](const auto& a, const auto& b) {
+        const auto x = a.second.element_size(), y = b.second.element_size();
+        return x != y ? x > y : a.first < b.first;
+    });
+    std::vector<PlannedTensor> plan;
+    for (const auto& [name, tensor] : tensors) plan.push_back({name, tensor.scalar_type(), tensor.sizes().vec()});
+    write_safetensors(path, plan, [&](std::size_t i) { return tensors[i].second; }, metadata);
+}
+
+SILICA_INLINE void write_safetensors(const std::filesystem::path& path, const std::vector<PlannedTensor>& plan,
+                                     const std::function<Tensor(std::size_t)>& make,
+                                     const std::map<std::string, std::string>& metadata) {
+    std::map<std::string_view, bool> seen;
+    std::string header = "{";
+    const auto text = [](std::string_view s) {
+        if (first_bad_utf8(s) != s.size())
+            throw InputError(quote(s) + " is not UTF-8.", "Use UTF-8 in names and metadata.");
+        return detail::json_string(s);
+    };
+    if (!metadata.empty()) {
+        header += "\"__metadata__\":{";
+        for (const auto& [key, value] : metadata) {
+            if (header.back() != '{') header += ',';
+            header += text(key) + ':' + text(value);
+        }
+        header += '}';
+    }
+    std::uint64_t end = 0;
+    for (const auto& [name, dtype, sizes] : plan) {
+        if (!seen.emplace(name, true).second || name == "__metadata__")
+            throw InputError("Tensor " + quote(name) + " cannot be written: the name is taken.",
+                             "Give it another name.");
+        std::uint64_t bytes = c10::elementSize(dtype);
+        std::string shape;
+        for (const auto size : sizes) {
+            shape += (shape.empty() ? "" : ",") + std::to_string(size);
+            bytes *= static_cast<std::uint64_t>(size);
+        }
+        const std::uint64_t begin = std::exchange(end, end + bytes);
+        if (header.size() > 1) header += ',';
+        header += text(name) + ":{\"dtype\":\"" + std::string(detail::format_name(name, dtype)) + "\",\"shape\":[" +
+                  shape + "],\"data_offsets\":[" + std::to_string(begin) + ',' + std::to_string(end) + "]}";
+    }
+    header += '}';
+    header.append((8 - header.size() % 8) % 8, ' ');
+    unsigned char length[8];
+    for (std::size_t i = 0; i < 8; ++i) length[i] = static_cast<unsigned char>(header.size() >> (8 * i));
+    silica::detail::AtomicFile<CheckpointError> file(path);
+    file.write(length, sizeof length);
+    file.write(header.data(), header.size());
+    for (std::size_t i = 0; i < plan.size(); ++i) {
+        const Tensor tensor = make(i).detach().to(at::kCPU).resolve_conj().resolve_neg().contiguous();
+        if (tensor.scalar_type() != plan[i].dtype || tensor.sizes() != plan[i].shape)
+            throw InputError("Tensor " + quote(plan[i].name) + " is not as it was planned.",
+                             "Give it the type and shape of the plan.");
+        file.write(tensor.const_data_ptr(), tensor.nbytes());
+    }
+    file.commit();
+}
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_WRITE_SAFETENSORS_IPP
+#endif  // SILICA_SINGLE_CHECKPOINT_WRITE_SAFETENSORS_HPP
+// ---- silica/core/fields.hpp
+#ifndef SILICA_SINGLE_CORE_FIELDS_HPP
+#define SILICA_SINGLE_CORE_FIELDS_HPP
+/// Inputs and Outputs structs as lists of named tensors, and back.
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica {
+
+/// Tensors by field: "input_ids", "hidden_states.0" for the items of a list, "text.logits" for the fields of a struct.
+/// Options of inputs are among them, a tensor of one number each.
+using Named = std::vector<std::pair<std::string, Tensor>>;
+
+/// Appends the tensors inside `value`: "name" for a tensor, "name.0", "name.1", ... for a list, "name.field" for a
+/// struct. An option that is set is a tensor of one bool.
+template <class T>
+void append_named(Named& out, const std::string& name, const T& value) {
+    if constexpr (std::is_same_v<T, Tensor>) {
+        if (value.defined()) out.emplace_back(name, value);
+    } else if constexpr (std::is_same_v<T, bool>) {
+        if (value) out.emplace_back(name, at::ones({}, at::TensorOptions().dtype(c10::ScalarType::Bool)));
+    } else if constexpr (requires {
+                             value.has_value();
+                             *value;
+                         }) {
+        if (value.has_value()) append_named(out, name, *value);
+    } else if constexpr (Reflected<T>) {
+        for_each_member(value, [&](std::string_view field, const auto& member) {
+            append_named(out, name.empty() ? std::string(field) : name + "." + std::string(field), member);
+        });
+    } else if constexpr (requires {
+                             value.begin();
+                             typename T::value_type;
+                         }) {
+        if constexpr (!std::is_arithmetic_v<typename T::value_type>) {
+            std::size_t i = 0;
+            for (const auto& item : value) append_named(out, name + "." + std::to_string(i++), item);
+        }
+    }
+}
+
+/// The tensors of a struct, by field.
+template <Reflected T>
+[[nodiscard]] Named named(const T& value) {
+    Named out;
+    append_named(out, "", value);
+    return out;
+}
+
+namespace detail {
+
+/// Puts a tensor where `rest` says: nothing left for a tensor, an index for a list, a field for a struct.
+template <class T>
+bool put_named(T& value, std::string_view rest, const Tensor& t) {
+    if constexpr (std::is_same_v<T, Tensor>) {
+        if (!rest.empty()) return false;
+        value = t;
+        return true;
+    } else if constexpr (std::is_same_v<T, bool>) {
+        if (!rest.empty() || t.numel() != 1) return false;
+        value = t.to(c10::Device(c10::DeviceType::CPU)).to(c10::ScalarType::Bool).template item<bool>();
+        return true;
+    } else if constexpr (requires {
+                             value.has_value();
+                             value.emplace();
+                         }) {
+        return put_named(value.has_value() ? *value : value.emplace(), rest, t);
+    } else if constexpr (Reflected<T>) {
+        const auto dot = rest.find('.');
+        bool placed = false;
+        for_each_member(value, [&](std::string_view field, auto& member) {
+            if (field == rest.substr(0, dot))
+                placed = put_named(member, dot == std::string_view::npos ? "" : rest.substr(dot + 1), t);
+        });
+        return placed;
+    } else if constexpr (requires {
+                             typename T::value_type;
+                             value.push_back(t);
+                         }) {
+        if (rest != std::to_string(value.size())) return false;  // items come in order
+        value.push_back(t);
+        return true;
+    } else {
+        return false;
+    }
+}
+
+}  // namespace detail
+
+/// Puts a tensor into the field `name` of a struct of inputs. InputError for a name that is no field of it.
+template <Reflected T>
+void set_named(T& value, std::string_view name, const Tensor& tensor) {
+    if (detail::put_named(value, name, tensor)) return;
+    std::string known;
+    for_each_member(
+        value, [&](std::string_view field, const auto&) { known += (known.empty() ? "" : ", ") + std::string(field); });
+    throw InputError("Input '" + std::string(name) + "' is none of this architecture.",
+                     "the inputs are " + known + ".");
+}
+
+/// A struct from tensors by field. InputError for a name that is no field of it.
+template <Reflected T>
+[[nodiscard]] T from_named(const Named& tensors) {
+    T value{};
+    for (const auto& item : tensors) set_named(value, item.first, item.second);
+    return value;
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_FIELDS_HPP
+// ---- silica/core/host_alias.hpp
+#ifndef SILICA_SINGLE_CORE_HOST_ALIAS_HPP
+#define SILICA_SINGLE_CORE_HOST_ALIAS_HPP
+/// Memory of a device tensor as the host may write it, where the device shares its memory with the host.
+
+#include <c10/core/Storage.h>
+
+namespace silica {
+
+/// A host address of a tensor's first byte; false where there is none. Valid while it lives.
+struct HostAlias {
+    void* data = nullptr;
+    c10::Storage keep = {};
+    bool mps = false;
+
+    explicit operator bool() const noexcept { return data != nullptr; }
+    /// To be called between writing and the device's first use.
+    void flush() const;
+};
+
+/// The tensor's own memory on the CPU; on MPS the shared buffer behind it (LibTorch 2.13 and newer, where every buffer
+/// is shared), once the device has finished with it. `t` is contiguous and starts its storage.
+HostAlias host_alias(const Tensor& t);
+
+}  // namespace silica
+
+// ---- silica/core/host_alias.ipp
+#ifndef SILICA_SINGLE_CORE_HOST_ALIAS_IPP
+#define SILICA_SINGLE_CORE_HOST_ALIAS_IPP
+/// Definitions of host_alias.hpp.
+
+#include <ATen/detail/MPSHooksInterface.h>
+#include <ATen/mps/MPSAllocatorInterface.h>
+
+#include <utility>
+
+#if __has_include(<torch/headeronly/version.h>)
+#include <torch/headeronly/version.h>
+#else
+#include <torch/version.h>
+#endif
+
+namespace silica {
+
+SILICA_INLINE void HostAlias::flush() const {
+    if (mps) at::detail::getMPSHooks().deviceSynchronize();
+}
+
+SILICA_INLINE HostAlias host_alias(const Tensor& t) {
+    if (t.device().is_cpu()) return {t.mutable_data_ptr()};
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 13)
+    if (t.device().is_mps()) {
+        const auto& hooks = at::detail::getMPSHooks();
+        const auto* allocator = dynamic_cast<at::mps::IMPSAllocator*>(hooks.getMPSDeviceAllocator());
+        if (allocator == nullptr) return {};
+        hooks.deviceSynchronize();  // a recycled buffer may still be in use
+        c10::Storage host = allocator->getHostAliasStorage(t.storage());
+        void* data = host.mutable_data();
+        return {data, std::move(host), true};
+    }
+#endif
+    return {};
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_HOST_ALIAS_IPP
+#endif  // SILICA_SINGLE_CORE_HOST_ALIAS_HPP
 // ---- silica/core/memory.hpp
 #ifndef SILICA_SINGLE_CORE_MEMORY_HPP
 #define SILICA_SINGLE_CORE_MEMORY_HPP
@@ -15271,6 +22121,638 @@ inline ProcessMemory process_memory() {
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_CORE_MEMORY_HPP
+// ---- silica/core/state_inputs.hpp
+#ifndef SILICA_SINGLE_CORE_STATE_INPUTS_HPP
+#define SILICA_SINGLE_CORE_STATE_INPUTS_HPP
+/// Checks of what a state of generation is asked for, on the host and without waiting for a device.
+
+#include <optional>
+#include <string_view>
+
+namespace silica {
+
+/// Throws InputError unless a state of `batch` rows of up to `capacity` tokens is one that a machine could hold.
+void require_state_size(std::int64_t batch, std::int64_t capacity);
+
+/// Throws InputError unless `t` lies on `home`.
+void require_device(std::string_view name, const Tensor& t, c10::Device home);
+
+/// Throws InputError unless `t` is (batch) int64.
+void require_row_each(std::string_view name, const Tensor& t, std::int64_t batch);
+
+/// Throws InputError unless `ids` are what a step of a state takes: (batch) int64 on `home`, where there is room. On
+/// the CPU they are looked at too: all are in [0, limit).
+void require_step(const Tensor& ids, std::int64_t batch, std::int64_t length, std::int64_t capacity, c10::Device home,
+                  std::optional<std::int64_t> limit);
+
+/// Throws InputError unless `rows` are (batch) int64, and each one of [0, batch) where they lie on the CPU.
+void require_rows(const Tensor& rows, std::int64_t batch);
+
+}  // namespace silica
+
+// ---- silica/core/state_inputs.ipp
+#ifndef SILICA_SINGLE_CORE_STATE_INPUTS_IPP
+#define SILICA_SINGLE_CORE_STATE_INPUTS_IPP
+/// Checks of what a state of generation is asked for.
+
+#include <string>
+
+namespace silica {
+
+SILICA_INLINE void require_state_size(std::int64_t batch, std::int64_t capacity) {
+    constexpr std::int64_t most = std::int64_t{1} << 40;  // places, each of kilobytes
+    const std::string what = "A state for " + std::to_string(batch) + " rows of " + std::to_string(capacity);
+    if (batch < 1 || capacity < 1) throw InputError(what + " tokens cannot be made.", "1 or more of both is needed.");
+    if (batch > most / capacity)
+        throw InputError(what + " tokens is larger than any memory.", "ask for fewer rows, or a smaller capacity.");
+}
+
+SILICA_INLINE void require_device(std::string_view name, const Tensor& t, c10::Device home) {
+    if (t.device().type() == home.type() && (home.is_cpu() || t.device().index() == home.index())) return;
+    const std::string input(name);
+    throw InputError("Input " + input + " lies on " + t.device().str() + ", the model on " + home.str() + ".",
+                     "move it: " + input + ".to(model.device()).");
+}
+
+SILICA_INLINE void require_row_each(std::string_view name, const Tensor& t, std::int64_t batch) {
+    require_tensor(name, t, 1, {c10::ScalarType::Long});
+    if (t.size(0) == batch) return;
+    throw InputError("Input " + std::string(name) + " has " + std::to_string(t.size(0)) +
+                         " rows, the state was made for " + std::to_string(batch) + ".",
+                     "give one for each row, or make a state for as many rows.");
+}
+
+SILICA_INLINE void require_step(const Tensor& ids, std::int64_t batch, std::int64_t length, std::int64_t capacity,
+                                c10::Device home, std::optional<std::int64_t> limit) {
+    require_row_each("ids", ids, batch);
+    require_device("ids", ids, home);
+    if (limit && home.is_cpu()) require_ids("ids", ids, *limit, "vocab_size");
+    if (length < capacity) return;
+    throw InputError("The state holds " + std::to_string(length) + " tokens and has no room for more.",
+                     "make a state of a larger capacity.");
+}
+
+SILICA_INLINE void require_rows(const Tensor& rows, std::int64_t batch) {
+    require_row_each("rows", rows, batch);
+    if (!rows.device().is_cpu()) return;
+    const Tensor host = rows.contiguous();
+    const auto* row = host.const_data_ptr<std::int64_t>();
+    for (std::int64_t i = 0; i < batch; ++i) {
+        if (row[i] >= 0 && row[i] < batch) continue;
+        throw InputError(
+            "Input rows holds " + std::to_string(row[i]) + ", rows from 0 to " + std::to_string(batch - 1) + " exist.",
+            "name rows of the state.");
+    }
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_STATE_INPUTS_IPP
+#endif  // SILICA_SINGLE_CORE_STATE_INPUTS_HPP
+// ---- silica/device/aten/activate.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_ACTIVATE_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_ACTIVATE_HPP
+/// The activation functions in ATen's terms, for every device whose LibTorch has them.
+
+#include <ATen/ops/clamp.h>
+#include <ATen/ops/erf.h>
+#include <ATen/ops/gelu.h>
+#include <ATen/ops/leaky_relu.h>
+#include <ATen/ops/mish.h>
+#include <ATen/ops/relu.h>
+#include <ATen/ops/sigmoid.h>
+#include <ATen/ops/silu.h>
+#include <ATen/ops/tanh.h>
+
+#include <cmath>
+
+namespace silica::device::aten {
+
+struct Activate {
+    static Tensor run(const Tensor& x, Activation act) {
+        switch (act) {
+            case Activation::linear:
+                return x;
+            case Activation::gelu:
+                return at::gelu(x);
+            case Activation::gelu_tanh:
+                return at::gelu(x, "tanh");
+            case Activation::gelu_10:
+                return at::clamp(at::gelu(x), -10, 10);
+            case Activation::quick_gelu:
+                return x * at::sigmoid(1.702 * x);
+            case Activation::relu:
+                return at::relu(x);
+            case Activation::relu2: {
+                const Tensor y = at::relu(x);
+                return y * y;
+            }
+            case Activation::relu6:
+                return at::clamp(x, 0, 6);
+            case Activation::leaky_relu:
+                return at::leaky_relu(x);
+            case Activation::silu:
+                return at::silu(x);
+            case Activation::sigmoid:
+                return at::sigmoid(x);
+            case Activation::tanh:
+                return at::tanh(x);
+            case Activation::mish:
+                return at::mish(x);
+            case Activation::laplace:
+                return 0.5 * (1.0 + at::erf((x - 0.707107) / (0.282095 * std::sqrt(2.0))));
+        }
+        return x;
+    }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_ACTIVATE_HPP
+// ---- silica/device/aten/argmax.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_ARGMAX_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_ARGMAX_HPP
+/// The index of the largest value by ATen.
+
+// ---- silica/op/argmax.hpp
+#ifndef SILICA_SINGLE_OP_ARGMAX_HPP
+#define SILICA_SINGLE_OP_ARGMAX_HPP
+/// The index of the largest value of each row: greedy decoding.
+
+namespace silica::op {
+
+/// x (rows, n) -> (rows) int64, the first index where several are largest.
+struct Argmax {
+    static constexpr std::string_view name = "argmax";
+    using signature = Tensor(const Tensor& x);
+    static void check(const Tensor& x) { law(x.dim() == 2 && x.size(1) > 0, name, "x (rows, n), n above 0", x); }
+};
+static_assert(OpTag<Argmax>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_ARGMAX_HPP
+
+#include <ATen/ops/argmax.h>
+
+namespace silica::device::aten {
+
+struct Argmax {
+    static Tensor run(const Tensor& x) { return at::argmax(x, -1); }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_ARGMAX_HPP
+// ---- silica/device/aten/attention.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_ATTENTION_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_ATTENTION_HPP
+/// Attention by ATen's scaled_dot_product_attention, which picks a fused kernel where it has one.
+
+#include <ATen/ops/scaled_dot_product_attention.h>
+
+namespace silica::device::aten {
+
+struct Attention {
+    static Tensor run(const Tensor& q, const Tensor& k, const Tensor& v, const op::Attends& attends, double scale) {
+        // `is_causal` counts from the first key, so it says what an offset of 0 says.
+        const bool causal = attends.offset == 0 && !attends.mask && !attends.bias && !attends.lengths &&
+                            !attends.hides_earlier(q.size(2)) && attends.hides_later(k.size(2));
+        if (causal) return run(q, k, v, std::nullopt, true, scale);
+        return run(q, k, v, mask_of(attends, q, k), false, scale);
+    }
+
+    /// `mask`: bool, or added to the scores; `causal`: query i attends to keys 0..i.
+    static Tensor run(const Tensor& q, const Tensor& k, const Tensor& v, const std::optional<Tensor>& mask, bool causal,
+                      double scale) {
+        return at::scaled_dot_product_attention(q, k, v, mask, /*dropout_p=*/0.0, causal, scale,
+                                                /*enable_gqa=*/q.size(1) != k.size(1));
+    }
+
+    /// All that `attends` says as one mask of this kind.
+    static std::optional<Tensor> mask_of(const op::Attends& attends, const Tensor& q, const Tensor& k) {
+        return attends.bias ? attends.added(q.size(2), k.size(2), q) : attends.shown(q.size(2), k.size(2), q.device());
+    }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_ATTENTION_HPP
+// ---- silica/device/aten/average_pool.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_AVERAGE_POOL_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_AVERAGE_POOL_HPP
+/// Global average pooling by ATen, summed in float32.
+
+// ---- silica/op/average_pool.hpp
+#ifndef SILICA_SINGLE_OP_AVERAGE_POOL_HPP
+#define SILICA_SINGLE_OP_AVERAGE_POOL_HPP
+/// The mean of each channel over all positions: global average pooling. Lin, Chen and Yan 2014, section 3.2.
+
+namespace silica::op {
+
+/// x (batch, channels, size...) -> (batch, channels), summed in float32.
+struct AveragePool {
+    static constexpr std::string_view name = "average_pool";
+    using signature = Tensor(const Tensor& x);
+    static void check(const Tensor& x) {
+        law(x.dim() >= 3 && c10::isFloatingType(x.scalar_type()) &&
+                c10::multiply_integers(x.sizes().slice(2, x.sizes().size() - 2)) > 0,
+            name, "x (batch, channels, size...) of floating numbers, of one position or more", x);
+    }
+};
+static_assert(OpTag<AveragePool>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_AVERAGE_POOL_HPP
+
+#include <ATen/ops/mean.h>
+
+namespace silica::device::aten {
+
+struct AveragePool {
+    static Tensor run(const Tensor& x) { return at::mean(x.flatten(2), {2}, false, at::kFloat).to(x.scalar_type()); }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_AVERAGE_POOL_HPP
+// ---- silica/device/aten/clamp.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_CLAMP_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_CLAMP_HPP
+/// Clamp by ATen.
+
+#include <ATen/ops/clamp.h>
+
+namespace silica::device::aten {
+
+struct Clamp {
+    static Tensor run(const Tensor& x, double low, double high) { return at::clamp(x, low, high); }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_CLAMP_HPP
+// ---- silica/device/aten/conv.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_CONV_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_CONV_HPP
+/// Convolutions by ATen on weights that are kept as they are.
+
+#include <ATen/ops/convolution.h>
+
+#include <array>
+
+namespace silica::device::aten {
+
+/// Output padding is for transposed convolutions.
+inline c10::IntArrayRef no_output_padding(const op::ConvSteps& steps) {
+    static constexpr std::array<std::int64_t, 3> zeros{};
+    return c10::IntArrayRef(zeros).slice(0, steps.stride.size());
+}
+
+/// A convolution of one dimension as one of images of one row; others as they are.
+inline op::PlainConv as_image(op::PlainConv s) {
+    if (s.weight.dim() != 3) return s;
+    s.weight = s.weight.unsqueeze(2);
+    s.steps.stride.insert(s.steps.stride.begin(), 1);
+    s.steps.padding.insert(s.steps.padding.begin(), 0);
+    s.steps.dilation.insert(s.steps.dilation.begin(), 1);
+    return s;
+}
+
+struct Conv {
+    using Packed = op::PlainConv;
+    static Packed pack(op::Conv::Source s) { return s; }
+    static Tensor run(const Tensor& x, const Packed& w) {
+        const auto& s = w.steps;
+        return at::convolution(x, w.weight, w.bias, s.stride, s.padding, s.dilation, false, no_output_padding(s),
+                               s.groups);
+    }
+};
+
+/// act(y) of a y that nobody else has: in place where that is enough.
+inline Tensor activated(Tensor y, Activation act) {
+    switch (act) {
+        case Activation::relu:
+            return at::relu_(y);
+        case Activation::gelu:
+            return at::gelu_(y);
+        case Activation::silu:
+            return at::silu_(y);
+        default:
+            return Activate::run(y, act);
+    }
+}
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_CONV_HPP
+// ---- silica/device/aten/decode_attention.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_DECODE_ATTENTION_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_DECODE_ATTENTION_HPP
+/// Attention to a cache by ATen, over its whole capacity: shapes stay the same from step to step.
+
+#include <ATen/ops/scaled_dot_product_attention.h>
+#include <limits>
+
+namespace silica::device::aten {
+
+struct DecodeAttention {
+    static Tensor run(const Tensor& q, const Tensor& keys, const Tensor& values, const Tensor& filled,
+                      const std::optional<Tensor>& mask, double scale) {
+        return at::scaled_dot_product_attention(q, keys, values, mask_of(keys, filled, mask), /*dropout_p=*/0.0,
+                                                /*is_causal=*/false, scale,
+                                                /*enable_gqa=*/q.size(1) != keys.size(1));
+    }
+
+    /// `mask`, and nothing beyond the filled slots.
+    static Tensor mask_of(const Tensor& keys, const Tensor& filled, const std::optional<Tensor>& mask) {
+        const Tensor there = (at::arange(keys.size(2), filled.options()) < filled).view({1, 1, 1, -1});
+        if (!mask) return there;
+        if (mask->scalar_type() == at::kBool) return there.logical_and(*mask);
+        return at::where(there, *mask, -std::numeric_limits<float>::infinity()).to(mask->scalar_type());
+    }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_DECODE_ATTENTION_HPP
+// ---- silica/device/aten/embedding.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_EMBEDDING_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_EMBEDDING_HPP
+/// Rows of a table that is kept as it is.
+
+#include <ATen/ops/embedding.h>
+
+namespace silica::device::aten {
+
+struct Embedding {
+    using Packed = op::Plain;
+    static Packed pack(op::Embedding::Source s) { return s; }
+    static Tensor run(const Tensor& ids, const Packed& table) { return at::embedding(table.weight, ids); }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_EMBEDDING_HPP
+// ---- silica/device/aten/group_norm.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_GROUP_NORM_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_GROUP_NORM_HPP
+/// Group norm by ATen: statistics in float32 whatever the type of x.
+
+#include <ATen/ops/group_norm.h>
+
+namespace silica::device::aten {
+
+struct GroupNorm {
+    static Tensor run(const Tensor& x, const Tensor& weight, const Tensor& bias, std::int64_t groups, double eps) {
+        if (x.numel() == 0) return at::empty(x.sizes(), x.options());  // LibTorch 2.11 refuses it
+        return at::group_norm(x, groups, weight, bias, eps);
+    }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_GROUP_NORM_HPP
+// ---- silica/device/aten/layer_norm.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_LAYER_NORM_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_LAYER_NORM_HPP
+/// Layer norm by ATen: statistics in float32 whatever the type of x.
+
+#include <ATen/ops/layer_norm.h>
+
+namespace silica::device::aten {
+
+struct LayerNorm {
+    static Tensor run(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
+        return at::layer_norm(x, {x.size(-1)}, weight, bias, eps);
+    }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_LAYER_NORM_HPP
+// ---- silica/device/aten/linear.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_LINEAR_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_LINEAR_HPP
+/// Linear by ATen on weights that are kept as they are.
+
+#include <ATen/ops/linear.h>
+
+namespace silica::device::aten {
+
+struct Linear {
+    using Packed = op::Plain;
+    static Packed pack(op::Linear::Source s) { return s; }
+    static Tensor run(const Tensor& x, const Packed& w) { return at::linear(x, w.weight, w.bias); }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_LINEAR_HPP
+// ---- silica/device/aten/max_pool.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_MAX_POOL_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_MAX_POOL_HPP
+/// Max pooling by ATen.
+
+#include <ATen/ops/max_pool2d.h>
+
+namespace silica::device::aten {
+
+struct MaxPool {
+    static Tensor run(const Tensor& x, std::int64_t kernel, std::int64_t stride, std::int64_t padding) {
+        return at::max_pool2d(x, {kernel, kernel}, {stride, stride}, {padding, padding});
+    }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_MAX_POOL_HPP
+// ---- silica/device/aten/pool.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_POOL_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_POOL_HPP
+/// Pooling in ATen's terms, summed in float32.
+
+#include <ATen/ops/amax.h>
+#include <ATen/ops/argmax.h>
+#include <ATen/ops/gather.h>
+#include <ATen/ops/sqrt.h>
+#include <ATen/ops/sum.h>
+
+#include <limits>
+
+namespace silica::device::aten {
+
+struct Pool {
+    static Tensor run(const Tensor& h, const Tensor& mask, Pooling how) {
+        const Tensor x = h.to(at::kFloat);
+        const Tensor weight = mask.to(at::kFloat).unsqueeze(-1);  // (batch, tokens, 1)
+        const auto sum = [](const Tensor& t) { return at::sum(t, 1); };
+        switch (how) {
+            case Pooling::mean:
+                return sum(x * weight) / sum(weight);
+            case Pooling::mean_sqrt_len:
+                return sum(x * weight) / at::sqrt(sum(weight));
+            case Pooling::weighted_mean: {
+                const Tensor w = weight * at::arange(1, x.size(1) + 1, weight.options()).view({1, -1, 1});
+                return sum(x * w) / sum(w);
+            }
+            case Pooling::max:
+                return at::amax(at::where(mask.unsqueeze(-1), x, -std::numeric_limits<float>::infinity()), 1);
+            case Pooling::cls:
+                return at_token(x, at::argmax(mask.to(at::kFloat), 1));
+            case Pooling::last: {
+                const Tensor position = at::arange(1, x.size(1) + 1, weight.options()).unsqueeze(0);
+                return at_token(x, at::argmax(mask.to(at::kFloat) * position, 1));
+            }
+        }
+        return x;
+    }
+
+private:
+    /// The vector of one token per row: index (batch) -> (batch, d).
+    static Tensor at_token(const Tensor& x, const Tensor& index) {
+        return at::gather(x, 1, index.view({-1, 1, 1}).expand({-1, 1, x.size(2)})).squeeze(1);
+    }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_POOL_HPP
+// ---- silica/device/aten/resize.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_RESIZE_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_RESIZE_HPP
+/// Resizing by ATen.
+
+#include <ATen/ops/upsample_bicubic2d.h>
+#include <ATen/ops/upsample_bilinear2d.h>
+#include <ATen/ops/upsample_nearest2d.h>
+
+namespace silica::device::aten {
+
+struct Resize {
+    static Tensor run(const Tensor& x, std::int64_t height, std::int64_t width, Resampling how, bool align_corners) {
+        switch (how) {
+            case Resampling::nearest:
+                return at::upsample_nearest2d(x, {height, width});
+            case Resampling::bilinear:
+                return at::upsample_bilinear2d(x, {height, width}, align_corners);
+            case Resampling::bicubic:
+                return at::upsample_bicubic2d(x, {height, width}, align_corners);
+        }
+        return x;
+    }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_RESIZE_HPP
+// ---- silica/device/aten/rms_norm.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_RMS_NORM_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_RMS_NORM_HPP
+/// RMS norm in ATen's terms, the mean in float32.
+
+#include <ATen/ops/mean.h>
+#include <ATen/ops/rsqrt.h>
+
+namespace silica::device::aten {
+
+struct RmsNorm {
+    static Tensor run(const Tensor& x, const Tensor& weight, double eps) {
+        const Tensor h = x.to(at::kFloat);
+        return weight * (h * at::rsqrt(at::mean(h * h, {-1}, /*keepdim=*/true) + eps)).to(x.scalar_type());
+    }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_RMS_NORM_HPP
+// ---- silica/device/aten/rotary.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_ROTARY_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_ROTARY_HPP
+/// Rotary embedding in plain tensor code.
+
+namespace silica::device::aten {
+
+struct Rotary {
+    static Tensor run(const Tensor& x, const Tensor& cos, const Tensor& sin) {
+        const auto half = x.size(-1) / 2;
+        const Tensor a = x.narrow(-1, 0, half), b = x.narrow(-1, half, half), c = cos.unsqueeze(1),
+                     s = sin.unsqueeze(1);
+        return at::cat({a * c - b * s, b * c + a * s}, -1);
+    }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_ROTARY_HPP
+// ---- silica/device/aten/scores.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_SCORES_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_SCORES_HPP
+/// Scores of attention by ATen.
+
+#include <ATen/ops/matmul.h>
+
+namespace silica::device::aten {
+
+struct Scores {
+    static Tensor run(const Tensor& q, const Tensor& k, double scale) {
+        return at::matmul(q * scale, k.transpose(2, 3));
+    }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_SCORES_HPP
+// ---- silica/device/aten/sine_positions.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_SINE_POSITIONS_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_SINE_POSITIONS_HPP
+/// Sine positions by ATen, in the order of transformers' operations, in float32.
+
+#include <ATen/ops/cos.h>
+#include <ATen/ops/cumsum.h>
+#include <ATen/ops/sin.h>
+#include <ATen/ops/stack.h>
+
+#include <numbers>
+
+namespace silica::device::aten {
+
+struct SinePositions {
+    static Tensor run(const Tensor& mask, const Tensor& divisors) {
+        const Tensor cells = mask.to(at::kFloat);
+        const auto along = [&](std::int64_t dim) {
+            const Tensor place = at::cumsum(cells, dim);
+            const Tensor angle = place / (place.narrow(dim, place.size(dim) - 1, 1) + 1e-6) * (2 * std::numbers::pi);
+            const Tensor pairs = (angle.flatten(1).unsqueeze(2) / divisors).unflatten(2, {-1, 2});
+            return at::stack({at::sin(pairs.select(3, 0)), at::cos(pairs.select(3, 1))}, 3).flatten(2);
+        };
+        return at::cat({along(1), along(2)}, 2);
+    }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_SINE_POSITIONS_HPP
+// ---- silica/device/aten/softmax.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_SOFTMAX_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_SOFTMAX_HPP
+/// Softmax by ATen: sums in float32 whatever the type of x.
+
+#include <ATen/ops/softmax.h>
+
+namespace silica::device::aten {
+
+struct Softmax {
+    static Tensor run(const Tensor& x) { return at::softmax(x, -1); }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_SOFTMAX_HPP
+// ---- silica/device/aten/store_kv.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_STORE_KV_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_STORE_KV_HPP
+/// Writing to a cache by ATen's index_copy_.
+
+#include <ATen/ops/index_copy.h>
+
+namespace silica::device::aten {
+
+struct StoreKv {
+    static op::Written run(InOut<Tensor> keys, InOut<Tensor> values, const Tensor& k, const Tensor& v,
+                           const Tensor& slots) {
+        keys.value.index_copy_(2, slots, k);
+        values.value.index_copy_(2, slots, v);
+        return {};
+    }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_STORE_KV_HPP
+// ---- silica/device/cpu.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_HPP
+#define SILICA_SINGLE_DEVICE_CPU_HPP
+/// The CPU: the device every chain ends on.
+
 // ---- silica/device/cpu/scratch.hpp
 #ifndef SILICA_SINGLE_DEVICE_CPU_SCRATCH_HPP
 #define SILICA_SINGLE_DEVICE_CPU_SCRATCH_HPP
@@ -15478,66 +22960,6 @@ static_assert(DevicePolicy<Cpu>);
 #define SILICA_SINGLE_DEVICE_CPU_ACTIVATE_HPP
 /// Activations on the CPU: ATen's, vectorised and threaded.
 
-// ---- silica/device/aten/activate.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_ACTIVATE_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_ACTIVATE_HPP
-/// The activation functions in ATen's terms, for every device whose LibTorch has them.
-
-#include <ATen/ops/clamp.h>
-#include <ATen/ops/erf.h>
-#include <ATen/ops/gelu.h>
-#include <ATen/ops/leaky_relu.h>
-#include <ATen/ops/mish.h>
-#include <ATen/ops/relu.h>
-#include <ATen/ops/sigmoid.h>
-#include <ATen/ops/silu.h>
-#include <ATen/ops/tanh.h>
-
-#include <cmath>
-
-namespace silica::device::aten {
-
-struct Activate {
-    static Tensor run(const Tensor& x, Activation act) {
-        switch (act) {
-            case Activation::linear:
-                return x;
-            case Activation::gelu:
-                return at::gelu(x);
-            case Activation::gelu_tanh:
-                return at::gelu(x, "tanh");
-            case Activation::gelu_10:
-                return at::clamp(at::gelu(x), -10, 10);
-            case Activation::quick_gelu:
-                return x * at::sigmoid(1.702 * x);
-            case Activation::relu:
-                return at::relu(x);
-            case Activation::relu2: {
-                const Tensor y = at::relu(x);
-                return y * y;
-            }
-            case Activation::relu6:
-                return at::clamp(x, 0, 6);
-            case Activation::leaky_relu:
-                return at::leaky_relu(x);
-            case Activation::silu:
-                return at::silu(x);
-            case Activation::sigmoid:
-                return at::sigmoid(x);
-            case Activation::tanh:
-                return at::tanh(x);
-            case Activation::mish:
-                return at::mish(x);
-            case Activation::laplace:
-                return 0.5 * (1.0 + at::erf((x - 0.707107) / (0.282095 * std::sqrt(2.0))));
-        }
-        return x;
-    }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_ACTIVATE_HPP
-
 namespace silica {
 
 template <>
@@ -15549,24 +22971,6 @@ struct Kernel<op::Activate, device::Cpu> : device::aten::Activate {};
 #ifndef SILICA_SINGLE_DEVICE_CPU_ARGMAX_HPP
 #define SILICA_SINGLE_DEVICE_CPU_ARGMAX_HPP
 /// The index of the largest value on the CPU.
-
-// ---- silica/op/argmax.hpp
-#ifndef SILICA_SINGLE_OP_ARGMAX_HPP
-#define SILICA_SINGLE_OP_ARGMAX_HPP
-/// The index of the largest value of each row: greedy decoding.
-
-namespace silica::op {
-
-/// x (rows, n) -> (rows) int64, the first index where several are largest.
-struct Argmax {
-    static constexpr std::string_view name = "argmax";
-    using signature = Tensor(const Tensor& x);
-    static void check(const Tensor& x) { law(x.dim() == 2 && x.size(1) > 0, name, "x (rows, n), n above 0", x); }
-};
-static_assert(OpTag<Argmax>);
-
-}  // namespace silica::op
-#endif  // SILICA_SINGLE_OP_ARGMAX_HPP
 
 namespace silica {
 
@@ -15582,21 +22986,6 @@ struct Kernel<op::Argmax, device::Cpu> {
 #define SILICA_SINGLE_DEVICE_CPU_ARGMAX_IPP
 /// The largest value of a row, then its first index.
 
-// ---- silica/device/aten/argmax.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_ARGMAX_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_ARGMAX_HPP
-/// The index of the largest value by ATen.
-
-#include <ATen/ops/argmax.h>
-
-namespace silica::device::aten {
-
-struct Argmax {
-    static Tensor run(const Tensor& x) { return at::argmax(x, -1); }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_ARGMAX_HPP
 // ---- silica/device/cpu/isa/target.hpp
 #ifndef SILICA_SINGLE_DEVICE_CPU_ISA_TARGET_HPP
 #define SILICA_SINGLE_DEVICE_CPU_ISA_TARGET_HPP
@@ -15977,266 +23366,6 @@ template <int W>
 #define SILICA_SINGLE_DEVICE_CPU_ROWS_HPP
 /// Ops on the CPU that work on each row by itself.
 
-// ---- silica/core/parallel.hpp
-#ifndef SILICA_SINGLE_CORE_PARALLEL_HPP
-#define SILICA_SINGLE_CORE_PARALLEL_HPP
-/// parallel_for: a range of work over the threads of this process.
-///
-/// LibTorch's own at::parallel_for is serial in a file that is compiled without OpenMP. There a pool of our own serves,
-/// with as many threads.
-
-#include <algorithm>
-#include <cstdint>
-
-// Where everything is in headers, a file with OpenMP and one without have each their own; the library has one of them.
-#if defined(_OPENMP) && !defined(SILICA_COMPILED)
-#define SILICA_THREADS with_openmp
-#else
-#define SILICA_THREADS by_default
-#endif
-
-namespace silica {
-namespace detail {
-inline namespace SILICA_THREADS {
-
-/// Calls piece(f, first, last) as parallel_for calls f, for a range that is longer than `grain`.
-void in_pieces(std::int64_t begin, std::int64_t end, std::int64_t grain,
-               void (*piece)(const void* f, std::int64_t first, std::int64_t last), const void* f);
-
-}  // namespace SILICA_THREADS
-}  // namespace detail
-
-inline namespace SILICA_THREADS {
-
-/// Calls f(first, last) on disjoint pieces that make up [begin, end), at most one for each of at::get_num_threads()
-/// threads and for each `grain` of the range. A range no longer than `grain`, and a call from inside a parallel region
-/// (this one's or OpenMP's), is one call on this thread. The first exception of `f` is thrown here.
-///
-/// A child of fork() may call it: it starts with one thread, and at::set_num_threads gives it more.
-template <class F>
-void parallel_for(std::int64_t begin, std::int64_t end, std::int64_t grain, const F& f) {
-    if (begin >= end) return;
-    const std::int64_t least = std::max<std::int64_t>(1, grain);
-    if (end - begin <= least) return f(begin, end);
-    detail::in_pieces(
-        begin, end, least,
-        [](const void* self, std::int64_t first, std::int64_t last) { (*static_cast<const F*>(self))(first, last); },
-        &f);
-}
-
-}  // namespace SILICA_THREADS
-}  // namespace silica
-
-#undef SILICA_THREADS
-
-// ---- silica/core/parallel.ipp
-#ifndef SILICA_SINGLE_CORE_PARALLEL_IPP
-#define SILICA_SINGLE_CORE_PARALLEL_IPP
-/// A range cut into pieces, by OpenMP or by the pool.
-
-// ---- silica/core/thread_pool.hpp
-#ifndef SILICA_SINGLE_CORE_THREAD_POOL_HPP
-#define SILICA_SINGLE_CORE_THREAD_POOL_HPP
-/// Threads that wait for work, and what fork() does to them.
-
-#include <algorithm>
-#include <atomic>
-#include <cstdint>
-#include <exception>
-#include <memory>
-#include <mutex>
-#include <system_error>
-#include <thread>
-#include <vector>
-
-#if defined(__unix__) || defined(__APPLE__)
-#include <dlfcn.h>
-#include <pthread.h>
-#endif
-
-namespace silica::detail {
-
-// Shared by all objects of a process, whichever version of Silica each was built with: another layout, another name.
-inline namespace abi_1 {
-
-/// Threads that wait for work. One caller at a time has them; another one meanwhile works alone.
-class SILICA_API ThreadPool {
-public:
-    ThreadPool() = default;
-    ThreadPool(const ThreadPool&) = delete;
-    ThreadPool& operator=(const ThreadPool&) = delete;
-    ~ThreadPool() {
-        stop_.store(true, std::memory_order_relaxed);
-        for (const auto& w : workers_) wake(*w);
-        for (const auto& w : workers_) w->thread.join();
-    }
-
-    /// The pool of this process. It is never destroyed: its threads may be in use when the process exits.
-    static ThreadPool& instance() {
-        static std::atomic<ThreadPool*> pool{nullptr};
-        // Its threads are not there in a child of fork(), which gets a pool of its own.
-        [[maybe_unused]] static const bool watched = [] {
-            in_children([] { pool.store(nullptr, std::memory_order_relaxed); });
-            return true;
-        }();
-        ThreadPool* found = pool.load(std::memory_order_acquire);
-        if (found == nullptr) {
-            auto made = std::make_unique<ThreadPool>();
-            if (pool.compare_exchange_strong(found, made.get(), std::memory_order_acq_rel)) found = made.release();
-        }
-        return *found;
-    }
-
-    /// True inside a task.
-    static bool& inside() {
-        thread_local bool flag = false;
-        return flag;
-    }
-
-    /// Has f called in every child of fork() from now on. What f is in is never unloaded.
-    static void in_children(void (*f)()) {
-#if defined(__unix__) || defined(__APPLE__)
-        pthread_atfork(nullptr, nullptr, f);
-        Dl_info here{};
-        if (dladdr(reinterpret_cast<const void*>(f), &here) != 0 && here.dli_fname != nullptr)
-            dlopen(here.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
-#else
-        static_cast<void>(f);
-#endif
-    }
-
-    /// task(i) for i in [0, count), on up to `threads` threads. The first exception of a task is thrown here.
-    template <class Task>
-    void run(std::int64_t count, int threads, const Task& task) {
-        const std::unique_lock busy(mutex_, std::try_to_lock);
-        if (!busy) {
-            for (std::int64_t i = 0; i < count; ++i) task(i);
-            return;
-        }
-        const std::size_t helpers = hire(std::min<std::int64_t>(threads, count) - 1);
-        call_ = [](const void* self, std::int64_t i) { (*static_cast<const Task*>(self))(i); };
-        task_ = &task;
-        count_ = count;
-        failure_ = nullptr;
-        failed_.clear();
-        next_.store(0, std::memory_order_relaxed);
-        pending_.store(helpers, std::memory_order_relaxed);
-        for (std::size_t i = 0; i < helpers; ++i) wake(*workers_[i]);
-        work();
-        for (std::size_t left = pending_.load(std::memory_order_acquire); left != 0;
-             left = pending_.load(std::memory_order_acquire)) {
-            pending_.wait(left, std::memory_order_acquire);
-        }
-        if (failure_) std::rethrow_exception(failure_);
-    }
-
-private:
-    struct Worker {
-        std::atomic<std::uint32_t> calls{0};
-        std::thread thread;
-    };
-
-    static void wake(Worker& w) {
-        w.calls.fetch_add(1, std::memory_order_release);
-        w.calls.notify_one();
-    }
-
-    /// How many of `wanted` helpers there are, once those that lack are started. They stay for later calls.
-    std::size_t hire(std::int64_t wanted) {
-        const auto all = static_cast<std::size_t>(std::max<std::int64_t>(wanted, 0));
-        while (workers_.size() < all) {
-            auto worker = std::make_unique<Worker>();
-            try {
-                worker->thread = std::thread([this, w = worker.get()] { serve(*w); });
-            } catch (const std::system_error&) {  // no more threads are to be had
-                break;
-            }
-            workers_.push_back(std::move(worker));
-        }
-        return std::min(all, workers_.size());
-    }
-
-    void serve(Worker& w) {
-        for (std::uint32_t seen = 0;;) {
-            w.calls.wait(seen, std::memory_order_acquire);
-            seen = w.calls.load(std::memory_order_acquire);
-            if (stop_.load(std::memory_order_relaxed)) return;
-            work();
-            if (pending_.fetch_sub(1, std::memory_order_acq_rel) == 1) pending_.notify_one();
-        }
-    }
-
-    void work() {
-        inside() = true;
-        for (std::int64_t i = next_.fetch_add(1); i < count_; i = next_.fetch_add(1)) {
-            try {
-                call_(task_, i);
-            } catch (...) {
-                if (!failed_.test_and_set()) failure_ = std::current_exception();
-            }
-        }
-        inside() = false;
-    }
-
-    std::mutex mutex_;
-    std::vector<std::unique_ptr<Worker>> workers_;
-    std::atomic<std::size_t> pending_{0};
-    std::atomic<std::int64_t> next_{0};
-    std::int64_t count_ = 0;
-    void (*call_)(const void*, std::int64_t) = nullptr;
-    const void* task_ = nullptr;
-    std::atomic_flag failed_ = ATOMIC_FLAG_INIT;
-    std::exception_ptr failure_;
-    std::atomic<bool> stop_{false};
-};
-
-}  // namespace abi_1
-}  // namespace silica::detail
-#endif  // SILICA_SINGLE_CORE_THREAD_POOL_HPP
-
-#include <ATen/Parallel.h>
-
-namespace silica {
-namespace detail {
-
-/// Whether this process is a child of fork() whose parent had called `in_pieces`. OpenMP's threads are not there then:
-/// g++'s would be waited for for ever, by LibTorch too unless it is told to use one thread.
-SILICA_INLINE bool forked() {
-    static std::atomic<bool> flag{false};
-    [[maybe_unused]] static const bool watched = [] {
-        ThreadPool::in_children([] {
-            flag.store(true, std::memory_order_relaxed);
-            at::set_num_threads(1);
-        });
-        return true;
-    }();
-    return flag.load(std::memory_order_relaxed);
-}
-
-}  // namespace detail
-
-SILICA_INLINE void detail::in_pieces(std::int64_t begin, std::int64_t end, std::int64_t grain,
-                                     void (*piece)(const void*, std::int64_t, std::int64_t), const void* f) {
-    [[maybe_unused]] const bool child = detail::forked();
-#ifdef _OPENMP
-    if (!child) {
-        at::parallel_for(begin, end, grain, [&](std::int64_t first, std::int64_t last) { piece(f, first, last); });
-        return;
-    }
-#endif
-    const int threads = at::get_num_threads();
-    if (threads == 1 || ThreadPool::inside() || at::in_parallel_region()) return piece(f, begin, end);
-    const std::int64_t count = end - begin, pieces = std::min<std::int64_t>(threads, (count + grain - 1) / grain);
-    const std::int64_t length = (count + pieces - 1) / pieces;
-    ThreadPool::instance().run(pieces, threads, [&](std::int64_t i) {
-        if (begin + i * length < end) piece(f, begin + i * length, std::min(end, begin + (i + 1) * length));
-    });
-}
-
-}  // namespace silica
-#endif  // SILICA_SINGLE_CORE_PARALLEL_IPP
-#endif  // SILICA_SINGLE_CORE_PARALLEL_HPP
-
 #include <c10/core/ScalarType.h>
 
 #include <vector>
@@ -16380,39 +23509,6 @@ struct Kernel<op::Attention, device::Cpu> {
 #define SILICA_SINGLE_DEVICE_CPU_ATTENTION_IPP
 /// From tensors to attention by addresses.
 
-// ---- silica/device/aten/attention.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_ATTENTION_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_ATTENTION_HPP
-/// Attention by ATen's scaled_dot_product_attention, which picks a fused kernel where it has one.
-
-#include <ATen/ops/scaled_dot_product_attention.h>
-
-namespace silica::device::aten {
-
-struct Attention {
-    static Tensor run(const Tensor& q, const Tensor& k, const Tensor& v, const op::Attends& attends, double scale) {
-        // `is_causal` counts from the first key, so it says what an offset of 0 says.
-        const bool causal = attends.offset == 0 && !attends.mask && !attends.bias && !attends.lengths &&
-                            !attends.hides_earlier(q.size(2)) && attends.hides_later(k.size(2));
-        if (causal) return run(q, k, v, std::nullopt, true, scale);
-        return run(q, k, v, mask_of(attends, q, k), false, scale);
-    }
-
-    /// `mask`: bool, or added to the scores; `causal`: query i attends to keys 0..i.
-    static Tensor run(const Tensor& q, const Tensor& k, const Tensor& v, const std::optional<Tensor>& mask, bool causal,
-                      double scale) {
-        return at::scaled_dot_product_attention(q, k, v, mask, /*dropout_p=*/0.0, causal, scale,
-                                                /*enable_gqa=*/q.size(1) != k.size(1));
-    }
-
-    /// All that `attends` says as one mask of this kind.
-    static std::optional<Tensor> mask_of(const op::Attends& attends, const Tensor& q, const Tensor& k) {
-        return attends.bias ? attends.added(q.size(2), k.size(2), q) : attends.shown(q.size(2), k.size(2), q.device());
-    }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_ATTENTION_HPP
 // ---- silica/device/cpu/attend.hpp
 #ifndef SILICA_SINGLE_DEVICE_CPU_ATTEND_HPP
 #define SILICA_SINGLE_DEVICE_CPU_ATTEND_HPP
@@ -17987,44 +25083,6 @@ SILICA_INLINE Tensor Kernel<op::Attention, device::Cpu>::run(const Tensor& q, co
 #define SILICA_SINGLE_DEVICE_CPU_AVERAGE_POOL_HPP
 /// Global average pooling on the CPU: ATen's.
 
-// ---- silica/device/aten/average_pool.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_AVERAGE_POOL_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_AVERAGE_POOL_HPP
-/// Global average pooling by ATen, summed in float32.
-
-// ---- silica/op/average_pool.hpp
-#ifndef SILICA_SINGLE_OP_AVERAGE_POOL_HPP
-#define SILICA_SINGLE_OP_AVERAGE_POOL_HPP
-/// The mean of each channel over all positions: global average pooling. Lin, Chen and Yan 2014, section 3.2.
-
-namespace silica::op {
-
-/// x (batch, channels, size...) -> (batch, channels), summed in float32.
-struct AveragePool {
-    static constexpr std::string_view name = "average_pool";
-    using signature = Tensor(const Tensor& x);
-    static void check(const Tensor& x) {
-        law(x.dim() >= 3 && c10::isFloatingType(x.scalar_type()) &&
-                c10::multiply_integers(x.sizes().slice(2, x.sizes().size() - 2)) > 0,
-            name, "x (batch, channels, size...) of floating numbers, of one position or more", x);
-    }
-};
-static_assert(OpTag<AveragePool>);
-
-}  // namespace silica::op
-#endif  // SILICA_SINGLE_OP_AVERAGE_POOL_HPP
-
-#include <ATen/ops/mean.h>
-
-namespace silica::device::aten {
-
-struct AveragePool {
-    static Tensor run(const Tensor& x) { return at::mean(x.flatten(2), {2}, false, at::kFloat).to(x.scalar_type()); }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_AVERAGE_POOL_HPP
-
 namespace silica {
 
 template <>
@@ -18036,22 +25094,6 @@ struct Kernel<op::AveragePool, device::Cpu> : device::aten::AveragePool {};
 #ifndef SILICA_SINGLE_DEVICE_CPU_CLAMP_HPP
 #define SILICA_SINGLE_DEVICE_CPU_CLAMP_HPP
 /// Clamp on the CPU: ATen's.
-
-// ---- silica/device/aten/clamp.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_CLAMP_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_CLAMP_HPP
-/// Clamp by ATen.
-
-#include <ATen/ops/clamp.h>
-
-namespace silica::device::aten {
-
-struct Clamp {
-    static Tensor run(const Tensor& x, double low, double high) { return at::clamp(x, low, high); }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_CLAMP_HPP
 
 namespace silica {
 
@@ -18071,49 +25113,6 @@ struct Kernel<op::Clamp, device::Cpu> : device::aten::Clamp {};
 /// The weights of Conv on the CPU, and what its kernel and its fused forms share: where windows tile x side by side
 /// (the patches of a vision transformer), our own product on rows of patches, else oneDNN, channels last.
 
-// ---- silica/device/aten/conv.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_CONV_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_CONV_HPP
-/// Convolutions by ATen on weights that are kept as they are.
-
-#include <ATen/ops/convolution.h>
-
-#include <array>
-
-namespace silica::device::aten {
-
-/// Output padding is for transposed convolutions.
-inline c10::IntArrayRef no_output_padding(const op::ConvSteps& steps) {
-    static constexpr std::array<std::int64_t, 3> zeros{};
-    return c10::IntArrayRef(zeros).slice(0, steps.stride.size());
-}
-
-struct Conv {
-    using Packed = op::PlainConv;
-    static Packed pack(op::Conv::Source s) { return s; }
-    static Tensor run(const Tensor& x, const Packed& w) {
-        const auto& s = w.steps;
-        return at::convolution(x, w.weight, w.bias, s.stride, s.padding, s.dilation, false, no_output_padding(s),
-                               s.groups);
-    }
-};
-
-/// act(y) of a y that nobody else has: in place where that is enough.
-inline Tensor activated(Tensor y, Activation act) {
-    switch (act) {
-        case Activation::relu:
-            return at::relu_(y);
-        case Activation::gelu:
-            return at::gelu_(y);
-        case Activation::silu:
-            return at::silu_(y);
-        default:
-            return Activate::run(y, act);
-    }
-}
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_CONV_HPP
 // ---- silica/device/cpu/onednn_conv.hpp
 #ifndef SILICA_SINGLE_DEVICE_CPU_ONEDNN_CONV_HPP
 #define SILICA_SINGLE_DEVICE_CPU_ONEDNN_CONV_HPP
@@ -18264,6 +25263,11 @@ void multiply_panels(isa::Isa set, const Product<float>& p);
 #define SILICA_SINGLE_DEVICE_CPU_PANELS_IPP
 /// Packing weights in panels, and the product on them.
 
+// ---- silica/device/cpu/isa/on_panels.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_ISA_ON_PANELS_HPP
+#define SILICA_SINGLE_DEVICE_CPU_ISA_ON_PANELS_HPP
+/// The loop over panels of weights and rows of x.
+
 // ---- silica/device/cpu/isa/product.hpp
 #ifndef SILICA_SINGLE_DEVICE_CPU_ISA_PRODUCT_HPP
 #define SILICA_SINGLE_DEVICE_CPU_ISA_PRODUCT_HPP
@@ -18318,7 +25322,105 @@ void product_of_few(isa::Isa set, const Product<T>& p) {
 
 #include <ATen/Parallel.h>
 
+#include <array>
 #include <atomic>
+
+namespace silica::device::cpu::detail {
+
+/// The product of all rows of x with panels: a panel stays in the second cache while rows pass. `Panels` has them in
+/// memory, or makes `units` of them in `room`: at(part, panel, u, units, room).
+template <class Panels>
+class ProductOnPanels {
+public:
+    ProductOnPanels(isa::Isa set, const Product<float>& p, const Panels& panels)
+        : set_(set),
+          vectors_(isa::tiling<float>(set).vectors),
+          width_(vectors_ * isa::tiling<float>(set).lanes),
+          p_(p),
+          panels_(panels) {}
+
+    void run() const {
+        const std::int64_t panels = (p_.n + width_ - 1) / width_, threads = at::get_num_threads();
+        // Few panels for many threads: rows are cut too. Small products are left to fewer threads.
+        const std::int64_t cuts = std::max<std::int64_t>(1, threads / panels);
+        const std::int64_t height = std::min(most_rows, ((p_.m + cuts - 1) / cuts + 5) / 6 * 6);
+        const std::int64_t down = (p_.m + height - 1) / height, tasks = down * panels;
+        const std::int64_t work = p_.k * width_ * std::min(height, p_.m) * (p_.gated ? 2 : 1);
+        const std::int64_t grain = (std::int64_t{1} << 15) / std::max<std::int64_t>(work, 1) + 1;
+        std::atomic<std::int64_t> next{0};
+        parallel_for(0, std::min(threads, (tasks + grain - 1) / grain), 1, [&](std::int64_t, std::int64_t) {
+            std::int64_t i = next.fetch_add(1);
+            while (i < tasks) {
+                const std::int64_t first = i / panels * height, then = next.fetch_add(1);
+                part(i % panels, first, std::min(p_.m, first + height), then < tasks ? then % panels : -1);
+                i = then;
+            }
+        });
+    }
+
+private:
+    static constexpr std::int64_t most_rows = 252, most_units = 512;
+
+    /// Rows [first, last) of y and the columns of a panel. The weights that come next are fetched into the cache bit by
+    /// bit; after the last ones those of the panel `then`, or none.
+    void part(std::int64_t panel, std::int64_t first, std::int64_t last, std::int64_t then) const {
+        const std::int64_t parts = p_.gated ? 2 : 1, rows = last - first, column = panel * width_;
+        const Scratch<2> sums(static_cast<std::size_t>(parts * most_rows * width_));
+        float* const c = sums.data();
+        const Scratch<5> room(Panels::in_memory ? 0 : static_cast<std::size_t>(parts * most_units * width_));
+        std::array<const float*, 2> weights{};
+        for (std::int64_t u = 0; u < p_.k; u += most_units) {
+            const std::int64_t units = std::min(most_units, p_.k - u);
+            const bool end = u + units == p_.k;
+            const std::int64_t soon = !Panels::in_memory || rows < 12 || (end && then < 0) ? 0
+                                      : end                                                ? p_.k
+                                                                                           : p_.k - u - units;
+            const std::int64_t lines = std::min(most_units, soon) * width_ * 4 / 64;
+            for (std::int64_t part = 0; part < parts; ++part) {
+                const float*& w = weights[static_cast<std::size_t>(part)];
+                if constexpr (Panels::in_memory)
+                    w = panels_.at(part, panel, u);
+                else
+                    w = panels_.at(part, panel, u, units, room.data() + part * most_units * width_);
+            }
+            for (std::int64_t r = 0, taken = 0; r < rows; r += taken) {
+                const std::int64_t left = rows - r;
+                taken = left >= 5 ? 6 : left >= 3 ? 4 : left;
+                std::array<const char*, 6> x{};
+                for (std::int64_t i = 0; i < taken; ++i)
+                    x[static_cast<std::size_t>(i)] =
+                        reinterpret_cast<const char*>(p_.x + (first + std::min(r + i, rows - 1)) * p_.ldx + u);
+                for (std::int64_t part = 0; part < parts; ++part) {
+                    const float *w = weights[static_cast<std::size_t>(part)], *ahead = w;
+                    if constexpr (Panels::in_memory) ahead = end ? panels_.at(part, then, 0) : w + units * width_;
+                    isa::tile(set_, false,
+                              {.x = reinterpret_cast<const std::uint32_t*>(w),
+                               .w = x.data(),
+                               .rows = taken,
+                               .skip = 0,
+                               .units = units,
+                               .vectors = vectors_,
+                               .c = c + (part * most_rows + r) * width_,
+                               .first = u == 0,
+                               .ahead = reinterpret_cast<const char*>(ahead) + r * lines / rows * 64,
+                               .lines = std::min(r + taken, rows) * lines / rows - r * lines / rows});
+                }
+                if (end) {
+                    detail::finish(set_, p_, first + r, std::min(taken, left), column, std::min(width_, p_.n - column),
+                                   c + r * width_, c + (most_rows + r) * width_, width_);
+                }
+            }
+        }
+    }
+
+    isa::Isa set_;
+    std::int64_t vectors_, width_;
+    const Product<float>& p_;
+    const Panels& panels_;
+};
+
+}  // namespace silica::device::cpu::detail
+#endif  // SILICA_SINGLE_DEVICE_CPU_ISA_ON_PANELS_HPP
 
 namespace silica::device::cpu {
 
@@ -18352,88 +25454,23 @@ SILICA_INLINE Tensor unpack_panels(const Tensor& packed, std::int64_t n) {
 
 namespace detail {
 
-/// The product of all rows of x with panels: a panel stays in the second cache while rows pass.
-class ProductOnPanels {
-public:
-    /// `p.w` points to the panels.
-    ProductOnPanels(isa::Isa set, const Product<float>& p)
-        : set_(set), vectors_(isa::tiling<float>(set).vectors), width_(panel_width(set)), p_(p) {}
+/// Panels in memory, from `p.w` on.
+struct PackedPanels {
+    static constexpr bool in_memory = true;
+    const Product<float>& p;
+    std::int64_t width;
 
-    void run() const {
-        const std::int64_t panels = (p_.n + width_ - 1) / width_, threads = at::get_num_threads();
-        // Few panels for many threads: rows are cut too. Small products are left to fewer threads.
-        const std::int64_t cuts = std::max<std::int64_t>(1, threads / panels);
-        const std::int64_t height = std::min(most_rows, ((p_.m + cuts - 1) / cuts + 5) / 6 * 6);
-        const std::int64_t down = (p_.m + height - 1) / height, tasks = down * panels;
-        const std::int64_t work = p_.k * width_ * std::min(height, p_.m) * (p_.gated ? 2 : 1);
-        const std::int64_t grain = (std::int64_t{1} << 15) / std::max<std::int64_t>(work, 1) + 1;
-        std::atomic<std::int64_t> next{0};
-        parallel_for(0, std::min(threads, (tasks + grain - 1) / grain), 1, [&](std::int64_t, std::int64_t) {
-            std::int64_t i = next.fetch_add(1);
-            while (i < tasks) {
-                const std::int64_t first = i / panels * height, then = next.fetch_add(1);
-                part(i % panels, first, std::min(p_.m, first + height), then < tasks ? then % panels : -1);
-                i = then;
-            }
-        });
+    /// Units from `u` on of a panel of W, or of U where `part` is 1.
+    [[nodiscard]] const float* at(std::int64_t part, std::int64_t panel, std::int64_t u) const {
+        return p.w + ((part * (p.n / width) + panel) * p.k + u) * width;
     }
-
-private:
-    static constexpr std::int64_t most_rows = 252, most_units = 512;
-
-    [[nodiscard]] const float* place(std::int64_t part, std::int64_t panel, std::int64_t u) const {
-        return p_.w + ((part * (p_.n / width_) + panel) * p_.k + u) * width_;
-    }
-
-    /// Rows [first, last) of y and the columns of a panel. The weights that come next are fetched into the cache bit by
-    /// bit; after the last ones those of the panel `then`, or none.
-    void part(std::int64_t panel, std::int64_t first, std::int64_t last, std::int64_t then) const {
-        const std::int64_t parts = p_.gated ? 2 : 1, rows = last - first, column = panel * width_;
-        const Scratch<2> sums(static_cast<std::size_t>(parts * most_rows * width_));
-        float* const c = sums.data();
-        for (std::int64_t u = 0; u < p_.k; u += most_units) {
-            const std::int64_t units = std::min(most_units, p_.k - u);
-            const bool end = u + units == p_.k;
-            const std::int64_t soon = rows < 12 || (end && then < 0) ? 0 : end ? p_.k : p_.k - u - units;
-            const std::int64_t lines = std::min(most_units, soon) * width_ * 4 / 64;
-            for (std::int64_t r = 0, taken = 0; r < rows; r += taken) {
-                const std::int64_t left = rows - r;
-                taken = left >= 5 ? 6 : left >= 3 ? 4 : left;
-                std::array<const char*, 6> x{};
-                for (std::int64_t i = 0; i < taken; ++i)
-                    x[static_cast<std::size_t>(i)] =
-                        reinterpret_cast<const char*>(p_.x + (first + std::min(r + i, rows - 1)) * p_.ldx + u);
-                for (std::int64_t part = 0; part < parts; ++part) {
-                    const float *w = place(part, panel, u), *ahead = end ? place(part, then, 0) : w + units * width_;
-                    isa::tile(set_, false,
-                              {.x = reinterpret_cast<const std::uint32_t*>(w),
-                               .w = x.data(),
-                               .rows = taken,
-                               .skip = 0,
-                               .units = units,
-                               .vectors = vectors_,
-                               .c = c + (part * most_rows + r) * width_,
-                               .first = u == 0,
-                               .ahead = reinterpret_cast<const char*>(ahead) + r * lines / rows * 64,
-                               .lines = std::min(r + taken, rows) * lines / rows - r * lines / rows});
-                }
-                if (end) {
-                    detail::finish(set_, p_, first + r, std::min(taken, left), column, std::min(width_, p_.n - column),
-                                   c + r * width_, c + (most_rows + r) * width_, width_);
-                }
-            }
-        }
-    }
-
-    isa::Isa set_;
-    std::int64_t vectors_, width_;
-    const Product<float>& p_;
 };
 
 }  // namespace detail
 
 SILICA_INLINE void multiply_panels(isa::Isa set, const Product<float>& p) {
-    if (p.m > 0 && p.n > 0) detail::ProductOnPanels(set, p).run();
+    const detail::PackedPanels panels{p, panel_width(set)};
+    if (p.m > 0 && p.n > 0) detail::ProductOnPanels(set, p, panels).run();
 }
 
 }  // namespace silica::device::cpu
@@ -18863,12 +25900,7 @@ struct PackedConv {
             packed.matrix = PackedLinear::pack({s.weight.flatten(1), std::move(s.bias)});
             return packed;
         }
-        if (s.weight.dim() == 3) {
-            s.weight = s.weight.unsqueeze(2);
-            s.steps.stride.insert(s.steps.stride.begin(), 1);
-            s.steps.padding.insert(s.steps.padding.begin(), 0);
-            s.steps.dilation.insert(s.steps.dilation.begin(), 1);
-        }
+        s = aten::as_image(std::move(s));
         packed.fuses = s.weight.dim() == 4 && s.steps.groups == 1 && has_onednn_conv(s.weight.scalar_type());
         s.weight = s.weight.contiguous(layout(s.weight));
         packed.conv = std::move(s);
@@ -18903,8 +25935,10 @@ struct PackedConv {
         const auto as_x = [&](const Tensor& y) { return sizes.size() == 3 ? y.squeeze(2) : y; };
         // Of bfloat16, LibTorch has no relu after a sum where oneDNN does not serve.
         const bool relu = act == Activation::relu && (residual == nullptr || x.scalar_type() == at::kFloat);
-        if (fuses && (relu || residual != nullptr)) {
-            const Tensor r = residual == nullptr ? Tensor() : image(*residual);
+        const Tensor r = !fuses || residual == nullptr ? Tensor() : image(*residual);
+        // Before LibTorch 2.13, oneDNN's sum refuses a residual of one pixel.
+        const bool summed = r.defined() && r.size(2) * r.size(3) > 1;
+        if (fuses && (residual == nullptr ? relu : summed)) {
             const Tensor y = as_x(onednn_conv(image(x), conv, relu, r.defined() ? &r : nullptr));
             return relu ? y : aten::activated(y, act);
         }
@@ -19012,36 +26046,6 @@ struct Kernel<op::DecodeAttention, device::Cpu> {
 #define SILICA_SINGLE_DEVICE_CPU_DECODE_ATTENTION_IPP
 /// Attention to the filled slots of a cache.
 
-// ---- silica/device/aten/decode_attention.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_DECODE_ATTENTION_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_DECODE_ATTENTION_HPP
-/// Attention to a cache by ATen, over its whole capacity: shapes stay the same from step to step.
-
-#include <ATen/ops/scaled_dot_product_attention.h>
-#include <limits>
-
-namespace silica::device::aten {
-
-struct DecodeAttention {
-    static Tensor run(const Tensor& q, const Tensor& keys, const Tensor& values, const Tensor& filled,
-                      const std::optional<Tensor>& mask, double scale) {
-        return at::scaled_dot_product_attention(q, keys, values, mask_of(keys, filled, mask), /*dropout_p=*/0.0,
-                                                /*is_causal=*/false, scale,
-                                                /*enable_gqa=*/q.size(1) != keys.size(1));
-    }
-
-    /// `mask`, and nothing beyond the filled slots.
-    static Tensor mask_of(const Tensor& keys, const Tensor& filled, const std::optional<Tensor>& mask) {
-        const Tensor there = (at::arange(keys.size(2), filled.options()) < filled).view({1, 1, 1, -1});
-        if (!mask) return there;
-        if (mask->scalar_type() == at::kBool) return there.logical_and(*mask);
-        return at::where(there, *mask, -std::numeric_limits<float>::infinity()).to(mask->scalar_type());
-    }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_DECODE_ATTENTION_HPP
-
 #include <algorithm>
 
 namespace silica {
@@ -19063,24 +26067,6 @@ SILICA_INLINE Tensor Kernel<op::DecodeAttention, device::Cpu>::run(const Tensor&
 #ifndef SILICA_SINGLE_DEVICE_CPU_EMBEDDING_HPP
 #define SILICA_SINGLE_DEVICE_CPU_EMBEDDING_HPP
 /// Embedding on the CPU: the table stays plain, so that a tied decoder can share it.
-
-// ---- silica/device/aten/embedding.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_EMBEDDING_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_EMBEDDING_HPP
-/// Rows of a table that is kept as it is.
-
-#include <ATen/ops/embedding.h>
-
-namespace silica::device::aten {
-
-struct Embedding {
-    using Packed = op::Plain;
-    static Packed pack(op::Embedding::Source s) { return s; }
-    static Tensor run(const Tensor& ids, const Packed& table) { return at::embedding(table.weight, ids); }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_EMBEDDING_HPP
 
 namespace silica {
 
@@ -19191,25 +26177,6 @@ struct Kernel<op::Gelu, device::Cpu> {
 #define SILICA_SINGLE_DEVICE_CPU_GROUP_NORM_HPP
 /// Group norm on the CPU: ATen's.
 
-// ---- silica/device/aten/group_norm.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_GROUP_NORM_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_GROUP_NORM_HPP
-/// Group norm by ATen: statistics in float32 whatever the type of x.
-
-#include <ATen/ops/group_norm.h>
-
-namespace silica::device::aten {
-
-struct GroupNorm {
-    static Tensor run(const Tensor& x, const Tensor& weight, const Tensor& bias, std::int64_t groups, double eps) {
-        if (x.numel() == 0) return at::empty(x.sizes(), x.options());  // LibTorch 2.11 refuses it
-        return at::group_norm(x, groups, weight, bias, eps);
-    }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_GROUP_NORM_HPP
-
 namespace silica {
 
 template <>
@@ -19221,24 +26188,6 @@ struct Kernel<op::GroupNorm, device::Cpu> : device::aten::GroupNorm {};
 #ifndef SILICA_SINGLE_DEVICE_CPU_LAYER_NORM_HPP
 #define SILICA_SINGLE_DEVICE_CPU_LAYER_NORM_HPP
 /// Layer norm on the CPU: ATen's.
-
-// ---- silica/device/aten/layer_norm.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_LAYER_NORM_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_LAYER_NORM_HPP
-/// Layer norm by ATen: statistics in float32 whatever the type of x.
-
-#include <ATen/ops/layer_norm.h>
-
-namespace silica::device::aten {
-
-struct LayerNorm {
-    static Tensor run(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
-        return at::layer_norm(x, {x.size(-1)}, weight, bias, eps);
-    }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_LAYER_NORM_HPP
 
 namespace silica {
 
@@ -19322,24 +26271,6 @@ struct Kernel<op::LinearGated, device::Cpu> {
 #define SILICA_SINGLE_DEVICE_CPU_MAX_POOL_HPP
 /// Max pooling on the CPU: ATen's.
 
-// ---- silica/device/aten/max_pool.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_MAX_POOL_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_MAX_POOL_HPP
-/// Max pooling by ATen.
-
-#include <ATen/ops/max_pool2d.h>
-
-namespace silica::device::aten {
-
-struct MaxPool {
-    static Tensor run(const Tensor& x, std::int64_t kernel, std::int64_t stride, std::int64_t padding) {
-        return at::max_pool2d(x, {kernel, kernel}, {stride, stride}, {padding, padding});
-    }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_MAX_POOL_HPP
-
 namespace silica {
 
 template <>
@@ -19352,57 +26283,6 @@ struct Kernel<op::MaxPool, device::Cpu> : device::aten::MaxPool {};
 #define SILICA_SINGLE_DEVICE_CPU_POOL_HPP
 /// Pooling on this device: ATen's.
 
-// ---- silica/device/aten/pool.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_POOL_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_POOL_HPP
-/// Pooling in ATen's terms, summed in float32.
-
-#include <ATen/ops/amax.h>
-#include <ATen/ops/argmax.h>
-#include <ATen/ops/gather.h>
-#include <ATen/ops/sqrt.h>
-#include <ATen/ops/sum.h>
-
-#include <limits>
-
-namespace silica::device::aten {
-
-struct Pool {
-    static Tensor run(const Tensor& h, const Tensor& mask, Pooling how) {
-        const Tensor x = h.to(at::kFloat);
-        const Tensor weight = mask.to(at::kFloat).unsqueeze(-1);  // (batch, tokens, 1)
-        const auto sum = [](const Tensor& t) { return at::sum(t, 1); };
-        switch (how) {
-            case Pooling::mean:
-                return sum(x * weight) / sum(weight);
-            case Pooling::mean_sqrt_len:
-                return sum(x * weight) / at::sqrt(sum(weight));
-            case Pooling::weighted_mean: {
-                const Tensor w = weight * at::arange(1, x.size(1) + 1, weight.options()).view({1, -1, 1});
-                return sum(x * w) / sum(w);
-            }
-            case Pooling::max:
-                return at::amax(at::where(mask.unsqueeze(-1), x, -std::numeric_limits<float>::infinity()), 1);
-            case Pooling::cls:
-                return at_token(x, at::argmax(mask.to(at::kFloat), 1));
-            case Pooling::last: {
-                const Tensor position = at::arange(1, x.size(1) + 1, weight.options()).unsqueeze(0);
-                return at_token(x, at::argmax(mask.to(at::kFloat) * position, 1));
-            }
-        }
-        return x;
-    }
-
-private:
-    /// The vector of one token per row: index (batch) -> (batch, d).
-    static Tensor at_token(const Tensor& x, const Tensor& index) {
-        return at::gather(x, 1, index.view({-1, 1, 1}).expand({-1, 1, x.size(2)})).squeeze(1);
-    }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_POOL_HPP
-
 namespace silica {
 
 template <>
@@ -19410,38 +26290,1006 @@ struct Kernel<op::Pool, device::Cpu> : device::aten::Pool {};
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_CPU_POOL_HPP
+// ---- silica/device/cpu/quantised.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_QUANTISED_HPP
+#define SILICA_SINGLE_DEVICE_CPU_QUANTISED_HPP
+/// Linear and its fused forms on the CPU with weights that are codes.
+
+// ---- silica/device/cpu/coded_linear.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_CODED_LINEAR_HPP
+#define SILICA_SINGLE_DEVICE_CPU_CODED_LINEAR_HPP
+/// The product with weights that are codes on the CPU: what the kernels of linear and its fused forms share under a
+/// quantised precision.
+
+// ---- silica/device/cpu/coded_matrix.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_CODED_MATRIX_HPP
+#define SILICA_SINGLE_DEVICE_CPU_CODED_MATRIX_HPP
+/// Weights as codes on the CPU: rows of a block side by side, as isa/codes.hpp reads them.
+
+namespace silica::device::cpu {
+
+/// As many blocks as fill panels, the last rows zeros.
+struct CodedMatrix {
+    op::Coded matrix = {};  ///< all but its tensors
+    Tensor codes = {};      ///< (blocks, words, lanes) int32
+    Tensor scales = {};     ///< (blocks, groups, 2, lanes), in bfloat16 where that loses nothing, else float32
+    std::int64_t lanes = 0, group_words = 0, words = 0, groups = 0;  ///< see isa::CodeBlocks
+
+    /// Packs codes for the best instruction set here.
+    [[nodiscard]] static CodedMatrix pack(op::Coded s);
+    /// The codes as they were before.
+    [[nodiscard]] op::Coded unpack() const;
+};
+
+}  // namespace silica::device::cpu
+
+// ---- silica/device/cpu/coded_matrix.ipp
+#ifndef SILICA_SINGLE_DEVICE_CPU_CODED_MATRIX_IPP
+#define SILICA_SINGLE_DEVICE_CPU_CODED_MATRIX_IPP
+/// Packing codes and back.
+
+#include <algorithm>
+#include <utility>
+
+namespace silica::device::cpu {
+namespace coded_detail {
+
+/// Whether rounding to `type` and back changes nothing.
+inline bool survives(const Tensor& t, c10::ScalarType type) { return t.to(type).to(t.scalar_type()).equal(t); }
+
+}  // namespace coded_detail
+
+SILICA_INLINE CodedMatrix CodedMatrix::pack(op::Coded s) {
+    CodedMatrix w;
+    const c10::Device host(c10::DeviceType::CPU);
+    const std::int64_t rows = s.rows, group = s.group, in_word = 32 / s.bits,
+                       width = isa::tiling<float>(isa::best()).lanes * isa::tiling<float>(isa::best()).vectors;
+    w.lanes = isa::tiling<float>(isa::best()).lanes;
+    w.groups = (s.columns + group - 1) / group;
+    w.group_words = (group + in_word - 1) / in_word;
+    w.words = (w.groups - 1) * w.group_words + (s.columns - (w.groups - 1) * group + in_word - 1) / in_word;
+    const std::int64_t round = std::max(w.lanes, width), blocks = (rows + round - 1) / round * (round / w.lanes);
+    const bool small = coded_detail::survives(s.scales, c10::ScalarType::BFloat16) &&
+                       coded_detail::survives(s.biases, c10::ScalarType::BFloat16);
+    w.codes = allocate({blocks, w.words, w.lanes}, c10::ScalarType::Int, host);
+    w.scales =
+        allocate({blocks, w.groups, 2, w.lanes}, small ? c10::ScalarType::BFloat16 : c10::ScalarType::Float, host);
+    const Tensor scales = s.scales.to(w.scales.scalar_type()), biases = s.biases.to(w.scales.scalar_type());
+    const std::int64_t of_file = s.codes.size(1), lanes = w.lanes;
+    const auto* from = s.codes.const_data_ptr<std::int32_t>();
+    auto* const to = w.codes.mutable_data_ptr<std::int32_t>();
+    parallel_for(0, blocks, 1, [&](std::int64_t first, std::int64_t last) {
+        for (std::int64_t b = first; b < last; ++b) {
+            for (std::int64_t lane = 0; lane < lanes; ++lane) {
+                const std::int64_t r = b * lanes + lane;
+                std::int32_t* const out = to + b * w.words * lanes + lane;
+                for (std::int64_t i = 0; i < w.words; ++i) {
+                    if (r >= rows) {
+                        out[i * lanes] = 0;
+                        continue;
+                    }
+                    const auto* const row = reinterpret_cast<const std::uint32_t*>(from) + r * of_file;
+                    // The words of a group begin where its first code lies, which need not be at a word of the file.
+                    const std::int64_t g = i / w.group_words, at = i % w.group_words * in_word;
+                    const std::int64_t column = g * group + at, n = std::min({in_word, group - at, s.columns - column});
+                    const std::int64_t bit = column * s.bits, word = bit / 32;
+                    std::uint64_t two = row[word];
+                    if (word + 1 < of_file) two |= static_cast<std::uint64_t>(row[word + 1]) << 32U;
+                    two >>= static_cast<unsigned>(bit % 32);
+                    if (n < in_word) two &= (std::uint64_t{1} << static_cast<unsigned>(n * s.bits)) - 1;
+                    out[i * lanes] = static_cast<std::int32_t>(static_cast<std::uint32_t>(two));
+                }
+            }
+        }
+    });
+    with_type(w.scales, [&]<class S>() {
+        const S *const each = scales.template const_data_ptr<S>(), *const add = biases.template const_data_ptr<S>();
+        S* out = w.scales.template mutable_data_ptr<S>();
+        for (std::int64_t b = 0; b < blocks; ++b) {
+            for (std::int64_t g = 0; g < w.groups; ++g) {
+                for (const S* of : {each, add}) {
+                    for (std::int64_t r = b * lanes; r < (b + 1) * lanes; ++r)
+                        *out++ = r < rows ? of[r * w.groups + g] : S(0.0F);
+                }
+            }
+        }
+    });
+    s.codes = s.scales = s.biases = Tensor();
+    w.matrix = std::move(s);
+    return w;
+}
+
+SILICA_INLINE op::Coded CodedMatrix::unpack() const {
+    op::Coded q = matrix;
+    const std::int64_t in_word = 32 / q.bits, of_file = (q.columns + in_word - 1) / in_word;
+    q.codes = at::zeros({q.rows, of_file}, c10::ScalarType::Int);
+    const auto mask = (std::uint32_t{1} << static_cast<unsigned>(q.bits)) - 1;
+    const auto* from = reinterpret_cast<const std::uint32_t*>(codes.const_data_ptr<std::int32_t>());
+    auto* to = reinterpret_cast<std::uint32_t*>(q.codes.mutable_data_ptr<std::int32_t>());
+    for (std::int64_t r = 0; r < q.rows; ++r) {
+        for (std::int64_t k = 0; k < q.columns; ++k) {
+            const std::int64_t g = k / q.group, at = k % q.group;
+            const std::int64_t word = g * group_words + at / in_word;
+            const auto code =
+                from[(r / lanes * words + word) * lanes + r % lanes] >> static_cast<unsigned>(at % in_word * q.bits);
+            to[r * of_file + k / in_word] |= (code & mask) << static_cast<unsigned>(k % in_word * q.bits);
+        }
+    }
+    const Tensor both = scales.to(c10::ScalarType::Float).permute({2, 0, 3, 1}).reshape({2, -1, groups});
+    q.scales = both[0].narrow(0, 0, q.rows).contiguous();
+    q.biases = both[1].narrow(0, 0, q.rows).contiguous();
+    return q;
+}
+
+}  // namespace silica::device::cpu
+#endif  // SILICA_SINGLE_DEVICE_CPU_CODED_MATRIX_IPP
+#endif  // SILICA_SINGLE_DEVICE_CPU_CODED_MATRIX_HPP
+
+#include <optional>
+
+namespace silica::device::cpu {
+
+/// A matrix of codes, or one that stays plain.
+struct CodedLinear : CodedMatrix {
+    std::optional<PackedLinear> plain = {};
+
+    [[nodiscard]] static CodedLinear pack(op::Coded s);
+    /// For weights that another op reads as well: a plain matrix stays as it lies.
+    [[nodiscard]] static CodedLinear keep(op::Coded s);
+    [[nodiscard]] op::Coded unpack() const;
+
+    /// x W^T + b.
+    [[nodiscard]] Tensor operator()(const Tensor& x) const;
+
+    /// The product by our own kernels; undefined where they do not serve this type, layout or number of rows.
+    [[nodiscard]] Tensor product(const Tensor& x, const After& after) const;
+};
+
+}  // namespace silica::device::cpu
+
+// ---- silica/device/cpu/coded_linear.ipp
+#ifndef SILICA_SINGLE_DEVICE_CPU_CODED_LINEAR_IPP
+#define SILICA_SINGLE_DEVICE_CPU_CODED_LINEAR_IPP
+/// Packing codes, and products with them.
+
+// ---- silica/device/cpu/isa/coded_product.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_ISA_CODED_PRODUCT_HPP
+#define SILICA_SINGLE_DEVICE_CPU_ISA_CODED_PRODUCT_HPP
+/// Products of few rows of x with codes, and of any number in integers: x laid out once, then blocks of W.
+
+// ---- silica/device/cpu/isa/codes.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_ISA_CODES_HPP
+#define SILICA_SINGLE_DEVICE_CPU_ISA_CODES_HPP
+/// Matrices of codes: times a few vectors (a decode step, bound by reading them), and turned into floats for products
+/// with many.
+///
+/// Rows are interleaved in blocks of a vector's lanes: a vector of codes holds 32 bits of each row of a block, 4 codes
+/// of 8 bits or 8 of 4, the first in the lowest bits. Each group of columns begins at a whole vector. So a block is one
+/// stream of memory, and sums come out side by side.
+
+#include <algorithm>
+#include <utility>
+
+namespace silica::device::cpu::isa {
+
+/// Blocks of codes with their scales and biases of type S: for each block `words` vectors of codes, and for each of its
+/// groups a vector of scales, then one of biases.
+template <class S>
+struct CodeBlocks {
+    const std::uint32_t* codes;
+    const S* scales;
+    std::int64_t groups, group_words, words;  ///< of a row: groups, words of each group but the last, all words
+};
+
+/// y[v ldy + block W + lane] = sum over k of x[v ldx + k] w[row][k], for some blocks of rows and a few vectors. x lies
+/// as the codes do: a group begins at a whole word, with zeros before it. `sums` (vectors, groups) are those of x.
+template <class S>
+struct CodeDotsArguments {
+    CodeBlocks<S> w;
+    std::int64_t blocks;
+    const float* x;
+    std::int64_t ldx;
+    const float* sums;
+    std::int64_t vectors;
+    float* y;
+    std::int64_t ldy;
+};
+
+namespace detail {
+
+/// Codes are fetched into the cache this many words ahead: one stream does not keep memory busy by itself.
+inline constexpr std::int64_t words_ahead = 64;
+
+/// Code j of each lane as 1 + code / 2^B: its bits are put where a float of [1, 2) has the first ones of its fraction.
+template <int W, int B, int j>
+[[gnu::always_inline]] inline void fraction(Floats<W>& f, const typename Lanes<W>::U& words) {
+    constexpr int up = 23 - B - B * j;
+    constexpr std::uint32_t mask = ((1U << B) - 1U) << (23 - B);
+    typename Lanes<W>::U u;
+    if constexpr (up > 0)
+        u = words << up;
+    else
+        u = words >> -up;
+    u = (u & mask) | 0x3f800000U;
+    bits(f, u);
+}
+
+template <int W, int B, int V, int A, int j, int... v>
+[[gnu::always_inline]] inline void code_step(Floats<W>* sums, const typename Lanes<W>::U& words, const float* x,
+                                             std::int64_t ldx, std::integer_sequence<int, v...>) {
+    Floats<W> f;
+    fraction<W, B, j>(f, words);
+    ((sums[v * A + j % A] += f * x[v * ldx + j]), ...);
+}
+template <int W, int B, int V, int A, int... j>
+[[gnu::always_inline]] inline void code_steps(Floats<W>* sums, const std::uint32_t* codes, const float* x,
+                                              std::int64_t ldx, std::integer_sequence<int, j...>) {
+    const auto words = (typename Lanes<W>::U) * reinterpret_cast<const typename Lanes<W>::UAnywhere*>(codes);
+    (code_step<W, B, V, A, j>(sums, words, x, ldx, Indices<V>{}), ...);
+}
+template <int W, int A, int... a>
+[[gnu::always_inline]] inline void gather(Floats<W>& sum, const Floats<W>* sums, std::integer_sequence<int, a...>) {
+    sum = sums[0];
+    ((sum += sums[a + 1]), ...);
+}
+
+/// One block times V vectors. Over a group, sum of c x = 2^B (sum of (1 + c / 2^B) x - sum of x).
+template <int W, int B, int V, class S>
+[[gnu::always_inline]] inline void code_dots(const CodeDotsArguments<S>& a, std::int64_t block, std::int64_t first) {
+    constexpr int A = V == 1 ? 4 : V == 2 ? 2 : 1;  // chains of sums for a vector
+    constexpr int in_word = 32 / B;
+    const CodeBlocks<S>& w = a.w;
+    const std::uint32_t* codes = w.codes + block * w.words * W;
+    const S* scales = w.scales + block * w.groups * 2 * W;
+    const float *x = a.x + first * a.ldx, *of_x = a.sums + first * w.groups;
+    Floats<W> y[V], scale, bias;
+    clear<W>(y, Indices<V>{});
+    for (std::int64_t g = 0; g < w.groups; ++g) {
+        Floats<W> sums[V * A];
+        clear<W>(sums, Indices<V * A>{});
+        const std::int64_t n = g + 1 < w.groups ? w.group_words : w.words - g * w.group_words;
+        for (std::int64_t i = 0; i < n; ++i) {
+            __builtin_prefetch(codes + words_ahead * W, 0, 2);
+            code_steps<W, B, V, A>(sums, codes, x, a.ldx, Indices<in_word>{});
+            codes += W;
+            x += in_word;
+        }
+        load<W>(scale, scales);
+        load<W>(bias, scales + W);
+        scales += 2 * W;
+        scale *= static_cast<float>(1 << B);
+        for (int v = 0; v < V; ++v) {
+            Floats<W> sum;
+            gather<W, A>(sum, sums + v * A, Indices<A - 1>{});
+            const float s = of_x[v * w.groups + g];
+            y[v] += (sum - s) * scale + bias * s;
+        }
+    }
+    for (int v = 0; v < V; ++v) store<W>(a.y + (first + v) * a.ldy + block * W, y[v]);
+}
+
+}  // namespace detail
+
+/// The loop for codes of B bits.
+template <int B>
+struct CodeDots {
+    template <int W, class S>
+    [[gnu::always_inline]] static void run(const CodeDotsArguments<S>* a) {
+        for (std::int64_t block = 0; block < a->blocks; ++block) {
+            std::int64_t v = 0;
+            for (; v + 4 <= a->vectors; v += 4) detail::code_dots<W, B, 4>(*a, block, v);
+            if (v + 2 <= a->vectors) detail::code_dots<W, B, 2>(*a, block, v), v += 2;
+            if (v < a->vectors) detail::code_dots<W, B, 1>(*a, block, v);
+        }
+    }
+};
+
+/// Columns [first, first + count) of one block as floats: out[(k - first) ldo + lane].
+template <class S>
+struct DecodeArguments {
+    CodeBlocks<S> w;
+    std::int64_t group, columns;  ///< columns of a group, and of a row
+    std::int64_t first, count;
+    float* out;
+    std::int64_t ldo;
+};
+
+namespace detail {
+
+/// Code j of each lane, if it is one of [from, to).
+template <int W, int B, int j>
+[[gnu::always_inline]] inline void decode_code(float* out, std::int64_t ldo, std::int64_t from, std::int64_t to,
+                                               const typename Lanes<W>::U& words, const Floats<W>& scale,
+                                               const Floats<W>& bias) {
+    if (j < from || j >= to) return;
+    const typename Lanes<W>::U one = (words >> (B * j)) & ((1U << B) - 1U);
+    typename Lanes<W>::I code;
+    bits(code, one);
+    store<W>(out + j * ldo, __builtin_convertvector(code, Floats<W>) * scale + bias);
+}
+template <int W, int B, int... j>
+[[gnu::always_inline]] inline void decode_word(float* out, std::int64_t ldo, std::int64_t from, std::int64_t to,
+                                               const typename Lanes<W>::U& words, const Floats<W>& scale,
+                                               const Floats<W>& bias, std::integer_sequence<int, j...>) {
+    (decode_code<W, B, j>(out, ldo, from, to, words, scale, bias), ...);
+}
+
+}  // namespace detail
+
+/// The loop for codes of B bits.
+template <int B>
+struct Decode {
+    template <int W, class S>
+    [[gnu::always_inline]] static void run(const DecodeArguments<S>* a) {
+        constexpr std::int64_t in_word = 32 / B;
+        const std::int64_t end = a->first + a->count;
+        for (std::int64_t g = a->first / a->group; g * a->group < end; ++g) {
+            Floats<W> scale, bias;
+            load<W>(scale, a->w.scales + g * 2 * W);
+            load<W>(bias, a->w.scales + (g * 2 + 1) * W);
+            const std::int64_t start = g * a->group, last = std::min({end, start + a->group, a->columns});
+            const std::int64_t skipped = std::max<std::int64_t>(a->first - start, 0) / in_word;
+            for (std::int64_t i = skipped; start + i * in_word < last; ++i) {
+                const std::int64_t k = start + i * in_word;
+                const auto words = (typename Lanes<W>::U) * reinterpret_cast<const typename Lanes<W>::UAnywhere*>(
+                                                                a->w.codes + (g * a->w.group_words + i) * W);
+                detail::decode_word<W, B>(a->out + (k - a->first) * a->ldo, a->ldo, a->first - k, last - k, words,
+                                          scale, bias, detail::Indices<in_word>{});
+            }
+        }
+    }
+};
+
+}  // namespace silica::device::cpu::isa
+#endif  // SILICA_SINGLE_DEVICE_CPU_ISA_CODES_HPP
+// ---- silica/device/cpu/isa/integer_dots.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_ISA_INTEGER_DOTS_HPP
+#define SILICA_SINGLE_DEVICE_CPU_ISA_INTEGER_DOTS_HPP
+/// Matrices of codes times vectors of 8 bits, in integers: what the processor has instructions for.
+///
+/// x is quantised by itself, 32 columns at a time, within the groups of the codes: x = step q, |q| <= 127. A word of 4
+/// codes meets 4 bytes of x; one of 8 codes of 4 bits meets those of the even columns, then those of the odd ones.
+
+#include <cstdint>
+
+#if defined(__ARM_FEATURE_DOTPROD)
+#include <arm_neon.h>
+#endif
+
+namespace silica::device::cpu::isa {
+
+/// As CodeDotsArguments; `steps` (vectors, pieces) are those of x, a piece being 32 columns of a group or what is left.
+template <class S>
+struct IntegerDotsArguments {
+    CodeBlocks<S> w;
+    std::int64_t blocks;
+    const std::int8_t* x;
+    std::int64_t ldx;  ///< 4 bytes for each word of 4 codes, 8 for each of 8
+    const float* steps;
+    std::int64_t pieces;
+    const float* sums;
+    std::int64_t vectors;
+    float* y;
+    std::int64_t ldy;
+};
+
+/// Whether `set`, which this processor has, multiplies bytes.
+inline bool multiplies_bytes(Isa set) {
+#if defined(__x86_64__)
+    static const bool vnni = __builtin_cpu_supports("avx512vnni") != 0;
+    return set == Isa::avx2 || (set >= Isa::avx512 && vnni);
+#elif defined(__ARM_FEATURE_DOTPROD)
+    return set == Isa::baseline;
+#else
+    return set < Isa::baseline;
+#endif
+}
+
+namespace detail {
+
+/// What an instruction set of W lanes does with bytes: `Bytes<W>::piece<B, V>(out, codes, x, ldx, words)` gives the
+/// sums of a piece for V vectors. Of codes of 8 bits it takes off `middle` first.
+///
+/// The instructions are written as such: an intrinsic wants its target on every function around it.
+template <int W>
+struct Bytes {
+    static constexpr float middle = 0;
+    template <int B, int V>
+    static void piece(Floats<W>*, const std::uint32_t*, const std::int8_t*, std::int64_t, std::int64_t) {}
+};
+
+#if defined(__x86_64__)
+
+/// Four bytes of x, in memory.
+typedef std::int32_t FourBytes __attribute__((aligned(1), may_alias));
+
+/// AVX-512 VNNI.
+template <>
+struct Bytes<16> {
+    static constexpr float middle = 0;
+    using I = typename Lanes<16>::I;
+    using U = typename Lanes<16>::U;
+
+    [[gnu::always_inline]] static void add(I& sum, const U& codes, const std::int8_t* x) {
+        asm("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(codes), "m"(*reinterpret_cast<const FourBytes*>(x)));
+    }
+    template <int... v>
+    [[gnu::always_inline]] static void add(I* sums, const U& codes, const std::int8_t* x, std::int64_t ldx,
+                                           std::integer_sequence<int, v...>) {
+        (add(sums[v], codes, x + v * ldx), ...);
+    }
+    template <int B, int V>
+    [[gnu::always_inline]] static void piece(Floats<16>* out, const std::uint32_t* codes, const std::int8_t* x,
+                                             std::int64_t ldx, std::int64_t n) {
+        I sums[2 * V] = {};
+        for (std::int64_t i = 0; i < n; ++i) {
+            const auto word = (U) * reinterpret_cast<const typename Lanes<16>::UAnywhere*>(codes + i * 16);
+            __builtin_prefetch(codes + (i + words_ahead) * 16, 0, 2);
+            if constexpr (B == 4) {
+                add(sums, word & 0x0f0f0f0fU, x + i * 8, ldx, Indices<V>{});
+                add(sums + V, (word >> 4) & 0x0f0f0f0fU, x + i * 8 + 4, ldx, Indices<V>{});
+            } else {
+                add(sums, word, x + i * 4, ldx, Indices<V>{});
+            }
+        }
+        for (int v = 0; v < V; ++v) out[v] = __builtin_convertvector(sums[v] + sums[V + v], Floats<16>);
+    }
+};
+
+/// AVX2. Pairs of products of bytes are 16 bits: sums of four words of 4-bit codes fit, one of 8-bit codes does.
+template <>
+struct Bytes<8> {
+    static constexpr float middle = 128;
+    using I = typename Lanes<8>::I;
+    using U = typename Lanes<8>::U;
+    typedef std::int16_t Pairs __attribute__((vector_size(32)));
+
+    [[gnu::always_inline]] static void spread(U& v, const std::int8_t* x) {
+        v = static_cast<std::uint32_t>(*reinterpret_cast<const FourBytes*>(x)) - U{};
+    }
+    [[gnu::always_inline]] static void add_nibbles(Pairs& sum, const U& even, const U& odd, const std::int8_t* x) {
+        U e, o;
+        Pairs a, b;
+        spread(e, x);
+        spread(o, x + 4);
+        asm("vpmaddubsw %2, %1, %0" : "=x"(a) : "x"(even), "x"(e));
+        asm("vpmaddubsw %2, %1, %0" : "=x"(b) : "x"(odd), "x"(o));
+        sum += a + b;
+    }
+    [[gnu::always_inline]] static void add_bytes(I& sum, const U& centred, const U& size, const std::int8_t* x) {
+        U e, signs;
+        Pairs a;
+        I b;
+        spread(e, x);
+        asm("vpsignb %2, %1, %0" : "=x"(signs) : "x"(e), "x"(centred));
+        asm("vpmaddubsw %2, %1, %0" : "=x"(a) : "x"(size), "x"(signs));
+        asm("vpmaddwd %2, %1, %0" : "=x"(b) : "x"(a), "x"(Pairs{} + std::int16_t{1}));
+        sum += b;
+    }
+    template <int... v>
+    [[gnu::always_inline]] static void nibbles(Pairs* sums, const U& word, const std::int8_t* x, std::int64_t ldx,
+                                               std::integer_sequence<int, v...>) {
+        const U even = word & 0x0f0f0f0fU, odd = (word >> 4) & 0x0f0f0f0fU;
+        (add_nibbles(sums[v], even, odd, x + v * ldx), ...);
+    }
+    template <int... v>
+    [[gnu::always_inline]] static void bytes(I* sums, const U& word, const std::int8_t* x, std::int64_t ldx,
+                                             std::integer_sequence<int, v...>) {
+        const U centred = word ^ 0x80808080U;
+        U size;
+        asm("vpabsb %1, %0" : "=x"(size) : "x"(centred));
+        (add_bytes(sums[v], centred, size, x + v * ldx), ...);
+    }
+    template <int B, int V>
+    [[gnu::always_inline]] static void piece(Floats<8>* out, const std::uint32_t* codes, const std::int8_t* x,
+                                             std::int64_t ldx, std::int64_t n) {
+        I sums[V] = {};
+        Pairs pairs[V] = {};
+        for (std::int64_t i = 0; i < n; ++i) {
+            const auto word = (U) * reinterpret_cast<const typename Lanes<8>::UAnywhere*>(codes + i * 8);
+            __builtin_prefetch(codes + (i + words_ahead) * 8, 0, 2);
+            if constexpr (B == 4)
+                nibbles(pairs, word, x + i * 8, ldx, Indices<V>{});
+            else
+                bytes(sums, word, x + i * 4, ldx, Indices<V>{});
+        }
+        for (int v = 0; v < V; ++v) {
+            if constexpr (B == 4)
+                asm("vpmaddwd %2, %1, %0" : "=x"(sums[v]) : "x"(pairs[v]), "x"(Pairs{} + std::int16_t{1}));
+            out[v] = __builtin_convertvector(sums[v], Floats<8>);
+        }
+    }
+};
+
+#elif defined(__ARM_FEATURE_DOTPROD)
+
+/// NEON's dot products.
+template <>
+struct Bytes<4> {
+    static constexpr float middle = 128;
+
+    [[gnu::always_inline]] static int8x16_t four(const std::int8_t* p) {
+        std::int32_t value;
+        __builtin_memcpy(&value, p, 4);
+        return vreinterpretq_s8_s32(vdupq_n_s32(value));
+    }
+    template <int B, int V>
+    [[gnu::always_inline]] static void piece(Floats<4>* out, const std::uint32_t* codes, const std::int8_t* x,
+                                             std::int64_t ldx, std::int64_t n) {
+        int32x4_t a[V];
+        for (int v = 0; v < V; ++v) a[v] = vdupq_n_s32(0);
+        for (std::int64_t i = 0; i < n; ++i) {
+            const uint8x16_t word = vreinterpretq_u8_u32(vld1q_u32(codes + i * 4));
+            __builtin_prefetch(codes + (i + words_ahead) * 4, 0, 2);
+            if constexpr (B == 4) {
+                const int8x16_t even = vreinterpretq_s8_u8(vandq_u8(word, vdupq_n_u8(15)));
+                const int8x16_t odd = vreinterpretq_s8_u8(vshrq_n_u8(word, 4));
+                for (int v = 0; v < V; ++v) {
+                    a[v] = vdotq_s32(a[v], even, four(x + v * ldx + i * 8));
+                    a[v] = vdotq_s32(a[v], odd, four(x + v * ldx + i * 8 + 4));
+                }
+            } else {
+                const int8x16_t centred = vreinterpretq_s8_u8(veorq_u8(word, vdupq_n_u8(128)));
+                for (int v = 0; v < V; ++v) a[v] = vdotq_s32(a[v], centred, four(x + v * ldx + i * 4));
+            }
+        }
+        for (int v = 0; v < V; ++v) out[v] = (Floats<4>)vcvtq_f32_s32(a[v]);
+    }
+};
+
+#endif
+
+/// One block times V vectors.
+template <int W, int B, int V, class S>
+[[gnu::always_inline]] inline void integer_block(const IntegerDotsArguments<S>& a, std::int64_t block,
+                                                 std::int64_t first) {
+    constexpr int in_word = 32 / B;
+    constexpr std::int64_t words = 32 / in_word;
+    const CodeBlocks<S>& w = a.w;
+    const std::uint32_t* codes = w.codes + block * w.words * W;
+    const S* scales = w.scales + block * w.groups * 2 * W;
+    const std::int8_t* x = a.x + first * a.ldx;
+    const float *steps = a.steps + first * a.pieces, *of_x = a.sums + first * w.groups;
+    Floats<W> y[V] = {}, sums[V], total[V], scale, bias;
+    for (std::int64_t g = 0; g < w.groups; ++g) {
+        const std::int64_t n = g + 1 < w.groups ? w.group_words : w.words - g * w.group_words;
+        clear<W>(total, Indices<V>{});
+        for (std::int64_t i = 0; i < n; i += words) {
+            const std::int64_t count = n - i < words ? n - i : words;
+            Bytes<W>::template piece<B, V>(sums, codes, x, a.ldx, count);
+            for (int v = 0; v < V; ++v) total[v] += sums[v] * steps[v * a.pieces];
+            ++steps;
+            codes += count * W;
+            x += count * in_word;
+        }
+        load<W>(scale, scales);
+        load<W>(bias, scales + W);
+        scales += 2 * W;
+        if constexpr (B == 8) bias += scale * Bytes<W>::middle;
+        for (int v = 0; v < V; ++v) y[v] += total[v] * scale + bias * of_x[v * w.groups + g];
+    }
+    for (int v = 0; v < V; ++v) store<W>(a.y + (first + v) * a.ldy + block * W, y[v]);
+}
+
+}  // namespace detail
+
+/// The loop for codes of B bits, on a set that `multiplies_bytes`.
+template <int B>
+struct IntegerDots {
+    template <int W, class S>
+    [[gnu::always_inline]] static void run(const IntegerDotsArguments<S>* a) {
+        for (std::int64_t block = 0; block < a->blocks; ++block) {
+            std::int64_t v = 0;
+            for (; v + 4 <= a->vectors; v += 4) detail::integer_block<W, B, 4>(*a, block, v);
+            for (; v < a->vectors; ++v) detail::integer_block<W, B, 1>(*a, block, v);
+        }
+    }
+};
+
+}  // namespace silica::device::cpu::isa
+#endif  // SILICA_SINGLE_DEVICE_CPU_ISA_INTEGER_DOTS_HPP
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace silica::device::cpu::coded {
+
+/// Blocks from `block` on.
+template <class S>
+isa::CodeBlocks<S> blocks(const CodedMatrix& w, const S* scales, std::int64_t block) {
+    const auto* codes = reinterpret_cast<const std::uint32_t*>(w.codes.const_data_ptr<std::int32_t>());
+    return {codes + block * w.words * w.lanes, scales + block * w.groups * 2 * w.lanes, w.groups, w.group_words,
+            w.words};
+}
+
+template <class S>
+void dots(isa::Isa set, int bits, const isa::CodeDotsArguments<S>& a) {
+    bits == 4 ? isa::on<isa::CodeDots<4>>(set, &a) : isa::on<isa::CodeDots<8>>(set, &a);
+}
+/// One row of x as the loops want it: groups at whole words, and their sums.
+template <class T>
+void lay_out(const T* x, const CodedMatrix& w, float* out, float* sums) {
+    const std::int64_t in_word = 32 / w.matrix.bits, group = w.matrix.group, columns = w.matrix.columns;
+    std::fill(out, out + w.words * in_word, 0.0F);
+    for (std::int64_t g = 0; g < w.groups; ++g) {
+        float* const to = out + g * w.group_words * in_word;
+        const std::int64_t n = std::min(group, columns - g * group);
+        const isa::WidenArguments<T> a{x + g * group, n, to};
+        isa::on_best<isa::Widen>(&a);
+        float sum = 0;
+        for (std::int64_t i = 0; i < n; ++i) sum += to[i];
+        sums[g] = sum;
+    }
+}
+
+/// Few rows of x: blocks of W are read once. What is gated needs blocks that begin with the rows of U.
+template <class T, class S>
+void product_of_few(isa::Isa set, const CodedMatrix& w, const S* scales, const Product<T>& p) {
+    constexpr std::int64_t columns = 64;
+    const std::int64_t lanes = w.lanes, ldx = w.words * (32 / w.matrix.bits), at_once = columns / lanes;
+    const Scratch<6> room(static_cast<std::size_t>(p.m * (ldx + w.groups)));
+    float *const x = room.data(), *const of_x = x + p.m * ldx;
+    for (std::int64_t i = 0; i < p.m; ++i) lay_out(p.x + i * p.ldx, w, x + i * ldx, of_x + i * w.groups);
+    const std::int64_t all = (p.n + lanes - 1) / lanes, read = w.words * 4 * lanes * (p.gated ? 2 : 1);
+    const std::int64_t grain = std::max<std::int64_t>(1, (std::int64_t{1} << 16) / std::max<std::int64_t>(read, 1));
+    parallel_for(0, all, grain, [&](std::int64_t first, std::int64_t last) {
+        alignas(64) std::array<std::array<float, few_rows * columns>, 2> sums;
+        for (std::int64_t block = first; block < last; block += at_once) {
+            const std::int64_t count = std::min(at_once, last - block);
+            for (std::int64_t part = 0; part < (p.gated ? 2 : 1); ++part)
+                dots<S>(set, w.matrix.bits,
+                        {blocks(w, scales, block + part * (p.n / lanes)), count, x, ldx, of_x, p.m,
+                         sums[static_cast<std::size_t>(part)].data(), columns});
+            detail::finish(set, p, 0, p.m, block * lanes, std::min(count * lanes, p.n - block * lanes), sums[0].data(),
+                           sums[1].data(), columns);
+        }
+    });
+}
+
+/// One row of x in 8 bits, as isa/integer_dots.hpp wants it: codes, steps, and the sums over groups of what they say.
+inline void round_row(const float* x, const CodedMatrix& w, std::int8_t* out, float* steps, float* sums) {
+    const std::int64_t in_word = 32 / w.matrix.bits, group = w.matrix.group, columns = w.matrix.columns;
+    std::fill(out, out + w.words * in_word, std::int8_t{0});
+    for (std::int64_t g = 0; g < w.groups; ++g) {
+        const std::int64_t n = std::min(group, columns - g * group);
+        std::int8_t* const to = out + g * w.group_words * in_word;
+        float sum = 0;
+        for (std::int64_t i = 0; i < n; i += 32) {
+            const float* const from = x + g * group + i;
+            const std::int64_t count = std::min<std::int64_t>(32, n - i);
+            float most = 0, odd = 0;
+            for (std::int64_t j = 0; j < count; ++j) {
+                most = std::max(most, std::abs(from[j]));
+                odd += from[j] * 0.0F;  // NaN, unless all are finite
+            }
+            const float step = most / 127 + odd, by = most > 0 ? 127 / most : 0;
+            std::int32_t whole = 0;
+            for (std::int64_t j = 0; j < count && odd == 0; ++j) {
+                const auto q = static_cast<std::int32_t>(std::nearbyint(std::clamp(from[j] * by, -127.0F, 127.0F)));
+                const std::int64_t at = i + j;
+                to[in_word == 4 ? at : at / 8 * 8 + at % 2 * 4 + at % 8 / 2] = static_cast<std::int8_t>(q);
+                whole += q;
+            }
+            *steps++ = step;
+            sum += step * static_cast<float>(whole);
+        }
+        sums[g] = sum;
+    }
+}
+
+/// Any number of rows of x, in integers.
+template <class T, class S>
+void product_in_integers(isa::Isa set, const CodedMatrix& w, const S* scales, const Product<T>& p) {
+    constexpr std::int64_t columns = 64;
+    const std::int64_t lanes = w.lanes, ldx = w.words * (32 / w.matrix.bits), at_once = columns / lanes;
+    const std::int64_t pieces_of_group = (w.matrix.group + 31) / 32;
+    const std::int64_t last_group = w.matrix.columns - (w.groups - 1) * w.matrix.group;
+    const std::int64_t pieces = (w.groups - 1) * pieces_of_group + (last_group + 31) / 32;
+    const Scratch<6> room(static_cast<std::size_t>(p.m * (ldx / 4 + pieces + w.groups)));
+    auto* const x = reinterpret_cast<std::int8_t*>(room.data());
+    float *const steps = room.data() + p.m * ldx / 4, *const of_x = steps + p.m * pieces;
+    parallel_for(0, p.m, (std::int64_t{1} << 14) / p.k + 1, [&](std::int64_t first, std::int64_t last) {
+        const Scratch<7> wide(static_cast<std::size_t>(p.k));
+        for (std::int64_t i = first; i < last; ++i) {
+            const isa::WidenArguments<T> a{p.x + i * p.ldx, p.k, wide.data()};
+            isa::on_best<isa::Widen>(&a);
+            round_row(wide.data(), w, x + i * ldx, steps + i * pieces, of_x + i * w.groups);
+        }
+    });
+    const std::int64_t all = (p.n + lanes - 1) / lanes, read = w.words * 4 * lanes * (p.gated ? 2 : 1) * p.m;
+    const std::int64_t grain = std::max<std::int64_t>(1, (std::int64_t{1} << 16) / std::max<std::int64_t>(read, 1));
+    parallel_for(0, all, grain, [&](std::int64_t first, std::int64_t last) {
+        alignas(64) std::array<std::array<float, few_rows * columns>, 2> sums;
+        for (std::int64_t block = first; block < last; block += at_once) {
+            const std::int64_t count = std::min(at_once, last - block);
+            for (std::int64_t row = 0; row < p.m; row += few_rows) {
+                const std::int64_t rows = std::min(few_rows, p.m - row);
+                for (std::int64_t part = 0; part < (p.gated ? 2 : 1); ++part) {
+                    const isa::IntegerDotsArguments<S> a{blocks(w, scales, block + part * (p.n / lanes)),
+                                                         count,
+                                                         x + row * ldx,
+                                                         ldx,
+                                                         steps + row * pieces,
+                                                         pieces,
+                                                         of_x + row * w.groups,
+                                                         rows,
+                                                         sums[static_cast<std::size_t>(part)].data(),
+                                                         columns};
+                    w.matrix.bits == 4 ? isa::on<isa::IntegerDots<4>>(set, &a) : isa::on<isa::IntegerDots<8>>(set, &a);
+                }
+                detail::finish(set, p, row, rows, block * lanes, std::min(count * lanes, p.n - block * lanes),
+                               sums[0].data(), sums[1].data(), columns);
+            }
+        }
+    });
+}
+
+}  // namespace silica::device::cpu::coded
+#endif  // SILICA_SINGLE_DEVICE_CPU_ISA_CODED_PRODUCT_HPP
+
+#include <ATen/ops/linear.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace silica::device::cpu {
+namespace coded {
+
+/// Calls f.operator()<S>(scales) for the type of the scales.
+template <class F>
+auto with_scales(const CodedMatrix& w, const F& f) {
+    if (w.scales.scalar_type() == c10::ScalarType::BFloat16)
+        return f.template operator()<c10::BFloat16>(w.scales.const_data_ptr<c10::BFloat16>());
+    return f.template operator()<float>(w.scales.const_data_ptr<float>());
+}
+
+template <class S>
+void decode(isa::Isa set, int bits, const isa::DecodeArguments<S>& a) {
+    bits == 4 ? isa::on<isa::Decode<4>>(set, &a) : isa::on<isa::Decode<8>>(set, &a);
+}
+
+/// Panels that are made where they are used.
+template <class S>
+struct CodedPanels {
+    static constexpr bool in_memory = false;
+    isa::Isa set;
+    const CodedMatrix& w;
+    const S* scales;
+    std::int64_t n, width;
+
+    [[nodiscard]] const float* at(std::int64_t part, std::int64_t panel, std::int64_t u, std::int64_t units,
+                                  float* room) const {
+        const std::int64_t each = width / w.lanes;
+        for (std::int64_t i = 0; i < each; ++i)
+            decode<S>(set, w.matrix.bits,
+                      {blocks(w, scales, (part * (n / width) + panel) * each + i), w.matrix.group, w.matrix.columns, u,
+                       units, room + i * w.lanes, width});
+        return room;
+    }
+};
+
+/// Rows [first, first + count) of W, plain.
+inline Tensor decoded(const CodedMatrix& w, std::int64_t first, std::int64_t count, c10::ScalarType type) {
+    const Tensor rows = at::empty({count, w.matrix.columns}, at::TensorOptions().dtype(type));
+    const isa::Isa set = isa::best();
+    const std::int64_t k = w.matrix.columns, lanes = w.lanes, begin = first / lanes,
+                       end = (first + count - 1) / lanes + 1;
+    with_scales(w, [&]<class S>(const S* scales) {
+        with_type(rows, [&]<class T>() {
+            T* const out = rows.template mutable_data_ptr<T>();
+            parallel_for(begin, end, (std::int64_t{1} << 14) / (k * lanes) + 1,
+                         [&](std::int64_t from, std::int64_t to) {
+                             const Scratch<6> room(static_cast<std::size_t>(k * lanes));
+                             for (std::int64_t b = from; b < to; ++b) {
+                                 decode<S>(set, w.matrix.bits,
+                                           {blocks(w, scales, b), w.matrix.group, k, 0, k, room.data(), lanes});
+                                 for (std::int64_t r = std::max(b * lanes, first);
+                                      r < std::min((b + 1) * lanes, first + count); ++r)
+                                     for (std::int64_t i = 0; i < k; ++i)
+                                         out[(r - first) * k + i] = static_cast<T>(room.data()[i * lanes + r % lanes]);
+                             }
+                         });
+        });
+    });
+    return rows;
+}
+
+/// By our own kernels; undefined where they do not serve.
+template <class T>
+Tensor product_of(const CodedMatrix& w, const Tensor& x, const After& after) {
+    const std::int64_t k = w.matrix.columns, n = w.matrix.rows / (after.gated ? 2 : 1), m = x.numel() / k;
+    const isa::Isa set = isa::best();
+    const bool integers = w.matrix.integers && isa::multiplies_bytes(set), few = integers || m <= few_rows;
+    const bool panels = panel_width(set) > 0 && fits_panels(set, n, after.gated);
+    if (few ? after.gated && n % w.lanes != 0 : !panels) return {};
+    if (!few && (!std::is_same_v<T, float>)) return {};
+    std::vector<std::int64_t> shape(x.sizes().begin(), x.sizes().end());
+    shape.back() = n;
+    Tensor residual;
+    if (after.residual) {
+        if (after.residual->scalar_type() != x.scalar_type() || after.residual->sizes() != shape) return {};
+        residual = after.residual->contiguous();
+    }
+    const Tensor rows = x.contiguous(), y = at::empty(shape, x.options());
+    const auto& bias = w.matrix.bias;
+    const Product<T> p{.x = rows.const_data_ptr<T>(),
+                       .ldx = k,
+                       .m = m,
+                       .w = nullptr,
+                       .k = k,
+                       .n = n,
+                       .gated = after.gated,
+                       .bias = bias ? bias->const_data_ptr<T>() : nullptr,
+                       .residual = residual.defined() ? residual.const_data_ptr<T>() : nullptr,
+                       .act = after.act,
+                       .y = y.mutable_data_ptr<T>()};
+    if (m == 0 || n == 0) return y;
+    with_scales(w, [&]<class S>(const S* scales) {
+        if (integers) {
+            product_in_integers(set, w, scales, p);
+        } else if (few) {
+            product_of_few(set, w, scales, p);
+        } else if constexpr (std::is_same_v<T, float>) {
+            const CodedPanels<S> made{set, w, scales, n, panel_width(set)};
+            detail::ProductOnPanels(set, p, made).run();
+        }
+    });
+    return y;
+}
+
+}  // namespace coded
+
+SILICA_INLINE CodedLinear CodedLinear::pack(op::Coded s) {
+    CodedLinear w;
+    if (s.plain())
+        w.plain = PackedLinear::pack({std::move(s.weight), std::move(s.bias)});
+    else
+        static_cast<CodedMatrix&>(w) = CodedMatrix::pack(std::move(s));
+    return w;
+}
+
+SILICA_INLINE CodedLinear CodedLinear::keep(op::Coded s) {
+    if (!s.plain()) return pack(std::move(s));
+    CodedLinear w;
+    w.plain = PackedLinear::keep({std::move(s.weight), std::move(s.bias)});
+    return w;
+}
+
+SILICA_INLINE op::Coded CodedLinear::unpack() const {
+    if (plain) return plain->unpack();
+    return CodedMatrix::unpack();
+}
+
+SILICA_INLINE Tensor CodedLinear::operator()(const Tensor& x) const {
+    if (plain) return (*plain)(x);
+    if (const Tensor y = product(x, {}); y.defined()) return y;
+    // Rows of W as many as the caches hold.
+    const std::int64_t k = matrix.columns, step = std::max<std::int64_t>(64, (std::int64_t{1} << 20) / k / 64 * 64);
+    std::vector<std::int64_t> shape(x.sizes().begin(), x.sizes().end());
+    shape.back() = matrix.rows;
+    const Tensor y = at::empty(shape, x.options());
+    for (std::int64_t n = 0; n < matrix.rows; n += step) {
+        const std::int64_t count = std::min(step, matrix.rows - n);
+        const Tensor rows = coded::decoded(*this, n, count, x.scalar_type());
+        y.narrow(-1, n, count)
+            .copy_(at::linear(x, rows, matrix.bias ? std::optional(matrix.bias->narrow(0, n, count)) : std::nullopt));
+    }
+    return y;
+}
+
+SILICA_INLINE Tensor CodedLinear::product(const Tensor& x, const After& after) const {
+    if (plain) return plain->product(x, after);
+    if (x.scalar_type() != matrix.type || x.dim() == 0 || x.size(-1) != matrix.columns || !isa::has(after.act))
+        return {};
+    switch (x.scalar_type()) {
+        case c10::ScalarType::Float:
+            return coded::product_of<float>(*this, x, after);
+        case c10::ScalarType::BFloat16:
+            return coded::product_of<c10::BFloat16>(*this, x, after);
+        case c10::ScalarType::Half:
+            return coded::product_of<c10::Half>(*this, x, after);
+        default:
+            return {};
+    }
+}
+
+}  // namespace silica::device::cpu
+#endif  // SILICA_SINGLE_DEVICE_CPU_CODED_LINEAR_IPP
+#endif  // SILICA_SINGLE_DEVICE_CPU_CODED_LINEAR_HPP
+// ---- silica/precision/weight_only.hpp
+#ifndef SILICA_SINGLE_PRECISION_WEIGHT_ONLY_HPP
+#define SILICA_SINGLE_PRECISION_WEIGHT_ONLY_HPP
+/// Weights of products as codes of few bits, everything else in a plain precision.
+
+namespace silica {
+
+/// In what numbers the products with codes take their inputs.
+namespace activations {
+
+/// As they are.
+struct Exact {
+    static constexpr bool integers = false;
+};
+
+/// In 8 bits by groups of 32, where the processor multiplies such (AVX-512 VNNI, AVX2, NEON's dot products): faster,
+/// within half a percent for a product. Elsewhere as they are.
+struct Int8 {
+    static constexpr bool integers = true;
+};
+
+}  // namespace activations
+
+namespace precision {
+
+/// Matrices of Linear and of projections to the vocabulary in codes of `Bits` (4 or 8; 0: as OpenOptions::bits says),
+/// each group of a row with a scale and a bias; embeddings, norms, convolutions, inputs and outputs in `C`. A
+/// checkpoint whose weights are codes already keeps its own bits and groups, others are quantised while they load.
+template <class C, int Bits, class Activations = activations::Exact>
+struct WeightOnly {
+    static_assert(Bits == 0 || Bits == 4 || Bits == 8, "weights are quantised in 4 or 8 bits");
+    static_assert(!C::quantised, "the first argument is a plain precision: what is not quantised is in it");
+
+    static constexpr std::string_view name = [] {
+        constexpr bool exact = !Activations::integers;
+        if (Bits == 4) return std::string_view(exact ? "int4" : "int4, int8 activations");
+        if (Bits == 8) return std::string_view(exact ? "int8" : "int8, int8 activations");
+        return std::string_view(exact ? "codes" : "codes, int8 activations");
+    }();
+    static constexpr c10::ScalarType storage = c10::ScalarType::Byte, compute = C::compute, reduce = C::reduce;
+    static constexpr bool quantised = true;
+    static constexpr int bits = Bits;
+    using plain = C;
+    static constexpr bool integers = Activations::integers;
+};
+
+}  // namespace precision
+}  // namespace silica
+#endif  // SILICA_SINGLE_PRECISION_WEIGHT_ONLY_HPP
+
+#include <utility>
+
+namespace silica {
+
+template <class C, int Bits, class A>
+struct Kernel<op::Linear, device::Cpu, precision::WeightOnly<C, Bits, A>> {
+    using Source = op::Coded;
+    using Packed = device::cpu::CodedLinear;
+    static Packed pack(Source s) { return Packed::pack(std::move(s)); }
+    static Packed keep(Source s) { return Packed::keep(std::move(s)); }
+    static Tensor run(const Tensor& x, const Packed& w) { return w(x); }
+};
+
+template <class C, int Bits, class A>
+struct Kernel<op::LinearActivation, device::Cpu, precision::WeightOnly<C, Bits, A>> {
+    static Tensor run(const Tensor& x, const device::cpu::CodedLinear& w, Activation act) {
+        if (const Tensor y = w.product(x, {.act = act}); y.defined()) return y;
+        return device::aten::Activate::run(w(x), act);
+    }
+};
+
+template <class C, int Bits, class A>
+struct Kernel<op::LinearAdd, device::Cpu, precision::WeightOnly<C, Bits, A>> {
+    static Tensor run(const Tensor& x, const device::cpu::CodedLinear& w, const Tensor& residual) {
+        if (const Tensor y = w.product(x, {.residual = &residual}); y.defined()) return y;
+        return w(x) + residual;
+    }
+};
+
+template <class C, int Bits, class A>
+struct Kernel<op::LinearGated, device::Cpu, precision::WeightOnly<C, Bits, A>> {
+    static Tensor run(const Tensor& x, const device::cpu::CodedLinear& w, Activation act) {
+        if (const Tensor y = w.product(x, {.act = act, .gated = true}); y.defined()) return y;
+        return device::cpu::gate(w(x), act);
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_CPU_QUANTISED_HPP
 // ---- silica/device/cpu/resize.hpp
 #ifndef SILICA_SINGLE_DEVICE_CPU_RESIZE_HPP
 #define SILICA_SINGLE_DEVICE_CPU_RESIZE_HPP
 /// Resizing on the CPU: ATen's.
-
-// ---- silica/device/aten/resize.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_RESIZE_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_RESIZE_HPP
-/// Resizing by ATen.
-
-#include <ATen/ops/upsample_bicubic2d.h>
-#include <ATen/ops/upsample_bilinear2d.h>
-#include <ATen/ops/upsample_nearest2d.h>
-
-namespace silica::device::aten {
-
-struct Resize {
-    static Tensor run(const Tensor& x, std::int64_t height, std::int64_t width, Resampling how, bool align_corners) {
-        switch (how) {
-            case Resampling::nearest:
-                return at::upsample_nearest2d(x, {height, width});
-            case Resampling::bilinear:
-                return at::upsample_bilinear2d(x, {height, width}, align_corners);
-            case Resampling::bicubic:
-                return at::upsample_bicubic2d(x, {height, width}, align_corners);
-        }
-        return x;
-    }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_RESIZE_HPP
 
 namespace silica {
 
@@ -19468,26 +27316,6 @@ struct Kernel<op::RmsNorm, device::Cpu> {
 #ifndef SILICA_SINGLE_DEVICE_CPU_RMS_NORM_IPP
 #define SILICA_SINGLE_DEVICE_CPU_RMS_NORM_IPP
 /// RMS norm of a row.
-
-// ---- silica/device/aten/rms_norm.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_RMS_NORM_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_RMS_NORM_HPP
-/// RMS norm in ATen's terms, the mean in float32.
-
-#include <ATen/ops/mean.h>
-#include <ATen/ops/rsqrt.h>
-
-namespace silica::device::aten {
-
-struct RmsNorm {
-    static Tensor run(const Tensor& x, const Tensor& weight, double eps) {
-        const Tensor h = x.to(at::kFloat);
-        return weight * (h * at::rsqrt(at::mean(h * h, {-1}, /*keepdim=*/true) + eps)).to(x.scalar_type());
-    }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_RMS_NORM_HPP
 
 #include <cmath>
 
@@ -19580,24 +27408,6 @@ Tensor rotary(const Tensor& x, const Tensor& cos, const Tensor& sin);
 #define SILICA_SINGLE_DEVICE_CPU_TURN_IPP
 /// Rotary embedding, all heads of a token at a time.
 
-// ---- silica/device/aten/rotary.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_ROTARY_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_ROTARY_HPP
-/// Rotary embedding in plain tensor code.
-
-namespace silica::device::aten {
-
-struct Rotary {
-    static Tensor run(const Tensor& x, const Tensor& cos, const Tensor& sin) {
-        const auto half = x.size(-1) / 2;
-        const Tensor a = x.narrow(-1, 0, half), b = x.narrow(-1, half, half), c = cos.unsqueeze(1),
-                     s = sin.unsqueeze(1);
-        return at::cat({a * c - b * s, b * c + a * s}, -1);
-    }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_ROTARY_HPP
 // ---- silica/device/cpu/isa/turn.hpp
 #ifndef SILICA_SINGLE_DEVICE_CPU_ISA_TURN_HPP
 #define SILICA_SINGLE_DEVICE_CPU_ISA_TURN_HPP
@@ -19733,27 +27543,6 @@ void require_slots(const std::int64_t* slots, std::int64_t count, std::int64_t r
 #define SILICA_SINGLE_DEVICE_CPU_STORE_IPP
 /// Rows of keys and values, copied to their slots.
 
-// ---- silica/device/aten/store_kv.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_STORE_KV_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_STORE_KV_HPP
-/// Writing to a cache by ATen's index_copy_.
-
-#include <ATen/ops/index_copy.h>
-
-namespace silica::device::aten {
-
-struct StoreKv {
-    static op::Written run(InOut<Tensor> keys, InOut<Tensor> values, const Tensor& k, const Tensor& v,
-                           const Tensor& slots) {
-        keys.value.index_copy_(2, slots, k);
-        values.value.index_copy_(2, slots, v);
-        return {};
-    }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_STORE_KV_HPP
-
 #include <algorithm>
 #include <cstring>
 #include <string>
@@ -19879,24 +27668,6 @@ SILICA_INLINE Tensor Kernel<op::RotaryStore, device::Cpu>::run(const Tensor& qkv
 #define SILICA_SINGLE_DEVICE_CPU_SCORES_HPP
 /// Scores of attention on the CPU: ATen's.
 
-// ---- silica/device/aten/scores.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_SCORES_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_SCORES_HPP
-/// Scores of attention by ATen.
-
-#include <ATen/ops/matmul.h>
-
-namespace silica::device::aten {
-
-struct Scores {
-    static Tensor run(const Tensor& q, const Tensor& k, double scale) {
-        return at::matmul(q * scale, k.transpose(2, 3));
-    }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_SCORES_HPP
-
 namespace silica {
 
 template <>
@@ -19909,36 +27680,6 @@ struct Kernel<op::Scores, device::Cpu> : device::aten::Scores {};
 #define SILICA_SINGLE_DEVICE_CPU_SINE_POSITIONS_HPP
 /// Sine positions on the CPU: ATen's.
 
-// ---- silica/device/aten/sine_positions.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_SINE_POSITIONS_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_SINE_POSITIONS_HPP
-/// Sine positions by ATen, in the order of transformers' operations, in float32.
-
-#include <ATen/ops/cos.h>
-#include <ATen/ops/cumsum.h>
-#include <ATen/ops/sin.h>
-#include <ATen/ops/stack.h>
-
-#include <numbers>
-
-namespace silica::device::aten {
-
-struct SinePositions {
-    static Tensor run(const Tensor& mask, const Tensor& divisors) {
-        const Tensor cells = mask.to(at::kFloat);
-        const auto along = [&](std::int64_t dim) {
-            const Tensor place = at::cumsum(cells, dim);
-            const Tensor angle = place / (place.narrow(dim, place.size(dim) - 1, 1) + 1e-6) * (2 * std::numbers::pi);
-            const Tensor pairs = (angle.flatten(1).unsqueeze(2) / divisors).unflatten(2, {-1, 2});
-            return at::stack({at::sin(pairs.select(3, 0)), at::cos(pairs.select(3, 1))}, 3).flatten(2);
-        };
-        return at::cat({along(1), along(2)}, 2);
-    }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_SINE_POSITIONS_HPP
-
 namespace silica {
 
 template <>
@@ -19950,22 +27691,6 @@ struct Kernel<op::SinePositions, device::Cpu> : device::aten::SinePositions {};
 #ifndef SILICA_SINGLE_DEVICE_CPU_SOFTMAX_HPP
 #define SILICA_SINGLE_DEVICE_CPU_SOFTMAX_HPP
 /// Softmax on the CPU: ATen's.
-
-// ---- silica/device/aten/softmax.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_SOFTMAX_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_SOFTMAX_HPP
-/// Softmax by ATen: sums in float32 whatever the type of x.
-
-#include <ATen/ops/softmax.h>
-
-namespace silica::device::aten {
-
-struct Softmax {
-    static Tensor run(const Tensor& x) { return at::softmax(x, -1); }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_SOFTMAX_HPP
 
 namespace silica {
 
@@ -19987,6 +27712,10 @@ struct Kernel<op::StoreKv, device::Cpu> : device::cpu::StoreKv {};
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_CPU_STORE_KV_HPP
 #endif  // SILICA_SINGLE_DEVICE_CPU_HPP
+// ---- silica/device/cuda.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_HPP
+/// NVIDIA GPUs, reached through LibTorch's device-neutral interfaces: no header here needs the CUDA toolkit.
 
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
@@ -20062,351 +27791,6 @@ struct Kernel<op::Activate, device::Cuda> : device::aten::Activate {};
 #define SILICA_SINGLE_DEVICE_CUDA_ARGMAX_HPP
 /// The index of the largest value on CUDA: blocks share a long row, a warp joins what they found.
 
-// ---- silica/device/cuda/nvrtc.hpp
-#ifndef SILICA_SINGLE_DEVICE_CUDA_NVRTC_HPP
-#define SILICA_SINGLE_DEVICE_CUDA_NVRTC_HPP
-/// Own CUDA kernels: source text that NVRTC compiles for the GPU at hand at its first use, once for the process.
-
-// ---- silica/device/cuda/driver.hpp
-#ifndef SILICA_SINGLE_DEVICE_CUDA_DRIVER_HPP
-#define SILICA_SINGLE_DEVICE_CUDA_DRIVER_HPP
-/// The CUDA driver and NVRTC, found at run time: nothing of the CUDA toolkit is needed to build.
-///
-/// The CUDA builds of LibTorch carry NVRTC (the compiler for kernels kept as text) and libcaffe2_nvrtc, which is linked
-/// to it and to the driver. The declarations here follow cuda.h and nvrtc.h, whose C interfaces are stable.
-
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <string>
-#include <type_traits>
-
-#if __has_include(<dlfcn.h>)
-#include <dlfcn.h>
-#endif
-
-namespace silica::device::cuda {
-
-/// cuda.h's CUlaunchAttribute, CUlaunchConfig and handles.
-struct LaunchAttribute {
-    int id = 0;
-    int unused = 0;
-    std::array<int, 16> value{};
-};
-struct LaunchConfig {
-    std::array<unsigned, 3> grid{1, 1, 1}, block{1, 1, 1};
-    unsigned shared_bytes = 0;
-    void* stream = nullptr;
-    LaunchAttribute* attributes = nullptr;
-    unsigned count = 0;
-};
-
-/// The functions that Silica calls; `usable` is false, with a reason, where one of them is missing.
-struct Driver {
-    using Status = int;  // 0 is success, for CUresult and nvrtcResult alike
-
-    Status (*device_attribute)(int*, int, int) = nullptr;
-    Status (*retain_primary_context)(void**, int) = nullptr;
-    Status (*current_context)(void**) = nullptr;
-    Status (*push_context)(void*) = nullptr;
-    Status (*pop_context)(void**) = nullptr;
-    Status (*load_module)(void**, const void*) = nullptr;
-    Status (*function_of)(void**, void*, const char*) = nullptr;
-    Status (*launch)(const LaunchConfig*, void*, void**, void**) = nullptr;
-    Status (*error_text)(Status, const char**) = nullptr;
-
-    Status (*create_program)(void**, const char*, const char*, int, const char* const*, const char* const*) = nullptr;
-    Status (*destroy_program)(void**) = nullptr;
-    Status (*compile_program)(void*, int, const char* const*) = nullptr;
-    Status (*log_size)(void*, std::size_t*) = nullptr;
-    Status (*log)(void*, char*) = nullptr;
-    Status (*cubin_size)(void*, std::size_t*) = nullptr;
-    Status (*cubin)(void*, char*) = nullptr;
-    Status (*ptx_size)(void*, std::size_t*) = nullptr;
-    Status (*ptx)(void*, char*) = nullptr;
-    Status (*architecture_count)(int*) = nullptr;
-    Status (*architectures)(int*) = nullptr;
-
-    bool usable = false;
-    std::string reason = {};  ///< empty when usable
-
-    /// Loaded at the first call, once for the process.
-    static const Driver& get() {
-        static const Driver driver = load();
-        return driver;
-    }
-
-private:
-#if __has_include(<dlfcn.h>)
-    static Driver load() {
-        Driver d;
-        const Libraries from = open();
-        if (from.cuda == nullptr || from.nvrtc == nullptr) {
-            d.reason = from.cuda == nullptr ? "the CUDA driver (libcuda.so.1) was not found"
-                                            : "NVRTC (libnvrtc.so) was not found beside LibTorch";
-            return d;
-        }
-        bool all = true;
-        const auto find = [&](void* library, const char* name, auto& function) {
-            void* address = ::dlsym(library, name);
-            function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(address);
-            if (address != nullptr || !all) return;
-            all = false;
-            d.reason = std::string(name) + " is missing from the CUDA libraries";
-        };
-        find(from.cuda, "cuDeviceGetAttribute", d.device_attribute);
-        find(from.cuda, "cuDevicePrimaryCtxRetain", d.retain_primary_context);
-        find(from.cuda, "cuCtxGetCurrent", d.current_context);
-        find(from.cuda, "cuCtxPushCurrent_v2", d.push_context);
-        find(from.cuda, "cuCtxPopCurrent_v2", d.pop_context);
-        find(from.cuda, "cuModuleLoadData", d.load_module);
-        find(from.cuda, "cuModuleGetFunction", d.function_of);
-        find(from.cuda, "cuLaunchKernelEx", d.launch);
-        find(from.cuda, "cuGetErrorString", d.error_text);
-        find(from.nvrtc, "nvrtcCreateProgram", d.create_program);
-        find(from.nvrtc, "nvrtcDestroyProgram", d.destroy_program);
-        find(from.nvrtc, "nvrtcCompileProgram", d.compile_program);
-        find(from.nvrtc, "nvrtcGetProgramLogSize", d.log_size);
-        find(from.nvrtc, "nvrtcGetProgramLog", d.log);
-        find(from.nvrtc, "nvrtcGetCUBINSize", d.cubin_size);
-        find(from.nvrtc, "nvrtcGetCUBIN", d.cubin);
-        find(from.nvrtc, "nvrtcGetPTXSize", d.ptx_size);
-        find(from.nvrtc, "nvrtcGetPTX", d.ptx);
-        find(from.nvrtc, "nvrtcGetNumSupportedArchs", d.architecture_count);
-        find(from.nvrtc, "nvrtcGetSupportedArchs", d.architectures);
-        d.usable = all;
-        return d;
-    }
-
-    struct Libraries {
-        void *cuda = nullptr, *nvrtc = nullptr;
-    };
-
-    /// By name, and beside libtorch_cuda: libcaffe2_nvrtc knows where its NVRTC lies.
-    static Libraries open() {
-        Libraries found{::dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL)};
-        if (found.cuda == nullptr) return found;
-        std::string beside;
-        if (void* torch = ::dlopen("libtorch_cuda.so", RTLD_LAZY | RTLD_NOLOAD)) {
-            Dl_info info{};
-            if (void* symbol = ::dlsym(torch, "aoti_torch_get_current_cuda_stream");
-                symbol != nullptr && ::dladdr(symbol, &info) != 0 && info.dli_fname != nullptr) {
-                beside = info.dli_fname;
-                beside = beside.substr(0, beside.rfind('/') + 1) + "libcaffe2_nvrtc.so";
-            }
-            ::dlclose(torch);
-        }
-        for (const char* name : {beside.c_str(), "libcaffe2_nvrtc.so", "libnvrtc.so.13", "libnvrtc.so.12"}) {
-            void* library = *name == '\0' ? nullptr : ::dlopen(name, RTLD_LAZY | RTLD_LOCAL);
-            if (library != nullptr && ::dlsym(library, "nvrtcCreateProgram") != nullptr) {
-                found.nvrtc = library;
-                break;
-            }
-            if (library != nullptr) ::dlclose(library);
-        }
-        return found;
-    }
-#else
-    static Driver load() {
-        Driver d;
-        d.reason = "this system has no dlopen";
-        return d;
-    }
-#endif
-};
-
-}  // namespace silica::device::cuda
-#endif  // SILICA_SINGLE_DEVICE_CUDA_DRIVER_HPP
-
-#include <c10/core/impl/VirtualGuardImpl.h>
-
-#include <array>
-#include <atomic>
-#include <cstdint>
-#include <map>
-#include <mutex>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-namespace silica::device::cuda {
-
-/// Whether Silica's own kernels may serve; set to false to have LibTorch's alone, for comparison. Becomes false where
-/// one cannot be made on this machine.
-SILICA_API inline std::atomic<bool> own_kernels{true};
-
-/// Whether own kernels can run here; where not, ATen's serve.
-inline bool has_nvrtc() { return own_kernels.load(std::memory_order_relaxed) && Driver::get().usable; }
-
-/// A kernel's text and what it is compiled with: the text may use `T` and the constants `values`.
-struct KernelSource {
-    std::string_view name;  ///< of the `extern "C"` function
-    std::string_view text;
-    std::vector<std::pair<std::string_view, std::int64_t>> values = {};
-    at::ScalarType type = at::kFloat;  ///< T
-};
-
-/// A compiled kernel on one GPU.
-struct Function {
-    void* handle = nullptr;
-    void* context = nullptr;
-    bool overlaps = false;  ///< may be launched before the kernel ahead of it has ended (it waits for it itself)
-};
-
-/// Blocks and threads of a launch.
-struct Shape {
-    std::array<unsigned, 3> grid{1, 1, 1};
-    unsigned threads = 32;
-};
-
-namespace detail {
-
-inline void check(Driver::Status status, std::string_view what) {
-    if (status == 0) return;
-    const char* text = nullptr;
-    Driver::get().error_text(status, &text);
-    throw DeviceError("CUDA: " + std::string(what) + " failed: " + (text != nullptr ? text : "unknown error") + " (" +
-                          std::to_string(status) + ").",
-                      "look at the GPU with nvidia-smi; run with CUDA_LAUNCH_BLOCKING=1 to find the kernel.");
-}
-
-/// The whole text: types and constants first.
-inline std::string text_of(const KernelSource& source) {
-    std::string text =
-        "typedef long long i64;\nstruct bf16 { unsigned short bits; };\nstruct f16 { unsigned short bits; };\ntypedef ";
-    text += source.type == at::kHalf ? "f16" : source.type == at::kBFloat16 ? "bf16" : "float";
-    text += " T;\n";
-    for (const auto& [name, value] : source.values)
-        text += "constexpr int " + std::string(name) + " = " + std::to_string(value) + ";\n";
-    return text.append(source.text);
-}
-
-/// The machine code of `source` for compute capability `capability` (90 for 9.0), or PTX where NVRTC is older than the
-/// GPU.
-inline std::string compile(const KernelSource& source, int capability) {
-    const auto& d = Driver::get();
-    int count = 0;
-    d.architecture_count(&count);
-    std::vector<int> known(static_cast<std::size_t>(count));
-    if (count > 0) d.architectures(known.data());
-    int best = 0;
-    for (const int a : known)
-        if (a <= capability && a > best) best = a;
-    const bool exact = best == capability || best == 0;
-    std::vector<std::string> options{
-        "--gpu-architecture=" + std::string(exact ? "sm_" : "compute_") + std::to_string(exact ? capability : best),
-        "--std=c++17"};
-    std::vector<const char*> words;
-    for (const auto& o : options) words.push_back(o.c_str());
-    const std::string text = text_of(source), name(source.name);
-    void* program = nullptr;
-    auto status = d.create_program(&program, text.c_str(), (name + ".cu").c_str(), 0, nullptr, nullptr);
-    if (status == 0) status = d.compile_program(program, static_cast<int>(words.size()), words.data());
-    std::string code;
-    std::size_t size = 0;
-    const auto fetch = [&](auto get_size, auto get) {
-        get_size(program, &size);
-        code.resize(size);
-        if (size > 0) get(program, code.data());
-    };
-    if (status == 0)
-        exact ? fetch(d.cubin_size, d.cubin) : fetch(d.ptx_size, d.ptx);
-    else if (program != nullptr)
-        fetch(d.log_size, d.log);
-    if (program != nullptr) d.destroy_program(&program);
-    if (status != 0) {
-        throw KernelUnavailable("NVRTC cannot compile kernel '" + name + "' for compute capability " +
-                                    std::to_string(capability) + ": " + code,
-                                "please report this; LibTorch's kernels serve until then.");
-    }
-    return code;
-}
-
-inline Function build(const KernelSource& source, c10::DeviceIndex device) {
-    const auto& d = Driver::get();
-    int major = 0, minor = 0;
-    check(d.device_attribute(&major, 75, device), "reading the compute capability");
-    check(d.device_attribute(&minor, 76, device), "reading the compute capability");
-    const std::string code = compile(source, 10 * major + minor);
-    Function f;
-    f.overlaps = major >= 9;
-    check(d.retain_primary_context(&f.context, device), "opening the GPU");
-    void *previous = nullptr, *module = nullptr;
-    check(d.push_context(f.context), "choosing the GPU");
-    auto status = d.load_module(&module, code.data());
-    if (status == 0) status = d.function_of(&f.handle, module, std::string(source.name).c_str());
-    d.pop_context(&previous);
-    if (status != 0) {  // PTX that is newer than the driver, ...
-        throw KernelUnavailable("Kernel '" + std::string(source.name) + "' cannot be loaded on this GPU (CUDA error " +
-                                    std::to_string(status) + ").",
-                                "install a newer NVIDIA driver; LibTorch's kernels serve until then.");
-    }
-    return f;
-}
-
-}  // namespace detail
-
-/// The kernel that `make()` describes, compiled at the first call with this `key` on this GPU. `key` tells apart all
-/// variants of the kernels of one `Family`. KernelUnavailable where it cannot be made: then no own kernel is used any
-/// more, so that a second try of the op finds LibTorch's.
-template <class Family, class Make>
-const Function& function(c10::DeviceIndex device, std::uint64_t key, Make make) {
-    static std::mutex mutex;
-    static std::map<std::pair<c10::DeviceIndex, std::uint64_t>, Function> known;
-    const std::lock_guard guard(mutex);
-    const auto at = std::pair{device, key};
-    if (const auto found = known.find(at); found != known.end()) return found->second;
-    try {
-        return known.emplace(at, detail::build(make(), device)).first->second;
-    } catch (const KernelUnavailable&) {
-        own_kernels = false;
-        throw;
-    }
-}
-
-/// How many multiprocessors a GPU has.
-inline int multiprocessors(c10::DeviceIndex device) {
-    int count = 0;
-    detail::check(Driver::get().device_attribute(&count, 16, device), "counting the multiprocessors");
-    return count;
-}
-
-/// The address of a tensor's values, null for an absent one, as kernels take it.
-inline void* address(const Tensor& t) { return t.defined() ? t.data_ptr() : nullptr; }
-
-/// Whether kernels can load 16 bytes at once from the start of `t`.
-inline bool aligned(const Tensor& t) { return reinterpret_cast<std::uintptr_t>(t.data_ptr()) % 16 == 0; }
-
-/// The types that own kernels are compiled for.
-inline bool takes_type(at::ScalarType type) { return type == at::kFloat || type == at::kHalf || type == at::kBFloat16; }
-
-/// Launches a kernel on the current stream of `device`. The types of `args` are exactly those of its parameters.
-template <class... Args>
-void launch(const Function& f, const Shape& shape, c10::Device device, Args... args) {
-    const auto& d = Driver::get();
-    const c10::impl::VirtualGuardImpl guard(c10::DeviceType::CUDA);
-    LaunchAttribute overlap;
-    overlap.id = 6;  // CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION
-    overlap.value[0] = 1;
-    LaunchConfig config;
-    config.grid = shape.grid;
-    config.block = {shape.threads, 1, 1};
-    config.stream = guard.getStreamNativeHandle(guard.getStream(device));
-    config.attributes = &overlap;
-    config.count = f.overlaps ? 1 : 0;
-    std::array<void*, sizeof...(Args)> parameters{static_cast<void*>(&args)...};
-    void* context = nullptr;
-    detail::check(d.current_context(&context), "asking for the current GPU");
-    const bool other = context != f.context;
-    if (other) detail::check(d.push_context(f.context), "choosing the GPU");
-    const auto status = d.launch(&config, f.handle, parameters.data(), nullptr);
-    if (other) d.pop_context(&context);
-    detail::check(status, "launching a kernel");
-}
-
-}  // namespace silica::device::cuda
-#endif  // SILICA_SINGLE_DEVICE_CUDA_NVRTC_HPP
 // ---- silica/device/cuda/source.hpp
 #ifndef SILICA_SINGLE_DEVICE_CUDA_SOURCE_HPP
 #define SILICA_SINGLE_DEVICE_CUDA_SOURCE_HPP
@@ -20718,63 +28102,167 @@ struct Kernel<op::Clamp, device::Cuda> : device::aten::Clamp {};
 // ---- silica/device/cuda/conv.hpp
 #ifndef SILICA_SINGLE_DEVICE_CUDA_CONV_HPP
 #define SILICA_SINGLE_DEVICE_CUDA_CONV_HPP
-/// Convolutions on CUDA: cuDNN's.
+/// Convolutions on CUDA.
 
-// ---- silica/device/cuda/convolve.hpp
-#ifndef SILICA_SINGLE_DEVICE_CUDA_CONVOLVE_HPP
-#define SILICA_SINGLE_DEVICE_CUDA_CONVOLVE_HPP
-/// cuDNN's convolutions through ATen: what the kernels of conv and its fused forms share. Images of half precision have
-/// their channels last, as tensor cores read them; what comes out has them last too, so a network turns its input once.
+// ---- silica/device/cuda/packed_conv.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_PACKED_CONV_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_PACKED_CONV_HPP
+/// The weights of Conv on CUDA, and what its kernel and its fused forms share: cuDNN, and products where it has no
+/// kernel worth the name. Images of half precision have their channels last, as tensor cores read them; what comes out
+/// has them last too, so a network turns its input once. A kernel of one dimension is one of two.
+
+// ---- silica/device/cuda/grouped_conv.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_GROUPED_CONV_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_GROUPED_CONV_HPP
+/// A convolution of one dimension in groups, in half precision: a product for each group. cuDNN has only a slow kernel
+/// for these (the positions of Wav2Vec2 for 10 s of sound on an H200: 12.2 ms, as products 0.15).
+
+#include <ATen/ops/bmm.h>
+
+#include <algorithm>
+#include <optional>
+
+namespace silica::device::cuda {
+
+struct GroupedConv {
+    Tensor bands;                ///< (groups, kernel * in / groups, out / groups): W of each group, place by place
+    std::int64_t kernel;         ///< places
+    std::optional<Tensor> bias;  ///< (out)
+
+    /// Channels of a group that fill a tensor core's row, at neighbouring places.
+    static bool serves(const op::PlainConv& s) {
+        const auto type = s.weight.scalar_type();
+        return (type == at::kHalf || type == at::kBFloat16) && s.weight.dim() == 3 && s.steps.groups > 1 &&
+               s.weight.size(1) % 8 == 0 && s.weight.size(0) / s.steps.groups % 8 == 0 && s.steps.dilation[0] == 1;
+    }
+
+    static GroupedConv pack(op::PlainConv s) {
+        const std::int64_t groups = s.steps.groups, kernel = s.weight.size(2);
+        const Tensor w = s.weight.reshape({groups, s.weight.size(0) / groups, s.weight.size(1), kernel});
+        return {w.permute({0, 3, 2, 1}).flatten(1, 2).contiguous(), kernel, std::move(s.bias)};
+    }
+
+    /// (out, in / groups, kernel).
+    [[nodiscard]] Tensor weight() const {
+        return bands.unflatten(1, {kernel, -1}).permute({0, 3, 2, 1}).flatten(0, 1).contiguous();
+    }
+
+    /// W * x + b. x (batch, in, size) -> (batch, out, places), its channels last.
+    [[nodiscard]] Tensor operator()(const Tensor& x, const op::ConvSteps& steps) const {
+        const std::int64_t batch = x.size(0), groups = bands.size(0), depth = bands.size(1), outs = bands.size(2),
+                           channels = depth / kernel, size = x.size(2), padding = steps.padding[0],
+                           stride = steps.stride[0], length = size + 2 * padding,
+                           places = steps.places(0, size, kernel);
+        const Tensor padded = at::zeros({batch, groups, length, channels}, x.options());
+        padded.narrow(2, padding, size).copy_(x.unflatten(1, {groups, channels}).transpose(2, 3));
+        Tensor y = at::empty({batch, places, groups, outs}, x.options());
+        // What a place sees lies side by side in `padded`; the product makes a copy of it, of so many places at once.
+        const std::int64_t at_once = std::max<std::int64_t>(1, most / (groups * depth));
+        for (std::int64_t row = 0; row < batch; ++row) {
+            const Tensor in = padded.select(0, row), out = y.select(0, row).transpose(0, 1);
+            for (std::int64_t begin = 0; begin < places; begin += at_once) {
+                const std::int64_t n = std::min(at_once, places - begin);
+                const Tensor seen = in.as_strided({groups, n, depth}, {length * channels, stride * channels, 1},
+                                                  in.storage_offset() + begin * stride * channels);
+                out.narrow(1, begin, n).copy_(at::bmm(seen, bands));
+            }
+        }
+        y = y.flatten(2).transpose(1, 2);
+        return bias ? y.add_(bias->unsqueeze(1)) : y;
+    }
+
+private:
+    static constexpr std::int64_t most = std::int64_t{1} << 26;  ///< values of the copy: 128 MB
+};
+
+}  // namespace silica::device::cuda
+#endif  // SILICA_SINGLE_DEVICE_CUDA_GROUPED_CONV_HPP
 
 #include <ATen/Context.h>
 #include <ATen/ops/_convolution.h>
 #include <ATen/ops/cudnn_convolution_add_relu.h>
 #include <ATen/ops/cudnn_convolution_relu.h>
 
+#include <optional>
+#include <utility>
+#include <vector>
+
 namespace silica::device::cuda {
 
-/// The layout of an image, or of the kernel for it.
-inline at::MemoryFormat conv_layout(const Tensor& image) {
-    const bool half = image.scalar_type() == at::kHalf || image.scalar_type() == at::kBFloat16;
-    return half && image.dim() == 4 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
-}
+struct PackedConv {
+    std::vector<std::int64_t> sizes;          ///< of the weight
+    op::ConvSteps steps;                      ///< as they were given
+    std::optional<GroupedConv> grouped = {};  ///< where a product for each group serves
+    op::PlainConv conv = {};                  ///< elsewhere: laid out as cuDNN reads it
 
-inline op::PlainConv pack_conv(op::PlainConv s) {
-    s.weight = s.weight.contiguous(conv_layout(s.weight));
-    return s;
-}
-
-/// act(W * x + b + residual); without a residual where there is none. Without TF32, which LibTorch has cuDNN use for
-/// float32 unless it is told otherwise: eleven bits of 24.
-inline Tensor convolve(const Tensor& x, const op::PlainConv& w, Activation act = Activation::linear,
-                       const Tensor* residual = nullptr) {
-    const auto& s = w.steps;
-    const auto& set = at::globalContext();
-    const auto layout = conv_layout(x);
-    const Tensor in = x.contiguous(layout);
-    if (layout == at::MemoryFormat::ChannelsLast && act == Activation::relu && set.userEnabledCuDNN() &&
-        at::Context::hasCuDNN()) {
-        if (residual == nullptr)
-            return at::cudnn_convolution_relu(in, w.weight, w.bias, s.stride, s.padding, s.dilation, s.groups);
-        return at::cudnn_convolution_add_relu(in, w.weight, residual->contiguous(layout), 1, w.bias, s.stride,
-                                              s.padding, s.dilation, s.groups);
+    static PackedConv pack(op::PlainConv s) {
+        PackedConv packed{s.weight.sizes().vec(), s.steps};
+        if (GroupedConv::serves(s)) {
+            packed.grouped = GroupedConv::pack(std::move(s));
+            return packed;
+        }
+        packed.conv = halves(s.weight) ? aten::as_image(std::move(s)) : std::move(s);
+        packed.conv.weight = packed.conv.weight.contiguous(layout(packed.conv.weight));
+        return packed;
     }
-    Tensor y = at::_convolution(
-        in, w.weight, w.bias, s.stride, s.padding, s.dilation, false, aten::no_output_padding(s), s.groups,
-        set.benchmarkCuDNN(), set.deterministicCuDNN() || set.deterministicAlgorithms(), set.userEnabledCuDNN(), false);
-    return aten::activated(residual == nullptr ? y : y.add_(*residual), act);
-}
+
+    [[nodiscard]] op::PlainConv unpack() const {
+        if (grouped) return {grouped->weight(), grouped->bias, steps};
+        return {conv.weight.reshape(sizes), conv.bias, steps};
+    }
+
+    /// act(W * x + b + residual); without a residual where there is none. Without TF32, which LibTorch has cuDNN use
+    /// for float32 unless it is told otherwise: eleven bits of 24.
+    [[nodiscard]] Tensor operator()(const Tensor& x, Activation act = Activation::linear,
+                                    const Tensor* residual = nullptr) const {
+        if (grouped) return finished((*grouped)(x, steps), act, residual);
+        const bool line = x.dim() < conv.weight.dim();
+        const auto image = [&](const Tensor& t) {
+            const Tensor in = line ? t.unsqueeze(2) : t;
+            return in.contiguous(layout(in));
+        };
+        const auto as_x = [&](const Tensor& y) { return line ? y.squeeze(2) : y; };
+        const auto& s = conv.steps;
+        const auto& set = at::globalContext();
+        const Tensor in = image(x);
+        if (layout(in) == at::MemoryFormat::ChannelsLast && act == Activation::relu && set.userEnabledCuDNN() &&
+            at::Context::hasCuDNN()) {
+            if (residual == nullptr)
+                return as_x(
+                    at::cudnn_convolution_relu(in, conv.weight, conv.bias, s.stride, s.padding, s.dilation, s.groups));
+            return as_x(at::cudnn_convolution_add_relu(in, conv.weight, image(*residual), 1, conv.bias, s.stride,
+                                                       s.padding, s.dilation, s.groups));
+        }
+        const Tensor y =
+            at::_convolution(in, conv.weight, conv.bias, s.stride, s.padding, s.dilation, false,
+                             aten::no_output_padding(s), s.groups, set.benchmarkCuDNN(),
+                             set.deterministicCuDNN() || set.deterministicAlgorithms(), set.userEnabledCuDNN(), false);
+        return finished(as_x(y), act, residual);
+    }
+
+private:
+    static bool halves(const Tensor& t) { return t.scalar_type() == at::kHalf || t.scalar_type() == at::kBFloat16; }
+
+    /// The layout of an image, or of the kernel for it.
+    static at::MemoryFormat layout(const Tensor& image) {
+        return halves(image) && image.dim() == 4 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+    }
+
+    static Tensor finished(Tensor y, Activation act, const Tensor* residual) {
+        return aten::activated(residual == nullptr ? std::move(y) : y.add_(*residual), act);
+    }
+};
 
 }  // namespace silica::device::cuda
-#endif  // SILICA_SINGLE_DEVICE_CUDA_CONVOLVE_HPP
+#endif  // SILICA_SINGLE_DEVICE_CUDA_PACKED_CONV_HPP
 
 namespace silica {
 
 template <>
 struct Kernel<op::Conv, device::Cuda> {
-    using Packed = op::PlainConv;
-    static Packed pack(op::Conv::Source s) { return device::cuda::pack_conv(std::move(s)); }
-    static Tensor run(const Tensor& x, const Packed& w) { return device::cuda::convolve(x, w); }
+    using Packed = device::cuda::PackedConv;
+    static Packed pack(op::Conv::Source s) { return Packed::pack(std::move(s)); }
+    static Tensor run(const Tensor& x, const Packed& w) { return w(x); }
 };
 
 }  // namespace silica
@@ -20788,9 +28276,7 @@ namespace silica {
 
 template <>
 struct Kernel<op::ConvActivation, device::Cuda> {
-    static Tensor run(const Tensor& x, const op::PlainConv& w, Activation act) {
-        return device::cuda::convolve(x, w, act);
-    }
+    static Tensor run(const Tensor& x, const device::cuda::PackedConv& w, Activation act) { return w(x, act); }
 };
 
 }  // namespace silica
@@ -20804,8 +28290,8 @@ namespace silica {
 
 template <>
 struct Kernel<op::ConvAdd, device::Cuda> {
-    static Tensor run(const Tensor& x, const op::PlainConv& w, const Tensor& residual, Activation act) {
-        return device::cuda::convolve(x, w, act, &residual);
+    static Tensor run(const Tensor& x, const device::cuda::PackedConv& w, const Tensor& residual, Activation act) {
+        return w(x, act, &residual);
     }
 };
 
@@ -21194,161 +28680,6 @@ struct Kernel<op::Gelu, device::Cuda> {
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_CUDA_GELU_HPP
-// ---- silica/device/cuda/graph.hpp
-#ifndef SILICA_SINGLE_DEVICE_CUDA_GRAPH_HPP
-#define SILICA_SINGLE_DEVICE_CUDA_GRAPH_HPP
-/// CUDA graphs: work recorded once and replayed with one launch, its memory kept apart. Through LibTorch's
-/// device-neutral graphs (2.13 on); in 2.11 and 2.12 through at::cuda::CUDAGraph, whose header needs the CUDA toolkit,
-/// by the names that libtorch_cuda exports: its layout is that of a release, so these two were tried.
-
-#include <c10/core/CachingDeviceAllocator.h>
-#include <c10/core/Stream.h>
-#include <c10/core/impl/VirtualGuardImpl.h>
-
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <string>
-#include <utility>
-
-#include <torch/version.h>
-
-#if __has_include(<ATen/core/GraphImplInterface.h>)
-#include <ATen/core/GraphImplInterface.h>
-#elif __has_include(<dlfcn.h>)
-#include <dlfcn.h>
-#endif
-
-namespace silica::device::cuda {
-
-#if __has_include(<ATen/core/GraphImplInterface.h>)
-
-/// A graph: `begin`, work on the current stream, `end`, then `replay` any number of times.
-class Graph {
-public:
-    /// Whether this LibTorch can record.
-    static Availability available() {
-        if (at::has_graph_impl(c10::DeviceType::CUDA)) return {true};
-        return {false, "this LibTorch is built without CUDA graphs"};
-    }
-
-    Graph() : impl_(at::create_graph_impl(c10::DeviceType::CUDA)) {}
-    void begin() { impl_->capture_begin({0, 0}, at::GraphCaptureMode::ThreadLocal); }
-    void end() { impl_->capture_end(); }
-    void replay() { impl_->replay(); }
-
-private:
-    std::unique_ptr<at::GraphImplInterface> impl_;
-};
-
-#elif TORCH_VERSION_MAJOR == 2 && (TORCH_VERSION_MINOR == 11 || TORCH_VERSION_MINOR == 12) && __has_include(<dlfcn.h>)
-
-/// A graph: `begin`, work on the current stream, `end`, then `replay` any number of times.
-class Graph {
-public:
-    /// Whether this LibTorch can record.
-    static Availability available() {
-        if (symbols().usable) return {true};
-        return {false, "this LibTorch is built without CUDA graphs"};
-    }
-
-    Graph() : memory_(new Storage) {
-        if (const auto can = available(); !can)
-            throw DeviceError("CUDA graphs cannot be recorded: " + can.reason + ".", "run steps as they are.");
-        symbols().construct(memory_.get(), false);
-        alive_ = true;
-    }
-    Graph(const Graph&) = delete;
-    Graph& operator=(const Graph&) = delete;
-    ~Graph() {
-        if (alive_) symbols().destroy(memory_.get());
-    }
-    void begin() { symbols().begin(memory_.get(), {0, 0}, thread_local_mode); }
-    void end() { symbols().end(memory_.get()); }
-    void replay() { symbols().replay(memory_.get()); }
-
-private:
-    /// Room for an at::cuda::CUDAGraph, about 150 bytes in 2.11.
-    struct alignas(64) Storage {
-        std::byte bytes[4096];
-    };
-    static constexpr int thread_local_mode = 1;  // cudaStreamCaptureModeThreadLocal
-
-    struct Symbols {
-        void (*construct)(void*, bool);
-        void (*destroy)(void*);
-        void (*begin)(void*, std::pair<unsigned long long, unsigned long long>, int);
-        void (*end)(void*);
-        void (*replay)(void*);
-        bool usable;
-    };
-    static const Symbols& symbols() {
-        static const Symbols found = [] {
-            void* torch = ::dlopen("libtorch_cuda.so", RTLD_LAZY | RTLD_NOLOAD);
-            const auto find = [&]<class F>(F*& f, const char* name) {
-                f = torch == nullptr ? nullptr : reinterpret_cast<F*>(::dlsym(torch, name));
-                return f != nullptr;
-            };
-            Symbols s{};
-            s.usable = find(s.construct, "_ZN2at4cuda9CUDAGraphC1Eb") && find(s.destroy, "_ZN2at4cuda9CUDAGraphD1Ev") &&
-                       find(s.begin, "_ZN2at4cuda9CUDAGraph13capture_beginESt4pairIyyE21cudaStreamCaptureMode") &&
-                       find(s.end, "_ZN2at4cuda9CUDAGraph11capture_endEv") &&
-                       find(s.replay, "_ZN2at4cuda9CUDAGraph6replayEv");
-            return s;
-        }();
-        return found;
-    }
-
-    std::unique_ptr<Storage> memory_;
-    bool alive_ = false;
-};
-
-#else
-
-/// Nothing to record with here.
-class Graph {
-public:
-    static Availability available() {
-        return {false, "CUDA graphs were tried with LibTorch 2.11, 2.12 and from 2.13 on, and this is " +
-                           std::to_string(TORCH_VERSION_MAJOR) + "." + std::to_string(TORCH_VERSION_MINOR)};
-    }
-    void begin() {}
-    void end() {}
-    void replay() {}
-};
-
-#endif
-
-/// Records what `f` does on `device` without doing it. `f` does not write the weights of products (they are read
-/// ahead). On a throw the recording is given up.
-template <class F>
-void record(Graph& graph, c10::Device device, F&& f) {
-    const c10::impl::VirtualGuardImpl guard(c10::DeviceType::CUDA);
-    const auto before = guard.exchangeStream(guard.getStreamFromGlobalPool(device, /*isHighPriority=*/false));
-    try {
-        graph.begin();
-        silica::recording = true;
-        try {
-            f();
-            silica::recording = false;
-        } catch (...) {
-            silica::recording = false;
-            try {
-                graph.end();
-            } catch (const std::exception&) {  // the first error says more
-            }
-            throw;
-        }
-        graph.end();
-    } catch (...) {
-        guard.exchangeStream(before);
-        throw;
-    }
-    guard.exchangeStream(before);
-}
-
-}  // namespace silica::device::cuda
-#endif  // SILICA_SINGLE_DEVICE_CUDA_GRAPH_HPP
 // ---- silica/device/cuda/group_norm.hpp
 #ifndef SILICA_SINGLE_DEVICE_CUDA_GROUP_NORM_HPP
 #define SILICA_SINGLE_DEVICE_CUDA_GROUP_NORM_HPP
@@ -21383,23 +28714,6 @@ struct Kernel<op::LayerNorm, device::Cuda> : device::aten::LayerNorm {};
 #define SILICA_SINGLE_DEVICE_CUDA_PRODUCTS_HPP
 /// Products with weights: the own kernel for few rows, else cuBLASLt through ATen.
 
-// ---- silica/device/aten/linear.hpp
-#ifndef SILICA_SINGLE_DEVICE_ATEN_LINEAR_HPP
-#define SILICA_SINGLE_DEVICE_ATEN_LINEAR_HPP
-/// Linear by ATen on weights that are kept as they are.
-
-#include <ATen/ops/linear.h>
-
-namespace silica::device::aten {
-
-struct Linear {
-    using Packed = op::Plain;
-    static Packed pack(op::Linear::Source s) { return s; }
-    static Tensor run(const Tensor& x, const Packed& w) { return at::linear(x, w.weight, w.bias); }
-};
-
-}  // namespace silica::device::aten
-#endif  // SILICA_SINGLE_DEVICE_ATEN_LINEAR_HPP
 // ---- silica/device/cuda/gemv.hpp
 #ifndef SILICA_SINGLE_DEVICE_CUDA_GEMV_HPP
 #define SILICA_SINGLE_DEVICE_CUDA_GEMV_HPP
@@ -21414,15 +28728,8 @@ enum class Epilogue { none, add, gated, activation };
 
 namespace detail {
 
-inline constexpr std::string_view gemv_text = R"cuda(
-constexpr int PER_BLOCK = WARPS / SPLIT;          // outputs of a block
-constexpr int THREADS = WARPS * 32;
-constexpr int MATS = EPILOGUE == 2 ? 2 : 1;       // rows of W for one output
-constexpr int CHUNKS = K / VEC, STEP = 32 * SPLIT;
-constexpr int TURNS = (CHUNKS + STEP - 1) / STEP;  // loads of a lane for a row of W
-constexpr int MOST = (ROWS > 2 ? 4 : 8) / MATS, DEPTH = TURNS < MOST ? TURNS : MOST;  // in flight
-constexpr bool EVEN = CHUNKS % STEP == 0;
-
+/// Takes WARPS, THREADS, ROWS, NORM, K and CHUNKS = K / VEC.
+inline constexpr std::string_view fetch_text = R"cuda(
 // x in shared memory, divided by its root mean square and times `scale` where NORM.
 __device__ __forceinline__ void fetch(uint4 (*xs)[CHUNKS], const uint4* x, const T* scale, double eps, int warp,
                                       int lane) {
@@ -21460,7 +28767,19 @@ __device__ __forceinline__ void fetch(uint4 (*xs)[CHUNKS], const uint4* x, const
     }
     __syncthreads();
 }
+)cuda";
 
+inline constexpr std::string_view gemv_text = R"cuda(
+constexpr int PER_BLOCK = WARPS / SPLIT;          // outputs of a block
+constexpr int THREADS = WARPS * 32;
+constexpr int MATS = EPILOGUE == 2 ? 2 : 1;       // rows of W for one output
+constexpr int CHUNKS = K / VEC, STEP = 32 * SPLIT;
+constexpr int TURNS = (CHUNKS + STEP - 1) / STEP;  // loads of a lane for a row of W
+constexpr int MOST = (ROWS > 2 ? 4 : 8) / MATS, DEPTH = TURNS < MOST ? TURNS : MOST;  // in flight
+constexpr bool EVEN = CHUNKS % STEP == 0;
+)cuda";
+
+inline constexpr std::string_view gemv_loop_text = R"cuda(
 extern "C" __global__ void __launch_bounds__(THREADS, ROWS > 2 ? 1 : 32 / WARPS)
 gemv(const T* x, const T* __restrict__ w, const T* __restrict__ bias, const T* residual,
      const T* __restrict__ scale, T* y, int n, double eps) {
@@ -21587,7 +28906,8 @@ inline Tensor gemv(const Tensor& x, const op::Plain& w, Epilogue epilogue, Activ
                               static_cast<std::uint64_t>(act) << 20 | (w.bias ? std::uint64_t{1} << 28 : 0) |
                               (recording ? std::uint64_t{1} << 29 : 0) |
                               (norm.scale.defined() ? std::uint64_t{1} << 30 : 0) | static_cast<std::uint64_t>(k) << 32;
-    static const std::string text = std::string(prelude) + std::string(detail::gemv_text);
+    static const std::string text = std::string(prelude) + std::string(detail::gemv_text) +
+                                    std::string(detail::fetch_text) + std::string(detail::gemv_loop_text);
     const auto& f = function<detail::Gemv>(x.device().index(), key, [&] {
         return KernelSource{"gemv",
                             text,
@@ -21812,6 +29132,478 @@ struct Kernel<op::Pool, device::Cuda> : device::aten::Pool {};
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_CUDA_POOL_HPP
+// ---- silica/device/cuda/quantised.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_QUANTISED_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_QUANTISED_HPP
+/// Linear and its fused forms on CUDA with weights that are codes: one kernel for few rows, else the weights become
+/// numbers again, some rows of W at a time, for cuBLASLt.
+
+// ---- silica/device/cuda/gemv_codes.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_GEMV_CODES_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_GEMV_CODES_HPP
+/// y = x W^T for few rows of x where W is codes, at the speed of reading them: see gemv.hpp.
+
+// ---- silica/device/cuda/codes.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_CODES_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_CODES_HPP
+/// Weights as codes on CUDA: as the checkpoint has them, with scale and bias of a group side by side; and back to
+/// numbers, for products with many rows.
+
+#include <ATen/ops/bitwise_and.h>
+#include <ATen/ops/bitwise_right_shift.h>
+#include <ATen/ops/stack.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace silica::device::cuda {
+
+/// The `Packed` of kernels with codes. A matrix that stays plain has its weight in `matrix` and no codes.
+struct Codes {
+    op::Coded matrix = {};  ///< all but the codes, their scales and biases
+    Tensor codes = {};      ///< (rows, words) int32
+    Tensor scales = {};     ///< (rows, groups, 2) scale and bias, bfloat16 where that loses nothing, else float32
+
+    [[nodiscard]] static Codes pack(op::Coded s) {
+        Codes c;
+        if (!s.plain()) {
+            c.codes = s.codes.contiguous();
+            c.scales = at::stack({s.scales, s.biases}, 2);
+            const Tensor less = c.scales.to(at::kBFloat16);
+            if (less.to(at::kFloat).equal(c.scales)) c.scales = less;
+            s.codes = s.scales = s.biases = Tensor();
+        }
+        c.matrix = std::move(s);
+        return c;
+    }
+    [[nodiscard]] op::Coded unpack() const {
+        op::Coded s = matrix;
+        if (s.plain()) return s;
+        const Tensor both = scales.to(at::kFloat);
+        s.codes = codes;
+        s.scales = both.select(2, 0).contiguous();
+        s.biases = both.select(2, 1).contiguous();
+        return s;
+    }
+    [[nodiscard]] op::Plain plain() const { return {matrix.weight, matrix.bias}; }
+};
+
+namespace detail {
+
+/// Takes BFLOAT_SCALES.
+inline constexpr std::string_view scales_text = R"cuda(
+template <int WHICH> struct ScaleType { typedef float type; };
+template <> struct ScaleType<1> { typedef bf16 type; };
+typedef ScaleType<BFLOAT_SCALES>::type S;
+)cuda";
+
+inline constexpr std::string_view decode_text = R"cuda(
+constexpr int PER = 32 / BITS;
+
+extern "C" __global__ void decode(const unsigned* __restrict__ codes, const S* __restrict__ scales, T* y, i64 count) {
+    wait_for_previous();
+    const i64 i = (i64)blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= count) return;
+    const unsigned word = codes[i];
+    const int row = (int)(i / WORDS), k = (int)(i % WORDS) * PER;
+    const S* of = scales + ((i64)row * GROUPS + k / GROUP) * 2;
+    const float scale = to_float(of[0]), bias = to_float(of[1]);
+    alignas(16) T some[PER];
+    #pragma unroll
+    for (int j = 0; j < PER; ++j)
+        some[j] = from_float<T>((float)((word >> (BITS * j)) & ((1u << BITS) - 1)) * scale + bias);
+    uint2* to = (uint2*)(y + (i64)row * K + k);
+    #pragma unroll
+    for (int j = 0; j < PER * (int)sizeof(T) / 8; ++j) to[j] = ((const uint2*)some)[j];
+}
+)cuda";
+
+struct DecodeCodes;
+
+/// By LibTorch's ops, for any group and number of columns.
+inline Tensor decoded_by_aten(const Codes& w, const Tensor& codes, const Tensor& scales, at::ScalarType type) {
+    const auto& m = w.matrix;
+    const std::int64_t in_word = 32 / m.bits;
+    const Tensor shifts = at::arange(in_word, codes.options()) * m.bits;
+    const Tensor each = at::bitwise_and(at::bitwise_right_shift(codes.unsqueeze(2), shifts), m.bits == 4 ? 15 : 255);
+    const Tensor values = each.flatten(1).narrow(1, 0, m.columns).to(at::kFloat);
+    const Tensor groups = at::arange(m.columns, codes.options().dtype(at::kLong)).div(m.group, "floor");
+    const Tensor both = scales.to(at::kFloat).index_select(1, groups);
+    return (values * both.select(2, 0) + both.select(2, 1)).to(type);
+}
+
+}  // namespace detail
+
+/// Rows [first, first + count) of W as numbers of `type`.
+inline Tensor decoded(const Codes& w, std::int64_t first, std::int64_t count, at::ScalarType type) {
+    const auto& m = w.matrix;
+    const Tensor codes = w.codes.narrow(0, first, count), scales = w.scales.narrow(0, first, count);
+    const std::int64_t in_word = 32 / m.bits, words = codes.size(1);
+    const bool whole = m.columns % in_word == 0 && m.group % in_word == 0;
+    if (!whole || !takes_type(type) || !has_nvrtc() || codes.numel() == 0)
+        return detail::decoded_by_aten(w, codes, scales, type);
+    const Tensor y = at::empty({count, m.columns}, codes.options().dtype(type));
+    const bool small = scales.scalar_type() == at::kBFloat16;
+    const std::uint64_t key = static_cast<std::uint64_t>(type) | static_cast<std::uint64_t>(m.bits) << 8 |
+                              (small ? std::uint64_t{1} << 16 : 0) | static_cast<std::uint64_t>(m.group) << 17 |
+                              static_cast<std::uint64_t>(m.columns) << 40;
+    static const std::string text =
+        std::string(prelude) + std::string(detail::scales_text) + std::string(detail::decode_text);
+    const auto& f = function<detail::DecodeCodes>(y.device().index(), key, [&] {
+        return KernelSource{"decode",
+                            text,
+                            {{"BITS", m.bits},
+                             {"K", m.columns},
+                             {"WORDS", words},
+                             {"GROUP", m.group},
+                             {"GROUPS", scales.size(1)},
+                             {"BFLOAT_SCALES", small}},
+                            type};
+    });
+    const std::int64_t all = codes.numel();
+    constexpr unsigned threads = 256;
+    launch(f, {{static_cast<unsigned>((all + threads - 1) / threads), 1, 1}, threads}, y.device(), address(codes),
+           address(scales), address(y), static_cast<long long>(all));
+    return y;
+}
+
+}  // namespace silica::device::cuda
+#endif  // SILICA_SINGLE_DEVICE_CUDA_CODES_HPP
+
+namespace silica::device::cuda {
+namespace detail {
+
+inline constexpr std::string_view gemv_codes_text = R"cuda(
+constexpr int THREADS = WARPS * 32, PER_BLOCK = WARPS / SPLIT;  // pairs of rows of W of a block
+constexpr int CHUNKS = K / VEC;                                 // loads of x
+constexpr int PER = 128 / BITS, LOADS = K / PER;                // codes of a load; loads of a row of W
+constexpr int STEP = 32 * SPLIT, TURNS = (LOADS + STEP - 1) / STEP, DEPTH = 2;
+constexpr int GATED = EPILOGUE == 2, OUTS = GATED ? 1 : 2;      // outputs of two rows
+constexpr bool EVEN = LOADS % STEP == 0;
+)cuda";
+
+inline constexpr std::string_view gemv_codes_loop_text = R"cuda(
+// Code j of a word as 1 + code / 2^BITS: its bits are put where a float of [1, 2) has the first ones of its fraction.
+template <int j>
+__device__ __forceinline__ float fraction(unsigned word) {
+    constexpr int up = 23 - BITS - BITS * j;
+    const unsigned moved = up > 0 ? word << (up > 0 ? up : 0) : word >> (up > 0 ? 0 : -up);
+    return __uint_as_float((moved & (((1u << BITS) - 1) << (23 - BITS))) | 0x3f800000u);
+}
+template <int j, int OF>
+struct Each {
+    static __device__ __forceinline__ void dot(unsigned word, const float* x, float& even, float& odd) {
+        even += fraction<j>(word) * x[j];
+        odd += fraction<j + 1>(word) * x[j + 1];
+        Each<j + 2, OF>::dot(word, x, even, odd);
+    }
+};
+template <int OF>
+struct Each<OF, OF> {
+    static __device__ __forceinline__ void dot(unsigned, const float*, float&, float&) {}
+};
+
+__device__ __forceinline__ float2 terms_of(const float* at) { return *(const float2*)at; }
+__device__ __forceinline__ float2 terms_of(const bf16* at) {
+    const unsigned both = *(const unsigned*)at;
+    return float2{__uint_as_float(both << 16), __uint_as_float(both & 0xffff0000u)};
+}
+
+struct Load {
+    uint4 codes[2];
+    float2 terms[2];
+};
+
+// What a lane of this warp takes of the two rows of W of its pair number `pair`.
+__device__ __forceinline__ void load(Load& to, const uint4* w, const S* scales, int pair, int here, int n) {
+    const int out = pair * OUTS;
+    i64 row[2];
+    row[0] = out < n ? out : n - 1;
+    row[1] = GATED ? row[0] + n : out + 1 < n ? out + 1 : n - 1;
+    if (!EVEN && here >= LOADS) return;
+    #pragma unroll
+    for (int m = 0; m < 2; ++m) {
+        to.codes[m] = stream(w + row[m] * LOADS + here);
+        to.terms[m] = terms_of(scales + (row[m] * GROUPS + here * PER / GROUP) * 2);
+    }
+}
+
+__device__ __forceinline__ void meet(float (&sum)[2][ROWS], const Load& a, const uint4 (*xs)[CHUNKS], int here) {
+    constexpr int IN = 32 / BITS, C = IN / VEC > 0 ? IN / VEC : 1;
+    #pragma unroll
+    for (int r = 0; r < ROWS; ++r) {
+        float dot[2][2] = {}, s = 0;
+        #pragma unroll
+        for (int word = 0; word < 4; ++word) {
+            float v[IN > VEC ? IN : VEC];
+            #pragma unroll
+            for (int c = 0; c < C; ++c) {
+                float some[VEC];
+                unpack(xs[r][here * (PER / VEC) + word * IN / VEC + c], some);
+                #pragma unroll
+                for (int e = 0; e < VEC; ++e) v[c * VEC + e] = some[e];
+            }
+            const float* in = v + (IN < VEC ? word * IN % VEC : 0);
+            #pragma unroll
+            for (int e = 0; e < IN; ++e) s += in[e];
+            #pragma unroll
+            for (int m = 0; m < 2; ++m) {
+                const uint4 q = a.codes[m];
+                Each<0, IN>::dot(word == 0 ? q.x : word == 1 ? q.y : word == 2 ? q.z : q.w, in, dot[m][0], dot[m][1]);
+            }
+        }
+        #pragma unroll
+        for (int m = 0; m < 2; ++m)
+            sum[m][r] += (dot[m][0] + dot[m][1] - s) * (a.terms[m].x * (1 << BITS)) + a.terms[m].y * s;
+    }
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS, ROWS > 2 ? 1 : 3)
+gemv_codes(const T* x, const unsigned* __restrict__ w, const S* __restrict__ scales, const T* __restrict__ bias,
+           const T* residual, const T* __restrict__ scale, T* y, int n, double eps) {
+    const int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, part = warp % SPLIT, first = part * 32 + lane;
+    const int pairs = GATED ? n : (n + 1) / 2, stride = gridDim.x * PER_BLOCK;
+    const int begin = blockIdx.x * PER_BLOCK + warp / SPLIT;
+    const int rounds = (pairs - (int)blockIdx.x * PER_BLOCK + stride - 1) / stride, items = rounds * TURNS;
+
+    let_next_start();
+    if (!AHEAD) wait_for_previous();
+    Load ring[DEPTH];
+    #pragma unroll
+    for (int d = 0; d < DEPTH; ++d)
+        if (d < items) load(ring[d], (const uint4*)w, scales, begin + d / TURNS * stride, first + d % TURNS * STEP, n);
+    if (AHEAD) wait_for_previous();
+
+    __shared__ uint4 xs[ROWS][CHUNKS];
+    __shared__ float parts[WARPS][2][ROWS];
+    fetch(xs, (const uint4*)x, scale, eps, warp, lane);
+
+    float sum[2][ROWS] = {};
+    for (int base = 0; base < items; base += DEPTH) {
+        #pragma unroll
+        for (int d = 0; d < DEPTH; ++d) {
+            const int item = base + d, next = item + DEPTH;
+            if (item >= items) break;
+            const Load a = ring[d];
+            if (next < items)
+                load(ring[d], (const uint4*)w, scales, begin + next / TURNS * stride, first + next % TURNS * STEP, n);
+            const int here = first + item % TURNS * STEP;
+            if (EVEN || here < LOADS) meet(sum, a, xs, here);
+            if (item % TURNS != TURNS - 1) continue;
+
+            if (SPLIT > 1) __syncthreads();  // parts of the pair before have been read
+            #pragma unroll
+            for (int m = 0; m < 2; ++m)
+                #pragma unroll
+                for (int r = 0; r < ROWS; ++r) {
+                    const float s = warp_sum(sum[m][r]);
+                    sum[m][r] = 0;
+                    if (lane == 0) parts[warp][m][r] = s;
+                }
+            if (SPLIT > 1) __syncthreads(); else __syncwarp();
+            const int out = (begin + item / TURNS * stride) * OUTS, mine = lane / ROWS, which = lane % ROWS;
+            if (part == 0 && mine < OUTS && out + mine < n) {  // this lane stores y[which][out + mine]
+                float s = BIAS ? to_float(bias[out + mine]) : 0, up = BIAS && GATED ? to_float(bias[out + n]) : 0;
+                if (EPILOGUE == 1) s += to_float(residual[(i64)which * n + out + mine]);
+                for (int p = 0; p < SPLIT; ++p) {
+                    s += parts[warp + p][mine][which];
+                    if (GATED) up += parts[warp + p][1][which];
+                }
+                if (EPILOGUE == 2) s = activate<ACT>(s) * up;
+                if (EPILOGUE == 3) s = activate<ACT>(s);
+                y[(i64)which * n + out + mine] = from_float<T>(s);
+            }
+            if (SPLIT == 1) __syncwarp();
+        }
+    }
+}
+)cuda";
+
+struct GemvCodes;
+
+}  // namespace detail
+
+/// Whether `gemv` takes these: at most four rows that a block can keep, whole 16-byte loads of codes of one group.
+inline bool takes_gemv(const Tensor& x, const Codes& w) {
+    const auto& m = w.matrix;
+    const std::int64_t k = m.columns, in_load = 128 / std::max(m.bits, 1);
+    const auto& b = m.bias;
+    return !m.plain() && x.numel() > 0 && x.size(-1) == k && x.numel() / k <= gemv_rows &&
+           static_cast<std::int64_t>(x.nbytes()) <= shared_x && takes_type(x.scalar_type()) && k % in_load == 0 &&
+           m.group % in_load == 0 && (m.group == k || m.group / 16 < 256) && m.rows > 0 &&
+           m.rows < (std::int64_t{1} << 30) && (!b || (b->scalar_type() == x.scalar_type() && b->is_contiguous())) &&
+           has_nvrtc() && aligned(w.codes);
+}
+/// The same with a norm ahead, whose factors are `scale` (k).
+inline bool takes_gemv(const Tensor& x, const Codes& w, const Tensor& scale) {
+    return takes_gemv(x, w) && scale.scalar_type() == x.scalar_type() && scale.is_contiguous() && aligned(scale);
+}
+
+/// As `gemv` of plain weights.
+inline Tensor gemv(const Tensor& x, const Codes& w, Epilogue epilogue, Activation act = Activation::linear,
+                   const Tensor& residual = {}, const NormAhead& norm = {}) {
+    const auto& m = w.matrix;
+    const bool gated = epilogue == Epilogue::gated;
+    const auto k = m.columns, rows = x.numel() / k, n = m.rows / (gated ? 2 : 1);
+    auto sizes = x.sizes().vec();
+    sizes.back() = n;
+    const Tensor y = at::empty(sizes, x.options());
+    Tensor in = x.contiguous(), r = residual.defined() ? residual.contiguous() : residual;
+    if (!aligned(in)) in = in.clone();
+    const std::int64_t loads = k * m.bits / 128, pairs = gated ? n : (n + 1) / 2;
+    constexpr std::int64_t warps = 8;
+    // Few rows need several warps each to keep memory busy, where each has something to load.
+    std::int64_t split = pairs >= 8192 ? 1 : pairs >= 2048 ? 2 : 4;
+    while (split > 1 && loads < 32 * split) split /= 2;
+    const bool small = w.scales.scalar_type() == at::kBFloat16;
+    const std::uint64_t key =
+        static_cast<std::uint64_t>(x.scalar_type()) | static_cast<std::uint64_t>(rows) << 8 |
+        static_cast<std::uint64_t>(split) << 12 | static_cast<std::uint64_t>(epilogue) << 16 |
+        static_cast<std::uint64_t>(act) << 20 | (m.bits == 8 ? std::uint64_t{1} << 26 : 0) |
+        (small ? std::uint64_t{1} << 27 : 0) | (m.bias ? std::uint64_t{1} << 28 : 0) |
+        (recording ? std::uint64_t{1} << 29 : 0) | (norm.scale.defined() ? std::uint64_t{1} << 30 : 0) |
+        static_cast<std::uint64_t>(k) << 32 | static_cast<std::uint64_t>(m.group == k ? 0 : m.group / 16) << 56;
+    static const std::string text = std::string(prelude) + std::string(detail::scales_text) +
+                                    std::string(detail::gemv_codes_text) + std::string(detail::fetch_text) +
+                                    std::string(detail::gemv_codes_loop_text);
+    const auto& f = function<detail::GemvCodes>(x.device().index(), key, [&] {
+        return KernelSource{"gemv_codes",
+                            text,
+                            {{"ROWS", rows},
+                             {"K", k},
+                             {"BITS", m.bits},
+                             {"GROUP", m.group},
+                             {"GROUPS", w.scales.size(1)},
+                             {"BFLOAT_SCALES", small},
+                             {"WARPS", warps},
+                             {"SPLIT", split},
+                             {"EPILOGUE", static_cast<std::int64_t>(epilogue)},
+                             {"ACT", static_cast<std::int64_t>(act)},
+                             {"BIAS", m.bias.has_value()},
+                             {"NORM", norm.scale.defined()},
+                             {"AHEAD", recording}},
+                            x.scalar_type()};
+    });
+    // A block keeps x for all the rows of W that are its.
+    const std::int64_t most = std::int64_t{3} * multiprocessors(x.device().index());
+    const std::int64_t blocks = std::min((pairs * split + warps - 1) / warps, most);
+    launch(f, {{static_cast<unsigned>(blocks), 1, 1}, warps * 32}, x.device(), address(in), address(w.codes),
+           address(w.scales), m.bias ? address(*m.bias) : nullptr, address(r), address(norm.scale), address(y),
+           static_cast<int>(n), norm.eps);
+    return y;
+}
+
+}  // namespace silica::device::cuda
+#endif  // SILICA_SINGLE_DEVICE_CUDA_GEMV_CODES_HPP
+
+#include <utility>
+
+namespace silica {
+namespace device::cuda {
+
+/// op::Linear.
+inline Tensor linear(const Tensor& x, const Codes& w) {
+    if (w.matrix.plain()) return linear(x, w.plain());
+    if (takes_gemv(x, w)) return gemv(x, w, Epilogue::none);
+    const auto& m = w.matrix;
+    const std::int64_t step = std::max<std::int64_t>(256, (std::int64_t{1} << 26) / m.columns / 256 * 256);
+    if (m.rows <= step) return aten::Linear::run(x, {decoded(w, 0, m.rows, x.scalar_type()), m.bias});
+    auto sizes = x.sizes().vec();
+    sizes.back() = m.rows;
+    const Tensor y = at::empty(sizes, x.options());
+    for (std::int64_t n = 0; n < m.rows; n += step) {
+        const std::int64_t count = std::min(step, m.rows - n);
+        const op::Plain some{decoded(w, n, count, x.scalar_type()),
+                             m.bias ? std::optional(m.bias->narrow(0, n, count)) : std::nullopt};
+        y.narrow(-1, n, count).copy_(aten::Linear::run(x, some));
+    }
+    return y;
+}
+
+/// op::LinearActivation.
+inline Tensor linear_activation(const Tensor& x, const Codes& w, Activation act) {
+    if (w.matrix.plain()) return linear_activation(x, w.plain(), act);
+    if (takes_gemv(x, w)) return gemv(x, w, Epilogue::activation, act);
+    return aten::Activate::run(linear(x, w), act);
+}
+
+/// op::LinearAdd.
+inline Tensor linear_add(const Tensor& x, const Codes& w, const Tensor& residual) {
+    if (w.matrix.plain()) return linear_add(x, w.plain(), residual);
+    if (residual.scalar_type() == x.scalar_type() && takes_gemv(x, w))
+        return gemv(x, w, Epilogue::add, Activation::linear, residual);
+    return linear(x, w) + residual;
+}
+
+/// op::LinearGated.
+inline Tensor linear_gated(const Tensor& x, const Codes& w, Activation act) {
+    if (w.matrix.plain()) return linear_gated(x, w.plain(), act);
+    if (takes_gemv(x, w)) return gemv(x, w, Epilogue::gated, act);
+    return gated(linear(x, w), act);
+}
+
+/// op::RmsNormLinear.
+inline Tensor rms_norm_linear(const Tensor& x, const Tensor& scale, double eps, const Codes& w) {
+    if (w.matrix.plain()) return rms_norm_linear(x, scale, eps, w.plain());
+    if (takes_gemv(x, w, scale)) return gemv(x, w, Epilogue::none, Activation::linear, {}, {scale, eps});
+    return linear(rms_norm(x, scale, eps), w);
+}
+
+/// op::RmsNormLinearGated.
+inline Tensor rms_norm_linear_gated(const Tensor& x, const Tensor& scale, double eps, const Codes& w, Activation act) {
+    if (w.matrix.plain()) return rms_norm_linear_gated(x, scale, eps, w.plain(), act);
+    if (takes_gemv(x, w, scale)) return gemv(x, w, Epilogue::gated, act, {}, {scale, eps});
+    return linear_gated(rms_norm(x, scale, eps), w, act);
+}
+
+}  // namespace device::cuda
+
+template <class C, int Bits, class A>
+struct Kernel<op::Linear, device::Cuda, precision::WeightOnly<C, Bits, A>> {
+    using Source = op::Coded;
+    using Packed = device::cuda::Codes;
+    static Packed pack(Source s) { return Packed::pack(std::move(s)); }
+    static Tensor run(const Tensor& x, const Packed& w) { return device::cuda::linear(x, w); }
+};
+
+template <class C, int Bits, class A>
+struct Kernel<op::LinearActivation, device::Cuda, precision::WeightOnly<C, Bits, A>> {
+    static Tensor run(const Tensor& x, const device::cuda::Codes& w, Activation act) {
+        return device::cuda::linear_activation(x, w, act);
+    }
+};
+
+template <class C, int Bits, class A>
+struct Kernel<op::LinearAdd, device::Cuda, precision::WeightOnly<C, Bits, A>> {
+    static Tensor run(const Tensor& x, const device::cuda::Codes& w, const Tensor& residual) {
+        return device::cuda::linear_add(x, w, residual);
+    }
+};
+
+template <class C, int Bits, class A>
+struct Kernel<op::LinearGated, device::Cuda, precision::WeightOnly<C, Bits, A>> {
+    static Tensor run(const Tensor& x, const device::cuda::Codes& w, Activation act) {
+        return device::cuda::linear_gated(x, w, act);
+    }
+};
+
+template <class C, int Bits, class A>
+struct Kernel<op::RmsNormLinear, device::Cuda, precision::WeightOnly<C, Bits, A>> {
+    static Tensor run(const Tensor& x, const Tensor& scale, double eps, const device::cuda::Codes& w) {
+        return device::cuda::rms_norm_linear(x, scale, eps, w);
+    }
+};
+
+template <class C, int Bits, class A>
+struct Kernel<op::RmsNormLinearGated, device::Cuda, precision::WeightOnly<C, Bits, A>> {
+    static Tensor run(const Tensor& x, const Tensor& scale, double eps, const device::cuda::Codes& w, Activation act) {
+        return device::cuda::rms_norm_linear_gated(x, scale, eps, w, act);
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_CUDA_QUANTISED_HPP
 // ---- silica/device/cuda/resize.hpp
 #ifndef SILICA_SINGLE_DEVICE_CUDA_RESIZE_HPP
 #define SILICA_SINGLE_DEVICE_CUDA_RESIZE_HPP
@@ -22016,1016 +29808,6 @@ struct Kernel<op::StoreKv, device::Cuda> : device::aten::StoreKv {};
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_CUDA_STORE_KV_HPP
 #endif  // SILICA_SINGLE_DEVICE_CUDA_HPP
-
-#include <exception>
-#include <memory>
-#include <string>
-#include <utility>
-
-namespace silica {
-
-namespace detail {
-
-template <class Exec, class Ops>
-inline constexpr bool all_native = [] {
-    for (const auto& p : table_of<Exec>(typename with_parts<Ops>::type{})) {
-        if (!p.native) return false;
-    }
-    return true;
-}();
-
-template <class Model>
-constexpr bool can_capture() {
-    if constexpr (Model::Device::type == c10::DeviceType::CUDA)
-        return all_native<typename Model::Exec, typename Model::Network::Ops>;
-    else
-        return false;
-}
-
-}  // namespace detail
-
-/// Whether what `Model` does can be recorded: on CUDA, where no op leaves home.
-template <class Model>
-inline constexpr bool capturable = detail::can_capture<Model>();
-
-/// Work cannot be recorded after all. The device has done nothing of it.
-class NotRecorded : public DeviceError {
-    using DeviceError::DeviceError;
-};
-
-/// Work that is the same each time, on tensors that stay where they are: run as it is at first, then recorded and
-/// replayed.
-class CapturedWork {
-public:
-    /// Whether what a Model does is recorded at all.
-    template <class Model>
-    static constexpr bool records = capturable<Model>;
-    static Availability available() { return device::cuda::Graph::available(); }
-
-    /// Does what `f` does, on `device`. True when `f` ran on the host, false when the device replayed it. What `f` does
-    /// on the host alone happens only in the first case. Tensors that `f` makes are overwritten by the next call.
-    /// NotRecorded where that fails; what `f` does on the host may have happened then.
-    template <class F>
-    bool operator()(c10::Device device, F&& f) {
-        if (!warm_) {  // libraries make their handles, kernels are compiled
-            f();
-            warm_ = true;
-            return true;
-        }
-        const bool first = graph_ == nullptr;
-        if (first) {
-            try {
-                auto graph = std::make_unique<device::cuda::Graph>();
-                device::cuda::record(*graph, device, f);
-                graph_ = std::move(graph);
-            } catch (const std::exception& e) {
-                throw NotRecorded("It cannot be recorded: " + std::string(e.what()), "");
-            }
-        }
-        graph_->replay();
-        return first;
-    }
-
-    /// The work is no longer the same: the next call records anew.
-    void forget() { graph_.reset(); }
-
-private:
-    std::unique_ptr<device::cuda::Graph> graph_;
-    bool warm_ = false;
-};
-
-}  // namespace silica
-#endif  // SILICA_SINGLE_CAPTURED_WORK_HPP
-// ---- silica/checkpoint/config.hpp
-#ifndef SILICA_SINGLE_CHECKPOINT_CONFIG_HPP
-#define SILICA_SINGLE_CHECKPOINT_CONFIG_HPP
-/// Reads config.json.
-
-#include <concepts>
-#include <filesystem>
-#include <string>
-#include <string_view>
-
-namespace silica::checkpoint {
-
-/// The document in `directory / name`. ConfigError when it is missing, unreadable or not JSON.
-Json read_json_document(const std::filesystem::path& directory, std::string_view name);
-
-/// The same for a file that must hold an object.
-Json read_json_file(const std::filesystem::path& directory, std::string_view name);
-
-/// A precision that reads weights which are quantised in a way of their own: `P::reads(object)` says whether it knows
-/// what `quantization_config` asks for.
-template <class P>
-concept ReadsQuantised = requires(const Json& quantisation) {
-    { P::reads(quantisation) } -> std::same_as<bool>;
-};
-
-namespace detail {
-
-/// Refuses what changes the meaning of the weights, here and in the configurations inside (text_config, ...), unless
-/// `reads` knows it.
-void check_meaning_of_weights(const Json& json, const std::string& file, bool (*reads)(const Json&));
-
-/// Whether configurations of this `model_type` are those of `Arch`, or of a composite that has it as a part.
-template <class Arch>
-bool opens_model_type(std::string_view type) {
-    if constexpr (requires { Arch::part_of; }) {
-        for (const std::string_view composite : Arch::part_of)
-            if (type == composite) return true;
-    }
-    return type == Arch::family;
-}
-
-}  // namespace detail
-
-/// The configuration of `Arch` in `directory / "config.json"`, checked. A file without `model_type` is taken to be of
-/// the family that is asked for (old checkpoints leave it out). ConfigError for weights that are quantised in a way
-/// that `Precision` does not say it reads, and for a PEFT adapter.
-template <class Arch, class Precision = void>
-typename Arch::Config read_config(const std::filesystem::path& directory) {
-    const Json json = read_json_file(directory, "config.json");
-    const auto file = (directory / "config.json").string();
-    if (const Json* type = json.find("model_type"); type != nullptr && !type->is_null()) {
-        if (!type->is_string() || !detail::opens_model_type<Arch>(type->string())) {
-            throw ConfigError(file + ": model_type is " + type->brief() + ", not '" + std::string(Arch::family) + "'.",
-                              "open this checkpoint with the architecture of its family.");
-        }
-    }
-    bool (*reads)(const Json&) = nullptr;
-    if constexpr (ReadsQuantised<Precision>) reads = &Precision::reads;
-    detail::check_meaning_of_weights(json, file, reads);
-    typename Arch::Config config;
-    read_json(config, json, file + ":");
-    require_finite(config, file + ":");
-    Arch::check(config, file);
-    return config;
-}
-
-}  // namespace silica::checkpoint
-
-// ---- silica/checkpoint/config.ipp
-#ifndef SILICA_SINGLE_CHECKPOINT_CONFIG_IPP
-#define SILICA_SINGLE_CHECKPOINT_CONFIG_IPP
-/// Definitions of config.hpp.
-
-#include <algorithm>
-#include <cstdint>
-#include <iterator>
-
-namespace silica::checkpoint {
-
-SILICA_INLINE Json read_json_document(const std::filesystem::path& directory, std::string_view name) {
-    const auto path = directory / name;
-    std::string text;
-    try {
-        if (name == "config.json" && !is_listed(path)) refuse_adapter(directory);
-        const auto file = File::open(path);
-        constexpr std::uint64_t longest = std::uint64_t{256} << 20;
-        if (file->size() > longest) {
-            throw ConfigError(path.string() + " is " + bytes(file->size()) + " long, which is no configuration.",
-                              "download it again.");
-        }
-        refuse_impostor(*file);
-        text = file->read_text(0, file->size());
-    } catch (const CheckpointError& e) {
-        throw ConfigError(e.problem(), e.remedy());
-    }
-    return Json::parse(text, path.string());
-}
-
-SILICA_INLINE Json read_json_file(const std::filesystem::path& directory, std::string_view name) {
-    Json json = read_json_document(directory, name);
-    if (!json.is_object()) {
-        throw ConfigError((directory / name).string() + " is not a JSON object.", "download the file again.");
-    }
-    return json;
-}
-
-namespace detail {
-
-/// The keys whose object says that the weights are not what they look like: transformers' and older tools', MLX's.
-inline constexpr std::string_view quantisation_keys[] = {"quantization_config", "compression_config", "quantization"};
-
-[[noreturn]] SILICA_INLINE void refuse_quantised(const std::string& file, std::string_view key, const Json& value) {
-    const Json* method = value.find("quant_method");
-    std::string what(key);
-    if (method != nullptr) what += ".quant_method";
-    refuse_config(file, what, method != nullptr ? method->brief() : value.brief(),
-                  "use a checkpoint in float32, float16 or bfloat16, or dequantise this one and save it again.");
-}
-
-SILICA_INLINE void check_meaning_of_weights(const Json& json, const std::string& file, bool (*reads)(const Json&)) {
-    for (const auto& [key, value] : json.object()) {
-        const bool off =
-            value.is_null() || (value.is_bool() && !value.boolean()) || (value.is_object() && value.object().empty());
-        if (off) continue;
-        if (std::ranges::find(quantisation_keys, key) != std::end(quantisation_keys)) {
-            if (reads == nullptr || !reads(value)) refuse_quantised(file, key, value);
-        } else if ((key == "dtype" || key == "torch_dtype") && value.is_string()) {
-            const std::string_view type = value.string();
-            const bool quantised =
-                type.find("float8") != type.npos || type.find("float4") != type.npos || type.find("int") != type.npos;
-            if (quantised && reads == nullptr)
-                refuse_config(file, key, value.brief(), "use a checkpoint in float32, float16 or bfloat16.");
-        } else if (key.ends_with("_config") && value.is_object()) {
-            check_meaning_of_weights(value, file + ": " + key, reads);
-        }
-    }
-}
-
-}  // namespace detail
-
-}  // namespace silica::checkpoint
-#endif  // SILICA_SINGLE_CHECKPOINT_CONFIG_IPP
-#endif  // SILICA_SINGLE_CHECKPOINT_CONFIG_HPP
-// ---- silica/checkpoint/hub.hpp
-#ifndef SILICA_SINGLE_CHECKPOINT_HUB_HPP
-#define SILICA_SINGLE_CHECKPOINT_HUB_HPP
-/// Finds a checkpoint: a directory, or a repository of the hub in the local cache. Nothing is downloaded.
-///
-/// The cache is laid out as in https://huggingface.co/docs/hub/local-cache, and found by the rule of huggingface_hub:
-/// $HF_HUB_CACHE, else $HUGGINGFACE_HUB_CACHE, else hub/ in $HF_HOME, else in $XDG_CACHE_HOME/huggingface, else in
-/// ~/.cache/huggingface. "~" and "$NAME" in them are expanded.
-
-#include <filesystem>
-#include <optional>
-#include <string>
-#include <string_view>
-
-namespace silica::checkpoint {
-
-/// A repository and revision as users write them: "org/name", "name", "org/name@revision".
-struct RepoName {
-    std::string repo;
-    std::string revision;  ///< empty: not asked for, "main"
-};
-
-/// The directory of the hub cache, whether it exists or not.
-[[nodiscard]] std::filesystem::path hub_cache();
-
-/// Splits "org/name@revision"; nothing when it is not the name of a repository.
-[[nodiscard]] std::optional<RepoName> repo_name(std::string_view text);
-
-/// The snapshot of `name` in the hub cache. CheckpointError with the `hf download` line when it is not there.
-[[nodiscard]] std::filesystem::path hub_snapshot(const RepoName& name);
-
-/// What the caller of `resolve` will read.
-enum class Need {
-    directory,  ///< any file: a tokenizer, a config
-    model,      ///< config.json and weights
-};
-
-/// The directory of a model: `dir_or_repo` itself when that exists (a file of weights may be named, too), else the
-/// snapshot of "org/name" or "org/name@revision" in the hub cache, checked for the files that `need` asks for.
-[[nodiscard]] std::filesystem::path resolve(std::string_view dir_or_repo, Need need = Need::model);
-
-}  // namespace silica::checkpoint
-
-// ---- silica/checkpoint/hub.ipp
-#ifndef SILICA_SINGLE_CHECKPOINT_HUB_IPP
-#define SILICA_SINGLE_CHECKPOINT_HUB_IPP
-/// Definitions of hub.hpp.
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <cstdlib>
-#include <system_error>
-#include <vector>
-
-namespace silica::checkpoint {
-
-namespace detail {
-
-/// A variable of the environment; an empty one counts as absent.
-SILICA_INLINE std::optional<std::string> environment(const char* name) {
-    const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
-    return value == nullptr || *value == '\0' ? std::nullopt : std::optional<std::string>(value);
-}
-
-/// `path` with a leading "~" replaced by the home directory.
-SILICA_INLINE std::filesystem::path expand_home(std::string_view path) {
-    if (path == "~" || path.starts_with("~/"))
-        if (const auto home = environment("HOME"))
-            return std::filesystem::path(*home) / std::string(path.substr(std::min<std::size_t>(path.size(), 2)));
-    return std::string(path);
-}
-
-SILICA_INLINE bool word(char c) noexcept {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-/// `text` with "$NAME" and "${NAME}" replaced by variables of the environment; those that are not set stay.
-SILICA_INLINE std::string expand_variables(std::string_view text) {
-    std::string out;
-    for (std::size_t at = 0; at < text.size();) {
-        std::size_t begin = at + 1, end = begin, next = begin;
-        if (text[at] == '$' && begin < text.size() && text[begin] == '{') {
-            end = std::min(text.find('}', ++begin), text.size());
-            next = end + 1;
-        } else if (text[at] == '$') {
-            while (end < text.size() && word(text[end])) ++end;
-            next = end;
-        }
-        const char* value = nullptr;
-        if (end > begin && next <= text.size())
-            value = std::getenv(std::string(text.substr(begin, end - begin)).c_str());  // NOLINT(concurrency-mt-unsafe)
-        if (value != nullptr)
-            out += value;
-        else
-            out += text.substr(at, std::min(next, text.size()) - at);
-        at = next;
-    }
-    return out;
-}
-
-/// A path as a variable of huggingface_hub holds it.
-SILICA_INLINE std::filesystem::path expanded(std::string_view path) {
-    return expand_variables(expand_home(path).string());
-}
-
-/// One half of a repository name, by the rules of huggingface_hub.
-SILICA_INLINE bool repo_part(std::string_view part) {
-    return !part.empty() && part.size() <= 96 && word(part.front()) && word(part.back()) &&
-           std::all_of(part.begin(), part.end(), [](char c) { return word(c) || c == '-' || c == '.'; }) &&
-           part.find("..") == std::string_view::npos && part.find("--") == std::string_view::npos &&
-           !part.ends_with(".git");
-}
-
-/// A branch, tag, commit or "refs/pr/7": no way out of the cache.
-SILICA_INLINE bool revision_name(std::string_view revision) {
-    if (revision.empty() || revision.size() > 200 || revision.front() == '/' || revision.back() == '/') return false;
-    if (revision.front() == '-' || revision.front() == '.') return false;
-    if (revision.find("..") != std::string_view::npos || revision.find("//") != std::string_view::npos) return false;
-    if (revision.find("/.") != std::string_view::npos) return false;
-    return std::all_of(revision.begin(), revision.end(),
-                       [](char c) { return word(c) || c == '-' || c == '.' || c == '/' || c == '+'; });
-}
-
-/// The names of the refs (or snapshots) below `directory`, for errors: "main, refs/pr/3".
-SILICA_INLINE std::string names_below(const std::filesystem::path& directory) {
-    std::vector<std::string> names;
-    std::error_code error;
-    std::filesystem::recursive_directory_iterator at(directory, error), end;
-    for (; !error && at != end && names.size() < 20; at.increment(error))
-        if (at->is_regular_file(error)) names.push_back(at->path().lexically_relative(directory).generic_string());
-    std::sort(names.begin(), names.end());
-    std::string text;
-    for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
-    return text;
-}
-
-}  // namespace detail
-
-SILICA_INLINE std::filesystem::path hub_cache() {
-    for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"})
-        if (const auto value = detail::environment(name)) return detail::expanded(*value);
-    if (const auto home = detail::environment("HF_HOME")) return detail::expanded(*home) / "hub";
-    if (const auto xdg = detail::environment("XDG_CACHE_HOME")) return detail::expanded(*xdg) / "huggingface" / "hub";
-    return detail::expand_home("~/.cache/huggingface/hub");
-}
-
-SILICA_INLINE std::optional<RepoName> repo_name(std::string_view text) {
-    const auto at = text.find('@');
-    const auto repo = text.substr(0, at);
-    const auto slash = repo.find('/');
-    const bool good = slash == std::string_view::npos
-                          ? detail::repo_part(repo)
-                          : detail::repo_part(repo.substr(0, slash)) && detail::repo_part(repo.substr(slash + 1));
-    if (!good) return std::nullopt;
-    if (at == std::string_view::npos) return RepoName{std::string(repo), {}};
-    const auto revision = text.substr(at + 1);
-    if (!detail::revision_name(revision)) return std::nullopt;
-    return RepoName{std::string(repo), std::string(revision)};
-}
-
-SILICA_INLINE std::filesystem::path hub_snapshot(const RepoName& name) {
-    const auto cache = hub_cache();
-    std::string folder = "models--" + name.repo;
-    if (const auto slash = folder.find('/'); slash != std::string::npos) folder.replace(slash, 1, "--");
-    const auto repo = cache / folder;
-    const std::string remedy = "Run `" + download_line(name.repo, name.revision) + "`.";
-    std::error_code error;
-    if (!std::filesystem::is_directory(repo, error))
-        throw CheckpointError(name.repo + " is neither a directory here nor in the hub cache " + cache.string() + ".",
-                              remedy);
-    const std::string revision = name.revision.empty() ? "main" : name.revision;
-    std::string commit = revision;
-    if (const auto ref = repo / "refs" / revision; std::filesystem::is_regular_file(ref, error)) {
-        const auto file = File::open(ref);
-        commit = file->read_text(0, std::min<std::uint64_t>(file->size(), 256));
-        while (!commit.empty() && (commit.back() == '\n' || commit.back() == '\r' || commit.back() == ' '))
-            commit.pop_back();
-        if (!detail::revision_name(commit) || commit.find('/') != std::string::npos)
-            throw CheckpointError(ref.string() + " should hold the name of a commit, but holds " + quote(commit) + ".",
-                                  remedy);
-    }
-    const auto snapshot = repo / "snapshots" / commit;
-    if (commit.find('/') == std::string::npos && std::filesystem::is_directory(snapshot, error)) return snapshot;
-    const std::string refs = detail::names_below(repo / "refs");
-    throw CheckpointError("The hub cache has " + name.repo + ", but not its revision " + quote(revision) +
-                              (refs.empty() ? "" : " (it has " + refs + ")") + ": looked for " + snapshot.string() +
-                              ".",
-                          remedy);
-}
-
-SILICA_INLINE std::filesystem::path resolve(std::string_view dir_or_repo, Need need) {
-    const auto path = detail::expand_home(dir_or_repo);
-    std::error_code error;
-    if (!dir_or_repo.empty() && std::filesystem::exists(path, error)) {
-        refuse_dangling_links(path);
-        if (need == Need::model) refuse_adapter(path);
-        return path;
-    }
-    const auto name = repo_name(dir_or_repo);
-    if (!name)
-        throw CheckpointError(
-            "There is no directory " + quote(dir_or_repo) + ", and it is not the name of a repository of the hub.",
-            "Name an existing directory, or a repository as org/name or org/name@revision.");
-    const auto snapshot = hub_snapshot(*name);
-    refuse_dangling_links(snapshot);
-    if (need == Need::directory) return snapshot;
-    refuse_adapter(snapshot);
-    if (!is_listed(snapshot / "config.json"))
-        throw CheckpointError(
-            "The hub cache has only a part of " + name->repo + ": " + snapshot.string() + " has no config.json.",
-            "Run `" + download_line(name->repo, name->revision, "config.json") + "`.");
-    static_cast<void>(locate_weights(snapshot));
-    return snapshot;
-}
-
-}  // namespace silica::checkpoint
-#endif  // SILICA_SINGLE_CHECKPOINT_HUB_IPP
-#endif  // SILICA_SINGLE_CHECKPOINT_HUB_HPP
-// ---- silica/checkpoint/location.hpp
-#ifndef SILICA_SINGLE_CHECKPOINT_LOCATION_HPP
-#define SILICA_SINGLE_CHECKPOINT_LOCATION_HPP
-/// Where a checkpoint is, as users write it.
-
-#include <filesystem>
-#include <string>
-#include <string_view>
-#include <utility>
-
-namespace silica::checkpoint {
-
-/// A directory, a file of weights with its config.json beside it, or "org/name" in the hub cache: made of a path or of
-/// any kind of string.
-class Location {
-public:
-    Location(std::string text) : text_(std::move(text)) {}
-    Location(std::string_view text) : text_(text) {}
-    /// InputError for a null pointer.
-    Location(const char* text) {
-        if (text == nullptr) throw InputError("The checkpoint to open is a null pointer.", "name a directory.");
-        text_ = text;
-    }
-    Location(const std::filesystem::path& path) : text_(path.string()) {}
-
-    [[nodiscard]] const std::string& text() const noexcept { return text_; }
-
-private:
-    std::string text_;
-};
-
-}  // namespace silica::checkpoint
-#endif  // SILICA_SINGLE_CHECKPOINT_LOCATION_HPP
-// ---- silica/checkpoint/open_options.hpp
-#ifndef SILICA_SINGLE_CHECKPOINT_OPEN_OPTIONS_HPP
-#define SILICA_SINGLE_CHECKPOINT_OPEN_OPTIONS_HPP
-/// What a caller may choose when opening a model.
-
-#include <c10/core/Device.h>
-
-#include <string>
-
-namespace silica {
-
-/// How a model is opened.
-struct OpenOptions {
-    c10::DeviceIndex index = 0;  ///< which of several devices of a kind
-    bool strict = false;         ///< whether weights that the architecture does not use are an error
-    /// The language whose adapter is opened, as its file spells it: adapter.fra.safetensors beside the weights of MMS.
-    /// Empty: what the weights themselves hold.
-    std::string target_lang = {};
-};
-
-}  // namespace silica
-#endif  // SILICA_SINGLE_CHECKPOINT_OPEN_OPTIONS_HPP
-// ---- silica/checkpoint/read.hpp
-#ifndef SILICA_SINGLE_CHECKPOINT_READ_HPP
-#define SILICA_SINGLE_CHECKPOINT_READ_HPP
-/// One tensor of a checkpoint as an ordinary CPU tensor: for tools, reference files and tests. Models load with
-/// `loader/`.
-
-#include <string_view>
-
-namespace silica::checkpoint {
-
-/// The elements of `entry`, copied from `file`, contiguous, in the type of the file.
-/// CheckpointError when LibTorch has no such type or the file has changed.
-[[nodiscard]] Tensor read_tensor(const File& file, const TensorEntry& entry);
-
-/// The tensor of that name. CheckpointError when there is none.
-[[nodiscard]] Tensor read_tensor(const Checkpoint& checkpoint, std::string_view name);
-
-}  // namespace silica::checkpoint
-
-// ---- silica/checkpoint/read.ipp
-#ifndef SILICA_SINGLE_CHECKPOINT_READ_IPP
-#define SILICA_SINGLE_CHECKPOINT_READ_IPP
-/// Definitions of read.hpp.
-
-#include <cstddef>
-#include <cstdint>
-
-namespace silica::checkpoint {
-
-SILICA_INLINE Tensor read_tensor(const File& file, const TensorEntry& entry) {
-    if (entry.dtype == at::ScalarType::Undefined)
-        throw CheckpointError("Tensor " + quote(entry.name) + " in " + file.path().string() + " is of type " +
-                                  entry.dtype_name + ", which LibTorch cannot hold.",
-                              "Use a checkpoint in float32, float16 or bfloat16.");
-    const auto options = at::TensorOptions().dtype(entry.dtype);
-    const bool contiguous = entry.contiguous();
-    const auto item = static_cast<std::uint64_t>(at::elementSize(entry.dtype));
-    Tensor out = contiguous ? at::empty(entry.shape, options)
-                            : at::empty({static_cast<std::int64_t>(entry.nbytes / item)}, options);
-    auto* const data = static_cast<std::byte*>(out.mutable_data_ptr());
-    file.read(entry.offset, {data, static_cast<std::size_t>(entry.nbytes)});
-    if (entry.dtype == at::kBool)  // any byte but 0 is true, in C++ only 1 is
-        for (std::size_t i = 0; i < entry.nbytes; ++i) data[i] = std::byte{data[i] != std::byte{0}};
-    return contiguous ? out : out.as_strided(entry.shape, entry.strides).contiguous();
-}
-
-SILICA_INLINE Tensor read_tensor(const Checkpoint& checkpoint, std::string_view name) {
-    const auto* entry = checkpoint.find(name);
-    if (entry == nullptr)
-        throw CheckpointError("There is no tensor " + quote(name) + " in " + checkpoint.directory().string() + ".",
-                              "Check the name; the names are in Checkpoint::entries().");
-    return read_tensor(checkpoint.file_of(*entry), *entry);
-}
-
-}  // namespace silica::checkpoint
-#endif  // SILICA_SINGLE_CHECKPOINT_READ_IPP
-#endif  // SILICA_SINGLE_CHECKPOINT_READ_HPP
-// ---- silica/checkpoint/write_safetensors.hpp
-#ifndef SILICA_SINGLE_CHECKPOINT_WRITE_SAFETENSORS_HPP
-#define SILICA_SINGLE_CHECKPOINT_WRITE_SAFETENSORS_HPP
-/// Writes safetensors files: for tests, tools and reference outputs.
-
-#include <filesystem>
-#include <map>
-#include <string>
-#include <utility>
-#include <vector>
-
-namespace silica::checkpoint {
-
-/// Tensors with their names, in any order.
-using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
-
-/// Writes `tensors` (of any device and strides) and text `metadata` to `path`, by way of a temporary file beside it.
-/// InputError for a name that occurs twice or is not UTF-8, CheckpointError when the disk fails.
-void write_safetensors(const std::filesystem::path& path, NamedTensors tensors,
-                       const std::map<std::string, std::string>& metadata = {});
-
-}  // namespace silica::checkpoint
-
-// ---- silica/checkpoint/write_safetensors.ipp
-#ifndef SILICA_SINGLE_CHECKPOINT_WRITE_SAFETENSORS_IPP
-#define SILICA_SINGLE_CHECKPOINT_WRITE_SAFETENSORS_IPP
-/// Writes safetensors.
-
-// ---- silica/core/atomic_file.hpp
-#ifndef SILICA_SINGLE_CORE_ATOMIC_FILE_HPP
-#define SILICA_SINGLE_CORE_ATOMIC_FILE_HPP
-/// Files that are written whole or not at all.
-
-#include <fcntl.h>
-#include <unistd.h>
-#include <algorithm>
-#include <cerrno>
-#include <cstddef>
-#include <cstdio>
-#include <filesystem>
-#include <string>
-#include <system_error>
-#include <utility>
-
-namespace silica::detail {
-
-/// A file that appears under its name when all of it is written, and not at all otherwise. Throws a `Failure`, which
-/// takes a problem and a remedy, where the system does.
-template <class Failure>
-class AtomicFile {
-public:
-    explicit AtomicFile(std::filesystem::path path) : path_(std::move(path)), temporary_(path_) {
-        temporary_ += ".part" + std::to_string(::getpid());
-        fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-        if (fd_ < 0) fail("Creating " + temporary_.string());
-    }
-    AtomicFile(const AtomicFile&) = delete;
-    AtomicFile& operator=(const AtomicFile&) = delete;
-    ~AtomicFile() {
-        if (fd_ < 0) return;
-        ::close(fd_);
-        ::unlink(temporary_.c_str());
-    }
-
-    void write(const void* data, std::size_t nbytes) {
-        const auto* at = static_cast<const std::byte*>(data);
-        while (nbytes > 0) {
-            const auto n = ::write(fd_, at, std::min(nbytes, std::size_t{1} << 30U));
-            if (n < 0 && errno == EINTR) continue;
-            if (n < 0) fail("Writing " + temporary_.string());
-            at += n;
-            nbytes -= static_cast<std::size_t>(n);
-        }
-    }
-
-    /// Gives the file its name, in place of whatever has it, so that a loss of power leaves one or the other.
-    void commit() {
-        if (::fsync(fd_) != 0) fail("Writing " + temporary_.string());
-        if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("Renaming " + temporary_.string());
-        ::close(std::exchange(fd_, -1));
-        const auto parent = path_.parent_path();
-        const int directory = ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (directory < 0) return;  // one may write there and not read; the file is whole
-        const bool synced = ::fsync(directory) == 0 || errno == EINVAL || errno == ENOTSUP;
-        const int error = std::exchange(errno, 0);
-        ::close(directory);
-        errno = error;
-        if (!synced) fail("Writing the directory of " + path_.string());
-    }
-
-private:
-    [[noreturn]] static void fail(const std::string& what) {
-        throw Failure(what + " failed: " + std::generic_category().message(errno) + ".",
-                      "Check that the directory exists, that you may write there, and that the disk has room.");
-    }
-
-    std::filesystem::path path_, temporary_;
-    int fd_ = -1;
-};
-
-}  // namespace silica::detail
-#endif  // SILICA_SINGLE_CORE_ATOMIC_FILE_HPP
-
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <string_view>
-
-namespace silica::checkpoint {
-
-namespace detail {
-
-/// `text` as a JSON string.
-SILICA_INLINE std::string json_string(std::string_view text) {
-    constexpr std::string_view hex = "0123456789abcdef";
-    std::string out = "\"";
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20) {
-            out += "\\u00";
-            out += hex[byte >> 4U];
-            out += hex[byte & 0xfU];
-            continue;
-        }
-        if (c == '"' || c == '\\') out += '\\';
-        out += c;
-    }
-    return out + '"';
-}
-
-SILICA_INLINE std::string_view format_name(const std::string& name, at::ScalarType type) {
-    for (const auto& dtype : format_dtypes)
-        if (dtype.dtype == type && type != at::ScalarType::Undefined) return dtype.name;
-    throw InputError("Tensor " + quote(name) + " is of type " + at::toString(type) + ", which safetensors cannot hold.",
-                     "Convert it before it is written.");
-}
-
-}  // namespace detail
-
-SILICA_INLINE void write_safetensors(const std::filesystem::path& path, NamedTensors tensors,
-                                     const std::map<std::string, std::string>& metadata) {
-    // as the reference does: wide elements first, so that every tensor is aligned, then by name
-    std::sort(tensors.begin(), tensors.end(), [](const auto& a, const auto& b) {
-        const auto x = a.second.element_size(), y = b.second.element_size();
-        return x != y ? x > y : a.first < b.first;
-    });
-    std::map<std::string_view, bool> seen;
-    std::string header = "{";
-    const auto text = [](std::string_view s) {
-        if (first_bad_utf8(s) != s.size())
-            throw InputError(quote(s) + " is not UTF-8.", "Use UTF-8 in names and metadata.");
-        return detail::json_string(s);
-    };
-    if (!metadata.empty()) {
-        header += "\"__metadata__\":{";
-        for (const auto& [key, value] : metadata) {
-            if (header.back() != '{') header += ',';
-            header += text(key) + ':' + text(value);
-        }
-        header += '}';
-    }
-    std::uint64_t end = 0;
-    for (auto& [name, tensor] : tensors) {
-        if (!seen.emplace(name, true).second || name == "__metadata__")
-            throw InputError("Tensor " + quote(name) + " cannot be written: the name is taken.",
-                             "Give it another name.");
-        tensor = tensor.detach().to(at::kCPU).resolve_conj().resolve_neg().contiguous();
-        const std::uint64_t begin = std::exchange(end, end + tensor.nbytes());
-        std::string shape;
-        for (const auto size : tensor.sizes()) shape += (shape.empty() ? "" : ",") + std::to_string(size);
-        if (header.size() > 1) header += ',';
-        header += text(name) + ":{\"dtype\":\"" + std::string(detail::format_name(name, tensor.scalar_type())) +
-                  "\",\"shape\":[" + shape + "],\"data_offsets\":[" + std::to_string(begin) + ',' +
-                  std::to_string(end) + "]}";
-    }
-    header += '}';
-    header.append((8 - header.size() % 8) % 8, ' ');
-    unsigned char length[8];
-    for (std::size_t i = 0; i < 8; ++i) length[i] = static_cast<unsigned char>(header.size() >> (8 * i));
-    silica::detail::AtomicFile<CheckpointError> file(path);
-    file.write(length, sizeof length);
-    file.write(header.data(), header.size());
-    for (const auto& [name, tensor] : tensors) file.write(tensor.const_data_ptr(), tensor.nbytes());
-    file.commit();
-}
-
-}  // namespace silica::checkpoint
-#endif  // SILICA_SINGLE_CHECKPOINT_WRITE_SAFETENSORS_IPP
-#endif  // SILICA_SINGLE_CHECKPOINT_WRITE_SAFETENSORS_HPP
-// ---- silica/core/fields.hpp
-#ifndef SILICA_SINGLE_CORE_FIELDS_HPP
-#define SILICA_SINGLE_CORE_FIELDS_HPP
-/// Inputs and Outputs structs as lists of named tensors, and back.
-
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-namespace silica {
-
-/// Tensors by field: "input_ids", "hidden_states.0" for the items of a list, "text.logits" for the fields of a struct.
-/// Options of inputs are among them, a tensor of one number each.
-using Named = std::vector<std::pair<std::string, Tensor>>;
-
-/// Appends the tensors inside `value`: "name" for a tensor, "name.0", "name.1", ... for a list, "name.field" for a
-/// struct. An option that is set is a tensor of one bool.
-template <class T>
-void append_named(Named& out, const std::string& name, const T& value) {
-    if constexpr (std::is_same_v<T, Tensor>) {
-        if (value.defined()) out.emplace_back(name, value);
-    } else if constexpr (std::is_same_v<T, bool>) {
-        if (value) out.emplace_back(name, at::ones({}, at::TensorOptions().dtype(c10::ScalarType::Bool)));
-    } else if constexpr (requires {
-                             value.has_value();
-                             *value;
-                         }) {
-        if (value.has_value()) append_named(out, name, *value);
-    } else if constexpr (Reflected<T>) {
-        for_each_member(value, [&](std::string_view field, const auto& member) {
-            append_named(out, name.empty() ? std::string(field) : name + "." + std::string(field), member);
-        });
-    } else if constexpr (requires {
-                             value.begin();
-                             typename T::value_type;
-                         }) {
-        if constexpr (!std::is_arithmetic_v<typename T::value_type>) {
-            std::size_t i = 0;
-            for (const auto& item : value) append_named(out, name + "." + std::to_string(i++), item);
-        }
-    }
-}
-
-/// The tensors of a struct, by field.
-template <Reflected T>
-[[nodiscard]] Named named(const T& value) {
-    Named out;
-    append_named(out, "", value);
-    return out;
-}
-
-namespace detail {
-
-/// Puts a tensor where `rest` says: nothing left for a tensor, an index for a list, a field for a struct.
-template <class T>
-bool put_named(T& value, std::string_view rest, const Tensor& t) {
-    if constexpr (std::is_same_v<T, Tensor>) {
-        if (!rest.empty()) return false;
-        value = t;
-        return true;
-    } else if constexpr (std::is_same_v<T, bool>) {
-        if (!rest.empty() || t.numel() != 1) return false;
-        value = t.to(c10::Device(c10::DeviceType::CPU)).to(c10::ScalarType::Bool).template item<bool>();
-        return true;
-    } else if constexpr (requires {
-                             value.has_value();
-                             value.emplace();
-                         }) {
-        return put_named(value.has_value() ? *value : value.emplace(), rest, t);
-    } else if constexpr (Reflected<T>) {
-        const auto dot = rest.find('.');
-        bool placed = false;
-        for_each_member(value, [&](std::string_view field, auto& member) {
-            if (field == rest.substr(0, dot))
-                placed = put_named(member, dot == std::string_view::npos ? "" : rest.substr(dot + 1), t);
-        });
-        return placed;
-    } else if constexpr (requires {
-                             typename T::value_type;
-                             value.push_back(t);
-                         }) {
-        if (rest != std::to_string(value.size())) return false;  // items come in order
-        value.push_back(t);
-        return true;
-    } else {
-        return false;
-    }
-}
-
-}  // namespace detail
-
-/// Puts a tensor into the field `name` of a struct of inputs. InputError for a name that is no field of it.
-template <Reflected T>
-void set_named(T& value, std::string_view name, const Tensor& tensor) {
-    if (detail::put_named(value, name, tensor)) return;
-    std::string known;
-    for_each_member(
-        value, [&](std::string_view field, const auto&) { known += (known.empty() ? "" : ", ") + std::string(field); });
-    throw InputError("Input '" + std::string(name) + "' is none of this architecture.",
-                     "the inputs are " + known + ".");
-}
-
-/// A struct from tensors by field. InputError for a name that is no field of it.
-template <Reflected T>
-[[nodiscard]] T from_named(const Named& tensors) {
-    T value{};
-    for (const auto& item : tensors) set_named(value, item.first, item.second);
-    return value;
-}
-
-}  // namespace silica
-#endif  // SILICA_SINGLE_CORE_FIELDS_HPP
-// ---- silica/core/host_alias.hpp
-#ifndef SILICA_SINGLE_CORE_HOST_ALIAS_HPP
-#define SILICA_SINGLE_CORE_HOST_ALIAS_HPP
-/// Memory of a device tensor as the host may write it, where the device shares its memory with the host.
-
-#include <c10/core/Storage.h>
-
-namespace silica {
-
-/// A host address of a tensor's first byte; false where there is none. Valid while it lives.
-struct HostAlias {
-    void* data = nullptr;
-    c10::Storage keep = {};
-    bool mps = false;
-
-    explicit operator bool() const noexcept { return data != nullptr; }
-    /// To be called between writing and the device's first use.
-    void flush() const;
-};
-
-/// The tensor's own memory on the CPU; on MPS the shared buffer behind it (LibTorch 2.13 and newer, where every buffer
-/// is shared), once the device has finished with it. `t` is contiguous and starts its storage.
-HostAlias host_alias(const Tensor& t);
-
-}  // namespace silica
-
-// ---- silica/core/host_alias.ipp
-#ifndef SILICA_SINGLE_CORE_HOST_ALIAS_IPP
-#define SILICA_SINGLE_CORE_HOST_ALIAS_IPP
-/// Definitions of host_alias.hpp.
-
-#include <ATen/detail/MPSHooksInterface.h>
-#include <ATen/mps/MPSAllocatorInterface.h>
-
-#include <utility>
-
-#if __has_include(<torch/headeronly/version.h>)
-#include <torch/headeronly/version.h>
-#else
-#include <torch/version.h>
-#endif
-
-namespace silica {
-
-SILICA_INLINE void HostAlias::flush() const {
-    if (mps) at::detail::getMPSHooks().deviceSynchronize();
-}
-
-SILICA_INLINE HostAlias host_alias(const Tensor& t) {
-    if (t.device().is_cpu()) return {t.mutable_data_ptr()};
-#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 13)
-    if (t.device().is_mps()) {
-        const auto& hooks = at::detail::getMPSHooks();
-        const auto* allocator = dynamic_cast<at::mps::IMPSAllocator*>(hooks.getMPSDeviceAllocator());
-        if (allocator == nullptr) return {};
-        hooks.deviceSynchronize();  // a recycled buffer may still be in use
-        c10::Storage host = allocator->getHostAliasStorage(t.storage());
-        void* data = host.mutable_data();
-        return {data, std::move(host), true};
-    }
-#endif
-    return {};
-}
-
-}  // namespace silica
-#endif  // SILICA_SINGLE_CORE_HOST_ALIAS_IPP
-#endif  // SILICA_SINGLE_CORE_HOST_ALIAS_HPP
-// ---- silica/core/state_inputs.hpp
-#ifndef SILICA_SINGLE_CORE_STATE_INPUTS_HPP
-#define SILICA_SINGLE_CORE_STATE_INPUTS_HPP
-/// Checks of what a state of generation is asked for, on the host and without waiting for a device.
-
-#include <optional>
-#include <string_view>
-
-namespace silica {
-
-/// Throws InputError unless a state of `batch` rows of up to `capacity` tokens is one that a machine could hold.
-void require_state_size(std::int64_t batch, std::int64_t capacity);
-
-/// Throws InputError unless `t` lies on `home`.
-void require_device(std::string_view name, const Tensor& t, c10::Device home);
-
-/// Throws InputError unless `t` is (batch) int64.
-void require_row_each(std::string_view name, const Tensor& t, std::int64_t batch);
-
-/// Throws InputError unless `ids` are what a step of a state takes: (batch) int64 on `home`, where there is room. On
-/// the CPU they are looked at too: all are in [0, limit).
-void require_step(const Tensor& ids, std::int64_t batch, std::int64_t length, std::int64_t capacity, c10::Device home,
-                  std::optional<std::int64_t> limit);
-
-/// Throws InputError unless `rows` are (batch) int64, and each one of [0, batch) where they lie on the CPU.
-void require_rows(const Tensor& rows, std::int64_t batch);
-
-}  // namespace silica
-
-// ---- silica/core/state_inputs.ipp
-#ifndef SILICA_SINGLE_CORE_STATE_INPUTS_IPP
-#define SILICA_SINGLE_CORE_STATE_INPUTS_IPP
-/// Checks of what a state of generation is asked for.
-
-#include <string>
-
-namespace silica {
-
-SILICA_INLINE void require_state_size(std::int64_t batch, std::int64_t capacity) {
-    constexpr std::int64_t most = std::int64_t{1} << 40;  // places, each of kilobytes
-    const std::string what = "A state for " + std::to_string(batch) + " rows of " + std::to_string(capacity);
-    if (batch < 1 || capacity < 1) throw InputError(what + " tokens cannot be made.", "1 or more of both is needed.");
-    if (batch > most / capacity)
-        throw InputError(what + " tokens is larger than any memory.", "ask for fewer rows, or a smaller capacity.");
-}
-
-SILICA_INLINE void require_device(std::string_view name, const Tensor& t, c10::Device home) {
-    if (t.device().type() == home.type() && (home.is_cpu() || t.device().index() == home.index())) return;
-    const std::string input(name);
-    throw InputError("Input " + input + " lies on " + t.device().str() + ", the model on " + home.str() + ".",
-                     "move it: " + input + ".to(model.device()).");
-}
-
-SILICA_INLINE void require_row_each(std::string_view name, const Tensor& t, std::int64_t batch) {
-    require_tensor(name, t, 1, {c10::ScalarType::Long});
-    if (t.size(0) == batch) return;
-    throw InputError("Input " + std::string(name) + " has " + std::to_string(t.size(0)) +
-                         " rows, the state was made for " + std::to_string(batch) + ".",
-                     "give one for each row, or make a state for as many rows.");
-}
-
-SILICA_INLINE void require_step(const Tensor& ids, std::int64_t batch, std::int64_t length, std::int64_t capacity,
-                                c10::Device home, std::optional<std::int64_t> limit) {
-    require_row_each("ids", ids, batch);
-    require_device("ids", ids, home);
-    if (limit && home.is_cpu()) require_ids("ids", ids, *limit, "vocab_size");
-    if (length < capacity) return;
-    throw InputError("The state holds " + std::to_string(length) + " tokens and has no room for more.",
-                     "make a state of a larger capacity.");
-}
-
-SILICA_INLINE void require_rows(const Tensor& rows, std::int64_t batch) {
-    require_row_each("rows", rows, batch);
-    if (!rows.device().is_cpu()) return;
-    const Tensor host = rows.contiguous();
-    const auto* row = host.const_data_ptr<std::int64_t>();
-    for (std::int64_t i = 0; i < batch; ++i) {
-        if (row[i] >= 0 && row[i] < batch) continue;
-        throw InputError(
-            "Input rows holds " + std::to_string(row[i]) + ", rows from 0 to " + std::to_string(batch - 1) + " exist.",
-            "name rows of the state.");
-    }
-}
-
-}  // namespace silica
-#endif  // SILICA_SINGLE_CORE_STATE_INPUTS_IPP
-#endif  // SILICA_SINGLE_CORE_STATE_INPUTS_HPP
 // ---- silica/device/mps.hpp
 #ifndef SILICA_SINGLE_DEVICE_MPS_HPP
 #define SILICA_SINGLE_DEVICE_MPS_HPP
@@ -23661,9 +30443,11 @@ struct Prompt {
 
 /// What a loop has to know about a model.
 struct DecoderFacts {
-    std::string architecture;                     ///< "LlamaForCausalLM"
-    bool encoder_decoder = false;                 ///< the prompt goes through an encoder, the text starts apart from it
-    std::optional<std::int64_t> context = {};     ///< most positions of the decoder, where they are limited
+    std::string architecture;                  ///< "LlamaForCausalLM"
+    bool encoder_decoder = false;              ///< the prompt goes through an encoder, the text starts apart from it
+    bool whole_start = false;                  ///< decoder_input_ids stay as they are given, whatever they begin with
+    bool shares_inputs = false;                ///< rows of one text share further inputs: it takes `rows_per_text`
+    std::optional<std::int64_t> context = {};  ///< most positions of the decoder, where they are limited
     std::optional<std::int64_t> vocab_size = {};  ///< tokens that can be fed
     std::vector<std::int64_t> eos_token_id = {};  ///< of config.json or the family, as the next three
     std::optional<std::int64_t> bos_token_id = {}, pad_token_id = {}, decoder_start_token_id = {};
@@ -23690,6 +30474,13 @@ public:
     [[nodiscard]] virtual Tensor most_likely(const Tensor& logits) = 0;
     /// Row i becomes what row `rows[i]` was; rows (rows) int64 on any device.
     virtual void reorder(const Tensor& rows) = 0;
+
+    /// Forgets all but the first `tokens` tokens of each row. False, with nothing done, where the state cannot.
+    [[nodiscard]] virtual bool shorten(std::int64_t tokens) { return tokens == length(); }
+
+    /// Makes room for up to `tokens` tokens of each row, those that were taken among them. False, with nothing done,
+    /// where the state cannot.
+    [[nodiscard]] virtual bool extend(std::int64_t tokens) { return tokens <= capacity(); }
 
     [[nodiscard]] virtual std::int64_t length() const = 0;
     [[nodiscard]] virtual std::int64_t capacity() const = 0;
@@ -23774,6 +30565,9 @@ using Processor = std::function<void(Scores, const Row&)>;
 /// s - max - log(sum of exp(s - max)), in place.
 void log_softmax(Scores scores);
 
+/// log(sum of exp(factor * s)), added up in double.
+[[nodiscard]] double log_sum_exp(std::span<const float> scores, double factor = 1);
+
 /// The k-th largest score (k from 1), the smallest where there are fewer. One pass over the scores for a small k.
 [[nodiscard]] float kth_largest(std::span<const float> scores, std::size_t k);
 
@@ -23839,6 +30633,18 @@ SILICA_INLINE void log_softmax(Scores scores) {
         sum += v == forbidden && most != forbidden ? 0.0 : static_cast<double>(std::exp(v - most));
     const auto log_sum = static_cast<float>(std::log(sum));
     for (float& v : scores) v = v - most - log_sum;
+}
+
+SILICA_INLINE double log_sum_exp(std::span<const float> scores, double factor) {
+    const float most = largest(scores);
+    if (scores.empty() || most == forbidden) return static_cast<double>(forbidden);
+    const auto slope = static_cast<float>(factor);
+    double sum = 0;
+    for (const float v : scores) {
+        const float below = (v - most) * slope;
+        if (below > -40) sum += static_cast<double>(std::exp(below));  // what is less likely cannot be seen in the sum
+    }
+    return std::log(sum) + factor * static_cast<double>(most);
 }
 
 SILICA_INLINE float kth_largest(std::span<const float> scores, std::size_t k) {
@@ -24085,9 +30891,11 @@ struct Token {
     std::optional<Finish> finish = {};  ///< of the last token of a row
 };
 
-/// The tokens that a decoder's state holds: kept by a caller from call to call with one decoder, so that a prompt that
-/// goes on where the last text ended (the next turn of a chat) is read from there. Of single texts, without beams and
-/// without an encoder; a prompt that does not go on is read whole.
+/// The tokens that a decoder's state holds: kept by a caller from call to call with one decoder, so that of a
+/// prompt that begins as the last text did (the next turn of a chat) only the rest is read. Of single texts, without
+/// beams and without an encoder; where the caches cannot forget (a sliding window that moved on, angles that depend on
+/// the length), a prompt that does not go on where they end is read whole, and so is one with `Prompt::extra`. What
+/// `Hooks::extra_from` gives of the tokens that are held is the same as before: the caller sees to it.
 struct Held {
     std::vector<std::int64_t> tokens = {};
 };
@@ -24102,6 +30910,11 @@ struct Hooks {
     std::vector<Processor> processors = {};
     /// What the decoder holds of the last call, and after the call of this one.
     Held* held = nullptr;
+    /// Whether to add up how likely the tokens of each row were.
+    bool log_probabilities = false;
+    /// The further inputs of the prompt's tokens from a place on (pictures among them), instead of Prompt::extra.
+    /// Called once, with 0 or what is held.
+    std::function<Named(std::int64_t from)> extra_from = {};
 };
 
 /// The texts of a call; rows are (batch x num_return_sequences), those of one prompt together.
@@ -24112,6 +30925,9 @@ struct Generated {
     std::vector<std::string> texts = {};            ///< their text, where hooks say how; without the stop string
     std::vector<Finish> finish;
     std::vector<float> scores = {};  ///< of beams: log p / length^length_penalty
+    /// Where hooks ask for them: of each row the sum over its new tokens of log softmax(temperature * scores), the
+    /// scores being those that processors made and the token was chosen by.
+    std::vector<double> log_probabilities = {};
 
     std::int64_t start = 0;          ///< tokens of a row of `sequences` before the first new one
     std::int64_t prompt_tokens = 0;  ///< taken before the first new one, padding apart
@@ -24551,10 +31367,12 @@ inline std::int64_t rows_of_call(std::int64_t batch, std::int64_t times) {
                      "ask for at most " + std::to_string(most) + " texts at once.");
 }
 
-/// Further inputs for rows that are `times` as many. What has a row for each prompt is repeated.
-inline Named repeated(const Named& extra, std::int64_t batch, std::int64_t times) {
+/// Further inputs for rows that are more. What has a row for each prompt is repeated: what is about the decoder's own
+/// tokens `of_decoder` times, all else `copies` times.
+inline Named repeated(const Named& extra, std::int64_t batch, std::int64_t copies, std::int64_t of_decoder) {
     Named all;
     for (const auto& [name, t] : extra) {
+        const auto times = name.starts_with("decoder_") ? of_decoder : copies;
         if (times > 1 && (t.dim() == 0 || t.size(0) != batch)) {
             throw InputError("Input " + name + " has shape " + shape_text(t.sizes()) + ", not a row for each of " +
                                  std::to_string(batch) + " prompts: it cannot be shared out to several texts of each.",
@@ -24606,9 +31424,18 @@ inline Tensor decoder_start(const Prompt& prompt, const GenerationConfig& c, con
         throw InputError("decoder_input_ids has " + std::to_string(given.size(0)) + " rows, the other inputs have " +
                              std::to_string(batch) + ".",
                          "give all a row for each text.");
+    if (facts.whole_start) return given;
     const auto rows = rows_of(given);
     const bool there = std::ranges::any_of(rows, [&](const auto& row) { return row.front() == *start; });
     return there ? given : at::cat({first, given}, 1);
+}
+
+/// A mask of the decoder's tokens that says nothing of a start token that was put before them attends to that too.
+inline void mask_start(Named& extra, std::int64_t tokens) {
+    for (auto& [name, t] : extra) {
+        if (name == "decoder_attention_mask" && t.dim() == 2 && t.size(1) + 1 == tokens)
+            t = at::cat({at::ones({t.size(0), 1}, t.options()), t}, 1);
+    }
 }
 
 /// Tokens of a row at its end. InputError where nothing can be written.
@@ -24650,7 +31477,13 @@ SILICA_INLINE Plan plan(const DecoderFacts& facts, const Prompt& prompt, Generat
     const auto mask = detail::prompt_mask(prompt, !facts.encoder_decoder);
     // An encoder runs once for each text, whatever number of rows the decoder follows.
     const auto copies = facts.encoder_decoder ? 1 : times;
-    p.prompt.extra = detail::repeated(prompt.extra, p.batch, copies);
+    if (facts.shares_inputs) {
+        p.prompt.extra = prompt.extra;
+        if (copies > 1 && !p.prompt.extra.empty())
+            p.prompt.extra.emplace_back("rows_per_text", at::full({}, copies, c10::ScalarType::Long));
+    } else {
+        p.prompt.extra = detail::repeated(prompt.extra, p.batch, copies, times);
+    }
     p.encoder.resize(static_cast<std::size_t>(p.rows));
     if (prompt.input_ids.defined()) {
         p.prompt.input_ids = detail::repeated(prompt.input_ids, copies);
@@ -24662,6 +31495,7 @@ SILICA_INLINE Plan plan(const DecoderFacts& facts, const Prompt& prompt, Generat
     }
     if (facts.encoder_decoder) {
         p.prompt.decoder_input_ids = detail::repeated(detail::decoder_start(prompt, c, facts, p.batch), times);
+        if (prompt.decoder_input_ids) detail::mask_start(p.prompt.extra, p.prompt.decoder_input_ids->size(1));
         p.history = detail::rows_of(*p.prompt.decoder_input_ids);
     } else if (!prompt.input_ids.defined()) {
         throw InputError("The prompt has no tokens.", "give input_ids: " + facts.architecture + " continues them.");
@@ -24743,22 +31577,14 @@ private:
 #define SILICA_SINGLE_GENERATE_PREFILL_HPP
 /// Reading a prompt: whole, in pieces, or from where the last text ended.
 
+#include <ATen/ops/full.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <utility>
 
 namespace silica::generate {
 namespace detail {
-
-/// How many tokens of the prompt the state of `decoder` holds, and has room to go on from.
-inline std::int64_t held_tokens(const Decoder& decoder, const Plan& p, const Held& held) {
-    const auto n = static_cast<std::int64_t>(held.tokens.size());
-    const auto& prompt = p.history.front();
-    const bool goes_on = p.rows == 1 && !decoder.facts().encoder_decoder && !p.prompt.attention_mask &&
-                         p.prompt.extra.empty() && n == decoder.length() && held.tokens.size() < prompt.size() &&
-                         decoder.capacity() >= static_cast<std::int64_t>(p.max_length) - 1;
-    return goes_on && std::equal(held.tokens.begin(), held.tokens.end(), prompt.begin()) ? n : 0;
-}
 
 /// Room for all tokens of the call; where more calls may go on from it, twice that, within the context.
 inline std::int64_t capacity_of(const Decoder& decoder, const Plan& p, bool more) {
@@ -24767,24 +31593,50 @@ inline std::int64_t capacity_of(const Decoder& decoder, const Plan& p, bool more
     return more ? std::max(needed, context ? std::min(*context, 2 * needed) : 2 * needed) : needed;
 }
 
+/// How many tokens of the prompt the state of `decoder` holds; what it holds beyond them is forgotten, and there is
+/// room for the call.
+inline std::int64_t held_tokens(Decoder& decoder, const Plan& p, const Held& held) {
+    const auto n = static_cast<std::int64_t>(held.tokens.size());
+    const bool may = p.rows == 1 && !decoder.facts().encoder_decoder && !p.prompt.attention_mask &&
+                     p.prompt.extra.empty() && n == decoder.length();
+    if (!may) return 0;
+    const auto& prompt = p.history.front();
+    const auto [part, _] = std::mismatch(prompt.begin(), prompt.end() - 1, held.tokens.begin(), held.tokens.end());
+    const auto same = part - prompt.begin();
+    if (same == 0 || !decoder.shorten(same)) return 0;
+    const bool fits = decoder.capacity() >= static_cast<std::int64_t>(p.max_length) - 1;
+    return fits || decoder.extend(capacity_of(decoder, p, true)) ? same : 0;
+}
+
+/// Further inputs of the prompt from a token on.
+[[nodiscard]] inline Named extra_from(const Decoder& decoder, const Plan& p, const Hooks& hooks, std::int64_t from) {
+    if (!hooks.extra_from) return p.prompt.extra;
+    Named extra = hooks.extra_from(from);
+    const auto copies = p.rows / p.batch;
+    if (copies > 1 && decoder.facts().shares_inputs && !extra.empty())
+        extra.emplace_back("rows_per_text", at::full({}, copies, c10::ScalarType::Long));
+    return extra;
+}
+
 }  // namespace detail
 
-/// Gives the decoder the prompt, a long one in pieces of prefill_chunk_size (one with
-/// further inputs whole) -> logits (rows, vocabulary) of what
-/// follows. `held` (or null) is empty until `keep` fills it again: a call that fails leaves a state that nobody may go
-/// on from. `reused` tokens of the prompt were there.
-[[nodiscard]] inline Tensor prefill(Decoder& decoder, const Plan& p, Held* held, std::int64_t& reused) {
+/// Gives the decoder the prompt, a long one in pieces of prefill_chunk_size (one with further inputs whole) -> logits
+/// (rows, vocabulary) of what follows. What is held is empty until `keep` fills it again: a call that fails leaves a
+/// state that nobody may go on from. `reused` tokens of the prompt were there.
+[[nodiscard]] inline Tensor prefill(Decoder& decoder, const Plan& p, const Hooks& hooks, std::int64_t& reused) {
+    Held* held = hooks.held;
     const Held before = held != nullptr ? std::exchange(*held, {}) : Held{};
     reused = before.tokens.empty() ? 0 : detail::held_tokens(decoder, p, before);
     if (reused == 0) decoder.start(p.rows, detail::capacity_of(decoder, p, held != nullptr && p.rows == 1));
     const auto chunk = p.config.prefill_chunk_size.value_or(2048);
-    if (decoder.facts().encoder_decoder || !p.prompt.extra.empty()) return decoder.prefill(p.prompt);
+    if (decoder.facts().encoder_decoder) return decoder.prefill(p.prompt);
+    const Named extra = detail::extra_from(decoder, p, hooks, reused);
+    const bool whole = chunk == 0 || !extra.empty();
     const auto width = p.prompt.input_ids.size(1);
-    if (reused == 0 && (chunk == 0 || width <= chunk)) return decoder.prefill(p.prompt);
     Tensor logits;
     for (std::int64_t from = reused; from < width;) {
-        const auto to = chunk == 0 ? width : std::min(from + chunk, width);
-        Prompt piece{p.prompt.input_ids.slice(1, from, to)};
+        const auto to = whole ? width : std::min(from + chunk, width);
+        Prompt piece{.input_ids = p.prompt.input_ids.slice(1, from, to), .extra = extra};
         if (p.prompt.attention_mask) piece.attention_mask = p.prompt.attention_mask->slice(1, from, to);
         logits = decoder.prefill(piece);
         from = to;
@@ -24792,7 +31644,7 @@ inline std::int64_t capacity_of(const Decoder& decoder, const Plan& p, bool more
     return logits;
 }
 
-/// Fills `held` at the end of a call: the last token was chosen, but the state did not take it.
+/// Fills what is held at the end of a call: the last token was chosen, but the state did not take it.
 inline void keep(const Decoder& decoder, const Plan& p, Held* held) {
     if (held == nullptr || p.rows != 1 || decoder.facts().encoder_decoder || !p.prompt.extra.empty()) return;
     const auto& all = p.history.front();
@@ -25528,6 +32380,7 @@ struct Beam {
     float score = 0;       ///< log p; of a finished one divided by length^penalty
     std::size_t from = 0;  ///< the beam that it continues
     bool finished = false;
+    double log_probability = 0;  ///< of its new tokens, by the scores that they were chosen by
 };
 
 /// The indices of the `k` largest, largest first, of equals the first.
@@ -25568,13 +32421,20 @@ public:
     std::vector<Beam> running, done;
 
     /// Takes the scores of what continues the running beams (beams x vocabulary). `hits(ids)`: the text ends there.
-    /// `random`: candidates are drawn instead.
+    /// `random`: candidates are drawn instead. `norms`: of each beam's scores, without what it had, log(sum of exp(s));
+    /// or none.
     template <class Hits>
-    void step(std::span<const float> scores, std::size_t vocab, Hits&& hits, const Random* random) {
+    void step(std::span<const float> scores, std::size_t vocab, Hits&& hits, const Random* random,
+              std::span<const double> norms) {
         std::vector<Beam> candidates;
         std::vector<float> open;
         for (const auto i : random ? drawn(scores, *random) : largest_of(scores, keep_)) {
-            Beam next{running[i / vocab].ids, scores[i], i / vocab};
+            const Beam& from = running[i / vocab];
+            Beam next{from.ids, scores[i], i / vocab};
+            if (!norms.empty()) {
+                next.log_probability =
+                    from.log_probability + static_cast<double>(scores[i] - from.score) - norms[i / vocab];
+            }
             next.ids.push_back(static_cast<std::int64_t>(i % vocab));
             next.finished = hits(next.ids);
             open.push_back(next.score + (next.finished ? out_of_the_question : 0.0F));
@@ -25656,6 +32516,7 @@ inline Generated chosen(const Plan& plan, const std::vector<Beams>& all, const H
     best.history.clear();
     std::vector<std::vector<std::int64_t>> texts;
     std::vector<float> scores;
+    std::vector<double> log_probabilities;
     std::size_t longest = 0;
     for (std::size_t b = 0; b < all.size(); ++b) {
         for (std::size_t i = 0; i < given; ++i) {
@@ -25663,6 +32524,7 @@ inline Generated chosen(const Plan& plan, const std::vector<Beams>& all, const H
             best.history.emplace_back(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(plan.start));
             texts.push_back(all[b].done[i].ids);
             scores.push_back(all[b].done[i].score);
+            if (hooks.log_probabilities) log_probabilities.push_back(all[b].done[i].log_probability);
             longest = std::max(longest, texts.back().size());
         }
     }
@@ -25674,6 +32536,7 @@ inline Generated chosen(const Plan& plan, const std::vector<Beams>& all, const H
     const bool no_pad = plan.config.pad_token_id.value_or(0) == 0;  // transformers takes 0 for "none" here
     out.sequences = Progress::sequences(texts, longest, plan.ends.empty() ? -1 : no_pad ? plan.ends.front() : plan.pad);
     out.scores = std::move(scores);
+    out.log_probabilities = std::move(log_probabilities);
     return out;
 }
 
@@ -25694,7 +32557,7 @@ SILICA_INLINE Generated beam_search(Decoder& decoder, Plan plan, const Hooks& ho
                completes(hooks.text, stops, std::span(ids).subspan(plan.start));
     };
     std::int64_t reused = 0;
-    Tensor logits = prefill(decoder, plan, hooks.held, reused);
+    Tensor logits = prefill(decoder, plan, hooks, reused);
     HostScores scores;
     double prefilled = 0;
     for (std::uint32_t place = 0;; ++place) {
@@ -25705,6 +32568,7 @@ SILICA_INLINE Generated beam_search(Decoder& decoder, Plan plan, const Hooks& ho
                              "use the most likely token: num_beams 1.");
         if (place == 0) prefilled = clock.seconds();
         for (std::size_t b = 0; b < batch; ++b) {
+            std::vector<double> norms;
             for (std::size_t i = 0; i < n; ++i) {
                 const auto r = b * n + i;
                 plan.history[r] = all[b].running[i].ids;
@@ -25712,11 +32576,12 @@ SILICA_INLINE Generated beam_search(Decoder& decoder, Plan plan, const Hooks& ho
                 log_softmax(row);
                 if (std::isnan(row.front())) no_numbers(r);
                 processors(row, plan.row(r));
+                if (hooks.log_probabilities) norms.push_back(log_sum_exp(row));
                 for (float& s : row) s += all[b].running[i].score;
             }
             const Random random(plan.config.seed.value_or(0), static_cast<std::uint32_t>(b), place);
             all[b].step({scores.row(b * n).data(), n * vocab}, vocab, hits,
-                        plan.config.do_sample.value_or(false) ? &random : nullptr);
+                        plan.config.do_sample.value_or(false) ? &random : nullptr, norms);
         }
         const bool full =
             plan.config.early_stopping == EarlyStopping::yes && std::ranges::all_of(all, &detail::Beams::full);
@@ -26037,12 +32902,10 @@ static_assert(LoaderPolicy<Mapped>);
 #include <c10/core/DeviceGuard.h>
 
 #include <chrono>
-#include <filesystem>
 #include <new>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 namespace silica {
@@ -26100,15 +32963,13 @@ public:
     /// What a text needs while it is written: made by make_state().
     using State = typename detail::state_of<Network>::type;
 
-    /// Opens a directory, a file of weights with its config.json beside it, or "org/name" in the hub cache, named by a
-    /// path or a string.
-    /// Throws DeviceError (no such device, no memory), ConfigError (config.json), CheckpointError (the weights).
+    /// Opens a directory, a file of weights with its config.json beside it, a GGUF file, or "org/name" in the hub
+    /// cache, named by a path or a string. Quantised weights (`checkpoint::Decoded`) are made plain where the precision
+    /// is. Throws DeviceError (no such device, no memory), ConfigError (config.json), CheckpointError (the weights).
     [[nodiscard]] static Model open(const checkpoint::Location& location, OpenOptions options = {}) {
         const auto home = require_device(options);
         const auto place = checkpoint::resolve(location.text());
-        std::error_code ignored;
-        const bool is_file = std::filesystem::is_regular_file(place, ignored);
-        auto config = checkpoint::read_config<Arch, Precision>(is_file ? place.parent_path() : place);
+        auto config = checkpoint::read_config<Arch, Precision>(checkpoint::files_beside(place));
         auto files = checkpoint::Checkpoint::open(place);
         if (!options.target_lang.empty()) {
             if constexpr (requires { Arch::speak(config, files, options.target_lang); })
@@ -26116,10 +32977,13 @@ public:
             else
                 detail::refuse_target_lang(Arch::name, options.target_lang);
         }
+        if constexpr (checkpoint::HasCodes<Precision>) files.read_one_by_one();
         loader::degradation_note().clear();
         const auto start = std::chrono::steady_clock::now();
-        Model model =
-            Loader::load(files, [&](checkpoint::TensorSource& source) { return Model(config, source, home); });
+        Model model = Loader::load(files, [&](checkpoint::TensorSource& source) {
+            checkpoint::Decoded decoded(source, files);
+            return Model(config, decoded, home, options);
+        });
         model.account_.loader = Loader::name;
         if (auto& note = loader::degradation_note(); !note.empty())
             model.account_.notes.push_back(std::exchange(note, {}));
@@ -26133,7 +32997,7 @@ public:
         requires std::derived_from<std::remove_cvref_t<Source>, checkpoint::TensorSource>
     [[nodiscard]] static Model from(const Config& config, Source&& source, OpenOptions options = {}) {
         Arch::check(config, "the configuration");
-        Model model(config, source, require_device(options));
+        Model model(config, source, require_device(options), options);
         model.account_.loader = std::remove_cvref_t<Source>::name;
         if (options.strict) detail::refuse_unexpected(model.account_, source.where());
         return model;
@@ -26172,7 +33036,8 @@ public:
         requires Generative<Network, Inputs>
     {
         std::optional<std::int64_t> limit;
-        if constexpr (requires { config_.vocab_size; }) limit = config_.vocab_size;
+        if constexpr (requires { detail::text_of<Arch>(config_).vocab_size; })
+            limit = detail::text_of<Arch>(config_).vocab_size;
         require_step(ids, state.batch(), state.length(), state.capacity(), home_, limit);
         return on_device([&] { return network_.step(ids, state); });
     }
@@ -26210,8 +33075,8 @@ public:
     [[nodiscard]] const Network& network() const noexcept { return network_; }
 
 private:
-    Model(const Config& config, checkpoint::TensorSource& source, c10::Device home)
-        : Model(config, Weights(source, Arch::names(), home), home) {}
+    Model(const Config& config, checkpoint::TensorSource& source, c10::Device home, const OpenOptions& o)
+        : Model(config, Weights(source, Arch::names(), home, checkpoint::quantising<Precision>(o)), home) {}
 
     Model(const Config& config, const Weights& weights, c10::Device home)
         : config_(config), home_(home), network_(build(config, weights)), account_(weights.account()) {}
@@ -26419,6 +33284,7 @@ private:
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace silica::generate {
 
@@ -26428,14 +33294,17 @@ inline constexpr bool writes_text = Generative<typename Model::Network, typename
 
 namespace detail {
 
-/// What an architecture and its configuration say. An Arch may state `encoder_decoder` and `context(config)`; a Config
-/// may have vocab_size and ids of special tokens.
+/// What an architecture and its configuration say. An Arch may state `encoder_decoder`, `whole_start`, `shares_inputs`,
+/// `context(config)` and `text(config)`; the configuration of its text may have vocab_size and ids of special tokens.
 template <class Arch>
-DecoderFacts facts_of(const typename Arch::Config& config) {
+DecoderFacts facts_of(const typename Arch::Config& whole) {
     DecoderFacts facts;
     facts.architecture = Arch::name;
     if constexpr (requires { Arch::encoder_decoder; }) facts.encoder_decoder = Arch::encoder_decoder;
-    if constexpr (requires { Arch::context(config); }) facts.context = Arch::context(config);
+    if constexpr (requires { Arch::whole_start; }) facts.whole_start = Arch::whole_start;
+    if constexpr (requires { Arch::shares_inputs; }) facts.shares_inputs = Arch::shares_inputs;
+    if constexpr (requires { Arch::context(whole); }) facts.context = Arch::context(whole);
+    const auto& config = silica::detail::text_of<Arch>(whole);
     if constexpr (requires { config.vocab_size; }) facts.vocab_size = config.vocab_size;
     if constexpr (requires { config.bos_token_id; }) facts.bos_token_id = config.bos_token_id;
     if constexpr (requires { config.pad_token_id; }) facts.pad_token_id = config.pad_token_id;
@@ -26500,6 +33369,34 @@ public:
     Tensor greedy_step(const Tensor& ids) override { return stepper().greedy(ids); }
     Tensor most_likely(const Tensor& logits) override { return stepper().most_likely(logits); }
     void reorder(const Tensor& rows) override { model_->reorder(rows, state()); }
+
+    bool shorten(std::int64_t tokens) override {
+        if (tokens == length()) return true;
+        if constexpr (requires(typename M::State& s) { s.shortens(), s.shorten(tokens); }) {
+            if (!state_ || tokens < 0 || tokens > length() || !state_->shortens()) return false;
+            on_device([&] { state_->shorten(tokens); });
+            return true;
+        }
+        return false;
+    }
+
+    bool extend(std::int64_t tokens) override {
+        if (tokens <= capacity()) return true;
+        if constexpr (requires(typename M::State& s) { s.shortens(), s.resume(s); }) {
+            if (!state_ || !state_->in_place()) return false;
+            try {
+                auto larger = model_->make_state(state_->batch(), tokens);
+                on_device([&] { larger.resume(*state_); });
+                step_.reset();
+                on_device([&] { state_.emplace(std::move(larger)); });
+                step_.emplace(*model_, *state_, options_);
+            } catch (const DeviceError&) {  // no memory for both: the text is read again
+                return false;
+            }
+            return true;
+        }
+        return false;
+    }
 
     std::int64_t length() const override { return state_ ? state_->length() : 0; }
     std::int64_t capacity() const override { return state_ ? state_->capacity() : 0; }
@@ -26599,14 +33496,17 @@ SILICA_INLINE Generated sample(Decoder& decoder, Plan plan, const Hooks& hooks) 
     const Clock clock;
     Processors processors(plan.config, plan.start, plan.max_length, hooks.processors);
     Progress progress(plan, hooks, clock);
-    const bool sampled = plan.config.do_sample.value_or(false), on_device = processors.empty() && !sampled;
+    const bool sampled = plan.config.do_sample.value_or(false);
+    const bool on_device = processors.empty() && !sampled && !hooks.log_probabilities;
+    const double factor = sampled ? plan.config.temperature.value_or(1) : 1;
     const auto seed = plan.config.seed.value_or(0);
     const auto rows = static_cast<std::size_t>(plan.rows);
 
     std::int64_t reused = 0;
-    Tensor logits = prefill(decoder, plan, hooks.held, reused), ids;
+    Tensor logits = prefill(decoder, plan, hooks, reused), ids;
     if (on_device) ids = decoder.most_likely(logits);
     HostScores scores;
+    std::vector<double> log_probabilities(hooks.log_probabilities ? rows : 0);
     Tensor chosen = at::empty({plan.rows}, c10::ScalarType::Long);
     double prefilled = 0;
     for (std::uint32_t place = 0;; ++place) {
@@ -26622,6 +33522,10 @@ SILICA_INLINE Generated sample(Decoder& decoder, Plan plan, const Hooks& hooks) 
                 const Random random(seed, static_cast<std::uint32_t>(r), place);
                 *id = sampled ? detail::draw(row, random, r) : most_likely(row);
                 if (*id < 0) no_numbers(r);
+                if (hooks.log_probabilities) {
+                    const auto score = static_cast<double>(row[static_cast<std::size_t>(*id)]);
+                    log_probabilities[r] += factor * score - log_sum_exp(row, factor);
+                }
             }
         }
         if (place == 0) prefilled = clock.seconds();
@@ -26638,6 +33542,7 @@ SILICA_INLINE Generated sample(Decoder& decoder, Plan plan, const Hooks& hooks) 
     keep(decoder, plan, hooks.held);
     Generated out = std::move(progress).result();
     out.held_tokens = reused;
+    out.log_probabilities = std::move(log_probabilities);
     out.prefill_seconds = prefilled;
     out.decode_seconds = clock.seconds() - prefilled;
     return out;
@@ -26772,9 +33677,28 @@ inline constexpr std::array<std::string_view, 24> without_meaning{"_commit_hash"
                                                                   "trust_remote_code",
                                                                   "use_cache"};
 
+/// Keys of speech, which generate/speech/config.hpp reads.
+inline constexpr std::array<std::string_view, 16> of_speech{"alignment_heads",
+                                                            "compression_ratio_threshold",
+                                                            "condition_on_prev_tokens",
+                                                            "forced_decoder_ids",
+                                                            "is_multilingual",
+                                                            "lang_to_id",
+                                                            "language",
+                                                            "logprob_threshold",
+                                                            "max_initial_timestamp_index",
+                                                            "no_speech_threshold",
+                                                            "no_timestamps_token_id",
+                                                            "prev_sot_token_id",
+                                                            "prompt_condition_type",
+                                                            "return_timestamps",
+                                                            "task",
+                                                            "task_to_id"};
+
 /// Whether GenerationConfig has a key, or it is known to mean nothing or to be refused.
 inline bool is_known(std::string_view key) {
     bool found = std::ranges::find(without_meaning, key) != without_meaning.end() ||
+                 std::ranges::find(of_speech, key) != of_speech.end() ||
                  std::ranges::find(unsupported, key, &std::pair<std::string_view, double>::first) != unsupported.end();
     for_each_member(GenerationConfig{}, [&](std::string_view name, const auto&) { found = found || name == key; });
     return found;
@@ -26829,7 +33753,7 @@ SILICA_INLINE GenerationConfig read_generation_config(const std::filesystem::pat
         return config;
     }
     const auto file = directory / "config.json";
-    if (!std::filesystem::exists(file, ignored)) return {};
+    if (!std::filesystem::exists(file, ignored) && !find_gguf(directory)) return {};
     const Json json = checkpoint::read_json_file(directory, "config.json");
     GenerationConfig config = detail::from_json(json, file.string());
     for (const char* inner : {"decoder", "generator", "text_config"}) {
@@ -26844,6 +33768,1723 @@ SILICA_INLINE GenerationConfig read_generation_config(const std::filesystem::pat
 }  // namespace silica::generate
 #endif  // SILICA_SINGLE_GENERATE_READ_CONFIG_IPP
 #endif  // SILICA_SINGLE_GENERATE_READ_CONFIG_HPP
+// ---- silica/generate/speech/alignment.hpp
+#ifndef SILICA_SINGLE_GENERATE_SPEECH_ALIGNMENT_HPP
+#define SILICA_SINGLE_GENERATE_SPEECH_ALIGNMENT_HPP
+/// When each token was said, by what the decoder attends to. Followed: _extract_token_timestamps, _median_filter and
+/// _dynamic_time_warping.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace silica::generate {
+
+/// Cross-attention weights (heads, tokens, positions), float32 without gaps.
+struct Attention {
+    std::span<const float> weights;
+    std::size_t heads = 0, tokens = 0, positions = 0;
+};
+
+/// Of each row its median over `width` (odd) neighbours, rows (rows, n) reflected at their ends; rows no longer than
+/// half the width stay as they are.
+void median_filter(std::span<float> rows, std::size_t n, std::size_t width);
+
+/// The way of least cost through a matrix (rows, columns) from its first to its last element, by steps of a row, a
+/// column or both: of each row the first column that it passes. Of equal ways the one that stays in the row, then the
+/// one that comes from the row above.
+[[nodiscard]] std::vector<std::int64_t> time_warping(std::span<const double> matrix, std::size_t rows,
+                                                     std::size_t columns);
+
+/// The position at which each token of a window begins: the weights of each head, of which `positions` count, are
+/// brought to mean 0 and variance 1 over the tokens, smoothed along time, averaged over the heads, and the tokens
+/// warped onto the positions where they are largest.
+[[nodiscard]] std::vector<std::int64_t> token_positions(const Attention& attention, std::size_t positions,
+                                                        std::size_t median_width);
+
+}  // namespace silica::generate
+
+// ---- silica/generate/speech/alignment.ipp
+#ifndef SILICA_SINGLE_GENERATE_SPEECH_ALIGNMENT_IPP
+#define SILICA_SINGLE_GENERATE_SPEECH_ALIGNMENT_IPP
+/// When each token was said.
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+namespace silica::generate {
+
+SILICA_INLINE void median_filter(std::span<float> rows, std::size_t n, std::size_t width) {
+    const auto half = static_cast<std::ptrdiff_t>(width / 2), size = static_cast<std::ptrdiff_t>(n);
+    if (size <= half) return;
+    // As torch sorts: NaN behind all numbers.
+    const auto before = [](float a, float b) { return a < b || (b != b && a == a); };
+    std::vector<float> row, window(width);
+    for (std::size_t begin = 0; begin < rows.size(); begin += n) {
+        row.assign(rows.begin() + static_cast<std::ptrdiff_t>(begin),
+                   rows.begin() + static_cast<std::ptrdiff_t>(begin + n));
+        for (std::ptrdiff_t t = 0; t < size; ++t) {
+            for (std::ptrdiff_t k = -half; k <= half; ++k) {
+                auto at = std::abs(t + k);
+                if (at >= size) at = 2 * (size - 1) - at;
+                window[static_cast<std::size_t>(k + half)] = row[static_cast<std::size_t>(at)];
+            }
+            std::nth_element(window.begin(), window.begin() + half, window.end(), before);
+            rows[begin + static_cast<std::size_t>(t)] = window[static_cast<std::size_t>(half)];
+        }
+    }
+}
+
+SILICA_INLINE std::vector<std::int64_t> time_warping(std::span<const double> matrix, std::size_t rows,
+                                                     std::size_t columns) {
+    enum Step : unsigned char { both, up, left };
+    constexpr float far = std::numeric_limits<float>::infinity();
+    // Row by row; `before` is the row above, at columns 0 (nothing taken) to `columns`.
+    std::vector<float> before(columns + 1, far), now(columns + 1, far);
+    std::vector<Step> steps(rows * columns);
+    before[0] = 0;
+    for (std::size_t i = 0; i < rows; ++i) {
+        now[0] = far;
+        for (std::size_t j = 0; j < columns; ++j) {
+            const float diagonal = before[j], above = before[j + 1], beside = now[j];
+            Step step = left;
+            float cost = beside;
+            if (diagonal < above && diagonal < beside)
+                step = both, cost = diagonal;
+            else if (above < diagonal && above < beside)
+                step = up, cost = above;
+            now[j + 1] = static_cast<float>(matrix[i * columns + j] + static_cast<double>(cost));
+            steps[i * columns + j] = step;
+        }
+        std::swap(before, now);
+    }
+    std::vector<std::int64_t> first(rows, -1);
+    for (std::size_t i = rows, j = columns; i > 0;) {
+        first[i - 1] = static_cast<std::int64_t>(j) - 1;
+        const Step step = j == 0 ? up : steps[(i - 1) * columns + j - 1];
+        if (step != up) --j;
+        if (step != left) --i;
+    }
+    return first;
+}
+
+SILICA_INLINE std::vector<std::int64_t> token_positions(const Attention& attention, std::size_t positions,
+                                                        std::size_t median_width) {
+    const auto n = std::min(positions, attention.positions), tokens = attention.tokens;
+    std::vector<double> sum(tokens * n);
+    std::vector<float> head(tokens * n);
+    for (std::size_t h = 0; h < attention.heads; ++h) {
+        const float* const weights = attention.weights.data() + h * tokens * attention.positions;
+        std::vector<double> mean(n), square(n);
+        for (std::size_t t = 0; t < tokens; ++t) {
+            for (std::size_t p = 0; p < n; ++p) mean[p] += static_cast<double>(weights[t * attention.positions + p]);
+        }
+        for (double& m : mean) m /= static_cast<double>(tokens);
+        for (std::size_t t = 0; t < tokens; ++t) {
+            for (std::size_t p = 0; p < n; ++p) {
+                const double d = static_cast<double>(weights[t * attention.positions + p]) - mean[p];
+                square[p] += d * d;
+            }
+        }
+        for (std::size_t t = 0; t < tokens; ++t) {
+            for (std::size_t p = 0; p < n; ++p) {
+                const auto deviation = static_cast<float>(std::sqrt(square[p] / static_cast<double>(tokens)));
+                head[t * n + p] = (weights[t * attention.positions + p] - static_cast<float>(mean[p])) / deviation;
+            }
+        }
+        if (n > 0) median_filter(head, n, median_width);
+        for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += static_cast<double>(head[i]);
+    }
+    // transformers averages in float32.
+    for (double& s : sum) s = -static_cast<double>(static_cast<float>(s / static_cast<double>(attention.heads)));
+    return time_warping(sum, tokens, n);
+}
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_SPEECH_ALIGNMENT_IPP
+#endif  // SILICA_SINGLE_GENERATE_SPEECH_ALIGNMENT_HPP
+// ---- silica/generate/speech/compression.hpp
+#ifndef SILICA_SINGLE_GENERATE_SPEECH_COMPRESSION_HPP
+#define SILICA_SINGLE_GENERATE_SPEECH_COMPRESSION_HPP
+/// How repetitive a text is. Followed: _retrieve_compression_ratio.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+namespace silica::generate {
+
+/// Bytes of the tokens over bytes of what zlib makes of them; a token has as many bytes as an id of the vocabulary
+/// needs, the lowest first. Nothing where Silica was built without zlib, or where there are no tokens.
+[[nodiscard]] std::optional<double> compression_ratio(std::span<const std::int64_t> tokens, std::int64_t vocab_size);
+
+}  // namespace silica::generate
+
+// ---- silica/generate/speech/compression.ipp
+#ifndef SILICA_SINGLE_GENERATE_SPEECH_COMPRESSION_IPP
+#define SILICA_SINGLE_GENERATE_SPEECH_COMPRESSION_IPP
+/// How repetitive a text is.
+
+#include <cmath>
+#include <vector>
+
+#ifdef SILICA_ZLIB
+#include <zlib.h>
+#endif
+
+namespace silica::generate {
+
+SILICA_INLINE std::optional<double> compression_ratio([[maybe_unused]] std::span<const std::int64_t> tokens,
+                                                      [[maybe_unused]] std::int64_t vocab_size) {
+#ifdef SILICA_ZLIB
+    if (tokens.empty() || vocab_size < 1) return {};
+    const auto width = static_cast<unsigned>(std::log2(static_cast<double>(vocab_size)) / 8) + 1;
+    std::vector<Bytef> bytes;
+    for (const auto token : tokens) {
+        for (unsigned i = 0; i < width; ++i)
+            bytes.push_back(static_cast<Bytef>(static_cast<std::uint64_t>(token) >> 8U * i & 0xffU));
+    }
+    uLongf size = compressBound(static_cast<uLong>(bytes.size()));
+    std::vector<Bytef> made(size);
+    if (compress(made.data(), &size, bytes.data(), static_cast<uLong>(bytes.size())) != Z_OK) return {};
+    return static_cast<double>(bytes.size()) / static_cast<double>(size);
+#else
+    return {};
+#endif
+}
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_SPEECH_COMPRESSION_IPP
+#endif  // SILICA_SINGLE_GENERATE_SPEECH_COMPRESSION_HPP
+// ---- silica/generate/speech/config.hpp
+#ifndef SILICA_SINGLE_GENERATE_SPEECH_CONFIG_HPP
+#define SILICA_SINGLE_GENERATE_SPEECH_CONFIG_HPP
+/// How Whisper is asked: the keys of generation_config.json that it has beside those of generation. Followed:
+/// transformers 5.23, models/whisper/generation_whisper.py.
+
+#include <boost/hana/adapt_struct.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace silica::generate {
+
+/// A token that older checkpoints force at a place of the prompt; none: the language, which is detected.
+struct ForcedToken {
+    std::int64_t place = 0;
+    std::optional<std::int64_t> id = {};
+};
+
+/// What a checkpoint says about speech. Ids are tokens.
+struct SpeechConfig {
+    std::optional<bool> is_multilingual = {};                            ///< false: English alone
+    std::optional<std::map<std::string, std::int64_t>> lang_to_id = {};  ///< "<|fr|>": its token
+    std::optional<std::map<std::string, std::int64_t>> task_to_id = {};  ///< "transcribe", "translate"
+    std::optional<std::string> language = {}, task = {};                 ///< as options name them
+    std::optional<std::vector<ForcedToken>> forced_decoder_ids = {};
+    std::optional<std::int64_t> no_timestamps_token_id = {};       ///< timestamps come right behind it, 0.02 s apart
+    std::optional<std::int64_t> prev_sot_token_id = {};            ///< "<|startofprev|>"
+    std::optional<std::int64_t> max_initial_timestamp_index = {};  ///< of the first timestamp; absent: any
+    std::optional<bool> return_timestamps = {};
+    std::optional<std::vector<std::vector<std::int64_t>>> alignment_heads = {};  ///< [layer, head] of cross-attentions
+    std::optional<double> compression_ratio_threshold = {}, logprob_threshold = {}, no_speech_threshold = {};
+    std::optional<bool> condition_on_prev_tokens = {};
+
+    // Of config.json.
+    std::int64_t vocab_size = 51865, max_source_positions = 1500, max_target_positions = 448, median_filter_width = 7;
+    std::int64_t decoder_start_token_id = 50257;
+};
+
+/// [place, id or null].
+void read_json(ForcedToken& value, const Json& json, const std::string& path);
+
+}  // namespace silica::generate
+
+BOOST_HANA_ADAPT_STRUCT(silica::generate::SpeechConfig, is_multilingual, lang_to_id, task_to_id, language, task,
+                        forced_decoder_ids, no_timestamps_token_id, prev_sot_token_id, max_initial_timestamp_index,
+                        return_timestamps, alignment_heads, compression_ratio_threshold, logprob_threshold,
+                        no_speech_threshold, condition_on_prev_tokens, vocab_size, max_source_positions,
+                        max_target_positions, median_filter_width, decoder_start_token_id);
+
+namespace silica::generate {
+
+/// What generation_config.json and config.json of a directory say. ConfigError for a wrong value.
+[[nodiscard]] SpeechConfig read_speech_config(const std::filesystem::path& directory);
+
+/// ConfigError for ids beyond the vocabulary, and for sizes that cannot be; `file` is named.
+void check(const SpeechConfig& config, const std::string& file);
+
+}  // namespace silica::generate
+
+// ---- silica/generate/speech/config.ipp
+#ifndef SILICA_SINGLE_GENERATE_SPEECH_CONFIG_IPP
+#define SILICA_SINGLE_GENERATE_SPEECH_CONFIG_IPP
+/// Reading Whisper's keys.
+
+#include <algorithm>
+#include <string_view>
+#include <system_error>
+
+namespace silica::generate {
+
+SILICA_INLINE void read_json(ForcedToken& value, const Json& json, const std::string& path) {
+    if (!json.is_array() || json.array().size() != 2)
+        throw ConfigError(path + " is " + json.brief() + ".", "write [place, token id], or [place, null].");
+    silica::read_json(value.place, json.array()[0], path + "[0]");
+    silica::read_json(value.id, json.array()[1], path + "[1]");
+}
+
+SILICA_INLINE void check(const SpeechConfig& c, const std::string& file) {
+    require_at_least(file, "vocab_size", c.vocab_size);
+    require_at_least(file, "max_source_positions", c.max_source_positions);
+    require_at_least(file, "max_target_positions", c.max_target_positions, 2);
+    require_at_least(file, "median_filter_width", c.median_filter_width);
+    if (c.median_filter_width % 2 == 0)
+        refuse_config(file, "median_filter_width", std::to_string(c.median_filter_width), "write an odd number.");
+    const auto token = [&](std::string_view key, std::int64_t id) {
+        if (id >= 0 && id < c.vocab_size) return;
+        throw ConfigError(file + ": " + std::string(key) + " is " + std::to_string(id) +
+                              ", which is no token: ids from 0 to " + std::to_string(c.vocab_size - 1) +
+                              " exist (vocab_size).",
+                          "correct the key, or download the file again.");
+    };
+    if (c.no_timestamps_token_id) token("no_timestamps_token_id", *c.no_timestamps_token_id);
+    if (c.prev_sot_token_id) token("prev_sot_token_id", *c.prev_sot_token_id);
+    if (c.max_initial_timestamp_index)
+        require_at_least(file, "max_initial_timestamp_index", *c.max_initial_timestamp_index, 0);
+    token("decoder_start_token_id", c.decoder_start_token_id);
+    if (c.lang_to_id) {
+        for (const auto& [language, id] : *c.lang_to_id) token("lang_to_id." + language, id);
+    }
+    if (c.task_to_id) {
+        for (const auto& [task, id] : *c.task_to_id) token("task_to_id." + task, id);
+    }
+    if (c.forced_decoder_ids) {
+        for (const auto& forced : *c.forced_decoder_ids) {
+            if (forced.id) token("forced_decoder_ids", *forced.id);
+        }
+    }
+    if (!c.alignment_heads) return;
+    for (const auto& head : *c.alignment_heads) {
+        if (head.size() != 2 || head[0] < 0 || head[1] < 0)
+            throw ConfigError(file + ": alignment_heads has an item that is no [layer, head].",
+                              "correct the key, or download the file again.");
+    }
+}
+
+SILICA_INLINE SpeechConfig read_speech_config(const std::filesystem::path& directory) {
+    SpeechConfig config;
+    const Json model = checkpoint::read_json_file(directory, "config.json");
+    silica::read_json(config, model, (directory / "config.json").string() + ":");
+    std::error_code ignored;
+    const auto file = directory / "generation_config.json";
+    if (!std::filesystem::exists(file, ignored)) {
+        check(config, (directory / "config.json").string());
+        return config;
+    }
+    // Of config.json only the sizes count where the other file is there, and the tokens that older ones force.
+    SpeechConfig made;
+    made.vocab_size = config.vocab_size;
+    made.max_source_positions = config.max_source_positions;
+    made.max_target_positions = config.max_target_positions;
+    made.median_filter_width = config.median_filter_width;
+    made.decoder_start_token_id = config.decoder_start_token_id;
+    silica::read_json(made, checkpoint::read_json_file(directory, "generation_config.json"), file.string() + ":");
+    if (!made.forced_decoder_ids) made.forced_decoder_ids = config.forced_decoder_ids;
+    check(made, file.string());
+    return made;
+}
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_SPEECH_CONFIG_IPP
+#endif  // SILICA_SINGLE_GENERATE_SPEECH_CONFIG_HPP
+// ---- silica/generate/speech/listen.hpp
+#ifndef SILICA_SINGLE_GENERATE_SPEECH_LISTEN_HPP
+#define SILICA_SINGLE_GENERATE_SPEECH_LISTEN_HPP
+/// Writes down what is said in sounds of any length: the entry to speech. Start reading here. Followed: transformers
+/// 5.23, models/whisper/generation_whisper.py, generate.
+
+// ---- silica/generate/speech/options.hpp
+#ifndef SILICA_SINGLE_GENERATE_SPEECH_OPTIONS_HPP
+#define SILICA_SINGLE_GENERATE_SPEECH_OPTIONS_HPP
+/// What a caller chooses when speech is written down.
+
+// ---- silica/generate/speech/transcript.hpp
+#ifndef SILICA_SINGLE_GENERATE_SPEECH_TRANSCRIPT_HPP
+#define SILICA_SINGLE_GENERATE_SPEECH_TRANSCRIPT_HPP
+/// What was heard.
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace silica::generate {
+
+/// A word with the space and the punctuation that belong to it, and when it was said, in seconds.
+struct Word {
+    std::string text;
+    double start = 0, end = 0;
+};
+
+/// A piece of a transcript, as transformers' generate gives them with `return_segments`.
+struct Segment {
+    double start = 0, end = 0;              ///< seconds; they can lie behind the end of the sound
+    std::string text = {};                  ///< with the space it begins with
+    std::vector<std::int64_t> tokens = {};  ///< with timestamps, without prompt and end
+    std::vector<Word> words = {};           ///< where they were asked for
+    double temperature = 0;                 ///< of its window, as the next three
+    double avg_logprob = 0;                 ///< mean log probability of the tokens of the window, its end included
+    double compression_ratio = std::numeric_limits<double>::quiet_NaN();  ///< NaN: built without zlib
+    double no_speech_prob = std::numeric_limits<double>::quiet_NaN();     ///< NaN: no_speech_threshold is not set
+};
+
+/// All that was heard in a sound.
+struct Transcript {
+    std::string language = {};  ///< "en"; empty where the model does not say
+    std::string text = {};      ///< of all segments, with the space it begins with
+    std::vector<Segment> segments = {};
+    double seconds = 0;    ///< of sound
+    bool complete = true;  ///< false: the caller ended it
+};
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_SPEECH_TRANSCRIPT_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace silica::generate {
+
+/// What is absent is as the checkpoint says, else as the default beside it.
+struct SpeechOptions {
+    std::optional<std::string> language = {};        ///< "fr" or "<|fr|>", and for a task "french"; absent: detected
+                                                     ///< in the first 30 s
+    std::optional<std::string> task = {};            ///< "transcribe", or "translate" (to English)
+    std::optional<bool> timestamps = {};             ///< false. Longer sounds than a window always have them
+    bool words = false;                              ///< when each word was said; sets timestamps
+    std::string prompt_text = {};                    ///< text that comes before: a task makes `prompt` of it
+    std::vector<std::int64_t> prompt = {};           ///< prev_sot and its tokens
+    std::optional<bool> condition_on_previous = {};  ///< false: windows do not see the text before them
+    bool prompt_in_every_window = false;             ///< with condition_on_previous; else the prompt is its beginning
+    std::vector<double> temperatures = {0};          ///< tried in turn while a threshold is missed; over 0: samples
+    std::optional<double> compression_ratio_threshold = {};  ///< off: at most so repetitive
+    std::optional<double> logprob_threshold = {};            ///< off: at least so likely
+    std::optional<double> no_speech_threshold = {};          ///< off: where silence is likelier, and the text is not
+                                                             ///< likelier than logprob_threshold, a window is skipped
+    GenerationConfig generation = {};                        ///< num_beams, max_new_tokens, seed, ...
+};
+
+/// What the caller adds. All of it may be absent.
+struct SpeechHooks {
+    /// A segment of a sound (its place among those of the call) as soon as it is known; false ends the call.
+    std::function<bool(std::size_t sound, const Segment& segment)> on_segment = {};
+    /// How much of a sound was heard, in seconds, and of how much.
+    std::function<void(std::size_t sound, double heard, double seconds)> on_progress = {};
+    /// Asked for each token; false ends the call.
+    std::function<bool()> go_on = {};
+};
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_SPEECH_OPTIONS_HPP
+// ---- silica/generate/speech/recording.hpp
+#ifndef SILICA_SINGLE_GENERATE_SPEECH_RECORDING_HPP
+#define SILICA_SINGLE_GENERATE_SPEECH_RECORDING_HPP
+/// A sound as Whisper hears it: its log-mel spectrogram, of any length.
+
+#include <cstdint>
+#include <span>
+
+namespace silica::generate {
+
+/// Spectrogram of a sound. Frames are 0.01 s apart.
+class Recording {
+public:
+    Recording() = default;
+    Recording(const Recording&) = delete;
+    Recording& operator=(const Recording&) = delete;
+    virtual ~Recording() = default;
+
+    /// All its frames; a sound that is shorter than a chunk of the extractor is padded to it.
+    [[nodiscard]] virtual std::int64_t frames() const = 0;
+    /// Of these, the ones with sound.
+    [[nodiscard]] virtual std::int64_t frames_of_sound() const = 0;
+    [[nodiscard]] virtual std::int64_t mels() const = 0;
+    [[nodiscard]] virtual double seconds() const = 0;
+    /// Writes frames [begin, begin + count) as (mels, count); 0 beyond the last.
+    virtual void window(std::int64_t begin, std::int64_t count, std::span<float> to) const = 0;
+};
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_SPEECH_RECORDING_HPP
+// ---- silica/generate/speech/speech_model.hpp
+#ifndef SILICA_SINGLE_GENERATE_SPEECH_SPEECH_MODEL_HPP
+#define SILICA_SINGLE_GENERATE_SPEECH_SPEECH_MODEL_HPP
+/// A model that hears, with its types forgotten: what `listen` drives. `ModelSpeech` makes one of a Model.
+
+#include <array>
+#include <concepts>
+#include <cstdint>
+#include <span>
+
+namespace silica::generate {
+
+/// A [layer, head] of the decoder's cross-attention.
+using AlignmentHead = std::array<std::int64_t, 2>;
+
+/// One caller's hearing: a model and a state.
+class SpeechModel {
+public:
+    SpeechModel() = default;
+    SpeechModel(const SpeechModel&) = delete;
+    SpeechModel& operator=(const SpeechModel&) = delete;
+    virtual ~SpeechModel() = default;
+
+    /// Its decoder, which takes encoder_outputs, decoder_input_ids and decoder_attention_mask.
+    virtual Decoder& decoder() = 0;
+    /// Spectrograms of whole windows (windows, mels, frames) -> encoder_outputs (windows, n, d_model), on the device.
+    [[nodiscard]] virtual Tensor encode(const Tensor& features) const = 0;
+    /// How much tokens ids (rows, tokens) attend to each of n positions, (rows, heads, tokens, n) float32 on the CPU.
+    [[nodiscard]] virtual Tensor alignment(const Tensor& encoder_outputs, const Tensor& ids,
+                                           std::span<const AlignmentHead> heads) const = 0;
+};
+
+/// Whether a Model hears: its network has an encoder and an alignment to call on their own.
+template <class M>
+concept Hears = writes_text<M> &&
+                requires(const typename M::Network& network, const Tensor& t, std::span<const AlignmentHead> heads) {
+                    { network.encode(t) } -> std::same_as<Tensor>;
+                    { network.alignment(t, t, heads) } -> std::same_as<Tensor>;
+                };
+
+/// A Model that hears, and a state of it. The model outlives it.
+template <class M>
+class ModelSpeech final : public SpeechModel {
+    static_assert(Hears<M>,
+                  "this architecture does not hear. Remedy: its Network needs encode and alignment; see "
+                  "silica/generate/speech/speech_model.hpp.");
+
+public:
+    explicit ModelSpeech(const M& model, StepOptions options = {}) : model_(&model), decoder_(model, options) {}
+    /// A temporary would be gone before it.
+    explicit ModelSpeech(const M&& model, StepOptions options = {}) = delete;
+
+    Decoder& decoder() override { return decoder_; }
+    Tensor encode(const Tensor& features) const override {
+        return model_->on_device([&] { return model_->network().encode(features); });
+    }
+    Tensor alignment(const Tensor& encoder_outputs, const Tensor& ids,
+                     std::span<const AlignmentHead> heads) const override {
+        return model_->on_device([&] {
+            return model_->network()
+                .alignment(encoder_outputs, ids, heads)
+                .to(c10::Device(c10::DeviceType::CPU))
+                .to(c10::ScalarType::Float)
+                .contiguous();
+        });
+    }
+
+private:
+    const M* model_;
+    ModelDecoder<M> decoder_;
+};
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_SPEECH_SPEECH_MODEL_HPP
+
+#include <span>
+#include <vector>
+
+namespace silica::generate {
+
+/// A checkpoint's part of hearing.
+struct SpeechFacts {
+    SpeechConfig config = {};
+    GenerationConfig generation = {};  ///< of generation_config.json
+    TextOf text = {};                  ///< of tokens, special ones left out
+};
+
+/// What is said in each of `sounds`, which run together: a window of each at a time, and fewer as they end. A sound is
+/// heard as it is alone. Windows are 30 seconds: without timestamps a sound of up to one is one reply; else each window
+/// begins where the times in the one before say that its last segment ends. Equal to transformers' generate token for
+/// token in float32, but for samples. InputError for wrong options, before the model runs; ConfigError where the
+/// checkpoint lacks what they need.
+[[nodiscard]] std::vector<Transcript> listen(SpeechModel& model, const SpeechFacts& facts,
+                                             std::span<const Recording* const> sounds,
+                                             const SpeechOptions& options = {}, const SpeechHooks& hooks = {});
+
+}  // namespace silica::generate
+
+// ---- silica/generate/speech/listen.ipp
+#ifndef SILICA_SINGLE_GENERATE_SPEECH_LISTEN_IPP
+#define SILICA_SINGLE_GENERATE_SPEECH_LISTEN_IPP
+/// What is said in sounds.
+
+// ---- silica/generate/speech/reply.hpp
+#ifndef SILICA_SINGLE_GENERATE_SPEECH_REPLY_HPP
+#define SILICA_SINGLE_GENERATE_SPEECH_REPLY_HPP
+/// One window: what is written for it, again at other temperatures while it is not good enough. Followed:
+/// generate_with_fallback and _need_fallback.
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <vector>
+
+namespace silica::generate {
+
+/// What was written for a window.
+struct Reply {
+    std::vector<std::int64_t> tokens = {};  ///< without prompt and end
+    double temperature = 0, avg_logprob = 0;
+    double compression_ratio = std::numeric_limits<double>::quiet_NaN();
+    double no_speech_prob = std::numeric_limits<double>::quiet_NaN();
+    bool ended = false;   ///< by an end token, and not because there was no room
+    bool silent = false;  ///< nothing was said: the window is skipped
+};
+
+/// How windows are written.
+struct ReplyPlan {
+    const SpeechConfig* config = nullptr;
+    GenerationConfig generation = {};  ///< complete: ends, padding
+    bool timestamps = false;           ///< of any row
+    std::vector<double> temperatures = {0};
+    std::optional<double> compression_ratio_threshold = {}, logprob_threshold = {}, no_speech_threshold = {};
+    const SpeechHooks* hooks = nullptr;
+};
+
+/// Windows that are written together.
+struct Windows {
+    Tensor encoder_outputs;                          ///< (rows, n, d_model), on the device
+    std::vector<std::vector<std::int64_t>> prompts;  ///< of each row, whole
+    std::vector<std::size_t> starts;                 ///< where in it the start token is
+    std::size_t max_length = 0;                      ///< tokens of the longest row at its end, prompt included
+    std::uint64_t seed = 0;
+};
+
+/// Writes windows; nothing where the caller ends it. Rows with shorter prompts are padded on the left.
+[[nodiscard]] std::optional<std::vector<Reply>> write_windows(SpeechModel& model, const ReplyPlan& plan,
+                                                              const Windows& windows);
+
+/// (rows) token of each row: the likeliest language for encoder_outputs (rows, n, d_model).
+[[nodiscard]] std::vector<std::int64_t> detect_languages(SpeechModel& model, const SpeechConfig& config,
+                                                         const Tensor& encoder_outputs);
+
+}  // namespace silica::generate
+
+// ---- silica/generate/speech/reply.ipp
+#ifndef SILICA_SINGLE_GENERATE_SPEECH_REPLY_IPP
+#define SILICA_SINGLE_GENERATE_SPEECH_REPLY_IPP
+/// One window.
+
+// ---- silica/generate/speech/timestamp_rules.hpp
+#ifndef SILICA_SINGLE_GENERATE_SPEECH_TIMESTAMP_RULES_HPP
+#define SILICA_SINGLE_GENERATE_SPEECH_TIMESTAMP_RULES_HPP
+/// What may follow when times are written between the words. Followed: transformers 5.23,
+/// generation/logits_process.py, WhisperTimeStampLogitsProcessor.
+
+#include <cstdint>
+#include <optional>
+
+namespace silica::generate {
+
+/// The rules, on the tokens behind the prompt:
+/// - there is no <|notimestamps|>;
+/// - times come in pairs, but for the first and one before the end: after a pair, or after the first, comes text; after
+///   text and a time a time, or the end;
+/// - times do not go back, and only the second of a pair repeats the first;
+/// - the first token is a time, no later than `max_initial_index`;
+/// - where all times together are likelier than any text, it is a time.
+/// Where the prompt ends with <|notimestamps|> there are none.
+struct TimestampRules {
+    std::int64_t no_timestamps = 0;  ///< its token; times come behind it, 0.02 s apart
+    std::int64_t eos = 0;            ///< text is below it
+    std::optional<std::int64_t> max_initial_index = {};
+
+    void operator()(Scores scores, const Row& row) const;
+};
+
+}  // namespace silica::generate
+
+// ---- silica/generate/speech/timestamp_rules.ipp
+#ifndef SILICA_SINGLE_GENERATE_SPEECH_TIMESTAMP_RULES_IPP
+#define SILICA_SINGLE_GENERATE_SPEECH_TIMESTAMP_RULES_IPP
+/// What may follow when times are written between the words.
+
+#include <algorithm>
+#include <cstddef>
+
+namespace silica::generate {
+
+SILICA_INLINE void TimestampRules::operator()(Scores scores, const Row& row) const {
+    if (row.prompt > 0 && row.ids[row.prompt - 1] == no_timestamps) return;
+    const auto place = [&](std::int64_t id) {
+        return static_cast<std::size_t>(std::clamp<std::int64_t>(id, 0, static_cast<std::int64_t>(scores.size())));
+    };
+    const auto forbid = [&](std::size_t from, std::size_t to) {
+        if (from < to) std::ranges::fill(scores.subspan(from, to - from), forbidden);
+    };
+    const auto begin = no_timestamps + 1;
+    const auto times = place(begin), end = scores.size();
+    forbid(place(no_timestamps), times);
+
+    const auto written = row.ids.subspan(row.prompt);
+    const auto is_time = [&](std::int64_t id) { return id >= begin; };
+    const bool last = !written.empty() && is_time(written.back());
+    const bool penultimate = written.size() < 2 || is_time(written[written.size() - 2]);
+    if (last && penultimate) forbid(times, end);
+    if (last && !penultimate) forbid(0, place(eos));
+    for (std::size_t i = written.size(); i-- > 0;) {
+        if (!is_time(written[i])) continue;
+        forbid(times, place(last && !penultimate ? written[i] : written[i] + 1));
+        break;
+    }
+    if (written.empty()) {
+        forbid(0, times);
+        if (max_initial_index) forbid(place(begin + *max_initial_index + 1), end);
+    }
+    // log_softmax takes the same from both sides.
+    if (times == 0 || times == end) return;
+    const auto all_times = static_cast<float>(log_sum_exp(scores.subspan(times)));
+    if (all_times > largest(scores.first(times))) forbid(0, times);
+}
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_SPEECH_TIMESTAMP_RULES_IPP
+#endif  // SILICA_SINGLE_GENERATE_SPEECH_TIMESTAMP_RULES_HPP
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/full.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace silica::generate {
+namespace detail {
+
+/// Prompts of rows padded on the left to one width, and the mask that says so, where one is padded.
+struct PaddedPrompts {
+    Tensor ids;
+    std::optional<Tensor> mask = {};
+    std::vector<std::vector<std::int64_t>> rows;
+    std::vector<std::size_t> padding;
+};
+
+/// Each prompt `times` times.
+inline PaddedPrompts padded_prompts(const std::vector<std::vector<std::int64_t>>& prompts, std::int64_t pad,
+                                    std::size_t times) {
+    std::size_t width = 0;
+    for (const auto& p : prompts) width = std::max(width, p.size());
+    PaddedPrompts made;
+    const auto rows = static_cast<std::int64_t>(prompts.size() * times), columns = static_cast<std::int64_t>(width);
+    made.ids = at::full({rows, columns}, pad, c10::ScalarType::Long);
+    Tensor mask = at::full({rows, columns}, true, c10::ScalarType::Bool);
+    auto* id = made.ids.mutable_data_ptr<std::int64_t>();
+    auto* there = mask.mutable_data_ptr<bool>();
+    for (std::size_t r = 0; r < prompts.size() * times; ++r) {
+        const auto& prompt = prompts[r / times];
+        const auto padding = width - prompt.size();
+        std::ranges::copy(prompt, id + r * width + padding);
+        std::fill_n(there + r * width, padding, false);
+        made.rows.emplace_back(id + r * width, id + (r + 1) * width);
+        made.padding.push_back(padding);
+        if (padding > 0) made.mask = mask;
+    }
+    return made;
+}
+
+/// p(token) of what follows the start token of each row, by the scores as the model gives them.
+inline std::vector<double> no_speech(SpeechModel& model, const ReplyPlan& plan, const Windows& windows) {
+    auto& decoder = model.decoder();
+    std::vector<std::vector<std::int64_t>> beginnings;
+    for (std::size_t r = 0; r < windows.prompts.size(); ++r) {
+        const auto& prompt = windows.prompts[r];
+        beginnings.emplace_back(prompt.begin(), prompt.begin() + static_cast<std::ptrdiff_t>(windows.starts[r]) + 1);
+    }
+    const auto padded = padded_prompts(beginnings, *plan.generation.pad_token_id, 1);
+    decoder.start(padded.ids.size(0), static_cast<std::int64_t>(windows.max_length) - 1);
+    Prompt prompt{.decoder_input_ids = padded.ids, .extra = {{"encoder_outputs", windows.encoder_outputs}}};
+    if (padded.mask) prompt.extra.emplace_back("decoder_attention_mask", *padded.mask);
+    HostScores scores;
+    scores.copy(decoder, decoder.prefill(prompt));
+    const auto token = static_cast<std::size_t>(std::max<std::int64_t>(*plan.config->no_timestamps_token_id - 1, 0));
+    std::vector<double> made;
+    for (std::size_t r = 0; r < beginnings.size(); ++r) {
+        const Scores row = scores.row(r);
+        made.push_back(token < row.size() ? std::exp(static_cast<double>(row[token]) - log_sum_exp(row)) : 0);
+    }
+    return made;
+}
+
+/// The windows `rows` of all, written at one temperature.
+inline std::optional<std::vector<Reply>> write_once(SpeechModel& model, const ReplyPlan& plan, const Windows& windows,
+                                                    const std::vector<std::size_t>& rows, double temperature,
+                                                    std::uint64_t seed) {
+    auto& decoder = model.decoder();
+    Plan p;
+    p.config = plan.generation;
+    p.config.do_sample = temperature > 0;
+    p.config.temperature = temperature > 0 ? temperature : 1;
+    p.config.num_return_sequences = 1;
+    p.config.seed = seed;
+    if (temperature > 0) p.config.num_beams = 1;
+    const auto beams = p.config.num_beams.value_or(1);
+    std::vector<std::vector<std::int64_t>> prompts;
+    for (const auto r : rows) prompts.push_back(windows.prompts[r]);
+    p.pad = *p.config.pad_token_id;
+    auto padded = padded_prompts(prompts, p.pad, static_cast<std::size_t>(beams));
+    p.batch = static_cast<std::int64_t>(rows.size());
+    p.rows = p.batch * beams;
+    p.start = padded.rows.front().size();
+    p.max_length = windows.max_length;
+    p.ends = *p.config.eos_token_id;
+    p.history = std::move(padded.rows);
+    p.padding = std::move(padded.padding);
+    p.encoder.resize(static_cast<std::size_t>(p.rows));
+    p.prompt.decoder_input_ids = padded.ids;
+    Tensor encoded = windows.encoder_outputs;
+    if (rows.size() != windows.prompts.size()) {
+        encoded = decoder.on_device([&] {
+            std::vector<Tensor> some;
+            for (const auto r : rows) some.push_back(encoded.narrow(0, static_cast<std::int64_t>(r), 1));
+            return at::cat(some, 0);
+        });
+    }
+    p.prompt.extra = {{"encoder_outputs", encoded}};
+    if (padded.mask) p.prompt.extra.emplace_back("decoder_attention_mask", *padded.mask);
+
+    Hooks hooks{.log_probabilities = true};
+    if (plan.timestamps)
+        hooks.processors.emplace_back(TimestampRules{*plan.config->no_timestamps_token_id, p.ends.front(),
+                                                     plan.config->max_initial_timestamp_index});
+    const auto& go_on = plan.hooks->go_on;
+    if (go_on) hooks.on_token = [&](const Token&) { return go_on(); };
+    const auto ends = p.ends;
+    const auto made = beams > 1 ? beam_search(decoder, std::move(p), hooks) : sample(decoder, std::move(p), hooks);
+    if (std::ranges::find(made.finish, Finish::cancelled) != made.finish.end()) return {};
+    std::vector<Reply> replies;
+    for (std::size_t r = 0; r < rows.size(); ++r) {
+        Reply reply{.tokens = made.tokens[r], .temperature = temperature};
+        const auto n = reply.tokens.size();
+        if (n > 0) reply.avg_logprob = made.log_probabilities[r] / static_cast<double>(n);
+        if (const auto ratio = compression_ratio(reply.tokens, plan.config->vocab_size))
+            reply.compression_ratio = *ratio;
+        reply.ended = n > 0 && std::ranges::find(ends, reply.tokens.back()) != ends.end();
+        if (reply.ended) reply.tokens.pop_back();
+        replies.push_back(std::move(reply));
+    }
+    return replies;
+}
+
+}  // namespace detail
+
+SILICA_INLINE std::optional<std::vector<Reply>> write_windows(SpeechModel& model, const ReplyPlan& plan,
+                                                              const Windows& windows) {
+    const auto n = windows.prompts.size();
+    std::vector<double> silence;
+    if (plan.no_speech_threshold) silence = detail::no_speech(model, plan, windows);
+    std::vector<Reply> replies(n);
+    std::vector<std::size_t> rows;
+    for (std::size_t r = 0; r < n; ++r) rows.push_back(r);
+    for (std::size_t i = 0; i < plan.temperatures.size() && !rows.empty(); ++i) {
+        auto made = detail::write_once(model, plan, windows, rows, plan.temperatures[i], windows.seed + i);
+        if (!made) return {};
+        std::vector<std::size_t> again;
+        for (std::size_t k = 0; k < rows.size(); ++k) {
+            Reply& reply = (*made)[k];
+            const bool unlikely = plan.logprob_threshold && reply.avg_logprob < *plan.logprob_threshold;
+            const bool repetitive =
+                plan.compression_ratio_threshold && reply.compression_ratio > *plan.compression_ratio_threshold;
+            if (plan.no_speech_threshold) {
+                reply.no_speech_prob = silence[rows[k]];
+                reply.silent =
+                    reply.no_speech_prob > *plan.no_speech_threshold && (unlikely || !plan.logprob_threshold);
+            }
+            if ((unlikely || repetitive) && !reply.silent) again.push_back(rows[k]);
+            replies[rows[k]] = std::move(reply);
+        }
+        rows = std::move(again);
+    }
+    return replies;
+}
+
+SILICA_INLINE std::vector<std::int64_t> detect_languages(SpeechModel& model, const SpeechConfig& config,
+                                                         const Tensor& encoder_outputs) {
+    auto& decoder = model.decoder();
+    const auto rows = encoder_outputs.size(0);
+    decoder.start(rows, config.max_target_positions - 1);
+    const Tensor start = at::full({rows, 1}, config.decoder_start_token_id, c10::ScalarType::Long);
+    HostScores scores;
+    scores.copy(decoder,
+                decoder.prefill({.decoder_input_ids = start, .extra = {{"encoder_outputs", encoder_outputs}}}));
+    std::vector<std::int64_t> tokens;
+    for (const auto& [name, id] : *config.lang_to_id) tokens.push_back(id);
+    std::ranges::sort(tokens);  // of equals the first
+    std::vector<std::int64_t> made;
+    for (std::int64_t r = 0; r < rows; ++r) {
+        const Scores row = scores.row(static_cast<std::size_t>(r));
+        std::int64_t best = -1;
+        for (const auto id : tokens) {
+            const float score = row[static_cast<std::size_t>(id)];
+            if (!(score == score)) no_numbers(static_cast<std::size_t>(r));
+            if (best < 0 || score > row[static_cast<std::size_t>(best)]) best = id;
+        }
+        made.push_back(best);
+    }
+    return made;
+}
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_SPEECH_REPLY_IPP
+#endif  // SILICA_SINGLE_GENERATE_SPEECH_REPLY_HPP
+// ---- silica/generate/speech/segments.hpp
+#ifndef SILICA_SINGLE_GENERATE_SPEECH_SEGMENTS_HPP
+#define SILICA_SINGLE_GENERATE_SPEECH_SEGMENTS_HPP
+/// A window's tokens, cut into segments, and where the next window begins. Followed: _retrieve_segment.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace silica::generate {
+
+/// A segment of a window's tokens: [from, to) of them, and its times in units of 0.02 s from the window's beginning.
+struct Cut {
+    std::size_t from = 0, to = 0;
+    double start = 0, end = 0;
+};
+
+/// What a window is cut into.
+struct Cuts {
+    std::vector<Cut> segments;
+    std::int64_t frames = 0;  ///< how far the next window is from this one
+};
+
+/// `tokens` without prompt and end. Times are tokens from `timestamp_begin` on; the window has `frames` frames of
+/// 0.01 s, two to a position of the encoder.
+/// - Two times in a row end a segment between them. Where the last ones end the window, or text does, the next window
+///   begins at them, and what is behind them is left out; where text and one time end it, all of it is done.
+/// - Without two in a row all is one segment, from the window's beginning to its last time, if there is one over 0,
+///   else to its end.
+[[nodiscard]] Cuts cut_into_segments(std::span<const std::int64_t> tokens, std::int64_t timestamp_begin,
+                                     std::int64_t frames);
+
+}  // namespace silica::generate
+
+// ---- silica/generate/speech/segments.ipp
+#ifndef SILICA_SINGLE_GENERATE_SPEECH_SEGMENTS_IPP
+#define SILICA_SINGLE_GENERATE_SPEECH_SEGMENTS_IPP
+/// A window's tokens, cut into segments.
+
+#include <algorithm>
+
+namespace silica::generate {
+
+SILICA_INLINE Cuts cut_into_segments(std::span<const std::int64_t> tokens, std::int64_t timestamp_begin,
+                                     std::int64_t frames) {
+    const auto n = tokens.size();
+    const auto is_time = [&](std::size_t i) { return tokens[i] >= timestamp_begin; };
+    // What begins with text, where no rules were kept, begins with the window.
+    const auto time = [&](std::size_t i) { return is_time(i) ? static_cast<double>(tokens[i] - timestamp_begin) : 0; };
+    std::vector<std::size_t> ends;  // of segments
+    for (std::size_t i = 0; i + 1 < n; ++i) {
+        if (is_time(i) && is_time(i + 1)) ends.push_back(i + 1);
+    }
+    Cuts made{.segments = {}, .frames = frames};
+    if (ends.empty()) {
+        // frames / 2, rounded down, as a double rounds it: int(frames * 0.01 / 0.02)
+        auto last = static_cast<double>(static_cast<std::int64_t>(static_cast<double>(frames) * 0.01 / 0.02));
+        for (std::size_t i = n; i-- > 0;) {
+            if (!is_time(i)) continue;
+            if (tokens[i] != timestamp_begin) last = time(i);
+            break;
+        }
+        made.segments.push_back({0, n, 0, last});
+        return made;
+    }
+    const bool single_ending = n >= 2 && !is_time(n - 2) && is_time(n - 1);
+    if (single_ending)
+        ends.push_back(n);
+    else
+        ++ends.back();  // with the second time of the pair
+    std::size_t from = 0;
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+        const auto to = ends[i];
+        const bool both = i + 1 == ends.size() && !single_ending && to - from >= 2;
+        made.segments.push_back({from, to, time(from), time(both ? to - 2 : to - 1)});
+        from = to;
+    }
+    if (!single_ending) {
+        const auto seek = 2 * (tokens[from - 2] - timestamp_begin);
+        if (seek > 0) made.frames = std::min(seek, frames);  // else no window would be the last
+    }
+    return made;
+}
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_SPEECH_SEGMENTS_IPP
+#endif  // SILICA_SINGLE_GENERATE_SPEECH_SEGMENTS_HPP
+// ---- silica/generate/speech/spoken.hpp
+#ifndef SILICA_SINGLE_GENERATE_SPEECH_SPOKEN_HPP
+#define SILICA_SINGLE_GENERATE_SPEECH_SPOKEN_HPP
+/// What was said, and when: the text of a segment, the times of its tokens and words.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace silica::generate {
+
+/// How tokens are laid on a window.
+struct Timing {
+    std::span<const AlignmentHead> heads = {};
+    std::int64_t frames_of_sound = 0;  ///< of the window; below 0 where it begins behind the sound
+    std::size_t median_width = 7;
+    double offset = 0;  ///< seconds, where it begins
+};
+
+/// When each token of a reply was said, in seconds; the last one when the one before it was. `encoded` (1, n, d_model)
+/// is its window, `prompt` what it began with.
+[[nodiscard]] std::vector<double> token_times(const SpeechModel& model, const Tensor& encoded,
+                                              std::span<const std::int64_t> prompt, const Reply& reply,
+                                              const Timing& timing);
+
+/// The text of a segment's tokens without times, which are tokens from `timestamp_begin` on.
+void write_text(Segment& segment, const TextOf& text, std::int64_t timestamp_begin);
+
+/// The times of a window's tokens, and the place of a segment among them.
+struct SegmentTimes {
+    std::span<const double> times = {};
+    std::size_t from = 0;
+    double offset = 0;  ///< when its first token was begun
+};
+
+/// The words of a segment, of its tokens below `eos`. A word begins where the token before it was said.
+void write_words(Segment& segment, const TextOf& text, const SegmentTimes& times, std::int64_t eos, bool spaces);
+
+}  // namespace silica::generate
+
+// ---- silica/generate/speech/spoken.ipp
+#ifndef SILICA_SINGLE_GENERATE_SPEECH_SPOKEN_IPP
+#define SILICA_SINGLE_GENERATE_SPEECH_SPOKEN_IPP
+/// What was said, and when.
+
+// ---- silica/generate/speech/words.hpp
+#ifndef SILICA_SINGLE_GENERATE_SPEECH_WORDS_HPP
+#define SILICA_SINGLE_GENERATE_SPEECH_WORDS_HPP
+/// Tokens as words. Followed: transformers 5.23, models/whisper/tokenization_whisper.py, _combine_tokens_into_words
+/// and the functions below it.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace silica::generate {
+
+/// A word, and which of the tokens it is made of: [from, to).
+struct WordTokens {
+    std::string text;
+    std::size_t from = 0, to = 0;
+};
+
+/// Whether a language (its code, "ja") is written without spaces between the words.
+[[nodiscard]] bool has_no_spaces(std::string_view language);
+
+/// The words of a text's tokens, which have no times and no special ones among them. Split where what is decoded so far
+/// is whole characters. `spaces`: what does not begin with a space and is no punctuation belongs to the word before it;
+/// else each is a word. Then punctuation goes to its neighbours, such as "(" to the right and ")" to the left.
+[[nodiscard]] std::vector<WordTokens> words_of(const TextOf& text, std::span<const std::int64_t> tokens, bool spaces);
+
+}  // namespace silica::generate
+
+// ---- silica/generate/speech/words.ipp
+#ifndef SILICA_SINGLE_GENERATE_SPEECH_WORDS_IPP
+#define SILICA_SINGLE_GENERATE_SPEECH_WORDS_IPP
+/// Tokens as words.
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace silica::generate {
+namespace detail {
+
+/// Code points of well-formed UTF-8.
+inline std::u32string code_points(std::string_view text) {
+    std::u32string made;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x80 || byte >= 0xf0)
+            made.push_back(byte < 0x80 ? byte : byte & 0x07U);
+        else if (byte >= 0xe0)
+            made.push_back(byte & 0x0fU);
+        else if (byte >= 0xc0)
+            made.push_back(byte & 0x1fU);
+        else if (!made.empty())
+            made.back() = made.back() << 6U | (byte & 0x3fU);
+    }
+    return made;
+}
+
+/// What Python's str.strip leaves.
+inline std::u32string stripped(std::u32string text) {
+    const auto is_space = [](char32_t c) {
+        return (c >= 0x09 && c <= 0x0d) || (c >= 0x1c && c <= 0x20) || c == 0x85 || c == 0xa0 || c == 0x1680 ||
+               (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
+    };
+    while (!text.empty() && is_space(text.back())) text.pop_back();
+    text.erase(text.begin(), std::ranges::find_if_not(text, is_space));
+    return text;
+}
+
+struct WordCodes {
+    std::u32string codes;
+    WordTokens word;
+
+    void append(const WordCodes& next) {
+        codes += next.codes;
+        word.text += next.word.text;
+        word.to = next.word.to;
+    }
+};
+
+inline std::vector<WordCodes> whole_characters(const TextOf& text, std::span<const std::int64_t> tokens) {
+    constexpr char32_t replacement = 0xfffd;
+    const auto all = code_points(text.decode(tokens));
+    std::vector<WordCodes> made;
+    std::size_t from = 0, offset = 0;
+    for (std::size_t to = 1; to <= tokens.size(); ++to) {
+        auto decoded = text.decode(tokens.subspan(from, to - from));
+        auto codes = code_points(decoded);
+        const auto broken = codes.find(replacement);
+        // A character that is not whole may be one that the text really has.
+        if (broken != std::u32string::npos && offset + broken < all.size() && all[offset + broken] != replacement)
+            continue;
+        offset += codes.size();
+        made.push_back({std::move(codes), {std::move(decoded), from, to}});
+        from = to;
+    }
+    return made;
+}
+
+inline std::vector<WordCodes> joined_at_spaces(std::vector<WordCodes> pieces) {
+    constexpr std::u32string_view punctuation = U"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
+    std::vector<WordCodes> made;
+    for (auto& piece : pieces) {
+        const bool own = piece.codes.starts_with(U' ') || punctuation.find(stripped(piece.codes)) != punctuation.npos;
+        if (own || made.empty())
+            made.push_back(std::move(piece));
+        else
+            made.back().append(piece);
+    }
+    return made;
+}
+
+/// Punctuation to its neighbours. What went elsewhere is left empty, and counts as punctuation in turn.
+inline void merge_punctuation(std::vector<WordCodes>& words) {
+    constexpr std::u32string_view opening = U"\"'\u201c\u00bf\u00a1([{-";
+    constexpr std::u32string_view closing = U"\"'.\u3002,\uff0c!\uff01?\uff1f:\uff1a\u201d)]}\u3001";
+    if (words.empty()) return;
+    for (std::size_t j = words.size() - 1, i = j; i-- > 0;) {
+        auto& left = words[i];
+        if (left.codes.starts_with(U' ') && opening.find(stripped(left.codes)) != opening.npos) {
+            left.append(words[j]);
+            words[j] = std::move(left);
+            left = {};
+        } else {
+            j = i;
+        }
+    }
+    for (std::size_t i = 0, j = 1; j < words.size(); ++j) {
+        auto& right = words[j];
+        if (!words[i].codes.ends_with(U' ') && closing.find(right.codes) != closing.npos) {
+            if (right.word.from < right.word.to) {
+                if (words[i].word.from == words[i].word.to)
+                    words[i] = right;
+                else
+                    words[i].append(right);
+            }
+            right = {};
+        } else {
+            i = j;
+        }
+    }
+    std::erase_if(words, [](const WordCodes& w) { return w.codes.empty(); });
+}
+
+}  // namespace detail
+
+SILICA_INLINE bool has_no_spaces(std::string_view language) {
+    constexpr std::string_view none[] = {"zh", "ja", "th", "lo", "my", "yue"};
+    return std::ranges::find(none, language) != std::end(none);
+}
+
+SILICA_INLINE std::vector<WordTokens> words_of(const TextOf& text, std::span<const std::int64_t> tokens, bool spaces) {
+    auto words = detail::whole_characters(text, tokens);
+    if (spaces) words = detail::joined_at_spaces(std::move(words));
+    detail::merge_punctuation(words);
+    std::vector<WordTokens> made;
+    for (auto& w : words) made.push_back(std::move(w.word));
+    return made;
+}
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_SPEECH_WORDS_IPP
+#endif  // SILICA_SINGLE_GENERATE_SPEECH_WORDS_HPP
+
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace silica::generate {
+
+SILICA_INLINE std::vector<double> token_times(const SpeechModel& model, const Tensor& encoded,
+                                              std::span<const std::int64_t> prompt, const Reply& reply,
+                                              const Timing& timing) {
+    std::vector<double> made(reply.tokens.size(), timing.offset);
+    // As in transformers, what each token attended to when it was fed; the last of all is not fed any more.
+    const auto n = reply.tokens.size() - (reply.ended || reply.tokens.empty() ? 0 : 1);
+    if (n == 0) return made;
+    const auto all = prompt.size() + n, heads = timing.heads.size();
+    const Tensor ids = at::empty({1, static_cast<std::int64_t>(all)}, c10::ScalarType::Long);
+    auto* id = ids.mutable_data_ptr<std::int64_t>();
+    std::ranges::copy(prompt, id);
+    std::copy_n(reply.tokens.begin(), n, id + prompt.size());
+    const Tensor weights = model.alignment(encoded, ids, timing.heads);
+    const auto columns = static_cast<std::size_t>(weights.size(3));
+    // Without the rows of the prompt.
+    std::vector<float> own(heads * n * columns);
+    const auto* from = weights.const_data_ptr<float>();
+    for (std::size_t h = 0; h < heads; ++h)
+        std::copy_n(from + (h * all + prompt.size()) * columns, n * columns,
+                    own.begin() + static_cast<std::ptrdiff_t>(h * n * columns));
+    // A position is two frames, rounded down. Behind the sound transformers' slice counts from the end.
+    auto count = static_cast<std::int64_t>(std::floor(static_cast<double>(timing.frames_of_sound) / 2));
+    if (count < 0) count = std::max<std::int64_t>(static_cast<std::int64_t>(columns) + count, 0);
+    const auto positions =
+        token_positions({own, heads, n, columns}, static_cast<std::size_t>(count), timing.median_width);
+    for (std::size_t t = 0; t < made.size(); ++t)
+        made[t] = timing.offset + 0.02 * static_cast<double>(positions[std::min(t, n - 1)]);
+    return made;
+}
+
+SILICA_INLINE void write_text(Segment& segment, const TextOf& text, std::int64_t timestamp_begin) {
+    auto spoken = segment.tokens;
+    std::erase_if(spoken, [&](std::int64_t id) { return id >= timestamp_begin; });
+    segment.text = text.decode(spoken);
+}
+
+SILICA_INLINE void write_words(Segment& segment, const TextOf& text, const SegmentTimes& times, std::int64_t eos,
+                               bool spaces) {
+    std::vector<std::int64_t> spoken;
+    std::vector<std::size_t> places;  // in the window
+    for (std::size_t i = 0; i < segment.tokens.size(); ++i) {
+        if (segment.tokens[i] >= eos) continue;
+        spoken.push_back(segment.tokens[i]);
+        places.push_back(times.from + i);
+    }
+    const auto rounded = [](double seconds) { return std::round(seconds * 100) / 100; };
+    for (auto& word : words_of(text, spoken, spaces)) {
+        const auto first = places[word.from], last = places[word.to - 1];
+        segment.words.push_back({std::move(word.text), rounded(first == 0 ? times.offset : times.times[first - 1]),
+                                 rounded(times.times[last])});
+    }
+}
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_SPEECH_SPOKEN_IPP
+#endif  // SILICA_SINGLE_GENERATE_SPEECH_SPOKEN_HPP
+// ---- silica/generate/speech/start_tokens.hpp
+#ifndef SILICA_SINGLE_GENERATE_SPEECH_START_TOKENS_HPP
+#define SILICA_SINGLE_GENERATE_SPEECH_START_TOKENS_HPP
+/// The tokens that a window begins with: language, task, whether there are timestamps, and what was said before.
+/// Followed: _retrieve_init_tokens, _prepare_decoder_input_ids and _pad_to_max_length.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace silica::generate {
+
+/// The token of a language, "fr" or "<|fr|>" in any case. InputError where the checkpoint does not know it.
+[[nodiscard]] std::int64_t language_token(const SpeechConfig& config, std::string language);
+
+/// "fr" of the token "<|fr|>"; empty where it is no language.
+[[nodiscard]] std::string language_of(const SpeechConfig& config, std::int64_t token);
+
+/// Whether the language has to be detected before anything is written. InputError where language or task are named
+/// and the model is English-only, or the checkpoint has no tokens for them.
+[[nodiscard]] bool detects_language(const SpeechConfig& config, const SpeechOptions& options);
+
+/// <|startoftranscript|> <|fr|> <|transcribe|> <|notimestamps|>, as far as the checkpoint has them. `detected`: the
+/// language's token, where detects_language().
+[[nodiscard]] std::vector<std::int64_t> start_tokens(const SpeechConfig& config, const SpeechOptions& options,
+                                                     bool timestamps, std::optional<std::int64_t> detected);
+
+/// prev_sot, or what stands for it in older checkpoints: the last but one of the suppressed tokens.
+[[nodiscard]] std::optional<std::int64_t> previous_start(const SpeechConfig& config,
+                                                         const std::optional<std::vector<std::int64_t>>& suppressed);
+
+/// What a window sees of the text before it: `first` and the last tokens of all segments, max_target_positions / 2 - 1
+/// of them; of two timestamps at the end of a segment one. `texts`: tokens of the segments so far.
+[[nodiscard]] std::vector<std::int64_t> previous_tokens(const SpeechConfig& config, std::span<const std::int64_t> first,
+                                                        std::span<const std::vector<std::int64_t>> texts);
+
+}  // namespace silica::generate
+
+// ---- silica/generate/speech/start_tokens.ipp
+#ifndef SILICA_SINGLE_GENERATE_SPEECH_START_TOKENS_IPP
+#define SILICA_SINGLE_GENERATE_SPEECH_START_TOKENS_IPP
+/// The tokens that a window begins with.
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+namespace silica::generate {
+
+namespace detail {
+
+/// The tokens that are forced from place 1 on, without a gap; none where they begin elsewhere.
+inline std::vector<std::optional<std::int64_t>> forced_tokens(const SpeechConfig& config) {
+    std::vector<std::optional<std::int64_t>> made;
+    if (!config.forced_decoder_ids || config.forced_decoder_ids->empty()) return made;
+    const auto& forced = *config.forced_decoder_ids;
+    if (forced.front().place != 1) return made;
+    for (const auto& token : forced) {
+        if (token.place != static_cast<std::int64_t>(made.size()) + 1) {
+            throw ConfigError("forced_decoder_ids has place " + std::to_string(token.place) + " after place " +
+                                  std::to_string(made.size()) + ".",
+                              "number them 1, 2, 3, ..., or name language and task instead.");
+        }
+        made.push_back(token.id);
+    }
+    return made;
+}
+
+inline const std::optional<std::string>& chosen(const std::optional<std::string>& option,
+                                                const std::optional<std::string>& config) {
+    return option ? option : config;
+}
+
+}  // namespace detail
+
+SILICA_INLINE std::int64_t language_token(const SpeechConfig& config, std::string language) {
+    for (char& c : language) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    if (config.lang_to_id) {
+        for (const auto& name : {language, "<|" + language + "|>"}) {
+            if (const auto found = config.lang_to_id->find(name); found != config.lang_to_id->end())
+                return found->second;
+        }
+    }
+    std::string known;
+    if (config.lang_to_id) {
+        for (const auto& [name, id] : *config.lang_to_id)
+            known += (known.empty() ? "" : ", ") + language_of(config, id);
+    }
+    throw InputError("The language " + quote(language) + " is none that this checkpoint knows.",
+                     known.empty() ? "its generation_config.json has no lang_to_id: take a newer one."
+                                   : "use one of " + known + ".");
+}
+
+SILICA_INLINE std::string language_of(const SpeechConfig& config, std::int64_t token) {
+    if (!config.lang_to_id) return {};
+    for (const auto& [name, id] : *config.lang_to_id) {
+        if (id != token) continue;
+        return name.size() > 4 && name.starts_with("<|") && name.ends_with("|>") ? name.substr(2, name.size() - 4)
+                                                                                 : name;
+    }
+    return {};
+}
+
+SILICA_INLINE bool detects_language(const SpeechConfig& config, const SpeechOptions& options) {
+    if (!config.is_multilingual.value_or(true) && (options.language || options.task))
+        throw InputError("This checkpoint knows English only: it takes neither a language nor a task.",
+                         "leave both out, or use a checkpoint whose name does not end with .en.");
+    if (options.task && !config.task_to_id)
+        throw InputError("The checkpoint has no tokens for tasks.",
+                         "leave the task out, or take a newer generation_config.json.");
+    const auto& language = detail::chosen(options.language, config.language);
+    const auto& task = detail::chosen(options.task, config.task);
+    if (task && *task != "transcribe" && *task != "translate")
+        throw InputError("The task is " + quote(*task) + ".", "it is transcribe or translate.");
+    if (language || !config.lang_to_id || config.lang_to_id->empty()) return false;
+    const auto forced = task ? std::vector<std::optional<std::int64_t>>{} : detail::forced_tokens(config);
+    return forced.empty() || !forced.front();
+}
+
+SILICA_INLINE std::vector<std::int64_t> start_tokens(const SpeechConfig& config, const SpeechOptions& options,
+                                                     bool timestamps, std::optional<std::int64_t> detected) {
+    const auto& language = detail::chosen(options.language, config.language);
+    const auto& task = detail::chosen(options.task, config.task);
+    std::vector<std::optional<std::int64_t>> made{config.decoder_start_token_id};
+    if (!task && !language) {
+        for (const auto& token : detail::forced_tokens(config)) made.push_back(token);
+    }
+    if (language) detected = language_token(config, *language);
+    if (detected && made.size() > 1)
+        made[1] = detected;
+    else if (detected)
+        made.push_back(detected);
+    const auto task_token = [&](const std::string& name) {
+        const auto found = config.task_to_id->find(name);
+        if (found == config.task_to_id->end())
+            throw InputError("The checkpoint has no token for the task " + quote(name) + ".", "use the other one.");
+        return found->second;
+    };
+    if (task && config.task_to_id) {
+        made.push_back(task_token(*task));
+    } else if (language && config.task_to_id) {
+        const bool there = std::ranges::any_of(made, [&](const auto& token) {
+            return std::ranges::any_of(*config.task_to_id, [&](const auto& t) { return token == t.second; });
+        });
+        if (!there) made.push_back(task_token("transcribe"));
+    }
+    const auto& none = config.no_timestamps_token_id;
+    if (none && !timestamps && made.back() != none)
+        made.push_back(none);
+    else if (none && timestamps && made.back() == none)
+        made.pop_back();
+    std::vector<std::int64_t> tokens;
+    for (const auto& token : made) {
+        if (token) tokens.push_back(*token);
+    }
+    return tokens;
+}
+
+SILICA_INLINE std::optional<std::int64_t> previous_start(const SpeechConfig& config,
+                                                         const std::optional<std::vector<std::int64_t>>& suppressed) {
+    if (config.prev_sot_token_id) return config.prev_sot_token_id;
+    if (suppressed && suppressed->size() >= 2) return (*suppressed)[suppressed->size() - 2];
+    return {};
+}
+
+SILICA_INLINE std::vector<std::int64_t> previous_tokens(const SpeechConfig& config, std::span<const std::int64_t> first,
+                                                        std::span<const std::vector<std::int64_t>> texts) {
+    std::vector<std::int64_t> all;
+    for (const auto& text : texts) {
+        const bool doubled =
+            text.size() > 2 && config.no_timestamps_token_id && text[text.size() - 2] > *config.no_timestamps_token_id;
+        all.insert(all.end(), text.begin(), text.end() - (doubled ? 1 : 0));
+    }
+    const auto most = static_cast<std::size_t>(config.max_target_positions / 2 - 1);
+    // Nothing is cut where nothing may stay, as a Python slice [-0:] does.
+    const auto cut = most == 0 || all.size() <= most ? 0 : all.size() - most;
+    std::vector<std::int64_t> made(first.begin(), first.end());
+    made.insert(made.end(), all.begin() + static_cast<std::ptrdiff_t>(cut), all.end());
+    return made;
+}
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_SPEECH_START_TOKENS_IPP
+#endif  // SILICA_SINGLE_GENERATE_SPEECH_START_TOKENS_HPP
+
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace silica::generate {
+namespace detail {
+
+/// A call: all sounds, window by window.
+class Listener {
+public:
+    Listener(SpeechModel& model, const SpeechFacts& facts, std::span<const Recording* const> sounds,
+             const SpeechOptions& options, const SpeechHooks& hooks)
+        : model_(model), facts_(facts), config_(facts.config), options_(options), hooks_(hooks) {
+        for (const auto* sound : sounds) rows_.push_back({.sound = sound});
+        prepare();
+    }
+
+    std::vector<Transcript> operator()() {
+        if (!rows_.empty()) begin();
+        std::vector<Row*> active;
+        for (Row& row : rows_) active.push_back(&row);
+        while (!active.empty() && next(active)) {
+            std::erase_if(active, [](const Row* row) { return row->seek >= row->sound->frames(); });
+        }
+        std::vector<Transcript> made;
+        for (Row& row : rows_) {
+            row.made.complete = row.seek >= row.sound->frames();
+            made.push_back(std::move(row.made));
+        }
+        return made;
+    }
+
+private:
+    struct Row {
+        const Recording* sound = nullptr;
+        std::int64_t seek = 0;                             ///< frame where the next window begins
+        std::vector<std::int64_t> start = {};              ///< the prompt's own tokens
+        bool conditioned = false;                          ///< whether the next window sees what was said
+        std::vector<std::vector<std::int64_t>> said = {};  ///< tokens of the segments so far
+        Transcript made = {};
+    };
+
+    [[nodiscard]] std::int64_t window_frames() const { return 2 * config_.max_source_positions; }
+    [[nodiscard]] bool is_long(const Row& row) const { return row.sound->frames() > window_frames(); }
+    [[nodiscard]] std::size_t index_of(const Row& row) const { return static_cast<std::size_t>(&row - rows_.data()); }
+
+    /// What all windows have in common.
+    void prepare() {
+        auto c = merged(options_.generation, facts_.generation);
+        const auto& own = model_.decoder().facts();
+        if (!c.eos_token_id || c.eos_token_id->empty()) c.eos_token_id = own.eos_token_id;
+        if (c.eos_token_id->empty())
+            throw ConfigError("The checkpoint names no token that ends a text.",
+                              "set eos_token_id in generation_config.json.");
+        if (!c.pad_token_id) c.pad_token_id = own.pad_token_id.value_or(c.eos_token_id->front());
+        check(c, own);
+        if (options_.temperatures.empty())
+            throw InputError("There is no temperature.", "give at least one; 0 takes the likeliest token.");
+        for (const double t : options_.temperatures) {
+            if (!(t >= 0) || !std::isfinite(t))
+                throw InputError("A temperature is " + std::to_string(t) + ".", "give 0 or more.");
+        }
+        limit_ = c.max_length.value_or(20);
+
+        condition_ = options_.condition_on_previous.value_or(config_.condition_on_prev_tokens.value_or(false));
+        if (options_.prompt_in_every_window && !condition_)
+            throw InputError("The prompt is to stand before the text of every window, which windows do not see.",
+                             "set condition_on_previous.");
+        timestamps_ = options_.words || options_.timestamps.value_or(config_.return_timestamps.value_or(false));
+        const bool longer = std::ranges::any_of(rows_, [&](const Row& row) { return is_long(row); });
+        if ((timestamps_ || longer) && !config_.no_timestamps_token_id)
+            throw ConfigError("Times are written by tokens, and generation_config.json does not say which.",
+                              "take a newer one, with no_timestamps_token_id.");
+        if (options_.words) {
+            if (!config_.alignment_heads || config_.alignment_heads->empty())
+                throw ConfigError("Times of words need alignment_heads, which generation_config.json does not have.",
+                                  "take a newer one, or ask for the times of segments.");
+            for (const auto& head : *config_.alignment_heads) heads_.push_back({head[0], head[1]});
+        }
+        plan_.config = &config_;
+        plan_.generation = std::move(c);
+        plan_.timestamps = timestamps_ || longer;
+        plan_.temperatures = options_.temperatures;
+        const auto threshold = [](const auto& option, const auto& config) { return option ? option : config; };
+        plan_.compression_ratio_threshold =
+            threshold(options_.compression_ratio_threshold, config_.compression_ratio_threshold);
+        plan_.logprob_threshold = threshold(options_.logprob_threshold, config_.logprob_threshold);
+        plan_.no_speech_threshold = threshold(options_.no_speech_threshold, config_.no_speech_threshold);
+        if (plan_.no_speech_threshold && !config_.no_timestamps_token_id)
+            throw ConfigError("no_speech_threshold needs no_timestamps_token_id.",
+                              "take a newer generation_config.json.");
+#ifndef SILICA_ZLIB
+        if (plan_.compression_ratio_threshold)
+            throw ConfigError("compression_ratio_threshold needs zlib, which Silica was built without.",
+                              "install its headers and build again, or leave the threshold out.");
+#endif
+        plan_.hooks = &hooks_;
+        detects_ = detects_language(config_, options_);
+    }
+
+    /// Languages, and the tokens that windows begin with.
+    void begin() {
+        std::vector<Row*> all;
+        for (Row& row : rows_) all.push_back(&row);
+        std::vector<std::int64_t> languages;
+        if (detects_) {
+            first_ = encoded(all);
+            languages = detect_languages(model_, config_, *first_);
+        }
+        for (std::size_t i = 0; i < rows_.size(); ++i) {
+            Row& row = rows_[i];
+            const auto language = detects_ ? std::optional(languages[i]) : std::nullopt;
+            row.start = start_tokens(config_, options_, timestamps_ || is_long(row), language);
+            if (config_.is_multilingual.value_or(true))
+                row.made.language = row.start.size() > 1 ? language_of(config_, row.start[1]) : "";
+            else
+                row.made.language = "en";
+            row.made.seconds = row.sound->seconds();
+            row.conditioned = condition_;
+            // The text of a prompt is the beginning of what was said.
+            if (condition_ && !options_.prompt_in_every_window && !options_.prompt.empty()) {
+                const bool marked = options_.prompt.front() == config_.prev_sot_token_id;
+                row.said.emplace_back(options_.prompt.begin() + (marked ? 1 : 0), options_.prompt.end());
+            }
+        }
+    }
+
+    /// The windows that rows are at, through the encoder.
+    [[nodiscard]] Tensor encoded(const std::vector<Row*>& rows) const {
+        const auto mels = rows.front()->sound->mels(), frames = window_frames();
+        const auto size = static_cast<std::size_t>(mels * frames);
+        Tensor features = at::empty({static_cast<std::int64_t>(rows.size()), mels, frames}, c10::ScalarType::Float);
+        auto* to = features.mutable_data_ptr<float>();
+        for (const Row* row : rows) {
+            row->sound->window(row->seek, frames, {to, size});
+            to += size;
+        }
+        return model_.encode(features);
+    }
+
+    /// What stands before the start tokens of a window.
+    [[nodiscard]] std::vector<std::int64_t> before(const Row& row) const {
+        if (!row.conditioned || row.said.empty()) return options_.prompt;
+        std::vector<std::int64_t> first;
+        if (options_.prompt_in_every_window && !options_.prompt.empty())
+            first = options_.prompt;
+        else if (const auto start = previous_start(config_, plan_.generation.suppress_tokens))
+            first = {*start};
+        return previous_tokens(config_, first, row.said);
+    }
+
+    /// Tokens that a window's row has at its end, its longest prompt having `tokens`.
+    [[nodiscard]] std::size_t length_for(std::size_t tokens) {
+        const auto n = static_cast<std::int64_t>(tokens), most = config_.max_target_positions;
+        const auto& c = plan_.generation;
+        if (c.max_new_tokens) {
+            if (n + *c.max_new_tokens > most) {
+                throw InputError("max_new_tokens is " + std::to_string(*c.max_new_tokens) + " and the prompt has " +
+                                     std::to_string(n) + " tokens; the decoder takes " + std::to_string(most) +
+                                     " in all (max_target_positions).",
+                                 "ask for fewer, or shorten the prompt.");
+            }
+            return static_cast<std::size_t>(n + *c.max_new_tokens);
+        }
+        limit_ = std::min(limit_ + std::min(most / 2 - 1, n), most);  // as transformers does it, each time
+        if (n >= limit_) {
+            throw InputError("The prompt has " + std::to_string(n) + " tokens, a text at most " +
+                                 std::to_string(limit_) + ", prompt included.",
+                             "shorten the prompt.");
+        }
+        return static_cast<std::size_t>(limit_);
+    }
+
+    /// The next window of each row. False where the caller ended it.
+    bool next(const std::vector<Row*>& active) {
+        Windows windows;
+        std::size_t longest = 0;
+        for (const Row* row : active) {
+            auto prompt = before(*row);
+            windows.starts.push_back(prompt.size());
+            prompt.insert(prompt.end(), row->start.begin(), row->start.end());
+            longest = std::max(longest, prompt.size());
+            windows.prompts.push_back(std::move(prompt));
+        }
+        windows.max_length = length_for(longest);
+        windows.seed = plan_.generation.seed.value_or(0) + 1000003U * count_++;
+        windows.encoder_outputs = first_ ? *std::exchange(first_, std::nullopt) : encoded(active);
+        const auto replies = write_windows(model_, plan_, windows);
+        if (!replies) return false;
+        bool on = true;
+        for (std::size_t i = 0; i < active.size(); ++i) on = take(*active[i], (*replies)[i], windows, i) && on;
+        return on && !(hooks_.go_on && !hooks_.go_on());
+    }
+
+    /// What was written for the window of a row. False where the caller ended it.
+    bool take(Row& row, const Reply& reply, const Windows& windows, std::size_t i) {
+        const auto frames = std::min(row.sound->frames() - row.seek, window_frames());
+        const auto offset = static_cast<double>(row.seek) * 0.02 / 2;
+        row.conditioned = condition_ && reply.temperature < 0.5;
+        bool on = true;
+        if (reply.silent) {
+            row.seek += frames;
+        } else {
+            const auto begin =
+                config_.no_timestamps_token_id ? *config_.no_timestamps_token_id + 1 : config_.vocab_size + 1;
+            const auto cuts = cut_into_segments(reply.tokens, begin, frames);
+            std::vector<double> times;
+            if (options_.words) times = said_at(row, reply, windows, i, offset);
+            for (const Cut& cut : cuts.segments) {
+                Segment segment{.start = offset + cut.start * 0.02, .end = offset + cut.end * 0.02};
+                segment.tokens.assign(reply.tokens.begin() + static_cast<std::ptrdiff_t>(cut.from),
+                                      reply.tokens.begin() + static_cast<std::ptrdiff_t>(cut.to));
+                segment.temperature = reply.temperature;
+                segment.avg_logprob = reply.avg_logprob;
+                segment.compression_ratio = reply.compression_ratio;
+                segment.no_speech_prob = reply.no_speech_prob;
+                write_text(segment, facts_.text, begin);
+                if (options_.words) {
+                    write_words(segment, facts_.text, {.times = times, .from = cut.from, .offset = offset},
+                                plan_.generation.eos_token_id->front(), !has_no_spaces(row.made.language));
+                }
+                row.said.push_back(segment.tokens);
+                row.made.text += segment.text;
+                row.made.segments.push_back(std::move(segment));
+                if (on && hooks_.on_segment) on = hooks_.on_segment(index_of(row), row.made.segments.back());
+            }
+            row.seek += cuts.frames;
+        }
+        if (hooks_.on_progress) {
+            const double heard = std::min(static_cast<double>(row.seek) / 100, row.sound->seconds());
+            hooks_.on_progress(index_of(row), row.seek >= row.sound->frames() ? row.sound->seconds() : heard,
+                               row.sound->seconds());
+        }
+        return on;
+    }
+
+    /// When each token of a reply was said.
+    [[nodiscard]] std::vector<double> said_at(const Row& row, const Reply& reply, const Windows& windows, std::size_t i,
+                                              double offset) const {
+        const auto at = static_cast<std::int64_t>(i);
+        const Tensor encoded = model_.decoder().on_device([&] { return windows.encoder_outputs.narrow(0, at, 1); });
+        return token_times(model_, encoded, windows.prompts[i], reply,
+                           {.heads = heads_,
+                            .frames_of_sound = row.sound->frames_of_sound() - row.seek,
+                            .median_width = static_cast<std::size_t>(config_.median_filter_width),
+                            .offset = offset});
+    }
+
+    SpeechModel& model_;
+    const SpeechFacts& facts_;
+    const SpeechConfig& config_;
+    const SpeechOptions& options_;
+    const SpeechHooks& hooks_;
+    std::vector<Row> rows_;
+    ReplyPlan plan_;
+    std::vector<AlignmentHead> heads_;
+    std::optional<Tensor> first_;  ///< of the first windows, where languages were detected
+    std::int64_t limit_ = 0;
+    std::uint64_t count_ = 0;
+    bool timestamps_ = false, condition_ = false, detects_ = false;
+};
+
+}  // namespace detail
+
+SILICA_INLINE std::vector<Transcript> listen(SpeechModel& model, const SpeechFacts& facts,
+                                             std::span<const Recording* const> sounds, const SpeechOptions& options,
+                                             const SpeechHooks& hooks) {
+    try {
+        return detail::Listener(model, facts, sounds, options, hooks)();
+    } catch (const std::bad_alloc&) {
+        throw DeviceError("There is not enough memory for the sounds.", "give fewer at once.");
+    }
+}
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_SPEECH_LISTEN_IPP
+#endif  // SILICA_SINGLE_GENERATE_SPEECH_LISTEN_HPP
 // ---- silica/loader/cpu_first.hpp
 #ifndef SILICA_SINGLE_LOADER_CPU_FIRST_HPP
 #define SILICA_SINGLE_LOADER_CPU_FIRST_HPP
@@ -26853,7 +35494,8 @@ SILICA_INLINE GenerationConfig read_generation_config(const std::filesystem::pat
 
 namespace silica::loader {
 
-/// Reads all tensors before the first is used, so the files may change afterwards, then converts on the CPU and
+/// Reads all tensors before the first is used, so the files may change afterwards (those of a checkpoint that is
+/// `one_by_one`, each when it is used), then converts on the CPU and
 /// transfers finished tensors: for devices whose direct copies or conversions fail.
 struct CpuFirst {
     static constexpr std::string_view name = "cpu-first";
@@ -26869,6 +35511,7 @@ private:
     public:
         explicit Source(const checkpoint::Checkpoint& c) : FileSource(c) {
             for (const auto& e : c.entries()) {
+                if (c.one_by_one()) break;
                 if (e.dtype != at::ScalarType::Undefined) host_.emplace(e.name, read_whole(c, e));
             }
         }
@@ -26888,6 +35531,262 @@ static_assert(LoaderPolicy<CpuFirst>);
 
 }  // namespace silica::loader
 #endif  // SILICA_SINGLE_LOADER_CPU_FIRST_HPP
+// ---- silica/loader/quantise_checkpoint.hpp
+#ifndef SILICA_SINGLE_LOADER_QUANTISE_CHECKPOINT_HPP
+#define SILICA_SINGLE_LOADER_QUANTISE_CHECKPOINT_HPP
+/// Writes a checkpoint again with quantised weights, in MLX's form, which Silica and MLX read.
+
+#include <cstdint>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace silica::loader {
+
+/// A source that notes whose codes a network asks for: the matrices of its products.
+class MatricesAsked final : public checkpoint::TensorSource {
+public:
+    static constexpr std::string_view name = "matrices-asked";
+    explicit MatricesAsked(checkpoint::TensorSource& source) : source_(source) {}
+    [[nodiscard]] const std::vector<checkpoint::TensorEntry>& entries() const override { return source_.entries(); }
+    [[nodiscard]] Tensor read(const checkpoint::TensorEntry& entry, at::ScalarType dtype, c10::Device device) override {
+        return source_.read(entry, dtype, device);
+    }
+    /// Codes of no weights: whoever asks only wants to know what a network is made of.
+    [[nodiscard]] std::optional<checkpoint::Quantised> codes(const checkpoint::TensorEntry& entry) override;
+    [[nodiscard]] std::string where() const override { return source_.where(); }
+
+    /// Names as the files spell them.
+    [[nodiscard]] const std::set<std::string>& names() const noexcept { return names_; }
+
+private:
+    checkpoint::TensorSource& source_;
+    std::set<std::string> names_;
+};
+
+/// What was written.
+struct QuantisedCheckpoint {
+    std::int64_t quantised = 0, kept = 0;       ///< matrices in codes, other tensors
+    std::uint64_t bytes_before = 0, bytes = 0;  ///< of all tensors
+};
+
+/// Writes `files` to the directory `to`, which must not exist, whole or not at all: the matrices named, whose columns
+/// are whole groups, in `bits` by groups of `group`; other tensors and files as they are; config.json with what MLX
+/// puts there. Throws InputError for arguments that are wrong, CheckpointError where reading or writing fails.
+QuantisedCheckpoint quantise_checkpoint(const checkpoint::Checkpoint& files, const std::set<std::string>& matrices,
+                                        int bits, std::int64_t group, const std::filesystem::path& to);
+
+}  // namespace silica::loader
+
+// ---- silica/loader/quantise_checkpoint.ipp
+#ifndef SILICA_SINGLE_LOADER_QUANTISE_CHECKPOINT_IPP
+#define SILICA_SINGLE_LOADER_QUANTISE_CHECKPOINT_IPP
+/// Writing quantised checkpoints.
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <iterator>
+#include <optional>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace silica::loader {
+namespace quantise_detail {
+
+/// A directory that appears under its name when it is complete, and not at all otherwise.
+class NewDirectory {
+public:
+    explicit NewDirectory(std::filesystem::path path) : path_(std::move(path)) {
+        std::error_code error;
+        if (path_.filename().empty()) path_ = path_.parent_path();
+        if (std::filesystem::exists(std::filesystem::symlink_status(path_, error)))
+            throw InputError(path_.string() + " is there already.", "name a directory that does not exist.");
+        temporary_ = path_;
+        temporary_ += ".part" + std::to_string(::getpid());
+        std::filesystem::create_directories(temporary_, error);
+        if (error) fail("Creating " + temporary_.string(), error);
+    }
+    NewDirectory(const NewDirectory&) = delete;
+    NewDirectory& operator=(const NewDirectory&) = delete;
+    ~NewDirectory() {
+        std::error_code ignored;
+        if (!committed_) std::filesystem::remove_all(temporary_, ignored);
+    }
+    [[nodiscard]] const std::filesystem::path& path() const noexcept { return temporary_; }
+    void commit() {
+        std::error_code error;
+        std::filesystem::rename(temporary_, path_, error);
+        if (error) fail("Renaming " + temporary_.string(), error);
+        committed_ = true;
+    }
+    [[noreturn]] static void fail(const std::string& what, const std::error_code& error) {
+        throw CheckpointError(what + " failed: " + error.message() + ".",
+                              "check permissions and the room on the disk.");
+    }
+
+private:
+    std::filesystem::path path_, temporary_;
+    bool committed_ = false;
+};
+
+/// Whether a file holds weights, or tells where they lie: those are written anew.
+inline bool is_of_weights(const std::filesystem::path& file) {
+    constexpr std::string_view ends[] = {".safetensors", ".bin",  ".pt",   ".pth",        ".h5",
+                                         ".msgpack",     ".onnx", ".gguf", ".index.json", ".ot"};
+    const std::string name = file.filename().string();
+    return std::any_of(std::begin(ends), std::end(ends), [&](std::string_view end) { return name.ends_with(end); });
+}
+
+/// Copies the other files of a directory, those below it too.
+inline void copy_others(const std::filesystem::path& from, const std::filesystem::path& to) {
+    std::error_code error;
+    for (const auto& item : std::filesystem::directory_iterator(from, error)) {
+        const auto name = item.path().filename();
+        if (name.string().starts_with(".") || name == "config.json") continue;
+        std::error_code failed;
+        if (item.is_directory(failed)) {
+            std::filesystem::create_directories(to / name, failed);
+            if (failed) NewDirectory::fail("Creating " + (to / name).string(), failed);
+            for (const auto& inner : std::filesystem::directory_iterator(item.path(), failed)) {
+                if (inner.is_regular_file(failed) && !is_of_weights(inner.path()))
+                    std::filesystem::copy_file(inner.path(), to / name / inner.path().filename(), failed);
+            }
+        } else if (item.is_regular_file(failed) && !is_of_weights(item.path())) {
+            std::filesystem::copy_file(item.path(), to / name, failed);
+        }
+        if (failed) NewDirectory::fail("Copying " + item.path().string(), failed);
+    }
+    if (error) NewDirectory::fail("Reading " + from.string(), error);
+}
+
+/// config.json with the two keys that MLX writes.
+inline std::string config_text(const std::filesystem::path& directory, int bits, std::int64_t group) {
+    const Json json = checkpoint::read_json_file(directory, "config.json");
+    const auto file = (directory / "config.json").string();
+    for (const auto* key : {"quantization", "quantization_config"}) {
+        if (const Json* found = json.find(key); found != nullptr && !found->is_null()) {
+            throw ConfigError(file + ": " + key + " is " + found->brief() + ": these weights are codes already.",
+                              "quantise a checkpoint in float32, float16 or bfloat16.");
+        }
+    }
+    const auto source = checkpoint::File::open(directory / "config.json");
+    std::string text = source->read_text(0, source->size());
+    const auto last = text.rfind('}');
+    auto before = text.find_last_not_of(" \t\r\n", last - 1);
+    const std::string value =
+        "{\"group_size\": " + std::to_string(group) + ", \"bits\": " + std::to_string(bits) + ", \"mode\": \"affine\"}";
+    const std::string keys = std::string(text[before] == '{' ? "" : ",") + "\n  \"quantization\": " + value +
+                             ",\n  \"quantization_config\": " + value + "\n}\n";
+    return text.substr(0, before + 1) + keys;
+}
+
+/// One tensor to write, made of an entry of the old files.
+struct Step {
+    const checkpoint::TensorEntry* from;
+    enum class Part { whole, codes, scales, biases } part;
+};
+
+}  // namespace quantise_detail
+
+SILICA_INLINE std::optional<checkpoint::Quantised> MatricesAsked::codes(const checkpoint::TensorEntry& entry) {
+    names_.insert(entry.name);
+    checkpoint::Quantised none{
+        .bits = 4, .rows = entry.shape.at(0), .columns = entry.shape.at(1), .group = entry.shape.at(1)};
+    none.codes = at::zeros({none.rows, none.words()}, c10::ScalarType::Int);
+    none.scales = none.biases = at::zeros({none.rows, 1}, c10::ScalarType::Float);
+    return none;
+}
+
+SILICA_INLINE QuantisedCheckpoint quantise_checkpoint(const checkpoint::Checkpoint& files,
+                                                      const std::set<std::string>& matrices, int bits,
+                                                      std::int64_t group, const std::filesystem::path& to) {
+    using quantise_detail::Step;
+    checkpoint::require_quantising(bits, group);
+    if (group == 0)
+        throw InputError("A file has groups of 32, 64 or 128 columns, not of a whole row.", "name one of these.");
+    const auto& directory = files.directory();
+    const bool gguf = files.format() == "GGUF";
+    if (gguf || checkpoint::read_scheme(directory).method != checkpoint::Scheme::Method::plain) {
+        throw ConfigError(directory.string() + (gguf ? " holds a GGUF file" : " holds codes already") +
+                              ": quantization starts from plain weights.",
+                          "quantise a checkpoint in float32, float16 or bfloat16 of safetensors or torch files.");
+    }
+    const std::string config = quantise_detail::config_text(directory, bits, group);
+    QuantisedCheckpoint made;
+    std::vector<checkpoint::PlannedTensor> plan;
+    std::vector<Step> steps;
+    const auto quantised = [&](const checkpoint::TensorEntry& e) {
+        return matrices.contains(e.name) && e.name.ends_with(".weight") && e.shape.size() == 2 &&
+               e.shape[1] % group == 0 && e.shape[1] > 0;
+    };
+    for (const auto& e : files.entries()) {  // codes first: then all of them lie at multiples of four bytes
+        if (!quantised(e)) continue;
+        const std::string module = e.name.substr(0, e.name.size() - 6);
+        const auto type = e.dtype == c10::ScalarType::Double ? c10::ScalarType::Float : e.dtype;
+        plan.push_back({e.name, c10::ScalarType::UInt32, {e.shape[0], checkpoint::Quantised::words(e.shape[1], bits)}});
+        plan.push_back({module + "scales", type, {e.shape[0], e.shape[1] / group}});
+        plan.push_back({module + "biases", type, {e.shape[0], e.shape[1] / group}});
+        for (const auto part : {Step::Part::codes, Step::Part::scales, Step::Part::biases}) steps.push_back({&e, part});
+        ++made.quantised;
+    }
+    for (const std::size_t width : {8, 4, 2, 1}) {
+        for (const auto& e : files.entries()) {
+            if (quantised(e)) continue;
+            if (e.dtype == c10::ScalarType::Undefined)
+                throw CheckpointError(files.file_of(e).path().string() + ": " + checkpoint::quote(e.name) +
+                                          " is of type " + e.dtype_name + ", which is not copied.",
+                                      "quantise a checkpoint in float32, float16 or bfloat16.");
+            if (c10::elementSize(e.dtype) != width) continue;
+            plan.push_back({e.name, e.dtype, e.shape});
+            steps.push_back({&e, Step::Part::whole});
+            ++made.kept;
+        }
+    }
+    quantise_detail::NewDirectory out(to);
+    quantise_detail::copy_others(directory, out.path());
+    checkpoint::Quantised q;
+    const auto make = [&](std::size_t i) -> Tensor {
+        const checkpoint::TensorEntry& e = *steps[i].from;
+        Tensor tensor;
+        switch (steps[i].part) {
+            case Step::Part::whole:
+                tensor = read_whole(files, e).contiguous();
+                made.bytes_before += tensor.nbytes();
+                break;
+            case Step::Part::codes: {
+                const Tensor plain = read_whole(files, e);
+                made.bytes_before += static_cast<std::uint64_t>(plain.numel()) * plain.element_size();
+                q = checkpoint::quantise(plain, bits, group,
+                                         files.file_of(e).path().string() + ": " + checkpoint::quote(e.name));
+                tensor = q.codes.view(c10::ScalarType::UInt32);
+                break;
+            }
+            case Step::Part::scales:
+                tensor = q.scales.to(plan[i].dtype);
+                break;
+            case Step::Part::biases:
+                tensor = q.biases.to(plan[i].dtype);
+                break;
+        }
+        made.bytes += tensor.nbytes();
+        return tensor;
+    };
+    checkpoint::write_safetensors(out.path() / "model.safetensors", plan, make, {{"format", "mlx"}});
+    {
+        silica::detail::AtomicFile<CheckpointError> file(out.path() / "config.json");
+        file.write(config.data(), config.size());
+        file.commit();
+    }
+    out.commit();
+    return made;
+}
+
+}  // namespace silica::loader
+#endif  // SILICA_SINGLE_LOADER_QUANTISE_CHECKPOINT_IPP
+#endif  // SILICA_SINGLE_LOADER_QUANTISE_CHECKPOINT_HPP
 // ---- silica/loader/streamed.hpp
 #ifndef SILICA_SINGLE_LOADER_STREAMED_HPP
 #define SILICA_SINGLE_LOADER_STREAMED_HPP
@@ -26944,6 +35843,34 @@ static_assert(LoaderPolicy<Streamed>);
 
 }  // namespace silica::loader
 #endif  // SILICA_SINGLE_LOADER_STREAMED_HPP
+// ---- silica/precision/int4.hpp
+#ifndef SILICA_SINGLE_PRECISION_INT4_HPP
+#define SILICA_SINGLE_PRECISION_INT4_HPP
+/// Weights of products in 4 bits, the rest in C.
+
+namespace silica::precision {
+
+/// `Int4<Bf16>`, `Int4<Fp32, activations::Int8>`.
+template <class C = Fp32, class Activations = activations::Exact>
+using Int4 = WeightOnly<C, 4, Activations>;
+static_assert(PrecisionPolicy<Int4<>>);
+
+}  // namespace silica::precision
+#endif  // SILICA_SINGLE_PRECISION_INT4_HPP
+// ---- silica/precision/int8.hpp
+#ifndef SILICA_SINGLE_PRECISION_INT8_HPP
+#define SILICA_SINGLE_PRECISION_INT8_HPP
+/// Weights of products in 8 bits, the rest in C.
+
+namespace silica::precision {
+
+/// `Int8<Bf16>`, `Int8<Fp32, activations::Int8>`.
+template <class C = Fp32, class Activations = activations::Exact>
+using Int8 = WeightOnly<C, 8, Activations>;
+static_assert(PrecisionPolicy<Int8<>>);
+
+}  // namespace silica::precision
+#endif  // SILICA_SINGLE_PRECISION_INT8_HPP
 // ---- silica/replayed.hpp
 #ifndef SILICA_SINGLE_REPLAYED_HPP
 #define SILICA_SINGLE_REPLAYED_HPP
@@ -27015,7 +35942,7 @@ public:
             if (not_recorded_.empty() && Recording::available()) {
                 try {
                     return recorded(model_.checked(inputs));
-                } catch (const NotRecorded& e) {
+                } catch (const DeviceError& e) {  // NotRecorded, or no memory beside what was recorded
                     not_recorded_ = e.problem();
                     model_.on_device([&] { kept_.clear(); });
                 }

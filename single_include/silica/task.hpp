@@ -9,6 +9,7 @@
 #include "silica.hpp"
 #include "input.hpp"
 #include "image.hpp"
+#include "image_text.hpp"
 #include "video.hpp"
 #include "audio.hpp"
 // ---- silica/task/chat.hpp
@@ -63,6 +64,12 @@ public:
     [[nodiscard]] generate::Generated chat(generate::Decoder& decoder, const Json& messages,
                                            const generate::GenerationConfig& config = {}, const OnToken& on_token = {},
                                            const Json* tools = nullptr, generate::Held* held = nullptr) const;
+
+    /// Continues a prompt of tokens. `extra_from`: see generate::Hooks.
+    [[nodiscard]] generate::Generated continued(generate::Decoder& decoder, const generate::Prompt& prompt,
+                                                const generate::GenerationConfig& config = {},
+                                                const OnToken& on_token = {}, generate::Held* held = nullptr,
+                                                std::function<Named(std::int64_t from)> extra_from = {}) const;
 
     /// The prompt that opens the answer to a chat.
     [[nodiscard]] std::string prompt_of(const Json& messages, const Json* tools = nullptr) const;
@@ -173,6 +180,15 @@ SILICA_INLINE generate::Generated Writer::chat(generate::Decoder& decoder, const
                                                const Json* tools, generate::Held* held) const {
     const std::string prompt = prompt_of(messages, tools);
     return write(decoder, std::span(&prompt, 1), false, config, on_token, held);
+}
+
+SILICA_INLINE generate::Generated Writer::continued(generate::Decoder& decoder, const generate::Prompt& prompt,
+                                                    const generate::GenerationConfig& config, const OnToken& on_token,
+                                                    generate::Held* held,
+                                                    std::function<Named(std::int64_t from)> extra_from) const {
+    return generate::complete(
+        decoder, prompt, complete_config(config, decoder.facts()),
+        {.on_token = on_token, .text = text_of(tokenizer_), .held = held, .extra_from = std::move(extra_from)});
 }
 
 SILICA_INLINE std::string Writer::prompt_of(const Json& messages, const Json* tools) const {
@@ -534,6 +550,101 @@ SILICA_INLINE std::vector<ScoredLabel> ClassLabels::best(std::span<const float> 
 #define SILICA_SINGLE_TASK_CLASSIFY_HPP
 /// Pictures to labels: processor, classifier, scores.
 
+// ---- silica/task/forward.hpp
+#ifndef SILICA_SINGLE_TASK_FORWARD_HPP
+#define SILICA_SINGLE_TASK_FORWARD_HPP
+/// Forward passes as tasks need them: called from any thread, and what they give lies on the host.
+
+#include <memory>
+#include <mutex>
+#include <type_traits>
+#include <utility>
+
+namespace silica::task {
+
+namespace detail {
+
+/// Whether calls of `M` are recorded. Of what is no Model, though called like one, none are.
+template <class M, class Recording>
+constexpr bool recorded_in() {
+    if constexpr (requires {
+                      typename M::Device;
+                      typename M::Network;
+                  })
+        return Recording::template records<M>;
+    else
+        return false;
+}
+
+}  // namespace detail
+
+/// Forward passes of a model `M`. Where they can be recorded (see Replayed) they take turns, each until what it gave
+/// has left the device, and copies share what was recorded; elsewhere they are the model's own.
+template <class M, class Recording = CapturedWork>
+class Forward {
+public:
+    static constexpr bool recorded = detail::recorded_in<M, Recording>();
+
+    explicit Forward(M model) : calls_(shared(std::move(model))) {}
+
+    /// The tensors in what pick(outputs) returns, a tensor or an array of them: on the CPU, in float32, contiguous.
+    template <class Pick>
+    [[nodiscard]] auto operator()(const typename M::Inputs& in, const Pick& pick) const {
+        [[maybe_unused]] const auto turn = my_turn();
+        return model().on_device([&] {
+            auto picked = pick(call(in));
+            for_each_tensor(picked, [](Tensor& t) {  // outputs that are recorded are overwritten by the next call
+                t = t.to(c10::Device(c10::DeviceType::CPU), t.scalar_type(), /*non_blocking=*/false, /*copy=*/recorded)
+                        .to(c10::ScalarType::Float)
+                        .contiguous();
+            });
+            return picked;
+        });
+    }
+
+    [[nodiscard]] const M& model() const noexcept {
+        if constexpr (recorded)
+            return calls_->replayed.model();
+        else
+            return calls_;
+    }
+
+private:
+    /// What the copies share.
+    struct Turns {
+        static constexpr std::size_t kinds = 2;  // full batches, and what is left of them
+
+        explicit Turns(M model) : replayed(std::move(model), kinds) {}
+
+        std::mutex mutex;
+        Replayed<M, Recording> replayed;
+    };
+    struct NoTurn {};
+
+    static auto shared(M model) {
+        if constexpr (recorded)
+            return std::make_shared<Turns>(std::move(model));
+        else
+            return model;
+    }
+    auto my_turn() const {
+        if constexpr (recorded)
+            return std::unique_lock(calls_->mutex);
+        else
+            return NoTurn{};
+    }
+    decltype(auto) call(const typename M::Inputs& in) const {
+        if constexpr (recorded)
+            return calls_->replayed(in);
+        else
+            return model()(in);
+    }
+
+    std::conditional_t<recorded, std::shared_ptr<Turns>, M> calls_;
+};
+
+}  // namespace silica::task
+#endif  // SILICA_SINGLE_TASK_FORWARD_HPP
 // ---- silica/task/image_batches.hpp
 #ifndef SILICA_SINGLE_TASK_IMAGE_BATCHES_HPP
 #define SILICA_SINGLE_TASK_IMAGE_BATCHES_HPP
@@ -739,14 +850,28 @@ SILICA_INLINE bool WorkAhead::take() {
 #endif  // SILICA_SINGLE_TASK_READER_IPP
 #endif  // SILICA_SINGLE_TASK_READER_HPP
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <filesystem>
 #include <functional>
+#include <iterator>
 #include <span>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace silica::task {
+
+/// Told after each file how many of how many are done.
+using Progress = std::function<void(std::size_t done, std::size_t files)>;
+
+/// How many run together, checked.
+[[nodiscard]] inline std::size_t checked_batch_size(std::int64_t n) {
+    if (n < 1) throw InputError("batch_size is " + std::to_string(n) + ".", "1 or more is needed.");
+    return static_cast<std::size_t>(n);
+}
 
 /// Takes all files of `reader` in their order. Up to `batch_size` neighbours for which alike(first, other) holds run
 /// together: run(std::span<const T>) -> std::vector<R>, one for each. give(FileResult<R>) is called for each file, in
@@ -799,6 +924,47 @@ void in_batches(Reader<T>& reader, std::size_t batch_size, const Alike& alike, c
         if (batch.empty() || batch.size() >= batch_size) flush();
     }
     flush();
+}
+
+/// process(item) -> T, and run(std::span<const T>) -> std::vector<R>, one for each item, on up to `batch_size`
+/// neighbours for which alike(first, other) holds.
+template <class Process, class Alike, class Item, class Run>
+auto over_items(const Process& process, const Alike& alike, std::span<const Item> items, std::int64_t batch_size,
+                const Run& run) {
+    using T = std::invoke_result_t<const Process&, const Item&>;
+    const auto most = checked_batch_size(batch_size);
+    std::invoke_result_t<const Run&, std::span<const T>> all;
+    std::vector<T> batch;
+    const auto flush = [&] {
+        if (batch.empty()) return;
+        auto some = run(std::span<const T>(batch));
+        std::ranges::move(some, std::back_inserter(all));
+        batch.clear();
+    };
+    for (const auto& item : items) {
+        auto value = process(item);
+        if (!batch.empty() && (batch.size() == most || !alike(std::as_const(batch.front()), std::as_const(value))))
+            flush();
+        batch.push_back(std::move(value));
+    }
+    flush();
+    return all;
+}
+
+/// The same for files, process(path) being called ahead on threads: a result or the error of each, in their order.
+template <class Process, class Alike, class Run>
+auto over_paths(const Process& process, const Alike& alike, std::span<const std::filesystem::path> files,
+                std::int64_t batch_size, const Run& run, const Progress& progress = {}) {
+    using T = std::invoke_result_t<const Process&, const std::filesystem::path&>;
+    using R = typename std::invoke_result_t<const Run&, std::span<const T>>::value_type;
+    const auto most = checked_batch_size(batch_size);
+    std::vector<FileResult<R>> all;
+    Reader<T> reader({files.begin(), files.end()}, process);
+    in_batches(reader, most, alike, run, [&](FileResult<R> result) {
+        all.push_back(std::move(result));
+        if (progress) progress(all.size(), files.size());
+    });
+    return all;
 }
 
 }  // namespace silica::task
@@ -986,78 +1152,68 @@ SILICA_INLINE image::Pixels joined(std::span<const image::Pixels> parts) {
 #endif  // SILICA_SINGLE_TASK_PIXELS_IPP
 #endif  // SILICA_SINGLE_TASK_PIXELS_HPP
 
-#include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
-#include <iterator>
 #include <span>
-#include <string>
-#include <utility>
-#include <vector>
 
 namespace silica::task {
-
-/// Told after each file how many of how many are done.
-using Progress = std::function<void(std::size_t done, std::size_t files)>;
 
 /// Whether pictures that were processed apart can run together: nothing is padded for it.
 [[nodiscard]] inline bool alike(const image::Pixels& a, const image::Pixels& b) {
     return a.shape == b.shape && a.values.index() == b.values.index() && a.mask.has_value() == b.mask.has_value();
 }
 
-/// How many run together, checked.
-[[nodiscard]] inline std::size_t checked_batch_size(std::int64_t n) {
-    if (n < 1) throw InputError("batch_size is " + std::to_string(n) + ".", "1 or more is needed.");
-    return static_cast<std::size_t>(n);
-}
-
 /// The pixels of one picture, by the processor of a checkpoint.
 [[nodiscard]] inline image::Pixels processed(const image::Processor& processor, const image::Image& picture) {
     return processor(std::span(&picture, 1));
 }
+/// That as a function of the picture. The processor outlives it.
+[[nodiscard]] inline auto pixels_by(const image::Processor& processor) {
+    return [&processor](const image::Image& picture) { return processed(processor, picture); };
+}
 
-/// run(std::span<const image::Pixels>) -> std::vector<R>, one for each picture, on up to `batch_size` neighbours that
-/// are alike.
-template <class Run>
-auto over_images(const image::Processor& processor, std::span<const image::Image> images, std::int64_t batch_size,
-                 const Run& run) {
-    const auto most = checked_batch_size(batch_size);
-    decltype(run(std::span<const image::Pixels>())) all;
-    std::vector<image::Pixels> batch;
-    const auto flush = [&] {
-        if (batch.empty()) return;
-        auto some = run(std::span<const image::Pixels>(batch));
-        std::ranges::move(some, std::back_inserter(all));
-        batch.clear();
-    };
-    for (const auto& picture : images) {
-        auto pixels = processed(processor, picture);
-        if (!batch.empty() && (batch.size() == most || !alike(batch.front(), pixels))) flush();
-        batch.push_back(std::move(pixels));
-    }
-    flush();
-    return all;
+/// process(picture) -> T, and run(std::span<const T>) -> std::vector<R>, one for each picture, on up to `batch_size`
+/// neighbours for which same(first, other) holds.
+template <class Process, class Same, class Run>
+auto over_images(const Process& process, const Same& same, std::span<const image::Image> images,
+                 std::int64_t batch_size, const Run& run) {
+    return over_items(process, same, images, batch_size, run);
 }
 
 /// The same for files: a result or the error of each, in their order.
-template <class Run>
-auto over_files(const image::Processor& processor, std::span<const std::filesystem::path> files,
+template <class Process, class Same, class Run>
+auto over_files(const Process& process, const Same& same, std::span<const std::filesystem::path> files,
                 std::int64_t batch_size, const Run& run, const Progress& progress = {}) {
-    using R = typename decltype(run(std::span<const image::Pixels>()))::value_type;
-    std::vector<FileResult<R>> all;
-    Reader<image::Pixels> reader({files.begin(), files.end()},
-                                 [&](const auto& path) { return processed(processor, image::read(path)); });
-    in_batches(reader, checked_batch_size(batch_size), alike, run, [&](FileResult<R> result) {
-        all.push_back(std::move(result));
-        if (progress) progress(all.size(), files.size());
-    });
-    return all;
+    return over_paths([&](const std::filesystem::path& path) { return process(image::read(path)); }, same, files,
+                      batch_size, run, progress);
 }
 
 }  // namespace silica::task
 #endif  // SILICA_SINGLE_TASK_IMAGE_BATCHES_HPP
+// ---- silica/task/rows.hpp
+#ifndef SILICA_SINGLE_TASK_ROWS_HPP
+#define SILICA_SINGLE_TASK_ROWS_HPP
+/// The rows of a tensor on the host.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace silica::task {
+
+/// The rows of (rows, columns), float32 on the CPU, one after another. They live as long as the tensor.
+[[nodiscard]] inline std::vector<std::span<const float>> rows_of(const Tensor& t) {
+    const auto columns = static_cast<std::size_t>(t.size(1));
+    const auto* first = t.const_data_ptr<float>();
+    std::vector<std::span<const float>> rows;
+    for (std::int64_t i = 0; i < t.size(0); ++i)
+        rows.emplace_back(first + static_cast<std::size_t>(i) * columns, columns);
+    return rows;
+}
+
+}  // namespace silica::task
+#endif  // SILICA_SINGLE_TASK_ROWS_HPP
 
 #include <cstdint>
 #include <filesystem>
@@ -1088,13 +1244,11 @@ public:
     /// Opens a directory or "org/name" in the hub cache, as Model::open does, with its processor and labels.
     [[nodiscard]] static Classifier open(const checkpoint::Location& location, OpenOptions options = {}) {
         const auto place = checkpoint::resolve(location.text(), checkpoint::Need::directory);
-        auto processor = image::Processor::open(place);
-        auto classes = ClassLabels::read(place);
-        return {std::move(processor), std::move(classes), M::open(place, options)};
+        return {image::Processor::open(place), ClassLabels::read(place), M::open(place, options)};
     }
 
     Classifier(image::Processor processor, ClassLabels classes, M model)
-        : processor_(std::move(processor)), classes_(std::move(classes)), model_(std::move(model)) {}
+        : processor_(std::move(processor)), classes_(std::move(classes)), forward_(std::move(model)) {}
 
     /// The best labels of a picture, best first. InputError for a picture that the model cannot look at.
     [[nodiscard]] Labels operator()(const image::Image& picture, const ClassifyOptions& options = {}) const {
@@ -1104,7 +1258,7 @@ public:
     /// Those of each picture, in the order given.
     [[nodiscard]] std::vector<Labels> operator()(std::span<const image::Image> pictures,
                                                  const ClassifyOptions& options = {}) const {
-        return over_images(processor_, pictures, options.batch_size,
+        return over_images(pixels_by(processor_), alike, pictures, options.batch_size,
                            [&](std::span<const image::Pixels> batch) { return of_pixels(batch, options.top_k); });
     }
 
@@ -1113,7 +1267,7 @@ public:
     [[nodiscard]] std::vector<FileResult<Labels>> operator()(std::span<const std::filesystem::path> files,
                                                              const ClassifyOptions& options = {}) const {
         return over_files(
-            processor_, files, options.batch_size,
+            pixels_by(processor_), alike, files, options.batch_size,
             [&](std::span<const image::Pixels> batch) { return of_pixels(batch, options.top_k); }, options.progress);
     }
     [[nodiscard]] std::vector<FileResult<Labels>> operator()(std::initializer_list<std::filesystem::path> files,
@@ -1125,27 +1279,21 @@ public:
     [[nodiscard]] std::vector<Labels> of_pixels(std::span<const image::Pixels> batch, std::int64_t top_k) const {
         typename M::Inputs in;
         in.pixel_values = tensors_of(joined(batch)).pixel_values;
-        const Tensor logits = model_.on_device([&] {
-            return model_(in).logits.to(c10::Device(c10::DeviceType::CPU)).to(c10::ScalarType::Float).contiguous();
-        });
-        const auto columns = static_cast<std::size_t>(logits.size(1));
+        const Tensor logits = forward_(in, [](const auto& out) { return out.logits; });
         std::vector<Labels> all;
-        for (std::int64_t i = 0; i < logits.size(0); ++i) {
-            const auto* row = logits.template const_data_ptr<float>() + static_cast<std::size_t>(i) * columns;
-            all.push_back(classes_.best(std::span(row, columns), top_k));
-        }
+        for (const auto& row : rows_of(logits)) all.push_back(classes_.best(row, top_k));
         return all;
     }
 
     [[nodiscard]] const image::Processor& processor() const noexcept { return processor_; }
     /// What the checkpoint says about its classes.
     [[nodiscard]] const ClassLabels& classes() const noexcept { return classes_; }
-    [[nodiscard]] const M& model() const noexcept { return model_; }
+    [[nodiscard]] const M& model() const noexcept { return forward_.model(); }
 
 private:
     image::Processor processor_;
     ClassLabels classes_;
-    M model_;
+    Forward<M> forward_;
 };
 
 }  // namespace silica::task
@@ -1299,6 +1447,304 @@ SILICA_INLINE std::optional<CtcPiece> CtcPieces::next() {
 }  // namespace silica::task
 #endif  // SILICA_SINGLE_TASK_CTC_PIECES_IPP
 #endif  // SILICA_SINGLE_TASK_CTC_PIECES_HPP
+// ---- silica/task/describe.hpp
+#ifndef SILICA_SINGLE_TASK_DESCRIBE_HPP
+#define SILICA_SINGLE_TASK_DESCRIBE_HPP
+/// Pictures and a text in, text out.
+
+// ---- silica/task/image_writer.hpp
+#ifndef SILICA_SINGLE_TASK_IMAGE_WRITER_HPP
+#define SILICA_SINGLE_TASK_IMAGE_WRITER_HPP
+/// Texts about pictures, with any decoder: processor, tokenizer, chat template and generation_config.json of a
+/// checkpoint.
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica::task {
+
+/// A text, and what it was written from.
+struct Described {
+    std::string prompt;                      ///< with one image token for each picture
+    std::vector<std::int64_t> image_tokens;  ///< of each picture, in the prompt as the model read it
+    generate::Generated written;             ///< one row: tokens, how it ended, times
+
+    [[nodiscard]] const std::string& text() const { return written.texts.front(); }
+};
+
+/// Pictures as inputs of a model, on the CPU, under transformers' names: pixel_values (images, 3, height, width) or
+/// (images, tiles, 3, side, side) float32, and image_sizes (images, 2) int64 where the model takes them.
+[[nodiscard]] Named tensors_of(image_text::Pictures pictures);
+/// A prompt as inputs of a model: input_ids and attention_mask (1, tokens) int64.
+[[nodiscard]] Named tensors_of(const image_text::Tokens& tokens);
+
+/// What a checkpoint of LLaVA or LLaVA-NeXT has beside its network. Const calls may run at once, each with a decoder of
+/// its own.
+class ImageWriter {
+public:
+    /// Reads a checkpoint's directory. ConfigError for a wrong file; a chat template is missed when it is used.
+    [[nodiscard]] static ImageWriter open(const std::filesystem::path& directory);
+
+    explicit ImageWriter(image_text::Processor processor, generate::GenerationConfig config = {})
+        : processor_(std::make_shared<const image_text::Processor>(std::move(processor))),
+          writer_(processor_->tokenizer(), std::move(config)) {}
+
+    /// Answers a text about pictures (image_text::Processor::prompt_of says how it becomes a prompt). See Writer for
+    /// `config`. InputError where the text has image tokens, and not one for each picture.
+    [[nodiscard]] Described operator()(generate::Decoder& decoder, std::string_view text,
+                                       std::span<const image::Image> images,
+                                       const generate::GenerationConfig& config = {},
+                                       const OnToken& on_token = {}) const {
+        return write(decoder, processor_->prompt_of(text, images), images, config, on_token, nullptr);
+    }
+
+    /// Answers a chat. With `held`, kept from turn to turn with one decoder while messages are only added, only what is
+    /// new is read, and only new pictures are looked at. ConfigError where the checkpoint has no chat template.
+    [[nodiscard]] Described chat(generate::Decoder& decoder, std::span<const image_text::Message> messages,
+                                 const generate::GenerationConfig& config = {}, const OnToken& on_token = {},
+                                 generate::Held* held = nullptr) const {
+        const auto images = image_text::images_of(messages);
+        return write(decoder, processor_->prompt_of(messages), images, config, on_token, held);
+    }
+
+    [[nodiscard]] const image_text::Processor& processor() const noexcept { return *processor_; }
+    /// What generation_config.json says.
+    [[nodiscard]] const generate::GenerationConfig& config() const noexcept { return writer_.config(); }
+
+private:
+    [[nodiscard]] Described write(generate::Decoder& decoder, image_text::Prompt prompt,
+                                  std::span<const image::Image> images, const generate::GenerationConfig& config,
+                                  const OnToken& on_token, generate::Held* held) const;
+
+    std::shared_ptr<const image_text::Processor> processor_;
+    Writer writer_;
+};
+
+/// A talk about pictures, turn by turn: what was said, and what the decoder holds of it. Of one caller and one decoder.
+class ImageTalk {
+public:
+    explicit ImageTalk(std::vector<image_text::Message> messages = {}) : messages_(std::move(messages)) {}
+
+    /// The answer to a text about further pictures, which becomes a message of the talk. Where it fails, the question
+    /// is none either.
+    Described ask(const ImageWriter& writer, generate::Decoder& decoder, std::span<const image::Image> images,
+                  std::string text, const generate::GenerationConfig& config = {}, const OnToken& on_token = {});
+
+    /// All messages so far, the first ones included.
+    [[nodiscard]] const std::vector<image_text::Message>& messages() const noexcept { return messages_; }
+
+private:
+    std::vector<image_text::Message> messages_;
+    generate::Held held_ = {};
+};
+
+}  // namespace silica::task
+
+// ---- silica/task/image_writer.ipp
+#ifndef SILICA_SINGLE_TASK_IMAGE_WRITER_IPP
+#define SILICA_SINGLE_TASK_IMAGE_WRITER_IPP
+/// Definitions of image_writer.hpp.
+
+#include <algorithm>
+#include <iterator>
+
+namespace silica::task {
+
+namespace image_writer_detail {
+
+/// (rows, columns) int64 of what `at(i)` gives in order.
+template <class At>
+[[nodiscard]] Tensor integers(std::int64_t rows, std::int64_t columns, const At& at) {
+    const Tensor made = at::empty({rows, columns}, c10::ScalarType::Long);
+    auto* to = made.mutable_data_ptr<std::int64_t>();
+    for (std::int64_t i = 0; i < rows * columns; ++i) to[i] = at(static_cast<std::size_t>(i));
+    return made;
+}
+
+/// How many pictures stand before a token of the prompt. InputError inside of one.
+[[nodiscard]] inline std::size_t images_before(const image_text::Tokens& tokens, std::int64_t image_token,
+                                               std::int64_t from) {
+    auto left = std::count(tokens.ids.begin(), tokens.ids.begin() + from, image_token);
+    std::size_t n = 0;
+    for (; left > 0 && n < tokens.image_tokens.size(); ++n) left -= tokens.image_tokens[n];
+    if (left == 0) return n;
+    throw InputError("What was read before ends inside of a picture.", "begin the talk anew.");
+}
+
+/// Forgets what is held where an image token in it stands for no picture: one that was written.
+inline void forget_written_images(const image_text::Tokens& tokens, std::int64_t image_token, generate::Held& held) {
+    auto left = std::ranges::count(held.tokens, image_token);
+    for (const auto n : tokens.image_tokens) {
+        if (left > 0) left -= n;
+    }
+    if (left != 0) held.tokens.clear();
+}
+
+}  // namespace image_writer_detail
+
+SILICA_INLINE Named tensors_of(image_text::Pictures pictures) {
+    const auto& sizes = pictures.image_sizes;
+    Named made{{"pixel_values", tensors_of(std::move(pictures.pixels)).pixel_values}};
+    auto& pixels = made.front().second;
+    if (pixels.scalar_type() == c10::ScalarType::Byte) pixels = pixels.toType(c10::ScalarType::Float);
+    if (!sizes.empty()) {
+        const auto side = [&](std::size_t i) { return i % 2 == 0 ? sizes[i / 2].height : sizes[i / 2].width; };
+        made.emplace_back("image_sizes",
+                          image_writer_detail::integers(static_cast<std::int64_t>(sizes.size()), 2, side));
+    }
+    return made;
+}
+
+SILICA_INLINE Named tensors_of(const image_text::Tokens& tokens) {
+    const auto row = [](const std::vector<std::int64_t>& values) {
+        return image_writer_detail::integers(1, static_cast<std::int64_t>(values.size()),
+                                             [&](std::size_t i) { return values[i]; });
+    };
+    return {{"input_ids", row(tokens.ids)}, {"attention_mask", row(tokens.mask)}};
+}
+
+SILICA_INLINE ImageWriter ImageWriter::open(const std::filesystem::path& directory) {
+    return ImageWriter(image_text::Processor::open(directory), generate::read_generation_config(directory));
+}
+
+SILICA_INLINE Described ImageWriter::write(generate::Decoder& decoder, image_text::Prompt prompt,
+                                           std::span<const image::Image> images,
+                                           const generate::GenerationConfig& config, const OnToken& on_token,
+                                           generate::Held* held) const {
+    const auto tokens = processor_->tokens(prompt, images);
+    if (tokens.ids.empty()) throw InputError("The prompt is empty.", "write at least a word.");
+    if (const auto id = processor_->image_token_id(); held != nullptr && id)
+        image_writer_detail::forget_written_images(tokens, *id, *held);
+    // Pictures that the decoder holds are not processed again.
+    const auto pictures = [&](std::int64_t from) -> Named {
+        if (images.empty()) return {};
+        const auto known = image_writer_detail::images_before(tokens, *processor_->image_token_id(), from);
+        if (known == images.size()) return {};
+        return tensors_of(processor_->pictures(images.subspan(known)));
+    };
+    Described made{.prompt = std::move(prompt.text), .image_tokens = tokens.image_tokens, .written = {}};
+    made.written =
+        writer_.continued(decoder, {.input_ids = tensors_of(tokens)[0].second}, config, on_token, held, pictures);
+    return made;
+}
+
+SILICA_INLINE Described ImageTalk::ask(const ImageWriter& writer, generate::Decoder& decoder,
+                                       std::span<const image::Image> images, std::string text,
+                                       const generate::GenerationConfig& config, const OnToken& on_token) {
+    auto messages = messages_;
+    messages.push_back(image_text::user_message(images, std::move(text)));
+    auto made = writer.chat(decoder, messages, config, on_token, &held_);
+    messages.push_back({.role = "assistant", .content = {made.text()}});
+    messages_ = std::move(messages);
+    return made;
+}
+
+}  // namespace silica::task
+#endif  // SILICA_SINGLE_TASK_IMAGE_WRITER_IPP
+#endif  // SILICA_SINGLE_TASK_IMAGE_WRITER_HPP
+
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace silica::task {
+
+/// Writes about pictures with a model such as `Model<arch::LlavaForConditionalGeneration, device::Mps>`:
+///
+///     using Llava = Model<arch::LlavaForConditionalGeneration, device::Cpu, precision::Bf16>;
+///     const auto describe = task::Describer<Llava>::open("llava-hf/llava-1.5-7b-hf");
+///     const image::Image cat = image::read("cat.jpg");
+///     std::string text = describe({&cat, 1}, "What is this?", {.max_new_tokens = 50});
+///
+/// Const calls may run at once from several threads; each makes a state of its own.
+template <class Model>
+class Describer {
+public:
+    using Images = std::span<const image::Image>;
+
+    /// Opens a directory or "org/name" in the hub cache, as Model::open does, with its processor, tokenizer, chat
+    /// template and generation_config.json.
+    [[nodiscard]] static Describer open(const checkpoint::Location& location, OpenOptions options = {}) {
+        const auto directory = checkpoint::resolve(location.text(), checkpoint::Need::directory);
+        return {ImageWriter::open(directory), Model::open(directory, options)};
+    }
+
+    Describer(ImageWriter writer, Model model) : writer_(std::move(writer)), model_(std::move(model)) {}
+
+    /// The answer to a text about pictures (none, one or several). A text with image tokens is the prompt as it stands.
+    [[nodiscard]] std::string operator()(Images images, const std::string& text,
+                                         const generate::GenerationConfig& config = {},
+                                         const OnToken& on_token = {}) const {
+        return describe(images, text, config, on_token).text();
+    }
+
+    /// The answer to a chat: messages of texts and pictures, {"user", {picture, "What is this?"}}.
+    [[nodiscard]] std::string chat(std::span<const image_text::Message> messages,
+                                   const generate::GenerationConfig& config = {}, const OnToken& on_token = {}) const {
+        generate::ModelDecoder<Model> decoder(model_);
+        return writer_.chat(decoder, messages, config, on_token).text();
+    }
+
+    /// Everything about an answer: the prompt, tokens, how it ended, times.
+    [[nodiscard]] Described describe(Images images, const std::string& text,
+                                     const generate::GenerationConfig& config = {},
+                                     const OnToken& on_token = {}) const {
+        generate::ModelDecoder<Model> decoder(model_);
+        return writer_(decoder, text, images, config, on_token);
+    }
+
+    [[nodiscard]] const ImageWriter& writer() const noexcept { return writer_; }
+    [[nodiscard]] const Model& model() const noexcept { return model_; }
+
+private:
+    ImageWriter writer_;
+    Model model_;
+};
+
+/// Asks about pictures and remembers. The caches are kept from turn to turn, so that each reads only what is new and
+/// looks only at new pictures. The describer outlives it; one caller at a time.
+///
+///     task::ImageChat chat(describe);
+///     chat({&cat, 1}, "What is this?");
+///     chat({}, "And what is behind it?");
+template <class Model>
+class ImageChat {
+public:
+    explicit ImageChat(const Describer<Model>& describe, std::vector<image_text::Message> messages = {})
+        : writer_(&describe.writer()), decoder_(describe.model()), talk_(std::move(messages)) {}
+    /// A temporary would be gone before the chat.
+    explicit ImageChat(const Describer<Model>&& describe, std::vector<image_text::Message> messages = {}) = delete;
+
+    /// The answer, which is a message of the chat from then on. Where it fails, the question is none either.
+    std::string operator()(std::span<const image::Image> images, std::string text,
+                           const generate::GenerationConfig& config = {}, const OnToken& on_token = {}) {
+        return ask(images, std::move(text), config, on_token).text();
+    }
+
+    /// The same, with everything about the answer.
+    Described ask(std::span<const image::Image> images, std::string text, const generate::GenerationConfig& config = {},
+                  const OnToken& on_token = {}) {
+        return talk_.ask(*writer_, decoder_, images, std::move(text), config, on_token);
+    }
+
+    /// All messages so far, the first ones included.
+    [[nodiscard]] const std::vector<image_text::Message>& messages() const noexcept { return talk_.messages(); }
+
+private:
+    const ImageWriter* writer_;
+    generate::ModelDecoder<Model> decoder_;
+    ImageTalk talk_;
+};
+
+}  // namespace silica::task
+#endif  // SILICA_SINGLE_TASK_DESCRIBE_HPP
 // ---- silica/task/detect.hpp
 #ifndef SILICA_SINGLE_TASK_DETECT_HPP
 #define SILICA_SINGLE_TASK_DETECT_HPP
@@ -1560,11 +2006,10 @@ SILICA_INLINE Segmentation segmentation(const Tensor& logits, const Tensor& mask
 #endif  // SILICA_SINGLE_TASK_DETECTIONS_IPP
 #endif  // SILICA_SINGLE_TASK_DETECTIONS_HPP
 
-#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <initializer_list>
-#include <iterator>
 #include <span>
 #include <utility>
 #include <vector>
@@ -1610,13 +2055,11 @@ public:
     /// Opens a directory or "org/name" in the hub cache, as Model::open does, with its processor and labels.
     [[nodiscard]] static Detector open(const checkpoint::Location& location, OpenOptions options = {}) {
         const auto place = checkpoint::resolve(location.text(), checkpoint::Need::directory);
-        auto processor = image::Processor::open(place);
-        auto classes = ClassLabels::read(place);
-        return {std::move(processor), std::move(classes), M::open(place, options)};
+        return {image::Processor::open(place), ClassLabels::read(place), M::open(place, options)};
     }
 
     Detector(image::Processor processor, ClassLabels classes, M model)
-        : processor_(std::move(processor)), classes_(std::move(classes)), model_(std::move(model)) {}
+        : processor_(std::move(processor)), classes_(std::move(classes)), forward_(std::move(model)) {}
 
     /// The objects of a picture, in the order of the model's queries. InputError for a picture that the model cannot
     /// look at.
@@ -1627,38 +2070,17 @@ public:
     /// Those of each picture, in the order given.
     [[nodiscard]] std::vector<Detections> operator()(std::span<const image::Image> pictures,
                                                      const DetectOptions& options = {}) const {
-        const auto most = checked_batch_size(options.batch_size);
-        std::vector<Detections> all;
-        std::vector<SizedPixels> batch;
-        const auto flush = [&] {
-            if (batch.empty()) return;
-            std::ranges::move(of_pixels(batch, options.threshold), std::back_inserter(all));
-            batch.clear();
-        };
-        for (const auto& picture : pictures) {
-            auto next = pixels_of(picture);
-            if (!batch.empty() && (batch.size() == most || !alike_in_size(batch.front(), next))) flush();
-            batch.push_back(std::move(next));
-        }
-        flush();
-        return all;
+        return over_images(sized(), alike_in_size, pictures, options.batch_size,
+                           [&](std::span<const SizedPixels> batch) { return of_pixels(batch, options.threshold); });
     }
 
     /// Those of each file, in the order given, or the error that says why there are none. Files are read ahead on
     /// threads while the model runs.
     [[nodiscard]] std::vector<FileResult<Detections>> operator()(std::span<const std::filesystem::path> files,
                                                                  const DetectOptions& options = {}) const {
-        std::vector<FileResult<Detections>> all;
-        Reader<SizedPixels> reader({files.begin(), files.end()},
-                                   [&](const auto& path) { return pixels_of(image::read(path)); });
-        in_batches(
-            reader, checked_batch_size(options.batch_size), alike_in_size,
-            [&](std::span<const SizedPixels> batch) { return of_pixels(batch, options.threshold); },
-            [&](FileResult<Detections> result) {
-                all.push_back(std::move(result));
-                if (options.progress) options.progress(all.size(), files.size());
-            });
-        return all;
+        return over_files(
+            sized(), alike_in_size, files, options.batch_size,
+            [&](std::span<const SizedPixels> batch) { return of_pixels(batch, options.threshold); }, options.progress);
     }
     [[nodiscard]] std::vector<FileResult<Detections>> operator()(std::initializer_list<std::filesystem::path> files,
                                                                  const DetectOptions& options = {}) const {
@@ -1693,17 +2115,13 @@ public:
         typename M::Inputs in;
         in.pixel_values = std::move(tensors.pixel_values);
         in.pixel_mask = std::move(tensors.pixel_mask);
-        return model_.on_device([&] {
-            const auto host = [](const Tensor& t) {
-                return t.to(c10::Device(c10::DeviceType::CPU)).to(c10::ScalarType::Float).contiguous();
-            };
-            const auto out = model_(in);
-            DetectorOutputs there{host(out.logits), host(out.pred_boxes), {}};
-            if constexpr (requires { out.pred_masks; }) {
-                if (out.pred_masks.defined()) there.masks = host(out.pred_masks);
-            }
-            return there;
+        auto [logits, boxes, masks] = forward_(in, [](const auto& out) -> std::array<Tensor, 3> {
+            if constexpr (requires { out.pred_masks; })
+                return {out.logits, out.pred_boxes, out.pred_masks};
+            else
+                return {out.logits, out.pred_boxes, Tensor()};
         });
+        return {std::move(logits), std::move(boxes), std::move(masks)};
     }
 
     /// A picture as the model takes it.
@@ -1714,12 +2132,16 @@ public:
     [[nodiscard]] const image::Processor& processor() const noexcept { return processor_; }
     /// What the checkpoint says about its classes.
     [[nodiscard]] const ClassLabels& classes() const noexcept { return classes_; }
-    [[nodiscard]] const M& model() const noexcept { return model_; }
+    [[nodiscard]] const M& model() const noexcept { return forward_.model(); }
 
 private:
+    auto sized() const {
+        return [this](const image::Image& picture) { return pixels_of(picture); };
+    }
+
     image::Processor processor_;
     ClassLabels classes_;
-    M model_;
+    Forward<M> forward_;
 };
 
 }  // namespace silica::task
@@ -2574,11 +2996,10 @@ public:
     /// Opens a directory or "org/name" in the hub cache, as Model::open does, with its processor.
     [[nodiscard]] static ImageEmbedder open(const checkpoint::Location& location, OpenOptions options = {}) {
         const auto place = checkpoint::resolve(location.text(), checkpoint::Need::directory);
-        auto processor = image::Processor::open(place);
-        return {std::move(processor), M::open(place, options)};
+        return {image::Processor::open(place), M::open(place, options)};
     }
 
-    ImageEmbedder(image::Processor processor, M model) : processor_(std::move(processor)), model_(std::move(model)) {}
+    ImageEmbedder(image::Processor processor, M model) : processor_(std::move(processor)), forward_(std::move(model)) {}
 
     /// (d) float32 on the CPU. InputError for a picture that the model cannot look at.
     [[nodiscard]] Tensor operator()(const image::Image& picture, const EmbedImagesOptions& options = {}) const {
@@ -2587,7 +3008,7 @@ public:
     /// One for each picture, in the order given.
     [[nodiscard]] std::vector<Tensor> operator()(std::span<const image::Image> pictures,
                                                  const EmbedImagesOptions& options = {}) const {
-        return over_images(processor_, pictures, options.batch_size,
+        return over_images(pixels_by(processor_), alike, pictures, options.batch_size,
                            [&](std::span<const image::Pixels> batch) { return of_pixels(batch, options.normalize); });
     }
     /// One for each file, in the order given, or the error that says why there is none. Files are read ahead on
@@ -2595,7 +3016,7 @@ public:
     [[nodiscard]] std::vector<FileResult<Tensor>> operator()(std::span<const std::filesystem::path> files,
                                                              const EmbedImagesOptions& options = {}) const {
         return over_files(
-            processor_, files, options.batch_size,
+            pixels_by(processor_), alike, files, options.batch_size,
             [&](std::span<const image::Pixels> batch) { return of_pixels(batch, options.normalize); },
             options.progress);
     }
@@ -2604,8 +3025,7 @@ public:
     [[nodiscard]] std::vector<Tensor> of_pixels(std::span<const image::Pixels> batch, bool normalize = true) const {
         typename M::Inputs in;
         in.pixel_values = tensors_of(joined(batch)).pixel_values;
-        Tensor vectors = model_.on_device(
-            [&] { return image_vector(model_(in)).to(c10::Device(c10::DeviceType::CPU)).to(c10::ScalarType::Float); });
+        Tensor vectors = forward_(in, [](const auto& out) { return image_vector(out); });
         if (normalize) vectors = normalized(vectors);
         std::vector<Tensor> rows;
         for (std::int64_t i = 0; i < vectors.size(0); ++i) rows.push_back(vectors.select(0, i));
@@ -2613,15 +3033,20 @@ public:
     }
 
     [[nodiscard]] const image::Processor& processor() const noexcept { return processor_; }
-    [[nodiscard]] const M& model() const noexcept { return model_; }
+    [[nodiscard]] const M& model() const noexcept { return forward_.model(); }
 
 private:
     image::Processor processor_;
-    M model_;
+    Forward<M> forward_;
 };
 
 }  // namespace silica::task
 #endif  // SILICA_SINGLE_TASK_EMBED_IMAGES_HPP
+// ---- silica/task/embed_sounds.hpp
+#ifndef SILICA_SINGLE_TASK_EMBED_SOUNDS_HPP
+#define SILICA_SINGLE_TASK_EMBED_SOUNDS_HPP
+/// Sounds to vectors that can be compared, with each other and with those of texts: CLAP.
+
 // ---- silica/task/features.hpp
 #ifndef SILICA_SINGLE_TASK_FEATURES_HPP
 #define SILICA_SINGLE_TASK_FEATURES_HPP
@@ -2676,6 +3101,226 @@ SILICA_INLINE FeatureTensors tensors_of(audio::Features features) {
 }  // namespace silica::task
 #endif  // SILICA_SINGLE_TASK_FEATURES_IPP
 #endif  // SILICA_SINGLE_TASK_FEATURES_HPP
+// ---- silica/task/halves.hpp
+#ifndef SILICA_SINGLE_TASK_HALVES_HPP
+#define SILICA_SINGLE_TASK_HALVES_HPP
+/// Models of two halves that run apart: what is made of texts serves any number of pictures, videos or sounds.
+
+#include <cstdint>
+#include <utility>
+
+namespace silica::task {
+
+/// A part of a Model, called as if it were one. `Part` states
+/// - `Inputs`: a struct that Hana reflects; `prepare(config, inputs)` returns what `run` takes, or throws InputError;
+/// - `run(network, inputs)`: a tensor.
+template <class M, class Part>
+class PartOf {
+public:
+    using Exec = typename M::Exec;
+    using Device = typename M::Device;
+    using Inputs = typename Part::Inputs;
+    using Outputs = Tensor;
+
+    /// The part of the network.
+    struct Network {
+        using Ops = typename M::Network::Ops;
+        const typename M::Network& whole;
+        Tensor operator()(const Inputs& in) const { return Part::run(whole, in); }
+    };
+
+    explicit PartOf(M model) : model_(std::move(model)) {}
+
+    [[nodiscard]] Tensor operator()(const Inputs& inputs) const {
+        std::uint64_t bytes = 0;
+        return on_device([&] { return network()(moved_to(checked(inputs), device(), bytes)); });
+    }
+    [[nodiscard]] Inputs checked(Inputs inputs) const { return Part::prepare(model_.config(), std::move(inputs)); }
+    template <class F>
+    decltype(auto) on_device(F&& f) const {
+        return model_.on_device(std::forward<F>(f));
+    }
+    [[nodiscard]] c10::Device device() const noexcept { return model_.device(); }
+    [[nodiscard]] Network network() const noexcept { return {model_.network()}; }
+    /// The model that this is a part of.
+    [[nodiscard]] const M& whole() const noexcept { return model_; }
+
+private:
+    M model_;
+};
+
+/// A Model of texts and of what they are compared with. `Texts` and `Others` are parts of it (see PartOf), `Texts` of
+/// the ids and the mask of texts.
+template <class M, class Texts, class Others>
+class Halves {
+public:
+    explicit Halves(M model) : texts_(PartOf<M, Texts>(model)), others_(PartOf<M, Others>(std::move(model))) {}
+
+    /// Vectors of texts, (texts, projection), on the host.
+    [[nodiscard]] Tensor text_embeds(const Tensor& ids, const Tensor& mask) const {
+        return texts_({.input_ids = ids, .attention_mask = mask}, as_it_is);
+    }
+    /// What a text may have.
+    [[nodiscard]] std::int64_t most_tokens() const { return Texts::most_tokens(model().config().text_config); }
+    [[nodiscard]] const M& model() const noexcept { return texts_.model().whole(); }
+
+protected:
+    /// Logits (others, texts), float32 on the host.
+    [[nodiscard]] Tensor logits_of(const typename Others::Inputs& in) const { return others_(in, as_it_is); }
+
+private:
+    static Tensor as_it_is(const Tensor& t) { return t; }
+
+    Forward<PartOf<M, Texts>> texts_;
+    Forward<PartOf<M, Others>> others_;
+};
+
+}  // namespace silica::task
+#endif  // SILICA_SINGLE_TASK_HALVES_HPP
+
+#include <ATen/ops/cat.h>
+
+#include <concepts>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace silica::task {
+
+/// What a caller may choose when embedding sounds.
+struct EmbedSoundsOptions {
+    std::int64_t batch_size = 8;  ///< so many sounds run together
+    bool normalize = true;        ///< to length 1
+    std::uint32_t seed = 0;       ///< what the extractor draws it draws from numpy.random.seed(seed), sound by sound
+    Progress progress = {};       ///< told after each file
+};
+
+/// The vector that an audio model gives of a whole sound, (sounds, d): `audio_embeds`, which lies in the space of the
+/// texts, else `pooler_output`.
+template <class Outputs>
+[[nodiscard]] Tensor sound_vector(const Outputs& out) {
+    if constexpr (requires { out.audio_embeds; }) {
+        return out.audio_embeds;
+    } else {
+        static_assert(
+            requires { out.pooler_output; },
+            "this architecture gives no vector of a sound. Remedy: name one such as "
+            "arch::ClapAudioModelWithProjection.");
+        return out.pooler_output;
+    }
+}
+
+/// The half of CLAP that makes vectors of sounds.
+struct ClapSoundVectors {
+    using Inputs = arch::ClapAudioInputs;
+    static Inputs prepare(const auto& config, Inputs in) {
+        return arch::prepare_clap_audio(config.audio_config, std::move(in));
+    }
+    static Tensor run(const auto& network, const Inputs& in) { return network.audio_embeds(in); }
+};
+
+/// Whether a model has texts too, and its half of sounds can run apart.
+template <class M>
+concept HasSoundHalf =
+    requires { typename M::Network; } && requires(const typename M::Network& network, const arch::ClapAudioInputs& in) {
+        { network.audio_embeds(in) } -> std::same_as<Tensor>;
+    };
+
+/// Turns sounds into vectors, with an audio model (see sound_vector) or the half of `Model<arch::Clap, ...>`:
+///
+///     using Clap = Model<arch::ClapAudioModelWithProjection, device::Cpu>;
+///     const auto embed = task::AudioEmbedder<Clap>::open("laion/clap-htsat-unfused");
+///     Tensor vector = embed(embed.read("bark.flac"));                      // (512), float32, on the CPU
+///
+/// Each sound is extracted alone, as transformers' pipeline does it, so that its vector is the same in any batch.
+template <class M>
+class AudioEmbedder {
+public:
+    using Tower = std::conditional_t<HasSoundHalf<M>, PartOf<M, ClapSoundVectors>, M>;
+
+    /// Opens a directory or "org/name" in the hub cache, as Model::open does, with its extractor.
+    [[nodiscard]] static AudioEmbedder open(const checkpoint::Location& location, OpenOptions options = {}) {
+        const auto place = checkpoint::resolve(location.text(), checkpoint::Need::directory);
+        return {audio::Extractor::open(place), M::open(place, options)};
+    }
+
+    AudioEmbedder(audio::Extractor extractor, M model)
+        : extractor_(std::move(extractor)), forward_(Tower(std::move(model))) {}
+
+    /// (d) float32 on the CPU. InputError for a sound of another rate than the extractor's.
+    [[nodiscard]] Tensor operator()(const audio::Samples& sound, const EmbedSoundsOptions& options = {}) const {
+        return (*this)(std::span(&sound, 1), options).front();
+    }
+    /// One for each sound, in the order given.
+    [[nodiscard]] std::vector<Tensor> operator()(std::span<const audio::Samples> sounds,
+                                                 const EmbedSoundsOptions& options = {}) const {
+        audio::NumpyRandom random(options.seed);
+        return over_items(
+            [](const audio::Samples& sound) { return sound; }, any, sounds, options.batch_size,
+            [&](std::span<const audio::Samples> batch) { return of_sounds(batch, random, options.normalize); });
+    }
+    /// One for each file, in the order given, or the error that says why there is none. Files are read ahead on
+    /// threads while the model runs.
+    [[nodiscard]] std::vector<FileResult<Tensor>> operator()(std::span<const std::filesystem::path> files,
+                                                             const EmbedSoundsOptions& options = {}) const {
+        audio::NumpyRandom random(options.seed);
+        return over_paths(
+            [this](const std::filesystem::path& file) { return read(file); }, any, files, options.batch_size,
+            [&](std::span<const audio::Samples> batch) { return of_sounds(batch, random, options.normalize); },
+            options.progress);
+    }
+
+    /// Those of sounds that run together. What is drawn for them is drawn from `random`, which stays as it was where a
+    /// sound is refused.
+    [[nodiscard]] std::vector<Tensor> of_sounds(std::span<const audio::Samples> batch, audio::NumpyRandom& random,
+                                                bool normalize = true) const {
+        auto drawn = random;
+        std::vector<Tensor> features, longer;
+        for (const auto& sound : batch) {
+            auto made = tensors_of(extractor_(std::span(&sound, 1), drawn));
+            features.push_back(std::move(made.features));
+            if (made.is_longer) longer.push_back(std::move(*made.is_longer));
+        }
+        typename Tower::Inputs in;
+        in.input_features = at::cat(features);
+        if (!longer.empty()) in.is_longer = at::cat(longer);
+        Tensor vectors = forward_(in, [](const auto& out) {
+            if constexpr (HasSoundHalf<M>)
+                return out;
+            else
+                return sound_vector(out);
+        });
+        random = drawn;
+        if (normalize) vectors = normalized(vectors);
+        std::vector<Tensor> rows;
+        for (std::int64_t i = 0; i < vectors.size(0); ++i) rows.push_back(vectors.select(0, i));
+        return rows;
+    }
+    /// The sound of a file at the rate of the extractor, as far as it looks at it. InputError where it is no sound.
+    [[nodiscard]] audio::Samples read(const std::filesystem::path& file) const {
+        return audio::read(file, extractor_.rate(), extractor_.most_samples());
+    }
+
+    [[nodiscard]] const audio::Extractor& extractor() const noexcept { return extractor_; }
+    [[nodiscard]] const M& model() const noexcept {
+        if constexpr (HasSoundHalf<M>)
+            return forward_.model().whole();
+        else
+            return forward_.model();
+    }
+
+private:
+    static bool any(const audio::Samples&, const audio::Samples&) { return true; }
+
+    audio::Extractor extractor_;
+    Forward<Tower> forward_;
+};
+
+}  // namespace silica::task
+#endif  // SILICA_SINGLE_TASK_EMBED_SOUNDS_HPP
 // ---- silica/task/match.hpp
 #ifndef SILICA_SINGLE_TASK_MATCH_HPP
 #define SILICA_SINGLE_TASK_MATCH_HPP
@@ -2686,10 +3331,12 @@ SILICA_INLINE FeatureTensors tensors_of(audio::Features features) {
 #define SILICA_SINGLE_TASK_MATCH_TEXTS_HPP
 /// Texts that pictures and videos are compared with: from labels to tokens, and from logits to labels.
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace silica::task {
@@ -2709,6 +3356,20 @@ struct MatchTexts {
 /// InputError where there are no labels, `sentence` has no {}, a text is not UTF-8, or has more than `most` tokens.
 [[nodiscard]] MatchTexts match_texts(text::Tokenizer tokenizer, std::span<const std::string> labels,
                                      std::string_view sentence, std::int64_t most);
+
+/// The same with `embeds`: model.text_embeds(ids, mask) -> (texts, projection), on the host, of up to 64 texts at once.
+template <class Model>
+[[nodiscard]] MatchTexts embedded(MatchTexts texts, const Model& model) {
+    constexpr std::int64_t at_once = 64;
+    std::vector<Tensor> parts;
+    for (std::int64_t begin = 0, n = texts.input_ids.size(0); begin < n; begin += at_once) {
+        const auto rows = std::min(at_once, n - begin);
+        parts.push_back(
+            model.text_embeds(texts.input_ids.narrow(0, begin, rows), texts.attention_mask.narrow(0, begin, rows)));
+    }
+    texts.embeds = at::cat(parts);
+    return texts;
+}
 
 /// Labels by falling score, those of equal score in their order; scores are the softmax of `logits`, one for each.
 [[nodiscard]] std::vector<ScoredLabel> ranked(const std::vector<std::string>& labels, std::span<const float> logits);
@@ -2783,7 +3444,6 @@ SILICA_INLINE std::vector<ScoredLabel> ranked(const std::vector<std::string>& la
 #endif  // SILICA_SINGLE_TASK_MATCH_TEXTS_IPP
 #endif  // SILICA_SINGLE_TASK_MATCH_TEXTS_HPP
 
-#include <algorithm>
 #include <concepts>
 #include <cstdint>
 #include <filesystem>
@@ -2806,39 +3466,41 @@ concept MatchingModel = requires(const M& model, const Tensor& t) {
     { model.most_tokens() } -> std::same_as<std::int64_t>;
 };
 
+/// The half of CLIP that is of texts.
+struct ClipTexts {
+    using Inputs = arch::ClipTextInputs;
+    static Inputs prepare(const auto& config, Inputs in) {
+        return arch::prepare_clip_text(config.text_config, std::move(in));
+    }
+    static Tensor run(const auto& network, const Inputs& in) { return network.text_embeds(in); }
+    static std::int64_t most_tokens(const auto& text_config) { return text_config.max_position_embeddings; }
+};
+
+/// The half that is of images, and how well texts go with them.
+struct ClipImages {
+    struct Inputs {
+        arch::ClipVisionInputs images;
+        Tensor texts;  ///< (texts, projection), of length 1
+    };
+    static Inputs prepare(const auto& config, Inputs in) {
+        in.images = arch::prepare_clip_images(config.vision_config, std::move(in.images));
+        return in;
+    }
+    static Tensor run(const auto& network, const Inputs& in) {
+        const Tensor images = network.image_embeds(in.images);
+        return network.logits(images, in.texts.type_as(images));
+    }
+};
+
 /// A `Model<arch::Clip, ...>`, whose halves run apart.
 template <class M>
-class ClipHalves {
+class ClipHalves : public Halves<M, ClipTexts, ClipImages> {
 public:
-    explicit ClipHalves(M model) : model_(std::move(model)) {}
+    using Halves<M, ClipTexts, ClipImages>::Halves;
 
-    [[nodiscard]] Tensor text_embeds(const Tensor& ids, const Tensor& mask) const {
-        return model_.on_device([&] {
-            const auto& config = model_.config().text_config;
-            const auto in = here(prepare_clip_text(config, {.input_ids = ids, .attention_mask = mask}));
-            return model_.network().text_embeds(in).to(c10::Device(c10::DeviceType::CPU));
-        });
-    }
     [[nodiscard]] Tensor logits(const Tensor& pixels, const Tensor& texts) const {
-        return model_.on_device([&] {
-            const auto in = here(prepare_clip_images(model_.config().vision_config, {.pixel_values = pixels}));
-            const Tensor images = model_.network().image_embeds(in);
-            return model_.network()
-                .logits(images, texts.to(model_.device()))
-                .to(c10::Device(c10::DeviceType::CPU))
-                .to(c10::ScalarType::Float);
-        });
+        return this->logits_of({{.pixel_values = pixels}, texts});
     }
-    [[nodiscard]] std::int64_t most_tokens() const { return model_.config().text_config.max_position_embeddings; }
-
-private:
-    template <class Inputs>
-    Inputs here(Inputs in) const {
-        std::uint64_t bytes = 0;
-        return moved_to(std::move(in), model_.device(), bytes);
-    }
-
-    M model_;
 };
 
 /// What a caller may choose when matching many pictures.
@@ -2861,9 +3523,7 @@ public:
     /// Opens a directory or "org/name" in the hub cache, as Model::open does, with its tokenizer and processor.
     [[nodiscard]] static Matcher open(const checkpoint::Location& location, OpenOptions options = {}) {
         const auto place = checkpoint::resolve(location.text(), checkpoint::Need::directory);
-        auto processor = image::Processor::open(place);
-        auto tokenizer = text::Tokenizer::open(place);
-        return {std::move(processor), std::move(tokenizer), Halves(M::open(place, options))};
+        return {image::Processor::open(place), text::Tokenizer::open(place), Halves(M::open(place, options))};
     }
 
     Matcher(image::Processor processor, text::Tokenizer tokenizer, Halves model)
@@ -2873,15 +3533,7 @@ public:
     /// InputError for a text of more tokens than the model takes: none is cut.
     [[nodiscard]] MatchTexts texts(std::span<const std::string> labels,
                                    std::string_view sentence = photo_template) const {
-        auto made = match_texts(tokenizer_, labels, sentence, model_.most_tokens());
-        std::vector<Tensor> parts;
-        for (std::int64_t begin = 0, n = made.input_ids.size(0); begin < n; begin += at_once) {
-            const auto rows = std::min(at_once, n - begin);
-            parts.push_back(
-                model_.text_embeds(made.input_ids.narrow(0, begin, rows), made.attention_mask.narrow(0, begin, rows)));
-        }
-        made.embeds = at::cat(parts);
-        return made;
+        return embedded(match_texts(tokenizer_, labels, sentence, model_.most_tokens()), model_);
     }
     [[nodiscard]] MatchTexts texts(std::initializer_list<std::string> labels,
                                    std::string_view sentence = photo_template) const {
@@ -2895,7 +3547,7 @@ public:
     /// Those of each picture, in the order given.
     [[nodiscard]] std::vector<Labels> operator()(std::span<const image::Image> pictures, const MatchTexts& texts,
                                                  const MatchOptions& options = {}) const {
-        return over_images(processor_, pictures, options.batch_size,
+        return over_images(pixels_by(processor_), alike, pictures, options.batch_size,
                            [&](std::span<const image::Pixels> batch) { return of_pixels(batch, texts); });
     }
     /// Those of each file, in the order given, or the error that says why there are none.
@@ -2903,19 +3555,15 @@ public:
                                                              const MatchTexts& texts,
                                                              const MatchOptions& options = {}) const {
         return over_files(
-            processor_, files, options.batch_size,
+            pixels_by(processor_), alike, files, options.batch_size,
             [&](std::span<const image::Pixels> batch) { return of_pixels(batch, texts); }, options.progress);
     }
 
     /// Those of pictures that are processed already, and of one size: they run together.
     [[nodiscard]] std::vector<Labels> of_pixels(std::span<const image::Pixels> batch, const MatchTexts& texts) const {
         const Tensor logits = model_.logits(tensors_of(joined(batch)).pixel_values, texts.embeds).contiguous();
-        const auto columns = static_cast<std::size_t>(logits.size(1));
         std::vector<Labels> all;
-        for (std::int64_t i = 0; i < logits.size(0); ++i) {
-            const auto* row = logits.template const_data_ptr<float>() + static_cast<std::size_t>(i) * columns;
-            all.push_back(ranked(texts.labels, std::span(row, columns)));
-        }
+        for (const auto& row : rows_of(logits)) all.push_back(ranked(texts.labels, row));
         return all;
     }
 
@@ -2924,21 +3572,21 @@ public:
     [[nodiscard]] const Halves& model() const noexcept { return model_; }
 
 private:
-    static constexpr std::int64_t at_once = 64;  ///< texts that run together
-
     image::Processor processor_;
     text::Tokenizer tokenizer_;
     Halves model_;
 };
 
 }  // namespace silica::task
+
+BOOST_HANA_ADAPT_STRUCT(silica::task::ClipImages::Inputs, images, texts);
 #endif  // SILICA_SINGLE_TASK_MATCH_HPP
 // ---- silica/task/match_sounds.hpp
 #ifndef SILICA_SINGLE_TASK_MATCH_SOUNDS_HPP
 #define SILICA_SINGLE_TASK_MATCH_SOUNDS_HPP
 /// Sounds to the texts that say what one hears, with a model that puts both into one space: CLAP, zero-shot.
 
-#include <cstddef>
+#include <concepts>
 #include <cstdint>
 #include <filesystem>
 #include <initializer_list>
@@ -2956,7 +3604,7 @@ namespace silica::task {
 inline constexpr std::string_view sound_template = "This is a sound of {}.";
 
 /// What a SoundMatcher asks of a model: vectors of texts, of length 1, and how well each text goes with a sound.
-/// - `text_embeds(ids, mask)` -> (texts, projection); `most_tokens()`: what a text may have;
+/// - `text_embeds(ids, mask)` -> (texts, projection), on the host; `most_tokens()`: what a text may have;
 /// - `logits(features, is_longer, embeds)` -> (sounds, texts), float32 on the host.
 template <class M>
 concept SoundMatchingModel = requires(const M& model, const Tensor& t, const std::optional<Tensor>& o) {
@@ -2965,47 +3613,44 @@ concept SoundMatchingModel = requires(const M& model, const Tensor& t, const std
     { model.most_tokens() } -> std::same_as<std::int64_t>;
 };
 
+/// The half of CLAP that is of texts.
+struct ClapTexts {
+    using Inputs = arch::ClapTextInputs;
+    static Inputs prepare(const auto& config, Inputs in) {
+        return arch::prepare_clap_text(config.text_config, std::move(in));
+    }
+    static Tensor run(const auto& network, const Inputs& in) { return network.text_embeds(in); }
+    static std::int64_t most_tokens(const auto& text_config) {
+        return text_config.max_position_embeddings - text_config.pad_token_id - 1;
+    }
+};
+
+/// The half that is of sounds, and how well texts go with them.
+struct ClapSounds {
+    struct Inputs {
+        arch::ClapAudioInputs sounds;
+        Tensor texts;  ///< (texts, projection), of length 1
+    };
+    static Inputs prepare(const auto& config, Inputs in) {
+        in.sounds = arch::prepare_clap_audio(config.audio_config, std::move(in.sounds));
+        return in;
+    }
+    static Tensor run(const auto& network, const Inputs& in) {
+        const Tensor sounds = network.audio_embeds(in.sounds);
+        return network.logits(sounds, in.texts.type_as(sounds));
+    }
+};
+
 /// A `Model<arch::Clap, ...>`, whose halves run apart.
 template <class M>
-class ClapHalves {
+class ClapHalves : public Halves<M, ClapTexts, ClapSounds> {
 public:
-    explicit ClapHalves(M model) : model_(std::move(model)) {}
+    using Halves<M, ClapTexts, ClapSounds>::Halves;
 
-    [[nodiscard]] Tensor text_embeds(const Tensor& ids, const Tensor& mask) const {
-        return model_.on_device([&] {
-            return model_.network().text_embeds(
-                here(prepare_clap_text(model_.config().text_config, {.input_ids = ids, .attention_mask = mask})));
-        });
-    }
-    [[nodiscard]] Tensor audio_embeds(const Tensor& features, const std::optional<Tensor>& is_longer) const {
-        return model_.on_device([&] {
-            return model_.network().audio_embeds(here(prepare_clap_audio(
-                model_.config().audio_config, {.input_features = features, .is_longer = is_longer})));
-        });
-    }
     [[nodiscard]] Tensor logits(const Tensor& features, const std::optional<Tensor>& is_longer,
                                 const Tensor& texts) const {
-        return model_.on_device([&] {
-            return model_.network()
-                .logits(audio_embeds(features, is_longer), texts)
-                .to(c10::Device(c10::DeviceType::CPU))
-                .to(c10::ScalarType::Float);
-        });
+        return this->logits_of({{.input_features = features, .is_longer = is_longer}, texts});
     }
-    [[nodiscard]] std::int64_t most_tokens() const {
-        const auto& c = model_.config().text_config;
-        return c.max_position_embeddings - c.pad_token_id - 1;
-    }
-    [[nodiscard]] const M& model() const noexcept { return model_; }
-
-private:
-    template <class Inputs>
-    Inputs here(Inputs in) const {
-        std::uint64_t bytes = 0;
-        return moved_to(std::move(in), model_.device(), bytes);
-    }
-
-    M model_;
 };
 
 /// Says which text goes with a sound:
@@ -3024,9 +3669,7 @@ public:
     /// Opens a directory or "org/name" in the hub cache, as Model::open does, with its tokenizer and extractor.
     [[nodiscard]] static SoundMatcher open(const checkpoint::Location& location, OpenOptions options = {}) {
         const auto place = checkpoint::resolve(location.text(), checkpoint::Need::directory);
-        auto extractor = audio::Extractor::open(place);
-        auto tokenizer = text::Tokenizer::open(place);
-        return {std::move(extractor), std::move(tokenizer), Halves(M::open(place, options))};
+        return {audio::Extractor::open(place), text::Tokenizer::open(place), Halves(M::open(place, options))};
     }
 
     SoundMatcher(audio::Extractor extractor, text::Tokenizer tokenizer, Halves model)
@@ -3036,9 +3679,7 @@ public:
     /// InputError for a text of more tokens than the model takes: none is cut.
     [[nodiscard]] MatchTexts texts(std::span<const std::string> labels,
                                    std::string_view sentence = sound_template) const {
-        auto made = match_texts(tokenizer_, labels, sentence, model_.most_tokens());
-        made.embeds = model_.text_embeds(made.input_ids, made.attention_mask);
-        return made;
+        return embedded(match_texts(tokenizer_, labels, sentence, model_.most_tokens()), model_);
     }
     [[nodiscard]] MatchTexts texts(std::initializer_list<std::string> labels,
                                    std::string_view sentence = sound_template) const {
@@ -3051,7 +3692,7 @@ public:
                                     audio::NumpyRandom& random) const {
         auto made = tensors_of(extractor_(std::span(&sound, 1), random));
         const Tensor logits = model_.logits(made.features, made.is_longer, texts.embeds).contiguous();
-        return ranked(texts.labels, std::span(logits.template const_data_ptr<float>(), texts.labels.size()));
+        return ranked(texts.labels, rows_of(logits).front());
     }
     /// The same, drawn from numpy.random.seed(0).
     [[nodiscard]] Labels operator()(const audio::Samples& sound, const MatchTexts& texts) const {
@@ -3078,6 +3719,8 @@ private:
 };
 
 }  // namespace silica::task
+
+BOOST_HANA_ADAPT_STRUCT(silica::task::ClapSounds::Inputs, sounds, texts);
 #endif  // SILICA_SINGLE_TASK_MATCH_SOUNDS_HPP
 // ---- silica/task/match_video.hpp
 #ifndef SILICA_SINGLE_TASK_MATCH_VIDEO_HPP
@@ -3162,6 +3805,40 @@ SILICA_INLINE std::vector<image::Image> read_frames(std::span<const std::filesys
 
 namespace silica::task {
 
+/// The half of X-CLIP that is of texts.
+struct XClipTexts {
+    using Inputs = arch::ClipTextInputs;
+    static Inputs prepare(const auto& config, Inputs in) {
+        return arch::prepare_clip_text(config.text_config, std::move(in));
+    }
+    static Tensor run(const auto& network, const Inputs& in) { return network.text_vectors(in); }
+    static std::int64_t most_tokens(const auto& text_config) { return text_config.max_position_embeddings; }
+};
+
+/// The half that is of videos, and how well texts go with them that are told what they show.
+struct XClipVideos {
+    struct Inputs {
+        arch::ClipVisionInputs frames;
+        Tensor texts;  ///< (texts, projection)
+    };
+    static Inputs prepare(const auto& config, Inputs in) {
+        in.frames = arch::prepare_xclip_frames(config.vision_config, std::move(in.frames));
+        return in;
+    }
+    static Tensor run(const auto& network, const Inputs& in) { return network.logits_per_video(in.frames, in.texts); }
+};
+
+/// A `Model<arch::XClip, ...>`, whose halves run apart.
+template <class M>
+class XClipHalves : public Halves<M, XClipTexts, XClipVideos> {
+public:
+    using Halves<M, XClipTexts, XClipVideos>::Halves;
+
+    [[nodiscard]] Tensor logits(const Tensor& frames, const Tensor& texts) const {
+        return this->logits_of({{.pixel_values = frames}, texts});
+    }
+};
+
 /// Says which text goes with a video:
 ///
 ///     const auto match = task::VideoMatcher<Model<arch::XClip, device::Cpu>>::open("microsoft/xclip-base-patch32");
@@ -3175,25 +3852,16 @@ public:
     /// Opens a directory or "org/name" in the hub cache, as Model::open does, with its tokenizer and processor.
     [[nodiscard]] static VideoMatcher open(const checkpoint::Location& location, OpenOptions options = {}) {
         const auto place = checkpoint::resolve(location.text(), checkpoint::Need::directory);
-        auto processor = image::Processor::open(place);
-        auto tokenizer = text::Tokenizer::open(place);
-        return {std::move(processor), std::move(tokenizer), M::open(place, options)};
+        return {image::Processor::open(place), text::Tokenizer::open(place), M::open(place, options)};
     }
 
     VideoMatcher(image::Processor processor, text::Tokenizer tokenizer, M model)
-        : processor_(std::move(processor)), tokenizer_(std::move(tokenizer)), model_(std::move(model)) {}
+        : processor_(std::move(processor)), tokenizer_(std::move(tokenizer)), halves_(std::move(model)) {}
 
     /// What is said of each label, put where {} stands in `sentence`, with the vectors that no video has changed yet.
     /// InputError for a text of more tokens than the model takes: none is cut.
     [[nodiscard]] MatchTexts texts(std::span<const std::string> labels, std::string_view sentence = "{}") const {
-        const auto& config = model_.config().text_config;
-        auto made = match_texts(tokenizer_, labels, sentence, config.max_position_embeddings);
-        made.embeds = model_.on_device([&] {
-            const auto in =
-                here(prepare_clip_text(config, {.input_ids = made.input_ids, .attention_mask = made.attention_mask}));
-            return model_.network().text_vectors(in).to(c10::Device(c10::DeviceType::CPU));
-        });
-        return made;
+        return embedded(match_texts(tokenizer_, labels, sentence, halves_.most_tokens()), halves_);
     }
     [[nodiscard]] MatchTexts texts(std::initializer_list<std::string> labels, std::string_view sentence = "{}") const {
         return texts(std::span(labels.begin(), labels.size()), sentence);
@@ -3214,30 +3882,16 @@ public:
         auto pixels = processor_(frames);
         if (processor_.frames_of_video()) pixels.shape.erase(pixels.shape.begin());
         require_frames(pixels.shape.front());
-        const Tensor logits = model_.on_device([&] {
-            const auto in = prepare_xclip_frames(model_.config().vision_config,
-                                                 {.pixel_values = tensors_of(std::move(pixels)).pixel_values});
-            return model_.network()
-                .logits_per_video(here(in), texts.embeds.to(model_.device()))
-                .to(c10::Device(c10::DeviceType::CPU))
-                .to(c10::ScalarType::Float)
-                .contiguous();
-        });
-        return ranked(texts.labels, std::span(logits.template const_data_ptr<float>(), texts.labels.size()));
+        const Tensor logits = halves_.logits(tensors_of(std::move(pixels)).pixel_values, texts.embeds);
+        return ranked(texts.labels, rows_of(logits).front());
     }
 
     /// How many frames the model looks at.
-    [[nodiscard]] std::int64_t frame_count() const { return model_.config().vision_config.num_frames; }
+    [[nodiscard]] std::int64_t frame_count() const { return model().config().vision_config.num_frames; }
     [[nodiscard]] const image::Processor& processor() const noexcept { return processor_; }
-    [[nodiscard]] const M& model() const noexcept { return model_; }
+    [[nodiscard]] const M& model() const noexcept { return halves_.model(); }
 
 private:
-    template <class Inputs>
-    Inputs here(Inputs in) const {
-        std::uint64_t bytes = 0;
-        return moved_to(std::move(in), model_.device(), bytes);
-    }
-
     void require_frames(std::int64_t n) const {
         if (n == frame_count()) return;
         throw InputError(
@@ -3247,11 +3901,235 @@ private:
 
     image::Processor processor_;
     text::Tokenizer tokenizer_;
-    M model_;
+    XClipHalves<M> halves_;
 };
 
 }  // namespace silica::task
+
+BOOST_HANA_ADAPT_STRUCT(silica::task::XClipVideos::Inputs, frames, texts);
 #endif  // SILICA_SINGLE_TASK_MATCH_VIDEO_HPP
+// ---- silica/task/scribe.hpp
+#ifndef SILICA_SINGLE_TASK_SCRIBE_HPP
+#define SILICA_SINGLE_TASK_SCRIBE_HPP
+/// Sounds to text, with any model that hears: extractor, tokenizer and generation_config.json of a checkpoint.
+
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace silica::task {
+
+using generate::SpeechHooks, generate::SpeechOptions, generate::Transcript;
+
+/// What Whisper has beside its network. Const calls may run at once, each with a model of its own.
+class Scribe {
+public:
+    /// Reads a checkpoint's directory. ConfigError for a wrong file, and where it has no extractor of spectrograms.
+    [[nodiscard]] static Scribe open(const std::filesystem::path& directory);
+
+    Scribe(audio::WhisperExtractor extractor, text::Tokenizer tokenizer, generate::SpeechFacts facts);
+
+    /// The spectrogram of a sound: kept, 115 MB an hour, while the sound itself goes by. InputError where it is none,
+    /// or has another rate than the extractor's.
+    [[nodiscard]] std::unique_ptr<const generate::Recording> hear(audio::Stream& sound) const;
+    [[nodiscard]] std::unique_ptr<const generate::Recording> hear(const audio::Samples& sound) const;
+    [[nodiscard]] std::unique_ptr<const generate::Recording> hear(const std::filesystem::path& file) const;
+
+    /// What is said in sounds, which run together. Languages may be named ("french"); `prompt_text` becomes a prompt.
+    [[nodiscard]] std::vector<Transcript> operator()(generate::SpeechModel& model,
+                                                     std::span<const generate::Recording* const> sounds,
+                                                     const SpeechOptions& options = {},
+                                                     const SpeechHooks& hooks = {}) const;
+
+    [[nodiscard]] const audio::WhisperExtractor& extractor() const noexcept { return extractor_; }
+    [[nodiscard]] const text::Tokenizer& tokenizer() const noexcept { return *tokenizer_; }
+    [[nodiscard]] const generate::SpeechFacts& facts() const noexcept { return facts_; }
+
+private:
+    /// "<|startofprev|>" and the tokens of a text. InputError where a special token is written in it.
+    [[nodiscard]] std::vector<std::int64_t> prompt_of(const std::string& text) const;
+
+    audio::WhisperExtractor extractor_;
+    std::shared_ptr<const text::Tokenizer> tokenizer_;
+    generate::SpeechFacts facts_;
+};
+
+}  // namespace silica::task
+
+// ---- silica/task/scribe.ipp
+#ifndef SILICA_SINGLE_TASK_SCRIBE_IPP
+#define SILICA_SINGLE_TASK_SCRIBE_IPP
+/// Sounds to text, with any model that hears.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <variant>
+
+namespace silica::task {
+namespace detail {
+
+/// A sound of up to a chunk, padded to it.
+class ShortRecording final : public generate::Recording {
+public:
+    ShortRecording(const audio::WhisperExtractor& extractor, const audio::Samples& sound)
+        : features_(extractor(std::span(&sound, 1))),
+          sounding_(extractor.frames_of(static_cast<std::int64_t>(sound.mono().size()))),
+          seconds_(sound.seconds()) {}
+
+    std::int64_t frames() const override { return features_.shape[2]; }
+    std::int64_t frames_of_sound() const override { return sounding_; }
+    std::int64_t mels() const override { return features_.shape[1]; }
+    double seconds() const override { return seconds_; }
+    void window(std::int64_t begin, std::int64_t count, std::span<float> to) const override {
+        std::ranges::fill(to, 0.0F);
+        const auto some = std::clamp<std::int64_t>(frames() - begin, 0, count);
+        for (std::int64_t m = 0; m < mels(); ++m)
+            std::copy_n(features_.values.data() + m * frames() + begin, some, to.data() + m * count);
+    }
+
+private:
+    audio::Features features_;
+    std::int64_t sounding_;
+    double seconds_;
+};
+
+/// A longer one.
+class LongRecording final : public generate::Recording {
+public:
+    LongRecording(audio::LogMel mel, std::int64_t rate) : mel_(std::move(mel)), rate_(rate) {}
+
+    std::int64_t frames() const override { return mel_.frames(); }
+    std::int64_t frames_of_sound() const override { return mel_.frames(); }
+    std::int64_t mels() const override { return mel_.mels(); }
+    double seconds() const override { return static_cast<double>(mel_.samples()) / static_cast<double>(rate_); }
+    void window(std::int64_t begin, std::int64_t count, std::span<float> to) const override {
+        mel_.window(begin, count, to);
+    }
+
+private:
+    audio::LogMel mel_;
+    std::int64_t rate_;
+};
+
+inline void require_rate(std::int64_t rate, const audio::WhisperExtractor& extractor) {
+    const auto wanted = extractor.config().sampling_rate;
+    if (rate == wanted) return;
+    throw InputError("The sound has " + std::to_string(rate) + " samples in a second, the model wants " +
+                         std::to_string(wanted) + ".",
+                     "read it with audio::read(path, rate).");
+}
+
+/// "fr" of "french"; "<|fr|>" stays.
+inline std::string code_of(const std::string& language) {
+    return language.starts_with("<|") ? language : text::whisper_language_code(language);
+}
+
+/// A text without the spaces around it.
+inline std::string without_ends(const std::string& text) {
+    constexpr const char* spaces = " \t\n\v\f\r";
+    const auto first = text.find_first_not_of(spaces);
+    return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(spaces) - first + 1);
+}
+
+}  // namespace detail
+
+SILICA_INLINE Scribe::Scribe(audio::WhisperExtractor extractor, text::Tokenizer tokenizer, generate::SpeechFacts facts)
+    : extractor_(std::move(extractor)), facts_(std::move(facts)) {
+    tokenizer.set_padding(std::nullopt);
+    tokenizer.set_truncation(std::nullopt);
+    tokenizer_ = std::make_shared<const text::Tokenizer>(std::move(tokenizer));
+    if (!facts_.text) facts_.text = text_of(tokenizer_);
+}
+
+SILICA_INLINE Scribe Scribe::open(const std::filesystem::path& directory) {
+    const auto extractor = audio::Extractor::open(directory);
+    const auto* own = std::get_if<audio::WhisperExtractor>(&extractor.kind());
+    if (own == nullptr)
+        throw ConfigError(directory.string() + " has the feature extractor of another model than Whisper.",
+                          "take preprocessor_config.json from the model's repository again.");
+    generate::SpeechFacts facts;
+    facts.config = generate::read_speech_config(directory);
+    facts.generation = generate::read_generation_config(directory);
+    if (facts.config.language) facts.config.language = detail::code_of(*facts.config.language);
+    return {*own, text::Tokenizer::open(directory), std::move(facts)};
+}
+
+SILICA_INLINE std::unique_ptr<const generate::Recording> Scribe::hear(audio::Stream& sound) const {
+    detail::require_rate(sound.rate(), extractor_);
+    constexpr std::int64_t piece = 1 << 18;
+    const auto chunk = extractor_.chunk_samples();
+    auto beginning = sound.read(chunk + 1);
+    if (static_cast<std::int64_t>(beginning.size()) <= chunk)
+        return std::make_unique<detail::ShortRecording>(extractor_, audio::Samples(std::move(beginning), sound.rate()));
+    audio::LogMel mel(extractor_);
+    mel.add(beginning);
+    beginning = {};
+    for (auto more = sound.read(piece); !more.empty(); more = sound.read(piece)) mel.add(more);
+    mel.finish();
+    return std::make_unique<detail::LongRecording>(std::move(mel), sound.rate());
+}
+
+SILICA_INLINE std::unique_ptr<const generate::Recording> Scribe::hear(const audio::Samples& sound) const {
+    detail::require_rate(sound.rate(), extractor_);
+    if (static_cast<std::int64_t>(sound.mono().size()) <= extractor_.chunk_samples())
+        return std::make_unique<detail::ShortRecording>(extractor_, sound);
+    audio::LogMel mel(extractor_);
+    mel.add(sound.mono());
+    mel.finish();
+    return std::make_unique<detail::LongRecording>(std::move(mel), sound.rate());
+}
+
+SILICA_INLINE std::unique_ptr<const generate::Recording> Scribe::hear(const std::filesystem::path& file) const {
+    auto stream = audio::Stream::open(file, extractor_.config().sampling_rate);
+    return hear(stream);
+}
+
+SILICA_INLINE std::vector<std::int64_t> Scribe::prompt_of(const std::string& text) const {
+    const auto start = tokenizer_->token_to_id("<|startofprev|>");
+    if (!start)
+        throw ConfigError("The tokenizer has no token <|startofprev|>, which a prompt begins with.",
+                          "leave the prompt out, or take the tokenizer from the model's repository again.");
+    std::vector<std::int64_t> made{*start};
+    for (const auto id : tokenizer_->encode(" " + detail::without_ends(text), false).ids) {
+        if (tokenizer_->is_special(id)) {
+            throw InputError("The prompt has the special token " +
+                                 quote(tokenizer_->id_to_token(id).value_or(std::to_string(id))) + " in it.",
+                             "write plain text.");
+        }
+        made.push_back(id);
+    }
+    return made;
+}
+
+SILICA_INLINE std::vector<Transcript> Scribe::operator()(generate::SpeechModel& model,
+                                                         std::span<const generate::Recording* const> sounds,
+                                                         const SpeechOptions& options, const SpeechHooks& hooks) const {
+    auto facts = facts_;
+    // What an older generation_config.json does not say, where it is needed.
+    const bool longer = std::ranges::any_of(
+        sounds, [&](const auto* sound) { return sound->frames() > 2 * facts.config.max_source_positions; });
+    const bool timestamps = longer || options.words || options.timestamps.value_or(false);
+    if (timestamps && !facts.config.no_timestamps_token_id)
+        facts.config.no_timestamps_token_id = tokenizer_->token_to_id("<|notimestamps|>");
+    auto resolved = options;
+    if (resolved.language) resolved.language = detail::code_of(*resolved.language);
+    if (!resolved.prompt_text.empty() && resolved.prompt.empty()) resolved.prompt = prompt_of(resolved.prompt_text);
+    return generate::listen(model, facts, sounds, resolved, hooks);
+}
+
+}  // namespace silica::task
+#endif  // SILICA_SINGLE_TASK_SCRIBE_IPP
+#endif  // SILICA_SINGLE_TASK_SCRIBE_HPP
+// ---- silica/task/transcribe.hpp
+#ifndef SILICA_SINGLE_TASK_TRANSCRIBE_HPP
+#define SILICA_SINGLE_TASK_TRANSCRIBE_HPP
+/// Speech to text: Whisper here, and, with the same name, Wav2Vec2 (transcribe_ctc.hpp).
+
 // ---- silica/task/transcribe_ctc.hpp
 #ifndef SILICA_SINGLE_TASK_TRANSCRIBE_CTC_HPP
 #define SILICA_SINGLE_TASK_TRANSCRIBE_CTC_HPP
@@ -3302,13 +4180,12 @@ public:
     /// `options.target_lang`, in that language.
     [[nodiscard]] static CtcTranscriber open(const checkpoint::Location& location, OpenOptions options = {}) {
         const auto place = checkpoint::resolve(location.text(), checkpoint::Need::directory);
-        auto extractor = audio::Extractor::open(place);
-        auto decoder = text::CtcDecoder::open(place, options.target_lang);
-        return {std::move(extractor), std::move(decoder), M::open(place, options)};
+        return {audio::Extractor::open(place), text::CtcDecoder::open(place, options.target_lang),
+                M::open(place, options)};
     }
 
     CtcTranscriber(audio::Extractor extractor, text::CtcDecoder decoder, M model)
-        : extractor_(std::move(extractor)), decoder_(std::move(decoder)), model_(std::move(model)) {}
+        : extractor_(std::move(extractor)), decoder_(std::move(decoder)), forward_(std::move(model)) {}
 
     /// Of sound in memory. InputError for a sound of another rate than the extractor's, or too short for a frame.
     [[nodiscard]] CtcTranscript operator()(const audio::Samples& sound, const CtcOptions& options = {}) const {
@@ -3338,11 +4215,11 @@ public:
 
     [[nodiscard]] const audio::Extractor& extractor() const noexcept { return extractor_; }
     [[nodiscard]] const text::CtcDecoder& decoder() const noexcept { return decoder_; }
-    [[nodiscard]] const M& model() const noexcept { return model_; }
+    [[nodiscard]] const M& model() const noexcept { return forward_.model(); }
 
 private:
     CtcTranscript heard(CtcPieces::Read read, const CtcOptions& options) const {
-        const auto ratio = model_.config().inputs_to_logits_ratio();
+        const auto ratio = model().config().inputs_to_logits_ratio();
         const std::int64_t rate = extractor_.rate();
         CtcPieces pieces(std::move(read), rate, ratio, options.cutting);
         std::vector<std::int64_t> ids;
@@ -3372,21 +4249,106 @@ private:
         const audio::Samples sound(piece, rate, nullptr);
         typename M::Inputs in;
         in.input_values = tensors_of(extractor_(std::span(&sound, 1))).features;
-        const Tensor best = model_.on_device([&] {
-            return model_(in)
-                .logits.to(c10::Device(c10::DeviceType::CPU))
-                .to(c10::ScalarType::Float)
-                .argmax(-1)
-                .contiguous();
-        });
+        const Tensor best = forward_(in, [](const auto& out) { return out.logits; }).argmax(-1).contiguous();
         const auto* id = best.template const_data_ptr<std::int64_t>();
         return {id, id + best.numel()};
     }
 
     audio::Extractor extractor_;
     text::CtcDecoder decoder_;
-    M model_;
+    Forward<M> forward_;
 };
 
 }  // namespace silica::task
 #endif  // SILICA_SINGLE_TASK_TRANSCRIBE_CTC_HPP
+
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace silica::task {
+
+/// Writes down, or translates to English, what is said in sounds of any length:
+///
+///     using Whisper = Model<arch::WhisperForConditionalGeneration, device::Cpu>;
+///     const auto transcribe = task::Transcriber<Whisper>::open("openai/whisper-tiny");
+///     const auto heard = transcribe("speech.flac", {.words = true});
+///     for (const auto& segment : heard.segments) ...              // .start, .end, .text, .words
+///     transcribe("lecture.mp3", {}, {.on_segment = [](auto, const auto& s) { std::cout << s.text; return true; }});
+///
+/// Const calls may run at once from several threads; each makes a state of its own.
+template <class M>
+class SpeechTranscriber {
+public:
+    /// Opens a directory or "org/name" in the hub cache, as Model::open does, with its extractor, its tokenizer and
+    /// generation_config.json.
+    [[nodiscard]] static SpeechTranscriber open(const checkpoint::Location& location, OpenOptions options = {}) {
+        const auto directory = checkpoint::resolve(location.text(), checkpoint::Need::directory);
+        return {Scribe::open(directory), M::open(directory, options)};
+    }
+
+    SpeechTranscriber(Scribe scribe, M model) : scribe_(std::move(scribe)), model_(std::move(model)) {}
+
+    /// What is said in a file. InputError where it is no sound, or for wrong options.
+    [[nodiscard]] Transcript operator()(const std::filesystem::path& file, const SpeechOptions& options = {},
+                                        const SpeechHooks& hooks = {}) const {
+        return one(scribe_.hear(file), options, hooks);
+    }
+    /// In a stream at the extractor's rate, in memory that grows by 115 MB an hour.
+    [[nodiscard]] Transcript operator()(audio::Stream& sound, const SpeechOptions& options = {},
+                                        const SpeechHooks& hooks = {}) const {
+        return one(scribe_.hear(sound), options, hooks);
+    }
+    /// In memory. InputError for another rate than the extractor's.
+    [[nodiscard]] Transcript operator()(const audio::Samples& sound, const SpeechOptions& options = {},
+                                        const SpeechHooks& hooks = {}) const {
+        return one(scribe_.hear(sound), options, hooks);
+    }
+    /// In several sounds, whose windows run together.
+    [[nodiscard]] std::vector<Transcript> operator()(std::span<const audio::Samples> sounds,
+                                                     const SpeechOptions& options = {},
+                                                     const SpeechHooks& hooks = {}) const {
+        std::vector<std::unique_ptr<const generate::Recording>> heard;
+        for (const auto& sound : sounds) heard.push_back(scribe_.hear(sound));
+        return all(heard, options, hooks);
+    }
+    /// In several files.
+    [[nodiscard]] std::vector<Transcript> operator()(std::span<const std::filesystem::path> files,
+                                                     const SpeechOptions& options = {},
+                                                     const SpeechHooks& hooks = {}) const {
+        std::vector<std::unique_ptr<const generate::Recording>> heard;
+        for (const auto& file : files) heard.push_back(scribe_.hear(file));
+        return all(heard, options, hooks);
+    }
+
+    [[nodiscard]] const Scribe& scribe() const noexcept { return scribe_; }
+    [[nodiscard]] const M& model() const noexcept { return model_; }
+
+private:
+    using Heard = std::unique_ptr<const generate::Recording>;
+
+    Transcript one(const Heard& sound, const SpeechOptions& options, const SpeechHooks& hooks) const {
+        return std::move(all(std::span(&sound, 1), options, hooks).front());
+    }
+    std::vector<Transcript> all(std::span<const Heard> sounds, const SpeechOptions& options,
+                                const SpeechHooks& hooks) const {
+        generate::ModelSpeech<M> speech(model_);
+        std::vector<const generate::Recording*> heard;
+        for (const auto& sound : sounds) heard.push_back(sound.get());
+        return scribe_(speech, heard, options, hooks);
+    }
+
+    Scribe scribe_;
+    M model_;
+};
+
+/// The transcriber of a Model: that of Whisper where it writes, that of Wav2Vec2 where it gives a symbol for each
+/// frame.
+template <class M>
+using Transcriber = std::conditional_t<generate::Hears<M>, SpeechTranscriber<M>, CtcTranscriber<M>>;
+
+}  // namespace silica::task
+#endif  // SILICA_SINGLE_TASK_TRANSCRIBE_HPP
