@@ -261,7 +261,6 @@ TEST_CASE("wrong prompts and parameters are said, with what to do", "[generate]"
     says({ids}, {.do_sample = true, .eta_cutoff = -1.0}, "eta_cutoff is -1");
     says({ids}, {.eos_token_id = {{3, 24}}}, "eos_token_id is 24, which is no token: ids from 0 to 23 exist");
     says({ids}, {.eos_token_id = {{-1}}}, "eos_token_id is -1");
-    says({ids}, {.suppress_tokens = {{99}}}, "suppress_tokens is 99");
     says({ids}, {.forced_bos_token_id = 24}, "forced_bos_token_id is 24");
     says({ids}, {.bad_words_ids = {{{3}, {}}}}, "bad_words_ids has an empty list");
     says({ids}, {.bad_words_ids = {{{3}, {5, 31}}}}, "bad_words_ids is 31");
@@ -321,7 +320,7 @@ TEST_CASE("samples have the probabilities of the scores", "[generate]") {
         {{.temperature = 2.5, .top_k = 0}, (logits / 2.5).softmax(0)},
         {{.top_k = 6}, among(logits >= sorted[5])},
         {{.top_k = 0, .min_p = 0.1}, among(logits.softmax(0) >= 0.1 * logits.softmax(0).max())},
-        {{.top_k = 0, .suppress_tokens = {{0, 5, 10, 15}}},
+        {{.top_k = 0, .suppress_tokens = {{0, 5, 10, 15, 99, -1}}},  // the last two are no tokens
          logits.index_fill(0, at::tensor({0, 5, 10, 15}, at::kLong), -INFINITY).softmax(0)},
     };
     for (std::uint64_t seed = 1; seed <= 3; ++seed) {

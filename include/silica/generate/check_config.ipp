@@ -119,8 +119,8 @@ SILICA_INLINE void check(const GenerationConfig& c, const DecoderFacts& facts) {
 
     R::ids("eos_token_id", c.eos_token_id, facts.vocab_size);
     R::ids("forced_eos_token_id", c.forced_eos_token_id, facts.vocab_size);
-    R::ids("suppress_tokens", c.suppress_tokens, facts.vocab_size);
-    R::ids("begin_suppress_tokens", c.begin_suppress_tokens, facts.vocab_size);
+    // suppress_tokens and begin_suppress_tokens beyond the vocabulary forbid nothing, as in transformers: small models
+    // keep the lists of large ones.
     R::id("forced_bos_token_id", c.forced_bos_token_id, facts.vocab_size);
     if (facts.encoder_decoder) R::id("decoder_start_token_id", c.decoder_start_token_id, facts.vocab_size);
     const auto sequence = [&](std::string_view key, const std::vector<std::int64_t>& tokens) {
