@@ -56,7 +56,7 @@ void add_generation(ordered_json& out, const Row& row) {
     out["new_tokens"] = sizes.new_tokens;
     out["samples"] = samples;
     out["prefill_ms"] = rounded(m.prefill_ms(), 3);
-    out["prefill_tokens_per_s"] = rounded(m.prefill_tokens_per_s(sizes), 3);
+    if (sizes.tokens() > 0) out["prefill_tokens_per_s"] = rounded(m.prefill_tokens_per_s(sizes), 3);
     if (!rates.empty()) {
         const auto [mean, sd] = mean_sd(rates);
         out["decode_tokens_per_s"] = rounded(m.decode_tokens_per_s(sizes), 3);
@@ -154,9 +154,13 @@ std::vector<std::string> generation_cells(const Row& row) {
         decode = fixed(mean, 1) + " +- " + fixed(sd, 1);
     }
     const auto share = m.bandwidth_share(sizes);
-    return {std::to_string(sizes.new_tokens),        ms_text(m.prefill_ms()),
-            fixed(m.prefill_tokens_per_s(sizes), 1), decode,
-            fixed(mebibytes(m.cache_bytes), 1),      share ? fixed(100 * *share, 0) + " %" : "-"};
+    const std::string prefill = sizes.tokens() > 0 ? fixed(m.prefill_tokens_per_s(sizes), 1) : "-";  // of text
+    return {std::to_string(sizes.new_tokens),
+            ms_text(m.prefill_ms()),
+            prefill,
+            decode,
+            fixed(mebibytes(m.cache_bytes), 1),
+            share ? fixed(100 * *share, 0) + " %" : "-"};
 }
 
 /// The rows of one kind, as a table with `own` columns between those that all have; nothing where there are none.
