@@ -26675,7 +26675,7 @@ struct IntegerDotsArguments {
 
 /// Whether `set`, which this processor has, multiplies bytes.
 inline bool multiplies_bytes(Isa set) {
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(__clang__)
     static const bool vnni = __builtin_cpu_supports("avx512vnni") != 0;
     return set == Isa::avx2 || (set >= Isa::avx512 && vnni);
 #elif defined(__ARM_FEATURE_DOTPROD)
@@ -26690,7 +26690,8 @@ namespace detail {
 /// What an instruction set of W lanes does with bytes: `Bytes<W>::piece<B, V>(out, codes, x, ldx, words)` gives the
 /// sums of a piece for V vectors. Of codes of 8 bits it takes off `middle` first.
 ///
-/// The instructions are written as such: an intrinsic wants its target on every function around it.
+/// The instructions are written as such: an intrinsic wants its target on every function around it. clang wants it for
+/// instructions too, so what it compiles for x86 takes inputs as they are.
 template <int W>
 struct Bytes {
     static constexpr float middle = 0;
@@ -26698,7 +26699,7 @@ struct Bytes {
     static void piece(Floats<W>*, const std::uint32_t*, const std::int8_t*, std::int64_t, std::int64_t) {}
 };
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(__clang__)
 
 /// Four bytes of x, in memory.
 typedef std::int32_t FourBytes __attribute__((aligned(1), may_alias));
@@ -31272,8 +31273,8 @@ SILICA_INLINE void check(const GenerationConfig& c, const DecoderFacts& facts) {
 
     R::ids("eos_token_id", c.eos_token_id, facts.vocab_size);
     R::ids("forced_eos_token_id", c.forced_eos_token_id, facts.vocab_size);
-    R::ids("suppress_tokens", c.suppress_tokens, facts.vocab_size);
-    R::ids("begin_suppress_tokens", c.begin_suppress_tokens, facts.vocab_size);
+    // suppress_tokens and begin_suppress_tokens beyond the vocabulary forbid nothing, as in transformers: small models
+    // keep the lists of large ones.
     R::id("forced_bos_token_id", c.forced_bos_token_id, facts.vocab_size);
     if (facts.encoder_decoder) R::id("decoder_start_token_id", c.decoder_start_token_id, facts.vocab_size);
     const auto sequence = [&](std::string_view key, const std::vector<std::int64_t>& tokens) {

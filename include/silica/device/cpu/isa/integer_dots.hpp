@@ -31,7 +31,7 @@ struct IntegerDotsArguments {
 
 /// Whether `set`, which this processor has, multiplies bytes.
 inline bool multiplies_bytes(Isa set) {
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(__clang__)
     static const bool vnni = __builtin_cpu_supports("avx512vnni") != 0;
     return set == Isa::avx2 || (set >= Isa::avx512 && vnni);
 #elif defined(__ARM_FEATURE_DOTPROD)
@@ -46,7 +46,8 @@ namespace detail {
 /// What an instruction set of W lanes does with bytes: `Bytes<W>::piece<B, V>(out, codes, x, ldx, words)` gives the
 /// sums of a piece for V vectors. Of codes of 8 bits it takes off `middle` first.
 ///
-/// The instructions are written as such: an intrinsic wants its target on every function around it.
+/// The instructions are written as such: an intrinsic wants its target on every function around it. clang wants it for
+/// instructions too, so what it compiles for x86 takes inputs as they are.
 template <int W>
 struct Bytes {
     static constexpr float middle = 0;
@@ -54,7 +55,7 @@ struct Bytes {
     static void piece(Floats<W>*, const std::uint32_t*, const std::int8_t*, std::int64_t, std::int64_t) {}
 };
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(__clang__)
 
 /// Four bytes of x, in memory.
 typedef std::int32_t FourBytes __attribute__((aligned(1), may_alias));
