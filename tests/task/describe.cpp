@@ -47,6 +47,7 @@ public:
     Tensor most_likely(const Tensor& logits) override { return decoder_->most_likely(logits); }
     void reorder(const Tensor& rows) override { decoder_->reorder(rows); }
     bool shorten(std::int64_t length) override { return decoder_->shorten(length); }
+    bool extend(std::int64_t room) override { return decoder_->extend(room); }
     std::int64_t length() const override { return decoder_->length(); }
     std::int64_t capacity() const override { return decoder_->capacity(); }
     std::uint64_t state_bytes() const override { return decoder_->state_bytes(); }
