@@ -265,6 +265,8 @@ TEST_CASE("A checkpoint that is written quantised is the one that is quantised a
     check_same(M::open(to.string()), M::open(written.path(), {.group = 32}), 0, 0);
     refuses<InputError>([&] { loader::quantise_checkpoint(files, names, 4, 32, to); }, {"small", "there already"});
     refuses<InputError>([&] { loader::quantise_checkpoint(files, names, 8, 0, place.path() / "new"); }, {"whole row"});
+    refuses<InputError>([&] { loader::quantise_checkpoint(files, {}, 4, 32, place.path() / "new"); },
+                        {"no matrix", "groups of 32"});
     CHECK_FALSE(fs::exists(place.path() / "new"));
     const auto again = checkpoint::Checkpoint::open(to);
     refuses<ConfigError>([&] { loader::quantise_checkpoint(again, names, 4, 32, place.path() / "new"); },

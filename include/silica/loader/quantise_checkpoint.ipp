@@ -160,6 +160,10 @@ SILICA_INLINE QuantisedCheckpoint quantise_checkpoint(const checkpoint::Checkpoi
         for (const auto part : {Step::Part::codes, Step::Part::scales, Step::Part::biases}) steps.push_back({&e, part});
         ++made.quantised;
     }
+    if (made.quantised == 0)
+        throw InputError(directory.string() + " has no matrix to quantise whose columns are whole groups of " +
+                             std::to_string(group) + ".",
+                         "name a smaller group, or use the checkpoint as it is.");
     for (const std::size_t width : {8, 4, 2, 1}) {
         for (const auto& e : files.entries()) {
             if (quantised(e)) continue;
