@@ -90,13 +90,20 @@ std::size_t colour_of(const std::string& hardware) {
 
 Legend legend_of(const std::vector<const Entry*>& entries) {
     Legend legend;
+    std::vector<bool> loaded;  // whether some of its rows have weights of a checkpoint
     for (const auto* e : entries) {
-        const auto found = std::ranges::find(legend.items, e->hardware, &Legend::Item::label);
-        if (found == legend.items.end())
+        auto found = std::ranges::find(legend.items, e->hardware, &Legend::Item::label);
+        if (found == legend.items.end()) {
             legend.items.push_back({e->hardware, colour_of(e->hardware), e->marks});
-        else
-            found->marks = found->marks | e->marks;
+            loaded.push_back(false);
+            found = legend.items.end() - 1;
+        }
+        found->marks = found->marks | e->marks;
+        const auto place = static_cast<std::size_t>(found - legend.items.begin());
+        loaded[place] = loaded[place] || !e->marks.random;
     }
+    for (std::size_t i = 0; i < loaded.size(); ++i)
+        if (loaded[i] && legend.items[i].marks.random) legend.items[i].label += ", some rows with random weights";
     return legend;
 }
 

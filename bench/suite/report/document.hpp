@@ -33,6 +33,7 @@ struct Table {
     std::vector<Column> columns;
     std::vector<std::vector<Cell>> rows = {};
     std::string note = {};  ///< a sentence below it
+    bool narrow = false;    ///< it may stand beside others
 };
 
 /// A bar, or a dot where the axis is logarithmic, with the interval of what was measured.

@@ -9,7 +9,8 @@
 namespace silica::bench::suite::report {
 namespace {
 
-constexpr std::size_t most_open = 40;  ///< tables of more rows are folded
+constexpr std::size_t most_open = 40;     ///< tables of more rows are folded
+constexpr std::size_t most_in_line = 48;  ///< texts of more bytes may take several lines
 
 std::string_view class_of(Tone tone) {
     switch (tone) {
@@ -46,7 +47,7 @@ public:
     void operator()(const BarPlot& plot) { figure(plot); }
     void operator()(const LinePlot& plot) { figure(plot); }
     void operator()(const Table& table) {
-        leave_plots();
+        enter(table.narrow ? Group::facts : Group::none);
         const bool folded = table.rows.size() > most_open;
         if (folded) {
             out_ += "<details><summary>";
@@ -75,13 +76,19 @@ public:
         if (folded) out_ += "</details>";
         out_ += '\n';
     }
-    /// Plots that follow each other stand beside each other; this ends their line.
-    void leave_plots() {
-        if (in_plots_) out_ += "</div>\n";
-        in_plots_ = false;
-    }
+    void leave_plots() { enter(Group::none); }
 
 private:
+    /// Plots that follow each other stand beside each other, and so do narrow tables.
+    enum class Group { none, plots, facts };
+    void enter(Group group) {
+        if (group == group_) return;
+        if (group_ != Group::none) out_ += "</div>\n";
+        if (group != Group::none)
+            out_ += group == Group::plots ? "<div class=\"plots\">" : "<div class=\"plots facts\">";
+        group_ = group;
+    }
+
     void element(std::string_view name, std::string_view text) {
         ((out_ += '<') += name) += '>';
         append_html(out_, text);
@@ -90,8 +97,7 @@ private:
 
     template <class Plot>
     void figure(const Plot& plot) {
-        if (!in_plots_) out_ += "<div class=\"plots\">";
-        in_plots_ = true;
+        enter(Group::plots);
         out_ += "<figure><figcaption>";
         append_html(out_, plot.title);
         out_ += "</figcaption>";
@@ -108,13 +114,11 @@ private:
                 const auto& cell = row[i];
                 const auto tone = class_of(cell.tone);
                 const bool number = i < table.columns.size() && table.columns[i].number;
-                out_ += "<td";
-                if (number || !tone.empty()) {
-                    out_ += number && !tone.empty() ? " class=\"n " : number ? " class=n" : " class=";
-                    out_ += tone;
-                    if (number && !tone.empty()) out_ += '"';
-                }
-                out_ += '>';
+                const bool large = !number && cell.text.size() > most_in_line;
+                out_ += number ? "<td class=\"n" : large ? "<td class=\"l" : tone.empty() ? "<td" : "<td class=\"";
+                if (!tone.empty() && (number || large)) out_ += ' ';
+                out_ += tone;
+                out_ += number || large || !tone.empty() ? "\">" : ">";
                 append_html(out_, cell.text);
                 if (cell.marks.any()) {
                     marks = marks | cell.marks;
@@ -129,7 +133,7 @@ private:
 
     std::string& out_;
     std::size_t plots_ = 0;
-    bool in_plots_ = false;
+    Group group_ = Group::none;
 };
 
 std::size_t size_of(const Document& document) {

@@ -13,8 +13,8 @@ std::string printed(const char* format, int digits, double value) {
     return text;
 }
 
-/// `value` in the shortest form of up to `digits` significant digits: "0.5", "20", "1e+06".
-std::string short_text(double value, int digits) { return printed("%.*g", digits, value); }
+/// A round value in its shortest form: "0.5", "20000", "1e+08".
+std::string tick_text(double value) { return printed("%.*g", value >= 1e-4 && value < 1e7 ? 7 : 3, value); }
 
 }  // namespace
 
@@ -57,7 +57,7 @@ Axis linear_axis(double most) {
     Axis axis;
     for (int i = 0; i <= steps; ++i) {
         axis.ticks.push_back(i * step);
-        axis.texts.push_back(short_text(i * step, 6));
+        axis.texts.push_back(tick_text(i * step));
     }
     return axis;
 }
@@ -82,7 +82,7 @@ Axis logarithmic_axis(double least, double most) {
         while (all.size() > 2 && all[1] <= least * (1 + 1e-9)) all.erase(all.begin());
         axis.ticks = std::move(all);
     }
-    for (const double t : axis.ticks) axis.texts.push_back(short_text(t, 3));
+    for (const double t : axis.ticks) axis.texts.push_back(tick_text(t));
     return axis;
 }
 

@@ -28,6 +28,8 @@ nav a{text-decoration:none}nav a:hover{text-decoration:underline}
 section{margin-top:1.2rem}
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,32rem),1fr));gap:1.2rem 2.5rem;
 margin:.8rem 0 1rem}
+.facts{grid-template-columns:repeat(auto-fit,minmax(min(100%,20rem),1fr));gap:0 1.2rem;align-items:start;margin:0}
+.facts .scroll{min-width:0}
 figure{margin:0;min-width:0;max-width:52rem}
 figcaption{font-weight:600;font-size:.9rem;margin-bottom:.4rem}
 figure>svg{display:block;overflow:visible}
@@ -53,7 +55,8 @@ svg .value{font-variant-numeric:tabular-nums}
 table{border-collapse:separate;border-spacing:0;font-size:.84rem;line-height:1.35;width:100%}
 caption{text-align:left;font-weight:600;padding:.5rem .65rem;caption-side:top}
 th,td{padding:.32rem .65rem;text-align:left;vertical-align:top}
-td{border-top:1px solid var(--rule);max-width:34rem}
+td{border-top:1px solid var(--rule);white-space:nowrap}
+td.l{white-space:normal;min-width:16rem;max-width:34rem;overflow-wrap:anywhere}
 th{position:sticky;top:0;background:var(--soft);font-weight:600;white-space:nowrap;vertical-align:bottom;z-index:1}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 tbody tr:hover td{background:var(--soft)}
@@ -129,7 +132,7 @@ const std::string_view script = R"js(
 })();
 )js";
 
-const std::string_view style_hash = "Zc7NGSG0C2Eif83l2mkkJJll4coIia67TYqD+2eoFZs=";
+const std::string_view style_hash = "uKjP5wNqG4grPB1udluTofKUF6rf1uNBq2104sCzt2A=";
 const std::string_view script_hash = "2M4qt1TmCBZ16F3TKrHIecLA4xwcgZVDkVbw+G3xdwE=";
 
 }  // namespace silica::bench::suite::report

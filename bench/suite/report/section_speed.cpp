@@ -11,7 +11,7 @@
 namespace silica::bench::suite::report {
 namespace {
 
-constexpr std::size_t most_bars = 16, most_lines = 6;
+constexpr std::size_t most_bars = 24, most_lines = 6;
 
 using Entries = std::vector<const Entry*>;
 

@@ -46,7 +46,7 @@ struct FactColumn {
 
 /// Facts side by side, one line each; columns of equal facts are one.
 Table facts_table(std::string caption, const std::vector<FactColumn>& columns) {
-    Table table{.caption = std::move(caption), .columns = {{"fact"}}};
+    Table table{.caption = std::move(caption), .columns = {{"fact"}}, .narrow = columns.size() == 1};
     std::vector<std::string> names;
     std::vector<FactColumn> different;
     for (const auto& column : columns) {
@@ -185,8 +185,10 @@ Section summary_section(const Data& data) {
         section.blocks.emplace_back(
             "Against " + (data.against.empty() ? "earlier runs" : data.against) + ": " +
             std::to_string(n(Verdict::slower)) + " slower, " + std::to_string(n(Verdict::faster)) + " faster, " +
-            std::to_string(n(Verdict::same)) + " the same, " + std::to_string(n(Verdict::unclear)) + " unclear, of " +
-            counted(data.changes.size(), "row") + " that both have.");
+            std::to_string(n(Verdict::same)) + " the same, " + std::to_string(n(Verdict::unclear)) + " unclear, " +
+            std::to_string(n(Verdict::untested) + n(Verdict::simulated)) +
+            " not judged (simulated, or too few samples), of " + counted(data.changes.size(), "row") +
+            " that both have.");
     }
     if (std::ranges::any_of(data.runs, &RunFacts::reported)) section.blocks.emplace_back(runs_table(data));
     std::vector<FactColumn> machines, versions, conditions;
