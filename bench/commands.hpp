@@ -30,5 +30,7 @@ Action add_describe(CLI::App& app);
 Action add_preprocess(CLI::App& app);
 Action add_transcribe(CLI::App& app);
 Action add_quantize(CLI::App& app);
+Action add_report(CLI::App& app);
+Action add_compare(CLI::App& app);
 
 }  // namespace silica::bench
