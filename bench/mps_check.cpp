@@ -43,7 +43,7 @@ ordered_json tried_here() {
     metal::keep_verdicts(metal::verdicts_file(), machine, verdicts_of(outcomes));
     device::mps::forget_found();
 
-    ordered_json faults = ordered_json::array(), kernels = faults;
+    ordered_json faults = ordered_json::array();
     for (const Outcome& o : outcomes)
         faults.push_back({{"fault", o.test->id},
                           {"issues", o.test->issues},
@@ -53,19 +53,13 @@ ordered_json tried_here() {
                           {"workaround", o.test->workaround},
                           {"decides", o.test->decides},
                           {"seconds", rounded(o.seconds, 3)}});
-    for (const auto& v : metal::verdicts())
-        kernels.push_back({{"kernel", v.kernel},
-                           {"proven", v.proven},
-                           {"error", rounded(v.error, 4)},
-                           {"seconds", rounded(v.seconds, 3)},
-                           {"reason", v.reason}});
     const char* simulated = device::simulated(c10::DeviceType::MPS);
     return {{"format", format},
             {"simulated", simulated == nullptr ? ordered_json(nullptr) : ordered_json(simulated)},
             {"machine", machine_facts()},
             {"versions", version_facts()},
             {"faults", faults},
-            {"own_kernels", kernels}};
+            {"own_kernels", own_kernels_json()}};
 }
 
 /// A file that someone sent. InputError for any other.
@@ -136,6 +130,35 @@ void print(const ordered_json& report) {
 }
 
 }  // namespace
+
+ordered_json own_kernels_json() {
+    ordered_json kernels = ordered_json::array();
+    for (const auto& v : metal::verdicts())
+        kernels.push_back({{"kernel", v.kernel},
+                           {"proven", v.proven},
+                           {"error", rounded(v.error, 4)},
+                           {"seconds", rounded(v.seconds, 3)},
+                           {"reason", v.reason}});
+    return kernels;
+}
+
+void print_own_kernels(std::ostream& out) {
+    const auto all = metal::verdicts();
+    std::size_t on = 0;
+    for (const auto& v : all) on += v.proven ? 1 : 0;
+    out << "own Metal kernels (checked by emulation, proven on your machine at first use): ";
+    if (metal::compiler() == nullptr)
+        out << "none, this program has no compiler of Metal";
+    else if (!metal::has_own())
+        out << "turned off by SILICA_METAL";
+    else if (all.empty())
+        out << "none tried yet";
+    else
+        out << on << " of " << all.size() << " proven";
+    out << '\n';
+    for (const auto& v : all)
+        if (!v.proven) out << "  off: " << v.kernel << ": " << v.reason << '\n';
+}
 
 int check_mps(const std::string& to, const std::vector<std::string>& from, Output output) {
     std::vector<ordered_json> reports;

@@ -5,7 +5,8 @@
 #include "silica/device/mps/metal/compiler.hpp"
 #include "silica/device/mps/metal/prelude.metal.hpp"
 
-#if defined(__APPLE__) && __has_include(<ATen/native/mps/MetalShaderLibrary.h>)
+#if defined(__APPLE__) && !defined(TORCH_STABLE_ONLY) && !defined(TORCH_TARGET_VERSION) && \
+    __has_include(<ATen/native/mps/MetalShaderLibrary.h>)
 #define SILICA_METAL_BY_LIBTORCH 1
 #include <ATen/native/mps/MetalShaderLibrary.h>
 #endif
