@@ -33,11 +33,7 @@ constexpr std::size_t most_bytes = 8 << 20;
 ordered_json tried_here() {
     const std::unique_lock guard = device::Mps::lock();
     std::vector<Outcome> outcomes;
-    for (const FaultTest& test : fault_tests()) {
-        std::cerr << "\r\x1b[K" << test.id << std::flush;
-        outcomes.push_back(tried(test));
-    }
-    std::cerr << "\r\x1b[K" << std::flush;
+    for (const FaultTest& test : fault_tests()) outcomes.push_back(tried(test));
     device::Mps::empty_cache();
     const auto machine = metal::Machine::here();
     metal::keep_verdicts(metal::verdicts_file(), machine, verdicts_of(outcomes));
@@ -73,10 +69,10 @@ ordered_json sent(const std::string& path) {
     if (text.size() > most_bytes) throw refuse("is too large");
     try {
         auto document = ordered_json::parse(text);
-        if (document.at("format") != format) throw refuse("has another format");
+        if (document.at("format").get<std::string>() != format) throw refuse("has another format");
         for (const auto& f : document.at("faults"))
             for (const char* key : {"fault", "issues", "what", "seen", "detail", "workaround"})
-                static_cast<void>(f.at(key).get<std::string>());
+                static_cast<void>(f.at(key).get<std::string>() + (f.value("decides", false) ? "" : " "));
         for (const auto& k : document.at("own_kernels")) {
             static_cast<void>(k.at("kernel").get<std::string>());
             static_cast<void>(k.at("reason").get<std::string>());
@@ -84,6 +80,7 @@ ordered_json sent(const std::string& path) {
         }
         for (const char* key : {"chip", "os", "os_version"})
             static_cast<void>(document.at("machine").at(key).get<std::string>());
+        static_cast<void>(document.at("simulated"));
         static_cast<void>(document.at("versions").at("libtorch").get<std::string>());
         document["sent_by_others"] = path;
         return document;

@@ -125,7 +125,7 @@ SILICA_INLINE Tensor argmax(const Tensor& scores) {
 
 SILICA_INLINE Tensor draw(const Tensor& scores, const Tensor& uniform, double temperature) {
     return choose_detail::draw(choose_detail::kernel_of(Family::draw, scores.scalar_type()).functions, scores,
-                               uniform.contiguous(), temperature, argmax(scores));
+                               uniform.contiguous(), temperature, metal::argmax(scores));
 }
 
 }  // namespace silica::device::mps::metal

@@ -60,8 +60,8 @@ inline double prove(at::ScalarType type, const Functions& functions) {
     };
     const Tensor want_k = with(keys, turned.narrow(1, heads, kv_heads)),
                  want_v = with(values, by_head.narrow(1, heads + kv_heads, kv_heads));
-    const Tensor at = at::full({1}, slot, at::TensorOptions().dtype(at::kLong).device(device));
-    const Tensor q = launch(*functions[0], qkv, cos, sin, keys, values, at);
+    const Tensor place = at::full({1}, slot, at::TensorOptions().dtype(at::kLong).device(device));
+    const Tensor q = launch(*functions[0], qkv, cos, sin, keys, values, place);
     const double e = 2 * rounding(type);
     return std::max({difference(q, turned.narrow(1, 0, heads), 1e-5, e), difference(keys, want_k, 1e-5, e),
                      difference(values, want_v, 1e-5, e)});

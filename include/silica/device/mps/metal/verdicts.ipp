@@ -13,8 +13,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
+#include <exception>
 #include <fstream>
 #include <iterator>
+#include <system_error>
 
 namespace silica::device::mps::metal {
 namespace verdict_file {
@@ -52,10 +55,16 @@ inline constexpr std::uintmax_t most_bytes = 4 << 20;
 [[nodiscard]] inline Verdicts verdicts_of(const nlohmann::ordered_json& document, const Machine& machine) {
     Verdicts all;
     if (document.at("format").get<int>() != format || document.at("machine") != json_of(machine)) return all;
+    const auto text = [](const nlohmann::ordered_json& of, const char* key) { return of.at(key).get<std::string>(); };
     for (const auto& v : document.at("kernels"))
-        all.kernels.push_back(
-            {v.at("kernel"), v.at("text"), v.at("proven"), v.at("error"), v.at("seconds"), v.at("reason")});
-    for (const auto& f : document.at("faults")) all.faults.push_back({f.at("fault"), f.at("present"), f.at("detail")});
+        all.kernels.push_back({.kernel = text(v, "kernel"),
+                               .text = text(v, "text"),
+                               .proven = v.at("proven").get<bool>(),
+                               .error = v.at("error").get<double>(),
+                               .seconds = v.at("seconds").get<double>(),
+                               .reason = text(v, "reason")});
+    for (const auto& f : document.at("faults"))
+        all.faults.push_back({text(f, "fault"), f.at("present").get<bool>(), text(f, "detail")});
     return all;
 }
 
