@@ -29,7 +29,7 @@ extern char __stop_silica_threadgroup[] __attribute__((weak));
 namespace silica::test::metal {
 namespace {
 
-constexpr std::size_t stack_size = 256 * 1024;
+constexpr std::size_t stack_size = 64 * 1024;
 
 enum class State { ready, at_barrier, at_exchange, done };
 
@@ -181,16 +181,16 @@ void run_group(unsigned count, const std::function<void()>& thread) {
         makecontext(&context, entry, 0);
     }
     for (;;) {
-        // A simdgroup goes as far as it can before the one ahead of it starts: what it reads too early shows.
-        for (unsigned first = (count - 1) / lanes * lanes;; first -= lanes) {
-            const unsigned end = std::min(first + lanes, count);
+        // A simdgroup goes as far as it can before the next starts: what it reads too early shows.
+        const unsigned simdgroups = (count + lanes - 1) / lanes;
+        for (unsigned n = 0; n < simdgroups; ++n) {
+            const unsigned first = (ascending ? n : simdgroups - 1 - n) * lanes, end = std::min(first + lanes, count);
             do {
                 for (unsigned i = end; i-- > first;) {
                     if (group.fibers[i].state == State::ready) to_fiber(i);
                     if (!group.failed.empty()) throw std::runtime_error(group.failed);
                 }
             } while (release(first, end));
-            if (first == 0) break;
         }
         unsigned waiting = 0, done = 0;
         int line = 0;

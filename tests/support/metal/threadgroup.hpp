@@ -18,6 +18,9 @@ struct Divergence : std::runtime_error {
 /// Lanes of a simdgroup; Apple's GPUs have 32. Tests set another number to see that it shows.
 inline unsigned lanes = 32;
 
+/// Whether the first simdgroup goes ahead; else the last. Each hides some missing barriers.
+inline bool ascending = false;
+
 /// The thread that runs: its number in the group.
 unsigned self();
 
@@ -27,7 +30,7 @@ void barrier(int line);
 /// Gives `value` to the simdgroup, waits for it, and returns what all its lanes gave: `lanes` values of 8 bytes.
 const std::uint64_t* exchange(std::uint64_t value, int line);
 
-/// Runs `thread` for each of `count` threads of one group, the last simdgroup first, so that a missing barrier shows.
+/// Runs `thread` for each of `count` threads of one group, a simdgroup as far as it can before the next.
 /// Before it, the memory of the group (`threadgroup` variables) is filled with NaN. Throws Divergence.
 void run_group(unsigned count, const std::function<void()>& thread);
 

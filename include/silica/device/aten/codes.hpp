@@ -43,13 +43,17 @@ struct Codes {
 
     /// Rows [first, first + count) of W as numbers of `type`, for any group and number of columns.
     [[nodiscard]] Tensor decoded(std::int64_t first, std::int64_t count, at::ScalarType type) const {
-        const Tensor some = codes.narrow(0, first, count);
-        const Tensor shifts = at::arange(32 / matrix.bits, some.options()) * matrix.bits;
+        return numbers(matrix, codes.narrow(0, first, count), scales.narrow(0, first, count), type);
+    }
+    /// Codes of some rows of `m`, with their scales and biases, as numbers of `type`.
+    [[nodiscard]] static Tensor numbers(const op::Coded& m, const Tensor& codes, const Tensor& scales,
+                                        at::ScalarType type) {
+        const Tensor shifts = at::arange(32 / m.bits, codes.options()) * m.bits;
         const Tensor each =
-            at::bitwise_and(at::bitwise_right_shift(some.unsqueeze(2), shifts), matrix.bits == 4 ? 15 : 255);
-        const Tensor values = each.flatten(1).narrow(1, 0, matrix.columns).to(at::kFloat);
-        const Tensor groups = at::arange(matrix.columns, some.options().dtype(at::kLong)).div(matrix.group, "floor");
-        const Tensor both = scales.narrow(0, first, count).to(at::kFloat).index_select(1, groups);
+            at::bitwise_and(at::bitwise_right_shift(codes.unsqueeze(2), shifts), m.bits == 4 ? 15 : 255);
+        const Tensor values = each.flatten(1).narrow(1, 0, m.columns).to(at::kFloat);
+        const Tensor groups = at::arange(m.columns, codes.options().dtype(at::kLong)).div(m.group, "floor");
+        const Tensor both = scales.to(at::kFloat).index_select(1, groups);
         return (values * both.select(2, 0) + both.select(2, 1)).to(type);
     }
 };

@@ -126,9 +126,13 @@ TEST_CASE("The largest score on Metal") {
                     const auto got = largest(x, 3, type, share, threads);
                     for (unsigned r = 0; r < 3; ++r) CHECK(got[r] == first_largest(x.data() + r * n, n));
                 }
-    CHECK_FALSE(notices(""));
-    CHECK(notices("no_barrier"));
-    CHECK(notices("last_of_equals"));
+    for (const bool order : {false, true}) {
+        ascending = order;
+        CHECK_FALSE(notices(""));
+        CHECK(notices("last_of_equals"));
+        if (order) CHECK(notices("no_barrier"));  // the first simdgroup reads what the others found
+    }
+    ascending = false;
 }
 
 TEST_CASE("Drawing on Metal: the first score up to which the weights add up to more than a share of all") {
