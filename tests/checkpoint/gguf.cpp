@@ -10,6 +10,7 @@
 #include "silica/generate/read_config.hpp"
 #include "support/catch.hpp"
 #include "support/gguf_writer.hpp"
+#include "support/refuses.hpp"
 
 #include <cstring>
 #include <random>
@@ -255,13 +256,11 @@ TEST_CASE("the configuration comes out of the metadata") {
     add(biased, "token_embd.weight", words);
     add(biased, "blk.0.attn_q.bias", at::ones({64}));
     directory.write("model.gguf", biased.file());
-    CHECK(refusal([&] { static_cast<void>(checkpoint::read_config<arch::Mistral>(path)); }).find("not 'mistral'") !=
-          std::string::npos);
+    refuses<ConfigError>([&] { static_cast<void>(checkpoint::read_config<arch::Mistral>(path)); }, {"not 'mistral'"});
     auto window = mistral;
     directory.write("model.gguf", window.add("llama.attention.sliding_window", 8).file());
     CHECK(checkpoint::read_config<arch::Mistral>(path).sliding_window == 8);
-    CHECK(refusal([&] { static_cast<void>(checkpoint::read_config<arch::Llama>(path)); }).find("not 'llama'") !=
-          std::string::npos);
+    refuses<ConfigError>([&] { static_cast<void>(checkpoint::read_config<arch::Llama>(path)); }, {"not 'llama'"});
     auto qwen = model("qwen2");
     qwen.add("qwen2.rope.scaling.type", "yarn").add("qwen2.rope.scaling.factor", 4.0F);
     qwen.add("qwen2.rope.scaling.original_context_length", 128).add("tokenizer.ggml.eot_token_id", 7);
@@ -324,10 +323,10 @@ TEST_CASE("a model that llama-gguf-split cut is opened by its directory and by a
         CHECK_FALSE(c.tie_word_embeddings);  // its head is in another part
         CHECK(Checkpoint::open(place).files().size() == 3);
     }
-    const auto refused = [&](std::string_view words) {
+    const auto refused = [&](std::string_view said) {
         const auto text = refusal([&] { static_cast<void>(opened(directory.path())); });
         INFO(text);
-        CHECK(text.find(words) != std::string::npos);
+        CHECK(text.find(said) != std::string::npos);
     };
     directory.write("a-00003-of-00003.gguf", with(part(Writer(), 1), "output.weight", output).file());
     refused("another part");
