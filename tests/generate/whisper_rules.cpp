@@ -46,7 +46,8 @@ TEST_CASE("Pieces of a sound that overlap become the text that transformers' pip
         for (const auto& id : list.array()) made.push_back(id.integer());
         return made;
     };
-    for (const auto& golden : Json::parse(test::read_file(file), "pieces.json").array()) {
+    const Json all = Json::parse(test::read_file(file), "pieces.json");
+    for (const auto& golden : all.array()) {
         std::vector<generate::HeardPiece> pieces;
         for (const auto& piece : golden.find("pieces")->array()) {
             const auto& p = piece.array();
