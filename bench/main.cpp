@@ -19,11 +19,13 @@
 #include "silica/core/error.hpp"
 #include "silica/core/quote.hpp"
 #include "silica/fallback.hpp"
+#include "whole_arguments.hpp"
 
 namespace silica::bench {
 namespace {
 
 std::string one_line(std::string text) {
+    std::erase(text, '\0');  // of whole_arguments
     for (char& c : text) {
         if (c == '\n') c = ' ';
     }
@@ -88,7 +90,7 @@ int parse_and_run(int argc, char** argv) {
     }
     check_first(argv[1], commands);
     try {
-        app.parse(argc, argv);
+        app.parse(whole_arguments(argc, argv));
     } catch (const CLI::ParseError& e) {
         if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
         throw refusal(app, e);

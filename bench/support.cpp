@@ -30,6 +30,26 @@ std::vector<OpPlace> ops_on(const std::vector<const Head*>& heads, std::string_v
     return ops;
 }
 
+/// The op of that name; null where there is none.
+const OpPlace* place_of(const std::vector<OpPlace>& ops, std::string_view op) {
+    const auto found = std::ranges::find(ops, op, &OpPlace::op);
+    return found == ops.end() ? nullptr : &*found;
+}
+
+bool differ(const OpPlace* a, const OpPlace* b) {
+    if (a == nullptr || b == nullptr) return a != b;
+    return a->device != b->device || a->native != b->native || a->may_decline != b->may_decline;
+}
+
+/// Precisions of codes that were compiled.
+std::vector<std::string_view> code_precisions() {
+    std::vector<std::string_view> names;
+    for (const auto name : precisions_compiled()) {
+        if (name == "int8" || name == "int4") names.push_back(name);
+    }
+    return names;
+}
+
 std::string cell_text(const OpPlace& p) {
     std::string text = p.device.empty()      ? "nowhere"
                        : p.device == "parts" ? "parts"
@@ -68,7 +88,9 @@ int support(const std::string& arch, const std::string& format) {
     if (output == Output::md) {
         std::cout << "# Which op runs where\n\nWritten by `silica support --output md` from the placement that the "
                      "compiler made; "
-                     "each device in its default\nprecision, with the chain it carries.\n\n"
+                     "each device in its default\nprecision, with the chain it carries. An op with (int8) or (int4) "
+                     "has weights that "
+                     "are codes: its row\nis there where it takes them, or runs elsewhere for them.\n\n"
                      "- native: the device's own kernel.\n- parts: a fused op whose parts run on the device.\n"
                      "- hop to X: the arguments move to X, the result comes back.\n"
                      "- may decline: the kernel takes only some sizes, types or strides; other calls go to the parts "
@@ -82,20 +104,33 @@ int support(const std::string& arch, const std::string& format) {
         std::vector<std::vector<OpPlace>> placed;
         for (const auto& d : devices_compiled()) placed.push_back(ops_on(heads, d.name, d.default_precision));
         ordered_json ops = ordered_json::array();
-        for (const auto& op : placed.front()) {
-            std::vector<std::string> row = {std::string(family->name), std::string(op.op)};
-            ordered_json entry = {{"op", op.op}};
-            for (std::size_t i = 0; i < placed.size(); ++i) {
-                const auto found = std::ranges::find(placed[i], op.op, &OpPlace::op);
-                const bool there = found != placed[i].end();
-                row.push_back(there ? cell_text(*found) : "-");
-                if (there) {
+        const auto add = [&](std::string_view op, std::string_view precision,
+                             const std::vector<std::vector<OpPlace>>& on) {
+            std::vector<std::string> row = {std::string(family->name), std::string(op)};
+            if (!precision.empty()) row.back() += " (" + std::string(precision) + ")";
+            ordered_json entry = {{"op", op}};
+            if (!precision.empty()) entry["precision"] = precision;
+            for (std::size_t i = 0; i < on.size(); ++i) {
+                const auto* found = place_of(on[i], op);
+                row.push_back(found ? cell_text(*found) : "-");
+                if (found) {
                     entry[std::string(devices_compiled()[i].name)] = {
                         {"runs_on", found->device}, {"native", found->native}, {"may_decline", found->may_decline}};
                 }
             }
             table.add(std::move(row));
             ops.push_back(std::move(entry));
+        };
+        for (const auto& op : placed.front()) add(op.op, {}, placed);
+        for (const auto precision : code_precisions()) {
+            std::vector<std::vector<OpPlace>> coded;
+            for (const auto& d : devices_compiled()) coded.push_back(ops_on(heads, d.name, precision));
+            for (const auto& op : coded.front()) {
+                bool other = op.op.find("linear") != std::string_view::npos;
+                for (std::size_t i = 0; i < coded.size(); ++i)
+                    other = other || differ(place_of(placed[i], op.op), place_of(coded[i], op.op));
+                if (other) add(op.op, precision, coded);
+            }
         }
         ordered_json names = ordered_json::array();
         for (const auto* head : heads) names.push_back(head->architecture);
