@@ -36,6 +36,7 @@
 namespace silica::bench {
 namespace {
 
+#if !defined(__APPLE__)
 /// The value after `key` in a file of lines "key : value"; empty when there is none.
 std::string line_value(const char* path, std::string_view key) {
     std::ifstream file(path);
@@ -48,6 +49,7 @@ std::string line_value(const char* path, std::string_view key) {
     }
     return {};
 }
+#endif
 
 /// "cpu", "cuda 13.0", "metal": what this LibTorch was built for.
 std::string libtorch_build() {

@@ -21,7 +21,7 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 
 std::vector<Isa> sets() {
     std::vector<Isa> all;
-    for (const Isa set : {Isa::baseline, Isa::avx2, Isa::avx512, Isa::avx512_bf16})
+    for (const Isa set : device::cpu::isa::sets)
         if (set <= device::cpu::isa::best()) all.push_back(set);
     return all;
 }

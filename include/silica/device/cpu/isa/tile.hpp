@@ -55,23 +55,46 @@ template <int W, int... I>
     --lines;
 }
 
-template <int W, int... C>
-[[gnu::always_inline]] inline void tile_row(Floats<W>* sums, const Floats<W>* x, const char* w,
-                                            std::integer_sequence<int, C...>) {
-    float f;
-    __builtin_memcpy(&f, w, sizeof f);
-    ((sums[C] += x[C] * f), ...);
-}
-template <int W, int C, int... R>
+/// A unit that is a float.
+struct OneFloat {
+    template <class V, int... C>
+    [[gnu::always_inline]] static void row(V* sums, const V* x, const char* w, std::integer_sequence<int, C...>) {
+        float f;
+        __builtin_memcpy(&f, w, sizeof f);
+        ((sums[C] += x[C] * f), ...);
+    }
+};
+
+#if defined(__aarch64__)
+/// A unit that is two bfloats, for the instruction bfdot. It is written as such: an intrinsic wants its target on every
+/// function around it.
+struct TwoBfloats {
+    [[gnu::always_inline]] static void add_product(Floats<4>& sum, const Floats<4>& x, const Floats<4>& w) {
+        asm("bfdot %0.4s, %1.8h, %2.8h" : "+w"(sum) : "w"(x), "w"(w));
+    }
+    template <int... C>
+    [[gnu::always_inline]] static void row(Floats<4>* sums, const Floats<4>* x, const char* w,
+                                           std::integer_sequence<int, C...>) {
+        std::uint32_t pair;
+        __builtin_memcpy(&pair, w, sizeof pair);
+        const typename Lanes<4>::U all = pair - typename Lanes<4>::U{};
+        Floats<4> pairs;
+        bits(pairs, all);
+        (add_product(sums[C], x[C], pairs), ...);
+    }
+};
+#endif
+
+template <int W, int C, class Unit, int... R>
 [[gnu::always_inline]] inline void tile_step(Floats<W>* sums, const std::uint32_t*& x, const char* const* w,
                                              std::int64_t u, std::integer_sequence<int, R...>) {
     Floats<W> v[C];
     units_of<W>(v, x, Indices<C>{});
-    (tile_row<W>(sums + R * C, v, w[R] + 4 * u, Indices<C>{}), ...);
+    (Unit::row(sums + R * C, v, w[R] + 4 * u, Indices<C>{}), ...);
     x += C * W;
 }
 
-template <int W, int R, int C>
+template <int W, int R, int C, class Unit>
 [[gnu::always_inline]] inline void tile(const TileArguments& a) {
     constexpr Indices<R> rows{};
     constexpr Indices<R * C> all{};
@@ -82,39 +105,42 @@ template <int W, int R, int C>
     rows_of(w, a, rows);
     std::int64_t lines = a.lines, u = 0;
     for (; u + 4 <= a.units; u += 4) {
-        tile_step<W, C>(sums, x, w, u, rows);
+        tile_step<W, C, Unit>(sums, x, w, u, rows);
         fetch(ahead, lines);
-        tile_step<W, C>(sums, x, w, u + 1, rows);
+        tile_step<W, C, Unit>(sums, x, w, u + 1, rows);
         fetch(ahead, lines);
-        tile_step<W, C>(sums, x, w, u + 2, rows);
+        tile_step<W, C, Unit>(sums, x, w, u + 2, rows);
         fetch(ahead, lines);
-        tile_step<W, C>(sums, x, w, u + 3, rows);
+        tile_step<W, C, Unit>(sums, x, w, u + 3, rows);
         fetch(ahead, lines);
     }
-    for (; u < a.units; ++u) tile_step<W, C>(sums, x, w, u, rows);
+    for (; u < a.units; ++u) tile_step<W, C, Unit>(sums, x, w, u, rows);
     write_tile<W>(a.c, a.first, sums, all);
 }
 
 }  // namespace detail
 
-/// The loop on floats.
-struct Tile {
+/// The loop on units of some kind.
+template <class Unit>
+struct TileOf {
     template <int W>
     [[gnu::always_inline]] static void run(const TileArguments* a) {
-        constexpr int full = W == 16 ? 4 : 2;
+        constexpr bool many = W == 16 || on_arm64;  // registers: 32, else 16
+        constexpr int full = many ? 4 : 2;
         if (a->vectors == full) {
-            if (a->rows == 6) return detail::tile<W, 6, full>(*a);
-            if (a->rows == 4) return detail::tile<W, 4, full>(*a);
-            if (a->rows == 2) return detail::tile<W, 2, full>(*a);
-            return detail::tile<W, 1, full>(*a);
+            if (a->rows == 6) return detail::tile<W, 6, full, Unit>(*a);
+            if (a->rows == 4) return detail::tile<W, 4, full, Unit>(*a);
+            if (a->rows == 2) return detail::tile<W, 2, full, Unit>(*a);
+            return detail::tile<W, 1, full, Unit>(*a);
         }
-        if constexpr (W == 16) {
-            if (a->vectors == 3) return detail::tile<W, 8, 3>(*a);
-            if (a->vectors == 2) return detail::tile<W, 8, 2>(*a);
+        if constexpr (many) {
+            if (a->vectors == 3) return detail::tile<W, 8, 3, Unit>(*a);
+            if (a->vectors == 2) return detail::tile<W, 8, 2, Unit>(*a);
         }
-        detail::tile<W, W == 16 ? 8 : 6, 1>(*a);
+        detail::tile<W, many ? 8 : 6, 1, Unit>(*a);
     }
 };
+using Tile = TileOf<detail::OneFloat>;
 
 #if defined(__x86_64__)
 
@@ -179,6 +205,8 @@ inline void tile(Isa set, [[maybe_unused]] bool pairs, const TileArguments& a) {
                 return detail::bf16::tile<8, 1>(a);
         }
     }
+#elif defined(__aarch64__)
+    if (pairs) return with_neon_bf16<TileOf<detail::TwoBfloats>>(&a);
 #endif
     on<Tile>(set, &a);
 }
