@@ -105,24 +105,26 @@ int support(const std::string& arch, const std::string& format) {
     std::vector<Table::Column> columns = {{"family"}, {"op"}};
     for (const auto& d : devices_compiled()) columns.push_back({std::string(d.name)});
     if (output == Output::md) {
-        std::cout << "# Which op runs where\n\nWritten by `silica support --output md` from the placement that the "
-                     "compiler made; "
-                     "each device in its default\nprecision, with the chain it carries.\n\n"
-                     "- native: the device's own kernel.\n- parts: a fused op whose parts run on the device.\n"
-                     "- hop to X: the arguments move to X, the result comes back.\n"
-                     "- may decline: the kernel takes only some sizes, types or strides; other calls go to the parts "
-                     "of the op, "
-                     "or\n  to the next device of the chain.\n\n"
-                     "On arm64 the CPU's own kernels are NEON's. Products of more than eight rows and attention of several "
-                     "queries are\nLibTorch's in float32 (`at::linear`, on a Mac Accelerate), and our own in bfloat16 and "
-                     "float16: by pairs of bfloats\n(`bfdot`) where the processor has them. Codes with inputs of 8 bits are "
-                     "multiplied by `sdot`, four rows at a time by\n`smmla` where it is there; without such inputs products "
-                     "of many rows are LibTorch's. All of it ran under qemu only.\n\n"
-                     "Under a family, attention on Apple GPUs by head size of the models that it names: fused by a Metal kernel "
-                     "of LibTorch\n"
-                  << TORCH_VERSION_MAJOR << '.' << TORCH_VERSION_MINOR
-                  << ", or by MPSGraph, which writes the whole matrix of scores. From the names of the kernels in the macOS "
-                     "wheel; not run.\n";
+        std::cout
+            << "# Which op runs where\n\nWritten by `silica support --output md` from the placement that the "
+               "compiler made; "
+               "each device in its default\nprecision, with the chain it carries.\n\n"
+               "- native: the device's own kernel.\n- parts: a fused op whose parts run on the device.\n"
+               "- hop to X: the arguments move to X, the result comes back.\n"
+               "- may decline: the kernel takes only some sizes, types or strides; other calls go to the parts "
+               "of the op, "
+               "or\n  to the next device of the chain.\n\n"
+               "On arm64 the CPU's own kernels are NEON's. Products of more than eight rows and attention of several "
+               "queries are\nLibTorch's in float32 (`at::linear`, on a Mac Accelerate), and our own in bfloat16 and "
+               "float16: by pairs of bfloats\n(`bfdot`) where the processor has them. Codes with inputs of 8 bits are "
+               "multiplied by `sdot`, four rows at a time by\n`smmla` where it is there; without such inputs products "
+               "of many rows are LibTorch's. All of it ran under qemu only.\n\n"
+               "Under a family, attention on Apple GPUs by head size of the models that it names: fused by a Metal "
+               "kernel "
+               "of LibTorch\n"
+            << TORCH_VERSION_MAJOR << '.' << TORCH_VERSION_MINOR
+            << ", or by MPSGraph, which writes the whole matrix of scores. From the names of the kernels in the macOS "
+               "wheel; not run.\n";
     }
     Table all(columns);
     for (const auto& [family, heads] : chosen(arch)) {

@@ -1,6 +1,6 @@
 // The simulated MPS device refuses what a Mac refuses, in the same words, and takes what a Mac takes.
-#include "silica/device/mps/bundled.hpp"
 #include "support/sim_mps_test.hpp"
+#include "silica/device/mps/bundled.hpp"
 
 namespace sim = silica::test::sim_mps;
 using at::Tensor;

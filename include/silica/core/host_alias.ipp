@@ -25,8 +25,8 @@ namespace silica {
 #if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 13)
 namespace detail {
 
-/// The allocator of device mps; null where there is none that shares memory. On a Mac LibTorch says itself which it is: a
-/// cast would find nothing in a program of hidden symbols, whose type has no part with LibTorch's.
+/// The allocator of device mps; null where there is none that shares memory. On a Mac LibTorch says itself which it is:
+/// a cast would find nothing in a program of hidden symbols, whose type has no part with LibTorch's.
 SILICA_INLINE at::mps::IMPSAllocator* sharing_allocator() {
 #if defined(__APPLE__)
     return at::mps::getIMPSAllocator();

@@ -7,8 +7,8 @@
 
 namespace silica {
 
-/// `value` as T, rounded to the nearest. On arm64 a c10::Half is made of a float16_t, to which a float narrows unasked, so
-/// it is asked here.
+/// `value` as T, rounded to the nearest. On arm64 a c10::Half is made of a float16_t, to which a float narrows unasked,
+/// so it is asked here.
 template <class T>
 [[gnu::always_inline]] inline T nearest(float value) {
 #if defined(__aarch64__)

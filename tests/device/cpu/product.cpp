@@ -217,8 +217,8 @@ TEMPLATE_TEST_CASE("Infinities, NaN and numbers that overflow come through a pro
         for (const std::int64_t m : {1, 20}) {
             if (!device::cpu::can_compute<TestType>(set, m)) continue;
             CAPTURE(static_cast<int>(set), m);
-            std::vector<TestType> w(40, nearest<TestType>(1.0F)), x(static_cast<std::size_t>(m * 10), nearest<TestType>(1.0F)),
-                y(static_cast<std::size_t>(m * 4));
+            std::vector<TestType> w(40, nearest<TestType>(1.0F)),
+                x(static_cast<std::size_t>(m * 10), nearest<TestType>(1.0F)), y(static_cast<std::size_t>(m * 4));
             w[0] = nearest<TestType>(infinity);
             w[10] = nearest<TestType>(std::numeric_limits<float>::quiet_NaN());
             w[20] = nearest<TestType>(-infinity);

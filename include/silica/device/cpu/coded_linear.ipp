@@ -69,8 +69,7 @@ inline Tensor decoded(const CodedMatrix& w, std::int64_t first, std::int64_t cou
                                  for (std::int64_t r = std::max(b * lanes, first);
                                       r < std::min((b + 1) * lanes, first + count); ++r)
                                      for (std::int64_t i = 0; i < k; ++i)
-                                         out[(r - first) * k + i] =
-                                             nearest<T>(room.data()[i * lanes + r % lanes]);
+                                         out[(r - first) * k + i] = nearest<T>(room.data()[i * lanes + r % lanes]);
                              }
                          });
         });

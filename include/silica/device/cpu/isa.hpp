@@ -31,7 +31,8 @@ inline constexpr std::array sets{Isa::baseline};
 
 /// As in SILICA_CPU_ISA.
 constexpr std::string_view name(Isa set) {
-    constexpr std::array<std::string_view, 6> names{"baseline", "neon_dot", "neon_bf16", "avx2", "avx512", "avx512_bf16"};
+    constexpr std::array<std::string_view, 6> names{"baseline", "neon_dot", "neon_bf16",
+                                                    "avx2",     "avx512",   "avx512_bf16"};
     return names[static_cast<std::size_t>(set)];
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 /// The attention kernels in LibTorch's builds for macOS.
 ///
-/// By the names in their Metal libraries, read by tests/apple/wheel_facts.py, which compares this table with them. That a
-/// kernel is called where its head size is asked for is inferred from LibTorch's sources; nothing of it was run.
+/// By the names in their Metal libraries, read by tests/apple/wheel_facts.py, which compares this table with them. That
+/// a kernel is called where its head size is asked for is inferred from LibTorch's sources; nothing of it was run.
 
 #include "silica/device/mps/version.hpp"
 
@@ -32,8 +32,8 @@ constexpr const BundledAttention& bundled() {
     return *found;
 }
 
-/// What computes attention: a Metal kernel for few queries, one for many, or a graph of MPSGraph, which writes the whole
-/// score matrix.
+/// What computes attention: a Metal kernel for few queries, one for many, or a graph of MPSGraph, which writes the
+/// whole score matrix.
 enum class AttentionPath : std::uint8_t { few, many, graph };
 
 /// For queries of `size` values, keys as large and values of `value_size`. Few are at most 8.

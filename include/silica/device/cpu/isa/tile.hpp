@@ -206,7 +206,7 @@ inline void tile(Isa set, [[maybe_unused]] bool pairs, const TileArguments& a) {
         }
     }
 #elif defined(__aarch64__)
-    if (pairs) return with_neon_bf16<TileOf<detail::TwoBfloats>>(&a);
+    if (pairs) return with_neon_bf16<TileOf<detail::TwoBfloats> >(&a);
 #endif
     on<Tile>(set, &a);
 }
