@@ -6,7 +6,8 @@
     metal-check   Metal kernels, run by a shim on this processor
 
 No part named: all. What they download and build lies in build/apple (or in SILICA_APPLE_DIR) and may be deleted.
-SILICA_FAMILIES=bert,t5 makes macos-link smaller; SILICA_JOBS is how many files are compiled at once.
+SILICA_FAMILIES=bert,t5 makes macos-link smaller, SILICA_APPLE_TESTS=op,device/cpu arm64-run; SILICA_JOBS is how many
+files are compiled at once.
 """
 
 import argparse

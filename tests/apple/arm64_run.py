@@ -65,11 +65,15 @@ def run(arguments):
     qemu.write_text(f'#!/bin/sh\nexec qemu-aarch64-static -cpu "${{SILICA_APPLE_CPU:-max,sve=off}}" -L "{sysroot()}" '
                     f'-E LD_LIBRARY_PATH="{libtorch / "lib"}:{cuda_stubs}" -E OMP_NUM_THREADS=2 "$@"\n')
     qemu.chmod(0o755)
-    files = "|".join(f"^{name}$" if (SOURCE / "tests" / f"{name}.cpp").exists() else f"^{name}/" for name in TESTS)
+    chosen = [name for name in os.environ.get("SILICA_APPLE_TESTS", "").split(",") if name] or TESTS
+    for name in chosen:
+        if not (SOURCE / "tests" / name).is_dir() and not (SOURCE / "tests" / f"{name}.cpp").exists():
+            raise CheckFailed(f"SILICA_APPLE_TESTS names '{name}'. What to do: name directories or files of tests/, as "
+                              f"{', '.join(TESTS)}.")
+    files = "|".join(f"^{name}$" if (SOURCE / "tests" / f"{name}.cpp").exists() else f"^{name}/" for name in chosen)
     build = Build("arm64-run", SOURCE, "arm64.cmake", {"SILICA_APPLE_QEMU": str(qemu)},
                   [f"-DCMAKE_PREFIX_PATH={libtorch};{prefix}", "-DSILICA_BUILD_PROGRAM=OFF", "-DSILICA_BUILD_EXAMPLES=OFF",
                    "-DSILICA_TEST_SIM_MPS=OFF", f"-DSILICA_TEST_FILES={files}"], roots=[prefix])
-    chosen = [name for name in os.environ.get("SILICA_APPLE_TESTS", "").split(",") if name] or TESTS
     directories = sorted({name if (SOURCE / "tests" / name).is_dir() else os.path.dirname(name) for name in chosen})
     build.build(*(f"test_{name.replace('/', '_')}" for name in directories))
 
