@@ -114,16 +114,19 @@ int support(const std::string& arch, const std::string& format) {
                "- may decline: the kernel takes only some sizes, types or strides; other calls go to the parts "
                "of the op, "
                "or\n  to the next device of the chain.\n\n"
-               "On arm64 the CPU's own kernels are NEON's. Products of more than eight rows and attention of several "
-               "queries are\nLibTorch's in float32 (`at::linear`, on a Mac Accelerate), and our own in bfloat16 and "
-               "float16: by pairs of bfloats\n(`bfdot`) where the processor has them. Codes with inputs of 8 bits are "
-               "multiplied by `sdot`, four rows at a time by\n`smmla` where it is there; without such inputs products "
-               "of many rows are LibTorch's. All of it ran under qemu only.\n\n"
-               "Under a family, attention on Apple GPUs by head size of the models that it names: fused by a Metal "
-               "kernel "
-               "of LibTorch\n"
+               "On arm64 the CPU's own kernels are NEON's. Products of more than eight rows and attention of several\n"
+               "queries are LibTorch's in float32 (`at::linear`, on a Mac Accelerate) and our own in bfloat16 and "
+               "float16,\n"
+               "in bfloat16 by `bfmmla` where the processor has it. Codes with inputs of 8 bits are multiplied by "
+               "`sdot`,\n"
+               "four rows at a time by `smmla` where it is there; without such inputs, products of many rows with "
+               "codes\n"
+               "are LibTorch's. All of this ran under qemu only.\n\n"
+               "Below each table, attention on Apple GPUs by head size of the family's models: fused, by a Metal "
+               "kernel\n"
+               "of LibTorch "
             << TORCH_VERSION_MAJOR << '.' << TORCH_VERSION_MINOR
-            << ", or by MPSGraph, which writes the whole matrix of scores. From the names of the kernels in the macOS "
+            << ", or by MPSGraph, which writes the whole matrix of scores. From the names\nof the kernels in its macOS "
                "wheel; not run.\n";
     }
     Table all(columns);

@@ -13,8 +13,8 @@
 namespace silica::device::cpu::isa {
 
 /// Instruction sets, of one architecture the better ones later. `baseline` is what the program is compiled for: SSE2 on
-/// x86-64, NEON on arm64. `neon_dot` has dot products of bytes too, as every Apple chip; `neon_bf16` also those of
-/// bfloats and products of small matrices of bytes, as Apple's from M2 on.
+/// x86-64, NEON on arm64. `neon_dot` has dot products of bytes too, as every Apple chip; `neon_bf16` also products of
+/// small matrices of bfloats and of bytes, as Apple's from M2 on.
 enum class Isa : std::uint8_t { baseline, neon_dot, neon_bf16, avx2, avx512, avx512_bf16 };
 
 /// Those of the architecture that the program is compiled for.
