@@ -13,19 +13,13 @@
 #include "silica/device/cpu/panels.hpp"
 #include "support/catch.hpp"
 #include "support/devices.hpp"
+#include "support/instruction_sets.hpp"
 
 using namespace silica;
 using device::cpu::isa::Isa;
+using test::sets;
 
 namespace {
-
-/// The instruction sets this processor has. The first is plain C++: what the others must equal.
-std::vector<Isa> sets() {
-    std::vector<Isa> all;
-    for (const Isa set : device::cpu::isa::sets)
-        if (set <= device::cpu::isa::best()) all.push_back(set);
-    return all;
-}
 
 template <class T>
 void fill(std::vector<T>& v, unsigned seed) {
@@ -117,7 +111,7 @@ TEMPLATE_TEST_CASE("A product is its equation on every instruction set, for awkw
     at::set_num_threads(2);
     for (const Isa set : sets()) {
         for (const std::int64_t m : {1, 2, 3, 4, 7, 9, 17, 70}) {
-            if (!device::cpu::can_compute<TestType>(set, m)) continue;
+            if (!test::computed(device::cpu::can_compute<TestType>(set, m), set, "products of many rows")) continue;
             for (const std::int64_t k : {1, 7, 33, 131}) {
                 for (const std::int64_t n : {1, 17, 97}) {
                     check<TestType>(set, m, k, n, false, false, 0);
@@ -137,7 +131,7 @@ TEMPLATE_TEST_CASE("A product is its equation where it is cut into several block
         for (const Isa set : sets()) {
             check<TestType>(set, 1, 1031, 500, false, true, 0);
             check<TestType>(set, 4, 515, 301, true, true, 0);
-            if (!device::cpu::can_compute<TestType>(set, 9)) continue;
+            if (!test::computed(device::cpu::can_compute<TestType>(set, 9), set, "products of many rows")) continue;
             check<TestType>(set, 12, 1031, 500, false, true, 0);
             check<TestType>(set, 65, 515, 301, true, true, 5);
             check<TestType>(set, 530, 33, 50, false, true, 0);
@@ -150,7 +144,7 @@ TEST_CASE("A product on panels is the product on the weights that were packed, a
     for (const int threads : {1, 2, 5}) {
         at::set_num_threads(threads);
         for (const Isa set : sets()) {
-            if (device::cpu::panel_width(set) == 0) continue;
+            if (!test::computed(device::cpu::panel_width(set) > 0, set, "products on panels")) continue;
             for (const std::int64_t m : {1, 2, 3, 5, 7, 12, 65, 260}) {
                 for (const std::int64_t k : {1, 33, 600}) {
                     for (const std::int64_t n : {1, 64, 150, 192}) {
@@ -215,7 +209,7 @@ TEMPLATE_TEST_CASE("Infinities, NaN and numbers that overflow come through a pro
     const float infinity = std::numeric_limits<float>::infinity();
     for (const Isa set : sets()) {
         for (const std::int64_t m : {1, 20}) {
-            if (!device::cpu::can_compute<TestType>(set, m)) continue;
+            if (!test::computed(device::cpu::can_compute<TestType>(set, m), set, "products of many rows")) continue;
             CAPTURE(static_cast<int>(set), m);
             std::vector<TestType> w(40, nearest<TestType>(1.0F)),
                 x(static_cast<std::size_t>(m * 10), nearest<TestType>(1.0F)), y(static_cast<std::size_t>(m * 4));
