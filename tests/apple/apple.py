@@ -3,7 +3,7 @@
     macos-link    everything compiled for macOS on arm64 against LibTorch's macOS wheel, and linked
     arm64-run     the CPU's kernels compiled for arm64, and run by qemu
     wheel-facts   what the macOS wheel says of itself, against what device/mps and the simulated device assume
-    metal-check   Metal kernels, run by a shim on this processor
+    metal-check   texts of Metal kernels, checked for what Apple's compiler would refuse
 
 No part named: all. What they download and build lies in build/apple (or in SILICA_APPLE_DIR) and may be deleted.
 SILICA_FAMILIES=bert,t5 makes macos-link smaller, SILICA_APPLE_TESTS=op,device/cpu arm64-run; SILICA_JOBS is how many
@@ -25,24 +25,39 @@ import wheel_facts
 from places import SOURCE, CheckFailed, place, say
 
 
+CLANGS = ("clang-19", "clang-16", "clang-14")
+
+
+def clang_package():
+    """The package of the first clang that apt has; none where one is here."""
+    if any(shutil.which(clang) for clang in CLANGS):
+        return []
+    for clang in CLANGS:
+        if subprocess.run(["apt-cache", "show", clang], capture_output=True).returncode == 0:
+            return [clang]
+    return []
+
+
 def metal_check(arguments):
-    """The script beside this one, when it is there."""
-    for script, command in (("metal_check.py", [sys.executable]), ("metal_check.sh", ["bash"])):
-        path = SOURCE / "tests" / "apple" / script
-        if path.exists():
-            done = subprocess.run([*command, str(path)], cwd=SOURCE)
-            if done.returncode != 0:
-                raise CheckFailed("metal-check failed (above)")
-            return "Metal kernels: run by a shim on this processor, not on a GPU"
-    return "metal-check: there are no Metal kernels in this source tree, so nothing was checked"
+    """metal_check.py: first that it finds faults, then that there are none."""
+    script = SOURCE / "tests" / "apple" / "metal_check.py"
+    if not script.exists():
+        raise CheckFailed("this source tree has no Metal kernels to check (tests/apple/metal_check.py)")
+    for options in (["--self-test"], []):
+        status = subprocess.run([sys.executable, str(script), *options], cwd=SOURCE).returncode
+        if status == 77:
+            raise CheckFailed("there is no clang of version 14 or newer. What to do: apt-get install clang-14")
+        if status != 0:
+            raise CheckFailed("metal_check.py found faults (above)")
+    return "texts of Metal kernels checked by clang's C++ for OpenCL, not by Apple's compiler, and not run on a GPU"
 
 
 # Of each part: what it does, the Debian packages it needs, and a word on its size.
 PARTS = {
-    "macos-link": (macos_link.run, [], macos_link.SIZES),
-    "arm64-run": (arm64_run.run, ["g++-12-aarch64-linux-gnu", "qemu-user-static"], arm64_run.SIZES),
-    "wheel-facts": (wheel_facts.run, [], wheel_facts.SIZES),
-    "metal-check": (metal_check, [], "nothing to download"),
+    "macos-link": (macos_link.run, list, macos_link.SIZES),
+    "arm64-run": (arm64_run.run, lambda: ["g++-12-aarch64-linux-gnu", "qemu-user-static"], arm64_run.SIZES),
+    "wheel-facts": (wheel_facts.run, list, wheel_facts.SIZES),
+    "metal-check": (metal_check, clang_package, "nothing to download where there is a clang, else up to 100 MB"),
 }
 
 
@@ -62,7 +77,7 @@ def main():
         return 2
     parts = arguments.parts or list(PARTS)
     if arguments.packages:
-        print(" ".join(package for part in parts for package in PARTS[part][1]))
+        print(" ".join(package for part in parts for package in PARTS[part][1]()))
         return 0
 
     print(f"Cache: {place()}. Sizes where nothing is there yet:", flush=True)
