@@ -7,7 +7,7 @@
 
 #include <ATen/Parallel.h>
 
-#include "silica/core/nearest.hpp"
+#include "silica/core/narrowed.hpp"
 #include "silica/device/cpu/isa/vector.hpp"
 #include "silica/device/cpu/multiply.hpp"
 #include "silica/device/cpu/panels.hpp"
@@ -25,7 +25,7 @@ template <class T>
 void fill(std::vector<T>& v, unsigned seed) {
     for (T& e : v) {
         seed = seed * 1664525U + 1013904223U;
-        e = nearest<T>(static_cast<float>(static_cast<int>(seed >> 8U) % 2001 - 1000) / 1000.0F);
+        e = narrowed<T>(static_cast<float>(static_cast<int>(seed >> 8U) % 2001 - 1000) / 1000.0F);
     }
 }
 
@@ -60,7 +60,7 @@ void check(Isa set, std::int64_t m, std::int64_t k, std::int64_t n, bool gated, 
     const auto size = [](std::int64_t a) { return static_cast<std::size_t>(a); };
     std::vector<T> w(size(2 * n * k)), x(size(m * (k + gap))), b(size(2 * n)), r(size(m * n));
     fill(w, 1), fill(x, 2), fill(b, 3), fill(r, 4);
-    const T mark = nearest<T>(-7.0F);
+    const T mark = narrowed<T>(-7.0F);
     std::vector<T> y(size(m * n + 16), mark);
     const Activation act = gated ? Activation::silu : parts ? Activation::gelu : Activation::linear;
     const device::cpu::Product<T> p{.x = x.data(),
@@ -211,11 +211,11 @@ TEMPLATE_TEST_CASE("Infinities, NaN and numbers that overflow come through a pro
         for (const std::int64_t m : {1, 20}) {
             if (!test::computed(device::cpu::can_compute<TestType>(set, m), set, "products of many rows")) continue;
             CAPTURE(static_cast<int>(set), m);
-            std::vector<TestType> w(40, nearest<TestType>(1.0F)),
-                x(static_cast<std::size_t>(m * 10), nearest<TestType>(1.0F)), y(static_cast<std::size_t>(m * 4));
-            w[0] = nearest<TestType>(infinity);
-            w[10] = nearest<TestType>(std::numeric_limits<float>::quiet_NaN());
-            w[20] = nearest<TestType>(-infinity);
+            std::vector<TestType> w(40, narrowed<TestType>(1.0F)),
+                x(static_cast<std::size_t>(m * 10), narrowed<TestType>(1.0F)), y(static_cast<std::size_t>(m * 4));
+            w[0] = narrowed<TestType>(infinity);
+            w[10] = narrowed<TestType>(std::numeric_limits<float>::quiet_NaN());
+            w[20] = narrowed<TestType>(-infinity);
             const device::cpu::Product<TestType> p{
                 .x = x.data(), .ldx = 10, .m = m, .w = w.data(), .k = 10, .n = 4, .y = y.data()};
             device::cpu::multiply(set, p);
@@ -257,7 +257,7 @@ TEST_CASE("Conversions to and from 16 bits are exact, and round to nearest even"
         isa::store<4>(bfloat, v);
         if (std::isnan(f)) {
             if (!std::isnan(static_cast<float>(half[0])) || !std::isnan(static_cast<float>(bfloat[0]))) ++wrong;
-        } else if (half[3].x != c10::Half(f).x || bfloat[3].x != c10::BFloat16(f).x) {
+        } else if (half[3].x != narrowed<c10::Half>(f).x || bfloat[3].x != c10::BFloat16(f).x) {
             ++wrong;
         }
     }

@@ -1,7 +1,7 @@
 #pragma once
 /// Packing codes, and products with them.
 
-#include "silica/core/nearest.hpp"
+#include "silica/core/narrowed.hpp"
 #include "silica/device/cpu/coded_linear.hpp"
 #include "silica/device/cpu/isa/coded_product.hpp"
 #include "silica/device/cpu/isa/math.hpp"
@@ -69,7 +69,7 @@ inline Tensor decoded(const CodedMatrix& w, std::int64_t first, std::int64_t cou
                                  for (std::int64_t r = std::max(b * lanes, first);
                                       r < std::min((b + 1) * lanes, first + count); ++r)
                                      for (std::int64_t i = 0; i < k; ++i)
-                                         out[(r - first) * k + i] = nearest<T>(room.data()[i * lanes + r % lanes]);
+                                         out[(r - first) * k + i] = narrowed<T>(room.data()[i * lanes + r % lanes]);
                              }
                          });
         });
