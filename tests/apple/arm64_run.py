@@ -16,9 +16,12 @@ SIZES = "to download 430 MB (LibTorch for arm64 Linux, a build with CUDA) and 12
 COMPILER = "aarch64-linux-gnu-g++-12"
 # Directories of tests, and of the others single files.
 TESTS = ["core", "checkpoint", "op", "device/cpu", "arch/bert"]
-# What qemu is: of processors with all that NEON has, without products of matrices and bfloats, and with neither these
-# nor dot products. LibTorch has kernels for SVE too, which no Apple chip has.
-PROCESSORS = ["max,sve=off", "neoverse-n1", "cortex-a72"]
+# What qemu is: a processor with all that NEON has, and one without products of matrices of bytes and bfloats. (LibTorch's
+# build itself stops on one without dot products.) SVE is off, for which LibTorch has kernels: no Apple chip has it.
+# LibTorch reads of /proc/cpuinfo what the processor has, and qemu shows this machine's: hence its features and its number.
+PROCESSORS = ["max,sve=off", "neoverse-n1"]
+FEATURES = "fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop asimddp"
+PART = "0xd0c"
 
 
 def torch():
@@ -46,14 +49,13 @@ def torch():
 
 
 def sysroot():
-    """The libraries of arm64, and what LibTorch reads of the processor: qemu shows this machine's."""
+    """The libraries of arm64, and the /proc/cpuinfo of such a processor."""
     root = place("arm64-sysroot")
     if not (root / "lib").exists():
         (root / "lib").symlink_to("/usr/aarch64-linux-gnu/lib")
     (root / "proc").mkdir(exist_ok=True)
-    one = ("BogoMIPS\t: 50.00\nFeatures\t: fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm "
-           "lrcpc dcpop asimddp\nCPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x3\nCPU part\t: 0xd0c\n"
-           "CPU revision\t: 1\n\n")
+    one = (f"BogoMIPS\t: 50.00\nFeatures\t: {FEATURES}\nCPU implementer\t: 0x41\nCPU architecture: 8\n"
+           f"CPU variant\t: 0x3\nCPU part\t: {PART}\nCPU revision\t: 1\n\n")
     (root / "proc" / "cpuinfo").write_text("".join(f"processor\t: {i}\n{one}" for i in range(os.cpu_count() or 1)))
     return root
 
@@ -62,7 +64,7 @@ def run(arguments):
     libtorch, cuda_stubs = torch()
     prefix, _ = stubs.prefix()
     qemu = place("tools-arm64") / "qemu"
-    qemu.write_text(f'#!/bin/sh\nexec qemu-aarch64-static -cpu "${{SILICA_APPLE_CPU:-max,sve=off}}" -L "{sysroot()}" '
+    qemu.write_text(f'#!/bin/sh\nexec qemu-aarch64-static -cpu "${{SILICA_APPLE_CPU:-{PROCESSORS[0]}}}" -L "{sysroot()}" '
                     f'-E LD_LIBRARY_PATH="{libtorch / "lib"}:{cuda_stubs}" -E OMP_NUM_THREADS=2 "$@"\n')
     qemu.chmod(0o755)
     chosen = [name for name in os.environ.get("SILICA_APPLE_TESTS", "").split(",") if name] or TESTS
