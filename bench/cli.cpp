@@ -37,7 +37,11 @@ void Command::option(const char* name, Flag& value, const char* help) {
 }
 void Command::optional(const char* name, Flag& value, const char* help) {
     app_->add_option_function<std::vector<std::string>>(
-            name, [&value](const std::vector<std::string>& words) { value = words.empty() ? "" : words.back(); }, help)
+            name,
+            [&value](const std::vector<std::string>& words) {
+                value = words.empty() ? "" : without_mark(words.back());
+            },
+            help)
         ->expected(0, 1)
         ->type_name("[TEXT]");
 }
