@@ -13,6 +13,7 @@
 #include "hardware/machine.hpp"
 #include "hardware/nvidia.hpp"
 #include "machine.hpp"
+#include "mps_check.hpp"
 #include "table.hpp"
 
 namespace silica::bench {
@@ -49,6 +50,7 @@ ordered_json device_json(const Device& device) {
     out["memory_mb"] = total == 0 ? ordered_json(nullptr) : ordered_json(mebibytes(total));
     out["default_precision"] = device.default_precision;
     if (device.type == c10::DeviceType::CUDA) out["driver"] = cuda_facts().driver;
+    if (device.type == c10::DeviceType::MPS) out["own_kernels"] = own_kernels_json();
     return out;
 }
 
@@ -78,6 +80,8 @@ int list_devices(const std::string& format) {
     }
     table.print(std::cout, output);
     if (output == Output::csv) return Exit::done;
+    for (const auto& d : list)
+        if (d.contains("own_kernels")) print_own_kernels(std::cout << '\n');
     std::cout << "\nmachine   " << machine["os"].get<std::string>() << ' ' << machine["os_version"].get<std::string>()
               << " on " << machine["arch"].get<std::string>() << ", " << machine["chip"].get<std::string>() << ", "
               << machine["cores"].get<unsigned>() << " cores, " << fixed(machine["memory_mb"].get<double>() / 1024, 1)

@@ -2,6 +2,8 @@
 
 #include <iostream>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -14,8 +16,10 @@
 #include "hardware/process.hpp"
 #include "hardware/text.hpp"
 #include "machine.hpp"
+#include "mps_check.hpp"
 #include "registry.hpp"
 #include "silica/checkpoint/hub.hpp"
+#include "silica/core/error.hpp"
 
 namespace silica::bench {
 namespace {
@@ -114,11 +118,26 @@ int examine_machine(const std::string& format) {
 }  // namespace
 
 Action add_doctor(CLI::App& app) {
-    auto output = std::make_shared<std::string>("table");
+    struct Flags {
+        std::string output = "table";
+        bool mps = false;
+        Flag to;
+        std::vector<std::string> from;
+    };
+    auto flags = std::make_shared<Flags>();
     Command c(app, "doctor", "What hinders this machine, each with its remedy");
-    c.option("--output", *output, "table, json. Default: table");
+    c.option("--output", flags->output, "table, json. Default: table");
+    c.flag("--mps", flags->mps, "Try the known faults of Apple's GPU backend, and say which workarounds are needed here");
+    c.option("--to", flags->to, "With --mps: a JSON file of it, which can be sent in");
+    c.option("--from", flags->from, "With --mps: such a file of others, printed as theirs; once for each");
     c.footer("Exit codes: 0 nothing hinders (notes may be there), 1 something stops or slows it.");
-    return [output] { return examine_machine(*output); };
+    return [flags] {
+        if (flags->mps)
+            return check_mps(flags->to.value_or(""), flags->from, output_named(flags->output, {"table", "json"}));
+        if (flags->to || !flags->from.empty())
+            throw InputError("--to and --from are about --mps.", "add --mps, or leave them out.");
+        return examine_machine(flags->output);
+    };
 }
 
 }  // namespace silica::bench
