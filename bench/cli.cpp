@@ -35,6 +35,16 @@ void Command::option(const char* name, std::string& value, const char* help) {
 void Command::option(const char* name, Flag& value, const char* help) {
     app_->add_option(name, value, help)->transform(without_mark);
 }
+void Command::optional(const char* name, Flag& value, const char* help) {
+    app_->add_option_function<std::vector<std::string>>(
+            name,
+            [&value](const std::vector<std::string>& words) {
+                value = words.empty() ? "" : without_mark(words.back());
+            },
+            help)
+        ->expected(0, 1)
+        ->type_name("[TEXT]");
+}
 void Command::option(const char* name, std::vector<std::string>& values, const char* help) {
     app_->add_option(name, values, help)->allow_extra_args(false)->transform(without_mark);
 }

@@ -13,6 +13,7 @@
 #include "commands.hpp"
 #include "errors.hpp"
 #include "every_family.hpp"
+#include "job.hpp"
 #include "registry.hpp"
 #include "silica/checkpoint/nearest.hpp"
 #include "silica/core/error.hpp"
@@ -75,8 +76,11 @@ int parse_and_run(int argc, char** argv) {
     app.footer("Exit codes: 0 done, 1 a comparison failed, 2 bad input, 3 none of the named hardware is available.");
     std::vector<Action> actions;
     for (const auto add :
-         {add_bench, add_verify, add_devices, add_support, add_tokenize, add_template, add_preprocess, add_embed,
-          add_classify, add_detect, add_match, add_generate, add_transcribe, add_describe, add_quantize})
+         {add_bench, add_runs, add_verify, add_devices, add_support, add_tokenize, add_template, add_preprocess,
+          add_embed, add_classify, add_detect, add_match, add_generate, add_transcribe, add_describe, add_quantize})
+    for (const auto add : {add_bench, add_verify, add_devices, add_support, add_tokenize, add_template,
+                           add_preprocess, add_embed, add_classify, add_detect, add_match, add_generate,
+                           add_transcribe, add_doctor, add_describe, add_quantize, add_report, add_compare})
         actions.push_back(add(app));
     const CLI::App& all = app;
     const auto commands = all.get_subcommands([](const CLI::App*) { return true; });
@@ -108,6 +112,7 @@ int main(int argc, char** argv) {
     std::ios::sync_with_stdio(false);
     std::cout.exceptions(std::ios::badbit);  // a full disk ends the work
     bench::called_with(argv);
+    if (argc == 2 && std::string_view(argv[1]) == bench::row_process_argument) return bench::row_process();
     int code = bench::Exit::bad_input;
     const std::string problem = bench::sentence_of([&] {
         try {
