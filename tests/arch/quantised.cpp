@@ -297,7 +297,7 @@ TEST_CASE("Forms of codes that are not read are refused by name") {
         const Written written(w, R"(, "quantization": {"group_size": 32, "bits": 4}})");
         refuses<CheckpointError>([&] { static_cast<void>(M::open(written.path())); }, {"lm_head", word});
     };
-    tensors([](Tensors& w) { w["lm_head.weight"] = w["lm_head.weight"].narrow(1, 0, 6); }, "(51, 6)");
+    tensors([](Tensors& w) { w["lm_head.weight"] = w["lm_head.weight"].narrow(1, 0, 6); }, "(51, 48)");
     tensors([](Tensors& w) { w["lm_head.weight"] = w["lm_head.weight"].to(at::kFloat); }, "F32");
     tensors([](Tensors& w) { w["lm_head.scales"] = at::ones({51, 3}); }, "(51, 3)");
     tensors([](Tensors& w) { w["lm_head.biases"] = at::ones({51, 1}); }, "(51, 1)");
