@@ -89,6 +89,9 @@ int list_devices(const std::string& format) {
     for (const auto& line : hardware::machine_lines(hardware::this_machine()))
         std::cout << line.label << std::string(10 - std::min<std::size_t>(line.label.size(), 9), ' ') << line.text
                   << '\n';
+    if (machine.contains("gpu_memory_mb"))
+        std::cout << "GPU       may use " << fixed(machine["gpu_memory_mb"].get<double>() / 1024, 1) << " GiB ("
+                  << machine["gpu_memory_from"].get<std::string>() << ")\n";
     std::cout << "LibTorch  " << versions["libtorch"].get<std::string>() << " ("
               << versions["libtorch_build"].get<std::string>() << "), " << machine["cpu_capability"].get<std::string>()
               << " kernels, " << at::get_num_threads() << " threads\n"

@@ -1,8 +1,10 @@
 #include "hardware/machine.hpp"
 #include "hardware/text.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <iterator>
 
 namespace silica::bench::hardware {
 namespace {
@@ -68,10 +70,10 @@ Machine apple_machine(std::string_view sysctl, std::string_view graphics) {
 
     apple.translated = count("sysctl.proc_translated") == 1;
     apple.arm = count("hw.optional.arm64") == 1 || apple.translated;
+    const auto feature = [&](const char* key, const char* name) {
+        if (count(key) == 1) cpu.instructions.emplace_back(name);
+    };
     if (apple.arm && !apple.translated) {
-        const auto feature = [&](const char* key, const char* name) {
-            if (count(key) == 1) cpu.instructions.emplace_back(name);
-        };
         cpu.instructions.emplace_back("neon");  // every arm64 has it
         if (count("hw.optional.arm.FEAT_FP16") == 1 || count("hw.optional.neon_fp16") == 1)
             cpu.instructions.emplace_back("fp16");
@@ -81,9 +83,8 @@ Machine apple_machine(std::string_view sysctl, std::string_view graphics) {
         feature("hw.optional.arm.FEAT_SME", "sme");
         feature("hw.optional.arm.FEAT_SME2", "sme2");
     } else {
-        for (const auto& [key, name] : {std::pair{"hw.optional.avx2_0", "avx2"}, {"hw.optional.avx512f", "avx512f"}}) {
-            if (count(key) == 1) cpu.instructions.emplace_back(name);
-        }
+        feature("hw.optional.avx2_0", "avx2");
+        feature("hw.optional.avx512f", "avx512f");
     }
 
     m.memory.total = bytes("hw.memsize");

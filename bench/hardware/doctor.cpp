@@ -1,6 +1,7 @@
 #include "hardware/doctor.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <set>
 
 #include "hardware/text.hpp"
@@ -288,7 +289,8 @@ Findings check_memory(const Facts& facts) {
         g.slows("Of " + size_text(memory.total) + " of memory " + size_text(memory.available) + " are free.",
                 "End other programs; models that do not fit are read from disk again and again.");
     }
-    if (memory.swap_used > gib || (memory.total > 0 && memory.swap_used > memory.total / 20)) {
+    // Some of what nobody uses is always swapped out, and macOS does so early.
+    if (memory.swap_used > std::max(gib, memory.total / (m.apple ? 4 : 20))) {
         g.slows(size_text(memory.swap_used) +
                     " of memory are swapped out: the machine has run out of it, and what is "
                     "measured now is the disk.",

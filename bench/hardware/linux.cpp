@@ -2,9 +2,9 @@
 #include "hardware/text.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
-#include <thread>
 
 namespace silica::bench::hardware {
 namespace {

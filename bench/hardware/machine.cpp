@@ -101,7 +101,7 @@ std::vector<Line> machine_lines(const Machine& m) {
 }
 
 nlohmann::ordered_json machine_json(const Machine& m) {
-    nlohmann::ordered_json out;
+    auto out = nlohmann::ordered_json::object();
     if (m.cpu.cores > 0) out["cores_physical"] = m.cpu.cores;
     if (m.cpu.packages > 1) out["sockets"] = m.cpu.packages;
     if (m.cpu.allowed > 0 && m.cpu.allowed < m.cpu.threads) out["cores_allowed"] = m.cpu.allowed;

@@ -1,5 +1,6 @@
 #include "hardware/text.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <fstream>

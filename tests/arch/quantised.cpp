@@ -172,15 +172,17 @@ TEST_CASE("A decoder computes with the weights that its codes stand for") {
                         {"groups of 48"});
 }
 
-TEST_CASE("BERT with a tied projection computes with the weights that its codes stand for") {
+TEMPLATE_TEST_CASE("BERT with a tied projection computes with the weights that its codes stand for", "",
+                   precision::Int8<>, precision::Int4<>) {
+    constexpr int bits = TestType::bits;
     const auto directory = test::golden("bert", "masked_lm");
     using Bert = arch::BertForMaskedLM;
-    const auto model = Model<Bert, Cpu, precision::Int8<>>::open(directory.string(), {.group = 32});
+    const auto model = Model<Bert, Cpu, TestType>::open(directory.string(), {.group = 32});
     const auto files = checkpoint::Checkpoint::open(directory);
     Tensors w;
     for (const auto& e : files.entries()) w[e.name] = loader::read_whole(files, e).to(at::kFloat);
-    const auto words = checkpoint::quantise(w.at("bert.embeddings.word_embeddings.weight"), 8, 32, "words");
-    w = rounded(std::move(w), 8, 32);
+    const auto words = checkpoint::quantise(w.at("bert.embeddings.word_embeddings.weight"), bits, 32, "words");
+    w = rounded(std::move(w), bits, 32);
     w["cls.predictions.decoder.weight"] = checkpoint::dequantised(words, at::kFloat);
     auto config = model.config();
     config.tie_word_embeddings = false;
@@ -292,7 +294,7 @@ TEST_CASE("Forms of codes that are not read are refused by name") {
         Tensors w = tiny_weights();
         as_mlx(w, "lm_head", 4, 32);
         spoil(w);
-        const Written written(w);
+        const Written written(w, R"(, "quantization": {"group_size": 32, "bits": 4}})");
         refuses<CheckpointError>([&] { static_cast<void>(M::open(written.path())); }, {"lm_head", word});
     };
     tensors([](Tensors& w) { w["lm_head.weight"] = w["lm_head.weight"].narrow(1, 0, 6); }, "(51, 6)");

@@ -111,7 +111,7 @@ def check_header(path, text):
                 yield where + "families share through nn/; only composites include another family."
 
 
-COMPOSITES = {"decoder_config", "llava", "llava_next", "xclip"}
+COMPOSITES = {"decoder_config", "llava", "llava_next", "siglip", "xclip"}
 
 
 def check_bodies(headers):

@@ -67,6 +67,7 @@ inline constexpr bool runs_on<Precision, device::Mps> = false;
 #include "silica/device/mps/argmax.hpp"
 #include "silica/device/mps/attention.hpp"
 #include "silica/device/mps/average_pool.hpp"
+#include "silica/device/mps/bundled.hpp"
 #include "silica/device/mps/clamp.hpp"
 #include "silica/device/mps/conv.hpp"
 #include "silica/device/mps/decode_attention.hpp"

@@ -220,7 +220,12 @@ TEST_CASE("Memory: limits, little of it, none left, swap") {
     finds(f, slows, "1.0 GiB are free", "other programs");
     f = sound();
     f.machine.memory.swap_used = 3 * gib;
-    finds(f, slows, "3.0 GiB of memory are swapped out", "restart");
+    CHECK(examine(f).empty());
+    f.machine.memory.swap_used = 4 * gib;
+    finds(f, slows, "4.0 GiB of memory are swapped out", "restart");
+    f = mac();
+    f.machine.memory.swap_used = 4 * gib;
+    CHECK(examine(f).empty());
 }
 
 TEST_CASE("The hub cache: missing, unreadable, empty, broken; tokens are judged by shape and never printed") {
