@@ -16,16 +16,44 @@
 
 namespace silica::device::cuda {
 
+namespace detail {
+
+/// Codes of 64 bytes of a row.
+inline std::int64_t line_of(const op::Coded& m) { return 512 / m.bits; }
+
+/// Whether tensor cores take these codes: see mma_codes.hpp.
+inline bool suits_tensor_cores(const op::Coded& m, const Tensor& codes) {
+    const std::int64_t line = line_of(m), piece = m.columns % (2 * line) == 0 ? 2 * line : line;
+    const bool whole = m.group <= line ? line % m.group == 0 && m.group % (line / 4) == 0
+                                       : m.group % piece == 0 || m.group == m.columns;
+    if (!codes.is_cuda() || m.columns % line != 0 || !whole || m.type == c10::ScalarType::Float || !has_nvrtc())
+        return false;
+    int major = 0;
+    check(Driver::get().device_attribute(&major, 75, codes.device().index()), "reading the compute capability");
+    return major >= 8;
+}
+
+/// The words of each line of 16 as four columns instead of four rows, or back: lane t of four then has words t, 4 + t,
+/// 8 + t and 12 + t in one load.
+inline Tensor turned(const Tensor& codes) {
+    return codes.view({codes.size(0), -1, 4, 4}).transpose(2, 3).contiguous().view(codes.sizes());
+}
+
+}  // namespace detail
+
 /// The `Packed` of kernels with codes. A matrix that stays plain has its weight in `matrix` and no codes.
 struct Codes {
     op::Coded matrix = {};  ///< all but the codes, their scales and biases
     Tensor codes = {};      ///< (rows, words) int32
     Tensor scales = {};     ///< (rows, groups, 2) scale and bias, bfloat16 where that loses nothing, else float32
+    bool turned = false;    ///< whether the codes are in the order of tensor cores
 
     [[nodiscard]] static Codes pack(op::Coded s) {
         Codes c;
         if (!s.plain()) {
             c.codes = s.codes.contiguous();
+            c.turned = detail::suits_tensor_cores(s, c.codes);
+            if (c.turned) c.codes = detail::turned(c.codes);
             c.scales = at::stack({s.scales, s.biases}, 2);
             const Tensor less = c.scales.to(at::kBFloat16);
             if (less.to(at::kFloat).equal(c.scales)) c.scales = less;
@@ -38,7 +66,7 @@ struct Codes {
         op::Coded s = matrix;
         if (s.plain()) return s;
         const Tensor both = scales.to(at::kFloat);
-        s.codes = codes;
+        s.codes = turned ? detail::turned(codes) : codes;
         s.scales = both.select(2, 0).contiguous();
         s.biases = both.select(2, 1).contiguous();
         return s;
@@ -63,7 +91,8 @@ extern "C" __global__ void decode(const unsigned* __restrict__ codes, const S* _
     const i64 i = (i64)blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= count) return;
     const unsigned word = codes[i];
-    const int row = (int)(i / WORDS), k = (int)(i % WORDS) * PER;
+    const int row = (int)(i / WORDS), place = (int)(i % WORDS);
+    const int k = (TURNED ? (place & ~15) | (place & 3) * 4 | (place >> 2 & 3) : place) * PER;
     const S* of = scales + ((i64)row * GROUPS + k / GROUP) * 2;
     const float scale = to_float(of[0]), bias = to_float(of[1]);
     alignas(16) T some[PER];
@@ -79,8 +108,9 @@ extern "C" __global__ void decode(const unsigned* __restrict__ codes, const S* _
 struct DecodeCodes;
 
 /// By LibTorch's ops, for any group and number of columns.
-inline Tensor decoded_by_aten(const Codes& w, const Tensor& codes, const Tensor& scales, at::ScalarType type) {
+inline Tensor decoded_by_aten(const Codes& w, const Tensor& words, const Tensor& scales, at::ScalarType type) {
     const auto& m = w.matrix;
+    const Tensor codes = w.turned ? turned(words) : words;
     const std::int64_t in_word = 32 / m.bits;
     const Tensor shifts = at::arange(in_word, codes.options()) * m.bits;
     const Tensor each = at::bitwise_and(at::bitwise_right_shift(codes.unsqueeze(2), shifts), m.bits == 4 ? 15 : 255);
@@ -103,8 +133,8 @@ inline Tensor decoded(const Codes& w, std::int64_t first, std::int64_t count, at
     const Tensor y = at::empty({count, m.columns}, codes.options().dtype(type));
     const bool small = scales.scalar_type() == at::kBFloat16;
     const std::uint64_t key = static_cast<std::uint64_t>(type) | static_cast<std::uint64_t>(m.bits) << 8 |
-                              (small ? std::uint64_t{1} << 16 : 0) | static_cast<std::uint64_t>(m.group) << 17 |
-                              static_cast<std::uint64_t>(m.columns) << 40;
+                              (small ? std::uint64_t{1} << 16 : 0) | (w.turned ? std::uint64_t{1} << 15 : 0) |
+                              static_cast<std::uint64_t>(m.group) << 17 | static_cast<std::uint64_t>(m.columns) << 40;
     static const std::string text =
         std::string(prelude) + std::string(detail::scales_text) + std::string(detail::decode_text);
     const auto& f = function<detail::DecodeCodes>(y.device().index(), key, [&] {
@@ -115,7 +145,8 @@ inline Tensor decoded(const Codes& w, std::int64_t first, std::int64_t count, at
                              {"WORDS", words},
                              {"GROUP", m.group},
                              {"GROUPS", scales.size(1)},
-                             {"BFLOAT_SCALES", small}},
+                             {"BFLOAT_SCALES", small},
+                             {"TURNED", w.turned}},
                             type};
     });
     const std::int64_t all = codes.numel();
