@@ -18,6 +18,7 @@ Action add_bench(CLI::App& app);
 Action add_runs(CLI::App& app);
 Action add_verify(CLI::App& app);
 Action add_devices(CLI::App& app);
+Action add_doctor(CLI::App& app);
 Action add_support(CLI::App& app);
 Action add_tokenize(CLI::App& app);
 Action add_embed(CLI::App& app);
@@ -30,5 +31,7 @@ Action add_describe(CLI::App& app);
 Action add_preprocess(CLI::App& app);
 Action add_transcribe(CLI::App& app);
 Action add_quantize(CLI::App& app);
+Action add_report(CLI::App& app);
+Action add_compare(CLI::App& app);
 
 }  // namespace silica::bench

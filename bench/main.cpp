@@ -19,11 +19,13 @@
 #include "silica/core/error.hpp"
 #include "silica/core/quote.hpp"
 #include "silica/fallback.hpp"
+#include "whole_arguments.hpp"
 
 namespace silica::bench {
 namespace {
 
 std::string one_line(std::string text) {
+    std::erase(text, '\0');  // of whole_arguments
     for (char& c : text) {
         if (c == '\n') c = ' ';
     }
@@ -76,6 +78,9 @@ int parse_and_run(int argc, char** argv) {
     for (const auto add :
          {add_bench, add_runs, add_verify, add_devices, add_support, add_tokenize, add_template, add_preprocess,
           add_embed, add_classify, add_detect, add_match, add_generate, add_transcribe, add_describe, add_quantize})
+    for (const auto add : {add_bench, add_verify, add_devices, add_support, add_tokenize, add_template,
+                           add_preprocess, add_embed, add_classify, add_detect, add_match, add_generate,
+                           add_transcribe, add_doctor, add_describe, add_quantize, add_report, add_compare})
         actions.push_back(add(app));
     const CLI::App& all = app;
     const auto commands = all.get_subcommands([](const CLI::App*) { return true; });
@@ -85,7 +90,7 @@ int parse_and_run(int argc, char** argv) {
     }
     check_first(argv[1], commands);
     try {
-        app.parse(argc, argv);
+        app.parse(whole_arguments(argc, argv));
     } catch (const CLI::ParseError& e) {
         if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
         throw refusal(app, e);
