@@ -4,10 +4,12 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 #include "silica/core/error.hpp"
 #include "silica/core/quote.hpp"
+#include "suite/depth.hpp"
 
 namespace silica::bench::suite {
 namespace {
@@ -36,6 +38,7 @@ std::string text_of(const fs::path& file) {
 /// The objects of the file: a document, or one in each line.
 std::vector<ordered_json> documents_of(const fs::path& file) {
     const std::string text = text_of(file);
+    if (nested_too_deep(text)) refuse(file, "is nested too deeply");
     std::vector<ordered_json> documents;
     auto whole = ordered_json::parse(text, nullptr, false);
     if (!whole.is_discarded()) {

@@ -58,9 +58,11 @@ TEST_CASE("What is no JSON of bench is refused") {
     }
     CHECK_THROWS_AS(read_runs(directory.path()), InputError);
     CHECK_THROWS_AS(read_runs(directory.path() / "absent.json"), InputError);
-    // Deep nesting is no stack's end.
+    // Deep nesting is no stack's end; brackets in texts are none.
     write_file(file,
                R"({"model":"m","served":true,"x":)" + std::string(200'000, '[') + std::string(200'000, ']') + "}");
+    CHECK_THROWS_AS(read_runs(file), InputError);
+    write_file(file, R"({"model":"\\\"[[{","served":true,"reason":")" + std::string(1000, '[') + "\"}");
     CHECK(read_runs(file)[0].rows.size() == 1);
 }
 
