@@ -177,7 +177,7 @@ std::vector<std::string> loaders_named(std::string_view text) {
 const std::vector<std::string_view>& all_family_names() {
     static const std::vector<std::string_view> names = {"bert",  "t5",    "llama",      "qwen2",    "vit",
                                                         "clip",  "detr",  "whisper",    "wav2vec2", "clap",
-                                                        "xclip", "llava", "llava_next", "mistral"};
+                                                        "xclip", "llava", "llava_next", "mistral",  "siglip"};
     return names;
 }
 

@@ -10,13 +10,15 @@ class App;
 namespace silica::bench {
 
 /// Exit codes of the program.
-enum Exit : int { done = 0, comparison_failed = 1, bad_input = 2, no_hardware = 3 };
+enum Exit : int { done = 0, comparison_failed = 1, bad_input = 2, no_hardware = 3, stopped_by = 128 };  // + a signal
 
 using Action = std::function<int()>;
 
 Action add_bench(CLI::App& app);
+Action add_runs(CLI::App& app);
 Action add_verify(CLI::App& app);
 Action add_devices(CLI::App& app);
+Action add_doctor(CLI::App& app);
 Action add_support(CLI::App& app);
 Action add_tokenize(CLI::App& app);
 Action add_embed(CLI::App& app);

@@ -37,6 +37,10 @@ CREATE TABLE rows (
 );
 CREATE INDEX rows_of_run ON rows (run, id);
 )sql",
+    R"sql(
+ALTER TABLE rows ADD COLUMN seconds REAL NOT NULL DEFAULT 0;
+ALTER TABLE rows ADD COLUMN result TEXT NOT NULL DEFAULT '{}';
+)sql",
 };
 
 inline constexpr auto schema_version = static_cast<std::int64_t>(migrations.size());

@@ -79,6 +79,10 @@ public:
         sqlite3_bind_int64(statement_, ++place_, number);
         return *this;
     }
+    Statement& operator<<(double number) {
+        sqlite3_bind_double(statement_, ++place_, number);
+        return *this;
+    }
     /// Whether there is another row.
     bool step() {
         const int code = sqlite3_step(statement_);
@@ -91,6 +95,7 @@ public:
         place_ = 0;
     }
     [[nodiscard]] std::int64_t number(int column) const { return sqlite3_column_int64(statement_, column); }
+    [[nodiscard]] double real(int column) const { return sqlite3_column_double(statement_, column); }
     [[nodiscard]] std::string text(int column) const {
         const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
         if (bytes == nullptr) return {};
@@ -314,7 +319,8 @@ Run Store::find(std::string_view which) const {
 
 std::vector<StoredRow> Store::rows(std::int64_t run) const {
     Statement s(db_.get(), file_,
-                "SELECT id, run, key, state, reason, row, samples_ms, marks, job FROM rows WHERE run = ? ORDER BY id");
+                "SELECT id, run, key, state, reason, row, samples_ms, marks, job, seconds FROM rows WHERE run = ? "
+                "ORDER BY id");
     s << run;
     std::vector<StoredRow> all;
     while (s.step()) {
@@ -323,7 +329,8 @@ std::vector<StoredRow> Store::rows(std::int64_t run) const {
                       .key = s.text(2),
                       .reason = s.text(4),
                       .row = s.json(5),
-                      .job = s.json(8)};
+                      .job = s.json(8),
+                      .seconds = s.real(9)};
         const auto samples = s.json(6), marks = s.json(7);
         try {
             row.state = state_named(s.text(3));
@@ -348,25 +355,36 @@ std::int64_t Store::begin(const Run& run, std::span<const StoredRow> rows) {
            << text_of(run.versions) << text_of(run.conditions);
     insert.step();
     const std::int64_t id = sqlite3_last_insert_rowid(db);
-    Statement each(
-        db, file_,
-        "INSERT INTO rows (run, key, state, reason, row, samples_ms, marks, job) VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+    Statement each(db, file_,
+                   "INSERT INTO rows (run, key, state, reason, row, samples_ms, marks, job, seconds) "
+                   "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
     for (const auto& row : rows) {
         each.again();
         each << id << row.key << name_of(row.state) << row.reason << text_of(row.row) << text_of(row.samples_ms)
-             << text_of(row.marks) << text_of(row.job);
+             << text_of(row.marks) << text_of(row.job) << row.seconds;
         each.step();
     }
     transaction.keep();
     return id;
 }
 
-void Store::update(const StoredRow& row) {
+ordered_json Store::result(std::int64_t row) const {
+    Statement s(db_.get(), file_, "SELECT result FROM rows WHERE id = ?");
+    s << row;
+    return s.step() ? s.json(0) : ordered_json::object();
+}
+
+void Store::update(const StoredRow& row, const ordered_json* result) {
     sqlite3* db = db_.get();
     Transaction transaction(db, file_);
-    Statement s(db, file_, "UPDATE rows SET state = ?, reason = ?, row = ?, samples_ms = ?, marks = ? WHERE id = ?");
-    s << name_of(row.state) << row.reason << text_of(row.row) << text_of(row.samples_ms) << text_of(row.marks)
-      << row.id;
+    Statement s(db, file_,
+                std::string("UPDATE rows SET key = ?, state = ?, reason = ?, row = ?, samples_ms = ?, marks = ?, "
+                            "seconds = ?") +
+                    (result != nullptr ? ", result = ?" : "") + " WHERE id = ?");
+    s << row.key << name_of(row.state) << row.reason << text_of(row.row) << text_of(row.samples_ms)
+      << text_of(row.marks) << row.seconds;
+    if (result != nullptr) s << text_of(*result);
+    s << row.id;
     s.step();
     if (sqlite3_changes(db) == 0)
         throw InputError("The row is no longer in " + quote(file_.string()) + ".",

@@ -51,6 +51,7 @@ struct StoredRow {
     /// What was asked for: model, family, task, hardware, simulated, precision, loader, weights, batch, sizes,
     /// new_tokens, and how: iterations, warmup, threads, ...
     nlohmann::ordered_json job = nlohmann::ordered_json::object();
+    double seconds = 0;  ///< that it took, with its process and every attempt
 };
 
 /// "bert-tiny|embed|mps (simulated)|float32|mapped|8|prompt_tokens=128|0". Loader is "random" where weights are.
@@ -88,8 +89,11 @@ public:
 
     /// Takes a new run with its rows, and gives its number; `id` and `run` in them mean nothing.
     std::int64_t begin(const Run& run, std::span<const StoredRow> rows);
-    /// Stores a row again: its state, reason, row, samples and marks.
-    void update(const StoredRow& row);
+    /// Stores a row again: its key, state, reason, row, samples, marks and seconds; and what its process said, where
+    /// that is given, so that a run can be continued.
+    void update(const StoredRow& row, const nlohmann::ordered_json* result = nullptr);
+    /// What the process of a row said when it was measured; an empty object where it was not measured here.
+    [[nodiscard]] nlohmann::ordered_json result(std::int64_t row) const;
     /// Stores a run again: when it was finished, and its conditions.
     void update(const Run& run);
     /// Removes a run with its rows. InputError where there is none.

@@ -12,6 +12,16 @@
 #include <iterator>
 
 namespace silica {
+namespace weights_detail {
+
+/// Whether a kernel of convolution (out, in, height, width) lies as MLX has it, (out, height, width, in).
+SILICA_INLINE bool channels_last(std::vector<std::int64_t> there, const std::vector<std::int64_t>& shape) {
+    if (shape.size() < 3 || there.size() != shape.size()) return false;
+    std::rotate(there.begin() + 1, there.end() - 1, there.end());
+    return there == shape;
+}
+
+}  // namespace weights_detail
 
 SILICA_INLINE Weights Weights::operator/(std::string_view part) const {
     Weights below = *this;
@@ -28,16 +38,7 @@ SILICA_INLINE bool Weights::has(std::string_view name) const {
 
 SILICA_INLINE Weights::Tree::Tree(checkpoint::TensorSource& s, const checkpoint::NameRules& rules, c10::Device h,
                                   checkpoint::Quantising q)
-    : source(s),
-      home(h),
-      canonical(checkpoint::canonical_names(s.entries(), rules)),
-      quantising(q),
-      holds_codes(s.holds_codes()) {
-    for (const auto& [name, entry] : canonical.names) {
-        if (name.ends_with(".scales") && canonical.names.contains(name.substr(0, name.size() - 6) + "weight"))
-            holds_codes = true;
-    }
-}
+    : source(s), home(h), canonical(checkpoint::canonical_names(s.entries(), rules)), quantising(q) {}
 
 SILICA_INLINE void Weights::count(const std::string& whole, std::int64_t parameters, std::uint64_t bytes) const {
     if (!tree_->taken.insert(whole).second) return;
@@ -47,60 +48,37 @@ SILICA_INLINE void Weights::count(const std::string& whole, std::int64_t paramet
 
 SILICA_INLINE void Weights::count(const std::string& whole, const checkpoint::Quantised& q) const {
     count(whole, q.rows * q.columns, q.codes.nbytes() + q.scales.nbytes() + q.biases.nbytes());
-    if (!mlx(whole)) return;
-    const auto module = whole.substr(0, whole.rfind('.') + 1);
-    for (const auto* part : {"scales", "biases"}) tree_->taken.insert(module + part);
-}
-
-SILICA_INLINE std::optional<checkpoint::MlxMatrix> Weights::mlx(const std::string& whole) const {
-    if (!tree_->quantising.reads || !whole.ends_with(".weight")) return std::nullopt;
-    const auto& names = tree_->canonical.names;
-    const auto module = whole.substr(0, whole.size() - 6);
-    const auto codes = names.find(whole), scales = names.find(module + "scales"),
-               biases = names.find(module + "biases");
-    if (codes == names.end() || scales == names.end() || biases == names.end()) return std::nullopt;
-    return checkpoint::MlxMatrix{codes->second, scales->second, biases->second};
 }
 
 SILICA_INLINE void Weights::require(std::string_view name, const std::vector<std::int64_t>& shape) const {
-    const auto whole = full(name);
-    const auto packed = shape.size() == 2 ? mlx(whole) : std::nullopt;
-    if (packed)
-        packed->check(shape[0], shape[1], tree_->source.where());
-    else
-        static_cast<void>(checked(whole, shape));
+    static_cast<void>(checked(full(name), shape));
 }
 
 SILICA_INLINE Tensor Weights::get(std::string_view name, const std::vector<std::int64_t>& shape, at::ScalarType dtype,
                                   c10::Device device) const {
     const auto whole = full(name);
-    if (const auto packed = shape.size() == 2 ? mlx(whole) : std::nullopt) {
-        const auto q = packed->read(tree_->source, shape[0], shape[1]);
-        Tensor tensor = checkpoint::dequantised(q, dtype).to(device);
-        count(whole, q);
-        return tensor;
-    }
-    Tensor tensor = tree_->source.read(checked(whole, shape), dtype, device);
+    const auto entry = checked(whole, shape);
+    Tensor tensor;
+    if (entry.shape == shape)
+        tensor = tree_->source.read(entry, dtype, device);
+    else  // channels last
+        tensor =
+            tree_->source.read(entry, dtype, c10::Device(c10::DeviceType::CPU)).movedim(-1, 1).contiguous().to(device);
     count(whole, tensor.numel(), tensor.nbytes());
     return tensor;
 }
 
 SILICA_INLINE std::optional<checkpoint::Quantised> Weights::codes(std::int64_t rows, std::int64_t columns) const {
     const auto whole = full("weight");
-    std::optional<checkpoint::Quantised> q;
-    if (const auto packed = mlx(whole)) {
-        q = packed->read(tree_->source, rows, columns);
+    const auto entry = checked(whole, {rows, columns});
+    auto q = tree_->source.codes(entry);
+    if (q) {
+        checkpoint::check(*q, tree_->source.where() + ": " + checkpoint::quote(entry.name));
     } else {
-        const auto entry = checked(whole, {rows, columns});
-        q = tree_->source.codes(entry);
-        if (q) {
-            checkpoint::check(*q, tree_->source.where() + ": " + checkpoint::quote(entry.name));
-        } else {
-            if (tree_->holds_codes) return std::nullopt;
-            const Tensor plain = tree_->source.read(entry, entry.dtype, c10::Device(c10::DeviceType::CPU));
-            q = checkpoint::quantise(plain, tree_->quantising.bits, tree_->quantising.group,
-                                     tree_->source.where() + ": " + checkpoint::quote(entry.name));
-        }
+        if (tree_->source.holds_codes()) return std::nullopt;
+        const Tensor plain = tree_->source.read(entry, entry.dtype, c10::Device(c10::DeviceType::CPU));
+        q = checkpoint::quantise(plain, tree_->quantising.bits, tree_->quantising.group,
+                                 tree_->source.where() + ": " + checkpoint::quote(entry.name));
     }
     count(whole, *q);
     return q;
@@ -132,7 +110,7 @@ SILICA_INLINE LoadingAccount Weights::account() const {
 SILICA_INLINE checkpoint::TensorEntry Weights::checked(const std::string& whole,
                                                        const std::vector<std::int64_t>& shape) const {
     auto entry = find(whole, shape);
-    if (entry.shape != shape) {
+    if (entry.shape != shape && !weights_detail::channels_last(entry.shape, shape)) {
         throw CheckpointError(tree_->source.where() + ": " + checkpoint::quote(entry.name) + " has shape " +
                                   checkpoint::tuple_text(entry.shape) + ", the configuration makes it " +
                                   checkpoint::tuple_text(shape) + ".",

@@ -3,10 +3,12 @@
 #include <csignal>
 #include <thread>
 
+#include <sqlite3.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "silica/core/error.hpp"
+#include "suite/schema.hpp"
 #include "support/catch.hpp"
 #include "support/directory.hpp"
 
@@ -188,6 +190,77 @@ TEST_CASE("A disk that fills up is said, and what was stored stays") {
     CHECK(store.rows(store.runs()[0].id).size() == 1);
     store.begin(a_run("again"), std::vector{row_of("bert")});  // there is room again
     CHECK(store.runs().size() == 2);
+}
+
+namespace {
+
+/// What a statement gives, the last of its rows.
+std::string ask(const std::filesystem::path& file, const std::string& sql) {
+    sqlite3* db = nullptr;
+    REQUIRE(sqlite3_open(file.string().c_str(), &db) == SQLITE_OK);
+    std::string answer;
+    const auto take = [](void* to, int n, char** values, char**) {
+        if (n > 0 && values[0] != nullptr) *static_cast<std::string*>(to) = values[0];
+        return 0;
+    };
+    const int code = sqlite3_exec(db, sql.c_str(), take, &answer, nullptr);
+    sqlite3_close(db);
+    REQUIRE(code == SQLITE_OK);
+    return answer;
+}
+
+}  // namespace
+
+TEST_CASE("A store of the first version is brought up to date with all that it holds") {
+    const Directory directory;
+    const auto file = directory / "runs.sqlite";
+    ask(file, silica::test::read_file(std::string(SILICA_TESTS_DIR) + "/bench/suite/version_1.sql"));
+    auto store = Store::open(file);
+    const auto run = store.find("nightly");
+    CHECK((run.id == 4 && run.machine.at("cores") == 2));
+    auto rows = store.rows(4);
+    REQUIRE(rows.size() == 2);
+    CHECK(rows[0].samples_ms == std::vector{1.25, 1.5, 2.0});
+    CHECK(rows[0].seconds == 0);
+    CHECK(store.result(rows[0].id).empty());
+    CHECK((rows[1].state == State::failed && rows[1].reason == "No weights."));
+    rows[0].seconds = 2.5;
+    const ordered_json result = {{"a", 1}};
+    store.update(rows[0], &result);
+    CHECK(store.rows(4)[0].seconds == 2.5);
+    CHECK(store.result(rows[0].id) == result);
+    CHECK(ask(file, "PRAGMA user_version") == std::to_string(schema_version));
+    // the same tables as a new store's, whichever way they came
+    const auto tables = "SELECT group_concat(name || type || \"notnull\") FROM pragma_table_info('rows')";
+    static_cast<void>(Store::open(directory / "new.sqlite"));
+    CHECK(ask(file, tables) == ask(directory / "new.sqlite", tables));
+    CHECK_FALSE(ask(file, tables).empty());
+}
+
+TEST_CASE("A later version's store and another program's database stay as they are") {
+    const Directory directory;
+    const auto file = directory / "runs.sqlite";
+    SECTION("later") {
+        static_cast<void>(Store::open(file));
+        ask(file, "PRAGMA user_version = 999");
+        CHECK_THAT(refusal([&] { static_cast<void>(Store::open(file)); }), ContainsSubstring("later version"));
+        CHECK(ask(file, "PRAGMA user_version") == "999");
+    }
+    SECTION("another's") {
+        ask(file, "CREATE TABLE runs (x); INSERT INTO runs VALUES (7)");
+        CHECK_THAT(refusal([&] { static_cast<void>(Store::open(file)); }), ContainsSubstring("another program"));
+        CHECK(ask(file, "SELECT x FROM runs") == "7");
+    }
+    SECTION("edited by hand") {
+        auto store = Store::open(file);
+        const auto id = store.begin(a_run("a"), std::vector{row_of("bert")});
+        for (const char* spoilt : {"marks = '7'", "samples_ms = '[\"a\"]'", "state = 'done'", "row = '{'"}) {
+            ask(file, std::string("UPDATE rows SET ") + spoilt);
+            CHECK_THAT(refusal([&] { static_cast<void>(store.rows(id)); }), ContainsSubstring("damaged"));
+            ask(file, "UPDATE rows SET marks = '[]', samples_ms = '[]', state = 'pending', row = '{}'");
+        }
+        CHECK(store.rows(id).size() == 1);
+    }
 }
 
 TEST_CASE("A file that is no store, or half of one, is refused with what to do") {
