@@ -8,6 +8,8 @@
 #include <ATen/detail/MPSHooksInterface.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <mutex>
 #include <string>
 
@@ -38,7 +40,8 @@ struct Mps {
     static DeviceMemory memory(c10::DeviceIndex = 0) {
         if (!available()) return {};
         const auto& hooks = at::detail::getMPSHooks();
-        return {hooks.getRecommendedMaxMemory(), hooks.getCurrentAllocatedMemory(), hooks.getDriverAllocatedMemory()};
+        const std::uint64_t most = hooks.getRecommendedMaxMemory(), now = hooks.getCurrentAllocatedMemory();
+        return {most, now, hooks.getDriverAllocatedMemory(), most - std::min(most, now)};
     }
     /// The backend throws a plain c10::Error, known by its text.
     static bool is_out_of_memory(const c10::Error& error) {
