@@ -23,7 +23,7 @@ struct Options {
     Flag model, hardware, precision, loader, checkpoint, task, new_tokens, threads, group, activations;
     std::array<Flag, size_kinds.size()> sizes;
     std::string batch = "1", iterations = "10", warmup = "3", output = "table";
-    bool memory_efficient = false, alternative_loading = false, small = false;
+    bool memory_efficient = false, alternative_loading = false, small = false, no_budget = false;
 };
 
 std::vector<std::string> chosen_loaders(const Options& o) {
@@ -123,6 +123,7 @@ int bench(const Options& o) {
     const Output output = output_named(o.output);
     use_threads(o.threads);
     use_codes(o.group, o.activations);
+    use_budget(!o.no_budget);
     if (!o.model && !o.checkpoint) {
         throw InputError("bench needs --model or --checkpoint.", "say for example `silica bench --model bert`.");
     }
@@ -175,6 +176,7 @@ Action add_bench(CLI::App& app) {
     c.option("--loader", o->loader, "mapped, cpu-first, streamed, auto; a list. Default: mapped");
     c.flag("--memory-efficient", o->memory_efficient, "the same as --loader streamed");
     c.flag("--alternative-loading", o->alternative_loading, "the same as --loader cpu-first");
+    c.flag("--no-budget", o->no_budget, "load without looking whether there is memory for it");
     c.option("--batch-size", o->batch, "a list of numbers. Default: 1");
     for (std::size_t i = 0; i < size_kinds.size(); ++i) {
         const std::string flag(size_kinds[i].flag), help(size_kinds[i].help);

@@ -17,6 +17,7 @@ using Action = std::function<int()>;
 Action add_bench(CLI::App& app);
 Action add_verify(CLI::App& app);
 Action add_devices(CLI::App& app);
+Action add_plan(CLI::App& app);
 Action add_support(CLI::App& app);
 Action add_tokenize(CLI::App& app);
 Action add_embed(CLI::App& app);

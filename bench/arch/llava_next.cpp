@@ -19,7 +19,8 @@ Family family_llava_next() {
                                 "rope_theta": 1000000.0, "sliding_window": null, "vocab_size": 32064},
                             "vision_config": {"model_type": "clip_vision_model", "hidden_size": 1024,
                                 "image_size": 336, "intermediate_size": 4096, "num_attention_heads": 16,
-                                "num_hidden_layers": 24, "patch_size": 14, "projection_dim": 768}})"}},
+                                "num_hidden_layers": 24, "patch_size": 14, "projection_dim": 768}})",
+                    2}},
         .heads = image_text_heads<arch::LlavaNextForConditionalGeneration, arch::LlavaNextImages, arch::LlavaNext>()};
 }
 
