@@ -187,7 +187,7 @@ std::string loader_chosen(const std::string& named, bool memory_efficient, bool 
 const std::vector<std::string_view>& all_family_names() {
     static const std::vector<std::string_view> names = {"bert",  "t5",    "llama",      "qwen2",    "vit",
                                                         "clip",  "detr",  "whisper",    "wav2vec2", "clap",
-                                                        "xclip", "llava", "llava_next", "mistral"};
+                                                        "xclip", "llava", "llava_next", "mistral",  "siglip"};
     return names;
 }
 

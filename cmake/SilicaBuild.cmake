@@ -10,7 +10,10 @@ if(SILICA_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
 endif()
 
 # As the library that is installed has to be, so that it shares the precompiled header with all else.
-add_compile_options(-fPIC -fno-semantic-interposition)
+add_compile_options(-fPIC)
+if(NOT APPLE)  # it has no such thing, and its compiler says so for every file
+    add_compile_options(-fno-semantic-interposition)
+endif()
 
 # One target carries warnings and sanitizers; the headers of other libraries are SYSTEM and stay silent.
 add_library(silica_own_code INTERFACE)

@@ -16,13 +16,13 @@ import subprocess
 import sys
 
 
-def command_of(commands_file, reference, launcher=False):
+def command_of(commands_file, reference):
     """The command that compiles `reference` without the source and what it writes, and its directory."""
     with open(commands_file) as file:
         entry = next(e for e in json.load(file) if os.path.samefile(e["file"], reference))
     words = shlex.split(entry["command"])
     compiler = next(i for i, word in enumerate(words) if re.search(r"(g\+\+|clang\+\+|c\+\+)(-[\d.]+)?$", word))
-    command, skip = words[:compiler] if launcher else [], False
+    command, skip = [], False
     for word in words[compiler:]:
         if skip:
             skip = False

@@ -2,7 +2,6 @@
 /// Weights: a place in a checkpoint. `w / "encoder" / "layer" / 3` is a place below it.
 
 #include "silica/checkpoint/account.hpp"
-#include "silica/checkpoint/mlx.hpp"
 #include "silica/checkpoint/names.hpp"
 #include "silica/checkpoint/quantised.hpp"
 #include "silica/checkpoint/source.hpp"
@@ -47,6 +46,7 @@ public:
     void require(std::string_view name, const std::vector<std::int64_t>& shape) const;
 
     /// The tensor `name` below this place, in this type on this device; dequantised where it is codes that are read.
+    /// A kernel of convolution may lie channels last, as MLX has it: it comes as it is asked for.
     /// Throws CheckpointError when it is missing, has another shape, or a type that holds no weights.
     [[nodiscard]] Tensor get(std::string_view name, const std::vector<std::int64_t>& shape, at::ScalarType dtype,
                              c10::Device device) const;
@@ -73,7 +73,6 @@ private:
         c10::Device home;
         checkpoint::CanonicalNames canonical;
         checkpoint::Quantising quantising;
-        bool holds_codes;  ///< the source does, or tensors of MLX's form are there
         std::set<std::string, std::less<>> taken;
         std::vector<std::string> left;  ///< beginnings of names
         std::uint64_t parameters = 0, bytes = 0;
@@ -82,9 +81,6 @@ private:
     [[nodiscard]] std::string full(std::string_view name) const {
         return path_.empty() ? std::string(name) : path_ + '.' + std::string(name);
     }
-
-    /// The tensors of `whole`, a weight, where it lies in MLX's form and codes are read.
-    [[nodiscard]] std::optional<checkpoint::MlxMatrix> mlx(const std::string& whole) const;
 
     /// Counts a tensor of the canonical name `whole` as taken.
     void count(const std::string& whole, std::int64_t parameters, std::uint64_t bytes) const;
