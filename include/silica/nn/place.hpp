@@ -30,4 +30,12 @@ Tensor take_home(const Weights& w, std::string_view name, const std::vector<std:
     return t;
 }
 
+/// What `t` holds at `ids` (n) in dimension `dim`, for constructors: the shape of it where only an inventory is taken.
+inline Tensor picked(const Tensor& t, std::int64_t dim, const Tensor& ids) {
+    if (!t.is_meta()) return t.index_select(dim, ids);
+    auto shape = t.sizes().vec();
+    shape.at(static_cast<std::size_t>(dim)) = ids.numel();
+    return at::empty(shape, t.options());
+}
+
 }  // namespace silica::nn
