@@ -22,7 +22,7 @@ struct Options {
     Flag iterations, warmup, within, shard, resume;
     std::array<Flag, size_kinds.size()> sizes;
     std::string output = "table";
-    bool memory_efficient = false, alternative_loading = false, small = false;
+    bool memory_efficient = false, alternative_loading = false, small = false, no_budget = false;
     RunOptions run;
     std::string row_time_limit = "600";
 };
@@ -132,6 +132,7 @@ void refuse_beside_resume(const Options& o) {
         {"--group", o.group.has_value()},
         {"--activations", o.activations.has_value()},
         {"--small-model", o.small},
+        {"--no-budget", o.no_budget},
         {"--name", o.run.name.has_value()},
         {"--no-store", o.run.no_store}};
     for (const auto& [name, is] : given) {
@@ -151,6 +152,7 @@ int bench(const Options& o) {
     }
     use_threads(o.threads);
     use_codes(o.group, o.activations);
+    use_budget(!o.no_budget);
     if (!o.model && !o.checkpoint) {
         throw InputError("bench needs --model or --checkpoint.", "say for example `silica bench --model bert`.");
     }
@@ -160,7 +162,7 @@ int bench(const Options& o) {
     for (const auto& s : subjects) {
         if (!s.origin.weights) note(s.origin.name + ": no weights on this machine, they are random");
     }
-    return new_run(plan(axes, subjects, o.task), {o.group, o.activations, o.threads}, run);
+    return new_run(plan(axes, subjects, o.task), {o.group, o.activations, o.threads, o.no_budget}, run);
 }
 
 }  // namespace
@@ -178,6 +180,7 @@ Action add_bench(CLI::App& app) {
     c.option("--loader", o->loader, "mapped, cpu-first, streamed, auto; a list. Default: mapped");
     c.flag("--memory-efficient", o->memory_efficient, "the same as --loader streamed");
     c.flag("--alternative-loading", o->alternative_loading, "the same as --loader cpu-first");
+    c.flag("--no-budget", o->no_budget, "load without looking whether there is memory for it");
     c.option("--batch-size", o->batch, "a list of numbers. Default: 1");
     for (std::size_t i = 0; i < size_kinds.size(); ++i) {
         const std::string flag(size_kinds[i].flag), help(size_kinds[i].help);

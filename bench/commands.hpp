@@ -18,6 +18,7 @@ Action add_bench(CLI::App& app);
 Action add_runs(CLI::App& app);
 Action add_verify(CLI::App& app);
 Action add_devices(CLI::App& app);
+Action add_plan(CLI::App& app);
 Action add_doctor(CLI::App& app);
 Action add_support(CLI::App& app);
 Action add_tokenize(CLI::App& app);

@@ -87,6 +87,7 @@ Measured do_job(const ordered_json& json) {
     };
     use_threads(number("threads"));
     use_codes(number("group"), optional_of<std::string>(json, "activations"));
+    use_budget(!json.value("no_budget", false));
     Jobs jobs;
     Job job = jobs.of(json);
     const auto known = json.value("known", ordered_json::object()).value("bandwidth", ordered_json::object());
@@ -123,6 +124,7 @@ ordered_json job_json(const Job& job, const Codes& codes) {
         {"threads", number(codes.threads)},
         {"group", number(codes.group)},
         {"activations", or_null(codes.activations)},
+        {"no_budget", codes.no_budget},
         {"directory", origin.directory.empty() ? "" : std::filesystem::absolute(origin.directory, ignored).string()}};
 }
 

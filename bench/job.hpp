@@ -12,6 +12,7 @@ namespace silica::bench {
 /// What the command line says beside a job, and its process has to know too.
 struct Codes {
     Flag group, activations, threads;
+    bool no_budget = false;
 };
 
 /// All that is needed to do a job in another process, or another day. `hardware` is a device's name without

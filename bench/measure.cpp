@@ -184,7 +184,7 @@ Measured measure(const Job& job, const Doing& doing) {
     reset_device_peak(job.device->name);
     m.baseline = process_memory().resident;
     const auto start = Clock::now();
-    const auto [model, notes] = load(cell, origin);
+    const auto [model, notes] = load(cell, origin, &job.sizes);
     m.load_s = std::chrono::duration<double>(Clock::now() - start).count();
     m.load_peak = host_peak();
     m.notes = notes;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <limits>
 
+#include <ATen/TensorIndexing.h>
 #include <ATen/ops/argsort.h>
 #include <ATen/ops/cumsum.h>
 #include <ATen/ops/full.h>

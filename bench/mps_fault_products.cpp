@@ -1,5 +1,8 @@
 /// Tests of the known faults of products and convolutions on MPS.
 
+#include <cstdint>
+#include <vector>
+
 #include <ATen/ops/bmm.h>
 #include <ATen/ops/conv1d.h>
 #include <ATen/ops/conv2d.h>
@@ -30,8 +33,7 @@ Seen linear_not_stable(std::string& detail) {
 Seen linear_loses_bias(std::string& detail) {
     for (const auto type : {at::kFloat, at::kHalf}) {
         const Tensor w = numbers({96, 64}, 2, type), b = numbers({96}, 3, type) + 5;
-        for (const at::IntArrayRef shape :
-             {at::IntArrayRef({64}), at::IntArrayRef({1, 64}), at::IntArrayRef({1, 1, 64})}) {
+        for (const auto& shape : std::vector<std::vector<std::int64_t>>{{64}, {1, 64}, {1, 1, 64}}) {
             const Tensor x = numbers(shape, 1, type);
             const Tensor want = at::linear(x.to(at::kFloat), w.to(at::kFloat), b.to(at::kFloat));
             if (compared(detail, at::linear(x.to(there()), w.to(there()), b.to(there())), want, type, 2) ==

@@ -19,7 +19,8 @@ Family family_llava_next() {
                                 "rope_theta": 1000000.0, "sliding_window": null, "vocab_size": 32064},
                             "vision_config": {"model_type": "clip_vision_model", "hidden_size": 1024,
                                 "image_size": 336, "intermediate_size": 4096, "num_attention_heads": 16,
-                                "num_hidden_layers": 24, "patch_size": 14, "projection_dim": 768}})"},
+                                "num_hidden_layers": 24, "patch_size": 14, "projection_dim": 768}})",
+                     2},
                    {"llava-next-little", "llava-next-little",  // none that is published is small: the same in little
                     R"({"architectures": ["LlavaNextForConditionalGeneration"], "model_type": "llava_next",
                             "image_grid_pinpoints": [[112, 224], [224, 112], [224, 224], [336, 112], [112, 336]],

@@ -13,6 +13,7 @@
 
 #include "silica/core/error.hpp"
 #include "silica/core/quote.hpp"
+#include "suite/depth.hpp"
 #include "suite/schema.hpp"
 
 namespace silica::bench::suite {
@@ -102,7 +103,9 @@ public:
     }
     /// A column of JSON. A store that somebody wrote into by hand is damaged.
     [[nodiscard]] ordered_json json(int column) const {
-        auto value = ordered_json::parse(text(column), nullptr, false);
+        const auto written = text(column);
+        if (nested_too_deep(written)) refuse(db_, SQLITE_CORRUPT, file_);
+        auto value = ordered_json::parse(written, nullptr, false);
         if (value.is_discarded()) refuse(db_, SQLITE_CORRUPT, file_);
         return value;
     }

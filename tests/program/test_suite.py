@@ -122,7 +122,7 @@ class Runs(Suite):
 
 
 class Stopped(Suite):
-    PLAN = ("--model", BASE, *TINY, "--batch-size", "1,2,3,4,5,6,7,8")
+    PLAN = ("--model", BASE, *TINY, "--batch-size", "1,2,3,4,5,6")
 
     def measured(self):
         return {r["key"]: r["samples_ms"] for r in self.export()["rows"] if r["state"] == "measured"}
@@ -131,7 +131,7 @@ class Stopped(Suite):
         """Killed at random times and resumed until it is through."""
         chance = random.Random(11)
         process, kills, kept, seen = self.start(*self.bench(*self.PLAN)), 0, {}, []
-        while kills < 12:
+        while kills < 8:
             try:
                 process.communicate(timeout=chance.uniform(0.05, 1.5))
                 break
@@ -154,7 +154,7 @@ class Stopped(Suite):
         self.assertGreater(kills, 0)
         self.assertEqual(process.returncode, 0)
         document = self.export()
-        self.assertEqual([r["state"] for r in document["rows"]], ["measured"] * 8)
+        self.assertEqual([r["state"] for r in document["rows"]], ["measured"] * 6)
         self.assertTrue(document["run"]["finished"])
         for key, samples in kept.items():
             self.assertEqual(self.measured()[key], samples)
@@ -162,7 +162,7 @@ class Stopped(Suite):
     def test_ctrl_c_ends_with_the_table_of_what_there_is(self):
         process = self.start(*self.bench(*self.PLAN, "--output", "json"), start_new_session=True)
         for line in process.stderr:
-            if line.startswith("[3/8"):
+            if line.startswith("[3/6"):
                 os.killpg(process.pid, signal.SIGINT)  # as a terminal does
                 break
         out, err = process.communicate(timeout=60)
@@ -170,11 +170,11 @@ class Stopped(Suite):
         rows = json.loads(out.strip().splitlines()[-1])["rows"]
         self.assertEqual([row["batch_size"] for row in rows], [1, 2])
         self.assertIn("silica bench --resume 1 --store", err)
-        self.assertEqual(sorted(r["state"] for r in self.export()["rows"]), ["measured"] * 2 + ["pending"] * 5 + ["stopped"])
+        self.assertEqual(sorted(r["state"] for r in self.export()["rows"]), ["measured"] * 2 + ["pending"] * 3 + ["stopped"])
         before = self.measured()
         process = self.done(*self.bench("--resume", "1", "--output", "json"))
         rows = last_json(process)["rows"]
-        self.assertEqual([row["batch_size"] for row in rows], list(range(1, 9)))
+        self.assertEqual([row["batch_size"] for row in rows], list(range(1, 7)))
         for key, samples in before.items():
             self.assertEqual(self.measured()[key], samples)
         self.assertEqual(rows[0]["samples_ms"], [round(ms, 3) for ms in before["base|embed|cpu|float32|mapped|1|prompt_tokens=4|0"]])
@@ -182,14 +182,14 @@ class Stopped(Suite):
     def test_a_run_at_work_is_not_resumed_beside(self):
         process = self.start(*self.bench(*self.PLAN))
         for line in process.stderr:
-            if line.startswith("[2/8"):
+            if line.startswith("[2/6"):
                 break
         self.refused(*self.bench("--resume"), says="is being measured by another process")
         process.kill()
         process.communicate()
 
     def test_no_process_of_a_row_outlives_a_killed_program(self):
-        if not pathlib_proc():
+        if not has_proc():
             self.skipTest("no /proc here")
         process = self.start(*self.bench("--model", BASE, "--hardware", "cpu", "--iterations", "1000000"))
         next(line for line in process.stderr if line.startswith("[1/1"))
@@ -226,7 +226,12 @@ class Stopped(Suite):
         self.assertRegex(text, r"\[2/2, about \d+ s left\]")
 
 
-def pathlib_proc():
+def quiet(marks):
+    """Without what depends on how busy this machine is."""
+    return [mark for mark in marks if mark != "noisy"]
+
+
+def has_proc():
     return os.path.exists("/proc/self/stat")
 
 
@@ -257,8 +262,9 @@ class Faults(Suite):
 
     def test_a_row_that_fails_is_a_row_with_its_reason(self):
         for fault, state, says in (("crash:2", "crashed", "SIGSEGV"), ("exit:2", "crashed", "exit code 7"),
-                                   ("hang:2", "timed out", "not done after 3 s")):
-            process, rows = self.faulty(fault, "--batch-size", "1,2", "--row-time-limit", "3", code=2)
+                                   ("hang:2", "timed out", "not done after 6 s")):
+            limit = ("--row-time-limit", "6") if fault.startswith("hang") else ()
+            process, rows = self.faulty(fault, "--batch-size", "1,2", *limit, code=2)
             self.assertEqual([row["state"] for row in rows], ["measured", state], fault)
             self.assertIn(says, rows[1]["reason"])
             self.assertIn(says, process.stderr)
@@ -271,11 +277,11 @@ class Faults(Suite):
     def test_without_memory_smaller_batches_and_the_cpu_are_tried(self):
         for fault in ("memory:3", "killed:3"):
             process, rows = self.faulty(fault, "--batch-size", "8", code=0)
-            self.assertEqual((rows[0]["state"], rows[0]["marks"]), ("measured", ["smaller batch"]))
+            self.assertEqual((rows[0]["state"], quiet(rows[0]["marks"])), ("measured", ["smaller batch"]))
             self.assertEqual([rung["batch"] for rung in rows[0]["row"]["ladder"]], [8, 4])
             self.assertEqual((rows[0]["row"]["batch_size"], rows[0]["job"]["batch"]), (2, 8))
             self.assertTrue(rows[0]["key"].endswith("|as cpu batch 2"))
-            self.assertEqual(last_json(process)["marks"], ["smaller batch"])
+            self.assertEqual(quiet(last_json(process)["marks"]), ["smaller batch"])
         _, rows = self.faulty("memory:1", "--batch-size", "2", code=2)
         self.assertEqual((rows[0]["state"], len(rows[0]["row"]["ladder"])), ("out of memory", 2))
         process = run(*self.bench("--model", BASE, "--hardware", "mps", "--precision", "float32", "--iterations", "1",
@@ -291,7 +297,7 @@ class Faults(Suite):
                 break
         process.communicate()
         rows = last_json(self.done(*self.bench("--resume", "--output", "json"), program=SIMULATED))["rows"]
-        self.assertEqual([(row["batch_size"], row["marks"]) for row in rows], [(2, ["smaller batch"]), (1, [])])
+        self.assertEqual([(row["batch_size"], quiet(row["marks"])) for row in rows], [(2, ["smaller batch"]), (1, [])])
 
 
 if __name__ == "__main__":

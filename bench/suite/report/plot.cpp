@@ -122,7 +122,7 @@ double nested_place(const Axis& axis, double value) { return 100 - 100 * axis.pl
 }  // namespace
 
 void append_svg(std::string& out, const BarPlot& plot, std::size_t number) {
-    constexpr double bar_room = 34, group_room = 24;
+    constexpr double bar_room = 36, group_room = 24;
     std::vector<double> values;
     std::size_t groups = 0;
     std::string group;

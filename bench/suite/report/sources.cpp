@@ -7,7 +7,7 @@
 
 #include "silica/core/error.hpp"
 #include "silica/core/quote.hpp"
-#include "suite/imported.hpp"
+#include "suite/exchange.hpp"
 
 namespace silica::bench::suite::report {
 namespace {
@@ -48,7 +48,12 @@ Source Sources::source_of(const Store& store, Run run) {
 std::vector<Source> Sources::named(const std::string& name) {
     std::vector<Source> found;
     if (is_json_file(name)) {
-        for (auto& [run, rows] : read_runs(name)) found.push_back({std::move(run), std::move(rows), name});
+        std::error_code error;
+        if (!fs::is_regular_file(name, error))
+            throw InputError("There is no file " + quote(name) + ".",
+                             "name a file of `silica bench --output json` or `silica runs --export`, or a run.");
+        auto [run, rows] = imported_file(name);
+        found.push_back({std::move(run), std::move(rows), name});
         return found;
     }
     std::exception_ptr problem;

@@ -36,6 +36,8 @@ public:
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
     [[nodiscard]] const checkpoint::Quantising& quantising() const noexcept { return tree_->quantising; }
     [[nodiscard]] c10::Device home() const noexcept { return tree_->home; }
+    /// Whether only an inventory is taken: tensors are shapes on the meta device (core/inventory.hpp).
+    [[nodiscard]] bool counts() const noexcept { return tree_->home.is_meta(); }
 
     /// Whether the checkpoint has this tensor. Random weights have all but those that are tied to another.
     [[nodiscard]] bool has(std::string_view name) const;
@@ -82,6 +84,13 @@ private:
 
     /// Counts a tensor of the canonical name `whole` as taken.
     void count(const std::string& whole, std::int64_t parameters, std::uint64_t bytes) const;
+    /// The matrix `entry`, plain, in codes: by rows, as many as are 16 MiB, where it is larger and its source reads
+    /// such.
+    [[nodiscard]] checkpoint::Quantised quantised(const checkpoint::TensorEntry& entry) const;
+
+    /// Codes of a matrix that has no values: in what form they are.
+    [[nodiscard]] std::optional<checkpoint::Quantised> counted_codes(const std::string& whole, std::int64_t rows,
+                                                                     std::int64_t columns) const;
     /// The same for codes, with their scales and biases.
     void count(const std::string& whole, const checkpoint::Quantised& q) const;
 

@@ -5,8 +5,10 @@
 #include "silica/checkpoint/nearest.hpp"
 #include "silica/checkpoint/text.hpp"
 #include "silica/checkpoint/weights.hpp"
+#include "silica/core/allocate.hpp"
 #include "silica/core/compiled.hpp"
 #include "silica/core/error.hpp"
+#include "silica/core/inventory.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -59,6 +61,14 @@ SILICA_INLINE Tensor Weights::get(std::string_view name, const std::vector<std::
     const auto whole = full(name);
     const auto entry = checked(whole, shape);
     Tensor tensor;
+    if (counts()) {
+        if (entry.shape == shape)
+            tensor = tree_->source.read(entry, dtype, device);
+        else
+            tensor = at::empty(shape, at::TensorOptions().dtype(dtype).device(home()));
+        if (tensor.is_meta() && Inventory::current() != nullptr) Inventory::current()->read(tensor, whole);
+        return tensor;
+    }
     if (entry.shape == shape)
         tensor = tree_->source.read(entry, dtype, device);
     else  // channels last
@@ -68,19 +78,72 @@ SILICA_INLINE Tensor Weights::get(std::string_view name, const std::vector<std::
     return tensor;
 }
 
+SILICA_INLINE checkpoint::Quantised Weights::quantised(const checkpoint::TensorEntry& entry) const {
+    const auto& source = tree_->source;
+    const std::string where = source.where() + ": " + checkpoint::quote(entry.name);
+    const auto some = [&](const checkpoint::TensorEntry& rows) {
+        const Tensor plain = tree_->source.read(rows, rows.dtype, c10::Device(c10::DeviceType::CPU));
+        return checkpoint::quantise(plain, tree_->quantising.bits, tree_->quantising.group, where);
+    };
+    constexpr std::int64_t at_once = std::int64_t{1} << 24;  // bytes
+    const auto item = static_cast<std::int64_t>(c10::elementSize(entry.dtype));
+    const std::int64_t rows = entry.shape[0], row = entry.shape[1] * item;
+    if (!source.reads_rows() || !entry.contiguous() || rows * row <= 2 * at_once) return some(entry);
+    const std::int64_t step = std::max<std::int64_t>(1, at_once / row);
+    checkpoint::Quantised all;
+    for (std::int64_t first = 0; first < rows; first += step) {
+        checkpoint::TensorEntry part = entry;
+        part.shape[0] = std::min(step, rows - first);
+        part.offset += static_cast<std::uint64_t>(first * row);
+        part.nbytes = static_cast<std::uint64_t>(part.shape[0] * row);
+        const auto q = some(part);
+        if (first == 0) {
+            all = {.bits = q.bits, .rows = rows, .columns = q.columns, .group = q.group};
+            const c10::Device host(c10::DeviceType::CPU);
+            all.codes = allocate({rows, q.codes.size(1)}, q.codes.scalar_type(), host);
+            all.scales = allocate({rows, q.scales.size(1)}, q.scales.scalar_type(), host);
+            all.biases = allocate({rows, q.biases.size(1)}, q.biases.scalar_type(), host);
+        }
+        all.codes.narrow(0, first, q.rows).copy_(q.codes);
+        all.scales.narrow(0, first, q.rows).copy_(q.scales);
+        all.biases.narrow(0, first, q.rows).copy_(q.biases);
+    }
+    return all;
+}
+
 SILICA_INLINE std::optional<checkpoint::Quantised> Weights::codes(std::int64_t rows, std::int64_t columns) const {
     const auto whole = full("weight");
+    if (counts()) return counted_codes(whole, rows, columns);
     const auto entry = checked(whole, {rows, columns});
     auto q = tree_->source.codes(entry);
     if (q) {
         checkpoint::check(*q, tree_->source.where() + ": " + checkpoint::quote(entry.name));
     } else {
         if (tree_->source.holds_codes()) return std::nullopt;
-        const Tensor plain = tree_->source.read(entry, entry.dtype, c10::Device(c10::DeviceType::CPU));
-        q = checkpoint::quantise(plain, tree_->quantising.bits, tree_->quantising.group,
-                                 tree_->source.where() + ": " + checkpoint::quote(entry.name));
+        q = quantised(entry);
     }
     count(whole, *q);
+    return q;
+}
+
+SILICA_INLINE std::optional<checkpoint::Quantised> Weights::counted_codes(const std::string& whole, std::int64_t rows,
+                                                                          std::int64_t columns) const {
+    const auto entry = checked(whole, {rows, columns});
+    auto q = tree_->source.codes(entry);
+    auto scale = c10::ScalarType::Float;
+    if (!q) {
+        if (tree_->source.holds_codes()) return std::nullopt;
+        q = checkpoint::Quantised{.bits = tree_->quantising.bits,
+                                  .rows = rows,
+                                  .columns = columns,
+                                  .group = checkpoint::Quantised::group_of(tree_->quantising.group, columns)};
+        if (entry.dtype == c10::ScalarType::BFloat16) scale = entry.dtype;  // scales are rounded to it
+    }
+    const auto options = at::TensorOptions().dtype(scale).device(home());
+    q->codes = at::empty({rows, q->words()}, options.dtype(c10::ScalarType::Int));
+    q->scales = at::empty({rows, q->groups()}, options);
+    q->biases = at::empty({rows, q->groups()}, options);
+    if (Inventory::current() != nullptr) Inventory::current()->read(q->codes, whole);
     return q;
 }
 

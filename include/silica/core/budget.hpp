@@ -39,7 +39,7 @@ struct WeightBytes {
     std::uint64_t device = 0, host = 0;  ///< on the model's device, and apart from that on the host
     std::uint64_t largest = 0;           ///< of one tensor
     std::uint64_t largest_matrix = 0;    ///< of one that products use
-    std::uint64_t in_place = 0;          ///< of `device`, what could be the pages of a mapped file of the same type
+    std::uint64_t in_place = 0;          ///< of `device`, what could be the pages of a mapped file: not what is packed
     std::int64_t largest_elements = 0;
 };
 
@@ -66,10 +66,9 @@ struct LoadingBytes {
 
 /// Of the loader "mapped", "streamed" or "cpu-first", or "random" where weights are made up. `on_host`: the model is on
 /// the host. Beside the weights that stay it counts
-/// - the largest tensor as the file has it (mapped: in pages of the file; streamed: 16 MiB of it, but all of a matrix
-///   that becomes codes), and the largest once more while a kernel packs it;
-/// - cpu-first: all files, or what stays where that is more, since it drops what was used; one tensor where weights
-///   become codes;
+/// - the largest tensor as the file has it (mapped: in pages of the file; streamed: 16 MiB of it), and the largest once
+///   more while a kernel packs it; where matrices become codes 32 MiB of one, its codes, and those joined from parts;
+/// - cpu-first: all files, or what stays where that is more, since it drops what was used; as streamed for codes;
 /// - random: the largest in float32.
 [[nodiscard]] LoadingBytes loading_bytes(std::string_view loader, const WeightBytes& weights, const WeightFiles& files,
                                          const WeightForm& form, bool on_host);

@@ -25,7 +25,8 @@ public:
         sum.largest = std::max(sum.largest, bytes);
         if (w.rows > 0) sum.largest_matrix = std::max(sum.largest_matrix, bytes);
         sum.largest_elements = std::max(sum.largest_elements, w.elements);
-        if (w.as_read && !codes && !w.host) sum.in_place += bytes;
+        const bool packed = w.rows > 0 && bytes == 4 * whole(w.elements);  // matrices of float32 are, in panels
+        if (w.as_read && !codes && !packed && !w.host) sum.in_place += bytes;
     }
     WeightBytes sum;
 
@@ -78,7 +79,8 @@ SILICA_INLINE LoadingBytes loading_bytes(std::string_view loader, const WeightBy
     using budget_detail::staging;
     const std::uint64_t elements = budget_detail::whole(weights.largest_elements);
     const bool codes = form.bits != 0, made_up = files.bytes == 0 || loader == "random";
-    const std::uint64_t in_file = made_up ? elements * 4 : files.largest;  // the largest as it is read
+    std::uint64_t in_file = made_up ? elements * 4 : files.largest;  // the largest as it is read
+    if (codes) in_file = std::min(in_file, 2 * staging);             // by rows
     LoadingBytes peak;
     // Beside what stays: a kernel packs the largest from a copy of it; codes are made of a whole matrix and joined.
     const std::uint64_t packing = codes ? 2 * weights.largest_matrix : on_host ? weights.largest_matrix : 0;
@@ -87,10 +89,10 @@ SILICA_INLINE LoadingBytes loading_bytes(std::string_view loader, const WeightBy
         reading = in_file;
     } else if (loader == "mapped") {
         peak.mapped = in_file;
-    } else if (loader == "streamed") {
-        reading = codes ? in_file : std::min(staging, in_file);
-    } else if (codes) {  // cpu-first, one by one
+    } else if (codes) {
         reading = in_file;
+    } else if (loader == "streamed") {
+        reading = std::min(staging, in_file);
     }
     const std::uint64_t stays_on_host = weights.host + (on_host ? weights.device : 0);
     peak.host = stays_on_host + reading + (on_host || codes ? packing : 0);

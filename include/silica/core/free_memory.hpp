@@ -15,7 +15,8 @@ struct FreeMemory {
 
 /// Linux: MemAvailable, and the least of what the control groups of this process (version 1 or 2, all above it too)
 /// leave, in which pages of files that were not used lately count as free. `root` is where proc and sys are. macOS:
-/// free, inactive, speculative and purgeable pages.
+/// free, inactive, speculative and purgeable pages. SILICA_FREE_MB in the environment, a whole number, is the most that
+/// counts as free: for planning for a smaller machine.
 [[nodiscard]] FreeMemory free_memory(const std::filesystem::path& root = "/");
 
 }  // namespace silica

@@ -103,6 +103,10 @@ SILICA_INLINE FreeMemory free_memory(const std::filesystem::path& root) {
     m.free = value_of(root / "proc/meminfo", "MemAvailable").value_or(0);
     if (m.total > 0) limit_by_groups(root, m);
 #endif
+    if (const char* most = std::getenv("SILICA_FREE_MB"); most != nullptr && *most >= '0' && *most <= '9') {
+        m.free = std::min<std::uint64_t>(m.free, std::strtoull(most, nullptr, 10) << 20U);
+        m.limited = true;
+    }
     return m;
 }
 

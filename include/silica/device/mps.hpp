@@ -9,6 +9,8 @@
 #include <ATen/detail/MPSHooksInterface.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <mutex>
 #include <string>
 
@@ -39,7 +41,8 @@ struct Mps {
     static DeviceMemory memory(c10::DeviceIndex = 0) {
         if (!available()) return {};
         const auto& hooks = at::detail::getMPSHooks();
-        return {hooks.getRecommendedMaxMemory(), hooks.getCurrentAllocatedMemory(), hooks.getDriverAllocatedMemory()};
+        const std::uint64_t most = hooks.getRecommendedMaxMemory(), now = hooks.getCurrentAllocatedMemory();
+        return {most, now, hooks.getDriverAllocatedMemory(), most - std::min(most, now)};
     }
     static bool is_out_of_memory(const c10::Error& error) { return mps::is_out_of_memory(error); }
     /// Two threads that encode at once crash the command queue (pytorch#197805), so calls take turns, whichever shared

@@ -101,7 +101,6 @@ TEST_CASE("Hostile names are text, wherever they stand") {
     CHECK(page.find("\xE2\x80\xAE") == std::string::npos);
     CHECK(page.find('\xFF') == std::string::npos);
     const auto text = markdown(document_of(data));
-    CHECK(text.find("<script") == std::string::npos);
     const std::regex tag("(^|[^\\\\])<");
     CHECK_FALSE(std::regex_search(text, tag));
     CHECK(ordered_json::parse(json_of(data).dump(-1, ' ', false, ordered_json::error_handler_t::replace)).is_object());

@@ -130,7 +130,7 @@ inline double prove(const Variant& v, const Functions& functions) {
     double most = error(Epilogue::none, Activation::linear, product, near);
     after.residual = noise({rows, 2 * n}, 7, v.type, device);
     most = std::max(most, error(Epilogue::add, Activation::linear, product + after.residual.to(at::kFloat), near));
-    after.residual = {};
+    after.residual = Tensor();
     for (const Activation act : {Activation::silu, Activation::gelu, Activation::gelu_tanh, Activation::relu}) {
         const Tensor acted = aten::Activate::run(product, act);
         most = std::max(most, error(Epilogue::activation, act, acted, 2 * near));
