@@ -17,8 +17,8 @@ SIM = SOURCE / "tests" / "support" / "sim_mps"
 
 # Texts that a file of ours knows LibTorch's errors by, or that the simulated device says.
 TEXTS = [
-    ("include/silica/device/mps.hpp", "MPS backend out of memory"),
-    ("include/silica/device/mps.hpp", "Invalid buffer size"),
+    ("include/silica/device/mps/out_of_memory.hpp", "MPS backend out of memory"),
+    ("include/silica/device/mps/out_of_memory.hpp", "Invalid buffer size"),
     ("tests/support/sim_mps/state.cpp", "MPS backend out of memory (MPS allocated: "),
     ("tests/support/sim_mps/state.cpp", " pool. Use PYTORCH_MPS_HIGH_WATERMARK_RATIO=0.0 to disable upper limit for memory "
                                         "allocations (may cause system failure)."),
