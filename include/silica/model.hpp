@@ -10,17 +10,14 @@
 #include "silica/core/state_inputs.hpp"
 #include "silica/core/transfer.hpp"
 #include "silica/device/cpu.hpp"
+#include "silica/entered.hpp"
 #include "silica/exec.hpp"
 #include "silica/loader/first_of.hpp"
 #include "silica/loader/in_memory.hpp"
 #include "silica/loader/mapped.hpp"
 #include "silica/placement.hpp"
 
-#include <ATen/core/grad_mode.h>
-#include <c10/core/DeviceGuard.h>
-
 #include <chrono>
-#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,9 +34,6 @@ struct not_a_state_of_this_model {
                   "this is no state that the model can change. Remedy: keep what its make_state() returns in a "
                   "variable that is not const, and pass that.");
 };
-
-/// The part of a text that says what went wrong.
-[[nodiscard]] std::string first_line(const std::string& text);
 
 /// CheckpointError for weights that nothing uses.
 void refuse_unexpected(const LoadingAccount& account, const std::string& place);
@@ -217,19 +211,11 @@ private:
     /// See on_device. Memory that is out, and that no op recovered from, is a DeviceError `what` with `remedy`.
     template <class F>
     static decltype(auto) enter(c10::Device home, const char* what, const char* remedy, F&& f) {
-        [[maybe_unused]] const auto turn = Device::lock();
-        const at::NoGradGuard no_grad;
-        const c10::OptionalDeviceGuard on(home.is_cpu() ? std::nullopt : std::optional(home));
+        const detail::Entered<Device> entered(home);
         try {
             return f();
-        } catch (const c10::Error& e) {
-            const bool here = Device::is_out_of_memory(e);
-            if (!here && !device::Cpu::is_out_of_memory(e)) throw;
-            throw DeviceError(std::string(here ? Device::name : device::Cpu::name) + " has not enough memory " + what +
-                                  ": " + detail::first_line(e.what_without_backtrace()),
-                              remedy);
-        } catch (const std::bad_alloc&) {
-            throw DeviceError(std::string(device::Cpu::name) + " has not enough memory " + what + ".", remedy);
+        } catch (...) {
+            detail::rethrow_memory_is_out(Device::name, &Device::is_out_of_memory, what, remedy);
         }
     }
 

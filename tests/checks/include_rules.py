@@ -28,8 +28,8 @@ MAY_INCLUDE = {
     "task": ["model", "generate", "input"],
 }
 # Top-level headers that belong to a part of another name.
-PART_OF = {"dispatch": "run", "fallback": "run", "placement": "run", "prepared": "run", "captured_work": "model",
-           "replayed": "model"}
+PART_OF = {"carried": "run", "dispatch": "run", "fallback": "run", "placement": "run", "prepared": "run",
+           "captured_work": "model", "entered": "model", "replayed": "model"}
 EVERYTHING = {"silica", "input"}  # silica.hpp and input.hpp list the others
 
 HEAVY = {"torch/torch.h", "torch/nn.h", "torch/all.h", "ATen/ATen.h", "boost/hana.hpp", "range/v3/all.hpp"}
