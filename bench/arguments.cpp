@@ -174,10 +174,20 @@ std::vector<std::string> loaders_named(std::string_view text) {
     return names;
 }
 
+std::string loader_chosen(const std::string& named, bool memory_efficient, bool alternative_loading) {
+    if (memory_efficient && alternative_loading) {
+        throw InputError("--memory-efficient (streamed) and --alternative-loading (cpu-first) both choose the loader.",
+                         "give one of them.");
+    }
+    if (memory_efficient) return "streamed";
+    if (alternative_loading) return "cpu-first";
+    return loaders_named(named).front();
+}
+
 const std::vector<std::string_view>& all_family_names() {
     static const std::vector<std::string_view> names = {"bert",  "t5",    "llama",      "qwen2",    "vit",
                                                         "clip",  "detr",  "whisper",    "wav2vec2", "clap",
-                                                        "xclip", "llava", "llava_next", "mistral"};
+                                                        "xclip", "llava", "llava_next", "mistral",  "siglip"};
     return names;
 }
 

@@ -46,6 +46,9 @@ void use_threads(const Flag& threads);
 /// Precisions named with commas, all compiled.
 [[nodiscard]] std::vector<std::string> precisions_named(std::string_view text);
 
+/// One loader: what `--loader` names, unless one of the flags that stand for a loader is given. InputError for both.
+[[nodiscard]] std::string loader_chosen(const std::string& named, bool memory_efficient, bool alternative_loading);
+
 /// Loaders named with commas.
 [[nodiscard]] std::vector<std::string> loaders_named(std::string_view text);
 

@@ -1,29 +1,30 @@
 /// `silica bench`: how fast a model is here.
 
 #include <array>
-#include <iostream>
 #include <memory>
 
 #include <ATen/core/Tensor.h>
 
 #include "arguments.hpp"
+#include "bench_run.hpp"
 #include "cli.hpp"
 #include "commands.hpp"
-#include "errors.hpp"
 #include "load.hpp"
 #include "models.hpp"
 #include "progress.hpp"
-#include "report.hpp"
 #include "silica/core/error.hpp"
 
 namespace silica::bench {
 namespace {
 
 struct Options {
-    Flag model, hardware, precision, loader, checkpoint, task, new_tokens, threads, group, activations;
+    Flag model, hardware, precision, loader, checkpoint, task, batch, new_tokens, threads, group, activations;
+    Flag iterations, warmup, within, shard, resume;
     std::array<Flag, size_kinds.size()> sizes;
-    std::string batch = "1", iterations = "10", warmup = "3", output = "table";
-    bool memory_efficient = false, alternative_loading = false, small = false;
+    std::string output = "table";
+    bool memory_efficient = false, alternative_loading = false, small = false, no_budget = false;
+    RunOptions run;
+    std::string row_time_limit = "600";
 };
 
 std::vector<std::string> chosen_loaders(const Options& o) {
@@ -44,17 +45,18 @@ struct Axes {
     std::vector<std::string> precisions, loaders;                    ///< no precision: each device's own
     std::vector<std::int64_t> batches, new_tokens;                   ///< none: each family's usual number
     std::array<std::vector<std::int64_t>, size_kinds.size()> sizes;  ///< the same, of each kind
-    std::int64_t iterations, warmup;
+    suite::Sampling sampling;
 
     explicit Axes(const Options& o)
         : hardware(hardware_named(o.hardware)),
           precisions(o.precision ? precisions_named(*o.precision) : std::vector<std::string>{}),
           loaders(chosen_loaders(o)),
-          batches(whole_numbers("--batch-size", o.batch, 1, 65536)),
+          batches(whole_numbers("--batch-size", o.batch.value_or("1"), 1, 65536)),
           new_tokens(o.new_tokens ? whole_numbers("--new-tokens", *o.new_tokens, 1, 1 << 20)
-                                  : std::vector<std::int64_t>{}),
-          iterations(whole_number("--iterations", o.iterations, 1, 1'000'000)),
-          warmup(whole_number("--warmup", o.warmup, 0, 1'000'000)) {
+                                  : std::vector<std::int64_t>{}) {
+        if (o.iterations) sampling.iterations = whole_number("--iterations", *o.iterations, 1, 1'000'000);
+        if (o.warmup) sampling.warmup = whole_number("--warmup", *o.warmup, 0, 1'000'000);
+        if (o.within) sampling.within = static_cast<double>(whole_number("--within", *o.within, 1, 1000)) / 100;
         for (std::size_t i = 0; i < sizes.size(); ++i)
             if (o.sizes[i]) sizes[i] = whole_numbers(std::string(size_kinds[i].flag), *o.sizes[i], 1, 1 << 20);
     }
@@ -90,7 +92,7 @@ std::vector<Job> plan(const Axes& axes, const std::vector<Subject>& subjects, co
         const std::vector<std::string> own = {precision_for({}, subject, device)};
         for (const auto& precision : axes.precisions.empty() ? own : axes.precisions) {
             for (const auto& loader : axes.loaders) {
-                jobs.push_back({&subject, &head, &device, precision, loader, sizes, axes.iterations, axes.warmup});
+                jobs.push_back({&subject, &head, &device, precision, loader, sizes, axes.sampling});
                 if (!subject.origin.weights) break;  // nothing is loaded, so one row is enough
             }
         }
@@ -111,53 +113,56 @@ std::vector<Job> plan(const Axes& axes, const std::vector<Subject>& subjects, co
     return jobs;
 }
 
-Row run_row(const Job& job) {
-    if (const auto can = job.device->available(); !can) return {.job = job, .reason = can.reason, .unavailable = true};
-    Row row{.job = job};
-    const std::string problem = sentence_of([&] { row.measured = measure(job); });
-    if (!problem.empty()) row.reason = problem;
-    return row;
+/// What belongs to another plan than that of the run that is continued.
+void refuse_beside_resume(const Options& o) {
+    const std::pair<const char*, bool> given[] = {
+        {"--model", o.model.has_value()},
+        {"--checkpoint", o.checkpoint.has_value()},
+        {"--hardware", o.hardware.has_value()},
+        {"--precision", o.precision.has_value()},
+        {"--loader", !(chosen_loaders(o) == std::vector<std::string>{"mapped"}) || o.loader},
+        {"--task", o.task.has_value()},
+        {"--batch-size", o.batch.has_value()},
+        {"--shard", o.shard.has_value()},
+        {"--new-tokens", o.new_tokens.has_value()},
+        {"--iterations", o.iterations.has_value()},
+        {"--warmup", o.warmup.has_value()},
+        {"--within", o.within.has_value()},
+        {"--threads", o.threads.has_value()},
+        {"--group", o.group.has_value()},
+        {"--activations", o.activations.has_value()},
+        {"--small-model", o.small},
+        {"--no-budget", o.no_budget},
+        {"--name", o.run.name.has_value()},
+        {"--no-store", o.run.no_store}};
+    for (const auto& [name, is] : given) {
+        if (is)
+            throw InputError("--resume goes on with a run as it was begun; " + std::string(name) + " is of another.",
+                             "leave it out; or leave --resume out, for a new run.");
+    }
 }
 
 int bench(const Options& o) {
-    const Output output = output_named(o.output);
+    RunOptions run = o.run;
+    run.output = output_named(o.output);
+    run.limit_s = static_cast<double>(whole_number("--row-time-limit", o.row_time_limit, 1, 1'000'000));
+    if (o.resume) {
+        refuse_beside_resume(o);
+        return resume_run(*o.resume, run);
+    }
     use_threads(o.threads);
     use_codes(o.group, o.activations);
+    use_budget(!o.no_budget);
     if (!o.model && !o.checkpoint) {
         throw InputError("bench needs --model or --checkpoint.", "say for example `silica bench --model bert`.");
     }
+    if (o.shard) run.shard = suite::shard_named(*o.shard);
     const Axes axes(o);
     const auto subjects = subjects_named(o.model, o.small, o.checkpoint);
     for (const auto& s : subjects) {
         if (!s.origin.weights) note(s.origin.name + ": no weights on this machine, they are random");
     }
-    std::vector<Row> rows;
-    for (const auto& job : plan(axes, subjects, o.task)) {
-        rows.push_back(run_row(job));
-        if (output == Output::jsonl) print_report(std::cout, output, {rows.back()});
-        std::cout.flush();
-    }
-    if (rows.empty()) {
-        complain("None of the devices that this program was compiled for is available: see `silica devices`.");
-        return Exit::no_hardware;
-    }
-    std::size_t measured = 0, unavailable = 0, failed = 0;
-    for (const auto& row : rows) {
-        measured += row.measured ? 1 : 0;
-        unavailable += row.unavailable ? 1 : 0;
-        failed += !row.measured && !row.unavailable ? 1 : 0;
-    }
-    // Where every row failed there is nothing to show but why; programs get their rows in any case.
-    const bool people = output == Output::table || output == Output::md;
-    if (output != Output::jsonl && (measured + unavailable > 0 || !people)) print_report(std::cout, output, rows);
-    std::string said;
-    for (const auto& row : rows) {
-        if (row.measured || row.reason == said) continue;
-        said = row.reason;
-        complain(row.unavailable ? row.job.device->label() + " is not available: " + row.reason + "." : row.reason);
-    }
-    if (failed > 0) return Exit::bad_input;
-    return measured == 0 ? Exit::no_hardware : Exit::done;
+    return new_run(plan(axes, subjects, o.task), {o.group, o.activations, o.threads, o.no_budget}, run);
 }
 
 }  // namespace
@@ -175,6 +180,7 @@ Action add_bench(CLI::App& app) {
     c.option("--loader", o->loader, "mapped, cpu-first, streamed, auto; a list. Default: mapped");
     c.flag("--memory-efficient", o->memory_efficient, "the same as --loader streamed");
     c.flag("--alternative-loading", o->alternative_loading, "the same as --loader cpu-first");
+    c.flag("--no-budget", o->no_budget, "load without looking whether there is memory for it");
     c.option("--batch-size", o->batch, "a list of numbers. Default: 1");
     for (std::size_t i = 0; i < size_kinds.size(); ++i) {
         const std::string flag(size_kinds[i].flag), help(size_kinds[i].help);
@@ -185,14 +191,25 @@ Action add_bench(CLI::App& app) {
     c.option("--task", o->task, "which head, for example embed or mlm. Default: the family's first");
     c.flag("--small-model", o->small, "a family's small model instead of its usual one");
     c.option("--checkpoint", o->checkpoint, "directory or repository that holds the weights of the model");
-    c.option("--iterations", o->iterations, "measured calls. Default: 10");
-    c.option("--warmup", o->warmup, "calls before those. Default: 3");
+    c.option("--iterations", o->iterations, "measured calls. Default: as many as --within needs, 10 s at the most");
+    c.option("--warmup", o->warmup, "calls before those. Default: until their times settle");
+    c.option("--within", o->within, "how wide the 95 % interval of the median may be, in percent. Default: 5");
     c.option("--threads", o->threads, "threads of the CPU. Default: LibTorch's choice");
+    c.option("--row-time-limit", o->row_time_limit, "seconds after which a row is given up. Default: 600");
+    c.option("--shard", o->shard, "i/n: only every n-th row, from the i-th; for n machines that share the work");
+    c.optional("--resume", o->resume, "go on with a run that was stopped: its number or name. Default: the last one");
+    c.option("--store", o->run.store, "file that keeps the runs. Default: $SILICA_STORE, or one in the home directory");
+    c.flag("--no-store", o->run.no_store, "keep nothing");
+    c.option("--name", o->run.name, "a name for the run");
     c.option("--output", o->output, "table, json, jsonl, csv, md. Default: table");
     c.footer(
         "Without weights on this machine they are random, and every output says so. Inputs are pseudo-random, on the\n"
-        "host; a call checks and moves them. Exit codes: 0 done, 2 bad input, 3 none of the named hardware is "
-        "available.");
+        "host; a call checks and moves them. Each row is measured in a process of its own: one that crashes, hangs or "
+        "runs\n"
+        "out of memory is a row with its reason. Where memory runs out a smaller batch is tried, then the CPU, and "
+        "said.\n"
+        "Rows are stored as they are done: `silica runs` lists them. Exit codes: 0 done, 2 bad input or a row failed,\n"
+        "3 none of the named hardware is available, 130 stopped with Ctrl-C.");
     return [o] { return bench(*o); };
 }
 

@@ -22,6 +22,8 @@ public:
     /// "--name value". A default stands in `value` already, and in `help`.
     void option(const char* name, std::string& value, const char* help);
     void option(const char* name, Flag& value, const char* help);
+    /// "--name" or "--name value"; of the first an empty text.
+    void optional(const char* name, Flag& value, const char* help);
     /// "--name value", once for each value.
     void option(const char* name, std::vector<std::string>& values, const char* help);
     /// "--name".

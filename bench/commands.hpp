@@ -10,13 +10,16 @@ class App;
 namespace silica::bench {
 
 /// Exit codes of the program.
-enum Exit : int { done = 0, comparison_failed = 1, bad_input = 2, no_hardware = 3 };
+enum Exit : int { done = 0, comparison_failed = 1, bad_input = 2, no_hardware = 3, stopped_by = 128 };  // + a signal
 
 using Action = std::function<int()>;
 
 Action add_bench(CLI::App& app);
+Action add_runs(CLI::App& app);
 Action add_verify(CLI::App& app);
 Action add_devices(CLI::App& app);
+Action add_plan(CLI::App& app);
+Action add_doctor(CLI::App& app);
 Action add_support(CLI::App& app);
 Action add_tokenize(CLI::App& app);
 Action add_embed(CLI::App& app);
@@ -29,5 +32,7 @@ Action add_describe(CLI::App& app);
 Action add_preprocess(CLI::App& app);
 Action add_transcribe(CLI::App& app);
 Action add_quantize(CLI::App& app);
+Action add_report(CLI::App& app);
+Action add_compare(CLI::App& app);
 
 }  // namespace silica::bench

@@ -13,6 +13,7 @@
 #include "files.hpp"
 #include "generate_flags.hpp"
 #include "host_model.hpp"
+#include "image_chat.hpp"
 #include "image_prompt.hpp"
 #include "models.hpp"
 #include "silica/task/image_writer.hpp"
@@ -24,8 +25,8 @@ namespace {
 struct Options {
     PlaceFlags place;
     GenerateFlags flags;
-    Flag prompt;
-    std::vector<std::string> files;
+    Flag chat;
+    std::vector<std::string> prompts, files;
     std::string output = "text";
 };
 
@@ -58,6 +59,47 @@ std::string json_of(const task::Described& out) {
     return made.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
+std::size_t count(const std::string& text, const std::string& token) {
+    std::size_t n = 0;
+    for (auto at = text.find(token); at != std::string::npos; at = text.find(token, at + token.size())) ++n;
+    return n;
+}
+
+/// Prompts with their pictures. Where image tokens are written, they stand for the pictures one after another; else
+/// each prompt is about all of them.
+std::vector<task::Asked> asked(const image_text::Processor& processor, const std::vector<std::string>& prompts,
+                               const std::vector<image::Image>& images) {
+    std::size_t written = 0;
+    for (const auto& text : prompts) written += count(text, processor.image_token());
+    const bool apart = written > 0 && prompts.size() > 1;
+    if (apart && written != images.size()) {
+        throw InputError(
+            "The prompts have " + count_of(written, "image token") + " (" + processor.image_token() + "), and there " +
+                (images.size() == 1 ? "is 1 picture." : "are " + std::to_string(images.size()) + " pictures."),
+            "write one for each picture, or none: then each prompt is about all pictures.");
+    }
+    std::vector<task::Asked> made;
+    auto next = images.begin();
+    for (const auto& text : prompts) {
+        const auto n = static_cast<std::ptrdiff_t>(apart ? count(text, processor.image_token()) : images.size());
+        const auto from = apart ? next : images.begin();
+        if (apart) next += n;
+        std::vector<image::Image> own(from, from + n);
+        auto prompt = processor.prompt_of(text, own);
+        made.push_back({std::move(prompt), std::move(own)});
+    }
+    return made;
+}
+
+/// The same of chats.
+std::vector<task::Asked> asked(const image_text::Processor& processor, const Json& chats,
+                               const std::vector<image::Image>& images) {
+    std::vector<task::Asked> made;
+    for (const auto& messages : image_chats(chats, processor, images))
+        made.push_back({processor.prompt_of(messages), image_text::images_of(messages)});
+    return made;
+}
+
 /// A checkpoint with its model on a device.
 struct Session {
     task::ImageWriter writer;
@@ -67,11 +109,22 @@ struct Session {
     [[nodiscard]] generate::Decoder& decoder() const { return *model->decoder(); }
 };
 
-int answer(const Session& s, const std::string& text, const std::vector<image::Image>& images, Output output) {
-    const bool as_text = output == Output::text;
-    const auto out = s.writer(s.decoder(), text, images, s.config, as_text ? print_piece : task::OnToken{});
-    std::cout << (as_text ? std::string() : json_of(out)) << std::endl;
-    print_speed(out.written);
+/// One answer as it comes, or several once they are there.
+int answer(const Session& s, const std::vector<task::Asked>& asked, Output output) {
+    const bool as_text = output == Output::text, streams = as_text && asked.size() == 1;
+    const auto out = s.writer.batch(s.decoder(), asked, s.config, streams ? print_piece : task::OnToken{});
+    const bool list = output == Output::json && out.size() > 1;
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        std::cout << (list ? i == 0 ? "[" : " " : "");
+        std::cout << (streams ? std::string() : as_text ? out[i].text() : json_of(out[i]));
+        std::cout << (!list ? "" : i + 1 < out.size() ? "," : "]") << std::endl;
+    }
+    auto whole = out.front().written;
+    for (const auto& one : std::span(out).subspan(1)) {
+        whole.tokens.insert(whole.tokens.end(), one.written.tokens.begin(), one.written.tokens.end());
+        whole.prompt_tokens += one.written.prompt_tokens, whole.new_tokens += one.written.new_tokens;
+    }
+    print_speed(whole);
     return Exit::done;
 }
 
@@ -108,6 +161,7 @@ int converse(const Session& s, std::vector<image::Image> images) {
 
 int describe(const Options& o) {
     const auto output = output_named(o.output, {"text", "json", "jsonl"});
+    if (o.chat && !o.prompts.empty()) throw InputError("--prompt and --chat are both given.", "give one of them.");
     auto config = o.flags.parsed();
     if (!config.do_sample) config.do_sample = false;
     const auto* device = o.place.device();
@@ -115,20 +169,22 @@ int describe(const Options& o) {
     const Subject subject = o.place.subject();
     const Head& head = describer_of(subject);
     auto writer = task::ImageWriter::open(subject.origin.directory);
-    const auto images = read_all_for(writer.processor(), o.files);
-    const bool talks = !o.prompt && isatty(STDIN_FILENO) == 1;
-    std::string text;
-    if (!talks) {
-        if (o.prompt)
-            text = *o.prompt;
-        else
-            text.assign(std::istreambuf_iterator<char>(std::cin), {});
-        // What is wrong with the prompt is said before the weights are read.
-        const auto prompt = writer.processor().prompt_of(text, images);
-        static_cast<void>(writer.processor().tokens(prompt, images));
+    const auto& processor = writer.processor();
+    const auto images = read_all_for(processor, o.files);
+    const bool talks = o.prompts.empty() && !o.chat && isatty(STDIN_FILENO) == 1;
+    std::vector<task::Asked> questions;
+    if (o.chat) {
+        questions = asked(processor, json_argument("--chat", *o.chat), images);
+    } else if (!talks) {
+        auto prompts = o.prompts;
+        if (prompts.empty())
+            prompts.emplace_back(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());
+        questions = asked(processor, prompts, images);
     }
+    // What is wrong with a prompt is said before the weights are read.
+    for (const auto& one : questions) static_cast<void>(processor.tokens(one.prompt, one.images));
     const Session session{std::move(writer), o.place.open(subject, head, *device), std::move(config)};
-    return talks ? converse(session, images) : answer(session, text, images, output);
+    return talks ? converse(session, images) : answer(session, questions, output);
 }
 
 }  // namespace
@@ -138,8 +194,15 @@ Action add_describe(CLI::App& app) {
     Command c(app, "describe", "Write about pictures: answer a question, or talk with you");
     o->place.add_directory_to(c);
     c.arguments("image", o->files, "pictures: JPEG, PNG or WebP; may be none");
-    c.option("--prompt", o->prompt, "what is asked; with an image token for each picture it is the whole prompt");
-    c.option("--output", o->output, "text (as it comes), json or jsonl (one object in a line). Default: text");
+    c.option("--prompt", o->prompts,
+             "what is asked; with an image token for each picture it is the whole prompt. May be given several times: "
+             "they are answered together");
+    c.option("--chat", o->chat,
+             "messages, as JSON or a file of it: [{\"role\": \"user\", \"content\": [{\"type\": \"image\"}, {\"type\": "
+             "\"text\", \"text\": \"...\"}]}], or a list of such lists");
+    c.option("--output", o->output,
+             "text (as it comes; of several in turn), json (an object; of several a list) or jsonl (an object in a "
+             "line). Default: text");
     o->flags.add_to(c);
     o->place.add_to(c);
     c.footer(
@@ -147,6 +210,10 @@ Action add_describe(CLI::App& app) {
         "and\n"
         "takes what comes from standard input where it is not. A prompt without image tokens goes through the chat "
         "template.\n"
+        "With several prompts the pictures go to their image tokens in turn; where none has one, each prompt is about "
+        "all. "
+        "An\n"
+        "image of --chat is the next picture, or names its file: {\"type\": \"image\", \"path\": \"cat.jpg\"}.\n"
         "The most likely tokens are written unless a flag says otherwise. Output: {\"prompt\", \"generated_text\", "
         "\n\"generated_ids\", \"prompt_tokens\", \"image_tokens\", \"finish_reason\"}.");
     return [o] { return describe(*o); };

@@ -10,7 +10,10 @@
 #include "arguments.hpp"
 #include "cli.hpp"
 #include "commands.hpp"
+#include "hardware/machine.hpp"
+#include "hardware/nvidia.hpp"
 #include "machine.hpp"
+#include "mps_check.hpp"
 #include "table.hpp"
 
 namespace silica::bench {
@@ -41,9 +44,13 @@ ordered_json device_json(const Device& device) {
     }
     const auto memory = device.memory();
     out["chip"] = chip_of(device);
-    out["memory_mb"] = memory.total == 0 ? ordered_json(nullptr) : ordered_json(mebibytes(memory.total));
+    auto total = memory.total;
+    if (total == 0 && device.type == c10::DeviceType::CUDA && !hardware::cuda_driver().devices.empty())
+        total = hardware::cuda_driver().devices.front().memory;
+    out["memory_mb"] = total == 0 ? ordered_json(nullptr) : ordered_json(mebibytes(total));
     out["default_precision"] = device.default_precision;
     if (device.type == c10::DeviceType::CUDA) out["driver"] = cuda_facts().driver;
+    if (device.type == c10::DeviceType::MPS) out["own_kernels"] = own_kernels_json();
     return out;
 }
 
@@ -73,11 +80,19 @@ int list_devices(const std::string& format) {
     }
     table.print(std::cout, output);
     if (output == Output::csv) return Exit::done;
+    for (const auto& d : list)
+        if (d.contains("own_kernels")) print_own_kernels(std::cout << '\n');
     std::cout << "\nmachine   " << machine["os"].get<std::string>() << ' ' << machine["os_version"].get<std::string>()
               << " on " << machine["arch"].get<std::string>() << ", " << machine["chip"].get<std::string>() << ", "
               << machine["cores"].get<unsigned>() << " cores, " << fixed(machine["memory_mb"].get<double>() / 1024, 1)
-              << " GiB\n"
-              << "LibTorch  " << versions["libtorch"].get<std::string>() << " ("
+              << " GiB\n";
+    for (const auto& line : hardware::machine_lines(hardware::this_machine()))
+        std::cout << line.label << std::string(10 - std::min<std::size_t>(line.label.size(), 9), ' ') << line.text
+                  << '\n';
+    if (machine.contains("gpu_memory_mb"))
+        std::cout << "GPU       may use " << fixed(machine["gpu_memory_mb"].get<double>() / 1024, 1) << " GiB ("
+                  << machine["gpu_memory_from"].get<std::string>() << ")\n";
+    std::cout << "LibTorch  " << versions["libtorch"].get<std::string>() << " ("
               << versions["libtorch_build"].get<std::string>() << "), " << machine["cpu_capability"].get<std::string>()
               << " kernels, " << at::get_num_threads() << " threads\n"
               << "silica    " << versions["silica"].get<std::string>() << ", "

@@ -16,6 +16,8 @@
 #include "lines.hpp"
 #include "silica/checkpoint/config.hpp"
 #include "silica/checkpoint/hub.hpp"
+#include "silica/core/quote.hpp"
+#include "silica/input/audio/stream.hpp"
 #include "silica/task/embed.hpp"
 
 namespace silica::bench {
@@ -67,7 +69,8 @@ task::Embedder<Encoder> open(const Options& o, const Device& device) {
     const Subject subject = subject_in(network);
     auto tokenizer = text::Tokenizer::open(network);
     Encoder::Config limits;
-    if (const Json* n = checkpoint::read_json_file(network, "config.json").find("max_position_embeddings")) {
+    const Json json = checkpoint::read_json_file(network, "config.json");
+    if (const Json* n = json.find("max_position_embeddings")) {
         if (n->is_integer() && n->integer() > 0) limits.max_position_embeddings = n->integer();
     }
     auto model = o.place.open(subject, subject.family->heads.front(), device);
@@ -98,10 +101,35 @@ std::optional<Subject> subject_of_files(const std::filesystem::path& directory) 
     if (!std::filesystem::exists(directory / "config.json", error)) return std::nullopt;
     const Json config = checkpoint::read_json_file(directory, "config.json");
     const Json* type = config.find("model_type");
-    for (const auto* family : {"vit", "deit", "clip", "clap"}) {
+    for (const auto* family : {"vit", "deit", "clip", "siglip", "clap"}) {
         if (type != nullptr && type->is_string() && family_of(type->string()) == family) return subject_in(directory);
     }
     return std::nullopt;
+}
+
+/// Where a text is the name of a file that is a sound, it is meant to be heard, which only some checkpoints can.
+void refuse_files(const Options& o, const std::optional<Subject>& subject) {
+    for (const auto& text : o.texts) {
+        std::error_code error;
+        if (!std::filesystem::is_regular_file(text, error)) continue;
+        try {
+            static_cast<void>(audio::Stream::open(std::filesystem::path(text), 16000));
+        } catch (const Error&) {
+            continue;  // no sound
+        }
+        const auto directory = checkpoint::resolve(o.place.directory, checkpoint::Need::directory);
+        std::string of = "this checkpoint";
+        if (subject) {
+            of = head_for_checkpoint(*subject).architecture;
+        } else if (std::filesystem::exists(directory / "config.json", error)) {
+            const Json config = checkpoint::read_json_file(directory, "config.json");
+            const Json* type = config.find("model_type");
+            if (type != nullptr && type->is_string()) of = "a model of " + type->string();
+        }
+        throw InputError(quote(text) + " is a sound, and " + of + " gives no vectors of sounds.",
+                         "use a checkpoint of ClapModel or ClapAudioModelWithProjection; what is said in a sound is "
+                         "written down by silica transcribe.");
+    }
 }
 
 int embed(const Options& o) {
@@ -114,6 +142,7 @@ int embed(const Options& o) {
     const auto subject = subject_of_files(checkpoint::resolve(o.place.directory, checkpoint::Need::directory));
     const auto* sees = subject ? image_embedder_of(*subject) : nullptr;
     const auto* hears = subject ? sound_embedder_of(*subject) : nullptr;
+    if (sees == nullptr && hears == nullptr) refuse_files(o, subject);
     if (o.seed && hears == nullptr)
         throw InputError("--seed is given, and nothing is drawn but for sounds.", "leave it out.");
     if ((sees != nullptr || hears != nullptr) && (!o.jsonl.empty() || o.prompt || o.prompt_name || o.truncate_dim)) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "embed_files.hpp"
+#include "silica/checkpoint/config.hpp"
 #include "silica/task/embed_images.hpp"
 
 namespace silica::bench {
@@ -32,12 +33,26 @@ public:
     }
 };
 
+/// SigLIP's vision model, whose pooler gives the vector that its texts are compared with.
+const Head& siglip_embedder_of(const Subject& subject) {
+    const Head& head = head_named(subject, "SiglipVisionModel");
+    const Json config = checkpoint::read_json_file(subject.origin.directory, "config.json");
+    const Json* part = config.find("vision_config");
+    const Json* pools = (part != nullptr && part->is_object() ? *part : config).find("vision_use_head");
+    if (pools != nullptr && pools->is_bool() && !pools->boolean()) {
+        refuse_head(subject, head, "has no pooler here (vision_use_head is false), and so no vector of a whole picture",
+                    "use a checkpoint with its pooler.");
+    }
+    return head;
+}
+
 }  // namespace
 
 const Head* image_embedder_of(const Subject& subject) {
     const auto family = subject.family->name;
     if (family == "vit") return &head_named(subject, "ViTModel");  // opens checkpoints of any head, as DeiT's
     if (family == "deit") return &head_named(subject, "DeiTModel");
+    if (family == "siglip") return &siglip_embedder_of(subject);
     if (family != "clip") return nullptr;
     const auto architecture = head_for_checkpoint(subject).architecture;
     if (architecture == "CLIPModel" || architecture == "CLIPVisionModelWithProjection")

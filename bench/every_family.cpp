@@ -15,6 +15,26 @@ char** arguments_of_main = nullptr;
 
 void called_with(char** arguments) { arguments_of_main = arguments; }
 
+std::string command_typed() {
+    std::string text = "silica";
+    if (arguments_of_main == nullptr || *arguments_of_main == nullptr) return text;
+    for (char** argument = arguments_of_main + 1; *argument != nullptr; ++argument) {
+        const std::string_view word(*argument);
+        const bool plain = !word.empty() && word.find_first_not_of(
+                                                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                                "0123456789-_=,./:@%+~") == std::string_view::npos;
+        text += ' ';
+        if (plain) {
+            text += word;
+            continue;
+        }
+        text += '\'';
+        for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+        text += '\'';
+    }
+    return text;
+}
+
 void build_and_run_again(const std::vector<std::string_view>& families) {
     const char* run = std::getenv("SILICA_RUN");  // set by ./run: its own path
     if (run == nullptr || arguments_of_main == nullptr || families.empty()) return;

@@ -1,6 +1,7 @@
 #pragma once
 /// `./run` compiles the program for the families that it sees named. Where more are needed, the program calls it back.
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -10,6 +11,9 @@ namespace silica::bench {
 
 /// The arguments of main, for the call back.
 void called_with(char** arguments);
+
+/// Those arguments as they would be typed: "silica bench --model bert".
+[[nodiscard]] std::string command_typed();
 
 /// Leaves the program for `./run`, which compiles these families in and runs the same command. Returns where the
 /// program was not started by it.

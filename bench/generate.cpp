@@ -29,6 +29,7 @@ struct Options {
     Flag prompt, chat, precision, threads, group, activations;
     std::vector<std::string> variables;
     std::string directory, jsonl, hardware = "cpu", loader = "mapped";
+    bool memory_efficient = false, alternative_loading = false, no_budget = false;
 };
 
 /// A model with its tokenizer, ready to write.
@@ -42,7 +43,7 @@ struct Session {
 
 Session open(const Options& o, const Device& device) {
     auto config = o.flags.parsed();
-    const std::string loader = loaders_named(o.loader).front();
+    const std::string loader = loader_chosen(o.loader, o.memory_efficient, o.alternative_loading);
     const auto directory = checkpoint::resolve(o.directory, checkpoint::Need::directory);
     const Subject subject = subject_in(directory);
     const std::string precision = precision_for(o.precision, subject, device);
@@ -172,6 +173,7 @@ int generate_command(const Options& o) {
     if (ways > 1) throw InputError("Several of --prompt, --chat and --jsonl are given.", "give one of them.");
     use_threads(o.threads);
     use_codes(o.group, o.activations);
+    use_budget(!o.no_budget);
     const auto hardware = hardware_named(o.hardware);
     if (hardware.size() != 1) throw InputError("--hardware names several devices.", "generate uses one.");
     if (const auto can = hardware[0]->available(); !can) {
@@ -205,6 +207,9 @@ Action add_generate(CLI::App& app) {
     c.option("--activations", o->activations,
              "with int8 and int4: exact, or int8 (faster, less exact). Default: exact");
     c.option("--loader", o->loader, "mapped, cpu-first, streamed, auto. Default: mapped");
+    c.flag("--memory-efficient", o->memory_efficient, "the same as --loader streamed");
+    c.flag("--alternative-loading", o->alternative_loading, "the same as --loader cpu-first");
+    c.flag("--no-budget", o->no_budget, "load without looking whether there is memory for it");
     c.option("--threads", o->threads, "threads of the CPU. Default: LibTorch's choice");
     c.footer(
         "Without --prompt, --chat and --jsonl it talks with you where standard input is a terminal, and continues "

@@ -18,12 +18,16 @@ void PlaceFlags::add_to(Command& c) {
              "with int8 and int4: columns that share a scale, 32, 64, 128, or 0 (the row; int8). Default: 64");
     c.option("--activations", activations, "with int8 and int4: exact, or int8 (faster, less exact). Default: exact");
     c.option("--loader", loader, "mapped, cpu-first, streamed, auto. Default: mapped");
+    c.flag("--memory-efficient", memory_efficient, "the same as --loader streamed");
+    c.flag("--alternative-loading", alternative_loading, "the same as --loader cpu-first");
+    c.flag("--no-budget", no_budget, "load without looking whether there is memory for it");
     c.option("--threads", threads, "threads of the CPU. Default: LibTorch's choice");
 }
 
 const Device* PlaceFlags::device() const {
     use_threads(threads);
     use_codes(group, activations);
+    use_budget(!no_budget);
     const auto named = hardware_named(hardware);
     if (named.size() != 1) throw InputError("--hardware names several devices.", "name one.");
     if (const auto can = named[0]->available(); !can) {
@@ -38,7 +42,9 @@ Subject PlaceFlags::subject() const { return subject_in(checkpoint::resolve(dire
 std::shared_ptr<Opened> PlaceFlags::open(const Subject& subject, const Head& head, const Device& device) const {
     const auto numbers = precision_for(precision, subject, device);
     static_cast<void>(checkpoint::locate_weights(subject.origin.directory));  // throws when there are none
-    return load(cell_of(head, device, numbers, loaders_named(loader).front()), subject.origin).model;
+    return load(cell_of(head, device, numbers, loader_chosen(loader, memory_efficient, alternative_loading)),
+                subject.origin)
+        .model;
 }
 
 std::vector<Tensor> HostModel::outputs(const Named& inputs, std::initializer_list<std::string_view> names) const {

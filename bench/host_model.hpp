@@ -20,6 +20,7 @@ struct PlaceFlags {
     std::string directory;
     Flag precision, group, activations, threads;
     std::string hardware = "cpu", loader = "mapped";
+    bool memory_efficient = false, alternative_loading = false, no_budget = false;
 
     /// Adds the directory to a command, its first argument.
     void add_directory_to(Command& command);

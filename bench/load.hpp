@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "models.hpp"
+#include "silica/core/budget.hpp"
 
 namespace silica::bench {
 
@@ -28,7 +29,19 @@ void use_codes(const Flag& group, const Flag& activations);
 [[nodiscard]] const Cell& cell_of(const Head& head, const Device& device, const std::string& precision,
                                   const std::string& loader);
 
-/// The model with the weights of its checkpoint, or random ones. Throws what opening a model throws.
-[[nodiscard]] Loaded load(const Cell& cell, const Origin& origin);
+/// Whether memory is looked at before anything is loaded, from now on: `--no-budget` turns it off.
+void use_budget(bool looks);
+
+/// What a model needs of memory in this point of the grid, of weights as they will be quantised, for inputs of these
+/// sizes, or of what is usual. Throws what opening its files throws.
+[[nodiscard]] Budget budget_of(const Head& head, const Cell& cell, const Origin& origin, const Sizes* sizes = nullptr);
+
+/// The numbers of each precision compiled, as a device keeps them.
+[[nodiscard]] std::vector<NamedForm> forms_on(const Device& device);
+
+/// The model with the weights of its checkpoint, or random ones, for inputs of these sizes, or of what is usual. Throws
+/// what opening a model throws, and DeviceError, with the choices that would fit, where it needs more memory than is
+/// free.
+[[nodiscard]] Loaded load(const Cell& cell, const Origin& origin, const Sizes* sizes = nullptr);
 
 }  // namespace silica::bench

@@ -4,17 +4,12 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <fstream>
 #include <map>
 #include <string_view>
 #include <thread>
 #include <vector>
 
-#include <dlfcn.h>
 #include <sys/utsname.h>
-#if defined(__APPLE__)
-#include <sys/sysctl.h>
-#endif
 #if defined(__GLIBC__)
 #include <malloc.h>
 #endif
@@ -22,12 +17,16 @@
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <ATen/core/Tensor.h>
+#include <ATen/detail/MPSHooksInterface.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/ones.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
+#include "hardware/machine.hpp"
+#include "hardware/nvidia.hpp"
+#include "hardware/text.hpp"
 #include "registry.hpp"
 #include "silica/core/memory.hpp"
 #include "silica/device/mps/version.hpp"
@@ -35,19 +34,6 @@
 
 namespace silica::bench {
 namespace {
-
-/// The value after `key` in a file of lines "key : value"; empty when there is none.
-std::string line_value(const char* path, std::string_view key) {
-    std::ifstream file(path);
-    for (std::string line; std::getline(file, line);) {
-        if (!line.starts_with(key)) continue;
-        const auto colon = line.find(':');
-        if (colon == std::string::npos) continue;
-        const auto begin = line.find_first_not_of(" \t", colon + 1);
-        return begin == std::string::npos ? "" : line.substr(begin);
-    }
-    return {};
-}
 
 /// "cpu", "cuda 13.0", "metal": what this LibTorch was built for.
 std::string libtorch_build() {
@@ -68,16 +54,8 @@ std::string libtorch_build() {
 }  // namespace
 
 std::string cpu_name() {
-#if defined(__APPLE__)
-    char text[128] = {};
-    std::size_t size = sizeof text - 1;
-    if (sysctlbyname("machdep.cpu.brand_string", text, &size, nullptr, 0) == 0) return text;
-    return "unknown";
-#else
-    std::string name = line_value("/proc/cpuinfo", "model name");
-    if (name.empty()) name = line_value("/proc/cpuinfo", "Model");
-    return name.empty() ? "unknown" : name;
-#endif
+    const auto& chip = hardware::this_machine().cpu.chip;
+    return chip.empty() ? "unknown" : chip;
 }
 
 nlohmann::ordered_json machine_facts() {
@@ -92,6 +70,15 @@ nlohmann::ordered_json machine_facts() {
     facts["cores"] = std::thread::hardware_concurrency();
     facts["memory_mb"] = mebibytes(process_memory().machine);
     facts["cpu_capability"] = at::get_cpu_capability();
+    const auto& here = hardware::this_machine();
+    facts.update(hardware::machine_json(here));
+    if (here.apple && here.apple->arm) {
+        const auto& hooks = at::detail::getMPSHooks();
+        const bool metal = hooks.hasMPS() && !device::is_simulated(c10::DeviceType::MPS);
+        const auto gpu = hardware::gpu_memory(here, metal ? hooks.getRecommendedMaxMemory() : 0);
+        facts["gpu_memory_mb"] = mebibytes(gpu.bytes);
+        facts["gpu_memory_from"] = gpu.from;
+    }
     return facts;
 }
 
@@ -105,27 +92,8 @@ nlohmann::ordered_json version_facts() {
 }
 
 CudaFacts cuda_facts() {
-    CudaFacts facts;
-    void* driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);  // part of the driver; stays open
-    if (driver == nullptr) return facts;
-    using Init = int (*)(unsigned);
-    using Get = int (*)(int*, int);
-    using Name = int (*)(char*, int, int);
-    using Version = int (*)(int*);
-    const auto init = reinterpret_cast<Init>(dlsym(driver, "cuInit"));
-    const auto get = reinterpret_cast<Get>(dlsym(driver, "cuDeviceGet"));
-    const auto name = reinterpret_cast<Name>(dlsym(driver, "cuDeviceGetName"));
-    const auto version_of = reinterpret_cast<Version>(dlsym(driver, "cuDriverGetVersion"));
-    int device = 0, number = 0;
-    char text[256] = {};
-    if (version_of != nullptr && version_of(&number) == 0) {
-        facts.driver = std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10);
-    }
-    if (init != nullptr && get != nullptr && name != nullptr && init(0) == 0 && get(&device, 0) == 0 &&
-        name(text, sizeof text - 1, device) == 0) {
-        facts.chip = text;
-    }
-    return facts;
+    const auto& driver = hardware::cuda_driver();
+    return {driver.devices.empty() ? "" : driver.devices.front().name, driver.version};
 }
 
 double rounded(double value, int digits) {
@@ -148,9 +116,9 @@ bool reset_host_peak() {
 
 std::uint64_t host_peak() {
 #if defined(__linux__)
-    if (const auto text = line_value("/proc/self/status", "VmHWM"); !text.empty()) {
-        return std::strtoull(text.c_str(), nullptr, 10) * 1024;
-    }
+    const std::string status = hardware::read_text("/proc/self/status").value_or("");
+    if (const auto kib = hardware::number(hardware::value_of(status, "VmHWM")))
+        return static_cast<std::uint64_t>(*kib) * 1024;
 #endif
     return process_memory().peak;
 }

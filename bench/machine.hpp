@@ -9,7 +9,9 @@
 
 namespace silica::bench {
 
-/// {os, os_version, arch, chip, cores, memory_mb, cpu_capability}
+/// {os, os_version, arch, chip, cores, memory_mb, cpu_capability}, and what else is known of this machine
+/// (hardware/machine.hpp): {cores_physical, core_levels, instructions, numa_nodes, cpu_limit, memory_limit_mb,
+/// chip_generation, chip_tier, gpu_cores, metal_family, gpu_memory_mb, nvidia_driver, nvidia_gpus, ...}
 [[nodiscard]] nlohmann::ordered_json machine_facts();
 
 /// {silica, libtorch, libtorch_build, compiler, build_type}

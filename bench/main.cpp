@@ -13,16 +13,19 @@
 #include "commands.hpp"
 #include "errors.hpp"
 #include "every_family.hpp"
+#include "job.hpp"
 #include "registry.hpp"
 #include "silica/checkpoint/nearest.hpp"
 #include "silica/core/error.hpp"
 #include "silica/core/quote.hpp"
 #include "silica/fallback.hpp"
+#include "whole_arguments.hpp"
 
 namespace silica::bench {
 namespace {
 
 std::string one_line(std::string text) {
+    std::erase(text, '\0');  // of whole_arguments
     for (char& c : text) {
         if (c == '\n') c = ' ';
     }
@@ -74,7 +77,8 @@ int parse_and_run(int argc, char** argv) {
     std::vector<Action> actions;
     for (const auto add : {add_bench, add_verify, add_devices, add_support, add_tokenize, add_template,
                            add_preprocess, add_embed, add_classify, add_detect, add_match, add_generate,
-                           add_transcribe, add_describe, add_quantize})
+                           add_transcribe, add_runs, add_report, add_compare, add_doctor, add_describe, add_quantize,
+                           add_plan})
         actions.push_back(add(app));
     const CLI::App& all = app;
     const auto commands = all.get_subcommands([](const CLI::App*) { return true; });
@@ -84,7 +88,7 @@ int parse_and_run(int argc, char** argv) {
     }
     check_first(argv[1], commands);
     try {
-        app.parse(argc, argv);
+        app.parse(whole_arguments(argc, argv));
     } catch (const CLI::ParseError& e) {
         if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
         throw refusal(app, e);
@@ -106,6 +110,7 @@ int main(int argc, char** argv) {
     std::ios::sync_with_stdio(false);
     std::cout.exceptions(std::ios::badbit);  // a full disk ends the work
     bench::called_with(argv);
+    if (argc == 2 && std::string_view(argv[1]) == bench::row_process_argument) return bench::row_process();
     int code = bench::Exit::bad_input;
     const std::string problem = bench::sentence_of([&] {
         try {

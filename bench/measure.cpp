@@ -5,11 +5,11 @@
 #include <cmath>
 #include <numeric>
 
+#include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 
 #include "load.hpp"
 #include "machine.hpp"
-#include "progress.hpp"
 #include "prompt.hpp"
 #include "silica/core/error.hpp"
 #include "silica/core/memory.hpp"
@@ -55,44 +55,60 @@ Generated generate_once(generate::Decoder& decoder, const generate::Prompt& prom
     return g;
 }
 
-/// Calls of a task that is one forward pass.
-void measure_calls(Measured& m, const Job& job, Opened& model, const Named& inputs, Progress& progress) {
-    model.feed(inputs);
-    const FallbackScope quiet;  // what falls back while warming up is not announced
-    for (std::int64_t i = 0; i < job.warmup; ++i) {
-        progress.at(static_cast<std::size_t>(i), "warming up");
-        model.call();
+using Doing = std::function<void(const char*)>;
+
+/// Warms up, then samples; `call` makes one call and gives its milliseconds.
+template <class Call>
+void sample(Measured& m, const suite::Sampling& how, const Doing& doing, Call&& call) {
+    std::vector<double> calls;
+    doing("warming up");
+    {
+        const FallbackScope quiet;  // what falls back while warming up is not announced
+        while (!suite::warm(calls, how)) calls.push_back(call());
     }
-    model.synchronize();
+    m.warmup = static_cast<std::int64_t>(calls.size());
+    doing("measuring");
     const FallbackScope scope;
-    for (std::int64_t i = 0; i < job.iterations; ++i) {
-        progress.at(static_cast<std::size_t>(job.warmup + i), "measuring");
+    m.before = suite::conditions_now();
+    const auto processors = suite::processor_time();
+    const auto start = Clock::now();
+    while (!suite::enough(m.samples_ms, how)) m.samples_ms.push_back(call());
+    const double seconds = ms_since(start) / 1000;
+    const auto now = suite::processor_time();
+    m.after = suite::conditions_now();
+    m.fallbacks = scope.report();
+    // The system counts in hundredths of a second; of less than a quarter nothing can be said.
+    if (seconds > 0.25) m.others = std::max(0.0, (now.all - processors.all - (now.own - processors.own)) / seconds);
+    m.noise = suite::noise(
+        m.samples_ms, how,
+        {m.others, m.before.mhz, m.after.mhz,
+         m.after.throttled > m.before.throttled || (!m.after.pressure.empty() && m.after.pressure != "nominal")});
+}
+
+/// Calls of a task that is one forward pass.
+void measure_calls(Measured& m, const Job& job, Opened& model, const Named& inputs, const Doing& doing) {
+    model.feed(inputs);
+    model.synchronize();
+    sample(m, job.sampling, doing, [&] {
         const auto begin = Clock::now();
         model.call();
         model.synchronize();
-        m.samples_ms.push_back(ms_since(begin));
-    }
-    m.fallbacks = scope.report();
+        return ms_since(begin);
+    });
 }
 
 /// Repetitions of a task that generates.
-void measure_generation(Measured& m, const Job& job, Opened& model, const Named& inputs, Progress& progress) {
+void measure_generation(Measured& m, const Job& job, Opened& model, const Named& inputs, const Doing& doing) {
     generate::Decoder* decoder = model.decoder();
     if (decoder == nullptr) throw InputError("This model does not generate.", "choose another --task.");
     const auto prompt = prompt_of(inputs);
     std::vector<at::Tensor> tokens;
-    const FallbackScope quiet;
-    for (std::int64_t i = 0; i < job.warmup; ++i) {
-        progress.at(static_cast<std::size_t>(i), "warming up");
-        static_cast<void>(generate_once(*decoder, prompt, job.sizes, tokens));
-    }
-    const FallbackScope scope;
-    for (std::int64_t i = 0; i < job.iterations; ++i) {
-        progress.at(static_cast<std::size_t>(job.warmup + i), "measuring");
-        m.generated.push_back(generate_once(*decoder, prompt, job.sizes, tokens));
-        m.samples_ms.push_back(m.generated.back().prefill_ms + m.generated.back().decode_ms);
-    }
-    m.fallbacks = scope.report();
+    std::vector<Generated> all;
+    sample(m, job.sampling, doing, [&] {
+        all.push_back(generate_once(*decoder, prompt, job.sizes, tokens));
+        return all.back().prefill_ms + all.back().decode_ms;
+    });
+    m.generated.assign(all.end() - static_cast<std::ptrdiff_t>(m.samples_ms.size()), all.end());
     for (std::size_t i = 0; i < std::min<std::size_t>(tokens.size(), 8); ++i)
         m.tokens_head.push_back(tokens[i].to(at::kCPU)[0].item<std::int64_t>());
     m.cache_bytes = decoder->state_bytes();
@@ -103,8 +119,8 @@ void measure_generation(Measured& m, const Job& job, Opened& model, const Named&
         static_cast<std::uint64_t>(static_cast<double>(job.head->step_parameters(job.subject->origin)) * per_parameter +
                                    static_cast<double>(m.cache_bytes) * filled);
     if (job.device->simulated() == nullptr && job.sizes.new_tokens > 1) {
-        progress.at(static_cast<std::size_t>(job.warmup + job.iterations), "measuring the memory's bandwidth");
-        m.bandwidth = memory_bandwidth(job.device->type);
+        if (!(job.bandwidth > 0)) doing("measuring the memory's bandwidth");
+        m.bandwidth = job.bandwidth > 0 ? job.bandwidth : memory_bandwidth(job.device->type);
     }
 }
 
@@ -153,27 +169,22 @@ MeanSd mean_sd(const std::vector<double>& values) {
     return {mean, values.size() > 1 ? std::sqrt(squares / (n - 1)) : 0.0};
 }
 
-Measured measure(const Job& job) {
+Measured measure(const Job& job, const Doing& doing) {
     const auto& origin = job.subject->origin;
     const Cell& cell = cell_of(*job.head, *job.device, job.precision, job.loader);
-    std::string what = origin.name + " " + job.device->label() + " " + job.precision + " " +
-                       (origin.weights ? job.loader : std::string("random weights")) + " batch " +
-                       std::to_string(job.sizes.batch);
-    for (const auto& kind : size_kinds)
-        if (const auto n = job.sizes.of(kind.name); n > 0)
-            what += " " + std::string(kind.column) + " " + std::to_string(n);
-    Progress progress(what, static_cast<std::size_t>(job.warmup + job.iterations));
     const Named inputs = job.head->inputs(origin, job.sizes);
     Measured m;
+    m.threads = at::get_num_threads();
     for (const auto& [name, tensor] : inputs) m.inputs.emplace_back(name, tensor.sizes().vec());
 
-    progress.at(0, "loading");
+    doing("loading");
     trim_heap();
-    m.peak_of_row = reset_host_peak();
+    reset_host_peak();
+    m.peak_of_row = true;  // the process is this row's own
     reset_device_peak(job.device->name);
     m.baseline = process_memory().resident;
     const auto start = Clock::now();
-    const auto [model, notes] = load(cell, origin);
+    const auto [model, notes] = load(cell, origin, &job.sizes);
     m.load_s = std::chrono::duration<double>(Clock::now() - start).count();
     m.load_peak = host_peak();
     m.notes = notes;
@@ -181,9 +192,9 @@ Measured measure(const Job& job) {
     m.weight_bytes = model->account().bytes;
 
     if (job.sizes.new_tokens > 0)
-        measure_generation(m, job, *model, inputs, progress);
+        measure_generation(m, job, *model, inputs, doing);
     else
-        measure_calls(m, job, *model, inputs, progress);
+        measure_calls(m, job, *model, inputs, doing);
     m.peak = host_peak();
     if (job.device->type != c10::DeviceType::CPU) m.device_peak = job.device->memory().peak;
     return m;

@@ -2,6 +2,7 @@
 /// One row of a benchmark: load a model, warm it up, time its calls.
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -9,6 +10,9 @@
 
 #include "models.hpp"
 #include "silica/fallback.hpp"
+#include "suite/conditions.hpp"
+#include "suite/sampling.hpp"
+#include "suite/store.hpp"
 
 namespace silica::bench {
 
@@ -19,7 +23,8 @@ struct Job {
     const Device* device = nullptr;
     std::string precision, loader;
     Sizes sizes;
-    std::int64_t iterations = 10, warmup = 3;
+    suite::Sampling sampling = {};
+    double bandwidth = 0;  ///< of the device's memory, bytes per second, where it was measured before; else 0
 };
 
 /// One repetition of generating: greedy, without looking for an end.
@@ -34,7 +39,7 @@ struct Measured {
     std::uint64_t baseline = 0;   ///< resident before the load, in bytes
     std::uint64_t load_peak = 0;  ///< resident at most during the load
     std::uint64_t peak = 0;       ///< resident at most during all of the row
-    bool peak_of_row = false;     ///< false where the system cannot set a peak back: then of the process so far
+    bool peak_of_row = false;     ///< false where a peak is of a process that did more than this row
     std::optional<std::uint64_t> device_peak = {};
     double load_s = 0;
     std::vector<double> samples_ms = {};
@@ -45,6 +50,11 @@ struct Measured {
     std::vector<std::int64_t> tokens_head = {};  ///< the first tokens that the first row was given
     std::vector<Fallback> fallbacks = {};        ///< over all samples
     std::vector<std::pair<std::string, std::vector<std::int64_t>>> inputs = {};
+    std::int64_t warmup = 0;                    ///< calls before those of samples_ms
+    std::int64_t threads = 0;                   ///< of LibTorch
+    suite::Conditions before = {}, after = {};  ///< of the machine, around samples_ms
+    double others = 0;                          ///< processors that other programs used meanwhile
+    std::vector<std::string> noise = {};        ///< what may have disturbed it
 
     [[nodiscard]] double median_ms() const;
     [[nodiscard]] double p90_ms() const;
@@ -71,11 +81,13 @@ struct MeanSd {
 struct Row {
     Job job;
     std::optional<Measured> measured = {};
-    std::string reason = {};   ///< why it was not measured
-    bool unavailable = false;  ///< because the hardware is not there; otherwise it failed
+    std::string reason = {};  ///< why it was not measured
+    suite::State state = suite::State::failed;
+    std::vector<std::string> marks = {};  ///< "noisy", "simulated", "random weights", "smaller batch", ...
+    std::string remark = {};              ///< a sentence about it for people; may be empty
 };
 
-/// Does the job. Throws what loading and running throw.
-[[nodiscard]] Measured measure(const Job& job);
+/// Does the job, and tells `doing` what it is at: "loading", "warming up", ... Throws what loading and running throw.
+[[nodiscard]] Measured measure(const Job& job, const std::function<void(const char*)>& doing);
 
 }  // namespace silica::bench

@@ -12,8 +12,10 @@
 #include <boost/hana/for_each.hpp>
 #include <boost/hana/tuple.hpp>
 
+#include "activations.hpp"
 #include "grid.hpp"
 #include "registry.hpp"
+#include "silica/budget.hpp"
 #include "silica/checkpoint/config.hpp"
 #include "silica/core/fields.hpp"
 #include "silica/generate/model_decoder.hpp"
@@ -72,6 +74,7 @@ public:
     [[nodiscard]] bool holds_codes() const override { return source_.holds_codes(); }
     [[nodiscard]] std::string where() const override { return source_.where(); }
     [[nodiscard]] bool invents() const override { return source_.invents(); }
+    [[nodiscard]] bool reads_rows() const override { return source_.reads_rows(); }
     [[nodiscard]] std::vector<std::string> notes() const override { return source_.notes(); }
 
 private:
@@ -133,14 +136,55 @@ private:
     std::unique_ptr<generate::SpeechModel> speech_;
 };
 
+/// The budget is the program's own matter: load.hpp.
+inline OpenOptions options_of(const Origin& origin) {
+    return {.group = origin.group, .bits = origin.bits, .int8_activations = origin.int8_activations, .budget = false};
+}
+
 template <class Arch, class Device, class Precision>
 std::unique_ptr<Opened> open(const Origin& origin, checkpoint::TensorSource& source) {
     using M = Model<Arch, Device, Precision>;
     const auto config = config_of<Arch>(origin, checkpoint::weights_read_by<Precision>());
     // Not std::make_unique: to convert its pointer is a dozen functions for each point of the grid.
     return std::unique_ptr<Opened>(new OpenedModel<Arch, Device, Precision>(
-        M::from(config, AnySource(source),
-                {.group = origin.group, .bits = origin.bits, .int8_activations = origin.int8_activations})));
+        M::from(config, AnySource(source), options_of(origin))));
+}
+
+/// How many numbers a call gives for each of its inputs' tokens: the scores of words.
+template <class Arch>
+std::int64_t scores([[maybe_unused]] const typename Arch::Config& c, [[maybe_unused]] const bound::Extent& e,
+                    [[maybe_unused]] bool generates) {
+    if constexpr (requires { std::declval<typename Arch::Outputs>().logits; }) {
+        const std::int64_t rows = generates ? 3 * e.batch() : e.numbers("input_ids");
+        if constexpr (requires { c.text_config.shape(""); })
+            return rows * c.text_config.shape("the configuration").vocab_size;
+        else if constexpr (requires { c.vocab_size; })
+            return rows * c.vocab_size;
+    }
+    return 0;
+}
+
+/// See Cell::budget.
+template <class Arch, class Device, class Precision>
+Budget budget(const Origin& origin, const checkpoint::Checkpoint* files, const Named& inputs, std::int64_t rows,
+              std::int64_t tokens) {
+    const auto config = config_of<Arch>(origin, checkpoint::weights_read_by<Precision>());
+    OpenOptions options = options_of(origin);
+    options.state_rows = rows, options.state_tokens = tokens;
+    Budget made;
+    if (files != nullptr) {
+        made = budget_of<Arch, Exec<Device, Precision>>(config, *files, options);
+    } else {
+        loader::Random random;
+        checkpoint::Shapes shapes(random);
+        made = budget_of<Arch, Exec<Device, Precision>>(config, shapes, {}, options, {});
+    }
+    const bound::Extent extent(inputs);
+    const auto bytes = [&](std::int64_t numbers) { return static_cast<std::uint64_t>(numbers) * made.form.item; };
+    made.model = origin.name;
+    made.activations = bytes(bound::numbers(config, extent) + scores<Arch>(config, extent, tokens > 0));
+    if (tokens > 0) made.caches += bytes(bound::cross(config, extent));
+    return made;
 }
 
 template <class Arch>
@@ -168,7 +212,7 @@ std::vector<Cell> cells() {
         if constexpr (runs_on<P, D>) {
             for (const auto& way : loader_ways()) {
                 all.push_back({D::name, Named::name, way.name, &open<Arch, D, P>, way.load, &places<Arch, Exec<D, P>>,
-                               &speak<Arch>, precision_on<Named, D>::bits});
+                               &speak<Arch>, precision_on<Named, D>::bits, &budget<Arch, D, P>});
             }
         }
     });

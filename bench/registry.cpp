@@ -5,6 +5,7 @@
 #include "family_list.hpp"
 #include "grid.hpp"
 #include "loaders.hpp"
+#include "silica/budget.hpp"
 #include "silica/checkpoint/checkpoint.hpp"
 #include "silica/device/simulated.hpp"
 
@@ -31,7 +32,11 @@ const std::vector<Device>& devices_compiled() {
         boost::hana::for_each(devices, [&](auto device) {
             using D = typename decltype(device)::type;
             made.push_back({D::name, D::default_precision::name, D::type, [] { return D::available(); },
-                            [] { return D::memory(0); }, [] { return device::simulated(D::type); }});
+                            [] { return D::memory(0); }, [] { return device::simulated(D::type); },
+                            [] {
+                                return room_on<D>(D::type == c10::DeviceType::CPU ? c10::Device(D::type)
+                                                                                  : c10::Device(D::type, 0));
+                            }});
         });
         return made;
     }();

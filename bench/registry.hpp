@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "silica/checkpoint/account.hpp"
+#include "silica/core/budget.hpp"
 #include "silica/device/concept.hpp"
 #include "sizes.hpp"
 
@@ -91,6 +92,10 @@ struct Cell {
     std::vector<OpPlace> (*placement)();                    ///< where each op runs
     void (*speak)(const Origin&, checkpoint::Checkpoint&);  ///< puts the adapter of target_lang in its place
     int bits = 0;                                           ///< of the codes of quantised weights; 0: they are plain
+    /// What it needs of memory, for inputs and a state of that many rows and tokens (0: none); no files: random
+    /// weights.
+    Budget (*budget)(const Origin&, const checkpoint::Checkpoint* files, const Named& inputs, std::int64_t rows,
+                     std::int64_t tokens) = nullptr;
 };
 
 /// A family's body with one head: what `--task` and `architectures` choose.
@@ -115,6 +120,7 @@ struct Head {
 /// A published model: its name on the hub and its configuration, so that it can be measured without its files.
 struct Published {
     std::string_view name, repo, config;
+    std::uint64_t item = 4;  ///< bytes of a number in its files
 };
 
 /// One model_type.
@@ -133,6 +139,7 @@ struct Device {
     Availability (*available)();
     DeviceMemory (*memory)();
     const char* (*simulated)();  ///< what simulates it; null when it is real
+    Room (*room)();              ///< what is free on it
 
     /// "cuda", "mps (simulated)": the name that every output prints.
     [[nodiscard]] std::string label() const;

@@ -7,6 +7,7 @@
 #include <ATen/Parallel.h>
 
 #include "machine.hpp"
+#include "suite/statistics.hpp"
 #include "table.hpp"
 
 namespace silica::bench {
@@ -87,7 +88,18 @@ std::string ms_text(double ms) { return fixed(ms, ms < 10 ? 3 : ms < 100 ? 2 : 1
 std::string weights_of(const Row& row) { return row.job.subject->origin.weights ? "checkpoint" : "random"; }
 
 /// Why a row has no numbers, in a word or two.
-std::string absent(const Row& row) { return row.unavailable ? "not available" : "failed"; }
+std::string absent(const Row& row) {
+    return row.state == suite::State::unavailable ? "not available" : std::string(suite::name_of(row.state));
+}
+
+/// How the rows were sampled, for people.
+std::string sampling_text(const std::vector<Row>& rows) {
+    const auto& s = rows.front().job.sampling;
+    const std::string calls = s.iterations ? "median of " + std::to_string(*s.iterations) + " calls"
+                                           : "median of so many calls that its 95 % interval is within " +
+                                                 fixed(100 * s.within, 0) + " %, or " + fixed(s.measure_s, 0) + " s";
+    return calls + (s.warmup ? " after " + std::to_string(*s.warmup) : " after a warm-up until times settle");
+}
 
 /// The kinds of sizes that some row has.
 std::vector<const SizeKind*> kinds_of(const std::vector<Row>& rows) {
@@ -206,6 +218,10 @@ void print_table(std::ostream& out, Output output, const std::vector<Row>& rows)
             remark(j.device->label() + " " + absent(row) + ": " + row.reason + "\n");
             continue;
         }
+        const std::string name =
+            j.subject->origin.name + " " + std::string(j.head->task) + ", " + j.device->label() + " " + j.precision;
+        if (!row.remark.empty()) remark(name + ": " + row.remark + "\n");
+        for (const auto& text : row.measured->noise) remark(name + ": noisy: " + text + "\n");
         simulated = simulated || j.device->simulated() != nullptr;
         process_peak = process_peak || !row.measured->peak_of_row;
         if (j.device->type == c10::DeviceType::CPU) bandwidth = std::max(bandwidth, row.measured->bandwidth);
@@ -228,8 +244,8 @@ void print_table(std::ostream& out, Output output, const std::vector<Row>& rows)
     out << "\n"
         << remarks << machine["chip"].get<std::string>() << ", " << at::get_num_threads() << " threads; silica "
         << versions["silica"].get<std::string>() << " (" << versions["build_type"].get<std::string>() << "), LibTorch "
-        << versions["libtorch"].get<std::string>() << " (" << versions["libtorch_build"].get<std::string>()
-        << "); median of " << rows.front().job.iterations << " calls after " << rows.front().job.warmup << "\n";
+        << versions["libtorch"].get<std::string>() << " (" << versions["libtorch_build"].get<std::string>() << "); "
+        << sampling_text(rows) << "\n";
     if (generation) {
         out << "decode t/s: mean and standard deviation over the calls, greedy, no end looked for; bandwidth: what the "
                "steps read of\nwhat the memory can give";
@@ -283,18 +299,23 @@ ordered_json row_json(const Row& row, const std::vector<Row>& rows) {
                         {"hardware", j.device->label()},
                         {"simulated", j.device->simulated() != nullptr},
                         {"precision", j.precision},
-                        {"threads", at::get_num_threads()},
+                        {"threads", row.measured ? row.measured->threads : at::get_num_threads()},
                         {"batch_size", j.sizes.batch}};
     for (const auto& [name, n] : j.sizes.named) out[std::string(name)] = n;
     out["layers"] = nullptr;
     out["weights"] = weights_of(row);
     out["loader"] = j.subject->origin.weights ? ordered_json(j.loader) : ordered_json(nullptr);
-    out["iterations"] = j.iterations;
-    out["warmup"] = j.warmup;
+    const auto count = [&](const std::optional<std::int64_t>& given, std::int64_t found) {
+        return row.measured ? ordered_json(found) : given ? ordered_json(*given) : ordered_json(nullptr);
+    };
+    out["iterations"] =
+        count(j.sampling.iterations, row.measured ? static_cast<std::int64_t>(row.measured->samples_ms.size()) : 0);
+    out["warmup"] = count(j.sampling.warmup, row.measured ? row.measured->warmup : 0);
     out["versions"] = version_facts();
     if (j.device->simulated() != nullptr) out["simulated_by"] = j.device->simulated();
     if (!row.measured) {
-        out["available"] = !row.unavailable;
+        out["available"] = row.state != suite::State::unavailable;
+        out["state"] = suite::name_of(row.state);
         out["reason"] = row.reason;
         return out;
     }
@@ -324,6 +345,13 @@ ordered_json row_json(const Row& row, const std::vector<Row>& rows) {
     out["speedup_vs_cpu"] = faster ? ordered_json(rounded(faster->times, 3)) : ordered_json(nullptr);
     if (faster) out["speedup_against"] = faster->against;
     out["notes"] = m.notes;
+    const auto interval = suite::median_interval(m.samples_ms);
+    out["interval_ms"] = {rounded(interval.low, 3), rounded(interval.high, 3)};
+    out["noise"] = m.noise;
+    out["marks"] = row.marks;
+    out["conditions"] = {{"before", suite::conditions_json(m.before)},
+                         {"after", suite::conditions_json(m.after)},
+                         {"others", rounded(m.others, 2)}};
     return out;
 }
 

@@ -1,7 +1,9 @@
 /// `silica support`: which op runs where, as the compiler placed it.
 
+#include <initializer_list>
 #include <iostream>
 #include <memory>
+#include <set>
 
 #include <nlohmann/json.hpp>
 
@@ -9,6 +11,7 @@
 #include "cli.hpp"
 #include "commands.hpp"
 #include "every_family.hpp"
+#include "silica/device/mps/bundled.hpp"
 #include "table.hpp"
 
 namespace silica::bench {
@@ -28,6 +31,62 @@ std::vector<OpPlace> ops_on(const std::vector<const Head*>& heads, std::string_v
         }
     }
     return ops;
+}
+
+/// The op of that name; null where there is none.
+const OpPlace* place_of(const std::vector<OpPlace>& ops, std::string_view op) {
+    const auto found = std::ranges::find(ops, op, &OpPlace::op);
+    return found == ops.end() ? nullptr : &*found;
+}
+
+bool differ(const OpPlace* a, const OpPlace* b) {
+    if (a == nullptr || b == nullptr) return a != b;
+    return a->device != b->device || a->native != b->native || a->may_decline != b->may_decline;
+}
+
+/// Precisions of codes that were compiled.
+std::vector<std::string_view> code_precisions() {
+    std::vector<std::string_view> names;
+    for (const auto name : precisions_compiled()) {
+        if (name == "int8" || name == "int4") names.push_back(name);
+    }
+    return names;
+}
+
+/// Adds the head sizes of attention that a configuration names, its parts included.
+void add_head_sizes(const ordered_json& config, std::set<std::int64_t>& sizes) {
+    const auto number = [&config](std::initializer_list<const char*> keys) {
+        for (const char* key : keys) {
+            if (config.contains(key) && config[key].is_number_integer()) return config[key].get<std::int64_t>();
+        }
+        return std::int64_t{0};
+    };
+    const auto width = number({"hidden_size", "d_model"}),
+               heads = number({"num_attention_heads", "encoder_attention_heads", "num_heads"});
+    if (const auto named = number({"head_dim", "d_kv"}); named > 0)
+        sizes.insert(named);
+    else if (width > 0 && heads > 0)
+        sizes.insert(width / heads);
+    for (const auto& part : config) {
+        if (part.is_object()) add_head_sizes(part, sizes);
+    }
+}
+
+/// By what LibTorch's build for macOS computes attention in a family's models, from the kernels that it brings.
+std::string attention_on_mps(const Family& family) {
+    std::set<std::int64_t> sizes;
+    for (const auto& model : family.models) add_head_sizes(ordered_json::parse(model.config), sizes);
+    std::string text;
+    for (const auto size : sizes) {
+        const auto name = [size](std::int64_t queries) {
+            return device::mps::attention_path(queries, size, size) == device::mps::AttentionPath::graph ? "MPSGraph"
+                                                                                                         : "fused";
+        };
+        const std::string few = name(1), many = name(100);
+        text += (text.empty() ? "" : "; ") + std::to_string(size) + ": " +
+                (few == many ? few : few + " for up to 8 queries, else " + many);
+    }
+    return text;
 }
 
 std::string cell_text(const OpPlace& p) {
@@ -66,14 +125,30 @@ int support(const std::string& arch, const std::string& format) {
     std::vector<Table::Column> columns = {{"family"}, {"op"}};
     for (const auto& d : devices_compiled()) columns.push_back({std::string(d.name)});
     if (output == Output::md) {
-        std::cout << "# Which op runs where\n\nWritten by `silica support --output md` from the placement that the "
-                     "compiler made; "
-                     "each device in its default\nprecision, with the chain it carries.\n\n"
-                     "- native: the device's own kernel.\n- parts: a fused op whose parts run on the device.\n"
-                     "- hop to X: the arguments move to X, the result comes back.\n"
-                     "- may decline: the kernel takes only some sizes, types or strides; other calls go to the parts "
-                     "of the op, "
-                     "or\n  to the next device of the chain.\n";
+        std::cout
+            << "# Which op runs where\n\nWritten by `silica support --output md` from the placement that the "
+               "compiler made; "
+               "each device in its default\nprecision, with the chain it carries. An op with (int8) or (int4) "
+               "has weights that are codes: its row\nis there where it takes them, or runs elsewhere for them.\n\n"
+               "- native: the device's own kernel.\n- parts: a fused op whose parts run on the device.\n"
+               "- hop to X: the arguments move to X, the result comes back.\n"
+               "- may decline: the kernel takes only some sizes, types or strides; other calls go to the parts "
+               "of the op, "
+               "or\n  to the next device of the chain.\n\n"
+               "On arm64 the CPU's own kernels are NEON's. Products of more than eight rows and attention of several\n"
+               "queries are LibTorch's in float32 (`at::linear`, on a Mac Accelerate) and our own in bfloat16 and "
+               "float16,\n"
+               "in bfloat16 by `bfmmla` where the processor has it. Codes with inputs of 8 bits are multiplied by "
+               "`sdot`,\n"
+               "four rows at a time by `smmla` where it is there; without such inputs, products of many rows with "
+               "codes\n"
+               "are LibTorch's. All of this ran under qemu only.\n\n"
+               "Below each table, attention on Apple GPUs by head size of the family's models: fused, by a Metal "
+               "kernel\n"
+               "of LibTorch "
+            << TORCH_VERSION_MAJOR << '.' << TORCH_VERSION_MINOR
+            << ", or by MPSGraph, which writes the whole matrix of scores. From the names\nof the kernels in its macOS "
+               "wheel; not run.\n";
     }
     Table all(columns);
     for (const auto& [family, heads] : chosen(arch)) {
@@ -82,27 +157,45 @@ int support(const std::string& arch, const std::string& format) {
         std::vector<std::vector<OpPlace>> placed;
         for (const auto& d : devices_compiled()) placed.push_back(ops_on(heads, d.name, d.default_precision));
         ordered_json ops = ordered_json::array();
-        for (const auto& op : placed.front()) {
-            std::vector<std::string> row = {std::string(family->name), std::string(op.op)};
-            ordered_json entry = {{"op", op.op}};
-            for (std::size_t i = 0; i < placed.size(); ++i) {
-                const auto found = std::ranges::find(placed[i], op.op, &OpPlace::op);
-                const bool there = found != placed[i].end();
-                row.push_back(there ? cell_text(*found) : "-");
-                if (there) {
+        const auto add = [&](std::string_view op, std::string_view precision,
+                             const std::vector<std::vector<OpPlace>>& on) {
+            std::vector<std::string> row = {std::string(family->name), std::string(op)};
+            if (!precision.empty()) row.back() += " (" + std::string(precision) + ")";
+            ordered_json entry = {{"op", op}};
+            if (!precision.empty()) entry["precision"] = precision;
+            for (std::size_t i = 0; i < on.size(); ++i) {
+                const auto* found = place_of(on[i], op);
+                row.push_back(found ? cell_text(*found) : "-");
+                if (found) {
                     entry[std::string(devices_compiled()[i].name)] = {
                         {"runs_on", found->device}, {"native", found->native}, {"may_decline", found->may_decline}};
                 }
             }
             table.add(std::move(row));
             ops.push_back(std::move(entry));
+        };
+        for (const auto& op : placed.front()) add(op.op, {}, placed);
+        for (const auto precision : code_precisions()) {
+            std::vector<std::vector<OpPlace>> coded;
+            for (const auto& d : devices_compiled()) coded.push_back(ops_on(heads, d.name, precision));
+            for (const auto& op : coded.front()) {
+                bool other = op.op.find("linear") != std::string_view::npos;
+                for (std::size_t i = 0; i < coded.size(); ++i)
+                    other = other || differ(place_of(placed[i], op.op), place_of(coded[i], op.op));
+                if (other) add(op.op, precision, coded);
+            }
         }
         ordered_json names = ordered_json::array();
         for (const auto* head : heads) names.push_back(head->architecture);
-        document.push_back({{"family", family->name}, {"heads", names}, {"ops", ops}});
+        document.push_back({{"family", family->name},
+                            {"heads", names},
+                            {"ops", ops},
+                            {"attention_on_mps", attention_on_mps(*family)}});
         if (output == Output::md) {
             std::cout << "\n## " << family->name << "\n\n";
             one.print(std::cout, output);
+            if (const auto text = attention_on_mps(*family); !text.empty())
+                std::cout << "\nAttention on Apple GPUs: " << text << ".\n";
         }
     }
     if (output == Output::json) {

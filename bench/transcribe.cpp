@@ -59,6 +59,7 @@ int transcribe_ctc(const TranscribeFlags& o, Subject subject, const Head& head, 
     if (o.timestamps) require_one_of("--timestamps", *o.timestamps, {"word", "char"});
     if (o.subtitles() && o.timestamps != "word")
         throw InputError("--output " + o.output + " has a cue for each word.", "add --timestamps word.");
+    const auto cutting = o.cutting();
     const auto& directory = subject.origin.directory;
     subject.origin.target_lang = o.language.value_or("");
     auto config = checkpoint::read_config<arch::Wav2Vec2Family>(directory);
@@ -71,6 +72,7 @@ int transcribe_ctc(const TranscribeFlags& o, Subject subject, const Head& head, 
             auto stream = audio::Stream::open(std::filesystem::path(file), transcriber.extractor().rate());
             const auto length = stream.length();
             task::CtcOptions options;
+            if (cutting) options.cutting = *cutting;
             if (length) {
                 const double seconds = static_cast<double>(*length) / static_cast<double>(stream.rate());
                 options.progress = [&report, &file, seconds](double heard) { report.progress(file, heard, seconds); };
@@ -114,6 +116,12 @@ Action add_transcribe(CLI::App& app) {
              "Whisper: what is spoken (fr, french). Default: detected. MMS: the language whose adapter is opened. "
              "Default: the checkpoint's own");
     c.option("--output", o->output, "text, json, jsonl, srt, vtt. Default: text");
+    c.option("--chunk-length", o->chunk_length,
+             "seconds: the sound is cut into pieces, each heard by itself, which are joined where they overlap");
+    c.option(
+        "--stride", o->stride,
+        "seconds at each end of a piece that its neighbour hears too, or two with a comma. Default: a sixth of the "
+        "piece");
     c.option("--task", o->task,
              "transcribe, or translate (to English). Whisper, as all that follows. Default: transcribe");
     c.option("--beams", o->beams, "texts that are followed at once. Default: 1, or what generation_config.json says");
@@ -130,7 +138,10 @@ Action add_transcribe(CLI::App& app) {
     c.option("--batch-size", o->batch_size, "files whose windows run together. Default: 1");
     o->place.add_to(c);
     c.footer(
-        "Whisper hears windows of 30 seconds. With CTC sounds of more than two minutes are heard in pieces of 30 "
+        "Whisper hears windows of 30 seconds, one after another; with --chunk-length pieces run together "
+        "(--batch-size, "
+        "8 unless it is\ngiven), and text may be lost where they meet. With CTC sounds of more than two minutes are "
+        "heard in pieces of 30 "
         "seconds that overlap.");
     return [o] { return transcribe(*o); };
 }

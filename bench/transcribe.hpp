@@ -20,13 +20,19 @@ namespace silica::bench {
 struct TranscribeFlags {
     PlaceFlags place;
     Flag timestamps, language, task, beams, prompt, temperature, compression_ratio, logprob, no_speech, max_new_tokens,
-        seed, batch_size;
+        seed, batch_size, chunk_length, stride;
     bool condition_on_previous = false;
     std::string output = "text";
     std::vector<std::string> files;
 
+    /// How sounds are cut, where --chunk-length says that they are; its stride is a sixth of a piece unless --stride
+    /// says otherwise. InputError for what is no length, and for a stride alone.
+    [[nodiscard]] std::optional<task::CtcCutting> cutting() const;
     [[nodiscard]] bool subtitles() const { return output == "srt" || output == "vtt"; }
 };
+
+/// A finite number. InputError, which names the flag, for anything else.
+double number(const std::string& flag, const std::string& text);
 
 /// One of `known`, or an InputError.
 void require_one_of(const std::string& flag, const std::string& value, std::initializer_list<const char*> known);
@@ -55,8 +61,10 @@ public:
     /// The exit code of the program.
     [[nodiscard]] int finish();
 
-private:
+    /// Whether `piece` prints.
     [[nodiscard]] bool streams() const;
+
+private:
     void done(const std::string& file, double seconds);
 
     const TranscribeFlags& flags_;

@@ -15,19 +15,7 @@ namespace {
 
 using Recording = std::shared_ptr<const generate::Recording>;
 
-double number(const char* flag, const std::string& text) {
-    std::size_t used = 0;
-    double value = 0;
-    try {
-        value = std::stod(text, &used);
-    } catch (const std::exception&) {
-        used = 0;
-    }
-    if (used == 0 || used != text.size()) throw InputError(std::string(flag) + " is " + text + ".", "give a number.");
-    return value;
-}
-
-std::optional<double> number(const char* flag, const Flag& text) {
+std::optional<double> number_of(const char* flag, const Flag& text) {
     return text ? std::optional(number(flag, *text)) : std::nullopt;
 }
 
@@ -45,11 +33,12 @@ task::SpeechOptions options_of(const TranscribeFlags& o) {
     if (o.temperature) {
         made.temperatures.clear();
         for (const auto& t : split_list("--temperature", *o.temperature))
-            made.temperatures.push_back(number("--temperature", t));
+            if (made.temperatures.emplace_back(number("--temperature", t)) < 0)
+                throw InputError("--temperature is " + t + ".", "give 0 or more; 0 takes the likeliest token.");
     }
-    made.compression_ratio_threshold = number("--compression-ratio-threshold", o.compression_ratio);
-    made.logprob_threshold = number("--logprob-threshold", o.logprob);
-    made.no_speech_threshold = number("--no-speech-threshold", o.no_speech);
+    made.compression_ratio_threshold = number_of("--compression-ratio-threshold", o.compression_ratio);
+    made.logprob_threshold = number_of("--logprob-threshold", o.logprob);
+    made.no_speech_threshold = number_of("--no-speech-threshold", o.no_speech);
     if (o.beams) made.generation.num_beams = whole_number("--beams", *o.beams, 1, 1024);
     if (o.max_new_tokens)
         made.generation.max_new_tokens = whole_number("--max-new-tokens", *o.max_new_tokens, 1, 65536);
@@ -72,11 +61,45 @@ std::vector<task::TimedText> chunks_of(const task::Transcript& heard, bool words
 
 }  // namespace
 
+namespace {
+
+/// One file after another, each in pieces.
+int transcribe_in_pieces(const TranscribeFlags& o, const task::Scribe& scribe, Opened& model,
+                         const task::SpeechOptions& options, const task::CtcCutting& cutting) {
+    const auto together = static_cast<std::size_t>(whole_number("--batch-size", o.batch_size.value_or("8"), 1, 1024));
+    HeardReport report(o);
+    for (const auto& file : o.files) {
+        try {
+            auto stream = audio::Stream::open(std::filesystem::path(file), scribe.extractor().config().sampling_rate);
+            task::SpeechHooks hooks;
+            if (const auto length = stream.length()) {
+                const double seconds = static_cast<double>(*length) / static_cast<double>(stream.rate());
+                hooks.on_progress = [&report, &file, seconds](std::size_t, double heard, double) {
+                    report.progress(file, std::min(heard, seconds), seconds);
+                };
+            }
+            const auto heard = scribe.in_pieces(*model.speech(), stream, cutting, options, hooks, together);
+            HeardText text{.text = heard.text, .language = heard.language, .seconds = heard.seconds};
+            if (options.timestamps) text.chunks = chunks_of(heard, false);
+            report.give(file, text);
+        } catch (const Error& e) {
+            report.refuse(file, e);
+        }
+    }
+    return report.finish();
+}
+
+}  // namespace
+
 int transcribe_speech(const TranscribeFlags& o, const Subject& subject, const Head& head, const Device& device) {
     const auto options = options_of(o);
+    const auto cutting = o.cutting();
+    if (cutting && options.words)
+        throw InputError("--timestamps word does not go with --chunk-length.", "leave one of the two out.");
     const auto batch = static_cast<std::size_t>(whole_number("--batch-size", o.batch_size.value_or("1"), 1, 1024));
     const auto scribe = task::Scribe::open(subject.origin.directory);
     const auto model = o.place.open(subject, head, device);
+    if (cutting) return transcribe_in_pieces(o, scribe, *model, options, *cutting);
     HeardReport report(o);
 
     // A file is heard while those before it are written down.
@@ -93,8 +116,15 @@ int transcribe_speech(const TranscribeFlags& o, const Subject& subject, const He
             names.push_back(&o.files[file.index]);
         }
         task::SpeechHooks hooks;
+        bool streamed = false;  // token by token; else by segments
+        if (report.streams()) {
+            hooks.on_text = [&](std::size_t, std::string_view text) {
+                streamed = true;
+                report.piece(std::string(text));
+            };
+        }
         hooks.on_segment = [&](std::size_t, const generate::Segment& segment) {
-            report.piece(segment.text);
+            if (!streamed) report.piece(segment.text);
             return true;
         };
         hooks.on_progress = [&](std::size_t i, double heard, double seconds) {

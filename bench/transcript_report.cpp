@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
 
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "commands.hpp"
 #include "errors.hpp"
 #include "files.hpp"
+#include "silica/core/quote.hpp"
 #include "transcribe.hpp"
 
 namespace silica::bench {
@@ -64,6 +66,38 @@ ordered_json json_of(const HeardText& heard) {
 }
 
 }  // namespace
+
+double number(const std::string& flag, const std::string& text) {
+    char* end = nullptr;
+    const double value = std::strtod(text.c_str(), &end);
+    if (!text.empty() && *end == '\0' && std::isfinite(value)) return value;
+    throw InputError(flag + " is " + quote(text) + ", which is no number.", "give a number.");
+}
+
+std::optional<task::CtcCutting> TranscribeFlags::cutting() const {
+    if (!chunk_length) {
+        if (stride) throw InputError("--stride is given without --chunk-length.", "give both, or none.");
+        return std::nullopt;
+    }
+    const auto seconds = [](const char* flag, const std::string& text) {
+        const double value = number(flag, text);
+        if (value < 0 || value > 86400)
+            throw InputError(std::string(flag) + " is " + text + ".", "give seconds: from 0 to a day.");
+        return value;
+    };
+    task::CtcCutting made{.whole_seconds = 0, .chunk_seconds = seconds("--chunk-length", *chunk_length)};
+    if (made.chunk_seconds <= 0) throw InputError("--chunk-length is " + *chunk_length + ".", "give seconds over 0.");
+    made.stride_seconds = made.chunk_seconds / 6;
+    if (!stride) return made;
+    const auto comma = stride->find(',');
+    made.stride_seconds = seconds("--stride", stride->substr(0, comma));
+    if (comma != std::string::npos) made.right_stride_seconds = seconds("--stride", stride->substr(comma + 1));
+    if (made.stride_seconds + made.right_stride_seconds.value_or(made.stride_seconds) >= made.chunk_seconds) {
+        throw InputError("--stride " + *stride + " leaves nothing of pieces of " + *chunk_length + " seconds.",
+                         "give less than half of --chunk-length.");
+    }
+    return made;
+}
 
 void require_one_of(const std::string& flag, const std::string& value, std::initializer_list<const char*> known) {
     std::string list;

@@ -26,6 +26,7 @@ namespace {
 struct Options {
     Flag model, threads, group, activations;
     std::string directory, hardware = "cpu", precision = "float32", loader = "mapped", output = "table";
+    bool no_budget = false;
 };
 
 /// How transformers' generate was called for the reference.
@@ -93,6 +94,7 @@ int verify(const Options& o) {
     const Output output = output_named(o.output, {"table", "json", "csv", "md"});
     use_threads(o.threads);
     use_codes(o.group, o.activations);
+    use_budget(!o.no_budget);
     const auto hardware = hardware_named(o.hardware);
     const auto precisions = precisions_named(o.precision);
     const auto loaders = loaders_named(o.loader);
@@ -143,6 +145,7 @@ Action add_verify(CLI::App& app) {
     c.option("--activations", o->activations,
              "with int8 and int4: exact, or int8 (faster, less exact). Default: exact");
     c.option("--loader", o->loader, "mapped, cpu-first, streamed, auto; a list. Default: mapped");
+    c.flag("--no-budget", o->no_budget, "load without looking whether there is memory for it");
     c.option("--threads", o->threads, "threads of the CPU. Default: LibTorch's choice");
     c.option("--output", o->output, "table, json, csv, md. Default: table");
     c.footer(

@@ -104,8 +104,14 @@ if(SilicaTorch_FOUND AND NOT TARGET silica::torch)
     if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CXX_FLAGS MATCHES "-stdlib=libc\\+\\+")
         target_link_libraries(silica::torch INTERFACE stdc++)
     endif()
-    target_link_libraries(silica::torch INTERFACE
-        "${_torch_lib}torch_cpu${CMAKE_SHARED_LIBRARY_SUFFIX}" "${_torch_lib}c10${CMAKE_SHARED_LIBRARY_SUFFIX}")
+    if(APPLE)
+        # Not by path: CMake would add the path below once more, and Apple's linkers warn of one that is there twice.
+        target_link_directories(silica::torch INTERFACE "${SilicaTorch_PREFIX}/lib")
+        target_link_libraries(silica::torch INTERFACE -ltorch_cpu -lc10)
+    else()
+        target_link_libraries(silica::torch INTERFACE
+            "${_torch_lib}torch_cpu${CMAKE_SHARED_LIBRARY_SUFFIX}" "${_torch_lib}c10${CMAKE_SHARED_LIBRARY_SUFFIX}")
+    endif()
     # For an installed program too, which loses the rpath that CMake gives to programs in the build tree.
     target_link_options(silica::torch INTERFACE "LINKER:-rpath,${SilicaTorch_PREFIX}/lib")
 

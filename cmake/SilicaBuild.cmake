@@ -10,7 +10,10 @@ if(SILICA_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
 endif()
 
 # As the library that is installed has to be, so that it shares the precompiled header with all else.
-add_compile_options(-fPIC -fno-semantic-interposition)
+add_compile_options(-fPIC)
+if(NOT APPLE)  # it has no such thing, and its compiler says so for every file
+    add_compile_options(-fno-semantic-interposition)
+endif()
 
 # silica_together(<target> <names...>): sources that read the same headers, or use the same networks, as one translation
 # unit, which compiles those once.

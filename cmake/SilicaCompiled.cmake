@@ -59,7 +59,10 @@ function(compiled_library target exported)
         target_sources(${target} PRIVATE ${unit})
         if(directory MATCHES "^silica/device/cpu(/|$)")
             # Kernels are always optimised.
-            set(flags -fno-semantic-interposition)
+            set(flags "")
+            if(NOT APPLE)
+                set(flags -fno-semantic-interposition)
+            endif()
             if(NOT SILICA_SANITIZE)
                 list(PREPEND flags -O3)
             endif()
@@ -78,10 +81,10 @@ function(compiled_library target exported)
     endif()
 endfunction()
 
-# silica::core_compiled holds what input/ uses of core/, and input/media/, which silica::video and silica::audio share.
+# silica::core_compiled holds what input/ uses of core/, the arithmetic of memory, and input/media/, which silica::video and silica::audio share.
 file(GLOB_RECURSE input_files CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR}/include
      ${CMAKE_CURRENT_SOURCE_DIR}/include/silica/input/*.?pp)
-reached_from(core_bodies ${input_files})
+reached_from(core_bodies ${input_files} silica/core/budget.hpp silica/core/free_memory.hpp)
 list(FILTER core_bodies INCLUDE REGEX "^silica/(core|input/media)/.*\\.ipp$")
 list(REMOVE_ITEM bodies ${core_bodies})
 compiled_library(silica_core_compiled core_compiled ${core_bodies})

@@ -12,7 +12,12 @@ find_package(range-v3 REQUIRED)
 find_package(nlohmann_json 3.9 REQUIRED)
 
 # at::parallel_for is serial in a file compiled without OpenMP; Silica then uses threads of its own.
-option(SILICA_OPENMP "Use OpenMP where the compiler has it" ON)
+# Not on a Mac: LibTorch brings a libomp of its own, and a second one, Homebrew's, would stop the program.
+set(_silica_openmp ON)
+if(APPLE)
+    set(_silica_openmp OFF)
+endif()
+option(SILICA_OPENMP "Use OpenMP where the compiler has it" ${_silica_openmp})
 if(SILICA_OPENMP)
     find_package(OpenMP COMPONENTS CXX QUIET)
 endif()

@@ -24,7 +24,8 @@ Family family_deit() {
                             "num_labels": 1000})"}},
             .heads = {head<arch::DeiTForImageClassificationWithTeacher, ImageExample>("classify-with-teacher"),
                       head<arch::DeiTForImageClassification, ImageExample>("classify"),
-                      head<arch::DeiT, ImageExample>("embed")},
+                      head<arch::DeiT, ImageExample>("embed"),
+                      head<arch::DeiTForMaskedImageModeling, ImageExample>("reconstruct")},
             .recognises = recognises};
 }
 

@@ -16,7 +16,8 @@ Family family_llava() {
                                 "rms_norm_eps": 1e-5, "vocab_size": 32064},
                             "vision_config": {"model_type": "clip_vision_model", "hidden_size": 1024,
                                 "image_size": 336, "intermediate_size": 4096, "num_attention_heads": 16,
-                                "num_hidden_layers": 24, "patch_size": 14, "projection_dim": 768}})"},
+                                "num_hidden_layers": 24, "patch_size": 14, "projection_dim": 768}})",
+                        2},
                        {"llava-interleave-qwen-0.5b-hf", "llava-hf/llava-interleave-qwen-0.5b-hf",
                         R"({"architectures": ["LlavaForConditionalGeneration"], "model_type": "llava",
                             "image_token_index": 151646, "projector_hidden_act": "gelu", "vision_feature_layer": -1,
@@ -26,7 +27,8 @@ Family family_llava() {
                                 "tie_word_embeddings": true, "vocab_size": 152000},
                             "vision_config": {"model_type": "siglip_vision_model", "hidden_size": 1152,
                                 "image_size": 384, "intermediate_size": 4304, "num_attention_heads": 16,
-                                "num_hidden_layers": 26, "patch_size": 14}})"}},
+                                "num_hidden_layers": 26, "patch_size": 14}})",
+                        2}},
             .heads = image_text_heads<arch::LlavaForConditionalGeneration, arch::LlavaImages, arch::Llava>()};
 }
 

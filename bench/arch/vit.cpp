@@ -21,7 +21,8 @@ Family family_vit() {
                         R"({"architectures": ["ViTForImageClassification"], "model_type": "vit", "hidden_size": 192,
                             "intermediate_size": 768, "num_attention_heads": 3, "num_labels": 1000})"}},
             .heads = {head<arch::ViTForImageClassification, ImageExample>("classify"),
-                      head<arch::ViT, ImageExample>("embed")},
+                      head<arch::ViT, ImageExample>("embed"),
+                      head<arch::ViTForMaskedImageModeling, ImageExample>("reconstruct")},
             .recognises = recognises};
 }
 

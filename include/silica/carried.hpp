@@ -1,26 +1,17 @@
 #pragma once
 /// Arguments of a call that hop to another device, and come back.
 
+#include "silica/call_arguments.hpp"
 #include "silica/core/transfer.hpp"
 #include "silica/op/concept.hpp"
 #include "silica/prepared.hpp"
 
 #include <cstdint>
-#include <memory>
 #include <type_traits>
 #include <utility>
 #include <variant>
 
 namespace silica::detail {
-
-/// Packed weights, kept while a call uses them.
-template <class Packed>
-struct Held {
-    std::shared_ptr<const Packed> packed;
-    operator const Packed&() const noexcept { return *packed; }  // NOLINT(google-explicit-constructor)
-};
-template <class Packed>
-Held(std::shared_ptr<const Packed>) -> Held<Packed>;
 
 /// A copy of an argument on the device it hops to; Prepared has its own copies.
 template <class T>

@@ -2,6 +2,7 @@
 /// Where a call goes that is no direct one: to another device, to the next candidate, through a second try. Steps 2 to
 /// 4 of run.hpp.
 
+#include "silica/call_arguments.hpp"
 #include "silica/carried.hpp"
 #include "silica/core/error.hpp"
 #include "silica/core/recording.hpp"
@@ -22,49 +23,6 @@
 #include <type_traits>
 
 namespace silica::detail {
-
-/// What a kernel on `D` gets for an argument: its own packed weights for `Prepared`, everything else as it is.
-template <class D, class T>
-decltype(auto) given(const T& arg, [[maybe_unused]] c10::Device device) {
-    if constexpr (is_prepared<T>)
-        return Held{arg.template on<D>(device)};
-    else
-        return (arg);
-}
-
-/// The same for the first candidate, whose weights are always there.
-template <class T>
-decltype(auto) given_first(const T& arg) {
-    if constexpr (is_prepared<T>)
-        return (arg.first());
-    else
-        return (arg);
-}
-
-/// Calls `f(tensor)` on the tensors of an argument, those that are not defined too where it is a tensor itself.
-template <class T, class F>
-void each_tensor(const T& arg, F&& f) {
-    if constexpr (is_prepared<T>)
-        return;
-    else if constexpr (is_in_out<T>)
-        f(arg.value);
-    else if constexpr (std::is_same_v<T, Tensor>)
-        f(arg);
-    else
-        for_each_tensor(arg, f);
-}
-
-/// The device of the first tensor among the arguments: the home of the call.
-template <class... Args>
-c10::Device home_device(c10::DeviceType type, const Args&... args) {
-    std::optional<c10::Device> home;
-    (each_tensor(args,
-                 [&](const Tensor& t) {
-                     if (!home) home = t.device();
-                 }),
-     ...);
-    return home.value_or(c10::Device(type, type == c10::DeviceType::CPU ? -1 : 0));
-}
 
 [[noreturn]] void refuse_recording(std::string_view op, FallbackReason why);
 
@@ -102,7 +60,12 @@ struct Dispatch {
     static Result call(FallbackReason why, const Args&... args) {
         FallbackReason failure = FallbackReason::declined;
         try {
-            if (accepts(args...)) return invoke(why, args...);
+            if (accepts(args...)) {
+                if (stays && failed(args...))
+                    record({Op::name, Home::name, "LibTorch", FallbackReason::failed_check, 1, 0, 0});
+                return invoke(why, args...);
+            }
+            if (failed(args...)) failure = FallbackReason::failed_check;
         } catch (...) {
             failure = failure_handled(writes, &is_full);
         }
@@ -118,6 +81,17 @@ private:
             return K::accepts(given<Device>(args, there)...);
         } else {
             return true;
+        }
+    }
+
+    /// Whether an own kernel would take these arguments, had it not failed its check on this machine.
+    template <class... Args>
+    static bool failed([[maybe_unused]] const Args&... args) {
+        if constexpr (requires { &K::failed; }) {
+            const c10::Device there = stays ? home_device(Home::type, args...) : c10::Device(Device::type);
+            return K::failed(given<Device>(args, there)...);
+        } else {
+            return false;
         }
     }
 
@@ -139,7 +113,8 @@ private:
     /// One more try where that can help, then the next candidate.
     template <class... Args>
     static Result recover(FallbackReason why, FallbackReason failure, const Args&... args) {
-        if (recording && failure != FallbackReason::declined) refuse_recording(Op::name, failure);
+        if (recording && failure != FallbackReason::declined && failure != FallbackReason::failed_check)
+            refuse_recording(Op::name, failure);
         if (failure == FallbackReason::unavailable || failure == FallbackReason::out_of_memory) {
             try {
                 if (failure == FallbackReason::out_of_memory) {

@@ -17,6 +17,7 @@ enum class FallbackReason {
     not_implemented,  ///< home's LibTorch threw NotImplementedError
     out_of_memory,    ///< home was out of memory twice, the second time with its cache emptied
     unavailable,      ///< home's own kernel cannot be made on this machine
+    failed_check,     ///< home's own kernel did not agree with LibTorch's ops on this machine: it is off
 };
 
 /// The reason in words.
@@ -32,6 +33,8 @@ constexpr std::string_view describe(FallbackReason reason) {
             return "out of memory";
         case FallbackReason::unavailable:
             return "its own kernel cannot be made here";
+        case FallbackReason::failed_check:
+            return "its own kernel failed its check on this machine: see `silica devices`";
     }
     return "";
 }
@@ -42,7 +45,9 @@ inline namespace abi_1 {
 
 /// One line of the report: all calls of an op that took the same way for the same reason.
 struct Fallback {
-    std::string_view op, from, to;  ///< names of the op and of the devices; `to` is "parts" for a fused op's parts
+    /// Names of the op and of the devices. `to` is "parts" for a fused op's parts, "LibTorch" where that serves at home
+    /// in place of an own kernel that failed its check.
+    std::string_view op, from, to;
     FallbackReason reason = FallbackReason::no_kernel;
     std::uint64_t count = 0;
     std::uint64_t bytes = 0;  ///< moved between the devices, both ways

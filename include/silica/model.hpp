@@ -2,6 +2,7 @@
 /// Model<Arch, Device, Precision, Loader>: a network with its weights, ready to be called. Start reading here.
 
 #include "silica/arch/concept.hpp"
+#include "silica/budget.hpp"
 #include "silica/checkpoint/config.hpp"
 #include "silica/checkpoint/decoded.hpp"
 #include "silica/checkpoint/hub.hpp"
@@ -15,37 +16,15 @@
 #include "silica/loader/first_of.hpp"
 #include "silica/loader/in_memory.hpp"
 #include "silica/loader/mapped.hpp"
+#include "silica/model_errors.hpp"
 #include "silica/placement.hpp"
 
 #include <chrono>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 
 namespace silica {
-
-namespace detail {
-
-/// What an argument that is no State of the model runs into.
-template <class Argument, class State>
-struct not_a_state_of_this_model {
-    static_assert(always_false<Argument>,
-                  "this is no state that the model can change. Remedy: keep what its make_state() returns in a "
-                  "variable that is not const, and pass that.");
-};
-
-/// CheckpointError for weights that nothing uses.
-void refuse_unexpected(const LoadingAccount& account, const std::string& place);
-
-/// InputError for a language where the architecture has no adapters of languages.
-[[noreturn]] void refuse_target_lang(std::string_view arch, const std::string& target_lang);
-
-/// The device `index` of a kind that `can` be used. DeviceError where there is none.
-[[nodiscard]] c10::Device device_at(c10::DeviceType type, std::string_view name, const Availability& can,
-                                    c10::DeviceIndex index);
-
-}  // namespace detail
 
 /// - `Arch`: a family with a head, `arch::Bert`;
 /// - `DeviceOrChain`: where it runs, `device::Mps`, or `Chain<device::Mps>` for "there or not at all";
@@ -90,6 +69,9 @@ public:
                 detail::refuse_target_lang(Arch::name, options.target_lang);
         }
         if constexpr (checkpoint::HasCodes<Precision>) files.read_one_by_one();
+        const loader::Admission admission(detail::admission<Device, Precision>(
+            options, home, [&] { return budget_of<Arch, Exec>(config, files, options); }));
+        loader::Admission::ask(Loader::name);
         loader::degradation_note().clear();
         const auto start = std::chrono::steady_clock::now();
         Model model = Loader::load(files, [&](checkpoint::TensorSource& source) {
@@ -109,7 +91,9 @@ public:
         requires std::derived_from<std::remove_cvref_t<Source>, checkpoint::TensorSource>
     [[nodiscard]] static Model from(const Config& config, Source&& source, OpenOptions options = {}) {
         Arch::check(config, "the configuration");
-        Model model(config, source, require_device(options), options);
+        const auto home = require_device(options);
+        if (source.invents()) room_for(config, source, home, options);
+        Model model(config, source, home, options);
         model.account_.loader = std::remove_cvref_t<Source>::name;
         if (options.strict) detail::refuse_unexpected(model.account_, source.where());
         return model;
@@ -219,6 +203,16 @@ private:
         }
     }
 
+    /// Throws DeviceError where made-up weights do not fit.
+    static void room_for(const Config& config, checkpoint::TensorSource& source, c10::Device home,
+                         const OpenOptions& options) {
+        const auto ask = detail::admission<Device, Precision>(options, home, [&] {
+            checkpoint::Shapes shapes(source);
+            return budget_of<Arch, Exec>(config, shapes, {}, options, std::string(Arch::name));
+        });
+        if (ask) ask("random");
+    }
+
     static c10::Device require_device(OpenOptions options) {
         return detail::device_at(Device::type, Device::name, Device::available(), options.index);
     }
@@ -230,7 +224,3 @@ private:
 };
 
 }  // namespace silica
-
-#ifndef SILICA_COMPILED
-#include "silica/model.ipp"
-#endif

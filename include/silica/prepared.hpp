@@ -1,6 +1,7 @@
 #pragma once
 /// Weights packed once, for the kernel that will use them.
 
+#include "silica/core/inventory.hpp"
 #include "silica/core/transfer.hpp"
 #include "silica/op/prepared.hpp"
 #include "silica/placement.hpp"
@@ -59,7 +60,8 @@ public:
 
     /// `source` lies on `Device`, in the precision's compute type. InputError where its tensors do not fit each other.
     explicit Prepared(Source source)
-        : Prepared(checked(source), [&] { return kernel_of<Op, Device, Precision>::pack(std::move(source)); }) {}
+        : Prepared(checked(source), source, [&] { return kernel_of<Op, Device, Precision>::pack(std::move(source)); }) {
+    }
     Prepared(Tensor weight, std::optional<Tensor> bias)
         requires std::is_convertible_v<op::Plain, Source>
         : Prepared(Source(op::Plain{std::move(weight), std::move(bias)})) {}
@@ -68,7 +70,7 @@ public:
     static Prepared shared(Source source) {
         using K = kernel_of<Op, Device, Precision>;
         if constexpr (requires { K::keep(std::move(source)); }) {
-            return Prepared(checked(source), [&] { return K::keep(std::move(source)); });
+            return Prepared(checked(source), source, [&] { return K::keep(std::move(source)); });
         } else {
             return Prepared(std::move(source));
         }
@@ -78,30 +80,50 @@ public:
     template <class D>
     [[nodiscard]] std::shared_ptr<const packed_for<D>> on(c10::Device device) const {
         if constexpr (std::is_same_v<D, Device>) {
-            return {state_, &state_->first};
+            return {state_, &*state_->first};
         } else {
             const std::lock_guard guard(state_->mutex);
             auto& slot = std::get<Slot<D>>(state_->others);
             if (!slot.packed || slot.device != device) {
                 std::uint64_t bytes = 0;
                 slot.packed = std::make_shared<const packed_for<D>>(
-                    kernel_of<Op, D, Precision>::pack(moved_to(Source(state_->first.unpack()), device, bytes)));
+                    kernel_of<Op, D, Precision>::pack(moved_to(Source(state_->first->unpack()), device, bytes)));
                 slot.device = device;
             }
             return slot.packed;
         }
     }
-    [[nodiscard]] const Packed& first() const noexcept { return state_->first; }
+    [[nodiscard]] const Packed& first() const noexcept { return *state_->first; }
 
     /// What the kernel was given to pack, on `Device`.
-    [[nodiscard]] Source unpack() const { return state_->first.unpack(); }
+    [[nodiscard]] Source unpack() const { return state_->counted ? *state_->counted : Source(state_->first->unpack()); }
 
     /// The shape and type of the weight, and what else the laws of ops ask for.
     [[nodiscard]] const Shape& shape() const noexcept { return state_->shape; }
 
 private:
     template <class Pack>
-    Prepared(Shape shape, Pack&& pack) : state_(std::make_shared<State>(std::move(shape), pack())) {}
+    Prepared(Shape shape, Source& source, Pack&& pack)
+        : state_(Inventory::current() == nullptr ? std::make_shared<State>(std::move(shape), pack())
+                                                 : std::make_shared<State>(std::move(shape), noted(source))) {}
+
+    /// The source, kept as it is: an inventory is taken and there is nothing to pack.
+    static Source& noted(Source& source) {
+        constexpr bool host = Device::type != Exec::home::type;
+        auto& inventory = *Inventory::current();
+        if constexpr (requires { source.codes; }) {
+            if (!source.plain())
+                inventory.keep_codes(source.codes, source.scales, source.biases, source.bits, source.rows,
+                                     source.columns, host);
+            else
+                inventory.keep(source.weight, true, host);
+            if (source.bias) inventory.keep(*source.bias, false, host);
+        } else {
+            bool matrix = std::is_same_v<Source, op::Plain> && detail::quantises<Op>();
+            for_each_tensor(source, [&](const Tensor& t) { inventory.keep(t, std::exchange(matrix, false), host); });
+        }
+        return source;
+    }
 
     static Shape checked(const Source& source) {
         if constexpr (!std::is_same_v<Source, typename Op::Source>) {
@@ -134,7 +156,11 @@ private:
 
     struct State {
         State(Shape s, Packed packed) : first(std::move(packed)), shape(std::move(s)) {}
-        Packed first;
+        State(Shape s, Source& source)
+            requires(!std::is_same_v<Packed, Source>)
+            : counted(source), shape(std::move(s)) {}
+        std::optional<Packed> first;
+        std::optional<Source> counted;  ///< of an inventory
         Shape shape;
         typename slots<Candidates>::type others;
         std::mutex mutex;

@@ -11,6 +11,7 @@
 #include "silica/arch/llava_next.hpp"
 #include "silica/arch/mistral.hpp"
 #include "silica/arch/qwen2.hpp"
+#include "silica/arch/siglip.hpp"
 #include "silica/arch/t5.hpp"
 #include "silica/arch/vit.hpp"
 #include "silica/arch/wav2vec2.hpp"

@@ -2,6 +2,7 @@
 // each head from the files of the others; both models mounted inside another family.
 #include "silica/arch/clip.hpp"
 
+#include "silica/arch/siglip.hpp"
 #include "silica/loader/in_memory.hpp"
 #include "support/catch.hpp"
 #include "support/golden_grid.hpp"
@@ -101,6 +102,12 @@ TEST_CASE("CLIP's vision model equals transformers, with its projection and with
 TEST_CASE("CLIPForImageClassification equals transformers, with labels and without") {
     test::run_case<arch::ClipForImageClassification>("clip", "classes", Halves::given);
     test::run_case<arch::ClipForImageClassification>("clip", "no_classes", Halves::none);
+}
+
+TEST_CASE("SigLIP's vision model equals transformers, alone and out of a file of both, with its pooler and without") {
+    test::run_case<arch::SiglipVisionModel>("clip", "siglip_vision", Halves::given);
+    test::run_case<arch::SiglipVisionModel>("clip", "siglip_no_pooler", Halves::none);
+    test::run_case<arch::SiglipVisionModel>("clip", "siglip_both", Halves::none);
 }
 
 TEST_CASE("A file of both models opens as each of them, with nothing left over") {

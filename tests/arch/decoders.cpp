@@ -67,7 +67,8 @@ void forward_case(const std::string& family, const std::string& name, Halves hal
                 const Reference reference(file);
                 const FallbackScope fallbacks;
                 const auto out = model(reference.template inputs<nn::DecoderInputs>());
-                test::check<P>(reference, out, test::place<D>());
+                test::covered(test::point_of<Arch, D, P, loader::Mapped>(family),
+                              test::check<P>(reference, out, test::place<D>()));
                 CHECK(fallbacks.report().empty());
                 if (file.stem() == "reference-exact")
                     test::check_beside_transformers<P>(reference, directory, halves, out);

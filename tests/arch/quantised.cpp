@@ -18,6 +18,7 @@
 #include "support/devices.hpp"
 #include "support/directory.hpp"
 #include "support/golden.hpp"
+#include "support/peak.hpp"
 #include "support/refuses.hpp"
 
 using namespace silica;
@@ -98,11 +99,12 @@ std::pair<Tensor, Tensor> logits(const M& model) {
 }
 
 template <class M, class N>
-void check_same(const M& got, const N& want, double atol = 2e-4, double rtol = 1e-3) {
+double check_same(const M& got, const N& want, double atol = 2e-4, double rtol = 1e-3) {
     const auto [a, b] = logits(got);
     const auto [c, d] = logits(want);
     CHECK(test::differs(a, c, atol, rtol) == "");
     CHECK(test::differs(b, d, atol, rtol) == "");
+    return std::max(test::relative_error(a, c), test::relative_error(b, d));
 }
 
 /// Passes tensors on, and counts how many matrices there are at a time.
@@ -140,7 +142,8 @@ void load_with(const std::string& place) {
         const auto model = M::from(config_of(), counting, {.group = 32});
         CHECK(counting.matrices == 15);
         CHECK_FALSE(counting.alive);
-        check_same(model, Model<Llama, Cpu>::from(config_of(), loader::InMemory(rounded(tiny_weights(), 4, 32))));
+        const auto plain = Model<Llama, Cpu>::from(config_of(), loader::InMemory(rounded(tiny_weights(), 4, 32)));
+        test::covered(test::point_of<Llama, Cpu, precision::Int4<>, L>("llama"), check_same(model, plain));
         return 0;
     });
 }
@@ -170,22 +173,27 @@ TEST_CASE("A decoder computes with the weights that its codes stand for") {
                         {"groups of 48"});
 }
 
-TEST_CASE("BERT with a tied projection computes with the weights that its codes stand for") {
+TEMPLATE_TEST_CASE("BERT with a tied projection computes with the weights that its codes stand for", "",
+                   precision::Int8<>, precision::Int4<>) {
+    constexpr int bits = TestType::bits;
     const auto directory = test::golden("bert", "masked_lm");
     using Bert = arch::BertForMaskedLM;
-    const auto model = Model<Bert, Cpu, precision::Int8<>>::open(directory.string(), {.group = 32});
+    const auto model = Model<Bert, Cpu, TestType>::open(directory.string(), {.group = 32});
     const auto files = checkpoint::Checkpoint::open(directory);
     Tensors w;
     for (const auto& e : files.entries()) w[e.name] = loader::read_whole(files, e).to(at::kFloat);
-    const auto words = checkpoint::quantise(w.at("bert.embeddings.word_embeddings.weight"), 8, 32, "words");
-    w = rounded(std::move(w), 8, 32);
+    const auto words = checkpoint::quantise(w.at("bert.embeddings.word_embeddings.weight"), bits, 32, "words");
+    w = rounded(std::move(w), bits, 32);
     w["cls.predictions.decoder.weight"] = checkpoint::dequantised(words, at::kFloat);
     auto config = model.config();
     config.tie_word_embeddings = false;
     const auto want = Model<Bert, Cpu>::from(config, loader::InMemory(w));
     const test::Reference reference(directory / "reference.safetensors");
     const auto inputs = reference.inputs<typename Bert::Inputs>();
-    CHECK(test::differs(model(inputs).logits, want(inputs).logits, 2e-4, 1e-3) == "");
+    const Tensor got = model(inputs).logits, expected = want(inputs).logits;
+    CHECK(test::differs(got, expected, 2e-4, 1e-3) == "");
+    test::covered(test::point_of<Bert, Cpu, precision::Int8<>, loader::Mapped>("bert"),
+                  test::relative_error(got, expected));
 }
 
 TEST_CASE("Weights are quantised one after another, whatever the loader") {
@@ -193,6 +201,35 @@ TEST_CASE("Weights are quantised one after another, whatever the loader") {
     load_with<loader::Mapped>(written.path());
     load_with<loader::Streamed>(written.path());
     load_with<loader::CpuFirst>(written.path());
+}
+
+TEST_CASE("Packing stays within what the budget says, and what is kept is what it counts") {
+    auto c = config_of();
+    c.hidden_size = 512, c.intermediate_size = 1536, c.vocab_size = 8000, c.num_hidden_layers = 4;
+    // A layer: 512 x 512 for queries and output, 256 x 512 for keys and values, three of 1536 x 512, two norms.
+    const std::uint64_t matrices = 4 * (2 * 512 * 512 + 2 * 256 * 512 + 3 * 1536 * 512) + 8000 * 512,
+                        words = 8000 * 512, norms = 9 * 512;
+    loader::Random random;
+    checkpoint::Shapes shapes(random);
+    const auto budget = budget_of<Llama, Exec<Cpu, precision::Int4<>>>(
+        c, shapes, {}, {.group = 64, .state_rows = 2, .state_tokens = 100}, "a model");
+    CHECK(parameters_of(budget.kept) == matrices + words + norms);
+    const auto needs = budget.needs("random");
+    // Codes of 4 bits, a scale and a bias in float32 for 64 of them; the rest in float32.
+    CHECK(needs.weights == matrices / 2 + matrices / 64 * 8 + 4 * (words + norms));
+    CHECK(needs.caches == 4ULL * 2 * 2 * 100 * 256 * 4);
+    const auto growth = test::peak_growth(
+        [&] { return Model<Llama, Cpu, precision::Int4<>>::from(c, loader::Random(), {.group = 64}); });
+    if (!growth) return test::skip("peak memory: this system does not let a process reset it");
+    constexpr std::uint64_t slack = 8 << 20;
+    CHECK(*growth <= needs.loading.host + slack);
+    CHECK(*growth + slack >= needs.weights);
+
+    OpenOptions greedy;
+    greedy.state_rows = 1 << 20, greedy.state_tokens = 1 << 20;
+    CHECK_THROWS_AS((Model<Llama, Cpu, precision::Int4<>>::from(c, loader::Random(), greedy)), DeviceError);
+    greedy.budget = false;
+    CHECK_NOTHROW((Model<Llama, Cpu, precision::Int4<>>::from(c, loader::Random(), greedy)));
 }
 
 TEST_CASE("MLX's form is read as it lies: embeddings, mixed bits, matrices that it keeps") {
@@ -287,10 +324,10 @@ TEST_CASE("Forms of codes that are not read are refused by name") {
         Tensors w = tiny_weights();
         as_mlx(w, "lm_head", 4, 32);
         spoil(w);
-        const Written written(w);
+        const Written written(w, R"(, "quantization": {"group_size": 32, "bits": 4}})");
         refuses<CheckpointError>([&] { static_cast<void>(M::open(written.path())); }, {"lm_head", word});
     };
-    tensors([](Tensors& w) { w["lm_head.weight"] = w["lm_head.weight"].narrow(1, 0, 6); }, "(51, 6)");
+    tensors([](Tensors& w) { w["lm_head.weight"] = w["lm_head.weight"].narrow(1, 0, 6); }, "(51, 48)");
     tensors([](Tensors& w) { w["lm_head.weight"] = w["lm_head.weight"].to(at::kFloat); }, "F32");
     tensors([](Tensors& w) { w["lm_head.scales"] = at::ones({51, 3}); }, "(51, 3)");
     tensors([](Tensors& w) { w["lm_head.biases"] = at::ones({51, 1}); }, "(51, 1)");

@@ -77,6 +77,24 @@ TEST_CASE("DeiT equals transformers with each head") {
     test::run_case<arch::DeiTForImageClassificationWithTeacher>("deit", "teacher", Halves::given);
 }
 
+TEST_CASE("A kernel of convolution may lie channels last, as MLX has it") {
+    const auto golden = test::golden("vit", "rectangles");
+    auto tensors = test::tensors_of(golden);
+    int kernels = 0;
+    for (auto& [name, t] : tensors) {
+        if (t.dim() == 4) t = t.movedim(1, -1).contiguous(), ++kernels;
+    }
+    CHECK(kernels == 1);
+    const test::Directory directory;
+    test::write_checkpoint(directory.path(), test::read_file(golden / "config.json"), tensors);
+    test::check_directory<arch::ViT>(directory.path(), golden / "reference.safetensors");
+}
+
+TEST_CASE("Masked image modeling equals transformers, in the size of the image and in another") {
+    test::run_case<arch::ViTForMaskedImageModeling>("vit", "reconstruction", Halves::none);
+    test::run_case<arch::DeiTForMaskedImageModeling>("deit", "reconstruction", Halves::none);
+}
+
 TEST_CASE("A checkpoint for masked image modeling opens without its head, and masks patches") {
     const auto check = [](auto arch, const std::string& family) {
         using Arch = decltype(arch);

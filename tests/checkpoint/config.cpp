@@ -104,6 +104,18 @@ TEMPLATE_TEST_CASE("numbers that must be finite are", "", arch::Bert, arch::Llam
     CHECK(said<TestType>(with<TestType>("time_limit", "[0.0, Infinity]")) == "(accepted)");  // nobody reads it
 }
 
+TEMPLATE_TEST_CASE("an end that is null is none, and one that is absent the family's", "", arch::Llama, arch::Mistral) {
+    const auto ends = [](const std::string& text) {
+        typename TestType::Config c;
+        read_json(c, Json::parse(text, "config.json"), "config.json:");
+        return c.eos_token_id;
+    };
+    using Ids = std::vector<std::int64_t>;
+    CHECK(ends("{}") == Ids{2});
+    CHECK(ends(R"({"eos_token_id": null})").empty());
+    CHECK(ends(R"({"eos_token_id": [3, 4]})") == Ids{3, 4});
+}
+
 TEST_CASE("bounds reach into lists and objects") {
     CHECK(contains(said<arch::Llama>(with<arch::Llama>("eos_token_id", "[2, 8589934592]")),
                    "eos_token_id is 8589934592"));

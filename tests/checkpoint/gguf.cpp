@@ -10,6 +10,7 @@
 #include "silica/generate/read_config.hpp"
 #include "support/catch.hpp"
 #include "support/gguf_writer.hpp"
+#include "support/refuses.hpp"
 
 #include <cstring>
 #include <random>
@@ -246,6 +247,20 @@ TEST_CASE("the configuration comes out of the metadata") {
     directory.write("model.gguf", mistral.file());
     CHECK_FALSE(checkpoint::read_config<arch::Mistral>(path).sliding_window);
     CHECK_FALSE(checkpoint::read_config<arch::Mistral>(path).tie_word_embeddings);
+    // Whatever its name: llama.cpp calls both llama.
+    directory.write("model.gguf", with(model(), "token_embd.weight", words).file());
+    CHECK(checkpoint::read_config<arch::Mistral>(path).hidden_size == 64);
+    directory.write("model.gguf", mistral.file());
+    CHECK(checkpoint::read_config<arch::Llama>(path).hidden_size == 64);
+    auto biased = model();
+    add(biased, "token_embd.weight", words);
+    add(biased, "blk.0.attn_q.bias", at::ones({64}));
+    directory.write("model.gguf", biased.file());
+    refuses<ConfigError>([&] { static_cast<void>(checkpoint::read_config<arch::Mistral>(path)); }, {"not 'mistral'"});
+    auto window = mistral;
+    directory.write("model.gguf", window.add("llama.attention.sliding_window", 8).file());
+    CHECK(checkpoint::read_config<arch::Mistral>(path).sliding_window == 8);
+    refuses<ConfigError>([&] { static_cast<void>(checkpoint::read_config<arch::Llama>(path)); }, {"not 'llama'"});
     auto qwen = model("qwen2");
     qwen.add("qwen2.rope.scaling.type", "yarn").add("qwen2.rope.scaling.factor", 4.0F);
     qwen.add("qwen2.rope.scaling.original_context_length", 128).add("tokenizer.ggml.eot_token_id", 7);
@@ -282,6 +297,47 @@ TEST_CASE("a directory of several GGUF files asks for one, and towers of picture
     CHECK(Checkpoint::open(directory.path() / "b.gguf").entries().size() == 1);
 }
 
+TEST_CASE("a model that llama-gguf-split cut is opened by its directory and by any of its parts") {
+    const auto part = [](Writer w, int number, int count = 3) {
+        return w.add("split.no", number).add("split.count", count).add("split.tensors.count", 3);
+    };
+    const Directory directory;
+    const Tensor words = at::randn({10, 64}), norm = at::randn({64}), output = at::randn({10, 64});
+    const auto whole = directory.write(
+        "whole.gguf",
+        with(with(with(model(), "token_embd.weight", words), "output_norm.weight", norm), "output.weight", output)
+            .file());
+    const auto want = opened(whole);
+    std::filesystem::remove(whole);
+    directory.write("a-00001-of-00003.gguf", with(part(model(), 0), "token_embd.weight", words).file());
+    const auto second =
+        directory.write("a-00002-of-00003.gguf", with(part(Writer(), 1), "output_norm.weight", norm).file());
+    const auto third =
+        directory.write("a-00003-of-00003.gguf", with(part(Writer(), 2), "output.weight", output).file());
+    for (const auto& place : {directory.path(), second, third}) {
+        const auto got = opened(place);
+        CHECK(got.tensors.size() == 3);
+        for (const auto& [name, tensor] : want.tensors) CHECK(same(got.tensors.at(name), tensor));
+        const auto c = checkpoint::read_config<arch::Llama>(place);
+        CHECK(c.vocab_size == 10);
+        CHECK_FALSE(c.tie_word_embeddings);  // its head is in another part
+        CHECK(Checkpoint::open(place).files().size() == 3);
+    }
+    const auto refused = [&](std::string_view said) {
+        const auto text = refusal([&] { static_cast<void>(opened(directory.path())); });
+        INFO(text);
+        CHECK(text.find(said) != std::string::npos);
+    };
+    directory.write("a-00003-of-00003.gguf", with(part(Writer(), 1), "output.weight", output).file());
+    refused("another part");
+    directory.write("a-00003-of-00003.gguf", part(Writer(), 2).file());
+    refused("hold 3 tensors, and they hold 2");
+    directory.write("a-00003-of-00003.gguf", with(part(Writer(), 2), "output_norm.weight", norm).file());
+    refused("'model.norm.weight'");
+    std::filesystem::remove(third);
+    refused("a-00003-of-00003.gguf is missing");
+}
+
 TEST_CASE("GGUF files that are not read, or damaged, are told as that") {
     const auto said = [](const std::string& bytes, const std::string& words) {
         const auto text = refusal_of_gguf(bytes);
@@ -312,7 +368,7 @@ TEST_CASE("GGUF files that are not read, or damaged, are told as that") {
     said(with(model("gemma3"), "token_embd.weight", words).file(), "of the architecture 'gemma3', which is not read");
     said(with(model().add("general.type", "adapter"), "token_embd.weight", words).file(), "of type 'adapter'");
     said(with(model().add("llama.expert_count", 8), "token_embd.weight", words).file(), "llama.expert_count = 8");
-    said(with(model().add("split.count", 3), "token_embd.weight", words).file(), "one of several files");
+    said(with(model().add("split.count", 3), "token_embd.weight", words).file(), "is one of several files");
     said(with(model().add("llama.block_count", 1), "token_embd.weight", words).file(), "'llama.block_count' twice");
     said(model().add("llama.vocab", "x").file(), "has no word vectors");
     said(with(whole, "token_embd.weight", words).file(), "has tensor 'token_embd.weight' twice");

@@ -28,8 +28,9 @@ MAY_INCLUDE = {
     "task": ["model", "generate", "input"],
 }
 # Top-level headers that belong to a part of another name.
-PART_OF = {"carried": "run", "dispatch": "run", "fallback": "run", "placement": "run", "prepared": "run",
-           "captured_work": "model", "entered": "model", "replayed": "model"}
+PART_OF = {"call_arguments": "run", "carried": "run", "dispatch": "run", "fallback": "run", "placement": "run",
+           "prepared": "run", "captured_work": "model", "entered": "model", "replayed": "model", "budget": "model",
+           "model_errors": "model"}
 EVERYTHING = {"silica", "input"}  # silica.hpp and input.hpp list the others
 
 HEAVY = {"torch/torch.h", "torch/nn.h", "torch/all.h", "ATen/ATen.h", "boost/hana.hpp", "range/v3/all.hpp"}
@@ -111,7 +112,7 @@ def check_header(path, text):
                 yield where + "families share through nn/; only composites include another family."
 
 
-COMPOSITES = {"decoder_config", "llava", "llava_next", "xclip"}
+COMPOSITES = {"decoder_config", "llava", "llava_next", "siglip", "xclip"}
 
 
 def check_bodies(headers):

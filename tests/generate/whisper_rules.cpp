@@ -4,8 +4,10 @@
 #include <limits>
 #include <map>
 
+#include "silica/core/json.hpp"
 #include "silica/generate/speech/alignment.hpp"
 #include "silica/generate/speech/compression.hpp"
+#include "silica/generate/speech/pieces.hpp"
 #include "silica/generate/speech/segments.hpp"
 #include "silica/generate/speech/start_tokens.hpp"
 #include "silica/generate/speech/timestamp_rules.hpp"
@@ -38,6 +40,39 @@ std::string allowed(const Ids& written, std::vector<float> scores = {}, std::opt
 }
 
 }  // namespace
+
+TEST_CASE("Pieces of a sound that overlap become the text that transformers' pipeline makes of them", "[generate]") {
+    const auto file = std::filesystem::path(SILICA_TESTS_DIR) / "golden" / "transcribe" / "pieces.json";
+    const auto ids = [](const Json& list) {
+        Ids made;
+        for (const auto& id : list.array()) made.push_back(id.integer());
+        return made;
+    };
+    const Json all = Json::parse(test::read_file(file), "pieces.json");
+    for (const auto& golden : all.array()) {
+        std::vector<generate::HeardPiece> pieces;
+        for (const auto& piece : golden.find("pieces")->array()) {
+            const auto& p = piece.array();
+            pieces.push_back({ids(p[0]), p[1].number(), p[2].number(), p[3].number()});
+        }
+        const auto got = generate::joined_pieces(
+            pieces, {.first_time = 110, .is_special = [](std::int64_t id) { return id >= 100 && id < 110; }});
+        const auto& want = golden.find("text")->array();
+        REQUIRE(got.size() == want.size());
+        for (std::size_t i = 0; i < got.size(); ++i) {
+            const auto& part = want[i].array();
+            const auto same = [](const std::optional<double>& time, const Json& wanted) {
+                return time ? !wanted.is_null() && std::abs(*time - wanted.number()) < 1e-9 : wanted.is_null();
+            };
+            CHECK(same(got[i].start, part[0]));
+            CHECK(same(got[i].end, part[1]));
+            CHECK(got[i].tokens == ids(part[2]));
+        }
+    }
+    const std::vector<Ids> shifted{{1, 2, 3, 4, 5}, {3, 4, 5, 6}, {9}};
+    CHECK(generate::overlapped(shifted) == Ids{1, 2, 3, 4, 5, 6, 9});
+    CHECK(generate::overlapped({}).empty());
+}
 
 TEST_CASE("What may follow a time, and what a text", "[generate]") {
     //              text  end    times

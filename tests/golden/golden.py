@@ -67,8 +67,11 @@ def cast(inputs, dtype):
 
 
 def flat(outputs, inside=""):
-    """Fields of a model's output that are tensors; lists become numbered fields, outputs inside it fields with dots."""
+    """Fields of a model's output that are tensors, losses left out; lists become numbered fields, outputs inside it fields
+    with dots."""
     for name, value in outputs.items():
+        if name == "loss":
+            continue
         name = inside + name
         if torch.is_tensor(value):
             yield name, value

@@ -9,7 +9,8 @@ import json
 
 import torch
 from transformers import (CLIPConfig, CLIPForImageClassification, CLIPModel, CLIPTextConfig, CLIPTextModel,
-                          CLIPTextModelWithProjection, CLIPVisionConfig, CLIPVisionModel, CLIPVisionModelWithProjection)
+                          CLIPTextModelWithProjection, CLIPVisionConfig, CLIPVisionModel, CLIPVisionModelWithProjection,
+                          SiglipConfig, SiglipModel, SiglipVisionConfig, SiglipVisionModel)
 
 import golden
 
@@ -147,7 +148,29 @@ def torch_file(case):
     positions_too(directory, model)
 
 
+SIGLIP = dict(hidden_size=16, intermediate_size=19, num_hidden_layers=1, num_attention_heads=4, image_size=9, patch_size=3)
+
+
+def siglip_both(case):
+    """A file of both of SigLIP's models, opened as its vision model."""
+    directory = HERE / case
+    config = SiglipConfig(text_config=dict(vocab_size=9, hidden_size=16, intermediate_size=5, num_hidden_layers=1,
+                                           num_attention_heads=1, max_position_embeddings=4),
+                          vision_config=SIGLIP | dict(num_attention_heads=2, hidden_act="gelu"))
+    torch.manual_seed(5)
+    model = SiglipModel(config).eval()
+    randomise(model)
+    model.save_pretrained(directory)
+    alone = SiglipVisionModel.from_pretrained(directory).eval()
+    save(directory / "reference.safetensors", alone, images(alone.config))
+
+
 CASES = {
+    "siglip_vision": lambda c: write(c, lambda: SiglipVisionModel(SiglipVisionConfig(**SIGLIP)), images,
+                                     {"large": SIZES["large"]}, halves=True),
+    "siglip_no_pooler": lambda c: write(c, lambda: SiglipVisionModel(SiglipVisionConfig(**(SIGLIP | dict(
+        vision_use_head=False, num_channels=1, image_size=8)))), images),
+    "siglip_both": siglip_both,
     "base": lambda c: write(c, lambda: CLIPModel(both()), pairs, BASE, halves=True),
     "dicts": dicts,
     "torch_file": torch_file,

@@ -89,8 +89,10 @@ def xclip(args, c):
 
 
 def whisper(args, c):
-    return {"input_features": torch.randn(args.batch, c.num_mel_bins, 2 * c.max_source_positions),
-            "decoder_input_ids": torch.randint(0, c.vocab_size, (args.batch, 5))}
+    features = {"input_features": torch.randn(args.batch, c.num_mel_bins, 2 * c.max_source_positions)}
+    if args.cls == "WhisperEncoder":
+        return features
+    return features | {"decoder_input_ids": torch.randint(0, c.vocab_size, (args.batch, 5))}
 
 
 def wav2vec2(args, c):
@@ -159,7 +161,7 @@ def llava_next(args, c):
 
 INPUTS = {"bert": bert, "llama": decoder, "mistral": decoder,
           "qwen2": decoder, "t5": t5, "vit": image, "deit": image, "detr": detr, "clip": clip,
-          "clip_text_model": ended_text, "clip_vision_model": image, "xclip": xclip, "xclip_text_model": ended_text,
+          "clip_text_model": ended_text, "clip_vision_model": image, "siglip_vision_model": image, "xclip": xclip, "xclip_text_model": ended_text,
           "xclip_vision_model": frames,
           "whisper": whisper, "wav2vec2": wav2vec2, "clap": clap, "llava": llava,
           "llava_next": llava_next}
@@ -171,6 +173,20 @@ def left_padded(inputs):
     order = mask.argsort(dim=1, stable=True)
     images = {k: inputs[k] for k in ("pixel_values", "image_sizes") if k in inputs}
     return {"input_ids": ids.gather(1, order), "attention_mask": mask.gather(1, order)} | images
+
+
+def opened(args):
+    """The model in float32. An encoder of Whisper by itself is not in transformers' namespace, and its weights have names
+    of their own where nothing else is in the file."""
+    if args.cls != "WhisperEncoder":
+        cls = getattr(transformers, args.cls)
+        config = cls.config_class.from_pretrained(args.directory)
+        return cls.from_pretrained(args.directory, config=config, dtype=torch.float32).eval()
+    from transformers.models.whisper.modeling_whisper import WhisperEncoder
+    alone = json.loads((args.directory / "config.json").read_text()).get("architectures") == ["WhisperEncoder"]
+    cls = WhisperEncoder if alone else transformers.WhisperModel
+    model = cls.from_pretrained(args.directory, dtype=torch.float32).eval()
+    return model if alone else model.encoder
 
 
 def main():
@@ -189,9 +205,8 @@ def main():
     if family not in INPUTS:
         ap.error(f"no inputs for model_type {family}; known are {', '.join(sorted(INPUTS))}")
     args.cls = args.cls or (raw.get("architectures") or ["BertModel"])[0]
-    cls = getattr(transformers, args.cls)
-    config = cls.config_class.from_pretrained(args.directory)
-    model = cls.from_pretrained(args.directory, config=config, dtype=torch.float32).eval()
+    model = opened(args)
+    config = model.config
     torch.manual_seed(args.seed)
     inputs = INPUTS[family](args, config)
     metadata = {"format": "silica-reference-1", "task": "forward", "atol": args.atol, "rtol": args.rtol}

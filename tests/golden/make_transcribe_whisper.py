@@ -7,6 +7,7 @@ second. `expected.json` has a list of cases: `sound`, `options` as task::SpeechO
 """
 import json
 import pathlib
+import random
 import shutil
 import wave
 
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration, WhisperTokenizer
-from transformers.models.whisper.tokenization_whisper import LANGUAGES, _combine_tokens_into_words
+from transformers.models.whisper.tokenization_whisper import LANGUAGES, _combine_tokens_into_words, _decode_asr
 
 HERE = pathlib.Path(__file__).resolve().parent / "transcribe"
 POSITIONS, TARGET = 50, 48
@@ -165,8 +166,59 @@ def write(case, seed, lengths, cases, multilingual=True):
         print(case, one["sound"], one["options"], one["language"], len(one["segments"]), repr(one["text"][:60]))
 
 
+class Words:
+    """A tokenizer whose text is the numbers of its tokens: text below 100, special ones below 110, then times."""
+    all_special_ids = list(range(100, 110))
+
+    def convert_tokens_to_ids(self, token):
+        return {"<|notimestamps|>": 109, "<|startofprev|>": 105, "<|startoftranscript|>": 101}[token]
+
+    def _strip_prompt(self, ids, *_):
+        return ids
+
+    def decode(self, ids):
+        return "<|x|>" if ids == [100] or ids == [103] else " ".join(map(str, ids))
+
+
+class Row(list):
+    """A row of a batch of one, as tensors are read."""
+    def __getitem__(self, i):
+        return self
+
+    def tolist(self):
+        return [*self]
+
+
+def write_pieces(n=60):
+    """pieces.json: what _decode_asr makes of pieces that overlap, [tokens, seconds, left, right] each, and the parts of
+    the text, [start, end, tokens]."""
+    rng, cases = random.Random(6), []
+    for _ in range(n):
+        words, pieces = rng.choice([2, 4, 30]), rng.randint(1, 4)
+        length, left, right = rng.choice([(30.0, 5.0, 5.0), (20.0, 2.0, 4.0), (10.0, 0.0, 3.0)])
+        timed, before, case = rng.random() < 0.6, [], []
+        for i in range(pieces):
+            at = rng.randint(0, int(length * 10))
+            tokens = [110 + rng.choice([0, at])] if timed else []
+            tokens += before[-rng.randint(1, 6):] if before and rng.random() < 0.6 else []
+            for _ in range(rng.randint(0, 12)):
+                draw = rng.random()
+                if timed and draw < 0.3:
+                    at = min(int(length / 0.02), max(0, at + rng.randint(-30, int(length * 8))))
+                    tokens += [110 + at] * rng.choice([1, 2])
+                else:
+                    tokens.append(rng.choice([100, 103]) if draw < 0.35 else rng.randrange(words))
+            before, last = [t for t in tokens if t < 100], i == pieces - 1
+            case.append([tokens, round(length * rng.random(), 2) if last else length, left if i else 0, 0 if last else right])
+        _, optional = _decode_asr(Words(), [dict(tokens=Row(t), stride=s) for t, *s in case], return_timestamps=True,
+                                  return_language=None, time_precision=0.02)
+        cases.append(dict(pieces=case, text=[[*c["timestamp"], [int(t) for t in c["text"].split()]] for c in optional["chunks"]]))
+    (HERE / "pieces.json").write_text("[" + ",\n".join(json.dumps(c, separators=(",", ":")) for c in cases) + "]\n")
+
+
 def main():
     torch.set_num_threads(1)
+    write_pieces()
     both = ("short", "long")
     write("whisper", 8, dict(short=0.7, long=2.3),
           [(s, o) for s in both for o in (

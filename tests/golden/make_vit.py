@@ -82,6 +82,8 @@ CASES = {
     "vit/masked": lambda c: write(
         c, lambda: ViTModel(vit(), add_pooling_layer=False, use_mask_token=True), {"masked": masked},
         stored=lambda: ViTForMaskedImageModeling(vit(encoder_stride=4))),
+    "vit/reconstruction": lambda c: write(c, lambda: ViTForMaskedImageModeling(vit(encoder_stride=4, num_hidden_layers=1)),
+                                          {"masked": masked, "large": interpolated(20, 22)}),
     "vit/torch_file": torch_file,
     "deit/base": lambda c: write(c, lambda: DeiTModel(deit(hidden_size=32, num_attention_heads=4)), OTHER_SIZES, True),
     "deit/rectangles": lambda c: write(c, lambda: DeiTModel(deit(
@@ -92,6 +94,8 @@ CASES = {
     "deit/masked": lambda c: write(
         c, lambda: DeiTModel(deit(), add_pooling_layer=False, use_mask_token=True), {"masked": masked},
         stored=lambda: DeiTForMaskedImageModeling(deit(encoder_stride=4))),
+    "deit/reconstruction": lambda c: write(c, lambda: DeiTForMaskedImageModeling(deit(
+        encoder_stride=3, num_hidden_layers=1, num_channels=2)), {"square-of-a-rectangle": interpolated(4, 16)}),
 }
 
 

@@ -83,7 +83,7 @@ TEST_CASE("Products with codes on CUDA") {
         std::vector<Shape> all = shapes;
         all.push_back({4096, 2048, 64}), all.push_back({513, 5632, 32}), all.push_back({6, 256, 0});
         for (const auto& s : all) {
-            for (const std::int64_t m : {1, 2, 4, 5, 33}) {
+            for (const std::int64_t m : {1, 2, 4, 5, 8, 33}) {
                 check_products<precision::Bf16, device::Cuda>(bits, s, m, m == 2);
                 check_products<precision::Fp16, device::Cuda>(bits, s, m, m != 2);
                 check_products<precision::Fp32, device::Cuda>(bits, s, m, m == 4);

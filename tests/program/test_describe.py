@@ -50,6 +50,64 @@ class Describe(ProgramTest):
                 self.assertEqual(len(out["image_tokens"]), len(entry["images"]))
                 self.assertEqual(out["finish_reason"], "stop" if entry["generated"][-1] == 2 else "length")
 
+    def test_several_prompts_are_answered_as_each_alone(self):
+        for name in NAMES:
+            entries = [e for e in golden(name)["answers"] if e["max_new_tokens"] == golden(name)["answers"][0]["max_new_tokens"]]
+            new = entries[0]["max_new_tokens"]
+            pictures = self.pictures(entries[0])
+            both = json.loads(self.done("describe", GOLDEN / name, *pictures, "--prompt", entries[0]["text"], "--prompt",
+                                        "[what, is he]", "--max-new-tokens", new, "--output", "json").stdout)
+            self.assertEqual(len(both), 2)
+            self.assertEqual(both[0]["generated_ids"], entries[0]["generated"])
+            for out, text in zip(both, (entries[0]["text"], "[what, is he]")):
+                alone = json.loads(self.done("describe", GOLDEN / name, *pictures, "--prompt", text, "--max-new-tokens", new,
+                                             "--output", "json").stdout)
+                for key in ("prompt", "generated_text", "generated_ids", "prompt_tokens", "image_tokens", "finish_reason"):
+                    self.assertEqual(out[key], alone[key])
+            # Pictures go to image tokens in turn, over the prompts.
+            files = [png(self.directory / f"{i}.png", 20 + i, 41, i) for i in range(3)]
+            prompts = ("<image> a cat", "nothing", "<image> and <image>")
+            lines = self.done("describe", GOLDEN / name, *files, *(w for p in prompts for w in ("--prompt", p)),
+                              "--max-new-tokens", 5, "--output", "jsonl").stdout.splitlines()
+            for line, prompt, own in zip(lines, prompts, (files[:1], [], files[1:]), strict=True):
+                alone = json.loads(self.done("describe", GOLDEN / name, *own, "--prompt", prompt, "--max-new-tokens", 5,
+                                             "--output", "json").stdout)
+                self.assertEqual(json.loads(line)["generated_ids"], alone["generated_ids"])
+            self.refused("describe", GOLDEN / name, *files[:2], "--prompt", "<image>", "--prompt", "<image><image>",
+                         says=("3 image tokens", "2 pictures"))
+
+    def test_chats(self):
+        for name in NAMES:
+            talk = golden(name)["talk"]
+            messages, files = [], []
+            for turn in talk:
+                own = self.pictures(turn)
+                messages.append({"role": "user", "content": [{"type": "image"} for _ in own] + [{"type": "text", "text": turn["text"]}]})
+                files += own
+                out = json.loads(self.done("describe", GOLDEN / name, *files, "--chat", json.dumps(messages),
+                                           "--max-new-tokens", 7, "--output", "json").stdout)
+                self.assertEqual((out["prompt"], out["generated_ids"]), (turn["prompt"], turn["generated"]))
+                messages.append({"role": "assistant", "content": turn["answer"]})
+            named = json.loads(json.dumps(messages[:1]))
+            for item, file in zip(named[0]["content"], self.pictures(talk[0])):
+                item["path"] = str(file)
+            chats = self.directory / "chats.json"
+            chats.write_text(json.dumps([named, [{"role": "user", "content": "the cat"}]]))
+            out = json.loads(self.done("describe", GOLDEN / name, "--chat", chats, "--max-new-tokens", 7, "--output", "json").stdout)
+            self.assertEqual(out[0]["generated_ids"], talk[0]["generated"])
+            self.assertEqual(out[1]["image_tokens"], [])
+        llava, cat = GOLDEN / "llava", png(self.directory / "cat.png", 20, 30)
+        for chat, *files, says in (
+                ('[{"role": "user", "content": [{"type": "image"}]}]', ("1 image", "0 pictures")),
+                ('[{"role": "user", "content": "what"}]', cat, ("0 images", "1 picture")),
+                ('[{"role": "user", "content": [{"type": "video"}]}]', "video"),
+                ('[{"role": "user", "content": [{"type": "image", "url": "https://x.org/a.png"}]}]', "x.org"),
+                ('[{"role": "user", "content": [{"type": "image", "path": "/absent.png"}]}]', "absent.png"),
+                ('[{"content": "what"}]', "role"), ('[{"role": "user"}]', "content"), ("[]", "no messages"), ("{}", "list"),
+                ('[["what"]]', "messages")):
+            self.refused("describe", llava, *files, "--chat", chat, says=says)
+        self.refused("describe", llava, "--chat", "[]", "--prompt", "x", says=("--prompt", "--chat"))
+
     def test_text_comes_alone_on_standard_output(self):
         entry = golden("llava")["answers"][0]
         arguments = ("describe", GOLDEN / "llava", *self.pictures(entry), "--max-new-tokens", entry["max_new_tokens"])

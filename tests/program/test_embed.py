@@ -74,6 +74,15 @@ class Embed(ProgramTest):
         self.near(vector[32:64], last)
         self.assertTrue(all(m >= max(a, b) - 1e-6 for a, b, m in zip(vector[:32], last, vector[64:])))
 
+    def test_a_text_in_brackets_is_one_text(self):
+        self.near(self.vectors("[hello, world]")[0], self.vectors("--jsonl", "-", stdin='{"text": "[hello, world]"}')[0])
+
+    def test_a_sound_is_no_sentence(self):
+        sound = BASE.parent.parent / "transcribe" / "base" / "sound.wav"
+        self.refused("embed", self.checkpoint, sound, says=("is a sound", "ClapModel"))
+        for other in ("transcribe/whisper", "transcribe/base", "clap/text"):
+            self.refused("embed", BASE.parent.parent / other, sound, says=("is a sound", "ClapModel"))
+
     def test_vectors_are_cut(self):
         whole = self.vectors("hello")[0]
         self.near(self.vectors("hello", "--truncate-dim", "5")[0], whole[:5])

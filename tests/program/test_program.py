@@ -222,7 +222,11 @@ class DevicesAndSupport(ProgramTest):
             self.assertEqual(set(op) - {"op"}, set(devices()))
         head = last_json(self.done("support", "BertModel", "--output", "json"))["families"][0]
         self.assertEqual(head["heads"], ["BertModel"])
-        self.assertIn("| bert", self.done("support", "--output", "md").stdout)
+        self.assertRegex(family["attention_on_mps"], r"\b64: (fused|MPSGraph)")  # the head size of bert-base
+        page = self.done("support", "--output", "md").stdout
+        self.assertIn("| bert", page)
+        self.assertIn("On arm64 the CPU's own kernels are NEON's.", page)
+        self.assertIn("Attention on Apple GPUs: 64: ", page)
         self.assertIn("linear", self.done("support").stdout)
 
 

@@ -67,6 +67,15 @@ class Transcribe(ProgramTest):
         refused("nothing.wav", base, base / "nothing.wav")
         refused("--task", base, sound, "--task", "translate")
 
+    def test_pieces(self):
+        for name in ("base", "large", "languages"):
+            want = json.loads((GOLDEN / name / "expected.json").read_text())["pieces"]
+            for stride in ("0.03", "0.03,0.03"):
+                got = json.loads(self.heard(name, "--chunk-length", "0.21", "--stride", stride, "--timestamps", "word",
+                                            "--output", "json").stdout)
+                self.assertEqual(got["text"], want["text"])
+                self.assertEqual([c["text"] for c in got["chunks"]], [c[0] for c in want["words"]])
+
     def test_refused_among_others(self):
         base, sound = GOLDEN / "base", GOLDEN / "base" / "sound.wav"
         out = run("transcribe", base, base / "nothing.wav", sound, "--output", "jsonl")
@@ -144,6 +153,24 @@ class Whisper(ProgramTest):
         refused("sing", "--task", "sing")
         refused("--temperature", "--temperature", "warm")
         refused("--beams", "--beams", "0")
+        for value in ("nan", "inf", "-1", "0,nan", "1e", ""):
+            refused("--temperature", "--temperature", value)
+        refused("--logprob-threshold", "--logprob-threshold", "nan")
+        refused("--stride", "--stride", "1")
+        refused("--chunk-length", "--chunk-length", "nan")
+        refused("--chunk-length", "--chunk-length", "0")
+        refused("--stride", "--chunk-length", "0.9", "--stride", "0.4,0.5")
+        refused("--timestamps word", "--chunk-length", "0.9", "--timestamps", "word")
+        refused("at once", "--chunk-length", "20")
+
+    def test_pieces(self):
+        short = json.loads(self.heard("--output", "json", sound="short.wav").stdout)["text"]
+        for flags in (["--chunk-length", "1"], ["--chunk-length", "0.9", "--stride", "0.1,0.2"]):
+            self.assertEqual(json.loads(self.heard("--output", "json", *flags, sound="short.wav").stdout)["text"], short)
+        out = json.loads(self.heard("--output", "json", "--chunk-length", "0.8", "--timestamps", "segment").stdout)
+        self.assertEqual("".join(c["text"] for c in out["chunks"] if c["text"].strip()).strip(), out["text"].strip())
+        batches = {self.heard("--chunk-length", "0.8", "--batch-size", n).stdout for n in ("1", "3", "8")}
+        self.assertEqual(len(batches), 1)
 
 
 if __name__ == "__main__":

@@ -711,7 +711,7 @@ TEST_CASE("A fused kernel at home that declines or fails leaves the work to the 
 TEST_CASE("Fused linear ops use the weights that Linear packed, on a device with and without the fused kernels") {
     if (!present<Mps>()) return;
     STATIC_REQUIRE(placed<op::LinearActivation, OnCpu>().device == "cpu");
-    STATIC_REQUIRE(placed<op::LinearActivation, OnMps>().device == "parts");
+    STATIC_REQUIRE(placed<op::LinearActivation, OnMps>().device == "mps");
     STATIC_REQUIRE(placed<op::LinearAdd, OnMps>().native);
     const Tensor w = random({4, 5}, 1), x = random({3, 5}, 2), r = random({3, 4}, 3);
     const Prepared<op::Linear, OnMps> weight(there(w), std::nullopt);

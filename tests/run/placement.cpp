@@ -334,7 +334,7 @@ TEST_CASE("placed says where one op runs, and whether that may change with its a
     STATIC_REQUIRE(none.device.empty());
     STATIC_REQUIRE_FALSE(none.native);
     STATIC_REQUIRE(placed<op::LinearAdd, Exec<Cpu>>().device == "cpu");
-    STATIC_REQUIRE(placed<op::LinearAdd, Exec<Mps>>().device == "parts");
+    STATIC_REQUIRE(placed<op::LinearAdd, Exec<Mps>>().device == "mps");
     STATIC_REQUIRE(placed<op::LinearAdd, Exec<Mps>>().native);
 }
 

@@ -72,7 +72,7 @@ void run_point(const std::string& family, const std::string& name, Halves halves
         const Reference reference(file);
         const FallbackScope fallbacks;
         const auto out = model(reference.template inputs<typename Arch::Inputs>());
-        check<P>(reference, out, place<D>());
+        covered(point_of<Arch, D, P, L>(family), check<P>(reference, out, place<D>()));
         CHECK(fallbacks.report().empty());
         if (file.stem() == "reference") check_beside_transformers<P>(reference, directory, halves, out);
     }

@@ -57,6 +57,9 @@ struct Counters {
     std::size_t not_implemented = 0;      ///< calls of ops without an MPS kernel
     std::size_t concurrent_uses = 0;      ///< ops that began while another thread was inside one: a Mac would crash
     std::map<std::string, std::size_t> ops;  ///< ops run on the device, "aten::gelu"; no views, no allocations
+    /// What would have computed attention on a Mac, by head size (silica/device/mps/bundled.hpp): "few 64", a Metal
+    /// kernel for a few queries; "many 64", one for many; "graph 48", MPSGraph with the whole score matrix.
+    std::map<std::string, std::size_t> attention;
 
     /// How often `op` ("aten::gelu") ran.
     [[nodiscard]] std::size_t count(const std::string& op) const;
@@ -81,7 +84,8 @@ private:
     Saved* saved_;
 };
 
-/// The macOS version that the hooks and the kernels see. 15.2 unless set.
+/// The macOS version that the hooks and the kernels see. 15.2 unless set. Before 14.0 there is no device, and an
+/// allocation says so, as LibTorch's builds from 2.9 on do.
 void set_macos(unsigned major, unsigned minor = 0);
 [[nodiscard]] std::pair<unsigned, unsigned> macos();
 
@@ -103,6 +107,9 @@ enum class Fault {
 /// Calls of `op` ("aten::gelu"; all overloads, or one when it is named as in "aten::add.Tensor") throw: `after` of them
 /// pass first, then `times` throw (0: all that follow).
 void throw_in(std::string_view op, Fault fault, std::size_t after = 0, std::size_t times = 0);
+
+/// getHostAliasStorage refuses every buffer, as it does one that the host does not share.
+void refuse_host_aliases(bool refuses);
 
 /// Every op stays on the device for this long, so that threads which are not kept apart do meet.
 void set_kernel_time(std::chrono::microseconds time);

@@ -45,6 +45,11 @@ TEST_CASE("The macOS version is what a test sets, until the end of its scope") {
         CHECK_FALSE(hooks.isOnMacOSorNewer(14, 4));
         sim::set_macos(26, 1);
         CHECK(hooks.isOnMacOSorNewer(26, 0));
+        CHECK(hooks.hasMPS());
+        sim::set_macos(13, 6);
+        CHECK_FALSE(hooks.hasMPS());
+        CHECK(contains(thrown<c10::Error>([] { return at::empty({1}, on_mps); }),
+                       "OS 14.0+. Current OS version can be queried using `sw_vers`"));
     }
     CHECK(sim::macos() == std::pair{15U, 2U});
 }

@@ -1,5 +1,6 @@
 // The simulated MPS device refuses what a Mac refuses, in the same words, and takes what a Mac takes.
 #include "support/sim_mps_test.hpp"
+#include "silica/device/mps/bundled.hpp"
 
 namespace sim = silica::test::sim_mps;
 using at::Tensor;
@@ -125,6 +126,23 @@ TEST_CASE("Convolutions with a dimension above 65536 are refused before macOS 15
     CHECK(contains(thrown<c10::Error>([&] { return at::conv2d(image.cpu(), kernel); }),
                    "slow_conv2d_forward_mps: input(device='cpu') and weight(device=mps:0')  must be on the same"));
     CHECK(contains(thrown<c10::Error>([&] { return at::conv2d(image, kernel.cpu()); }), "should be the same"));
+}
+
+TEST_CASE("Attention is counted by what would compute it on a Mac, by head size") {
+    const auto attend = [](std::int64_t queries, std::int64_t size) {
+        sim::reset();
+        const Tensor q = at::randn({1, 2, queries, size}).to(mps), k = at::randn({1, 2, 9, size}).to(mps);
+        static_cast<void>(at::scaled_dot_product_attention(q, k, k));
+        return sim::counters().attention;
+    };
+    using Paths = std::map<std::string, std::size_t>;
+    const bool many = !silica::device::mps::libtorch_before(2, 13);  // kernels for many queries came with 2.13
+    CHECK(attend(1, 64) == Paths{{"few 64", 1}});
+    CHECK(attend(8, 128) == Paths{{"few 128", 1}});
+    CHECK(attend(9, 64) == Paths{{many ? "many 64" : "graph 64", 1}});
+    CHECK(attend(1, 80) == Paths{{many ? "many 80" : "graph 80", 1}});
+    CHECK(attend(1, 48) == Paths{{"graph 48", 1}});
+    CHECK(attend(9, 48) == Paths{{"graph 48", 1}});
 }
 
 TEST_CASE("Attention is routed as in an Apple build") {

@@ -139,6 +139,37 @@ TEST_CASE("A chat of messages, a talk that begins with them, and beams", "[task]
     CHECK(beams.written.scores.size() == 1);
 }
 
+TEMPLATE_TEST_CASE("Prompts that are answered together are as if each were alone", "[task]", Llava, LlavaNext) {
+    const auto describe = open<TestType>(std::is_same_v<TestType, Llava> ? "llava" : "llava_next");
+    const std::vector<image::Image> pictures = {test::formula_picture(30, 41, 1), test::formula_picture(50, 20, 3),
+                                                test::formula_picture(9, 70, 2)};
+    const auto& processor = describe.writer().processor();
+    const auto about = [&](const std::string& text, std::size_t first, std::size_t n) {
+        const std::vector<image::Image> own(pictures.begin() + static_cast<std::ptrdiff_t>(first),
+                                            pictures.begin() + static_cast<std::ptrdiff_t>(first + n));
+        return task::Asked{processor.prompt_of(text, own), own};
+    };
+    const std::vector<task::Asked> asked{about("what is he", 0, 1), about("and nothing?", 0, 0),
+                                         about("<image> a <image> cat", 1, 2)};
+    generate::ModelDecoder decoder(describe.model());
+    for (auto config : {greedy(7), generate::GenerationConfig{.max_new_tokens = 5, .num_beams = 2}}) {
+        const auto together = describe.writer().batch(decoder, asked, config);
+        REQUIRE(together.size() == 3);
+        for (std::size_t i = 0; i < 3; ++i) {
+            const auto alone = describe.writer().batch(decoder, std::span(asked).subspan(i, 1), config).front();
+            CHECK(together[i].written.tokens == alone.written.tokens);
+            CHECK(together[i].text() == alone.text());
+            CHECK(together[i].prompt == alone.prompt);
+            CHECK(together[i].image_tokens == alone.image_tokens);
+            CHECK(together[i].written.finish == alone.written.finish);
+            CHECK(together[i].written.prompt_tokens == alone.written.prompt_tokens);
+            CHECK(together[i].written.new_tokens == alone.written.new_tokens);
+        }
+        CHECK(describe(std::span(pictures).first(1), "what is he", config) == together[0].text());
+    }
+    test::refuses<InputError>([&] { (void)describe.writer().batch(decoder, {}); }, {"no prompt"});
+}
+
 TEST_CASE("An answer that the template writes otherwise is read again, the pictures before it are not", "[task]") {
     const test::Directory directory;
     std::filesystem::copy(test::image_text_golden("llava"), directory.path(), std::filesystem::copy_options::recursive);

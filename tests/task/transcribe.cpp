@@ -7,7 +7,12 @@
 #include "silica/arch/whisper.hpp"
 #include "silica/core/json.hpp"
 #include "silica/device/cpu.hpp"
+#include "silica/device/mps.hpp"
+#include "silica/generate/speech/pieces.hpp"
+#include "silica/precision/bf16.hpp"
+#include "silica/precision/fp16.hpp"
 #include "support/catch.hpp"
+#include "support/devices.hpp"
 #include "support/directory.hpp"
 #include "support/golden.hpp"
 #include "support/refuses.hpp"
@@ -147,6 +152,83 @@ TEST_CASE("Segments come while the rest is at work, and a caller may end it", "[
     const auto none = transcribe(file, {}, {.go_on = [&] { return --left > 0; }});
     CHECK(none.segments.empty());
     CHECK_FALSE(none.complete);
+}
+
+TEST_CASE("Text comes as its tokens are written where it stays, and else with its segment", "[task]") {
+    const auto transcribe = Transcriber::open(directory("whisper").string());
+    std::string text;
+    int pieces = 0;
+    SpeechHooks hooks;
+    hooks.on_text = [&](std::size_t sound, std::string_view piece) {
+        CHECK(sound == 0);
+        text += piece;
+        ++pieces;
+    };
+    const auto heard = transcribe(directory("whisper") / "short.wav", {}, hooks);
+    CHECK(text == heard.text);
+    CHECK(pieces > 3);
+    pieces = 0;
+    static_cast<void>(transcribe(directory("whisper") / "long.wav", {}, hooks));
+    static_cast<void>(transcribe(directory("whisper") / "short.wav", {.no_speech_threshold = 0.5}, hooks));
+    CHECK(pieces == 0);
+}
+
+TEST_CASE("A sound in pieces is what is heard of each, joined where they overlap", "[task]") {
+    const auto transcribe = Transcriber::open(directory("whisper").string());
+    const auto file = directory("whisper") / "long.wav";
+    const task::CtcCutting cutting{.chunk_seconds = 0.8, .stride_seconds = 0.1, .right_stride_seconds = 0.2};
+    for (const bool timed : {false, true}) {
+        const auto whole = audio::read(file, 16000);
+        std::vector<generate::HeardPiece> pieces;
+        for (std::int64_t at = 0;; at += 8000) {  // 0.8 s less its ends
+            const auto rest = whole.mono().subspan(static_cast<std::size_t>(at));
+            const auto some = rest.first(std::min<std::size_t>(rest.size(), 12800));
+            const auto heard = transcribe(audio::Samples({some.begin(), some.end()}, 16000), {.timestamps = timed});
+            auto& piece = pieces.emplace_back();
+            for (const auto& s : heard.segments)
+                piece.tokens.insert(piece.tokens.end(), s.tokens.begin(), s.tokens.end());
+            piece.seconds = static_cast<double>(some.size()) / 16000;
+            piece.left = at == 0 ? 0 : 0.1;
+            if (rest.size() <= 12800) break;
+            piece.right = 0.2;
+        }
+        REQUIRE(pieces.size() == 5);
+        const auto& tokens = transcribe.scribe().tokenizer();
+        const auto want =
+            generate::joined_pieces(pieces, {.first_time = *tokens.token_to_id("<|notimestamps|>") + 1,
+                                             .is_special = [&](std::int64_t id) { return tokens.is_special(id); },
+                                             .most = 50});
+        const auto got = transcribe.in_pieces(file, cutting, {.timestamps = timed});
+        REQUIRE(got.segments.size() == want.size());
+        for (std::size_t i = 0; i < want.size(); ++i) {
+            CHECK(got.segments[i].tokens == want[i].tokens);
+            if (want[i].start) CHECK(std::abs(got.segments[i].start - *want[i].start) < 1e-9);
+            if (want[i].end) CHECK(std::abs(got.segments[i].end - *want[i].end) < 1e-9);
+        }
+        CHECK(std::abs(got.seconds - whole.seconds()) < 1e-9);
+    }
+    refuses<InputError>([&] { static_cast<void>(transcribe.in_pieces(file, cutting, {.words = true})); }, {"words"});
+    refuses<InputError>([&] { static_cast<void>(transcribe.in_pieces(file)); }, {"30.0", "1.0", "at once"});
+}
+
+TEMPLATE_TEST_CASE("Sounds are transcribed in half precisions and on MPS", "[task]",
+                   (Model<arch::WhisperForConditionalGeneration, device::Cpu, precision::Bf16>),
+                   (Model<arch::WhisperForConditionalGeneration, device::Mps, precision::Fp16>)) {
+    if (!test::present<typename TestType::Exec::home>()) return;
+    const auto transcribe = task::Transcriber<TestType>::open(directory("whisper").string());
+    const auto exact = Transcriber::open(directory("whisper").string());
+    for (const auto* name : {"short.wav", "long.wav"}) {
+        const auto file = directory("whisper") / name;
+        const auto got = transcribe(file, {.words = true}), want = exact(file, {.words = true});
+        CHECK(got.complete);
+        CHECK(got.language == want.language);
+        REQUIRE_FALSE(got.segments.empty());
+        CHECK(std::abs(got.segments.front().avg_logprob - want.segments.front().avg_logprob) < 1);
+        for (const auto& segment : got.segments) {
+            CHECK(segment.end >= segment.start);
+            for (const auto& word : segment.words) CHECK(word.end >= word.start);
+        }
+    }
 }
 
 TEST_CASE("Samples above temperature 0 depend on the seed alone", "[task]") {

@@ -102,6 +102,9 @@ TEST_CASE("Sounds are cut as transformers cuts them", "[task]") {
     const CtcCutting rounded{.whole_seconds = 0, .chunk_seconds = 0.204, .stride_seconds = 0.025};
     CHECK(cut(201, rounded) == Rows{{0, 200, 0, 20, 0, 18}, {160, 41, 20, 0, 2, 4}});  // 2.5 frames are 2
     CHECK(cut(5, rounded) == Rows{{0, 5, 0, 0, 0, 0}});
+    const CtcCutting uneven{
+        .whole_seconds = 0, .chunk_seconds = 0.2, .stride_seconds = 0.02, .right_stride_seconds = 0.05};
+    CHECK(cut(340, uneven) == Rows{{0, 200, 0, 50, 0, 15}, {130, 200, 20, 50, 2, 15}, {260, 80, 20, 0, 2, 8}});
     refuses<InputError>([] { cut(10, {.chunk_seconds = 10, .stride_seconds = 5}); },
                         {"chunk_seconds", "stride_seconds"});
     refuses<InputError>([] { cut(10, {.chunk_seconds = -1}); }, {"chunk_seconds", "-1"});

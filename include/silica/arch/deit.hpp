@@ -3,6 +3,7 @@
 /// https://arxiv.org/abs/2012.12877, section 4. Followed: transformers, models/deit/modeling_deit.py.
 
 #include "silica/arch/concept.hpp"
+#include "silica/nn/masked_images.hpp"
 #include "silica/nn/vision_transformer.hpp"
 
 namespace silica::arch {
@@ -74,6 +75,17 @@ struct DeiTForImageClassificationWithTeacher : DeiTFamily {
     };
 };
 
+/// Images with their masked patches filled in.
+struct DeiTForMaskedImageModeling : nn::MaskedImageFamily<DeiTFamily> {
+    static constexpr std::string_view name = "DeiTForMaskedImageModeling";
+
+    template <class E>
+    struct Network : nn::MaskedImageModel<E> {
+        Network(const Config& c, const Weights& w)
+            : nn::MaskedImageModel<E>(c, w / "deit", w / "decoder", {"cls_token", "distillation_token"}) {}
+    };
+};
+
 }  // namespace silica::arch
 
 BOOST_HANA_ADAPT_STRUCT(silica::arch::DeiTWithTeacherOutputs, logits, cls_logits, distillation_logits);
@@ -81,6 +93,7 @@ BOOST_HANA_ADAPT_STRUCT(silica::arch::DeiTWithTeacherOutputs, logits, cls_logits
 namespace silica {
 
 static_assert(Architecture<arch::DeiT> && Architecture<arch::DeiTForImageClassification> &&
-              Architecture<arch::DeiTForImageClassificationWithTeacher>);
+              Architecture<arch::DeiTForImageClassificationWithTeacher> &&
+              Architecture<arch::DeiTForMaskedImageModeling>);
 
 }  // namespace silica

@@ -20,6 +20,7 @@ struct LlamaConfig {
     std::optional<double> rope_theta = {};
     std::optional<nn::RopeParameters> rope_scaling = {}, rope_parameters = {};
 
+    void read(const Json& json, const std::string& path) { nn::read_decoder(*this, json, path); }
     [[nodiscard]] nn::DecoderShape shape(const std::string& file) const {
         auto s = nn::decoder_shape(*this, file);
         s.qkv_bias = s.o_bias = attention_bias;

@@ -3,6 +3,7 @@
 /// Followed: transformers, models/vit/modeling_vit.py.
 
 #include "silica/arch/concept.hpp"
+#include "silica/nn/masked_images.hpp"
 #include "silica/nn/vision_transformer.hpp"
 
 namespace silica::arch {
@@ -39,10 +40,22 @@ struct ViTForImageClassification : ViTFamily {
     };
 };
 
+/// Images with their masked patches filled in.
+struct ViTForMaskedImageModeling : nn::MaskedImageFamily<ViTFamily> {
+    static constexpr std::string_view name = "ViTForMaskedImageModeling";
+
+    template <class E>
+    struct Network : nn::MaskedImageModel<E> {
+        Network(const Config& c, const Weights& w)
+            : nn::MaskedImageModel<E>(c, w / "vit", w / "decoder", {"cls_token"}) {}
+    };
+};
+
 }  // namespace silica::arch
 
 namespace silica {
 
-static_assert(Architecture<arch::ViT> && Architecture<arch::ViTForImageClassification>);
+static_assert(Architecture<arch::ViT> && Architecture<arch::ViTForImageClassification> &&
+              Architecture<arch::ViTForMaskedImageModeling>);
 
 }  // namespace silica

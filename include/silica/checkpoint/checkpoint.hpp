@@ -53,8 +53,8 @@ public:
     /// Where config.json and the tokenizer are looked for: the directory of the weights.
     [[nodiscard]] const std::filesystem::path& directory() const noexcept { return directory_; }
 
-    /// Tells loaders to have no more than one tensor at a time in memory as the file has it: what is made of it is
-    /// less.
+    /// Tells loaders to have no more than one tensor, or some rows of it, at a time in memory as the file has it: what
+    /// is made of it is less.
     void read_one_by_one() noexcept { one_by_one_ = true; }
     [[nodiscard]] bool one_by_one() const noexcept { return one_by_one_; }
 

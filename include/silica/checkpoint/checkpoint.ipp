@@ -77,6 +77,8 @@ SILICA_INLINE std::string Checkpoint::add(const std::filesystem::path& path) {
         std::move(found.begin(), found.end(), std::back_inserter(entries_));
         metadata_.merge(gguf_metadata(gguf));
         format = "GGUF";
+        for (const auto& part : gguf.files) files_.push_back(part == path ? file : File::open(part));
+        return format;
     } else if (torch_name(path) || (path.extension() != ".safetensors" && is_torch_file(*file))) {
         auto found = read_torch(*file, files_.size());
         std::move(found.entries.begin(), found.entries.end(), std::back_inserter(entries_));

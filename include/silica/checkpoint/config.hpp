@@ -3,8 +3,6 @@
 
 #include "silica/checkpoint/file.hpp"
 #include "silica/checkpoint/locate.hpp"
-#include "silica/checkpoint/mlx.hpp"
-#include "silica/checkpoint/quantised.hpp"
 #include "silica/core/error.hpp"
 #include "silica/core/json.hpp"
 #include "silica/core/reflect.hpp"
@@ -23,6 +21,10 @@ Json read_json_document(const std::filesystem::path& directory, std::string_view
 /// The same for a file that must hold an object.
 Json read_json_file(const std::filesystem::path& directory, std::string_view name);
 
+/// config.json for a model of `family`: as read_json_file, but that a GGUF file of "llama" or "mistral" is of the one
+/// that is asked for (gguf_config.hpp).
+Json read_config_file(const std::filesystem::path& directory, std::string_view family);
+
 /// A precision that reads weights which are quantised in a way that others do not read: `P::reads(object)` says whether
 /// it knows what `quantization_config` asks for.
 template <class P>
@@ -35,11 +37,6 @@ namespace detail {
 /// Refuses what changes the meaning of the weights, here and in the configurations inside (text_config, ...), unless
 /// `reads` knows it.
 void check_meaning_of_weights(const Json& json, const std::string& file, bool (*reads)(const Json&));
-
-template <class Precision>
-inline constexpr bool has_codes = HasCodes<Precision>;
-template <>
-inline constexpr bool has_codes<void> = false;
 
 /// Whether configurations of this `model_type` are those of `Arch`, or of a composite that has it as a part.
 template <class Arch>
@@ -58,8 +55,6 @@ template <class Precision>
 constexpr bool (*weights_read_by())(const Json&) {
     if constexpr (ReadsQuantised<Precision>)
         return &Precision::reads;
-    else if constexpr (detail::has_codes<Precision>)
-        return &reads_mlx;
     else
         return nullptr;
 }
@@ -67,7 +62,7 @@ constexpr bool (*weights_read_by())(const Json&) {
 /// See the other read_config; `reads` is what `weights_read_by` says.
 template <class Arch>
 typename Arch::Config read_config(const std::filesystem::path& directory, bool (*reads)(const Json&)) {
-    const Json json = read_json_file(directory, "config.json");
+    const Json json = read_config_file(directory, Arch::family);
     const auto file = (directory / "config.json").string();
     if (const Json* type = json.find("model_type"); type != nullptr && !type->is_null()) {
         if (!type->is_string() || !detail::opens_model_type<Arch>(type->string())) {

@@ -44,6 +44,17 @@ SILICA_INLINE Json read_json_file(const std::filesystem::path& directory, std::s
     return json;
 }
 
+SILICA_INLINE Json read_config_file(const std::filesystem::path& directory, std::string_view family) {
+    if ((family == "llama" || family == "mistral") && !is_listed(directory / "config.json")) {
+        try {
+            if (const auto gguf = find_gguf(directory)) return gguf_config(Gguf::open(*gguf, false), family);
+        } catch (const CheckpointError& e) {
+            throw ConfigError(e.problem(), e.remedy());
+        }
+    }
+    return read_json_file(directory, "config.json");
+}
+
 namespace detail {
 
 /// The keys whose object says that the weights are not what they look like: transformers' and older tools', MLX's.

@@ -27,16 +27,21 @@ public:
     [[nodiscard]] Tensor read(const TensorEntry& entry, at::ScalarType dtype, c10::Device device) override;
     [[nodiscard]] std::string where() const override { return source_.where(); }
     [[nodiscard]] bool invents() const override { return source_.invents(); }
+    [[nodiscard]] bool reads_rows() const override { return source_.reads_rows(); }
     [[nodiscard]] std::vector<std::string> notes() const override;
 
     [[nodiscard]] std::optional<Quantised> codes(const TensorEntry& entry) override;
     [[nodiscard]] bool holds_codes() const override { return holds_codes_; }
+
+    /// The form of the codes that `codes` most likely gives, without tensors, from what the files say of themselves.
+    [[nodiscard]] std::optional<Quantised> form_of(const TensorEntry& entry) const;
 
 private:
     TensorSource& source_;
     std::vector<TensorEntry> entries_;
     std::map<std::string, PackedMatrix, std::less<>> packed_;  // by the name of the plain tensor
     bool holds_codes_ = false;
+    std::int64_t group_ = 32;
     std::vector<std::string> notes_;
     std::map<std::string, std::uint64_t> decoded_;  // forms, with how many matrices were made plain
 };

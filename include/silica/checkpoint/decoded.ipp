@@ -56,6 +56,7 @@ SILICA_INLINE Decoded::Decoded(TensorSource& source, const Checkpoint& files)
     : source_(source), holds_codes_(source.holds_codes()) {
     const Scheme scheme = files.format() == "GGUF" ? Scheme{} : read_scheme(files.directory());
     notes_ = scheme.notes;
+    if (scheme.group) group_ = *scheme.group;
     Modules modules(source);
     for (auto& matrix : decoded_detail::find(modules, scheme, files)) {
         entries_.push_back(matrix.plain);
@@ -103,6 +104,19 @@ SILICA_INLINE std::vector<std::string> Decoded::notes() const {
         notes.push_back(std::to_string(count) + (count == 1 ? " matrix" : " matrices") + " of " + form +
                         (count == 1 ? " was" : " were") + " dequantised");
     return notes;
+}
+
+SILICA_INLINE std::optional<Quantised> Decoded::form_of(const TensorEntry& entry) const {
+    const auto found = packed_.find(entry.name);
+    if (found == packed_.end() || found->second.form.empty() || entry.shape.size() != 2) return std::nullopt;
+    if (found->second.form.ends_with("NF4")) return std::nullopt;  // no step between its codes is like another
+    const std::int64_t rows = entry.shape[0], columns = entry.shape[1];
+    const double bits =
+        8.0 * static_cast<double>(entry.nbytes) / static_cast<double>(std::max<std::int64_t>(1, entry.numel()));
+    return Quantised{.bits = bits < 5.5 ? 4 : 8,
+                     .rows = rows,
+                     .columns = columns,
+                     .group = Quantised::group_of(std::max<std::int64_t>(group_, 0), columns)};
 }
 
 SILICA_INLINE std::optional<Quantised> Decoded::codes(const TensorEntry& entry) {

@@ -16,6 +16,7 @@ namespace silica::checkpoint {
 /// "model.layers.0.self_attn.q_proj.weight". Quantised ones are rows of bytes, and `dtype_name` says of which type.
 /// Frequencies of rotary embeddings are left out: they are the configuration's. CheckpointError for types and
 /// architectures that are not read, which lists those that are.
+/// `index` is that of its first file.
 [[nodiscard]] std::vector<TensorEntry> gguf_entries(const Gguf& gguf, std::size_t index);
 
 /// The numbers and strings of its metadata, as text.

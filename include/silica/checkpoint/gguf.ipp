@@ -122,7 +122,7 @@ SILICA_INLINE std::vector<TensorEntry> gguf_entries(const Gguf& gguf, std::size_
                           .shape = t.shape,
                           .offset = t.offset,
                           .nbytes = t.nbytes,
-                          .file = index,
+                          .file = index + t.file,
                           .dtype_name = std::string(t.type->name)};
         if (const auto plain = gguf_names::plain_type(t.type->name)) {
             entry.dtype = *plain;

@@ -49,8 +49,9 @@ inline void q4_k(const std::uint8_t* block, std::uint8_t* codes, float* scales, 
     const float d = half(block), least = half(block + 2);
     const std::uint8_t* six = block + 4;
     for (int j = 0; j < 8; ++j) {
-        const unsigned scale = j < 4 ? six[j] & 63U : (six[j + 4] & 15U) | (six[j - 4] >> 6U) << 4U;
-        const unsigned minimum = j < 4 ? six[j + 4] & 63U : six[j + 4] >> 4U | (six[j] >> 6U) << 4U;
+        const auto at = [six](int i) { return std::uint32_t{six[i]}; };
+        const std::uint32_t scale = j < 4 ? at(j) & 63U : (at(j + 4) & 15U) | (at(j - 4) >> 6U) << 4U;
+        const std::uint32_t minimum = j < 4 ? at(j + 4) & 63U : at(j + 4) >> 4U | (at(j) >> 6U) << 4U;
         scales[j] = d * static_cast<float>(scale);
         biases[j] = -(least * static_cast<float>(minimum));
     }

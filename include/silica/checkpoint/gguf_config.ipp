@@ -25,7 +25,8 @@ namespace gguf_config_detail {
 /// What the configuration is made of.
 class Maker {
 public:
-    explicit Maker(const Gguf& gguf) : gguf_(gguf), architecture_(gguf.text("general.architecture")) {}
+    Maker(const Gguf& gguf, std::string_view family)
+        : gguf_(gguf), family_(family), architecture_(gguf.text("general.architecture")) {}
 
     [[nodiscard]] Json make() {
         check();
@@ -107,18 +108,18 @@ private:
         if (architecture_ != "llama" && architecture_ != "mistral" && architecture_ != "qwen2")
             refuse_kind(architecture_.empty() ? "a GGUF file without general.architecture"
                                               : "of the architecture " + quote(architecture_));
-        if (gguf_.integer("split.count").value_or(1) > 1)
-            throw CheckpointError(gguf_.path.string() + " is one of several files of a model.",
-                                  "Join them: `llama-gguf-split --merge`.");
         if (const auto experts = integer("expert_count"); experts.value_or(0) > 0)
             refuse("expert_count", std::to_string(*experts));
         for (const char* name : {"attention.causal"})
             if (const auto on = gguf_.boolean(key(name)); on && !*on) refuse(name, "false");
     }
 
-    /// llama.cpp calls Mistral llama; only its name tells.
+    /// Whether it is Mistral: as it is asked for, or as its name tells. Neither has what the other lacks: a window,
+    /// biases.
     [[nodiscard]] bool is_mistral() const {
         if (architecture_ == "mistral") return true;
+        if (family_ == "mistral") return tensor("blk.0.attn_q.bias") == nullptr;
+        if (family_ == "llama" && integer("attention.sliding_window").value_or(0) < 1) return false;
         for (const char* name : {"general.basename", "general.name"}) {
             std::string small = gguf_.text(name);
             for (char& c : small)
@@ -159,7 +160,7 @@ private:
         if (t.type->name != "F32" || t.shape != std::vector{pairs})
             gguf_.fail("has rope_freqs.weight of shape " + tuple_text(t.shape) + ", where " + std::to_string(pairs) +
                        " numbers of float32 are wanted");
-        const std::string bytes = File::open(gguf_.path)->read_text(t.offset, t.nbytes);
+        const std::string bytes = File::open(gguf_.files.at(t.file))->read_text(t.offset, t.nbytes);
         Json::Array all;
         for (std::size_t i = 0; i < bytes.size(); i += 4) {
             std::uint32_t bits = 0;
@@ -190,12 +191,15 @@ private:
     }
 
     const Gguf& gguf_;
+    std::string_view family_;
     std::string architecture_;
     Json::Object made_;
 };
 
 }  // namespace gguf_config_detail
 
-SILICA_INLINE Json gguf_config(const Gguf& gguf) { return gguf_config_detail::Maker(gguf).make(); }
+SILICA_INLINE Json gguf_config(const Gguf& gguf, std::string_view family) {
+    return gguf_config_detail::Maker(gguf, family).make();
+}
 
 }  // namespace silica::checkpoint

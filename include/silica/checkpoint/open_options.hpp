@@ -21,6 +21,10 @@ struct OpenOptions {
     /// The language whose adapter is opened, as its file spells it: adapter.fra.safetensors beside the weights of MMS.
     /// Empty: what the weights themselves hold.
     std::string target_lang = {};
+    /// Whether memory is looked at before anything is loaded: DeviceError, with what would fit, where weights, what
+    /// loading them takes and a state of `state_rows` x `state_tokens` (0: none) are more than what is free.
+    bool budget = true;
+    std::int64_t state_rows = 1, state_tokens = 0;
 };
 
 }  // namespace silica

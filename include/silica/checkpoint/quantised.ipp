@@ -7,6 +7,7 @@
 #include "silica/core/allocate.hpp"
 #include "silica/core/compiled.hpp"
 #include "silica/core/error.hpp"
+#include "silica/core/narrowed.hpp"
 #include "silica/core/parallel.hpp"
 
 #include <c10/util/BFloat16.h>
@@ -60,8 +61,8 @@ bool quantise_group(const float* w, std::int64_t n, float top, float& scale, flo
     }
     for (std::int64_t i = 0; i < n; ++i)
         codes[i] = static_cast<std::uint8_t>(whole(std::clamp((w[i] - b) / s, 0.0F, top)));
-    scale = static_cast<float>(static_cast<T>(s));
-    bias = static_cast<float>(static_cast<T>(b));
+    scale = static_cast<float>(narrowed<T>(s));
+    bias = static_cast<float>(narrowed<T>(b));
     return true;
 }
 
@@ -109,7 +110,7 @@ void dequantise_rows(const Quantised& q, Tensor& weight) {
                 const float scale = scales[r * groups + g], bias = biases[r * groups + g];
                 for (std::int64_t i = g * q.group; i < std::min((g + 1) * q.group, q.columns); ++i) {
                     const float w = static_cast<float>(bytes[static_cast<std::size_t>(i)]) * scale + bias;
-                    to[r * q.columns + i] = static_cast<T>(w);
+                    to[r * q.columns + i] = narrowed<T>(w);
                 }
             }
         }

@@ -37,6 +37,9 @@ public:
     /// True for a source that has a tensor of every name and shape: random weights.
     [[nodiscard]] virtual bool invents() const { return false; }
 
+    /// Whether `read` takes an entry that stands for some rows of a tensor: its place moved on, its shape shorter.
+    [[nodiscard]] virtual bool reads_rows() const { return false; }
+
     /// What it has to say for the account: weights that lie in another form than they are used in.
     [[nodiscard]] virtual std::vector<std::string> notes() const { return {}; }
 };

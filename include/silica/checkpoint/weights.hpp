@@ -2,7 +2,6 @@
 /// Weights: a place in a checkpoint. `w / "encoder" / "layer" / 3` is a place below it.
 
 #include "silica/checkpoint/account.hpp"
-#include "silica/checkpoint/mlx.hpp"
 #include "silica/checkpoint/names.hpp"
 #include "silica/checkpoint/quantised.hpp"
 #include "silica/checkpoint/source.hpp"
@@ -37,6 +36,8 @@ public:
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
     [[nodiscard]] const checkpoint::Quantising& quantising() const noexcept { return tree_->quantising; }
     [[nodiscard]] c10::Device home() const noexcept { return tree_->home; }
+    /// Whether only an inventory is taken: tensors are shapes on the meta device (core/inventory.hpp).
+    [[nodiscard]] bool counts() const noexcept { return tree_->home.is_meta(); }
 
     /// Whether the checkpoint has this tensor. Random weights have all but those that are tied to another.
     [[nodiscard]] bool has(std::string_view name) const;
@@ -45,6 +46,7 @@ public:
     void require(std::string_view name, const std::vector<std::int64_t>& shape) const;
 
     /// The tensor `name` below this place, in this type on this device; dequantised where it is codes that are read.
+    /// A kernel of convolution may lie channels last, as MLX has it: it comes as it is asked for.
     /// Throws CheckpointError when it is missing, has another shape, or a type that holds no weights.
     [[nodiscard]] Tensor get(std::string_view name, const std::vector<std::int64_t>& shape, at::ScalarType dtype,
                              c10::Device device) const;
@@ -71,7 +73,6 @@ private:
         c10::Device home;
         checkpoint::CanonicalNames canonical;
         checkpoint::Quantising quantising;
-        bool holds_codes;  ///< the source does, or tensors of MLX's form are there
         std::set<std::string, std::less<>> taken;
         std::vector<std::string> left;  ///< beginnings of names
         std::uint64_t parameters = 0, bytes = 0;
@@ -81,11 +82,15 @@ private:
         return path_.empty() ? std::string(name) : path_ + '.' + std::string(name);
     }
 
-    /// The tensors of `whole`, a weight, where it lies in MLX's form and codes are read.
-    [[nodiscard]] std::optional<checkpoint::MlxMatrix> mlx(const std::string& whole) const;
-
     /// Counts a tensor of the canonical name `whole` as taken.
     void count(const std::string& whole, std::int64_t parameters, std::uint64_t bytes) const;
+    /// The matrix `entry`, plain, in codes: by rows, as many as are 16 MiB, where it is larger and its source reads
+    /// such.
+    [[nodiscard]] checkpoint::Quantised quantised(const checkpoint::TensorEntry& entry) const;
+
+    /// Codes of a matrix that has no values: in what form they are.
+    [[nodiscard]] std::optional<checkpoint::Quantised> counted_codes(const std::string& whole, std::int64_t rows,
+                                                                     std::int64_t columns) const;
     /// The same for codes, with their scales and biases.
     void count(const std::string& whole, const checkpoint::Quantised& q) const;
 

@@ -5,13 +5,25 @@
 #include "silica/checkpoint/nearest.hpp"
 #include "silica/checkpoint/text.hpp"
 #include "silica/checkpoint/weights.hpp"
+#include "silica/core/allocate.hpp"
 #include "silica/core/compiled.hpp"
 #include "silica/core/error.hpp"
+#include "silica/core/inventory.hpp"
 
 #include <algorithm>
 #include <iterator>
 
 namespace silica {
+namespace weights_detail {
+
+/// Whether a kernel of convolution (out, in, height, width) lies as MLX has it, (out, height, width, in).
+SILICA_INLINE bool channels_last(std::vector<std::int64_t> there, const std::vector<std::int64_t>& shape) {
+    if (shape.size() < 3 || there.size() != shape.size()) return false;
+    std::rotate(there.begin() + 1, there.end() - 1, there.end());
+    return there == shape;
+}
+
+}  // namespace weights_detail
 
 SILICA_INLINE Weights Weights::operator/(std::string_view part) const {
     Weights below = *this;
@@ -28,16 +40,7 @@ SILICA_INLINE bool Weights::has(std::string_view name) const {
 
 SILICA_INLINE Weights::Tree::Tree(checkpoint::TensorSource& s, const checkpoint::NameRules& rules, c10::Device h,
                                   checkpoint::Quantising q)
-    : source(s),
-      home(h),
-      canonical(checkpoint::canonical_names(s.entries(), rules)),
-      quantising(q),
-      holds_codes(s.holds_codes()) {
-    for (const auto& [name, entry] : canonical.names) {
-        if (name.ends_with(".scales") && canonical.names.contains(name.substr(0, name.size() - 6) + "weight"))
-            holds_codes = true;
-    }
-}
+    : source(s), home(h), canonical(checkpoint::canonical_names(s.entries(), rules)), quantising(q) {}
 
 SILICA_INLINE void Weights::count(const std::string& whole, std::int64_t parameters, std::uint64_t bytes) const {
     if (!tree_->taken.insert(whole).second) return;
@@ -47,62 +50,100 @@ SILICA_INLINE void Weights::count(const std::string& whole, std::int64_t paramet
 
 SILICA_INLINE void Weights::count(const std::string& whole, const checkpoint::Quantised& q) const {
     count(whole, q.rows * q.columns, q.codes.nbytes() + q.scales.nbytes() + q.biases.nbytes());
-    if (!mlx(whole)) return;
-    const auto module = whole.substr(0, whole.rfind('.') + 1);
-    for (const auto* part : {"scales", "biases"}) tree_->taken.insert(module + part);
-}
-
-SILICA_INLINE std::optional<checkpoint::MlxMatrix> Weights::mlx(const std::string& whole) const {
-    if (!tree_->quantising.reads || !whole.ends_with(".weight")) return std::nullopt;
-    const auto& names = tree_->canonical.names;
-    const auto module = whole.substr(0, whole.size() - 6);
-    const auto codes = names.find(whole), scales = names.find(module + "scales"),
-               biases = names.find(module + "biases");
-    if (codes == names.end() || scales == names.end() || biases == names.end()) return std::nullopt;
-    return checkpoint::MlxMatrix{codes->second, scales->second, biases->second};
 }
 
 SILICA_INLINE void Weights::require(std::string_view name, const std::vector<std::int64_t>& shape) const {
-    const auto whole = full(name);
-    const auto packed = shape.size() == 2 ? mlx(whole) : std::nullopt;
-    if (packed)
-        packed->check(shape[0], shape[1], tree_->source.where());
-    else
-        static_cast<void>(checked(whole, shape));
+    static_cast<void>(checked(full(name), shape));
 }
 
 SILICA_INLINE Tensor Weights::get(std::string_view name, const std::vector<std::int64_t>& shape, at::ScalarType dtype,
                                   c10::Device device) const {
     const auto whole = full(name);
-    if (const auto packed = shape.size() == 2 ? mlx(whole) : std::nullopt) {
-        const auto q = packed->read(tree_->source, shape[0], shape[1]);
-        Tensor tensor = checkpoint::dequantised(q, dtype).to(device);
-        count(whole, q);
+    const auto entry = checked(whole, shape);
+    Tensor tensor;
+    if (counts()) {
+        if (entry.shape == shape)
+            tensor = tree_->source.read(entry, dtype, device);
+        else
+            tensor = at::empty(shape, at::TensorOptions().dtype(dtype).device(home()));
+        if (tensor.is_meta() && Inventory::current() != nullptr) Inventory::current()->read(tensor, whole);
         return tensor;
     }
-    Tensor tensor = tree_->source.read(checked(whole, shape), dtype, device);
+    if (entry.shape == shape)
+        tensor = tree_->source.read(entry, dtype, device);
+    else  // channels last
+        tensor =
+            tree_->source.read(entry, dtype, c10::Device(c10::DeviceType::CPU)).movedim(-1, 1).contiguous().to(device);
     count(whole, tensor.numel(), tensor.nbytes());
     return tensor;
 }
 
+SILICA_INLINE checkpoint::Quantised Weights::quantised(const checkpoint::TensorEntry& entry) const {
+    const auto& source = tree_->source;
+    const std::string where = source.where() + ": " + checkpoint::quote(entry.name);
+    const auto some = [&](const checkpoint::TensorEntry& rows) {
+        const Tensor plain = tree_->source.read(rows, rows.dtype, c10::Device(c10::DeviceType::CPU));
+        return checkpoint::quantise(plain, tree_->quantising.bits, tree_->quantising.group, where);
+    };
+    constexpr std::int64_t at_once = std::int64_t{1} << 24;  // bytes
+    const auto item = static_cast<std::int64_t>(c10::elementSize(entry.dtype));
+    const std::int64_t rows = entry.shape[0], row = entry.shape[1] * item;
+    if (!source.reads_rows() || !entry.contiguous() || rows * row <= 2 * at_once) return some(entry);
+    const std::int64_t step = std::max<std::int64_t>(1, at_once / row);
+    checkpoint::Quantised all;
+    for (std::int64_t first = 0; first < rows; first += step) {
+        checkpoint::TensorEntry part = entry;
+        part.shape[0] = std::min(step, rows - first);
+        part.offset += static_cast<std::uint64_t>(first * row);
+        part.nbytes = static_cast<std::uint64_t>(part.shape[0] * row);
+        const auto q = some(part);
+        if (first == 0) {
+            all = {.bits = q.bits, .rows = rows, .columns = q.columns, .group = q.group};
+            const c10::Device host(c10::DeviceType::CPU);
+            all.codes = allocate({rows, q.codes.size(1)}, q.codes.scalar_type(), host);
+            all.scales = allocate({rows, q.scales.size(1)}, q.scales.scalar_type(), host);
+            all.biases = allocate({rows, q.biases.size(1)}, q.biases.scalar_type(), host);
+        }
+        all.codes.narrow(0, first, q.rows).copy_(q.codes);
+        all.scales.narrow(0, first, q.rows).copy_(q.scales);
+        all.biases.narrow(0, first, q.rows).copy_(q.biases);
+    }
+    return all;
+}
+
 SILICA_INLINE std::optional<checkpoint::Quantised> Weights::codes(std::int64_t rows, std::int64_t columns) const {
     const auto whole = full("weight");
-    std::optional<checkpoint::Quantised> q;
-    if (const auto packed = mlx(whole)) {
-        q = packed->read(tree_->source, rows, columns);
+    if (counts()) return counted_codes(whole, rows, columns);
+    const auto entry = checked(whole, {rows, columns});
+    auto q = tree_->source.codes(entry);
+    if (q) {
+        checkpoint::check(*q, tree_->source.where() + ": " + checkpoint::quote(entry.name));
     } else {
-        const auto entry = checked(whole, {rows, columns});
-        q = tree_->source.codes(entry);
-        if (q) {
-            checkpoint::check(*q, tree_->source.where() + ": " + checkpoint::quote(entry.name));
-        } else {
-            if (tree_->holds_codes) return std::nullopt;
-            const Tensor plain = tree_->source.read(entry, entry.dtype, c10::Device(c10::DeviceType::CPU));
-            q = checkpoint::quantise(plain, tree_->quantising.bits, tree_->quantising.group,
-                                     tree_->source.where() + ": " + checkpoint::quote(entry.name));
-        }
+        if (tree_->source.holds_codes()) return std::nullopt;
+        q = quantised(entry);
     }
     count(whole, *q);
+    return q;
+}
+
+SILICA_INLINE std::optional<checkpoint::Quantised> Weights::counted_codes(const std::string& whole, std::int64_t rows,
+                                                                          std::int64_t columns) const {
+    const auto entry = checked(whole, {rows, columns});
+    auto q = tree_->source.codes(entry);
+    auto scale = c10::ScalarType::Float;
+    if (!q) {
+        if (tree_->source.holds_codes()) return std::nullopt;
+        q = checkpoint::Quantised{.bits = tree_->quantising.bits,
+                                  .rows = rows,
+                                  .columns = columns,
+                                  .group = checkpoint::Quantised::group_of(tree_->quantising.group, columns)};
+        if (entry.dtype == c10::ScalarType::BFloat16) scale = entry.dtype;  // scales are rounded to it
+    }
+    const auto options = at::TensorOptions().dtype(scale).device(home());
+    q->codes = at::empty({rows, q->words()}, options.dtype(c10::ScalarType::Int));
+    q->scales = at::empty({rows, q->groups()}, options);
+    q->biases = at::empty({rows, q->groups()}, options);
+    if (Inventory::current() != nullptr) Inventory::current()->read(q->codes, whole);
     return q;
 }
 
@@ -132,7 +173,7 @@ SILICA_INLINE LoadingAccount Weights::account() const {
 SILICA_INLINE checkpoint::TensorEntry Weights::checked(const std::string& whole,
                                                        const std::vector<std::int64_t>& shape) const {
     auto entry = find(whole, shape);
-    if (entry.shape != shape) {
+    if (entry.shape != shape && !weights_detail::channels_last(entry.shape, shape)) {
         throw CheckpointError(tree_->source.where() + ": " + checkpoint::quote(entry.name) + " has shape " +
                                   checkpoint::tuple_text(entry.shape) + ", the configuration makes it " +
                                   checkpoint::tuple_text(shape) + ".",

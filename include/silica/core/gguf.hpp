@@ -3,6 +3,7 @@
 /// (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md), versions 2 and 3, little endian.
 
 #include "silica/core/compiled.hpp"
+#include "silica/core/find_gguf.hpp"
 #include "silica/core/ggml_type.hpp"
 #include "silica/core/json.hpp"
 
@@ -23,14 +24,17 @@ struct Gguf {
         const GgmlType* type = nullptr;        ///< never null
         std::vector<std::int64_t> shape = {};  ///< row-major: rows, columns
         std::uint64_t offset = 0, nbytes = 0;  ///< from the start of the file
+        std::size_t file = 0;                  ///< which of `files` that is
     };
 
     std::filesystem::path path = {};
-    Json metadata = Json(Json::Object{});  ///< by key: "llama.block_count"; a float32 is its shortest decimal
+    std::vector<std::filesystem::path> files = {};  ///< `path`, and the other parts of a model that was split
+    Json metadata = Json(Json::Object{});           ///< by key: "llama.block_count"; a float32 is its shortest decimal
     std::vector<Tensor> tensors = {};
 
-    /// Reads the header of a file; without `lists` those of the metadata (tokens, merges) are passed over, and null.
-    /// CheckpointError for what is damaged, cut short, or of another version.
+    /// Reads the header of a file, and where it is a part of a model ("-00002-of-00003.gguf") those of all, the
+    /// metadata being the first one's; without `lists` those of the metadata (tokens, merges) are passed over, and
+    /// null. CheckpointError for what is damaged, cut short, missing, or of another version.
     [[nodiscard]] static Gguf open(const std::filesystem::path& path, bool lists = true);
 
     /// The value of a key; null where there is none.
@@ -47,10 +51,6 @@ struct Gguf {
     /// Throws the CheckpointError that this file `problem`s: "holds no tokens".
     [[noreturn]] void fail(const std::string& problem) const;
 };
-
-/// The GGUF file that `place` is, or that lies in the directory `place`: nothing where there is none. Files with
-/// "mmproj" in their names are towers of pictures, not models. CheckpointError where there are several.
-[[nodiscard]] std::optional<std::filesystem::path> find_gguf(const std::filesystem::path& place);
 
 }  // namespace silica
 

@@ -237,7 +237,30 @@ private:
 }  // namespace gguf_detail
 
 SILICA_INLINE Gguf Gguf::open(const std::filesystem::path& path, bool lists) {
-    return gguf_detail::Parser(path, lists).parse();
+    auto files = gguf_parts(path);
+    Gguf made = gguf_detail::Parser(files.front(), lists).parse();
+    made.files = std::move(files);
+    const auto n = static_cast<std::int64_t>(made.files.size());
+    const auto says = [&](const Gguf& part, std::int64_t number) {
+        if (part.integer("split.count").value_or(1) != n || part.integer("split.no").value_or(0) != number)
+            part.fail("says that it is another part of a model than its name does");
+    };
+    if (n == 1 && made.integer("split.count").value_or(1) > 1)
+        made.fail("is one of several files of a model, which its name does not say (-00001-of-00003.gguf)");
+    says(made, 0);
+    for (std::size_t i = 1; i < made.files.size(); ++i) {
+        Gguf part = gguf_detail::Parser(made.files[i], false).parse();
+        says(part, static_cast<std::int64_t>(i));
+        for (auto& t : part.tensors) {
+            t.file = i;
+            made.tensors.push_back(std::move(t));
+        }
+    }
+    const auto all = made.integer("split.tensors.count");
+    if (const auto there = static_cast<std::int64_t>(made.tensors.size()); n > 1 && all && *all != there)
+        made.fail("says that its parts hold " + std::to_string(*all) + " tensors, and they hold " +
+                  std::to_string(there));
+    return made;
 }
 
 SILICA_INLINE void Gguf::fail(const std::string& problem) const {
@@ -272,24 +295,6 @@ SILICA_INLINE const Json::Array* Gguf::list(std::string_view key) const {
     if (found == nullptr) return nullptr;
     if (!found->is_array()) fail("has " + quote(key) + " that is " + found->brief() + ", where a list is wanted");
     return &found->array();
-}
-
-SILICA_INLINE std::optional<std::filesystem::path> find_gguf(const std::filesystem::path& place) {
-    std::error_code error;
-    if (place.extension() == ".gguf" && std::filesystem::is_regular_file(place, error)) return place;
-    std::vector<std::filesystem::path> found;
-    for (std::filesystem::directory_iterator at(place, error), end; !error && at != end; at.increment(error)) {
-        const auto name = at->path().filename().string();
-        if (at->path().extension() == ".gguf" && name.find("mmproj") == std::string::npos) found.push_back(at->path());
-    }
-    if (found.empty()) return std::nullopt;
-    std::sort(found.begin(), found.end());
-    if (found.size() > 1)
-        throw CheckpointError(place.string() + " holds " + std::to_string(found.size()) +
-                                  " GGUF files: " + quote(found[0].filename().string()) + ", " +
-                                  quote(found[1].filename().string()) + (found.size() > 2 ? ", ..." : "") + ".",
-                              "Name the file to open; parts of one model are joined by `llama-gguf-split --merge`.");
-    return found.front();
 }
 
 }  // namespace silica

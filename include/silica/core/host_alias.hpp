@@ -19,7 +19,8 @@ struct HostAlias {
 };
 
 /// The tensor's own memory on the CPU; on MPS the shared buffer behind it (LibTorch 2.13 and newer, where every buffer
-/// is shared), once the device has finished with it. `t` is contiguous and starts its storage.
+/// is shared, unless it did not allocate this one), once the device has finished with it. `t` is contiguous and starts
+/// its storage.
 HostAlias host_alias(const Tensor& t);
 
 }  // namespace silica

@@ -24,6 +24,7 @@ struct Availability {
 /// Bytes on a device; 0 where the device cannot tell.
 struct DeviceMemory {
     std::uint64_t total = 0, allocated = 0, peak = 0;
+    std::uint64_t free = 0;  ///< what this process can still have of it
 };
 
 /// Devices to try, in order; the first is home. `Chain<Mps>` is strict: Mps or a compile error, never a silent hop.

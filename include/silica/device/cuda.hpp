@@ -41,7 +41,9 @@ struct Cuda {
         m.allocated = static_cast<std::uint64_t>(stats.allocated_bytes[0].current);
         m.peak = static_cast<std::uint64_t>(stats.allocated_bytes[0].peak);
         try {
-            m.total = a->getMemoryInfo(index < 0 ? c10::DeviceIndex{0} : index).second;
+            const auto [free, total] = a->getMemoryInfo(index < 0 ? c10::DeviceIndex{0} : index);
+            m.total = total;
+            m.free = free + static_cast<std::uint64_t>(stats.reserved_bytes[0].current) - m.allocated;
         } catch (const c10::Error&) {  // older LibTorch: total is not told
         }
         return m;

@@ -3,11 +3,14 @@
 
 #include "silica/core/compiled.hpp"
 #include "silica/device/cpu.hpp"
+#include "silica/device/mps/out_of_memory.hpp"
 #include "silica/device/mps/version.hpp"
 
 #include <ATen/detail/MPSHooksInterface.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <mutex>
 #include <string>
 
@@ -38,14 +41,10 @@ struct Mps {
     static DeviceMemory memory(c10::DeviceIndex = 0) {
         if (!available()) return {};
         const auto& hooks = at::detail::getMPSHooks();
-        return {hooks.getRecommendedMaxMemory(), hooks.getCurrentAllocatedMemory(), hooks.getDriverAllocatedMemory()};
+        const std::uint64_t most = hooks.getRecommendedMaxMemory(), now = hooks.getCurrentAllocatedMemory();
+        return {most, now, hooks.getDriverAllocatedMemory(), most - std::min(most, now)};
     }
-    /// The backend throws a plain c10::Error, known by its text.
-    static bool is_out_of_memory(const c10::Error& error) {
-        const std::string_view text = error.what_without_backtrace();
-        return text.find("MPS backend out of memory") != std::string_view::npos ||
-               text.find("Invalid buffer size") != std::string_view::npos;
-    }
+    static bool is_out_of_memory(const c10::Error& error) { return mps::is_out_of_memory(error); }
     /// Two threads that encode at once crash the command queue (pytorch#197805), so calls take turns, whichever shared
     /// object of the process they come from.
     SILICA_API static std::unique_lock<std::recursive_mutex> lock() {
@@ -71,6 +70,7 @@ inline constexpr bool runs_on<Precision, device::Mps> = false;
 #include "silica/device/mps/argmax.hpp"
 #include "silica/device/mps/attention.hpp"
 #include "silica/device/mps/average_pool.hpp"
+#include "silica/device/mps/bundled.hpp"
 #include "silica/device/mps/clamp.hpp"
 #include "silica/device/mps/conv.hpp"
 #include "silica/device/mps/decode_attention.hpp"
@@ -79,11 +79,18 @@ inline constexpr bool runs_on<Precision, device::Mps> = false;
 #include "silica/device/mps/group_norm.hpp"
 #include "silica/device/mps/layer_norm.hpp"
 #include "silica/device/mps/linear.hpp"
+#include "silica/device/mps/linear_activation.hpp"
+#include "silica/device/mps/linear_add.hpp"
+#include "silica/device/mps/linear_gated.hpp"
 #include "silica/device/mps/max_pool.hpp"
 #include "silica/device/mps/pool.hpp"
+#include "silica/device/mps/quantised.hpp"
 #include "silica/device/mps/resize.hpp"
 #include "silica/device/mps/rms_norm.hpp"
+#include "silica/device/mps/rms_norm_linear.hpp"
+#include "silica/device/mps/rms_norm_linear_gated.hpp"
 #include "silica/device/mps/rotary.hpp"
+#include "silica/device/mps/rotary_store.hpp"
 #include "silica/device/mps/scores.hpp"
 #include "silica/device/mps/sine_positions.hpp"
 #include "silica/device/mps/softmax.hpp"

@@ -30,6 +30,8 @@ private:
             }
         }
 
+        [[nodiscard]] bool reads_rows() const override { return checkpoint_.one_by_one(); }
+
         /// The host copy is dropped once it has been handed out; a second request reads the file again.
         Tensor read(const checkpoint::TensorEntry& e, at::ScalarType dtype, c10::Device device) override {
             auto found = host_.extract(e.name);

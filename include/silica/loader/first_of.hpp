@@ -3,6 +3,7 @@
 
 #include "silica/core/compiled.hpp"
 #include "silica/core/error.hpp"
+#include "silica/loader/admission.hpp"
 #include "silica/loader/concept.hpp"
 
 #include <c10/util/Exception.h>
@@ -18,8 +19,8 @@ SILICA_API inline std::string& degradation_note() {
     return note;
 }
 
-/// Tries `First`; when it runs out of memory or the device refuses, the next. Damaged files and wrong configurations
-/// are no reason to try again.
+/// Tries `First`; when it would not fit in memory, runs out of it or the device refuses, the next. Damaged files and
+/// wrong configurations are no reason to try again.
 template <LoaderPolicy First, LoaderPolicy... Rest>
 struct FirstOf {
     static constexpr std::string_view name = "auto";
@@ -27,6 +28,7 @@ struct FirstOf {
     template <class Build>
     static auto load(const checkpoint::Checkpoint& c, Build&& build) {
         if constexpr (sizeof...(Rest) == 0) {
+            Admission::ask(First::name);
             auto built = First::load(c, build);
             if (!degradation_note().empty()) degradation_note() += std::string(First::name) + " was used";
             return built;

@@ -50,6 +50,7 @@ public:
     [[nodiscard]] const std::vector<checkpoint::TensorEntry>& entries() const override { return none_; }
     [[nodiscard]] std::string where() const override { return "random weights"; }
     [[nodiscard]] bool invents() const override { return true; }
+    [[nodiscard]] bool reads_rows() const override { return true; }
     Tensor read(const checkpoint::TensorEntry& e, at::ScalarType dtype, c10::Device device) override {
         if (e.shape.size() == 1 && (e.name.ends_with("weight") || e.name.ends_with("running_var")))
             return placed(at::ones(e.shape, at::kFloat), dtype, device);

@@ -16,6 +16,7 @@ public:
     explicit FileSource(const checkpoint::Checkpoint& c) : checkpoint_(c) {}
     [[nodiscard]] const std::vector<checkpoint::TensorEntry>& entries() const final { return checkpoint_.entries(); }
     [[nodiscard]] std::string where() const final { return checkpoint_.directory().string(); }
+    [[nodiscard]] bool reads_rows() const override { return true; }
 
 protected:
     const checkpoint::Checkpoint& checkpoint_;

@@ -65,6 +65,14 @@ struct DecoderFamily {
 [[nodiscard]] std::int64_t head_size(const std::string& file, std::optional<std::int64_t> head_dim, std::int64_t hidden,
                                      std::int64_t heads);
 
+/// Reads the configuration of a decoder. A null end is none, and not the family's own: such a text ends with its
+/// length.
+template <class Config>
+void read_decoder(Config& c, const Json& json, const std::string& path) {
+    read_members(c, json, path);
+    if (const Json* end = json.find("eos_token_id"); end != nullptr && end->is_null()) c.eos_token_id.clear();
+}
+
 /// What the families name alike; windows and biases are theirs.
 template <class Config>
 DecoderShape decoder_shape(const Config& c, const std::string& file) {

@@ -6,6 +6,7 @@
 #include "silica/nn/coded_rows.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 namespace silica::nn {
 namespace coded_detail {
@@ -21,6 +22,23 @@ Tensor joined(const std::vector<MatrixPart>& parts, std::vector<std::int64_t> sh
         all.narrow(0, row, part.out).copy_(read(part));
         row += part.out;
     }
+    return all;
+}
+
+/// The form that `parts`, which have no values, have together: see checkpoint::joined_rows.
+inline checkpoint::Quantised counted(const std::vector<checkpoint::Quantised>& parts) {
+    checkpoint::Quantised all = parts.at(0);
+    if (parts.size() == 1) return all;
+    all.rows = 0;
+    for (const auto& part : parts) {
+        all.bits = std::max(all.bits, part.bits);
+        all.group = std::gcd(all.group, part.group);
+        all.rows += part.rows;
+    }
+    const auto options = all.scales.options();
+    all.codes = at::empty({all.rows, all.words()}, all.codes.options());
+    all.scales = at::empty({all.rows, all.groups()}, options);
+    all.biases = at::empty({all.rows, all.groups()}, options);
     return all;
 }
 
@@ -70,7 +88,8 @@ SILICA_INLINE op::Coded coded_rows(const std::vector<MatrixPart>& parts, std::in
                                               }),
                          std::move(bias)};
     }
-    auto made = coded(checkpoint::joined_rows(codes), std::move(bias), type, device);
+    auto made = coded(parts[0].place.counts() ? coded_detail::counted(codes) : checkpoint::joined_rows(codes),
+                      std::move(bias), type, device);
     made.integers = parts[0].place.quantising().integers;
     return made;
 }

@@ -64,6 +64,19 @@ inline Tensor scaled(const Tensor& weight, const Tensor& scale, c10::ScalarType 
 
 }  // namespace detail
 
+namespace detail {
+
+/// A convolution that a recipe would compute, where only an inventory is taken.
+template <class E>
+op::PlainConv counted_conv(const Weights& w, const ConvSize& size, bool biased) {
+    const auto options = at::TensorOptions().dtype(E::precision::compute).device(w.home());
+    std::optional<Tensor> bias;
+    if (biased) bias = at::empty({size.out}, options);
+    return {at::empty(size.weight(), options), std::move(bias), size.steps()};
+}
+
+}  // namespace detail
+
 /// `weight` (out, in / groups, kernel...) and `bias` (out) at `w`.
 template <class Op, class E>
 op::PlainConv plain_conv(const Weights& w, const ConvSize& size) {
@@ -77,6 +90,10 @@ template <class Op, class E>
 op::PlainConv batch_normed_conv(const Weights& w, const ConvSize& size, const Weights& norm, double eps) {
     const auto [scale, shift] = batch_norm_terms(norm, size.out, eps);
     const auto shape = size.weight();
+    if (w.counts()) {
+        w.require("weight", shape);
+        return detail::counted_conv<E>(w, size, true);
+    }
     constexpr auto host = c10::DeviceType::CPU;
     const Tensor kernel = w.get("weight", shape, c10::ScalarType::Float, host);
     const Tensor weight = detail::scaled(kernel, scale, E::precision::compute).to(device_of<Op, E>(w));
@@ -93,6 +110,11 @@ op::PlainConv weight_normed_conv(const Weights& w, const ConvSize& size, std::si
     lengths.at(dim) = shape.at(dim);
     for (std::size_t i = 0; i < shape.size(); ++i) {
         if (i != dim) others.push_back(static_cast<std::int64_t>(i));
+    }
+    if (w.counts()) {
+        w.require("weight_v", shape);
+        w.require("weight_g", lengths);
+        return detail::counted_conv<E>(w, size, size.biased(w));
     }
     const Tensor v = detail::take_exact(w, "weight_v", shape);
     const Tensor weight = detail::take_exact(w, "weight_g", lengths) * v / (v * v).sum(others, true).sqrt();

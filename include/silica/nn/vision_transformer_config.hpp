@@ -18,7 +18,7 @@ namespace silica::nn {
 /// Keys and defaults of config.json.
 struct VisionTransformerConfig {
     std::int64_t hidden_size = 768, num_hidden_layers = 12, num_attention_heads = 12, intermediate_size = 3072,
-                 num_channels = 3;
+                 num_channels = 3, encoder_stride = 16;
     ImageSize image_size = {224, 224}, patch_size = {16, 16};
     double layer_norm_eps = 1e-12;
     Activation hidden_act = Activation::gelu, pooler_act = Activation::tanh;
@@ -60,11 +60,18 @@ protected:
     static checkpoint::NameRules names_at(const std::string& base);
 };
 
+/// ConfigError where the pixels that masked image modeling makes of a patch cannot be.
+void check_encoder_stride(const VisionTransformerConfig& c, const std::string& file);
+/// Inputs of masked image modeling. InputError where the patches make no square, and, with `bool_masked_pos`, where a
+/// patch becomes an image of another size.
+[[nodiscard]] VisionTransformerInputs checked_for_reconstruction(const VisionTransformerConfig& c,
+                                                                 VisionTransformerInputs in);
+
 }  // namespace silica::nn
 
 BOOST_HANA_ADAPT_STRUCT(silica::nn::VisionTransformerConfig, hidden_size, num_hidden_layers, num_attention_heads,
                         intermediate_size, num_channels, image_size, patch_size, layer_norm_eps, hidden_act, pooler_act,
-                        qkv_bias, head_dim, pooler_output_size, num_labels, id2label, problem_type);
+                        qkv_bias, encoder_stride, head_dim, pooler_output_size, num_labels, id2label, problem_type);
 BOOST_HANA_ADAPT_STRUCT(silica::nn::VisionTransformerInputs, pixel_values, bool_masked_pos, interpolate_pos_encoding);
 
 #ifndef SILICA_COMPILED

@@ -5,6 +5,7 @@
 #include "silica/nn/vision_transformer_config.hpp"
 
 #include <array>
+#include <cmath>
 #include <string_view>
 
 namespace silica::nn {
@@ -63,6 +64,35 @@ SILICA_INLINE checkpoint::NameRules VisionTransformerFamily::names_at(const std:
                         {"attention.o_proj", "attention.output.dense"},
                         {"mlp.fc1", "intermediate.dense"},
                         {"mlp.fc2", "output.dense"}}};
+}
+
+SILICA_INLINE void check_encoder_stride(const VisionTransformerConfig& c, const std::string& file) {
+    require_at_least(file, "encoder_stride", c.encoder_stride);
+    constexpr std::int64_t most = 4096;
+    if (c.encoder_stride > most) {
+        refuse_config(file, "encoder_stride", std::to_string(c.encoder_stride),
+                      "it is that of a patch in pixels, at most " + std::to_string(most) + ".");
+    }
+}
+
+SILICA_INLINE VisionTransformerInputs checked_for_reconstruction(const VisionTransformerConfig& c,
+                                                                 VisionTransformerInputs in) {
+    const auto grid = c.patches().grid({in.pixel_values.size(2), in.pixel_values.size(3)});
+    const auto n = grid.height * grid.width;
+    const auto side = static_cast<std::int64_t>(std::llround(std::sqrt(static_cast<double>(n))));
+    if (side * side != n) {
+        throw InputError("The images have " + std::to_string(grid.height) + " x " + std::to_string(grid.width) +
+                             " patches, which make no square.",
+                         "give square images.");
+    }
+    const auto stride = c.encoder_stride;
+    if (in.bool_masked_pos && (c.patch_size.height != stride || c.patch_size.width != stride)) {
+        throw InputError("Input bool_masked_pos is given, and patches of " + std::to_string(c.patch_size.height) +
+                             " x " + std::to_string(c.patch_size.width) + " pixels become " + std::to_string(stride) +
+                             " x " + std::to_string(stride) + " (encoder_stride).",
+                         "leave it out, or use a checkpoint whose encoder_stride is its patch_size.");
+    }
+    return in;
 }
 
 }  // namespace silica::nn

@@ -40,7 +40,7 @@ VocabularyProjection<E> vocabulary_projection(const Weights& own, const Weights&
         if (!own.has("weight") && tie) return tied();
         if (own.same_bytes(table)) return tied();
         Tensor weight = take<op::Linear, E>(own, "weight", {vocabulary, d});
-        if (tie && vectors.device() == weight.device() && vectors.equal(weight)) return tied();
+        if (tie && (own.counts() || (vectors.device() == weight.device() && vectors.equal(weight)))) return tied();
         return Projection::own({std::move(weight), std::move(bias)});
     }
 }

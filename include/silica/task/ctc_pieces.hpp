@@ -1,7 +1,7 @@
 #pragma once
-/// Long sounds in pieces that overlap, for models that give a symbol for each frame: what such a model hears at an end
-/// of a piece lacks what comes next, and is left out. As transformers' pipeline with `chunk_length_s` cuts them
-/// (pipelines/automatic_speech_recognition.py, chunk_iter and rescale_stride).
+/// Long sounds in pieces that overlap. What a model that gives a symbol for each frame hears at an end of a piece lacks
+/// what comes next, and is left out; texts that overlap are joined (generate/speech/pieces.hpp). As transformers'
+/// pipeline with `chunk_length_s` cuts them (pipelines/automatic_speech_recognition.py, chunk_iter and rescale_stride).
 
 #include "silica/core/compiled.hpp"
 
@@ -14,9 +14,10 @@ namespace silica::task {
 
 /// How sounds are cut.
 struct CtcCutting {
-    double whole_seconds = 120;  ///< a sound up to this long is heard in one piece
-    double chunk_seconds = 30;   ///< else pieces are this long
-    double stride_seconds = 5;   ///< and so much at each end of a piece is heard by its neighbour
+    double whole_seconds = 120;                       ///< a sound up to this long is heard in one piece
+    double chunk_seconds = 30;                        ///< else pieces are this long
+    double stride_seconds = 5;                        ///< and so much at each end of a piece is heard by its neighbour
+    std::optional<double> right_stride_seconds = {};  ///< at its right end; absent: as at its left one
 };
 
 /// A piece of a sound.
@@ -52,7 +53,7 @@ private:
 
     Read read_;
     std::vector<float> samples_;  // from the beginning of the next piece on
-    std::int64_t whole_, chunk_, stride_;
+    std::int64_t whole_, chunk_, left_, right_;
     bool begun_ = false, ended_ = false, done_ = false;
 };
 

@@ -47,11 +47,14 @@ SILICA_INLINE CtcPieces::CtcPieces(Read read, std::int64_t rate, std::int64_t ra
     : read_(std::move(read)),
       whole_(ctc_pieces::samples_of("whole_seconds", cutting.whole_seconds, rate, ratio)),
       chunk_(ctc_pieces::samples_of("chunk_seconds", cutting.chunk_seconds, rate, ratio)),
-      stride_(ctc_pieces::samples_of("stride_seconds", cutting.stride_seconds, rate, ratio)) {
-    if (chunk_ <= 2 * stride_) {
+      left_(ctc_pieces::samples_of("stride_seconds", cutting.stride_seconds, rate, ratio)),
+      right_(ctc_pieces::samples_of("right_stride_seconds",
+                                    cutting.right_stride_seconds.value_or(cutting.stride_seconds), rate, ratio)) {
+    if (chunk_ <= left_ + right_) {
+        const double right = cutting.right_stride_seconds.value_or(cutting.stride_seconds);
         throw InputError("Pieces of " + std::to_string(cutting.chunk_seconds) + " seconds are nothing but ends of " +
-                             std::to_string(cutting.stride_seconds) + " seconds.",
-                         "give chunk_seconds of more than twice stride_seconds.");
+                             std::to_string(cutting.stride_seconds) + " and " + std::to_string(right) + " seconds.",
+                         "give chunk_seconds of more than both, twice stride_seconds.");
     }
 }
 
@@ -75,14 +78,14 @@ SILICA_INLINE std::optional<CtcPiece> CtcPieces::next() {
     fill(chunk_ + 1);
     const auto there = static_cast<std::int64_t>(samples_.size());
     CtcPiece piece;
-    piece.left = begun_ ? stride_ : 0;
+    piece.left = begun_ ? left_ : 0;
     piece.last = there <= chunk_;
-    piece.right = piece.last ? 0 : stride_;
+    piece.right = piece.last ? 0 : right_;
     begun_ = true;
     done_ = piece.last;
     if (there <= piece.left) return std::nullopt;  // the piece before heard all of it
     piece.samples.assign(samples_.begin(), samples_.begin() + std::min(there, chunk_));
-    if (!piece.last) samples_.erase(samples_.begin(), samples_.begin() + (chunk_ - 2 * stride_));
+    if (!piece.last) samples_.erase(samples_.begin(), samples_.begin() + (chunk_ - left_ - right_));
     return piece;
 }
 

@@ -25,6 +25,12 @@ struct Described {
     [[nodiscard]] const std::string& text() const { return written.texts.front(); }
 };
 
+/// A prompt, and the pictures that it shows, in order.
+struct Asked {
+    image_text::Prompt prompt;
+    std::vector<image::Image> images = {};
+};
+
 /// Pictures as inputs of a model, on the CPU, under transformers' names: pixel_values (images, 3, height, width) or
 /// (images, tiles, 3, side, side) float32, and image_sizes (images, 2) int64 where the model takes them.
 [[nodiscard]] Named tensors_of(image_text::Pictures pictures);
@@ -59,6 +65,12 @@ public:
         const auto images = image_text::images_of(messages);
         return write(decoder, processor_->prompt_of(messages), images, config, on_token, held);
     }
+
+    /// Answers several prompts together, each as if it were alone: the rows of one batch, padded on the left. One for
+    /// each, in the order given; times are those of all.
+    [[nodiscard]] std::vector<Described> batch(generate::Decoder& decoder, std::span<const Asked> asked,
+                                               const generate::GenerationConfig& config = {},
+                                               const OnToken& on_token = {}) const;
 
     [[nodiscard]] const image_text::Processor& processor() const noexcept { return *processor_; }
     /// What generation_config.json says.

@@ -9,6 +9,9 @@
 
 #include <algorithm>
 #include <iterator>
+#include <numeric>
+#include <type_traits>
+#include <utility>
 
 namespace silica::task {
 
@@ -40,6 +43,48 @@ inline void forget_written_images(const image_text::Tokens& tokens, std::int64_t
         if (left > 0) left -= n;
     }
     if (left != 0) held.tokens.clear();
+}
+
+/// Rows padded on the left, with any token that shows no picture: it is masked.
+[[nodiscard]] inline generate::Prompt padded(const std::vector<image_text::Tokens>& rows, std::int64_t padding) {
+    const auto longest = [](std::size_t n, const auto& row) { return std::max(n, row.ids.size()); };
+    const auto width = std::accumulate(rows.begin(), rows.end(), std::size_t{0}, longest);
+    const auto at = [&](std::size_t i) {
+        const auto& ids = rows[i / width].ids;
+        const auto before = width - ids.size();
+        return i % width < before ? std::pair(padding, std::int64_t{0})
+                                  : std::pair(ids[i % width - before], std::int64_t{1});
+    };
+    const auto n = static_cast<std::int64_t>(rows.size()), columns = static_cast<std::int64_t>(width);
+    generate::Prompt made{.input_ids = integers(n, columns, [&](std::size_t i) { return at(i).first; })};
+    const bool even = std::ranges::all_of(rows, [&](const auto& row) { return row.ids.size() == width; });
+    if (!even) made.attention_mask = integers(n, columns, [&](std::size_t i) { return at(i).second; });
+    return made;
+}
+
+/// Text `i` of `n`, of which `read` was read, as if it had been written alone.
+[[nodiscard]] inline generate::Generated one_of(const generate::Generated& all, std::size_t i, std::size_t n,
+                                                std::size_t read) {
+    const auto rows = all.tokens.size() / n;
+    const auto part = [&](const auto& list) {
+        auto made = std::decay_t<decltype(list)>();
+        if (list.empty()) return made;
+        const auto from = list.begin() + static_cast<std::ptrdiff_t>(i * rows);
+        made.assign(from, from + static_cast<std::ptrdiff_t>(rows));
+        return made;
+    };
+    generate::Generated made{
+        .sequences = all.sequences.narrow(0, static_cast<std::int64_t>(i * rows), static_cast<std::int64_t>(rows)),
+        .tokens = part(all.tokens),
+        .texts = part(all.texts),
+        .finish = part(all.finish),
+        .scores = part(all.scores),
+        .log_probabilities = part(all.log_probabilities)};
+    made.start = all.start;
+    made.prompt_tokens = static_cast<std::int64_t>(read);
+    for (const auto& tokens : made.tokens) made.new_tokens += static_cast<std::int64_t>(tokens.size());
+    made.prefill_seconds = all.prefill_seconds, made.decode_seconds = all.decode_seconds;
+    return made;
 }
 
 }  // namespace image_writer_detail
@@ -87,6 +132,30 @@ SILICA_INLINE Described ImageWriter::write(generate::Decoder& decoder, image_tex
     Described made{.prompt = std::move(prompt.text), .image_tokens = tokens.image_tokens, .written = {}};
     made.written =
         writer_.continued(decoder, {.input_ids = tensors_of(tokens)[0].second}, config, on_token, held, pictures);
+    return made;
+}
+
+SILICA_INLINE std::vector<Described> ImageWriter::batch(generate::Decoder& decoder, std::span<const Asked> asked,
+                                                        const generate::GenerationConfig& config,
+                                                        const OnToken& on_token) const {
+    if (asked.empty()) throw InputError("There is no prompt.", "give at least one.");
+    std::vector<image_text::Tokens> rows;
+    std::vector<image::Image> images;
+    for (const auto& one : asked) {
+        rows.push_back(processor_->tokens(one.prompt, one.images));
+        if (rows.back().ids.empty()) throw InputError("The prompt is empty.", "write at least a word.");
+        images.insert(images.end(), one.images.begin(), one.images.end());
+    }
+    const auto prompt = image_writer_detail::padded(rows, processor_->image_token_id() == 0 ? 1 : 0);
+    const auto written = writer_.continued(decoder, prompt, config, on_token, nullptr, [&](std::int64_t) -> Named {
+        return images.empty() ? Named() : tensors_of(processor_->pictures(images));
+    });
+    std::vector<Described> made;
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+        made.push_back({.prompt = asked[i].prompt.text,
+                        .image_tokens = rows[i].image_tokens,
+                        .written = image_writer_detail::one_of(written, i, asked.size(), rows[i].ids.size())});
+    }
     return made;
 }
 

@@ -7,7 +7,9 @@
 #include "silica/input/audio/samples.hpp"
 #include "silica/input/audio/stream.hpp"
 #include "silica/input/text/tokenizer.hpp"
+#include "silica/task/ctc_pieces.hpp"
 
+#include <cstddef>
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -37,6 +39,14 @@ public:
                                                      std::span<const generate::Recording* const> sounds,
                                                      const SpeechOptions& options = {},
                                                      const SpeechHooks& hooks = {}) const;
+
+    /// What is said in a sound that is cut into pieces which overlap, each heard by itself and `together` at a time, as
+    /// transformers' pipeline with `chunk_length_s` hears it: quicker than window after window, and less exact where
+    /// pieces meet. `cutting.whole_seconds` does not count. Segments have times where options ask for them; one without
+    /// an end ends with the sound. InputError for pieces longer than a window, and where words are asked for.
+    [[nodiscard]] Transcript in_pieces(generate::SpeechModel& model, audio::Stream& sound, const CtcCutting& cutting,
+                                       const SpeechOptions& options = {}, const SpeechHooks& hooks = {},
+                                       std::size_t together = 8) const;
 
     [[nodiscard]] const audio::WhisperExtractor& extractor() const noexcept { return extractor_; }
     [[nodiscard]] const text::Tokenizer& tokenizer() const noexcept { return *tokenizer_; }

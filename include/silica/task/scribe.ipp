@@ -4,6 +4,7 @@
 #include "silica/core/error.hpp"
 #include "silica/core/quote.hpp"
 #include "silica/generate/read_config.hpp"
+#include "silica/generate/speech/pieces.hpp"
 #include "silica/input/audio/log_mel.hpp"
 #include "silica/input/text/family/whisper_languages.hpp"
 #include "silica/task/scribe.hpp"
@@ -166,6 +167,68 @@ SILICA_INLINE std::vector<Transcript> Scribe::operator()(generate::SpeechModel& 
     if (resolved.language) resolved.language = detail::code_of(*resolved.language);
     if (!resolved.prompt_text.empty() && resolved.prompt.empty()) resolved.prompt = prompt_of(resolved.prompt_text);
     return generate::listen(model, facts, sounds, resolved, hooks);
+}
+
+SILICA_INLINE Transcript Scribe::in_pieces(generate::SpeechModel& model, audio::Stream& sound,
+                                           const CtcCutting& cutting, const SpeechOptions& options,
+                                           const SpeechHooks& hooks, std::size_t together) const {
+    detail::require_rate(sound.rate(), extractor_);
+    if (options.words)
+        throw InputError("A sound in pieces has no times of words.", "ask for those of segments, or give no pieces.");
+    auto cut = cutting;
+    cut.whole_seconds = 0;
+    CtcPieces pieces([&](std::int64_t n) { return sound.read(n); }, sound.rate(), 1, cut);
+    const auto rate = static_cast<double>(sound.rate());
+    if (const auto window = extractor_.chunk_samples(); cut.chunk_seconds * rate > static_cast<double>(window)) {
+        throw InputError("A piece has " + std::to_string(cut.chunk_seconds) + " seconds, the model hears " +
+                             std::to_string(static_cast<double>(window) / rate) + " at once.",
+                         "give shorter pieces.");
+    }
+    auto all = options;
+    all.timestamps = options.timestamps.value_or(facts_.config.return_timestamps.value_or(false));
+    Transcript made;
+    std::vector<generate::HeardPiece> said;
+    std::vector<audio::Samples> held;
+    const auto write = [&] {
+        std::vector<std::unique_ptr<const generate::Recording>> recordings;
+        std::vector<const generate::Recording*> some;
+        for (const auto& piece : held) some.push_back(recordings.emplace_back(hear(piece)).get());
+        const auto transcripts = (*this)(model, some, all, {.go_on = hooks.go_on});
+        for (std::size_t i = 0; i < transcripts.size(); ++i) {
+            auto& tokens = said[said.size() - transcripts.size() + i].tokens;
+            for (const auto& s : transcripts[i].segments) tokens.insert(tokens.end(), s.tokens.begin(), s.tokens.end());
+            made.complete = made.complete && transcripts[i].complete;
+            if (made.language.empty()) made.language = transcripts[i].language;
+        }
+        held.clear();
+        if (hooks.on_progress) hooks.on_progress(0, made.seconds, made.seconds);
+    };
+    std::optional<CtcPiece> piece;
+    while (made.complete && (piece = pieces.next())) {
+        const auto seconds = [&](std::int64_t n) { return static_cast<double>(n) / rate; };
+        const auto n = static_cast<std::int64_t>(piece->samples.size());
+        said.push_back(
+            {.tokens = {}, .seconds = seconds(n), .left = seconds(piece->left), .right = seconds(piece->right)});
+        made.seconds += seconds(n - piece->left - piece->right);
+        held.emplace_back(std::move(piece->samples), sound.rate());
+        if (held.size() == std::max<std::size_t>(together, 1)) write();
+    }
+    if (made.complete && !held.empty()) write();
+    auto first_time = facts_.config.no_timestamps_token_id;
+    if (!first_time) first_time = tokenizer_->token_to_id("<|notimestamps|>");
+    const generate::PieceTokens kinds{.first_time = first_time ? *first_time + 1 : facts_.config.vocab_size + 1,
+                                      .is_special = [&](std::int64_t id) { return tokenizer_->is_special(id); },
+                                      .most = facts_.config.max_source_positions};
+    for (auto& part : generate::joined_pieces(said, kinds)) {
+        generate::Segment segment{.start = part.start.value_or(made.segments.empty() ? 0 : made.segments.back().end),
+                                  .end = part.end.value_or(made.seconds)};
+        segment.text = facts_.text.decode(part.tokens);
+        segment.tokens = std::move(part.tokens);
+        made.text += segment.text;
+        made.segments.push_back(std::move(segment));
+        if (hooks.on_segment && !hooks.on_segment(0, made.segments.back())) break;
+    }
+    return made;
 }
 
 }  // namespace silica::task

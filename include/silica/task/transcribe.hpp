@@ -68,6 +68,14 @@ public:
         return all(heard, options, hooks);
     }
 
+    /// In a file that is cut into pieces which overlap: see Scribe::in_pieces.
+    [[nodiscard]] Transcript in_pieces(const std::filesystem::path& file, const CtcCutting& cutting = {},
+                                       const SpeechOptions& options = {}, const SpeechHooks& hooks = {}) const {
+        auto sound = audio::Stream::open(file, scribe_.extractor().config().sampling_rate);
+        generate::ModelSpeech<M> speech(model_);
+        return scribe_.in_pieces(speech, sound, cutting, options, hooks);
+    }
+
     [[nodiscard]] const Scribe& scribe() const noexcept { return scribe_; }
     [[nodiscard]] const M& model() const noexcept { return model_; }
 

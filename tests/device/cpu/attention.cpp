@@ -11,20 +11,15 @@
 #include "silica/device/cpu/isa/attend.hpp"
 #include "support/catch.hpp"
 #include "support/devices.hpp"
+#include "support/instruction_sets.hpp"
 
 using namespace silica;
 using device::cpu::isa::Isa;
+using test::sets;
 
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
-
-std::vector<Isa> sets() {
-    std::vector<Isa> all;
-    for (const Isa set : {Isa::baseline, Isa::avx2, Isa::avx512, Isa::avx512_bf16})
-        if (set <= device::cpu::isa::best()) all.push_back(set);
-    return all;
-}
 
 template <class T>
 constexpr at::ScalarType type_of = c10::CppTypeToScalarType<T>::value;
@@ -100,7 +95,7 @@ TEMPLATE_TEST_CASE("Attention by blocks is its equation on every instruction set
     for (const int threads : {1, 3}) {
         at::set_num_threads(threads);
         for (const Isa set : sets()) {
-            if (device::cpu::isa::tiling<float>(set).vectors == 0) continue;
+            if (!test::computed(device::cpu::isa::tiling<float>(set).vectors > 0, set, "attention by blocks")) continue;
             for (const auto& s : {Shape{1, 1, 1, 1, 1, 1, 1}, Shape{2, 3, 3, 7, 9, 8, 8}, Shape{1, 4, 2, 49, 65, 5, 3},
                                   Shape{1, 2, 1, 100, 130, 64, 64}, Shape{2, 2, 2, 48, 64, 80, 20},
                                   Shape{1, 1, 1, 145, 40, 33, 130}, Shape{1, 6, 2, 20, 200, 128, 128}}) {
@@ -119,7 +114,7 @@ TEMPLATE_TEST_CASE("Attention by blocks is its equation on every instruction set
 TEMPLATE_TEST_CASE("Queries without a key give zeros, and keys that are masked at first do not disturb later ones", "",
                    float, c10::BFloat16) {
     for (const Isa set : sets()) {
-        if (device::cpu::isa::tiling<float>(set).vectors == 0) continue;
+        if (!test::computed(device::cpu::isa::tiling<float>(set).vectors > 0, set, "attention by blocks")) continue;
         const Shape s{1, 2, 2, 60, 150, 16, 16};
         const Tensor mask = at::zeros({1, 1, 60, 150});
         mask.select(2, 3).fill_(-static_cast<float>(infinity));                       // one query sees nothing

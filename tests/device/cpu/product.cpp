@@ -7,30 +7,25 @@
 
 #include <ATen/Parallel.h>
 
+#include "silica/core/narrowed.hpp"
 #include "silica/device/cpu/isa/vector.hpp"
 #include "silica/device/cpu/multiply.hpp"
 #include "silica/device/cpu/panels.hpp"
 #include "support/catch.hpp"
 #include "support/devices.hpp"
+#include "support/instruction_sets.hpp"
 
 using namespace silica;
 using device::cpu::isa::Isa;
+using test::sets;
 
 namespace {
-
-/// The instruction sets this processor has. The first is plain C++: what the others must equal.
-std::vector<Isa> sets() {
-    std::vector<Isa> all;
-    for (const Isa set : {Isa::baseline, Isa::avx2, Isa::avx512, Isa::avx512_bf16})
-        if (set <= device::cpu::isa::best()) all.push_back(set);
-    return all;
-}
 
 template <class T>
 void fill(std::vector<T>& v, unsigned seed) {
     for (T& e : v) {
         seed = seed * 1664525U + 1013904223U;
-        e = static_cast<T>(static_cast<float>(static_cast<int>(seed >> 8U) % 2001 - 1000) / 1000.0F);
+        e = narrowed<T>(static_cast<float>(static_cast<int>(seed >> 8U) % 2001 - 1000) / 1000.0F);
     }
 }
 
@@ -65,7 +60,7 @@ void check(Isa set, std::int64_t m, std::int64_t k, std::int64_t n, bool gated, 
     const auto size = [](std::int64_t a) { return static_cast<std::size_t>(a); };
     std::vector<T> w(size(2 * n * k)), x(size(m * (k + gap))), b(size(2 * n)), r(size(m * n));
     fill(w, 1), fill(x, 2), fill(b, 3), fill(r, 4);
-    const T mark = static_cast<T>(-7.0F);
+    const T mark = narrowed<T>(-7.0F);
     std::vector<T> y(size(m * n + 16), mark);
     const Activation act = gated ? Activation::silu : parts ? Activation::gelu : Activation::linear;
     const device::cpu::Product<T> p{.x = x.data(),
@@ -116,7 +111,7 @@ TEMPLATE_TEST_CASE("A product is its equation on every instruction set, for awkw
     at::set_num_threads(2);
     for (const Isa set : sets()) {
         for (const std::int64_t m : {1, 2, 3, 4, 7, 9, 17, 70}) {
-            if (!device::cpu::can_compute<TestType>(set, m)) continue;
+            if (!test::computed(device::cpu::can_compute<TestType>(set, m), set, "products of many rows")) continue;
             for (const std::int64_t k : {1, 7, 33, 131}) {
                 for (const std::int64_t n : {1, 17, 97}) {
                     check<TestType>(set, m, k, n, false, false, 0);
@@ -136,7 +131,7 @@ TEMPLATE_TEST_CASE("A product is its equation where it is cut into several block
         for (const Isa set : sets()) {
             check<TestType>(set, 1, 1031, 500, false, true, 0);
             check<TestType>(set, 4, 515, 301, true, true, 0);
-            if (!device::cpu::can_compute<TestType>(set, 9)) continue;
+            if (!test::computed(device::cpu::can_compute<TestType>(set, 9), set, "products of many rows")) continue;
             check<TestType>(set, 12, 1031, 500, false, true, 0);
             check<TestType>(set, 65, 515, 301, true, true, 5);
             check<TestType>(set, 530, 33, 50, false, true, 0);
@@ -149,7 +144,7 @@ TEST_CASE("A product on panels is the product on the weights that were packed, a
     for (const int threads : {1, 2, 5}) {
         at::set_num_threads(threads);
         for (const Isa set : sets()) {
-            if (device::cpu::panel_width(set) == 0) continue;
+            if (!test::computed(device::cpu::panel_width(set) > 0, set, "products on panels")) continue;
             for (const std::int64_t m : {1, 2, 3, 5, 7, 12, 65, 260}) {
                 for (const std::int64_t k : {1, 33, 600}) {
                     for (const std::int64_t n : {1, 64, 150, 192}) {
@@ -189,7 +184,8 @@ TEST_CASE("A product on panels is the product on the weights that were packed, a
 
 TEST_CASE("Linear packs float32 in panels where they are full, and keeps all else as it is") {
     using K = Kernel<op::Linear, device::Cpu>;
-    const std::int64_t width = device::cpu::panel_width(device::cpu::isa::best());
+    const auto best = device::cpu::isa::best();
+    const std::int64_t width = device::cpu::isa::takes_many<float>(best) ? device::cpu::panel_width(best) : 0;
     const Tensor full = test::random({4 * std::max<std::int64_t>(width, 1), 8}, 1);
     CHECK(K::pack({full}).panels == (width > 0));
     CHECK_FALSE(K::keep({full}).panels);
@@ -213,13 +209,13 @@ TEMPLATE_TEST_CASE("Infinities, NaN and numbers that overflow come through a pro
     const float infinity = std::numeric_limits<float>::infinity();
     for (const Isa set : sets()) {
         for (const std::int64_t m : {1, 20}) {
-            if (!device::cpu::can_compute<TestType>(set, m)) continue;
+            if (!test::computed(device::cpu::can_compute<TestType>(set, m), set, "products of many rows")) continue;
             CAPTURE(static_cast<int>(set), m);
-            std::vector<TestType> w(40, TestType(1.0F)), x(static_cast<std::size_t>(m * 10), TestType(1.0F)),
-                y(static_cast<std::size_t>(m * 4));
-            w[0] = TestType(infinity);
-            w[10] = TestType(std::numeric_limits<float>::quiet_NaN());
-            w[20] = TestType(-infinity);
+            std::vector<TestType> w(40, narrowed<TestType>(1.0F)),
+                x(static_cast<std::size_t>(m * 10), narrowed<TestType>(1.0F)), y(static_cast<std::size_t>(m * 4));
+            w[0] = narrowed<TestType>(infinity);
+            w[10] = narrowed<TestType>(std::numeric_limits<float>::quiet_NaN());
+            w[20] = narrowed<TestType>(-infinity);
             const device::cpu::Product<TestType> p{
                 .x = x.data(), .ldx = 10, .m = m, .w = w.data(), .k = 10, .n = 4, .y = y.data()};
             device::cpu::multiply(set, p);
@@ -261,7 +257,7 @@ TEST_CASE("Conversions to and from 16 bits are exact, and round to nearest even"
         isa::store<4>(bfloat, v);
         if (std::isnan(f)) {
             if (!std::isnan(static_cast<float>(half[0])) || !std::isnan(static_cast<float>(bfloat[0]))) ++wrong;
-        } else if (half[3].x != c10::Half(f).x || bfloat[3].x != c10::BFloat16(f).x) {
+        } else if (half[3].x != narrowed<c10::Half>(f).x || bfloat[3].x != c10::BFloat16(f).x) {
             ++wrong;
         }
     }

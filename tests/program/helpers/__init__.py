@@ -1,4 +1,5 @@
 """Helpers of the program's tests: running it, and writing tiny checkpoints. Python's standard library only."""
+import atexit
 import json
 import pathlib
 import shutil
@@ -13,12 +14,15 @@ PROGRAM = pathlib.Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else None
 SIMULATED = pathlib.Path(sys.argv[2]).resolve() if len(sys.argv) > 2 else None  # with a simulated MPS device
 GOLDEN = pathlib.Path(__file__).resolve().parent.parent.parent / "golden" / "bert"
 BASE = GOLDEN / "base"
+STORE = tempfile.mkdtemp(prefix="silica-store-")  # of all runs that name no other
+atexit.register(shutil.rmtree, STORE, ignore_errors=True)
 
 
 def run(*args, program=None, stdin=None, env=None):
     """The finished process; text in and out."""
     import os
-    environment = {**os.environ, "HF_HUB_CACHE": "/nonexistent-hub-cache", **(env or {})}
+    environment = {**os.environ, "HF_HUB_CACHE": "/nonexistent-hub-cache", "SILICA_STORE": STORE + "/runs.sqlite",
+                   **(env or {})}
     return subprocess.run([str(program or PROGRAM), *map(str, args)], input=stdin, capture_output=True, text=True,
                           errors="replace", env=environment, timeout=300)
 

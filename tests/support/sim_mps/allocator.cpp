@@ -69,6 +69,8 @@ public:
             const std::lock_guard lock(state().mutex);
             ++state().counters.host_aliases;
             if (state().counters.unsynced_ops > 0) ++state().counters.early_host_aliases;
+            TORCH_CHECK(!state().settings.refuse_host_aliases,
+                        "getHostAliasStorage: storage is not backed by a shared (unified) MTLBuffer");
         }
         c10::DataPtr alias(
             host_address(storage.data()), new c10::Storage(storage),

@@ -7,6 +7,7 @@
 #include <ATen/ops/_scaled_dot_product_attention_math_for_mps.h>
 #include <ATen/ops/zeros_like.h>
 
+#include "silica/device/mps/bundled.hpp"
 #include "support/sim_mps/boxed.hpp"
 #include "support/sim_mps/host_view.hpp"
 #include "support/sim_mps/kernels.hpp"
@@ -25,6 +26,16 @@ OptionalTensor additive(const OptionalTensor& mask, at::ScalarType dtype) {
         .masked_fill_(mask->logical_not(), -std::numeric_limits<double>::infinity());
 }
 
+/// What a Mac would compute this by.
+void count_path(const at::Tensor& query, const at::Tensor& value) {
+    using device::mps::AttentionPath;
+    const auto size = query.size(-1);
+    const auto path = device::mps::attention_path(query.size(-2), size, value.size(-1));
+    const std::string kernel = path == AttentionPath::few ? "few " : path == AttentionPath::many ? "many " : "graph ";
+    const std::lock_guard lock(state().mutex);
+    ++state().counters.attention[kernel + std::to_string(size)];
+}
+
 std::tuple<at::Tensor, at::Tensor> attention_for_mps(const at::Tensor& query, const at::Tensor& key,
                                                      const at::Tensor& value, const OptionalTensor& mask,
                                                      double dropout, bool is_causal, const OptionalTensor& dropout_mask,
@@ -34,6 +45,7 @@ std::tuple<at::Tensor, at::Tensor> attention_for_mps(const at::Tensor& query, co
                 "_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True");
     check_same_device({query, key, value, mask.value_or(at::Tensor())});
     for (const auto& t : {query, key, value}) check_kernel_dtype(t.scalar_type());
+    count_path(query, value);
     HostView view;
     const auto [output, weights] = at::_scaled_dot_product_attention_math(
         view.to_host(query), view.to_host(key), view.to_host(value), additive(view.to_host(mask), query.scalar_type()),

@@ -81,6 +81,10 @@ void set_kernel_time(std::chrono::microseconds time) {
     locked([&](auto& s) { s.settings.kernel_time = time; });
 }
 
+void refuse_host_aliases(bool refuses) {
+    locked([&](auto& s) { s.settings.refuse_host_aliases = refuses; });
+}
+
 void throw_on_concurrent_use(bool throws) {
     locked([&](auto& s) { s.settings.throw_on_concurrent_use = throws; });
 }

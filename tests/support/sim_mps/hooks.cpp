@@ -32,9 +32,9 @@ Events& events() {
 
 struct Hooks final : at::MPSHooksInterface {
     void init() const override {}
-    bool hasMPS() const override { return true; }
+    bool hasMPS() const override { return macos_at_least(14, 0); }
     bool isBuilt() const override { return true; }
-    bool isAvailable() const override { return true; }
+    bool isAvailable() const override { return hasMPS(); }
     bool isOnMacOSorNewer(unsigned major, unsigned minor) const override { return macos_at_least(major, minor); }
 
     c10::DeviceIndex deviceCount() const override { return 1; }

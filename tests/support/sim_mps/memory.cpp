@@ -12,6 +12,7 @@
 #include <c10/util/Exception.h>
 
 #include "support/sim_mps/state.hpp"
+#include "support/sim_mps/version.hpp"
 
 namespace silica::test::sim_mps::detail {
 namespace {
@@ -80,6 +81,10 @@ bool failure_is_due(Settings::Saved& settings) {
 void check_limits(std::size_t bytes) {
     auto& counters = state().counters;
     auto& settings = state().settings;
+    TORCH_CHECK(settings.macos >= std::pair(14U, 0U),
+                SIM_MPS_TORCH_AT_LEAST(12) ? "The MPS backend is supported on macOS 14.0+. "
+                                           : "The MPS backend is supported on MacOS 14.0+. ",
+                "Current OS version can be queried using `sw_vers`");
     TORCH_CHECK(settings.max_buffer_length == 0 || bytes < settings.max_buffer_length,
                 "Invalid buffer size: ", static_cast<double>(bytes) / (1 << 30), " GiB");
     const bool full = settings.memory_limit != 0 && counters.bytes + bytes > settings.memory_limit;

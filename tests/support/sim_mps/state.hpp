@@ -24,7 +24,7 @@ struct Settings::Saved {
     std::size_t fail_after = 0, fail_times = 0;  // counted down; no failure is due while fail_times is 0
     std::size_t memory_limit = 0, max_buffer_length = 0;
     std::chrono::microseconds kernel_time{0};
-    bool throw_on_concurrent_use = true;
+    bool throw_on_concurrent_use = true, refuse_host_aliases = false;
     std::list<Planned> faults;
 };
 

@@ -73,7 +73,7 @@ public:
     ClapWindowBias(const ClapWindows& windows, std::int64_t heads, const Weights& w) {  // attention.self
         const auto side = 2 * windows.size - 1, n = windows.patches();
         const Tensor table = nn::take_home<E>(w, "relative_position_bias_table", {side * side, heads});
-        const Tensor by_pair = table.index_select(0, windows.distances().to(table.device()));
+        const Tensor by_pair = nn::picked(table, 0, windows.distances().to(table.device()));
         bias_ = by_pair.view({n, n, heads}).permute({2, 0, 1}).unsqueeze(0).contiguous();
         if (windows.shift > 0) bias_ = bias_ + windows.apart().to(bias_.scalar_type()).to(bias_.device()).unsqueeze(1);
     }

@@ -3,6 +3,7 @@
 
 #include "silica/arch/clip/config.hpp"
 #include "silica/arch/decoder_config.hpp"
+#include "silica/arch/siglip/config.hpp"
 
 #include <boost/hana/adapt_struct.hpp>
 
@@ -14,20 +15,6 @@
 #include <vector>
 
 namespace silica::arch {
-
-/// Keys and defaults of a `vision_config` of model_type siglip_vision_model.
-struct SiglipVisionConfig {
-    static constexpr bool siglip = true;
-
-    std::int64_t hidden_size = 768, intermediate_size = 3072, num_hidden_layers = 12, num_attention_heads = 12,
-                 num_channels = 3, image_size = 224, patch_size = 16;
-    Activation hidden_act = Activation::gelu_tanh;
-    double layer_norm_eps = 1e-6;
-
-    [[nodiscard]] nn::PatchShape patches() const {
-        return {num_channels, hidden_size, {image_size, image_size}, {patch_size, patch_size}};
-    }
-};
 
 /// The configuration of one of the two, read with that one's keys and defaults.
 struct LlavaVisionConfig {
@@ -96,8 +83,6 @@ void check_llava_next(const LlavaNextConfig& c, const std::string& file);
 
 }  // namespace silica::arch
 
-BOOST_HANA_ADAPT_STRUCT(silica::arch::SiglipVisionConfig, hidden_size, intermediate_size, num_hidden_layers,
-                        num_attention_heads, num_channels, image_size, patch_size, hidden_act, layer_norm_eps);
 BOOST_HANA_ADAPT_STRUCT(silica::arch::LlavaConfig, vision_config, text_config, image_token_index, projector_hidden_act,
                         vision_feature_select_strategy, vision_feature_layer, multimodal_projector_bias,
                         tie_word_embeddings);

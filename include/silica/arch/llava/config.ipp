@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 
 namespace silica::arch {
 
@@ -23,12 +24,10 @@ SILICA_INLINE void LlavaVisionConfig::check(const std::string& file) const {
     std::visit(
         [&](const auto& c) {
             require_finite(c, file + ": vision_config");
-            ClipVisionConfig sizes;  // what CLIP's check looks at
-            sizes.hidden_size = c.hidden_size, sizes.intermediate_size = c.intermediate_size;
-            sizes.num_hidden_layers = c.num_hidden_layers, sizes.num_attention_heads = c.num_attention_heads;
-            sizes.num_channels = c.num_channels, sizes.image_size = c.image_size, sizes.patch_size = c.patch_size;
-            sizes.layer_norm_eps = c.layer_norm_eps;
-            check_clip_vision(sizes, file);
+            if constexpr (std::is_same_v<std::decay_t<decltype(c)>, SiglipVisionConfig>)
+                check_siglip_vision(c, file);
+            else
+                check_clip_vision(c, file);
         },
         tower);
 }

@@ -96,7 +96,8 @@ private:
 template <class E>
 class T5Words {
 public:
-    T5Words(const T5Config& c, const Weights& w) : model(w), place(w / "shared"), shape{c.vocab_size, c.d_model} {
+    T5Words(const T5Config& c, const Weights& w)
+        : model(w), place(w / "shared"), shape{c.vocab_size, c.d_model}, tied(c.tie_word_embeddings.value_or(true)) {
         for (const auto* other : {"encoder.embed_tokens", "decoder.embed_tokens", "lm_head"})
             if (!place.has("weight") && (w / other).has("weight")) place = w / other;
         table = nn::take<op::Embedding, E>(place, "weight", shape);
@@ -126,12 +127,13 @@ private:
     [[nodiscard]] std::optional<Tensor> own(const Weights& there) const {
         if (there.path() == place.path() || !there.has("weight") || there.same_bytes(place)) return std::nullopt;
         Tensor other = nn::take<Op, E>(there, "weight", shape);
-        if (other.device() == table.device() && other.equal(table)) return std::nullopt;
+        if (there.counts() ? tied : other.device() == table.device() && other.equal(table)) return std::nullopt;
         return other;
     }
 
     Weights model, place;
     std::vector<std::int64_t> shape;
+    bool tied;
     Tensor table;
 };
 

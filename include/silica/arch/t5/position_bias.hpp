@@ -40,14 +40,14 @@ public:
         for (std::int64_t i = 0; i < ids.numel(); ++i)
             ids.mutable_data_ptr<std::int64_t>()[i] = t5_bucket(i - farthest_, both_directions, buckets, farthest_);
         const Tensor bias = nn::take_home<E>(w, "relative_attention_bias.weight", {buckets, c.num_heads});
-        by_distance_ = bias.index_select(0, ids.to(bias.device())).t().contiguous();
+        by_distance_ = nn::picked(bias, 0, ids.to(bias.device())).t().contiguous();
     }
 
     /// For relative positions (n) int64 on the device -> (heads, n).
     Tensor operator()(const Tensor& relative) const {
         const auto ids = relative.options();
         const Tensor near = at::where(relative < -farthest_, at::full({}, -farthest_, ids), relative);
-        return by_distance_.index_select(1, at::where(near > last_, at::full({}, last_, ids), near) + farthest_);
+        return nn::picked(by_distance_, 1, at::where(near > last_, at::full({}, last_, ids), near) + farthest_);
     }
 
     /// For `queries` positions from `first` on and the keys 0 to `keys` - 1 -> (1, heads, queries, keys).

@@ -69,7 +69,9 @@ SILICA_INLINE Tensor Kernel<op::Attention, device::Cpu>::run(const Tensor& q, co
                        !attends.lengths && k.stride(3) == 1 && v.stride(3) == 1;
     if (alone)
         return cpu::AttendOne::run(q, k, v, k.size(2), attends.bias ? attends.masked_bias() : attends.mask, scale);
-    if (cpu::isa::tiling<float>(cpu::isa::best()).vectors == 0)
+    const bool whole = q.scalar_type() == c10::ScalarType::Float;
+    if (const auto set = cpu::isa::best();
+        !(whole ? cpu::isa::takes_many<float>(set) : cpu::isa::takes_many<c10::BFloat16>(set)))
         return device::aten::Attention::run(q, k, v, attends, scale);
     // (batch, tokens, heads, d), so that joining the heads again costs nothing
     const Tensor y = at::empty({q.size(0), q.size(2), q.size(1), v.size(3)}, q.options()).transpose(1, 2);

@@ -1,6 +1,7 @@
 #pragma once
 /// Packing codes, and products with them.
 
+#include "silica/core/narrowed.hpp"
 #include "silica/device/cpu/coded_linear.hpp"
 #include "silica/device/cpu/isa/coded_product.hpp"
 #include "silica/device/cpu/isa/math.hpp"
@@ -68,7 +69,7 @@ inline Tensor decoded(const CodedMatrix& w, std::int64_t first, std::int64_t cou
                                  for (std::int64_t r = std::max(b * lanes, first);
                                       r < std::min((b + 1) * lanes, first + count); ++r)
                                      for (std::int64_t i = 0; i < k; ++i)
-                                         out[(r - first) * k + i] = static_cast<T>(room.data()[i * lanes + r % lanes]);
+                                         out[(r - first) * k + i] = narrowed<T>(room.data()[i * lanes + r % lanes]);
                              }
                          });
         });
@@ -82,7 +83,7 @@ Tensor product_of(const CodedMatrix& w, const Tensor& x, const After& after) {
     const std::int64_t k = w.matrix.columns, n = w.matrix.rows / (after.gated ? 2 : 1), m = x.numel() / k;
     const isa::Isa set = isa::best();
     const bool integers = w.matrix.integers && isa::multiplies_bytes(set), few = integers || m <= few_rows;
-    const bool panels = panel_width(set) > 0 && fits_panels(set, n, after.gated);
+    const bool panels = isa::takes_many<float>(set) && fits_panels(set, n, after.gated);
     if (few ? after.gated && n % w.lanes != 0 : !panels) return {};
     if (!few && (!std::is_same_v<T, float>)) return {};
     std::vector<std::int64_t> shape(x.sizes().begin(), x.sizes().end());

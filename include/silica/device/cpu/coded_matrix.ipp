@@ -4,6 +4,7 @@
 #include "silica/core/allocate.hpp"
 #include "silica/core/parallel.hpp"
 #include "silica/device/cpu/coded_matrix.hpp"
+#include "silica/device/cpu/panels.hpp"
 #include "silica/device/cpu/rows.hpp"
 
 #include <algorithm>
@@ -21,7 +22,7 @@ SILICA_INLINE CodedMatrix CodedMatrix::pack(op::Coded s) {
     CodedMatrix w;
     const c10::Device host(c10::DeviceType::CPU);
     const std::int64_t rows = s.rows, group = s.group, in_word = 32 / s.bits,
-                       width = isa::tiling<float>(isa::best()).lanes * isa::tiling<float>(isa::best()).vectors;
+                       width = isa::takes_many<float>(isa::best()) ? panel_width(isa::best()) : 0;
     w.lanes = isa::tiling<float>(isa::best()).lanes;
     w.groups = (s.columns + group - 1) / group;
     w.group_words = (group + in_word - 1) / in_word;

@@ -19,10 +19,12 @@ template <class T>
 constexpr bool can_compute(isa::Isa set, std::int64_t m) {
     return m <= few_rows || isa::tiling<T>(set).vectors > 0;
 }
-/// Whether they are to be used: many rows of bfloat16 are better left to oneDNN on a processor with AMX.
+/// Whether they are to be used: many rows of bfloat16 are better left to oneDNN on a processor with AMX, and those of
+/// float32 to LibTorch on arm64.
 template <class T>
 bool computes(isa::Isa set, std::int64_t m) {
-    return can_compute<T>(set, m) && !(std::is_same_v<T, c10::BFloat16> && m > few_rows && has_tiles(set));
+    if (m <= few_rows) return true;
+    return isa::takes_many<T>(set) && !(std::is_same_v<T, c10::BFloat16> && has_tiles(set));
 }
 
 /// Computes the product with instruction set `set`, which this processor must have.

@@ -76,7 +76,7 @@ SILICA_INLINE Tensor PackedLinear::product(const Tensor& x, const After& after) 
 
 SILICA_INLINE PackedLinear PackedLinear::pack(op::Plain s) {
     const Tensor& weight = s.weight;
-    const std::int64_t n = weight.size(0), width = panel_width(isa::best());
+    const std::int64_t n = weight.size(0), width = isa::takes_many<float>(isa::best()) ? panel_width(isa::best()) : 0;
     // A panel that is filled up with more than an eighth of zeros is not worth it.
     const bool panels = weight.scalar_type() == c10::ScalarType::Float && weight.numel() > 0 && width > 0 &&
                         (n + width - 1) / width * width - n <= n / 8;

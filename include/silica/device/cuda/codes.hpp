@@ -2,13 +2,9 @@
 /// Weights as codes on CUDA: as the checkpoint has them, with scale and bias of a group side by side; and back to
 /// numbers, for products with many rows.
 
+#include "silica/device/aten/codes.hpp"
 #include "silica/device/cuda/nvrtc.hpp"
 #include "silica/device/cuda/source.hpp"
-#include "silica/op/quantised.hpp"
-
-#include <ATen/ops/bitwise_and.h>
-#include <ATen/ops/bitwise_right_shift.h>
-#include <ATen/ops/stack.h>
 
 #include <algorithm>
 #include <string>
@@ -16,34 +12,47 @@
 
 namespace silica::device::cuda {
 
+namespace detail {
+
+/// Codes of 64 bytes of a row.
+inline std::int64_t line_of(const op::Coded& m) { return 512 / m.bits; }
+
+/// Whether tensor cores take these codes: see mma_codes.hpp.
+inline bool suits_tensor_cores(const op::Coded& m, const Tensor& codes) {
+    const std::int64_t line = line_of(m), piece = m.columns % (2 * line) == 0 ? 2 * line : line;
+    const bool whole = m.group <= line ? line % m.group == 0 && m.group % (line / 4) == 0
+                                       : m.group % piece == 0 || m.group == m.columns;
+    if (!codes.is_cuda() || m.columns % line != 0 || !whole || m.type == c10::ScalarType::Float || !has_nvrtc())
+        return false;
+    int major = 0;
+    check(Driver::get().device_attribute(&major, 75, codes.device().index()), "reading the compute capability");
+    return major >= 8;
+}
+
+/// The words of each line of 16 as four columns instead of four rows, or back: lane t of four then has words t, 4 + t,
+/// 8 + t and 12 + t in one load.
+inline Tensor turned(const Tensor& codes) {
+    return codes.view({codes.size(0), -1, 4, 4}).transpose(2, 3).contiguous().view(codes.sizes());
+}
+
+}  // namespace detail
+
 /// The `Packed` of kernels with codes. A matrix that stays plain has its weight in `matrix` and no codes.
-struct Codes {
-    op::Coded matrix = {};  ///< all but the codes, their scales and biases
-    Tensor codes = {};      ///< (rows, words) int32
-    Tensor scales = {};     ///< (rows, groups, 2) scale and bias, bfloat16 where that loses nothing, else float32
+struct Codes : aten::Codes {
+    bool turned = false;  ///< whether the codes are in the order of tensor cores
 
     [[nodiscard]] static Codes pack(op::Coded s) {
-        Codes c;
-        if (!s.plain()) {
-            c.codes = s.codes.contiguous();
-            c.scales = at::stack({s.scales, s.biases}, 2);
-            const Tensor less = c.scales.to(at::kBFloat16);
-            if (less.to(at::kFloat).equal(c.scales)) c.scales = less;
-            s.codes = s.scales = s.biases = Tensor();
-        }
-        c.matrix = std::move(s);
+        Codes c{aten::Codes::pack(std::move(s))};
+        if (c.matrix.plain()) return c;
+        c.turned = detail::suits_tensor_cores(c.matrix, c.codes);
+        if (c.turned) c.codes = detail::turned(c.codes);
         return c;
     }
     [[nodiscard]] op::Coded unpack() const {
-        op::Coded s = matrix;
-        if (s.plain()) return s;
-        const Tensor both = scales.to(at::kFloat);
-        s.codes = codes;
-        s.scales = both.select(2, 0).contiguous();
-        s.biases = both.select(2, 1).contiguous();
+        op::Coded s = aten::Codes::unpack();
+        if (turned) s.codes = detail::turned(s.codes);
         return s;
     }
-    [[nodiscard]] op::Plain plain() const { return {matrix.weight, matrix.bias}; }
 };
 
 namespace detail {
@@ -63,7 +72,8 @@ extern "C" __global__ void decode(const unsigned* __restrict__ codes, const S* _
     const i64 i = (i64)blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= count) return;
     const unsigned word = codes[i];
-    const int row = (int)(i / WORDS), k = (int)(i % WORDS) * PER;
+    const int row = (int)(i / WORDS), place = (int)(i % WORDS);
+    const int k = (TURNED ? (place & ~15) | (place & 3) * 4 | (place >> 2 & 3) : place) * PER;
     const S* of = scales + ((i64)row * GROUPS + k / GROUP) * 2;
     const float scale = to_float(of[0]), bias = to_float(of[1]);
     alignas(16) T some[PER];
@@ -78,18 +88,6 @@ extern "C" __global__ void decode(const unsigned* __restrict__ codes, const S* _
 
 struct DecodeCodes;
 
-/// By LibTorch's ops, for any group and number of columns.
-inline Tensor decoded_by_aten(const Codes& w, const Tensor& codes, const Tensor& scales, at::ScalarType type) {
-    const auto& m = w.matrix;
-    const std::int64_t in_word = 32 / m.bits;
-    const Tensor shifts = at::arange(in_word, codes.options()) * m.bits;
-    const Tensor each = at::bitwise_and(at::bitwise_right_shift(codes.unsqueeze(2), shifts), m.bits == 4 ? 15 : 255);
-    const Tensor values = each.flatten(1).narrow(1, 0, m.columns).to(at::kFloat);
-    const Tensor groups = at::arange(m.columns, codes.options().dtype(at::kLong)).div(m.group, "floor");
-    const Tensor both = scales.to(at::kFloat).index_select(1, groups);
-    return (values * both.select(2, 0) + both.select(2, 1)).to(type);
-}
-
 }  // namespace detail
 
 /// Rows [first, first + count) of W as numbers of `type`.
@@ -99,12 +97,12 @@ inline Tensor decoded(const Codes& w, std::int64_t first, std::int64_t count, at
     const std::int64_t in_word = 32 / m.bits, words = codes.size(1);
     const bool whole = m.columns % in_word == 0 && m.group % in_word == 0;
     if (!whole || !takes_type(type) || !has_nvrtc() || codes.numel() == 0)
-        return detail::decoded_by_aten(w, codes, scales, type);
+        return Codes::numbers(w.matrix, w.turned ? detail::turned(codes) : codes, scales, type);
     const Tensor y = at::empty({count, m.columns}, codes.options().dtype(type));
     const bool small = scales.scalar_type() == at::kBFloat16;
     const std::uint64_t key = static_cast<std::uint64_t>(type) | static_cast<std::uint64_t>(m.bits) << 8 |
-                              (small ? std::uint64_t{1} << 16 : 0) | static_cast<std::uint64_t>(m.group) << 17 |
-                              static_cast<std::uint64_t>(m.columns) << 40;
+                              (small ? std::uint64_t{1} << 16 : 0) | (w.turned ? std::uint64_t{1} << 15 : 0) |
+                              static_cast<std::uint64_t>(m.group) << 17 | static_cast<std::uint64_t>(m.columns) << 40;
     static const std::string text =
         std::string(prelude) + std::string(detail::scales_text) + std::string(detail::decode_text);
     const auto& f = function<detail::DecodeCodes>(y.device().index(), key, [&] {
@@ -115,7 +113,8 @@ inline Tensor decoded(const Codes& w, std::int64_t first, std::int64_t count, at
                              {"WORDS", words},
                              {"GROUP", m.group},
                              {"GROUPS", scales.size(1)},
-                             {"BFLOAT_SCALES", small}},
+                             {"BFLOAT_SCALES", small},
+                             {"TURNED", w.turned}},
                             type};
     });
     const std::int64_t all = codes.numel();

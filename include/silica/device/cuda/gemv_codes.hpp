@@ -1,8 +1,9 @@
 #pragma once
-/// y = x W^T for few rows of x where W is codes, at the speed of reading them: see gemv.hpp.
+/// y = x W^T for few rows of x where W is codes: see gemv.hpp. Tensor cores serve where they can, else these loops.
 
 #include "silica/device/cuda/codes.hpp"
 #include "silica/device/cuda/gemv.hpp"
+#include "silica/device/cuda/mma_codes.hpp"
 
 namespace silica::device::cuda {
 namespace detail {
@@ -157,8 +158,10 @@ struct GemvCodes;
 
 }  // namespace detail
 
-/// Whether `gemv` takes these: at most four rows that a block can keep, whole 16-byte loads of codes of one group.
+/// Whether `gemv` takes these: what tensor cores take; else at most four rows that a block can keep, whole 16-byte
+/// loads of codes of one group.
 inline bool takes_gemv(const Tensor& x, const Codes& w) {
+    if (w.turned) return takes_mma(x, w);
     const auto& m = w.matrix;
     const std::int64_t k = m.columns, in_load = 128 / std::max(m.bits, 1);
     const auto& b = m.bias;
@@ -176,6 +179,7 @@ inline bool takes_gemv(const Tensor& x, const Codes& w, const Tensor& scale) {
 /// As `gemv` of plain weights.
 inline Tensor gemv(const Tensor& x, const Codes& w, Epilogue epilogue, Activation act = Activation::linear,
                    const Tensor& residual = {}, const NormAhead& norm = {}) {
+    if (w.turned) return mma(x, w, epilogue, act, residual, norm);
     const auto& m = w.matrix;
     const bool gated = epilogue == Epilogue::gated;
     const auto k = m.columns, rows = x.numel() / k, n = m.rows / (gated ? 2 : 1);

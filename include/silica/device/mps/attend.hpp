@@ -2,6 +2,7 @@
 /// Attention on MPS, around the faults of `scaled_dot_product_attention` there.
 
 #include "silica/device/aten/attention.hpp"
+#include "silica/device/mps/faults.hpp"
 #include "silica/device/mps/version.hpp"
 
 #include <algorithm>
@@ -17,7 +18,7 @@ struct Attend {
     /// The kernels read v with the head size of q: wrong results where they differ before LibTorch 2.12
     /// (pytorch#176843).
     static bool accepts(const Tensor& q, const Tensor&, const Tensor& v, const op::Attends&, double) {
-        return !libtorch_before(2, 12) || q.size(-1) == v.size(-1);
+        return q.size(-1) == v.size(-1) || !has(Fault::value_head_size, libtorch_before(2, 12));
     }
 
     /// op::Attention; `limit` is the most that a score matrix may have, which tests make small.
@@ -55,9 +56,11 @@ struct Attend {
 
     /// In half precision `is_causal` lets later tokens through, in LibTorch from 2.10 on (pytorch#195910). (And a score
     /// matrix that is cut into chunks needs its mask written out.)
-    static bool masks_explicitly(const Tensor& q) { return !libtorch_before(2, 10) && q.scalar_type() != at::kFloat; }
+    static bool masks_explicitly(const Tensor& q) {
+        return q.scalar_type() != at::kFloat && has(Fault::causal_leaks, !libtorch_before(2, 10));
+    }
     /// A mask that broadcasts gives wrong results before LibTorch 2.13 (pytorch#184180).
-    static constexpr bool expands_mask() { return libtorch_before(2, 13); }
+    static bool expands_mask() { return has(Fault::mask_broadcasts, libtorch_before(2, 13)); }
 
     /// How many queries keep the float32 score matrix (batch, heads, queries, keys) within one NDArray.
     static std::int64_t rows_per_chunk(const Tensor& q, const Tensor& k, std::int64_t limit) {

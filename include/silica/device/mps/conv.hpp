@@ -3,6 +3,7 @@
 
 #include "silica/device/aten/conv.hpp"
 #include "silica/device/mps.hpp"
+#include "silica/device/mps/faults.hpp"
 
 #include <algorithm>
 #include <vector>
@@ -27,13 +28,16 @@ struct Kernel<op::Conv, device::Mps> {
     static bool accepts(const Tensor& x, const Packed& w) {
         namespace mps = device::mps;
         const auto kernel = w.weight.sizes().slice(2, w.steps.stride.size());
-        if (kernel.size() > 2) return false;
+        if (kernel.size() > 2 && mps::has(mps::Fault::conv_3d, true)) return false;
         const auto at_least = [](std::int64_t least) { return [least](std::int64_t n) { return n >= least; }; };
-        if (mps::libtorch_before(2, 14) && std::ranges::any_of(kernel, at_least(256))) return false;
+        if (std::ranges::any_of(kernel, at_least(256)) &&
+            mps::has(mps::Fault::conv_large_kernel, mps::libtorch_before(2, 14)))
+            return false;
         std::vector<std::int64_t> y{x.size(0), w.weight.size(0)};
         for (std::size_t i = 0; i < kernel.size(); ++i)
             y.push_back(w.steps.places(i, x.size(static_cast<std::int64_t>(i) + 2), kernel[i]));
-        const bool limited = (kernel.size() == 2 || mps::libtorch_before(2, 15)) && mps::macos_before(15, 1);
+        const bool limited = mps::has(mps::Fault::conv_long,
+                                      (kernel.size() == 2 || mps::libtorch_before(2, 15)) && mps::macos_before(15, 1));
         for (const c10::IntArrayRef sizes : {x.sizes(), c10::IntArrayRef(y)}) {
             if (limited && std::ranges::any_of(sizes, at_least(65'537))) return false;
             const auto bytes = c10::multiply_integers(sizes) * static_cast<std::int64_t>(x.element_size());

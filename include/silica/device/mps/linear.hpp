@@ -1,7 +1,9 @@
 #pragma once
-/// Linear on MPS, around three faults of `at::linear` there.
+/// Linear on MPS: an own kernel for few rows where it proved itself, else around three faults of `at::linear` there.
 
 #include "silica/device/mps.hpp"
+#include "silica/device/mps/faults.hpp"
+#include "silica/device/mps/metal/rows.hpp"
 #include "silica/op/linear.hpp"
 
 #include <ATen/ops/linear.h>
@@ -18,7 +20,16 @@ struct Kernel<op::Linear, device::Mps> {
         return {s.weight.contiguous(), std::move(s.bias)};
     }
 
+    static bool failed(const Tensor& x, const Packed& w) {
+        return device::mps::metal::rows_serve(x, w) == device::mps::metal::Serves::failed;
+    }
+
     static Tensor run(const Tensor& x, const Packed& w) {
+        namespace metal = device::mps::metal;
+        return metal::rows_serve(x, w) == metal::Serves::yes ? metal::rows(x, w) : by_libtorch(x, w);
+    }
+
+    static Tensor by_libtorch(const Tensor& x, const Packed& w) {
         const Tensor rows = x.contiguous();
         if (flattens(rows, w)) {
             auto shape = rows.sizes().vec();
@@ -32,12 +43,16 @@ struct Kernel<op::Linear, device::Mps> {
     /// Half precision without bias is not deterministic above two dimensions on M5: LibTorch before 2.13
     /// (pytorch#180776).
     static bool flattens(const Tensor& x, const Packed& w) {
-        return device::mps::libtorch_before(2, 13) && !w.bias && x.dim() > 2 && x.scalar_type() != at::kFloat;
+        using device::mps::Fault;
+        return !w.bias && x.dim() > 2 && x.scalar_type() != at::kFloat &&
+               device::mps::has(Fault::linear_not_stable, device::mps::libtorch_before(2, 13));
     }
     /// The bias is lost for a single row on M1 with macOS 26: LibTorch before 2.14 (pytorch#188438).
     static bool adds_bias(const Tensor& x, const Packed& w) {
-        return device::mps::libtorch_before(2, 14) && w.bias && x.numel() == x.size(-1) &&
-               !device::mps::macos_before(26);
+        using device::mps::Fault;
+        return w.bias && x.numel() == x.size(-1) &&
+               device::mps::has(Fault::linear_loses_bias,
+                                device::mps::libtorch_before(2, 14) && !device::mps::macos_before(26));
     }
 };
 

@@ -63,6 +63,11 @@ private:
     [[nodiscard]] bool is_long(const Row& row) const { return row.sound->frames() > window_frames(); }
     [[nodiscard]] std::size_t index_of(const Row& row) const { return static_cast<std::size_t>(&row - rows_.data()); }
 
+    /// The first of the tokens that are times.
+    [[nodiscard]] std::int64_t first_time() const {
+        return config_.no_timestamps_token_id ? *config_.no_timestamps_token_id + 1 : config_.vocab_size + 1;
+    }
+
     /// What all windows have in common.
     void prepare() {
         auto c = merged(options_.generation, facts_.generation);
@@ -114,6 +119,7 @@ private:
                               "install its headers and build again, or leave the threshold out.");
 #endif
         plan_.hooks = &hooks_;
+        if (hooks_.on_text && facts_.text) plan_.text = without_times(facts_.text, first_time());
         detects_ = detects_language(config_, options_);
     }
 
@@ -197,6 +203,7 @@ private:
         for (const Row* row : active) {
             auto prompt = before(*row);
             windows.starts.push_back(prompt.size());
+            windows.sounds.push_back(index_of(*row));
             prompt.insert(prompt.end(), row->start.begin(), row->start.end());
             longest = std::max(longest, prompt.size());
             windows.prompts.push_back(std::move(prompt));
@@ -220,8 +227,7 @@ private:
         if (reply.silent) {
             row.seek += frames;
         } else {
-            const auto begin =
-                config_.no_timestamps_token_id ? *config_.no_timestamps_token_id + 1 : config_.vocab_size + 1;
+            const auto begin = first_time();
             const auto cuts = cut_into_segments(reply.tokens, begin, frames);
             std::vector<double> times;
             if (options_.words) times = said_at(row, reply, windows, i, offset);

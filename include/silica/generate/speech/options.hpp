@@ -9,6 +9,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace silica::generate {
@@ -36,6 +37,9 @@ struct SpeechOptions {
 struct SpeechHooks {
     /// A segment of a sound (its place among those of the call) as soon as it is known; false ends the call.
     std::function<bool(std::size_t sound, const Segment& segment)> on_segment = {};
+    /// Text of a sound as its tokens are written, before the segment that it is of: where it cannot change any more,
+    /// which is without times, beams and further temperatures or thresholds.
+    std::function<void(std::size_t sound, std::string_view text)> on_text = {};
     /// How much of a sound was heard, in seconds, and of how much.
     std::function<void(std::size_t sound, double heard, double seconds)> on_progress = {};
     /// Asked for each token; false ends the call.

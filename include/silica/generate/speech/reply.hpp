@@ -7,6 +7,7 @@
 #include "silica/generate/speech/config.hpp"
 #include "silica/generate/speech/options.hpp"
 #include "silica/generate/speech/speech_model.hpp"
+#include "silica/generate/text_stream.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -34,6 +35,7 @@ struct ReplyPlan {
     std::vector<double> temperatures = {0};
     std::optional<double> compression_ratio_threshold = {}, logprob_threshold = {}, no_speech_threshold = {};
     const SpeechHooks* hooks = nullptr;
+    TextOf text = {};  ///< of tokens, without times
 };
 
 /// Windows that are written together.
@@ -41,6 +43,7 @@ struct Windows {
     Tensor encoder_outputs;                          ///< (rows, n, d_model), on the device
     std::vector<std::vector<std::int64_t>> prompts;  ///< of each row, whole
     std::vector<std::size_t> starts;                 ///< where in it the start token is
+    std::vector<std::size_t> sounds = {};            ///< whose they are, by their place among those of the call
     std::size_t max_length = 0;                      ///< tokens of the longest row at its end, prompt included
     std::uint64_t seed = 0;
 };

@@ -115,7 +115,17 @@ inline std::optional<std::vector<Reply>> write_once(SpeechModel& model, const Re
         hooks.processors.emplace_back(TimestampRules{*plan.config->no_timestamps_token_id, p.ends.front(),
                                                      plan.config->max_initial_timestamp_index});
     const auto& go_on = plan.hooks->go_on;
-    if (go_on) hooks.on_token = [&](const Token&) { return go_on(); };
+    const auto& on_text = plan.hooks->on_text;
+    const bool stays = on_text && plan.text && !plan.timestamps && beams == 1 && plan.temperatures.size() == 1 &&
+                       !plan.no_speech_threshold;
+    if (stays) hooks.text = plan.text;
+    if (go_on || stays) {
+        hooks.on_token = [&](const Token& token) {
+            if (stays && !token.text.empty())
+                on_text(windows.sounds[rows[static_cast<std::size_t>(token.row)]], token.text);
+            return !go_on || go_on();
+        };
+    }
     const auto ends = p.ends;
     const auto made = beams > 1 ? beam_search(decoder, std::move(p), hooks) : sample(decoder, std::move(p), hooks);
     if (std::ranges::find(made.finish, Finish::cancelled) != made.finish.end()) return {};

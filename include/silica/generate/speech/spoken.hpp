@@ -31,6 +31,9 @@ struct Timing {
 /// The text of a segment's tokens without times, which are tokens from `timestamp_begin` on.
 void write_text(Segment& segment, const TextOf& text, std::int64_t timestamp_begin);
 
+/// The same way of decoding for tokens that have times among them.
+[[nodiscard]] TextOf without_times(TextOf text, std::int64_t timestamp_begin);
+
 /// The times of a window's tokens, and the place of a segment among them.
 struct SegmentTimes {
     std::span<const double> times = {};

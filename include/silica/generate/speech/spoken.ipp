@@ -43,10 +43,17 @@ SILICA_INLINE std::vector<double> token_times(const SpeechModel& model, const Te
     return made;
 }
 
+SILICA_INLINE TextOf without_times(TextOf text, std::int64_t timestamp_begin) {
+    text.decode = [decode = std::move(text.decode), timestamp_begin](std::span<const std::int64_t> tokens) {
+        std::vector<std::int64_t> spoken(tokens.begin(), tokens.end());
+        std::erase_if(spoken, [&](std::int64_t id) { return id >= timestamp_begin; });
+        return decode(spoken);
+    };
+    return text;
+}
+
 SILICA_INLINE void write_text(Segment& segment, const TextOf& text, std::int64_t timestamp_begin) {
-    auto spoken = segment.tokens;
-    std::erase_if(spoken, [&](std::int64_t id) { return id >= timestamp_begin; });
-    segment.text = text.decode(spoken);
+    segment.text = without_times(text, timestamp_begin).decode(segment.tokens);
 }
 
 SILICA_INLINE void write_words(Segment& segment, const TextOf& text, const SegmentTimes& times, std::int64_t eos,

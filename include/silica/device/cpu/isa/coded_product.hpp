@@ -135,7 +135,7 @@ void product_in_integers(isa::Isa set, const CodedMatrix& w, const S* scales, co
                                                          rows,
                                                          sums[static_cast<std::size_t>(part)].data(),
                                                          columns};
-                    w.matrix.bits == 4 ? isa::on<isa::IntegerDots<4>>(set, &a) : isa::on<isa::IntegerDots<8>>(set, &a);
+                    w.matrix.bits == 4 ? isa::integer_dots<4>(set, a) : isa::integer_dots<8>(set, a);
                 }
                 detail::finish(set, p, row, rows, block * lanes, std::min(count * lanes, p.n - block * lanes),
                                sums[0].data(), sums[1].data(), columns);

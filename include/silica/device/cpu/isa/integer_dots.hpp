@@ -5,12 +5,9 @@
 /// codes meets 4 bytes of x; one of 8 codes of 4 bits meets those of the even columns, then those of the odd ones.
 
 #include "silica/device/cpu/isa/codes.hpp"
+#include "silica/device/cpu/isa/neon_bytes.hpp"
 
 #include <cstdint>
-
-#if defined(__ARM_FEATURE_DOTPROD)
-#include <arm_neon.h>
-#endif
 
 namespace silica::device::cpu::isa {
 
@@ -34,10 +31,11 @@ inline bool multiplies_bytes(Isa set) {
 #if defined(__x86_64__) && !defined(__clang__)
     static const bool vnni = __builtin_cpu_supports("avx512vnni") != 0;
     return set == Isa::avx2 || (set >= Isa::avx512 && vnni);
-#elif defined(__ARM_FEATURE_DOTPROD)
-    return set == Isa::baseline;
+#elif defined(__aarch64__)
+    return set >= Isa::neon_dot;
 #else
-    return set < Isa::baseline;
+    static_cast<void>(set);
+    return false;
 #endif
 }
 
@@ -158,46 +156,15 @@ struct Bytes<8> {
     }
 };
 
-#elif defined(__ARM_FEATURE_DOTPROD)
+#elif defined(__aarch64__)
 
-/// NEON's dot products.
 template <>
-struct Bytes<4> {
-    static constexpr float middle = 128;
-
-    [[gnu::always_inline]] static int8x16_t four(const std::int8_t* p) {
-        std::int32_t value;
-        __builtin_memcpy(&value, p, 4);
-        return vreinterpretq_s8_s32(vdupq_n_s32(value));
-    }
-    template <int B, int V>
-    [[gnu::always_inline]] static void piece(Floats<4>* out, const std::uint32_t* codes, const std::int8_t* x,
-                                             std::int64_t ldx, std::int64_t n) {
-        int32x4_t a[V];
-        for (int v = 0; v < V; ++v) a[v] = vdupq_n_s32(0);
-        for (std::int64_t i = 0; i < n; ++i) {
-            const uint8x16_t word = vreinterpretq_u8_u32(vld1q_u32(codes + i * 4));
-            __builtin_prefetch(codes + (i + words_ahead) * 4, 0, 2);
-            if constexpr (B == 4) {
-                const int8x16_t even = vreinterpretq_s8_u8(vandq_u8(word, vdupq_n_u8(15)));
-                const int8x16_t odd = vreinterpretq_s8_u8(vshrq_n_u8(word, 4));
-                for (int v = 0; v < V; ++v) {
-                    a[v] = vdotq_s32(a[v], even, four(x + v * ldx + i * 8));
-                    a[v] = vdotq_s32(a[v], odd, four(x + v * ldx + i * 8 + 4));
-                }
-            } else {
-                const int8x16_t centred = vreinterpretq_s8_u8(veorq_u8(word, vdupq_n_u8(128)));
-                for (int v = 0; v < V; ++v) a[v] = vdotq_s32(a[v], centred, four(x + v * ldx + i * 4));
-            }
-        }
-        for (int v = 0; v < V; ++v) out[v] = (Floats<4>)vcvtq_f32_s32(a[v]);
-    }
-};
+struct Bytes<4> : DotsOfBytes {};
 
 #endif
 
-/// One block times V vectors.
-template <int W, int B, int V, class S>
+/// One block times V vectors, by the instructions of `By`.
+template <int W, int B, int V, class By, class S>
 [[gnu::always_inline]] inline void integer_block(const IntegerDotsArguments<S>& a, std::int64_t block,
                                                  std::int64_t first) {
     constexpr int in_word = 32 / B;
@@ -213,7 +180,7 @@ template <int W, int B, int V, class S>
         clear<W>(total, Indices<V>{});
         for (std::int64_t i = 0; i < n; i += words) {
             const std::int64_t count = n - i < words ? n - i : words;
-            Bytes<W>::template piece<B, V>(sums, codes, x, a.ldx, count);
+            By::template piece<B, V>(sums, codes, x, a.ldx, count);
             for (int v = 0; v < V; ++v) total[v] += sums[v] * steps[v * a.pieces];
             ++steps;
             codes += count * W;
@@ -230,17 +197,27 @@ template <int W, int B, int V, class S>
 
 }  // namespace detail
 
-/// The loop for codes of B bits, on a set that `multiplies_bytes`.
-template <int B>
+/// The loop for codes of B bits; four vectors at a time by `Four<W>`.
+template <int B, template <int> class Four = detail::Bytes>
 struct IntegerDots {
     template <int W, class S>
     [[gnu::always_inline]] static void run(const IntegerDotsArguments<S>* a) {
         for (std::int64_t block = 0; block < a->blocks; ++block) {
             std::int64_t v = 0;
-            for (; v + 4 <= a->vectors; v += 4) detail::integer_block<W, B, 4>(*a, block, v);
-            for (; v < a->vectors; ++v) detail::integer_block<W, B, 1>(*a, block, v);
+            for (; v + 4 <= a->vectors; v += 4) detail::integer_block<W, B, 4, Four<W>>(*a, block, v);
+            for (; v < a->vectors; ++v) detail::integer_block<W, B, 1, detail::Bytes<W>>(*a, block, v);
         }
     }
 };
+
+/// The product on a set that `multiplies_bytes`.
+template <int B, class S>
+void integer_dots(Isa set, const IntegerDotsArguments<S>& a) {
+#if defined(__aarch64__)
+    set >= Isa::neon_bf16 ? with_neon_bf16<IntegerDots<B, detail::Matrices>>(&a) : with_neon_dot<IntegerDots<B>>(&a);
+#else
+    on<IntegerDots<B>>(set, &a);
+#endif
+}
 
 }  // namespace silica::device::cpu::isa

@@ -40,7 +40,7 @@ inline void on(Isa set, Args... args) {
             return detail::with_avx512<Loop>(args...);
         case Isa::avx2:
             return detail::with_avx2<Loop>(args...);
-        case Isa::baseline:
+        default:
             return Loop::template run<4>(args...);
     }
 }
@@ -51,6 +51,33 @@ template <class Loop, class... Args>
 inline void on(Isa, Args... args) {
     Loop::template run<4>(args...);
 }
+
+#endif
+
+#if defined(__aarch64__)
+
+// Beyond what the program is compiled for; g++ wants the architecture that an extension belongs to.
+#if defined(__ARM_FEATURE_DOTPROD)
+#define SILICA_NEON_DOT
+#define SILICA_NEON_BF16 [[gnu::target("+bf16+i8mm")]]
+#else
+#define SILICA_NEON_DOT [[gnu::target("arch=armv8.2-a+dotprod")]]
+#define SILICA_NEON_BF16 [[gnu::target("arch=armv8.2-a+dotprod+bf16+i8mm")]]
+#endif
+
+/// Runs a loop that is written with the instructions of `Isa::neon_dot`.
+template <class Loop, class... Args>
+SILICA_NEON_DOT void with_neon_dot(Args... args) {
+    Loop::template run<4>(args...);
+}
+/// Runs one that is written with those of `Isa::neon_bf16`.
+template <class Loop, class... Args>
+SILICA_NEON_BF16 void with_neon_bf16(Args... args) {
+    Loop::template run<4>(args...);
+}
+
+#undef SILICA_NEON_DOT
+#undef SILICA_NEON_BF16
 
 #endif
 

@@ -5,55 +5,12 @@
 /// x was transposed once, so that a vector holds the same unit of several rows.
 
 #include "silica/device/cpu/isa/dots.hpp"
+#include "silica/device/cpu/isa/neon_tile.hpp"
+#include "silica/device/cpu/isa/tile_arguments.hpp"
 
 namespace silica::device::cpu::isa {
 
-/// c[r][m] (+)= sum over u of w[r][u] x[u][m], where x has `vectors` vectors of lanes for each unit u, c as many for
-/// each row. On the way, `lines` lines of cache from `ahead` on are fetched.
-struct TileArguments {
-    const std::uint32_t* x;
-    const char* const* w;  ///< the rows, `Tiling::rows` of them (with full panels of floats also 1, 2 or 4)
-    std::int64_t rows;
-    std::int64_t skip;  ///< units of each row that come before the first one
-    std::int64_t units, vectors;
-    float* c;
-    bool first;  ///< whether c is written, else added to
-    const char* ahead;
-    std::int64_t lines;
-};
-
 namespace detail {
-
-template <int W, class V, int... C>
-[[gnu::always_inline]] inline void units_of(V* v, const std::uint32_t* x, std::integer_sequence<int, C...>) {
-    ((v[C] = (V) * reinterpret_cast<const typename Lanes<W>::UAnywhere*>(x + C * W)), ...);
-}
-template <int... R>
-[[gnu::always_inline]] inline void rows_of(const char** w, const TileArguments& a, std::integer_sequence<int, R...>) {
-    ((w[R] = a.w[R] + 4 * a.skip), ...);
-}
-template <int W>
-[[gnu::always_inline]] inline void add_to(float* c, const Floats<W>& v) {
-    Floats<W> old;
-    load<W>(old, c);
-    store<W>(c, old + v);
-}
-/// Sums of some units meet those of others when they are done: a sum of few terms, then one of few sums, is more exact
-/// than one chain.
-template <int W, int... I>
-[[gnu::always_inline]] inline void write_tile(float* c, bool first, const Floats<W>* v,
-                                              std::integer_sequence<int, I...>) {
-    if (first)
-        (store<W>(c + I * W, v[I]), ...);
-    else
-        (add_to<W>(c + I * W, v[I]), ...);
-}
-[[gnu::always_inline]] inline void fetch(const char*& ahead, std::int64_t& lines) {
-    if (lines <= 0) return;
-    __builtin_prefetch(ahead, 0, 2);
-    ahead += 64;
-    --lines;
-}
 
 template <int W, int... C>
 [[gnu::always_inline]] inline void tile_row(Floats<W>* sums, const Floats<W>* x, const char* w,
@@ -101,18 +58,19 @@ template <int W, int R, int C>
 struct Tile {
     template <int W>
     [[gnu::always_inline]] static void run(const TileArguments* a) {
-        constexpr int full = W == 16 ? 4 : 2;
+        constexpr bool many = W == 16 || on_arm64;  // registers: 32, else 16
+        constexpr int full = many ? 4 : 2;
         if (a->vectors == full) {
             if (a->rows == 6) return detail::tile<W, 6, full>(*a);
             if (a->rows == 4) return detail::tile<W, 4, full>(*a);
             if (a->rows == 2) return detail::tile<W, 2, full>(*a);
             return detail::tile<W, 1, full>(*a);
         }
-        if constexpr (W == 16) {
+        if constexpr (many) {
             if (a->vectors == 3) return detail::tile<W, 8, 3>(*a);
             if (a->vectors == 2) return detail::tile<W, 8, 2>(*a);
         }
-        detail::tile<W, W == 16 ? 8 : 6, 1>(*a);
+        detail::tile<W, many ? 8 : 6, 1>(*a);
     }
 };
 
@@ -179,6 +137,8 @@ inline void tile(Isa set, [[maybe_unused]] bool pairs, const TileArguments& a) {
                 return detail::bf16::tile<8, 1>(a);
         }
     }
+#elif defined(__aarch64__)
+    if (pairs) return with_neon_bf16<TileOfPairs>(&a);
 #endif
     on<Tile>(set, &a);
 }

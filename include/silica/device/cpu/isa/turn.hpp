@@ -1,6 +1,7 @@
 #pragma once
 /// Rotary embedding of some vectors.
 
+#include "silica/core/narrowed.hpp"
 #include "silica/device/cpu/isa/target.hpp"
 #include "silica/device/cpu/isa/vector.hpp"
 
@@ -36,8 +37,8 @@ struct Turn {
                 const T* x = a->x + n * a->ldx + i;
                 T* y = a->y + n * a->ldy + i;
                 const float p = x[0], q = x[a->h];
-                y[0] = static_cast<T>(p * cos - q * sin);
-                y[a->h] = static_cast<T>(q * cos + p * sin);
+                y[0] = narrowed<T>(p * cos - q * sin);
+                y[a->h] = narrowed<T>(q * cos + p * sin);
             }
         }
     }

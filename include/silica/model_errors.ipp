@@ -2,8 +2,9 @@
 /// What Model does that depends on none of its types.
 
 #include "silica/core/compiled.hpp"
+#include "silica/core/error.hpp"
 #include "silica/core/quote.hpp"
-#include "silica/model.hpp"
+#include "silica/model_errors.hpp"
 
 #include <c10/core/impl/VirtualGuardImpl.h>
 

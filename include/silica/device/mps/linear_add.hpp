@@ -1,0 +1,18 @@
+#pragma once
+/// Linear and the residual on MPS: one kernel for few rows, else two.
+
+#include "silica/device/mps/products.hpp"
+#include "silica/op/linear_add.hpp"
+
+namespace silica {
+
+template <>
+struct Kernel<op::LinearAdd, device::Mps> {
+    static bool failed(const Tensor& x, const op::Plain& w, const Tensor&) { return device::mps::rows_failed(x, w); }
+    static Tensor run(const Tensor& x, const op::Plain& w, const Tensor& residual) {
+        return device::mps::linear_add(x, w, residual,
+                                       [&](const Tensor& in) { return Kernel<op::Linear, device::Mps>::run(in, w); });
+    }
+};
+
+}  // namespace silica

@@ -1,0 +1,107 @@
+"""Checks of the Apple side that need no Apple machine: `./run test --apple [part...]`, on Debian or Ubuntu on x86-64.
+
+    macos-link    everything compiled for macOS on arm64 against LibTorch's macOS wheel, and linked
+    arm64-run     the CPU's kernels compiled for arm64, and run by qemu
+    wheel-facts   what the macOS wheel says of itself, against what device/mps and the simulated device assume
+    metal-check   texts of Metal kernels, checked for what Apple's compiler would refuse
+
+No part named: all. What they download and build lies in build/apple (or in SILICA_APPLE_DIR) and may be deleted.
+SILICA_FAMILIES=bert,t5 makes macos-link smaller, SILICA_APPLE_TESTS=op,device/cpu arm64-run; SILICA_JOBS is how many
+files are compiled at once.
+"""
+
+import argparse
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import arm64_run
+import macos_link
+import wheel_facts
+from places import SOURCE, CheckFailed, place, say
+
+
+CLANGS = ("clang-19", "clang-16", "clang-14")
+
+
+def clang_package():
+    """The package of the first clang that apt has; none where one is here."""
+    if any(shutil.which(clang) for clang in CLANGS):
+        return []
+    for clang in CLANGS:
+        if subprocess.run(["apt-cache", "show", clang], capture_output=True).returncode == 0:
+            return [clang]
+    return []
+
+
+def metal_check(arguments):
+    """metal_check.py: first that it finds faults, then that there are none."""
+    script = SOURCE / "tests" / "apple" / "metal_check.py"
+    if not script.exists():
+        raise CheckFailed("this source tree has no Metal kernels to check (tests/apple/metal_check.py)")
+    for options in (["--self-test"], []):
+        status = subprocess.run([sys.executable, str(script), *options], cwd=SOURCE).returncode
+        if status == 77:
+            raise CheckFailed("there is no clang of version 14 or newer. What to do: apt-get install clang-14")
+        if status != 0:
+            raise CheckFailed("metal_check.py found faults (above)")
+    return "texts of Metal kernels checked by clang's C++ for OpenCL, not by Apple's compiler, and not run on a GPU"
+
+
+# Of each part: what it does, the Debian packages it needs, and a word on its size.
+PARTS = {
+    "macos-link": (macos_link.run, list, macos_link.SIZES),
+    "arm64-run": (arm64_run.run, lambda: ["g++-12-aarch64-linux-gnu", "qemu-user-static"], arm64_run.SIZES),
+    "wheel-facts": (wheel_facts.run, list, wheel_facts.SIZES),
+    "metal-check": (metal_check, clang_package, "nothing to download where there is a clang, else up to 100 MB"),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./run test --apple", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS))
+    parser.add_argument("--wheel", help="wheel-facts: a macOS wheel of torch (a file), or a version to download")
+    parser.add_argument("--packages", action="store_true", help=argparse.SUPPRESS)  # for ./run: what to install
+    arguments = parser.parse_args()
+    for part in arguments.parts:
+        if part not in PARTS:
+            parser.error(f"'{part}' is no part. Parts: {', '.join(PARTS)}.")
+    if platform.system() != "Linux" or platform.machine() != "x86_64" or not shutil.which("apt-get"):
+        print("--apple checks the Apple side from Debian or Ubuntu on x86-64, and this is neither. What to do: run it "
+              "there; on a Mac, ./run test tests the real thing.", file=sys.stderr)
+        return 2
+    parts = arguments.parts or list(PARTS)
+    if arguments.packages:
+        print(" ".join(package for part in parts for package in PARTS[part][1]()))
+        return 0
+
+    print(f"Cache: {place()}. Sizes where nothing is there yet:", flush=True)
+    for part in parts:
+        print(f"  {part}: {PARTS[part][2]}", flush=True)
+    results = []
+    for part in parts:
+        say(f"---- {part} ----")
+        start = time.monotonic()
+        try:
+            result, failed = PARTS[part][0](arguments), False
+        except CheckFailed as e:
+            result, failed = str(e), True
+        results.append((part, result, failed, time.monotonic() - start))
+    size = subprocess.run(["du", "-sm", str(place())], capture_output=True, text=True).stdout.split()
+    print()
+    for part, result, failed, seconds in results:
+        print(f"{'FAILED' if failed else 'passed'}  {part} ({seconds / 60:.1f} min): {result}")
+    print(f"The cache holds {size[0] if size else '?'} MB. Nothing of this ran on macOS or on an Apple processor.")
+    passed = sum(not failed for _, _, failed, _ in results)
+    print(f"{passed} passed, {len(results) - passed} failed")
+    return 0 if passed == len(results) else 1
+
+
+if __name__ == "__main__":
+    os.chdir(SOURCE)
+    sys.exit(main())

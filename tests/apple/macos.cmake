@@ -1,0 +1,16 @@
+# Toolchain of macos_link.py: zig's clang for macOS 14 on arm64. SILICA_APPLE_TOOLS is the directory of its wrappers.
+set(CMAKE_SYSTEM_NAME Darwin)
+set(CMAKE_SYSTEM_VERSION 23.0)  # Darwin's number of macOS 14
+set(CMAKE_SYSTEM_PROCESSOR arm64)
+set(CMAKE_OSX_SYSROOT "")
+set(CMAKE_CXX_COMPILER $ENV{SILICA_APPLE_TOOLS}/c++)
+set(CMAKE_AR $ENV{SILICA_APPLE_TOOLS}/ar CACHE FILEPATH "")
+set(CMAKE_RANLIB $ENV{SILICA_APPLE_TOOLS}/ranlib CACHE FILEPATH "")
+set(CMAKE_INSTALL_NAME_TOOL $ENV{SILICA_APPLE_TOOLS}/install_name_tool CACHE FILEPATH "")
+set(CMAKE_FIND_LIBRARY_SUFFIXES .tbd .dylib .a)
+# Nothing of this machine is taken: what a Mac has from Homebrew lies in one prefix.
+set(CMAKE_FIND_ROOT_PATH $ENV{SILICA_APPLE_ROOT})
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
