@@ -14,7 +14,6 @@
 
 #include "activations.hpp"
 #include "grid.hpp"
-#include "loaders.hpp"
 #include "registry.hpp"
 #include "silica/budget.hpp"
 #include "silica/checkpoint/config.hpp"
@@ -29,11 +28,14 @@ namespace silica::bench {
 /// What reads the configuration of every checkpoint, those of quantised weights too.
 using AnyWeights = precision::WeightOnly<precision::Fp32, 0>;
 
+/// What says which quantised weights are read (checkpoint::weights_read_by).
+using WeightsRead = bool (*)(const Json&);
+
 /// The configuration of a model, with what the adapter of a language changes; that adapter in the place of what `files`
 /// has.
-template <class Arch, class Precision = AnyWeights>
-typename Arch::Config speaking(const Origin& origin, checkpoint::Checkpoint& files) {
-    auto config = checkpoint::read_config<Arch, Precision>(origin.directory);
+template <class Arch>
+typename Arch::Config speaking(const Origin& origin, checkpoint::Checkpoint& files, WeightsRead reads) {
+    auto config = checkpoint::read_config<Arch>(origin.directory, reads);
     if constexpr (requires { Arch::speak(config, files, origin.target_lang); })
         Arch::speak(config, files, origin.target_lang);
     else
@@ -41,14 +43,14 @@ typename Arch::Config speaking(const Origin& origin, checkpoint::Checkpoint& fil
     return config;
 }
 
-/// The configuration of a model, checked; with a precision, ConfigError for weights that it does not read.
-template <class Arch, class Precision = AnyWeights>
-typename Arch::Config config_of(const Origin& origin) {
+/// The configuration of a model, checked. ConfigError for quantised weights that are not read.
+template <class Arch>
+typename Arch::Config config_of(const Origin& origin, WeightsRead reads = checkpoint::weights_read_by<AnyWeights>()) {
     if (!origin.target_lang.empty()) {
         auto files = checkpoint::Checkpoint::open(origin.directory);
-        return speaking<Arch, Precision>(origin, files);
+        return speaking<Arch>(origin, files, reads);
     }
-    if (!origin.directory.empty()) return checkpoint::read_config<Arch, Precision>(origin.directory);
+    if (!origin.directory.empty()) return checkpoint::read_config<Arch>(origin.directory, reads);
     typename Arch::Config config;
     read_json(config, Json::parse(origin.config, origin.name), origin.name + ":");
     Arch::check(config, origin.name);
@@ -79,46 +81,59 @@ private:
     TensorSource& source_;
 };
 
+/// What is the same on all devices, in all precisions, and for all heads with these inputs and outputs.
+template <class Inputs, class Outputs>
+class OpenedFields : public Opened {
+public:
+    void feed(const Named& inputs) final {
+        inputs_ = from_named<Inputs>(inputs);
+        // Pictures and sounds lie on the device, ids and masks on the host, where they are looked at.
+        for_each_tensor(inputs_, [&](Tensor& t) {
+            if (t.is_floating_point() && t.scalar_type() != at::kDouble) lay(t);  // MPS has no double
+        });
+    }
+    Named outputs() const final { return outputs_ ? named(*outputs_) : Named{}; }
+
+protected:
+    /// Lays a tensor on the device.
+    virtual void lay(Tensor& t) = 0;
+
+    Inputs inputs_;
+    const Outputs* outputs_ = nullptr;  ///< of the last call
+};
+
 template <class Arch, class Device, class Precision>
-class OpenedModel final : public Opened {
+class OpenedModel final : public OpenedFields<typename Arch::Inputs, typename Arch::Outputs> {
     using M = Model<Arch, Device, Precision>;
 
 public:
     explicit OpenedModel(M model) : forward_(std::move(model)) {}
 
     const LoadingAccount& account() const override { return model().account(); }
-    void feed(const Named& inputs) override {
-        inputs_ = from_named<typename Arch::Inputs>(inputs);
-        // Pictures and sounds lie on the device, ids and masks on the host, where they are looked at.
-        for_each_tensor(inputs_, [&](Tensor& t) {
-            if (!t.is_floating_point() || t.scalar_type() == at::kDouble) return;  // MPS has no double
-            t = model().on_device([&] { return t.to(model().device()); });
-        });
-    }
-    void call() override { outputs_ = &forward_(inputs_); }
-    Named outputs() const override { return outputs_ ? named(*outputs_) : Named{}; }
+    void call() override { this->outputs_ = &forward_(this->inputs_); }
     void synchronize() override { Device::synchronize(model().device().index()); }
     generate::Decoder* decoder() override {
         if constexpr (generate::writes_text<M>) {
-            if (!decoder_) decoder_ = std::make_unique<generate::ModelDecoder<M>>(model());
+            if (!decoder_) decoder_.reset(new generate::ModelDecoder<M>(model()));
         }
         return decoder_.get();
     }
     generate::SpeechModel* speech() override {
         if constexpr (generate::Hears<M>) {
-            if (!speech_) speech_ = std::make_unique<generate::ModelSpeech<M>>(model());
+            if (!speech_) speech_.reset(new generate::ModelSpeech<M>(model()));
         }
         return speech_.get();
     }
 
 private:
+    void lay(Tensor& t) override {
+        model().on_device([&] { t = t.to(model().device()); });
+    }
     [[nodiscard]] const M& model() const { return forward_.model(); }
 
     Replayed<M> forward_;
     std::unique_ptr<generate::Decoder> decoder_;
     std::unique_ptr<generate::SpeechModel> speech_;
-    typename Arch::Inputs inputs_;
-    const typename Arch::Outputs* outputs_ = nullptr;  ///< of the last call
 };
 
 /// The budget is the program's own matter: load.hpp.
@@ -129,8 +144,10 @@ inline OpenOptions options_of(const Origin& origin) {
 template <class Arch, class Device, class Precision>
 std::unique_ptr<Opened> open(const Origin& origin, checkpoint::TensorSource& source) {
     using M = Model<Arch, Device, Precision>;
-    return std::make_unique<OpenedModel<Arch, Device, Precision>>(
-        M::from(config_of<Arch, Precision>(origin), AnySource(source), options_of(origin)));
+    const auto config = config_of<Arch>(origin, checkpoint::weights_read_by<Precision>());
+    // Not std::make_unique: to convert its pointer is a dozen functions for each point of the grid.
+    return std::unique_ptr<Opened>(new OpenedModel<Arch, Device, Precision>(
+        M::from(config, AnySource(source), options_of(origin))));
 }
 
 /// How many numbers a call gives for each of its inputs' tokens: the scores of words.
@@ -151,7 +168,7 @@ std::int64_t scores([[maybe_unused]] const typename Arch::Config& c, [[maybe_unu
 template <class Arch, class Device, class Precision>
 Budget budget(const Origin& origin, const checkpoint::Checkpoint* files, const Named& inputs, std::int64_t rows,
               std::int64_t tokens) {
-    const auto config = config_of<Arch, Precision>(origin);
+    const auto config = config_of<Arch>(origin, checkpoint::weights_read_by<Precision>());
     OpenOptions options = options_of(origin);
     options.state_rows = rows, options.state_tokens = tokens;
     Budget made;
@@ -172,7 +189,7 @@ Budget budget(const Origin& origin, const checkpoint::Checkpoint* files, const N
 
 template <class Arch>
 void speak(const Origin& origin, checkpoint::Checkpoint& files) {
-    static_cast<void>(speaking<Arch>(origin, files));
+    static_cast<void>(speaking<Arch>(origin, files, checkpoint::weights_read_by<AnyWeights>()));
 }
 
 template <class Arch, class E>
@@ -182,24 +199,21 @@ std::vector<OpPlace> places() {
     return list;
 }
 
-template <class Loader>
-std::unique_ptr<Opened> load(const checkpoint::Checkpoint& checkpoint, const Build& build) {
-    return Loader::load(checkpoint, build);
-}
+inline constexpr auto points = boost::hana::cartesian_product(boost::hana::make_tuple(devices, precisions));
 
-/// All of devices x precisions x loaders that the devices can run.
+/// All of devices x precisions that the devices can run, with every loader.
 template <class Arch>
 std::vector<Cell> cells() {
-    namespace hana = boost::hana;
     std::vector<Cell> all;
-    hana::for_each(hana::cartesian_product(hana::make_tuple(devices, precisions, loaders)), [&](auto point) {
-        using D = typename decltype(+hana::at_c<0>(point))::type;
-        using Named = typename decltype(+hana::at_c<1>(point))::type;
+    boost::hana::for_each(points, [&](auto point) {
+        using D = typename decltype(+boost::hana::at_c<0>(point))::type;
+        using Named = typename decltype(+boost::hana::at_c<1>(point))::type;
         using P = typename precision_on<Named, D>::type;
-        using L = typename decltype(+hana::at_c<2>(point))::type;
         if constexpr (runs_on<P, D>) {
-            all.push_back({D::name, Named::name, L::name, &open<Arch, D, P>, &load<L>, &places<Arch, Exec<D, P>>,
-                           &speak<Arch>, precision_on<Named, D>::bits, &budget<Arch, D, P>});
+            for (const auto& way : loader_ways()) {
+                all.push_back({D::name, Named::name, way.name, &open<Arch, D, P>, way.load, &places<Arch, Exec<D, P>>,
+                               &speak<Arch>, precision_on<Named, D>::bits, &budget<Arch, D, P>});
+            }
         }
     });
     return all;

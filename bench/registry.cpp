@@ -6,6 +6,7 @@
 #include "grid.hpp"
 #include "loaders.hpp"
 #include "silica/budget.hpp"
+#include "silica/checkpoint/checkpoint.hpp"
 #include "silica/device/simulated.hpp"
 
 namespace silica::bench {
@@ -65,6 +66,20 @@ auto find_named(const Range& range, std::string_view name) -> decltype(&*range.b
 const std::vector<std::string_view>& precisions_compiled() {
     static const auto names = names_of(precisions);
     return names;
+}
+
+const std::vector<LoaderWay>& loader_ways() {
+    static const auto all = [] {
+        std::vector<LoaderWay> made;
+        boost::hana::for_each(loaders, [&](auto loader) {
+            using L = typename decltype(loader)::type;
+            made.push_back({L::name, [](const checkpoint::Checkpoint& checkpoint, const Build& build) {
+                                return L::load(checkpoint, build);
+                            }});
+        });
+        return made;
+    }();
+    return all;
 }
 
 const std::vector<std::string_view>& loaders_compiled() {

@@ -78,6 +78,12 @@ struct OpPlace {
     bool native, may_decline;
 };
 
+/// One way to load: its name, and what builds a network from a checkpoint with it.
+struct LoaderWay {
+    std::string_view name;
+    std::unique_ptr<Opened> (*load)(const checkpoint::Checkpoint&, const Build&);
+};
+
 /// One point of the grid: a network on a device in a precision, and a way to load it.
 struct Cell {
     std::string_view device, precision, loader;
@@ -144,6 +150,7 @@ struct Device {
 [[nodiscard]] const std::vector<Device>& devices_compiled();
 [[nodiscard]] const std::vector<std::string_view>& precisions_compiled();
 [[nodiscard]] const std::vector<std::string_view>& loaders_compiled();
+[[nodiscard]] const std::vector<LoaderWay>& loader_ways();
 
 /// The families whose source this version has, compiled or not.
 [[nodiscard]] const std::vector<std::string_view>& families_written();

@@ -15,6 +15,24 @@ if(NOT APPLE)  # it has no such thing, and its compiler says so for every file
     add_compile_options(-fno-semantic-interposition)
 endif()
 
+# silica_together(<target> <names...>): sources that read the same headers, or use the same networks, as one translation
+# unit, which compiles those once.
+option(SILICA_TOGETHER "Compile sources that have much in common together" ON)
+function(silica_together target)
+    if(NOT SILICA_TOGETHER)
+        return()
+    endif()
+    list(GET ARGN 0 group)
+    get_target_property(sources ${target} SOURCES)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
+    foreach(source IN LISTS sources)
+        get_filename_component(name ${source} NAME_WE)
+        if(name IN_LIST ARGN)
+            set_source_files_properties(${source} PROPERTIES UNITY_GROUP ${group})
+        endif()
+    endforeach()
+endfunction()
+
 # One target carries warnings and sanitizers; the headers of other libraries are SYSTEM and stay silent.
 add_library(silica_own_code INTERFACE)
 target_compile_options(silica_own_code INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion

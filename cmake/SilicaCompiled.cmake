@@ -1,6 +1,6 @@
 # silica::compiled: what depends on no template parameter, compiled once. Headers declare it and the `.ipp` beside them
 # defines it (include/silica/core/compiled.hpp); each directory with such files is one translation unit of the library,
-# all families together one. silica::text_compiled, silica::image_compiled, silica::image_text_compiled,
+# small ones together one. silica::text_compiled, silica::image_compiled, silica::image_text_compiled,
 # silica::video_compiled and silica::audio_compiled are the parts of it that need no LibTorch; silica::compiled links them.
 
 file(GLOB_RECURSE bodies CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR}/include
@@ -30,8 +30,13 @@ function(compiled_library target exported)
     set(directories "")
     foreach(body IN LISTS ARGN)
         get_filename_component(directory ${body} DIRECTORY)
-        if(directory MATCHES "^silica/arch/")  # little in each: reading what they include is most of the work
+        # Little in each: reading what they include is most of the work.
+        if(directory MATCHES "^silica/arch/")
             set(directory silica/arch)
+        elseif(directory MATCHES "^silica/(core|loader|nn|op)$")
+            set(directory silica)
+        elseif(directory MATCHES "^silica/(generate(/.*)?|task)$")
+            set(directory silica/task)
         endif()
         list(APPEND directories ${directory})
         string(APPEND includes_of_${directory} "#include \"${body}\"\n")
@@ -62,6 +67,9 @@ function(compiled_library target exported)
                 list(PREPEND flags -O3)
             endif()
             set_source_files_properties(${unit} PROPERTIES COMPILE_OPTIONS "${flags}" SKIP_PRECOMPILE_HEADERS ON)
+        elseif(directory MATCHES "^silica/input/text(/|$)")
+            # Tokenizers and templates too, somewhat: without, they are several times slower.
+            set_source_files_properties(${unit} PROPERTIES COMPILE_OPTIONS $<$<CONFIG:Debug>:-O1>)
         endif()
     endforeach()
     if(NOT directories)  # every library has a source

@@ -3,6 +3,7 @@
 /// 4 of run.hpp.
 
 #include "silica/call_arguments.hpp"
+#include "silica/carried.hpp"
 #include "silica/core/error.hpp"
 #include "silica/core/recording.hpp"
 #include "silica/core/transfer.hpp"
@@ -19,11 +20,21 @@
 #include <new>
 #include <string>
 #include <tuple>
-#include <variant>
+#include <type_traits>
 
 namespace silica::detail {
 
 [[noreturn]] void refuse_recording(std::string_view op, FallbackReason why);
+
+/// DeviceError: the last candidate cannot run an op.
+[[noreturn]] void refuse_last(std::string_view op, std::string_view device, FallbackReason why);
+
+/// For a handler of what a candidate threw: why it failed. Throws the same again where no other can help, which is so
+/// where the op `writes` and may have begun. `is_full` says that memory is out.
+[[nodiscard]] FallbackReason failure_handled(bool writes, bool (*is_full)(const c10::Error&));
+
+/// The same after a second try.
+void require_next_helps(bool writes, bool (*is_full)(const c10::Error&));
 
 /// Steps 2 to 4. `Index` counts candidates; a fused op has its parts as the last resort.
 template <class Op, class Exec, std::size_t Index = 0>
@@ -55,17 +66,8 @@ struct Dispatch {
                 return invoke(why, args...);
             }
             if (failed(args...)) failure = FallbackReason::failed_check;
-        } catch (const c10::NotImplementedError&) {
-            if constexpr (writes) throw;
-            failure = FallbackReason::not_implemented;
-        } catch (const KernelUnavailable&) {  // before anything was written
-            failure = FallbackReason::unavailable;
-        } catch (const c10::Error& e) {
-            if (writes || !is_full(e)) throw;
-            failure = FallbackReason::out_of_memory;
-        } catch (const std::bad_alloc&) {
-            if constexpr (writes) throw;
-            failure = FallbackReason::out_of_memory;
+        } catch (...) {
+            failure = failure_handled(writes, &is_full);
         }
         return recover(why, failure, args...);
     }
@@ -113,19 +115,16 @@ private:
     static Result recover(FallbackReason why, FallbackReason failure, const Args&... args) {
         if (recording && failure != FallbackReason::declined && failure != FallbackReason::failed_check)
             refuse_recording(Op::name, failure);
-        try {
-            if (failure == FallbackReason::unavailable) return invoke(why, args...);
-            if (failure == FallbackReason::out_of_memory) {
-                Device::empty_cache();
-                if constexpr (!stays) Home::empty_cache();
+        if (failure == FallbackReason::unavailable || failure == FallbackReason::out_of_memory) {
+            try {
+                if (failure == FallbackReason::out_of_memory) {
+                    Device::empty_cache();
+                    if constexpr (!stays) Home::empty_cache();
+                }
                 return invoke(why, args...);
+            } catch (...) {
+                require_next_helps(writes, &is_full);
             }
-        } catch (const KernelUnavailable&) {
-            if constexpr (writes) throw;
-        } catch (const c10::Error& e) {
-            if (writes || !is_full(e)) throw;
-        } catch (const std::bad_alloc&) {
-            if constexpr (writes) throw;
         }
         return next(failure, args...);
     }
@@ -138,12 +137,7 @@ private:
             record({Op::name, Home::name, "parts", why, 1, 0, 0});
             return Op::template by_parts<Exec>(args...);
         } else {
-            throw DeviceError(std::string("Op '") + std::string(Op::name) + "' cannot run on " +
-                                  std::string(Device::name) + ": " + std::string(describe(why)) + ".",
-                              why == FallbackReason::out_of_memory
-                                  ? "use smaller inputs, a smaller precision, or a chain with another device after it."
-                                  : "use a chain with another device after it: Chain<..., device::Cpu>, or a device "
-                                    "policy by itself, which carries such a chain.");
+            refuse_last(Op::name, Device::name, why);
         }
     }
 
@@ -156,51 +150,21 @@ private:
         const c10::Device there(Device::type);
         std::uint64_t bytes = 0;
         Home::synchronize(home.index());
-        auto moved = std::make_tuple(move_argument(args, there, bytes)...);
-        Device::synchronize(there.index());
-        auto run_there = [&] {
-            return std::apply([&](auto&... m) { return K::run(as_argument(args, m, there)...); }, moved);
-        };
-        Result result = run_there();
-        Device::synchronize(there.index());
-        result = moved_to(std::move(result), home, bytes);
-        write_back(moved, bytes, std::index_sequence_for<Args...>{}, args...);
+        Result result = run_there(home, there, bytes, Carried<Args>(args, there, bytes)...);
         Home::synchronize(home.index());
         const std::chrono::duration<double, std::milli> ms = std::chrono::steady_clock::now() - start;
         record({Op::name, Home::name, Device::name, why, 1, bytes, ms.count()});
         return result;
     }
 
-    /// A copy of an argument on the device it hops to; Prepared has its own copies.
-    template <class T>
-    static auto move_argument(const T& arg, c10::Device there, std::uint64_t& bytes) {
-        if constexpr (is_prepared<T>)
-            return std::monostate{};
-        else if constexpr (is_in_out<T>)
-            return moved_to(arg.value, there, bytes);
-        else
-            return moved_to(arg, there, bytes);
-    }
-
-    template <class T, class M>
-    static decltype(auto) as_argument(const T& arg, M& moved, [[maybe_unused]] c10::Device there) {
-        if constexpr (is_prepared<T>)
-            return Held{arg.template on<Device>(there)};
-        else if constexpr (is_in_out<T>)
-            return InOut<M>{moved};
-        else
-            return (moved);
-    }
-
-    template <class Moved, std::size_t... I, class... Args>
-    static void write_back(Moved& moved, std::uint64_t& bytes, std::index_sequence<I...>, const Args&... args) {
-        const auto one = [&](const auto& arg, const auto& m) {
-            if constexpr (is_in_out<std::remove_cvref_t<decltype(arg)>>) {
-                arg.value.copy_(m);
-                bytes += static_cast<std::uint64_t>(m.nbytes());
-            }
-        };
-        (one(args, std::get<I>(moved)), ...);
+    template <class... Args>
+    static Result run_there(c10::Device home, c10::Device there, std::uint64_t& bytes, Carried<Args>... args) {
+        Device::synchronize(there.index());
+        Result result = K::run(args.template argument<Device>()...);
+        Device::synchronize(there.index());
+        result = moved_to(std::move(result), home, bytes);
+        (args.write_back(bytes), ...);
+        return result;
     }
 
     static void record(const Fallback& event) {

@@ -11,6 +11,7 @@
 #include "silica/core/state_inputs.hpp"
 #include "silica/core/transfer.hpp"
 #include "silica/device/cpu.hpp"
+#include "silica/entered.hpp"
 #include "silica/exec.hpp"
 #include "silica/loader/first_of.hpp"
 #include "silica/loader/in_memory.hpp"
@@ -18,11 +19,7 @@
 #include "silica/model_errors.hpp"
 #include "silica/placement.hpp"
 
-#include <ATen/core/grad_mode.h>
-#include <c10/core/DeviceGuard.h>
-
 #include <chrono>
-#include <new>
 #include <optional>
 #include <string>
 #include <utility>
@@ -198,19 +195,11 @@ private:
     /// See on_device. Memory that is out, and that no op recovered from, is a DeviceError `what` with `remedy`.
     template <class F>
     static decltype(auto) enter(c10::Device home, const char* what, const char* remedy, F&& f) {
-        [[maybe_unused]] const auto turn = Device::lock();
-        const at::NoGradGuard no_grad;
-        const c10::OptionalDeviceGuard on(home.is_cpu() ? std::nullopt : std::optional(home));
+        const detail::Entered<Device> entered(home);
         try {
             return f();
-        } catch (const c10::Error& e) {
-            const bool here = Device::is_out_of_memory(e);
-            if (!here && !device::Cpu::is_out_of_memory(e)) throw;
-            throw DeviceError(std::string(here ? Device::name : device::Cpu::name) + " has not enough memory " + what +
-                                  ": " + detail::first_line(e.what_without_backtrace()),
-                              remedy);
-        } catch (const std::bad_alloc&) {
-            throw DeviceError(std::string(device::Cpu::name) + " has not enough memory " + what + ".", remedy);
+        } catch (...) {
+            detail::rethrow_memory_is_out(Device::name, &Device::is_out_of_memory, what, remedy);
         }
     }
 

@@ -22,9 +22,6 @@ struct not_a_state_of_this_model {
                   "variable that is not const, and pass that.");
 };
 
-/// The part of a text that says what went wrong.
-[[nodiscard]] std::string first_line(const std::string& text);
-
 /// CheckpointError for weights that nothing uses.
 void refuse_unexpected(const LoadingAccount& account, const std::string& place);
 

@@ -12,8 +12,6 @@
 
 namespace silica::detail {
 
-SILICA_INLINE std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
-
 SILICA_INLINE void refuse_unexpected(const LoadingAccount& account, const std::string& place) {
     if (account.unexpected.empty()) return;
     std::string names;

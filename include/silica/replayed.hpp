@@ -48,6 +48,49 @@ void append_kind(std::vector<std::int64_t>& kind, const T& value) {
     }
 }
 
+/// What a device keeps for one kind of inputs.
+template <class Inputs, class Outputs, class Recording>
+struct KeptCall {
+    std::vector<std::int64_t> kind;
+    Inputs inputs;
+    std::optional<Outputs> outputs = {};
+    Recording work = {};
+};
+
+/// The last kinds of inputs that there were, each with what is kept for it. Of inputs and outputs only, so that the
+/// models of an architecture share it.
+template <class Inputs, class Outputs, class Recording>
+class KeptCalls {
+public:
+    using Kept = KeptCall<Inputs, Outputs, Recording>;
+
+    explicit KeptCalls(std::size_t kinds) : kinds_(std::max<std::size_t>(kinds, 1)) {}
+
+    /// The place of this kind, at the front, holding these inputs on `device`.
+    Kept& of_kind(std::vector<std::int64_t> kind, Inputs& inputs, c10::Device device) {
+        std::size_t found = 0;
+        while (found != kept_.size() && kept_[found]->kind != kind) ++found;
+        if (found != kept_.size()) {
+            for (; found != 0; --found) std::swap(kept_[found], kept_[found - 1]);
+            std::vector<Tensor> from;
+            for_each_tensor(inputs, [&](Tensor& t) { from.push_back(t); });
+            auto next = from.begin();
+            for_each_tensor(kept_.front()->inputs, [&](Tensor& t) { t.copy_(*next++, /*non_blocking=*/true); });
+        } else {
+            if (kept_.size() == kinds_) kept_.pop_back();
+            for_each_tensor(inputs, [&](Tensor& t) { t = at::empty(t.sizes(), t.options().device(device)).copy_(t); });
+            kept_.insert(kept_.begin(), std::unique_ptr<Kept>(new Kept{std::move(kind), std::move(inputs)}));
+        }
+        return *kept_.front();
+    }
+
+    void clear() { kept_.clear(); }
+
+private:
+    std::size_t kinds_;
+    std::vector<std::unique_ptr<Kept>> kept_;  ///< the last used comes first
+};
+
 }  // namespace detail
 
 /// A Model `M` for one caller at a time, whose calls give what the model's give. For each kind of inputs (shapes,
@@ -64,7 +107,7 @@ public:
 
     /// What was recorded is kept for the last `kinds` kinds of inputs, each with the memory of one forward pass.
     explicit Replayed(M model, std::size_t kinds = 4)
-        : model_(std::move(model)), kinds_(std::max<std::size_t>(kinds, 1)) {}
+        : model_(std::move(model)), kept_(kinds) {}
 
     /// As `model()(inputs)`. The next call with inputs of this kind overwrites what comes out.
     const Outputs& operator()(const Inputs& inputs) {
@@ -87,45 +130,18 @@ public:
     [[nodiscard]] const std::string& not_recorded() const noexcept { return not_recorded_; }
 
 private:
-    /// What the device keeps for one kind of inputs.
-    struct Kept {
-        std::vector<std::int64_t> kind;
-        Inputs inputs;
-        std::optional<Outputs> outputs = {};
-        Recording work = {};
-    };
-
     const Outputs& recorded(Inputs inputs) {
         std::vector<std::int64_t> kind;
         detail::append_kind(kind, inputs);
         return model_.on_device([&]() -> const Outputs& {
-            Kept& kept = of_kind(std::move(kind), inputs);
+            auto& kept = kept_.of_kind(std::move(kind), inputs, model_.device());
             kept.work(model_.device(), [&] { kept.outputs.emplace(model_.network()(kept.inputs)); });
             return *kept.outputs;
         });
     }
 
-    /// The place of this kind, at the front, holding these inputs.
-    Kept& of_kind(std::vector<std::int64_t> kind, Inputs& inputs) {
-        const auto found = std::ranges::find_if(kept_, [&](const auto& k) { return k->kind == kind; });
-        if (found != kept_.end()) {
-            std::rotate(kept_.begin(), found, found + 1);
-            std::vector<Tensor> from;
-            for_each_tensor(inputs, [&](Tensor& t) { from.push_back(t); });
-            auto next = from.begin();
-            for_each_tensor(kept_.front()->inputs, [&](Tensor& t) { t.copy_(*next++, /*non_blocking=*/true); });
-        } else {
-            if (kept_.size() == kinds_) kept_.pop_back();
-            for_each_tensor(inputs,
-                            [&](Tensor& t) { t = at::empty(t.sizes(), t.options().device(model_.device())).copy_(t); });
-            kept_.insert(kept_.begin(), std::make_unique<Kept>(Kept{std::move(kind), std::move(inputs)}));
-        }
-        return *kept_.front();
-    }
-
     M model_;
-    std::size_t kinds_;
-    std::vector<std::unique_ptr<Kept>> kept_;  ///< the last used comes first
+    detail::KeptCalls<Inputs, Outputs, Recording> kept_;
     std::optional<Outputs> plain_;
     std::string not_recorded_;
 };

@@ -11,6 +11,8 @@
 #include "support/catch.hpp"
 #include "support/faults.hpp"
 
+namespace bert_faults {
+
 using namespace silica;
 using device::Cpu, device::Mps;
 using precision::Fp32;
@@ -437,3 +439,5 @@ TEST_CASE("A device that is not there says why and what to do") {
     refuses<DeviceError>([] { static_cast<void>(Model<arch::Bert, device::Cuda>::open(base.string())); },
                          {"cuda", "CUDA"});
 }
+
+}  // namespace bert_faults

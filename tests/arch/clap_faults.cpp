@@ -4,6 +4,8 @@
 #include "support/catch.hpp"
 #include "support/faults.hpp"
 
+namespace clap_faults {
+
 using namespace silica;
 using device::Cpu, device::Mps;
 using precision::Bf16, precision::Fp32;
@@ -158,3 +160,5 @@ TEST_CASE("What a configuration of CLAP leaves out has transformers' defaults; o
         "projection_dim": 11})");
     CHECK(text.projection_dim == 11);
 }
+
+}  // namespace clap_faults

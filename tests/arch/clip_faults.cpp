@@ -5,6 +5,8 @@
 #include "support/faults.hpp"
 #include "support/op_inputs.hpp"
 
+namespace clip_faults {
+
 using namespace silica;
 using device::Cpu, device::Mps;
 using precision::Bf16, precision::Fp16, precision::Fp32;
@@ -245,3 +247,5 @@ TEST_CASE("On MPS the text model's attention gets contiguous heads, and a mask o
 }
 
 #endif
+
+}  // namespace clip_faults

@@ -11,6 +11,8 @@
 #include "support/catch.hpp"
 #include "support/faults.hpp"
 
+namespace decoder_faults {
+
 using namespace silica;
 using arch::LlamaForCausalLM, arch::MistralForCausalLM, arch::Qwen2ForCausalLM;
 using device::Cpu;
@@ -223,3 +225,5 @@ TEST_CASE("Checkpoints in other spellings, tied in both directions, with and wit
             {"model.layers.1.self_attn.k_proj.bias", "(8)"});
     }
 }
+
+}  // namespace decoder_faults

@@ -4,6 +4,8 @@
 #include "support/catch.hpp"
 #include "support/faults.hpp"
 
+namespace detr_faults {
+
 using namespace silica;
 using arch::Detr, arch::DetrForObjectDetection, arch::DetrForSegmentation;
 using device::Cpu, device::Mps;
@@ -222,3 +224,5 @@ TEST_CASE("On MPS a call of DETR copies its inputs there, waits for nothing and 
 }
 
 #endif
+
+}  // namespace detr_faults

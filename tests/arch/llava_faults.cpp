@@ -7,6 +7,8 @@
 #include "support/catch.hpp"
 #include "support/faults.hpp"
 
+namespace llava_faults {
+
 using namespace silica;
 using device::Cpu, device::Mps;
 using precision::Bf16, precision::Fp16, precision::Fp32;
@@ -261,3 +263,5 @@ TEST_CASE("On MPS a call of LLaVA copies its inputs there, waits for nothing and
 }
 
 #endif
+
+}  // namespace llava_faults

@@ -6,6 +6,8 @@
 #include "support/catch.hpp"
 #include "support/faults.hpp"
 
+namespace t5_faults {
+
 using namespace silica;
 using arch::T5ForConditionalGeneration;
 using device::Cpu, device::Mps;
@@ -262,3 +264,5 @@ TEST_CASE("On MPS a call of T5 copies its inputs there, waits for nothing and re
 }
 
 #endif
+
+}  // namespace t5_faults

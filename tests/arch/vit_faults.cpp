@@ -5,6 +5,8 @@
 #include "support/catch.hpp"
 #include "support/faults.hpp"
 
+namespace vit_faults {
+
 using namespace silica;
 using arch::ViTForImageClassification;
 using device::Cpu, device::Mps;
@@ -183,3 +185,5 @@ TEST_CASE("On MPS a call of ViT copies its pixels there, waits for nothing and r
 }
 
 #endif
+
+}  // namespace vit_faults

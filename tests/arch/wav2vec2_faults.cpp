@@ -7,6 +7,8 @@
 #include "support/catch.hpp"
 #include "support/faults.hpp"
 
+namespace wav2vec2_faults {
+
 using namespace silica;
 using arch::Wav2Vec2, arch::Wav2Vec2ForCTC, arch::Wav2Vec2ForSequenceClassification;
 using device::Cpu, device::Mps;
@@ -183,3 +185,5 @@ TEST_CASE("A language that a model does not speak is refused, and so is a file t
     refuses<CheckpointError>([&] { static_cast<void>(speaking(directory.path(), "xyz")); },
                              {"adapter.xyz.safetensors"});
 }
+
+}  // namespace wav2vec2_faults

@@ -6,6 +6,8 @@
 #include "silica/loader/in_memory.hpp"
 #include "support/faults.hpp"
 
+namespace whisper_faults {
+
 using namespace silica;
 using arch::WhisperForConditionalGeneration;
 using device::Cpu, device::Mps;
@@ -240,3 +242,5 @@ TEST_CASE("On MPS a call of Whisper copies its inputs there and reads nothing; a
 }
 
 #endif
+
+}  // namespace whisper_faults

@@ -4,6 +4,8 @@
 #include "support/catch.hpp"
 #include "support/faults.hpp"
 
+namespace xclip_faults {
+
 using namespace silica;
 using device::Mps;
 using precision::Bf16, precision::Fp16, precision::Fp32;
@@ -156,3 +158,5 @@ TEST_CASE("On MPS a call of X-CLIP copies its inputs there, waits for nothing an
 }
 
 #endif
+
+}  // namespace xclip_faults

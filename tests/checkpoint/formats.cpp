@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <random>
 
+namespace formats_tests {
+
 using namespace silica;
 using namespace silica::test;
 
@@ -417,3 +419,5 @@ TEST_CASE("damaged quantised files are decoded within bounds or refused") {
     CHECK(good > 20);
     CHECK(refused > 20);
 }
+
+}  // namespace formats_tests

@@ -12,6 +12,8 @@
 #include <cstdlib>
 #include <random>
 
+namespace fuzz_tests {
+
 using namespace silica;
 using namespace silica::test;
 
@@ -143,3 +145,5 @@ TEMPLATE_TEST_CASE("a damaged config.json is read or refused, in no time", "", a
     CHECK(opened > 100);
     CHECK(processor_seconds() - start < rounds(10));
 }
+
+}  // namespace fuzz_tests

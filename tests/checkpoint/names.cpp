@@ -11,6 +11,8 @@
 #include <cstdlib>
 #include <optional>
 
+namespace names_tests {
+
 using namespace silica;
 using namespace silica::test;
 
@@ -461,3 +463,5 @@ TEST_CASE("another architecture is no slip of one") {
           "clvp",   "roberta", "distilbert", "ibert", "fnet",  "",     "b",      "t",   "ministral", "mixtral"})
         CHECK(slip_of(other, families).empty());
 }
+
+}  // namespace names_tests

@@ -9,6 +9,8 @@
 
 #include <cmath>
 
+namespace quantised_tests {
+
 using namespace silica;
 using checkpoint::Quantised, checkpoint::quantise, checkpoint::dequantised, test::refuses;
 
@@ -120,3 +122,5 @@ TEST_CASE("What cannot be quantised is refused, and members that do not fit") {
     spoilt([](Quantised& q) { q.biases = Tensor(); }, "biases");
     spoilt([](Quantised& q) { q.columns = 41; }, "codes");
 }
+
+}  // namespace quantised_tests

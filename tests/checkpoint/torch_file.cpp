@@ -6,6 +6,8 @@
 #include <functional>
 #include <map>
 
+namespace torch_file_tests {
+
 using namespace silica;
 using namespace silica::test;
 using namespace std::string_literals;
@@ -398,3 +400,5 @@ TEST_CASE("the format before torch 1.6 is checked as the new one is") {
         "x.bin");
     CHECK(big == "(accepted)");
 }
+
+}  // namespace torch_file_tests

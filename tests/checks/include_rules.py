@@ -28,8 +28,9 @@ MAY_INCLUDE = {
     "task": ["model", "generate", "input"],
 }
 # Top-level headers that belong to a part of another name.
-PART_OF = {"dispatch": "run", "call_arguments": "run", "fallback": "run", "placement": "run", "prepared": "run",
-           "captured_work": "model", "replayed": "model", "budget": "model", "model_errors": "model"}
+PART_OF = {"call_arguments": "run", "carried": "run", "dispatch": "run", "fallback": "run", "placement": "run",
+           "prepared": "run", "captured_work": "model", "entered": "model", "replayed": "model", "budget": "model",
+           "model_errors": "model"}
 EVERYTHING = {"silica", "input"}  # silica.hpp and input.hpp list the others
 
 HEAVY = {"torch/torch.h", "torch/nn.h", "torch/all.h", "ATen/ATen.h", "boost/hana.hpp", "range/v3/all.hpp"}

@@ -59,12 +59,23 @@ TEST_CASE("what Python writes besides JSON's numbers is read", "[json]") {
         CHECK_THROWS_AS(parse(wrong), ConfigError);
 }
 
-TEST_CASE("a name stands once in an object", "[json]") {
+TEST_CASE("of a name that stands twice in an object the last value counts, in the first place", "[json]") {
     std::string many;
     for (int i = 0; i < 100; ++i) many += "\"k" + std::to_string(i) + "\": " + std::to_string(i) + ", ";
     CHECK(parse("{" + many + "\"z\": 1}").object().size() == 101);
-    CHECK_THROWS_WITH(parse("{" + many + "\"k50\": 1}"), ContainsSubstring("'k50' twice"));
-    CHECK_THROWS_WITH(parse(R"({"a": 1, "b": 2, "a": 3})"), ContainsSubstring("'a' twice"));
+    const auto twice = parse("{" + many + "\"k50\": -1, \"k7\": -2, \"k50\": -3}");
+    REQUIRE(twice.object().size() == 100);
+    for (int i = 0; i < 100; ++i) {
+        const auto& [name, value] = twice.object()[static_cast<std::size_t>(i)];
+        CHECK(name == "k" + std::to_string(i));
+        CHECK(value.integer() == (i == 50 ? -3 : i == 7 ? -2 : i));
+    }
+    const auto small = parse(R"({"a": 1, "b": 2, "a": {"c": 3}, "": 4})");
+    REQUIRE(small.object().size() == 3);
+    CHECK(small.object()[0].first == "a");
+    CHECK(small.find("a")->find("c")->integer() == 3);
+    CHECK(small.find("b")->integer() == 2);
+    CHECK(small.find("")->integer() == 4);
 }
 
 TEST_CASE("no document takes the memory", "[json]") {

@@ -19,6 +19,8 @@ namespace silica::generate {
 static std::ostream& operator<<(std::ostream& out, Finish finish) { return out << name_of(finish); }
 }  // namespace silica::generate
 
+namespace complete_tests {
+
 using namespace silica;
 using generate::complete, generate::Finish, generate::GenerationConfig, generate::Token;
 using test::ContainsSubstring;
@@ -411,3 +413,5 @@ TEST_CASE("an encoder-decoder starts with its start token", "[generate]") {
     CHECK_THROWS_WITH(generate::plan(facts, {ids}, {}), ContainsSubstring("set decoder_start_token_id"));
     CHECK_THROWS_WITH(generate::plan(facts, {ids, mask, given.slice(0, 0, 1)}, config), ContainsSubstring("1 rows"));
 }
+
+}  // namespace complete_tests

@@ -5,6 +5,8 @@
 #include "support/catch.hpp"
 #include "support/devices.hpp"
 
+namespace decoder_tests {
+
 using namespace silica;
 using test::ToyConfig;
 
@@ -51,3 +53,5 @@ TEST_CASE("a decoder that was not started says so", "[generate]") {
     generate::ModelDecoder decoder(model);
     CHECK_THROWS_WITH(decoder.step(at::zeros({1}, at::kLong)), test::ContainsSubstring("was not started"));
 }
+
+}  // namespace decoder_tests

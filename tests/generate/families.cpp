@@ -13,6 +13,8 @@
 #include "support/catch.hpp"
 #include "support/golden.hpp"
 
+namespace families_tests {
+
 using namespace silica;
 
 namespace {
@@ -86,3 +88,5 @@ TEMPLATE_LIST_TEST_CASE("Qwen2 writes what it writes in transformers", "[generat
 TEMPLATE_LIST_TEST_CASE("T5 writes what it writes in transformers", "[generate]", test::Devices) {
     check<arch::T5ForConditionalGeneration, TestType>("t5");
 }
+
+}  // namespace families_tests

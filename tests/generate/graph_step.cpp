@@ -15,6 +15,8 @@
 #include "support/catch.hpp"
 #include "support/golden.hpp"
 
+namespace graph_step_tests {
+
 using namespace silica;
 using generate::ModelDecoder;
 
@@ -258,3 +260,5 @@ TEST_CASE("A step reads nothing on the host") {
     check(T5::open(test::golden("t5", "base")), T5::Inputs{ids, std::nullopt, at::zeros({2, 1}, at::kLong)});
 }
 #endif
+
+}  // namespace graph_step_tests

@@ -9,6 +9,8 @@
 #include "support/catch.hpp"
 #include "support/refuses.hpp"
 
+namespace listen_tests {
+
 using namespace silica;
 using generate::SpeechHooks, generate::SpeechOptions, generate::Transcript;
 using Ids = std::vector<std::int64_t>;
@@ -390,3 +392,5 @@ TEST_CASE("What cannot be done is refused before the model runs", "[generate]") 
     refused({}, {"no_timestamps_token_id"}, f, 101);
     refused({.no_speech_threshold = 0.5}, {"no_timestamps_token_id"}, f);
 }
+
+}  // namespace listen_tests

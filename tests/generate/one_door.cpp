@@ -11,6 +11,8 @@
 #include "support/catch.hpp"
 #include "support/golden.hpp"
 
+namespace one_door_tests {
+
 using namespace silica;
 using generate::complete, generate::GenerationConfig;
 using test::ContainsSubstring;
@@ -130,3 +132,5 @@ TEST_CASE("inputs on the device are checked in turn", "[generate]") {
     });
 }
 #endif
+
+}  // namespace one_door_tests

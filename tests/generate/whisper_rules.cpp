@@ -16,6 +16,8 @@
 #include "support/directory.hpp"
 #include "support/refuses.hpp"
 
+namespace whisper_rules_tests {
+
 using namespace silica;
 using generate::SpeechConfig, generate::SpeechOptions, generate::TimestampRules;
 using Ids = std::vector<std::int64_t>;
@@ -344,3 +346,5 @@ TEST_CASE("A checkpoint's keys of speech are read, and wrong ones refused", "[ge
     write("config.json", R"({"median_filter_width": 4})");
     wrong("{}", {"median_filter_width", "odd"});
 }
+
+}  // namespace whisper_rules_tests

@@ -10,6 +10,8 @@
 #include "support/catch.hpp"
 #include "support/devices.hpp"
 
+namespace attention_tests {
+
 using namespace silica;
 
 namespace {
@@ -207,3 +209,5 @@ TEMPLATE_LIST_TEST_CASE("A layer of a transformer has its norms before or after 
         CHECK(test::differs(layer(x.to(test::place<TestType>()), {}), want, 2e-5) == "");
     }
 }
+
+}  // namespace attention_tests

@@ -15,6 +15,8 @@
 #include "support/layers.hpp"
 #include "support/refuses.hpp"
 
+namespace convolutions_tests {
+
 using namespace silica;
 using test::Checkpoint, test::exact;
 
@@ -220,3 +222,5 @@ TEMPLATE_LIST_TEST_CASE("pad puts values around a tensor, roll moves it in a cir
     test::refuses<InputError>([&] { nn::pad(there, 0, -1, 1); }, {"pad"});
     test::refuses<InputError>([&] { nn::pad(there, 0, 1, -1); }, {"pad"});
 }
+
+}  // namespace convolutions_tests

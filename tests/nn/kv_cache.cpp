@@ -10,6 +10,8 @@
 #include "support/catch.hpp"
 #include "support/devices.hpp"
 
+namespace kv_cache_tests {
+
 using namespace silica;
 
 namespace {
@@ -130,3 +132,5 @@ TEST_CASE("Position p turns pair i by p theta^(-2i/d); dynamic and longrope foll
     CHECK(dynamic.table(5, 16).cos.allclose(table.cos, 1e-6, 1e-6));
     CHECK_FALSE(dynamic.table(5, 40).cos.allclose(table.cos, 1e-3, 1e-3));
 }
+
+}  // namespace kv_cache_tests

@@ -5,6 +5,8 @@
 #include "support/catch.hpp"
 #include "support/golden.hpp"
 
+namespace resnet_tests {
+
 using namespace silica;
 
 namespace {
@@ -59,3 +61,5 @@ TEST_CASE("A ResNet gives the maps that timm's gives, with strides and with dila
     check("bottleneck-16.safetensors", shape(true, {{1, 1, 1}, {2, 1, 1}, {2, 1, 1}, {1, 2, 1}}));
     check("basic-8.safetensors", shape(false, {{1, 1, 1}, {2, 1, 1}, {1, 2, 1}, {1, 4, 2}}));
 }
+
+}  // namespace resnet_tests

@@ -9,6 +9,8 @@
 #include "input/image_text/golden.hpp"
 #include "support/refuses.hpp"
 
+namespace describe_tests {
+
 using namespace silica;
 using image_text::Message;
 
@@ -218,3 +220,5 @@ TEST_CASE("Prompts that do not fit their pictures, or the model, are refused", "
     const auto other = Llava::open(directory.path().string());
     test::refuses<InputError>([&] { (void)other(picture, "what?"); }, {"15", "16"});
 }
+
+}  // namespace describe_tests

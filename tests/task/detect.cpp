@@ -8,6 +8,8 @@
 #include "support/golden.hpp"
 #include "support/refuses.hpp"
 
+namespace detect_tests {
+
 using namespace silica;
 using device::Cpu;
 using task::Segments;
@@ -146,3 +148,5 @@ TEST_CASE("Many files are what each is alone; one that cannot be read is an erro
     CHECK(detect(std::span<const image::Image>()).empty());
     refuses<InputError>([&] { static_cast<void>(detect(pictures, {.batch_size = 0})); }, {"batch_size is 0"});
 }
+
+}  // namespace detect_tests

@@ -19,6 +19,8 @@
 #include "silica/task/embed.hpp"
 #include "support/catch.hpp"
 
+namespace embed_tests {
+
 using namespace silica;
 namespace fs = std::filesystem;
 
@@ -351,3 +353,5 @@ TEST_CASE("Modules after the pooling compute what their files say") {
         CHECK(said(dir) == "(accepted)");
     }
 }
+
+}  // namespace embed_tests

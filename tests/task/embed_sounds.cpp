@@ -13,6 +13,8 @@
 #include "support/golden.hpp"
 #include "support/refuses.hpp"
 
+namespace embed_sounds_tests {
+
 using namespace silica;
 using silica::test::refuses;
 using Paths = std::vector<std::filesystem::path>;
@@ -135,3 +137,5 @@ TEST_CASE("What cannot be embedded is refused", "[task]") {
     const test::Directory empty;
     refuses<Error>([&] { static_cast<void>(Projecting::open(empty.path().string())); }, {empty.path().string()});
 }
+
+}  // namespace embed_sounds_tests

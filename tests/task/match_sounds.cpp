@@ -10,6 +10,8 @@
 #include "support/golden.hpp"
 #include "support/refuses.hpp"
 
+namespace match_sounds_tests {
+
 using namespace silica;
 using silica::test::refuses;
 using Matcher = task::SoundMatcher<Model<arch::Clap, device::Cpu, precision::Fp32>>;
@@ -50,3 +52,5 @@ TEST_CASE("What cannot be matched is refused", "[task]") {
     const test::Directory empty;
     refuses<Error>([&] { static_cast<void>(Matcher::open(empty.path().string())); }, {empty.path().string()});
 }
+
+}  // namespace match_sounds_tests

@@ -19,6 +19,8 @@
 #include "support/pictures.hpp"
 #include "support/refuses.hpp"
 
+namespace one_door_tests {
+
 using namespace silica;
 using test::refuses;
 
@@ -173,3 +175,5 @@ TEST_CASE("tasks refuse each wrong argument", "[task]") {
     constexpr auto most = std::numeric_limits<std::int64_t>::max();
     CHECK(embed(sentences, {.batch_size = most, .truncate_dim = most}).sizes() == c10::IntArrayRef({4, 32}));
 }
+
+}  // namespace one_door_tests

@@ -10,6 +10,8 @@
 #include "support/catch.hpp"
 #include "support/directory.hpp"
 
+namespace text_of_tests {
+
 using namespace silica;
 using nlohmann::json;
 
@@ -77,3 +79,5 @@ TEST_CASE("pieces of text are the decoded whole, for every tokenizer and any tok
     CHECK(checked > 1000);
     CHECK(before_last > in_all / 10 * 9);
 }
+
+}  // namespace text_of_tests

@@ -12,6 +12,8 @@
 #include "support/golden.hpp"
 #include "support/refuses.hpp"
 
+namespace transcribe_ctc_tests {
+
 using namespace silica;
 using silica::task::CtcCutting, silica::task::CtcOptions, silica::task::CtcPieces, silica::task::CtcTranscript;
 using silica::task::TimedText;
@@ -126,3 +128,5 @@ TEST_CASE("What cannot be transcribed is refused", "[task]") {
     const test::Directory empty;
     refuses<Error>([&] { static_cast<void>(Transcriber::open(empty.path().string())); }, {empty.path().string()});
 }
+
+}  // namespace transcribe_ctc_tests

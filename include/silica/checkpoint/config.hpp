@@ -50,11 +50,18 @@ bool opens_model_type(std::string_view type) {
 
 }  // namespace detail
 
-/// The configuration of `Arch` in `directory / "config.json"`, checked. A file without `model_type` is taken to be of
-/// the family that is asked for (old checkpoints leave it out). ConfigError for weights that are quantised in a way
-/// that neither `Decoded` nor `Precision` reads, and for a PEFT adapter.
-template <class Arch, class Precision = void>
-typename Arch::Config read_config(const std::filesystem::path& directory) {
+/// What says which quantised weights `Precision` reads; null where those that `Decoded` reads are all.
+template <class Precision>
+constexpr bool (*weights_read_by())(const Json&) {
+    if constexpr (ReadsQuantised<Precision>)
+        return &Precision::reads;
+    else
+        return nullptr;
+}
+
+/// See the other read_config; `reads` is what `weights_read_by` says.
+template <class Arch>
+typename Arch::Config read_config(const std::filesystem::path& directory, bool (*reads)(const Json&)) {
     const Json json = read_config_file(directory, Arch::family);
     const auto file = (directory / "config.json").string();
     if (const Json* type = json.find("model_type"); type != nullptr && !type->is_null()) {
@@ -63,14 +70,20 @@ typename Arch::Config read_config(const std::filesystem::path& directory) {
                               "open this checkpoint with the architecture of its family.");
         }
     }
-    bool (*reads)(const Json&) = nullptr;
-    if constexpr (ReadsQuantised<Precision>) reads = &Precision::reads;
     detail::check_meaning_of_weights(json, file, reads);
     typename Arch::Config config;
     read_json(config, json, file + ":");
     require_finite(config, file + ":");
     Arch::check(config, file);
     return config;
+}
+
+/// The configuration of `Arch` in `directory / "config.json"`, checked. A file without `model_type` is taken to be of
+/// the family that is asked for (old checkpoints leave it out). ConfigError for weights that are quantised in a way
+/// that neither `Decoded` nor `Precision` reads, and for a PEFT adapter.
+template <class Arch, class Precision = void>
+typename Arch::Config read_config(const std::filesystem::path& directory) {
+    return read_config<Arch>(directory, weights_read_by<Precision>());
 }
 
 }  // namespace silica::checkpoint

@@ -14,7 +14,8 @@ struct Index {
     std::vector<std::string> shards;                             ///< the file names, sorted, each once
 };
 
-/// Reads an index file. CheckpointError when it is not one, names a tensor twice, or a shard by more than a file name.
+/// Reads an index file. Of a name that stands twice the last value counts, as in Python. CheckpointError when it is not
+/// one, or names a shard by more than a file name.
 [[nodiscard]] Index read_index(const std::filesystem::path& path);
 
 /// The shards of `index` that `directory` lacks.

@@ -11,6 +11,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <set>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -39,26 +41,29 @@ SILICA_INLINE Index read_index(const std::filesystem::path& path) {
     const std::string text = file->read_text(0, file->size());
     JsonReader json(text, path.string(), fetch_again(path));
     Index index;
-    std::map<std::string, bool, std::less<>> shards;
     bool seen = false;
     json.object([&](const std::string& key) {
         if (key != "weight_map") return json.skip();
-        if (std::exchange(seen, true)) json.fail("has 'weight_map' twice");
+        seen = true;
+        index.weight_map.clear();
         json.object([&](std::string name) {
             std::string shard = json.string();
             if (!detail::plain_file_name(shard))
                 json.fail("puts tensor " + quote(name) + " in " + quote(shard) +
                           ", which is not a file name in the directory of the index");
-            shards[shard] = true;
-            if (shards.size() > most_shards) json.fail("names more than 10000 files");
-            const auto [at, added] = index.weight_map.emplace(std::move(name), std::move(shard));
-            if (!added) json.fail("has tensor " + quote(at->first) + " twice");
+            index.weight_map.insert_or_assign(std::move(name), std::move(shard));
         });
     });
     json.end();
     if (!seen) json.fail("has no 'weight_map'");
-    if (shards.empty()) json.fail("has an empty 'weight_map'");
-    for (auto& [shard, used] : shards) index.shards.push_back(shard);
+    if (index.weight_map.empty()) json.fail("has an empty 'weight_map'");
+    const auto shards = [&] {
+        std::set<std::string_view> names;
+        for (const auto& [name, shard] : index.weight_map) names.insert(shard);
+        return names;
+    }();
+    if (shards.size() > most_shards) json.fail("names more than 10000 files");
+    index.shards.assign(shards.begin(), shards.end());
     return index;
 }
 

@@ -18,7 +18,8 @@ struct LongInteger {
     std::string digits;  ///< a '-' comes first where it is negative
 };
 
-/// A parsed value. Objects keep the order of the file; a name that stands twice in one object is an error of parsing.
+/// A parsed value. Objects keep the order of the file; a name that stands twice in one object has its last value, as in
+/// Python.
 class Json {
 public:
     using Array = std::vector<Json>;

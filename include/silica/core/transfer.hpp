@@ -9,12 +9,38 @@
 #include <boost/hana/second.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <tuple>
 #include <type_traits>
 #include <vector>
 
 namespace silica {
+namespace detail {
+
+/// A function of tensors, for as long as a call: with it the members of a struct are walked by one function, whatever is
+/// done to them, and what walks them is compiled once.
+template <class TensorOrConst>
+class TensorVisitor {
+public:
+    template <class F>
+    explicit TensorVisitor(F& f)
+        : function_(std::addressof(f)), call_([](const void* function, TensorOrConst& t) {
+              (*static_cast<F*>(const_cast<void*>(function)))(t);
+          }) {}
+    void operator()(TensorOrConst& t) const { call_(function_, t); }
+
+private:
+    const void* function_;
+    void (*call_)(const void*, TensorOrConst&);
+};
+
+template <class F>
+inline constexpr bool is_tensor_visitor = false;
+template <class T>
+inline constexpr bool is_tensor_visitor<TensorVisitor<T>> = true;
+
+}  // namespace detail
 
 /// Calls `f(Tensor&)` on every defined tensor inside `value`: a tensor, an optional, a vector, a tuple or pair, a Hana
 /// struct, or any nesting of these. Anything else holds no tensors and is left alone.
@@ -39,10 +65,15 @@ void for_each_tensor(T& value, F&& f) {
     } else if constexpr (requires { std::tuple_size<Bare>::value; }) {
         std::apply([&](auto&... items) { (for_each_tensor(items, f), ...); }, value);
     } else if constexpr (boost::hana::Struct<Bare>::value) {
-        boost::hana::for_each(boost::hana::accessors<Bare>(), [&](auto member) {
-            auto& item = boost::hana::second(member)(value);
-            for_each_tensor(item, f);
-        });
+        if constexpr (detail::is_tensor_visitor<std::remove_cvref_t<F>>) {
+            boost::hana::for_each(boost::hana::accessors<Bare>(), [&](auto member) {
+                auto& item = boost::hana::second(member)(value);
+                for_each_tensor(item, f);
+            });
+        } else {
+            const detail::TensorVisitor<std::conditional_t<std::is_const_v<T>, const Tensor, Tensor>> visitor(f);
+            for_each_tensor(value, visitor);
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 #include <silica/core/error.hpp>
 #include <silica/core/quote.hpp>
 #include <silica/input/text/chat_template.hpp>
+#include <silica/input/text/jinja/json.hpp>
 #include <silica/input/text/jinja/template.hpp>
 
 #include "support/catch.hpp"

@@ -6,6 +6,8 @@
 #include "silica/core/quote.hpp"
 #include "silica/input/text/chat_template.hpp"
 #include "silica/input/text/file.hpp"
+#include "silica/input/text/jinja/json.hpp"
+#include "silica/input/text/jinja/operators.hpp"
 #include "silica/input/text/jinja/template.hpp"
 #include "silica/input/text/tokenizer_config.hpp"
 
