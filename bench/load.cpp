@@ -60,7 +60,14 @@ std::string flags_of(const Choice& c, bool on_host, std::string_view loader, std
 void ask_for_room(const Cell& cell, const Origin& origin, const Sizes* sizes, std::string_view loader) {
     const auto [family, head] = owner_of(cell);
     const Device& device = *find_device(cell.device);
-    const Budget budget = budget_of(*head, cell, origin, sizes);
+    Budget budget;
+    try {
+        budget = budget_of(*head, cell, origin, sizes);
+    } catch (const c10::Error& e) {
+        note(std::string(head->architecture) + ": what it needs of memory is not known: " +
+             std::string(e.what_without_backtrace()).substr(0, 200));
+        return;
+    }
     const Room room = device.room();
     const Room host = budget.on_host ? room : find_device("cpu") != nullptr ? find_device("cpu")->room() : Room{};
     if (fits(budget.needs(loader), budget.on_host, room, host)) return;

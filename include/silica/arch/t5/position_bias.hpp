@@ -45,9 +45,10 @@ public:
 
     /// For relative positions (n) int64 on the device -> (heads, n).
     Tensor operator()(const Tensor& relative) const {
+        if (relative.is_meta()) return at::empty({by_distance_.size(0), relative.numel()}, by_distance_.options());
         const auto ids = relative.options();
         const Tensor near = at::where(relative < -farthest_, at::full({}, -farthest_, ids), relative);
-        return nn::picked(by_distance_, 1, at::where(near > last_, at::full({}, last_, ids), near) + farthest_);
+        return by_distance_.index_select(1, at::where(near > last_, at::full({}, last_, ids), near) + farthest_);
     }
 
     /// For `queries` positions from `first` on and the keys 0 to `keys` - 1 -> (1, heads, queries, keys).
