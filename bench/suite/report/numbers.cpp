@@ -78,7 +78,7 @@ Axis logarithmic_axis(double least, double most) {
             for (const double times : {1.0, 2.0, 5.0}) all.push_back(decade * times);
         // Down to one mark on each side of what is drawn.
         const auto above = std::ranges::find_if(all, [&](double t) { return t >= most * (1 - 1e-9); });
-        if (above != all.end()) all.erase(above + 1, all.end());
+        if (above != all.end()) all.erase(std::max(above + 1, all.begin() + 2), all.end());
         while (all.size() > 2 && all[1] <= least * (1 + 1e-9)) all.erase(all.begin());
         axis.ticks = std::move(all);
     }
