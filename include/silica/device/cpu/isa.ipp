@@ -12,6 +12,8 @@
 #include <sys/sysctl.h>
 #elif defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
+#elif defined(__x86_64__)
+#include <cpuid.h>
 #endif
 
 namespace silica::device::cpu::isa {
@@ -31,10 +33,17 @@ inline bool has_feature([[maybe_unused]] const char* name, [[maybe_unused]] bool
     return false;
 #endif
 }
+#elif defined(__x86_64__)
+/// Whether halves become floats by an instruction. Every processor with AVX2 does; a virtual one may hide it.
+SILICA_INLINE bool has_f16c() {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c >> 29 & 1U) != 0;
+}
 #endif
 
 SILICA_INLINE Isa of_processor() {
 #if defined(__x86_64__)
+    if (!has_f16c()) return Isa::baseline;
     const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     if (avx512 && __builtin_cpu_supports("avx512bf16")) return Isa::avx512_bf16;

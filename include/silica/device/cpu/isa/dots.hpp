@@ -5,6 +5,7 @@
 #include "silica/device/cpu/isa/vector.hpp"
 
 #include <c10/util/BFloat16.h>
+#include <c10/util/Half.h>
 
 #include <utility>
 
@@ -142,6 +143,55 @@ private:
 
 #if defined(__x86_64__)
 
+namespace detail::f16 {
+
+// Halves become floats by vcvtph2ps (F16C), eight at a time: more than memory gives. An intrinsic wants its target on
+// every function around it.
+/// Eight halves as floats.
+[[gnu::target("avx2,fma,f16c")]] [[gnu::always_inline]] inline Floats<8> widened(const c10::Half* p) {
+    return (Floats<8>)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
+template <int... V>
+[[gnu::target("avx2,fma,f16c")]] [[gnu::always_inline]] inline void row(Floats<8>* sums, const Floats<8>& w,
+                                                                        const Floats<8>* x,
+                                                                        std::integer_sequence<int, V...>) {
+    ((sums[V] += w * x[V]), ...);
+}
+template <int V, int... R>
+[[gnu::target("avx2,fma,f16c")]] [[gnu::always_inline]] inline void rows(Floats<8>* sums, const c10::Half* w,
+                                                                         std::int64_t ldw, const Floats<8>* x,
+                                                                         std::integer_sequence<int, R...>) {
+    (row(sums + R * V, widened(w + R * ldw), x, Indices<V>{}), ...);
+}
+template <int... V>
+[[gnu::target("avx2,fma,f16c")]] [[gnu::always_inline]] inline void vectors(Floats<8>* x, const c10::Half* p,
+                                                                            std::int64_t ldx,
+                                                                            std::integer_sequence<int, V...>) {
+    ((x[V] = widened(p + V * ldx)), ...);
+}
+
+struct Kernel {
+    template <int R, int V>
+    [[gnu::target("avx2,fma,f16c")]] static void block(const c10::Half* w, std::int64_t ldw, const c10::Half* x,
+                                                       std::int64_t ldx, std::int64_t k, float* y, std::int64_t ldy) {
+        Floats<8> sums[R * V], pieces[V];
+        clear<8>(sums, Indices<R * V>{});
+        std::int64_t i = 0;
+        for (; i + 8 <= k; i += 8) {
+            vectors(pieces, x + i, ldx, Indices<V>{});
+            rows<V>(sums, w + i, ldw, pieces, Indices<R>{});
+        }
+        write_sums<8, V>(y, ldy, sums, Indices<R * V>{});
+        for (; i < k; ++i) {
+            for (int r = 0; r < R; ++r)
+                for (int v = 0; v < V; ++v)
+                    y[v * ldy + r] += static_cast<float>(w[r * ldw + i]) * static_cast<float>(x[v * ldx + i]);
+        }
+    }
+};
+
+}  // namespace detail::f16
+
 namespace detail::bf16 {
 
 // Products of pairs of bfloats, vdpbf16ps. An intrinsic wants its target on every function around it.
@@ -204,6 +254,8 @@ void dots(Isa set, const DotsArguments<T>& a) {
 #if defined(__x86_64__)
     if constexpr (std::is_same_v<T, c10::BFloat16>)
         if (set == Isa::avx512_bf16) return detail::all_dots<detail::bf16::Kernel>(a);
+    if constexpr (std::is_same_v<T, c10::Half>)
+        if (set != Isa::baseline) return detail::all_dots<detail::f16::Kernel>(a);
 #endif
     on<Dots>(set, &a);
 }
