@@ -57,9 +57,9 @@ Seen sorting(std::string& detail) {
         detail = "places beyond the end, for values with NaN";
         return Seen::present;
     }
-    const Tensor wide = numbers({3, 1000}, 2), turned = at::argsort(wide.to(there()), 0).cpu();
+    const Tensor wide = numbers({3, 1000}, 2), turned = at::argsort(wide.to(there()), std::int64_t{0}).cpu();
     detail = "64 values with NaN, and 3 by 1000 along the first dimension";
-    return turned.equal(at::argsort(wide, 0)) ? Seen::absent : Seen::present;
+    return turned.equal(at::argsort(wide, std::int64_t{0})) ? Seen::absent : Seen::present;
 }
 
 Seen boolean_index(std::string& detail) {
