@@ -134,6 +134,8 @@ std::int64_t numbers(const C& c, const Extent& e) {
                 most, usual_stack(c.vision_config, patches(e, c.vision_config.patch_size, c.vision_config.patch_size)));
         if constexpr (requires { c.audio_config.spec_size; }) most = std::max(most, spectrogram(c.audio_config, e));
         return most + 2 * e.numbers("pixel_values");
+    } else if constexpr (requires { c.vision_config; }) {  // a vision tower of a pair
+        return numbers(c.vision_config, e);
     } else if constexpr (requires { c.patch_size.height; }) {
         return usual_stack(c, patches(e, c.patch_size.height, c.patch_size.width)) + e.numbers("pixel_values");
     } else if constexpr (requires { c.patch_size; }) {  // a vision tower on its own

@@ -824,7 +824,8 @@ struct LongInteger {
     std::string digits;  ///< a '-' comes first where it is negative
 };
 
-/// A parsed value. Objects keep the order of the file; a name that stands twice in one object is an error of parsing.
+/// A parsed value. Objects keep the order of the file; a name that stands twice in one object has its last value, as in
+/// Python.
 class Json {
 public:
     using Array = std::vector<Json>;
@@ -1365,7 +1366,7 @@ private:
     [[nodiscard]] Json object() {
         Json::Object members;
         in_.object([&](std::string name) { members.emplace_back(std::move(name), value()); });
-        refuse_twins(members);
+        keep_last(members);
         return Json(std::move(members));
     }
     [[nodiscard]] Json array() {
@@ -1389,28 +1390,31 @@ private:
             in_.fail("has an integer of more than " + std::to_string(most_digits) + " digits");
         return Json(LongInteger{std::string(literal)});
     }
-    void refuse_twins(const Json::Object& members) const {
-        const auto refuse = [this](const std::string& name) {
-            in_.fail("has the name " + quote(name) + " twice in one object");
-        };
-        if (members.size() <= 8) {
-            for (std::size_t i = 1; i < members.size(); ++i) {
-                for (std::size_t k = 0; k < i; ++k) {
-                    if (members[i].first == members[k].first) refuse(members[i].first);
-                }
-            }
-            return;
-        }
-        std::vector<std::pair<std::size_t, const std::string*>> names;
-        names.reserve(members.size());
-        for (const auto& member : members) names.emplace_back(std::hash<std::string>{}(member.first), &member.first);
-        std::sort(names.begin(), names.end(), [](const auto& a, const auto& b) {
-            return a.first != b.first ? a.first < b.first : *a.second < *b.second;
+    /// Python's rule for a name that stands twice: the first place, the last value.
+    static void keep_last(Json::Object& members) {
+        std::vector<std::pair<std::size_t, std::size_t>> order;  // hash of the name, place
+        order.reserve(members.size());
+        for (const auto& member : members) order.emplace_back(std::hash<std::string>{}(member.first), order.size());
+        const auto name = [&](const auto& entry) -> const std::string& { return members[entry.second].first; };
+        std::sort(order.begin(), order.end(), [&](const auto& a, const auto& b) {
+            if (a.first != b.first) return a.first < b.first;
+            const int names = name(a).compare(name(b));
+            return names != 0 ? names < 0 : a.second < b.second;
         });
-        for (std::size_t i = 1; i < names.size(); ++i) {
-            if (names[i].first == names[i - 1].first && *names[i].second == *names[i - 1].second)
-                refuse(*names[i].second);
+        std::vector<bool> gone;
+        std::size_t first = 0;
+        for (std::size_t i = 1; i < order.size(); ++i) {
+            if (order[i].first != order[first].first || name(order[i]) != name(order[first])) {
+                first = i;
+                continue;
+            }
+            members[order[first].second].second = std::move(members[order[i].second].second);
+            gone.resize(members.size());
+            gone[order[i].second] = true;
         }
+        if (gone.empty()) return;
+        std::size_t place = 0;
+        std::erase_if(members, [&](const auto&) { return gone[place++]; });
     }
 
     JsonReader in_;

@@ -352,7 +352,8 @@ struct LongInteger {
     std::string digits;  ///< a '-' comes first where it is negative
 };
 
-/// A parsed value. Objects keep the order of the file; a name that stands twice in one object is an error of parsing.
+/// A parsed value. Objects keep the order of the file; a name that stands twice in one object has its last value, as in
+/// Python.
 class Json {
 public:
     using Array = std::vector<Json>;
@@ -893,7 +894,7 @@ private:
     [[nodiscard]] Json object() {
         Json::Object members;
         in_.object([&](std::string name) { members.emplace_back(std::move(name), value()); });
-        refuse_twins(members);
+        keep_last(members);
         return Json(std::move(members));
     }
     [[nodiscard]] Json array() {
@@ -917,28 +918,31 @@ private:
             in_.fail("has an integer of more than " + std::to_string(most_digits) + " digits");
         return Json(LongInteger{std::string(literal)});
     }
-    void refuse_twins(const Json::Object& members) const {
-        const auto refuse = [this](const std::string& name) {
-            in_.fail("has the name " + quote(name) + " twice in one object");
-        };
-        if (members.size() <= 8) {
-            for (std::size_t i = 1; i < members.size(); ++i) {
-                for (std::size_t k = 0; k < i; ++k) {
-                    if (members[i].first == members[k].first) refuse(members[i].first);
-                }
-            }
-            return;
-        }
-        std::vector<std::pair<std::size_t, const std::string*>> names;
-        names.reserve(members.size());
-        for (const auto& member : members) names.emplace_back(std::hash<std::string>{}(member.first), &member.first);
-        std::sort(names.begin(), names.end(), [](const auto& a, const auto& b) {
-            return a.first != b.first ? a.first < b.first : *a.second < *b.second;
+    /// Python's rule for a name that stands twice: the first place, the last value.
+    static void keep_last(Json::Object& members) {
+        std::vector<std::pair<std::size_t, std::size_t>> order;  // hash of the name, place
+        order.reserve(members.size());
+        for (const auto& member : members) order.emplace_back(std::hash<std::string>{}(member.first), order.size());
+        const auto name = [&](const auto& entry) -> const std::string& { return members[entry.second].first; };
+        std::sort(order.begin(), order.end(), [&](const auto& a, const auto& b) {
+            if (a.first != b.first) return a.first < b.first;
+            const int names = name(a).compare(name(b));
+            return names != 0 ? names < 0 : a.second < b.second;
         });
-        for (std::size_t i = 1; i < names.size(); ++i) {
-            if (names[i].first == names[i - 1].first && *names[i].second == *names[i - 1].second)
-                refuse(*names[i].second);
+        std::vector<bool> gone;
+        std::size_t first = 0;
+        for (std::size_t i = 1; i < order.size(); ++i) {
+            if (order[i].first != order[first].first || name(order[i]) != name(order[first])) {
+                first = i;
+                continue;
+            }
+            members[order[first].second].second = std::move(members[order[i].second].second);
+            gone.resize(members.size());
+            gone[order[i].second] = true;
         }
+        if (gone.empty()) return;
+        std::size_t place = 0;
+        std::erase_if(members, [&](const auto&) { return gone[place++]; });
     }
 
     JsonReader in_;
@@ -4124,6 +4128,122 @@ private:
 /// The header of a GGUF file: metadata, and where its tensors lie. llama.cpp's format
 /// (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md), versions 2 and 3, little endian.
 
+// ---- silica/core/find_gguf.hpp
+#ifndef SILICA_SINGLE_CORE_FIND_GGUF_HPP
+#define SILICA_SINGLE_CORE_FIND_GGUF_HPP
+/// Which files a GGUF model lies in.
+
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+namespace silica {
+
+/// The GGUF file that `place` is, or that lies in the directory `place`, the first one of a model that was split:
+/// nothing where there is none. Files with "mmproj" in their names are towers of pictures, not models. CheckpointError
+/// where there are several models.
+[[nodiscard]] std::optional<std::filesystem::path> find_gguf(const std::filesystem::path& place);
+
+/// The files of the model that `file` is a part of, in order: where its name ends as llama.cpp ends those of parts,
+/// "-00002-of-00003.gguf"; else itself alone. CheckpointError where one is missing.
+[[nodiscard]] std::vector<std::filesystem::path> gguf_parts(const std::filesystem::path& file);
+
+}  // namespace silica
+
+// ---- silica/core/find_gguf.ipp
+#ifndef SILICA_SINGLE_CORE_FIND_GGUF_IPP
+#define SILICA_SINGLE_CORE_FIND_GGUF_IPP
+/// Definitions of find_gguf.hpp.
+
+#include <algorithm>
+#include <charconv>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace silica {
+namespace find_gguf_detail {
+
+/// "model-00002-of-00003.gguf": what comes before, and the two numbers.
+struct PartName {
+    std::string before;
+    std::size_t number = 0, count = 0;
+
+    [[nodiscard]] std::string of(std::size_t n) const {
+        return before + '-' + digits(n) + "-of-" + digits(count) + ".gguf";
+    }
+
+private:
+    static std::string digits(std::size_t n) {
+        std::string text = std::to_string(n);
+        return std::string(5 - std::min<std::size_t>(text.size(), 5), '0') + text;
+    }
+};
+
+inline std::optional<PartName> part_name(const std::filesystem::path& file) {
+    constexpr std::string_view end = "-00001-of-00001.gguf";
+    const std::string name = file.filename().string();
+    if (name.size() < end.size()) return std::nullopt;
+    const std::string_view last = std::string_view(name).substr(name.size() - end.size());
+    PartName made{.before = name.substr(0, name.size() - end.size())};
+    const auto number = [&](std::size_t at, std::size_t& to) {
+        const char *from = last.data() + at, *until = from + 5;
+        const auto [stop, error] = std::from_chars(from, until, to);
+        return error == std::errc() && stop == until;
+    };
+    if (!number(1, made.number) || !number(10, made.count) || made.of(made.number) != name) return std::nullopt;
+    if (made.number < 1 || made.number > made.count) return std::nullopt;
+    return made;
+}
+
+}  // namespace find_gguf_detail
+
+SILICA_INLINE std::vector<std::filesystem::path> gguf_parts(const std::filesystem::path& file) {
+    const auto name = find_gguf_detail::part_name(file);
+    if (!name) return {file};
+    std::vector<std::filesystem::path> parts;
+    for (std::size_t n = 1; n <= name->count; ++n) {
+        const auto part = file.parent_path() / name->of(n);
+        std::error_code error;
+        if (!std::filesystem::exists(part, error)) {
+            throw CheckpointError(file.string() + " is part " + std::to_string(name->number) + " of " +
+                                      std::to_string(name->count) + " of a model, and " + part.string() +
+                                      " is missing.",
+                                  "Copy or download all parts of the model.");
+        }
+        parts.push_back(part);
+    }
+    return parts;
+}
+
+SILICA_INLINE std::optional<std::filesystem::path> find_gguf(const std::filesystem::path& place) {
+    std::error_code error;
+    if (place.extension() == ".gguf" && std::filesystem::is_regular_file(place, error)) return place;
+    std::vector<std::filesystem::path> found;
+    for (std::filesystem::directory_iterator at(place, error), end; !error && at != end; at.increment(error)) {
+        const auto name = at->path().filename().string();
+        if (at->path().extension() != ".gguf" || name.find("mmproj") != std::string::npos) continue;
+        if (const auto part = find_gguf_detail::part_name(at->path()); part && part->number > 1) {
+            const auto first = place / part->of(1);
+            std::error_code missing;
+            if (std::filesystem::exists(first, missing)) continue;  // it stands for its parts
+        }
+        found.push_back(at->path());
+    }
+    if (found.empty()) return std::nullopt;
+    std::sort(found.begin(), found.end());
+    if (found.size() > 1)
+        throw CheckpointError(place.string() + " holds " + std::to_string(found.size()) +
+                                  " GGUF files: " + quote(found[0].filename().string()) + ", " +
+                                  quote(found[1].filename().string()) + (found.size() > 2 ? ", ..." : "") + ".",
+                              "Name the file to open.");
+    return found.front();
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_FIND_GGUF_IPP
+#endif  // SILICA_SINGLE_CORE_FIND_GGUF_HPP
 // ---- silica/core/ggml_type.hpp
 #ifndef SILICA_SINGLE_CORE_GGML_TYPE_HPP
 #define SILICA_SINGLE_CORE_GGML_TYPE_HPP
@@ -4179,14 +4299,17 @@ struct Gguf {
         const GgmlType* type = nullptr;        ///< never null
         std::vector<std::int64_t> shape = {};  ///< row-major: rows, columns
         std::uint64_t offset = 0, nbytes = 0;  ///< from the start of the file
+        std::size_t file = 0;                  ///< which of `files` that is
     };
 
     std::filesystem::path path = {};
-    Json metadata = Json(Json::Object{});  ///< by key: "llama.block_count"; a float32 is its shortest decimal
+    std::vector<std::filesystem::path> files = {};  ///< `path`, and the other parts of a model that was split
+    Json metadata = Json(Json::Object{});           ///< by key: "llama.block_count"; a float32 is its shortest decimal
     std::vector<Tensor> tensors = {};
 
-    /// Reads the header of a file; without `lists` those of the metadata (tokens, merges) are passed over, and null.
-    /// CheckpointError for what is damaged, cut short, or of another version.
+    /// Reads the header of a file, and where it is a part of a model ("-00002-of-00003.gguf") those of all, the
+    /// metadata being the first one's; without `lists` those of the metadata (tokens, merges) are passed over, and
+    /// null. CheckpointError for what is damaged, cut short, missing, or of another version.
     [[nodiscard]] static Gguf open(const std::filesystem::path& path, bool lists = true);
 
     /// The value of a key; null where there is none.
@@ -4203,10 +4326,6 @@ struct Gguf {
     /// Throws the CheckpointError that this file `problem`s: "holds no tokens".
     [[noreturn]] void fail(const std::string& problem) const;
 };
-
-/// The GGUF file that `place` is, or that lies in the directory `place`: nothing where there is none. Files with
-/// "mmproj" in their names are towers of pictures, not models. CheckpointError where there are several.
-[[nodiscard]] std::optional<std::filesystem::path> find_gguf(const std::filesystem::path& place);
 
 }  // namespace silica
 
@@ -4500,7 +4619,30 @@ private:
 }  // namespace gguf_detail
 
 SILICA_INLINE Gguf Gguf::open(const std::filesystem::path& path, bool lists) {
-    return gguf_detail::Parser(path, lists).parse();
+    auto files = gguf_parts(path);
+    Gguf made = gguf_detail::Parser(files.front(), lists).parse();
+    made.files = std::move(files);
+    const auto n = static_cast<std::int64_t>(made.files.size());
+    const auto says = [&](const Gguf& part, std::int64_t number) {
+        if (part.integer("split.count").value_or(1) != n || part.integer("split.no").value_or(0) != number)
+            part.fail("says that it is another part of a model than its name does");
+    };
+    if (n == 1 && made.integer("split.count").value_or(1) > 1)
+        made.fail("is one of several files of a model, which its name does not say (-00001-of-00003.gguf)");
+    says(made, 0);
+    for (std::size_t i = 1; i < made.files.size(); ++i) {
+        Gguf part = gguf_detail::Parser(made.files[i], false).parse();
+        says(part, static_cast<std::int64_t>(i));
+        for (auto& t : part.tensors) {
+            t.file = i;
+            made.tensors.push_back(std::move(t));
+        }
+    }
+    const auto all = made.integer("split.tensors.count");
+    if (const auto there = static_cast<std::int64_t>(made.tensors.size()); n > 1 && all && *all != there)
+        made.fail("says that its parts hold " + std::to_string(*all) + " tensors, and they hold " +
+                  std::to_string(there));
+    return made;
 }
 
 SILICA_INLINE void Gguf::fail(const std::string& problem) const {
@@ -4535,24 +4677,6 @@ SILICA_INLINE const Json::Array* Gguf::list(std::string_view key) const {
     if (found == nullptr) return nullptr;
     if (!found->is_array()) fail("has " + quote(key) + " that is " + found->brief() + ", where a list is wanted");
     return &found->array();
-}
-
-SILICA_INLINE std::optional<std::filesystem::path> find_gguf(const std::filesystem::path& place) {
-    std::error_code error;
-    if (place.extension() == ".gguf" && std::filesystem::is_regular_file(place, error)) return place;
-    std::vector<std::filesystem::path> found;
-    for (std::filesystem::directory_iterator at(place, error), end; !error && at != end; at.increment(error)) {
-        const auto name = at->path().filename().string();
-        if (at->path().extension() == ".gguf" && name.find("mmproj") == std::string::npos) found.push_back(at->path());
-    }
-    if (found.empty()) return std::nullopt;
-    std::sort(found.begin(), found.end());
-    if (found.size() > 1)
-        throw CheckpointError(place.string() + " holds " + std::to_string(found.size()) +
-                                  " GGUF files: " + quote(found[0].filename().string()) + ", " +
-                                  quote(found[1].filename().string()) + (found.size() > 2 ? ", ..." : "") + ".",
-                              "Name the file to open; parts of one model are joined by `llama-gguf-split --merge`.");
-    return found.front();
 }
 
 }  // namespace silica
@@ -4603,22 +4727,35 @@ namespace silica::text {
 
 }  // namespace silica::text
 #endif  // SILICA_SINGLE_INPUT_TEXT_FILE_HPP
-// ---- silica/input/text/jinja/template.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_TEMPLATE_HPP
-#define SILICA_SINGLE_INPUT_TEXT_JINJA_TEMPLATE_HPP
-/// A Jinja template: parsed once, rendered often.
+// ---- silica/input/text/jinja/json.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_JSON_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_JSON_HPP
+/// Between JSON and values: json.dumps for the filter tojson, and Silica's documents as values.
 
-// ---- silica/input/text/jinja/frames.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_FRAMES_HPP
-#define SILICA_SINGLE_INPUT_TEXT_JINJA_FRAMES_HPP
-/// Which variables a block hides from the start: Jinja decides when it reads a template whose variable a name is. Where
-/// a block sets a name before it uses it, the blocks inside see the block's own variable, undefined until then, and not
-/// what the template was given (jinja2.idtracking).
+// ---- silica/input/text/jinja/iteration.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_ITERATION_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_ITERATION_HPP
+/// Going through values: length, iteration, membership.
 
-// ---- silica/input/text/jinja/syntax.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_SYNTAX_HPP
-#define SILICA_SINGLE_INPUT_TEXT_JINJA_SYNTAX_HPP
-/// The syntax tree of a template.
+// ---- silica/input/text/jinja/operators.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_OPERATORS_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_OPERATORS_HPP
+/// Python's operators on values: truth, equality, order, keys of dicts.
+
+// ---- silica/input/text/jinja/print.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_PRINT_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_PRINT_HPP
+/// Python's str() and repr() of values.
+
+// ---- silica/input/text/jinja/number.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_NUMBER_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_NUMBER_HPP
+/// Python's numbers: int of any size and float, compared exactly; as text and from text.
+
+// ---- silica/input/text/jinja/session.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_SESSION_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_SESSION_HPP
+/// What bounds one rendering: templates are untrusted, so steps, memory and nesting are counted.
 
 // ---- silica/input/text/jinja/value.hpp
 #ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_VALUE_HPP
@@ -5121,314 +5258,6 @@ struct Callable {
 
 }  // namespace silica::text::jinja
 #endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_VALUE_HPP
-
-#include <algorithm>
-#include <memory>
-#include <string>
-#include <utility>
-#include <vector>
-
-namespace silica::text::jinja {
-
-struct Expression;
-using ExpressionPtr = std::unique_ptr<Expression>;
-
-/// What stands between the parentheses of a call, a filter or a test.
-struct Arguments {
-    std::vector<ExpressionPtr> at = {};
-    std::vector<std::pair<std::string, ExpressionPtr>> named = {};
-    ExpressionPtr all = {}, all_named = {};  ///< *args, **kwargs
-};
-
-/// An expression. Which members it uses depends on its kind.
-struct Expression {
-    enum class Kind {
-        constant,    ///< value
-        name,        ///< name
-        list,        ///< items
-        tuple,       ///< items
-        dict,        ///< items: key, value, key, value
-        attribute,   ///< items[0] . name
-        item,        ///< items[0] [ items[1] ]
-        slice,       ///< items[0] [ items[1] : items[2] : items[3] ]; absent ones are null
-        call,        ///< items[0] ( arguments )
-        filter,      ///< items[0] | name ( arguments ); in blocks items[0] is null
-        test,        ///< items[0] is name ( arguments )
-        negation,    ///< not items[0]
-        sign,        ///< - or +, in name, of items[0]
-        both,        ///< items[0] and items[1]
-        either,      ///< items[0] or items[1]
-        arithmetic,  ///< items[0] name items[1]
-        comparison,  ///< items[0] operators[0] items[1] operators[1] items[2] ...
-        concat,      ///< items[0] ~ items[1] ~ ...
-        choice,      ///< items[0] if items[1] else items[2], which may be null
-        set_member,  ///< name . member, as a target
-    };
-    Kind kind;
-    unsigned line;
-    std::string name = {}, member = {};
-    Value value = {};
-    std::vector<ExpressionPtr> items = {};
-    std::vector<std::string> operators = {};
-    Arguments arguments = {};
-    unsigned depth = 1;  ///< of nesting
-
-    Expression(Kind what, unsigned at) : kind(what), line(at) {}
-    void add(ExpressionPtr item) {
-        if (item) depth = std::max(depth, item->depth + 1);
-        items.push_back(std::move(item));
-    }
-    void set_arguments(Arguments made) {
-        const auto see = [this](const ExpressionPtr& e) { depth = e ? std::max(depth, e->depth + 1) : depth; };
-        for (const auto& e : made.at) see(e);
-        for (const auto& e : made.named) see(e.second);
-        see(made.all), see(made.all_named);
-        arguments = std::move(made);
-    }
-};
-
-struct Statement;
-using Body = std::vector<Statement>;
-
-/// A condition and what it guards.
-struct Branch {
-    ExpressionPtr condition;  ///< null for else
-    Body body;
-};
-
-/// A statement. Which members it uses depends on its kind.
-struct Statement {
-    enum class Kind {
-        text,        ///< text
-        output,      ///< the values of parameters
-        set,         ///< target = value
-        set_block,   ///< target = body, through the filters in value
-        choice,      ///< branches
-        loop,        ///< for target in value if condition: body, otherwise: orelse; recursive
-        macro,       ///< macro name(parameters): body
-        call_block,  ///< call(parameters) value: body
-        with,        ///< with parameters: body
-        filter,      ///< body through the filters in value
-        scope,       ///< body ({% generation %})
-        autoescape,  ///< body, escaped where value is true
-        block,       ///< block name: body; scoped, required
-        loader,      ///< include, import, from, extends: name; there is nothing to load
-        leave,       ///< break
-        again,       ///< continue
-    };
-    Kind kind;
-    unsigned line;
-    std::string text = {}, name = {};
-    ExpressionPtr target = {}, value = {}, condition = {};
-    std::vector<std::pair<ExpressionPtr, ExpressionPtr>> parameters = {};  ///< target, default or null
-    std::vector<Branch> branches = {};
-    Body body = {}, orelse = {};
-    std::vector<std::string> hidden = {}, hidden_else = {};  ///< variables of body, orelse: undefined at first
-    bool recursive = false, scoped = false, required = false;
-    bool uses_varargs = false, uses_kwargs = false, uses_caller = false;  ///< the names occur in a macro
-
-    Statement(Kind what, unsigned at) : kind(what), line(at) {}
-};
-
-}  // namespace silica::text::jinja
-#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_SYNTAX_HPP
-
-#include <map>
-#include <set>
-#include <string>
-#include <vector>
-
-namespace silica::text::jinja {
-
-/// Goes through the frames of a template: the statements that share variables.
-class Frames {
-public:
-    /// Fills `hidden` of all statements; returns that of the template.
-    [[nodiscard]] static std::vector<std::string> analyse(Body& body) {
-        Names names;
-        for (const auto& s : body) names.see(s);
-        inside(body, names);
-        return names.hidden();
-    }
-
-private:
-    using Kind = Expression::Kind;
-    using St = Statement::Kind;
-
-    /// The names of one frame, and where their values are at its start.
-    struct Names {
-        enum class From { parameter, context, outside, nowhere };
-        const Names* parent = nullptr;
-        std::map<std::string, From> refs = {};
-        std::set<std::string> stores = {};
-
-        [[nodiscard]] bool knows(const std::string& name) const {
-            return refs.count(name) != 0 || (parent && parent->knows(name));
-        }
-        void declare(const std::string& name) {
-            stores.insert(name);
-            refs[name] = From::parameter;
-        }
-        void load(const std::string& name) {
-            if (!knows(name)) refs[name] = From::context;
-        }
-        void store(const std::string& name) {
-            stores.insert(name);
-            if (refs.count(name) == 0) refs[name] = parent && parent->knows(name) ? From::outside : From::nowhere;
-        }
-        /// Takes over what `if` does: what is set in one of its branches only has its outer value at the start.
-        void join(const std::vector<Names>& branches) {
-            std::set<std::string> fresh;
-            for (const auto& branch : branches) {
-                for (const auto& name : branch.stores) {
-                    if (stores.count(name) == 0) fresh.insert(name);
-                }
-            }
-            for (const auto& branch : branches) {
-                for (const auto& [name, from] : branch.refs) refs[name] = from;
-            }
-            for (const auto& name : fresh) {
-                stores.insert(name);
-                refs[name] = parent && parent->knows(name) ? From::outside : From::context;
-            }
-        }
-        [[nodiscard]] std::vector<std::string> hidden() const {
-            std::vector<std::string> out;
-            for (const auto& [name, from] : refs) {
-                if (from == From::nowhere) out.push_back(name);
-            }
-            return out;
-        }
-
-        void see(const Expression* e) {
-            if (!e) return;
-            if (e->kind == Kind::name || e->kind == Kind::set_member) load(e->name);
-            for (const auto& item : e->items) see(item.get());
-            for (const auto& item : e->arguments.at) see(item.get());
-            for (const auto& item : e->arguments.named) see(item.second.get());
-            see(e->arguments.all.get());
-            see(e->arguments.all_named.get());
-        }
-        void see_target(const Expression& e, bool parameter) {
-            if (e.kind == Kind::set_member) return load(e.name);
-            if (e.kind == Kind::name) return parameter ? declare(e.name) : store(e.name);
-            for (const auto& item : e.items) see_target(*item, parameter);
-        }
-        void see(const Body& body) {
-            for (const auto& s : body) see(s);
-        }
-        /// What a statement does in the frame it stands in.
-        void see(const Statement& s) {
-            if (s.kind == St::choice) return see_branches(s);
-            if (s.kind == St::output || s.kind == St::with) {
-                for (const auto& [first, second] : s.parameters) see((s.kind == St::with ? second : first).get());
-            }
-            const bool value = s.kind == St::set || s.kind == St::loop || s.kind == St::call_block;
-            if (value || s.kind == St::filter) see(s.value.get());
-            if (s.kind == St::set || s.kind == St::set_block) see_target(*s.target, false);
-            if (s.kind == St::macro) store(s.name);
-        }
-        void see_branches(const Statement& s) {
-            see(s.branches[0].condition.get());
-            Names first = *this, others = *this, last = *this;
-            first.see(s.branches[0].body);
-            for (std::size_t i = 1; i < s.branches.size(); ++i) {
-                const auto& branch = s.branches[i];
-                if (!branch.condition) {
-                    last.see(branch.body);
-                    continue;
-                }
-                others.see(branch.condition.get());
-                Names inner = others;
-                inner.see(branch.body);
-                others.join({inner});
-            }
-            join({first, others, last});
-        }
-    };
-
-    /// The frames inside a body whose names are these.
-    static void inside(Body& body, const Names& names) {
-        for (auto& s : body) {
-            for (auto& branch : s.branches) inside(branch.body, names);
-            if (s.kind == St::choice) continue;
-            Names own;
-            own.parent = s.kind == St::block ? nullptr : &names;
-            if (s.kind == St::loop) {
-                own.declare("loop");
-                own.see_target(*s.target, true);
-            }
-            if (s.kind == St::macro || s.kind == St::call_block) {
-                if (s.uses_caller) own.declare("caller");
-                if (s.uses_kwargs) own.declare("kwargs");
-                if (s.uses_varargs) own.declare("varargs");
-            }
-            for (const auto& [target, value] : s.parameters) {
-                if (s.kind == St::output) break;
-                own.see_target(*target, true);
-                if (s.kind != St::with) own.see(value.get());
-            }
-            if (s.kind == St::autoescape) own.see(s.value.get());
-            own.see(s.body);
-            if (s.kind == St::filter) own.see(s.value.get());
-            s.hidden = own.hidden();
-            inside(s.body, own);
-            if (s.orelse.empty()) continue;
-            Names otherwise;
-            otherwise.parent = &names;
-            otherwise.see(s.orelse);
-            s.hidden_else = otherwise.hidden();
-            inside(s.orelse, otherwise);
-        }
-    }
-};
-
-}  // namespace silica::text::jinja
-#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_FRAMES_HPP
-// ---- silica/input/text/jinja/interpreter.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_INTERPRETER_HPP
-#define SILICA_SINGLE_INPUT_TEXT_JINJA_INTERPRETER_HPP
-/// Runs statements.
-
-// ---- silica/input/text/jinja/blocks.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_BLOCKS_HPP
-#define SILICA_SINGLE_INPUT_TEXT_JINJA_BLOCKS_HPP
-/// What blocks share: scopes, captured output, assignment, and macros.
-
-// ---- silica/input/text/jinja/evaluator.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_EVALUATOR_HPP
-#define SILICA_SINGLE_INPUT_TEXT_JINJA_EVALUATOR_HPP
-/// Computes expressions.
-
-// ---- silica/input/text/jinja/arithmetic.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_ARITHMETIC_HPP
-#define SILICA_SINGLE_INPUT_TEXT_JINJA_ARITHMETIC_HPP
-/// Python's arithmetic: + - * / // % **. Integers that 64 bits do not hold become long ones.
-
-// ---- silica/input/text/jinja/iteration.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_ITERATION_HPP
-#define SILICA_SINGLE_INPUT_TEXT_JINJA_ITERATION_HPP
-/// Going through values: length, iteration, membership.
-
-// ---- silica/input/text/jinja/operators.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_OPERATORS_HPP
-#define SILICA_SINGLE_INPUT_TEXT_JINJA_OPERATORS_HPP
-/// Python's operators on values: truth, equality, order, keys of dicts.
-
-// ---- silica/input/text/jinja/print.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_PRINT_HPP
-#define SILICA_SINGLE_INPUT_TEXT_JINJA_PRINT_HPP
-/// Python's str() and repr() of values.
-
-// ---- silica/input/text/jinja/number.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_NUMBER_HPP
-#define SILICA_SINGLE_INPUT_TEXT_JINJA_NUMBER_HPP
-/// Python's numbers: int of any size and float, compared exactly; as text and from text.
-
-// ---- silica/input/text/jinja/session.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_SESSION_HPP
-#define SILICA_SINGLE_INPUT_TEXT_JINJA_SESSION_HPP
-/// What bounds one rendering: templates are untrusted, so steps, memory and nesting are counted.
 
 #include <algorithm>
 #include <cstddef>
@@ -6540,6 +6369,506 @@ template <class Make>
 
 }  // namespace silica::text::jinja
 #endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_ITERATION_HPP
+// ---- silica/input/text/jinja/merge_sort.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_MERGE_SORT_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_MERGE_SORT_HPP
+/// A sort that no comparison can harm: values of templates may have no consistent order.
+
+#include <algorithm>
+#include <cstddef>
+#include <vector>
+
+namespace silica::text::jinja::detail {
+
+/// A stable merge sort; safe with any comparison, which may throw.
+template <class T, class Before>
+void stable_sort(std::vector<T>& items, const Before& before) {
+    if (items.size() < 2) return;
+    const auto middle = items.begin() + static_cast<std::ptrdiff_t>(items.size() / 2);
+    std::vector<T> left(items.begin(), middle), right(middle, items.end());
+    stable_sort(left, before);
+    stable_sort(right, before);
+    std::merge(left.begin(), left.end(), right.begin(), right.end(), items.begin(), before);
+}
+
+}  // namespace silica::text::jinja::detail
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_MERGE_SORT_HPP
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica::text::jinja {
+
+/// A document as Python's json.loads makes it.
+[[nodiscard]] inline Value from_json(Session& session, const Json& json) {
+    if (json.is_null()) return None{};
+    if (json.is_bool()) return Value(json.boolean());
+    if (json.is_integer()) return Value(json.integer());
+    if (json.is_long_integer()) {
+        const bool negative = json.digits()[0] == '-';
+        const auto digits = std::string_view(json.digits()).substr(negative ? 1 : 0);
+        session.spend(digits.size() * digits.size() / 64);
+        return session.integer(BigInteger::of_digits(digits, 10, negative));
+    }
+    if (json.is_number()) return Value(json.number());
+    if (json.is_string()) return session.text(json.string());
+    if (json.is_array()) {
+        Values items;
+        for (const auto& item : json.array()) items.push_back(from_json(session, item));
+        return session.list(std::move(items));
+    }
+    Dict dict;
+    for (const auto& [name, value] : json.object()) {
+        dict.items.emplace_back(session.text(name), from_json(session, value));
+    }
+    return session.dict(std::move(dict));
+}
+
+/// What json.dumps is told.
+struct JsonStyle {
+    bool ascii = false, sorted = false, indented = false;
+    std::string indent = {}, comma = ", ", colon = ": ";
+};
+
+namespace detail {
+
+inline void put_json_text(std::string& out, std::string_view text, bool ascii) {
+    const auto escape = [&out](char32_t unit) {
+        out += "\\u";
+        for (int shift = 12; shift >= 0; shift -= 4) out += "0123456789abcdef"[unit >> shift & 15U];
+    };
+    out += '"';
+    for (std::size_t i = 0; i < text.size();) {
+        const auto [c, n] = utf8::decode(text.data() + i);
+        constexpr std::string_view plain = "\"\\\n\r\t\f\b", names = "\"\\nrtfb";
+        if (const auto known = c < 0x80 ? plain.find(static_cast<char>(c)) : std::string_view::npos;
+            known != std::string_view::npos) {
+            out += '\\';
+            out += names[known];
+        } else if (c < 0x20 || (ascii && c > 0x7E && c < 0x10000)) {
+            escape(c);
+        } else if (ascii && c >= 0x10000) {
+            escape(0xD7C0 + (c >> 10U));
+            escape(0xDC00 + (c & 0x3FFU));
+        } else {
+            out.append(text.substr(i, n));
+        }
+        i += n;
+    }
+    out += '"';
+}
+[[nodiscard]] inline std::string json_real(double x) {
+    return std::isnan(x) ? "NaN" : std::isinf(x) ? (x < 0 ? "-Infinity" : "Infinity") : real_text(x);
+}
+[[nodiscard]] inline std::string json_key(Session& session, const Value& key) {
+    if (key.is_text()) return key.text();
+    if (key.is_none()) return "null";
+    if (key.is_bool()) return key.boolean() ? "true" : "false";
+    if (key.is_integer()) return whole_text(session, key);
+    if (key.is_real()) return json_real(key.number());
+    wrong_type("writes JSON with the key", key);
+}
+
+}  // namespace detail
+
+/// Appends json.dumps(v).
+inline void put_json(Session& session, std::string& out, const Value& v, const JsonStyle& style, std::size_t deep = 0) {
+    session.spend(1);
+    const Level level(session);
+    const std::size_t before = out.size();
+    const auto line = [&](std::size_t depth) {
+        if (!style.indented) return;
+        session.take(depth * style.indent.size());
+        out += '\n';
+        for (std::size_t i = 0; i < depth; ++i) out += style.indent;
+    };
+    const auto members = [&](char open, char close, const auto& items, const auto& put) {
+        out += open;
+        bool first = true;
+        for (const auto& item : items) {
+            if (!first) out += style.comma;
+            first = false;
+            line(deep + 1);
+            put(item);
+        }
+        if (!first) line(deep);
+        out += close;
+    };
+    if (v.is_none()) {
+        out += "null";
+    } else if (v.is_bool()) {
+        out += v.boolean() ? "true" : "false";
+    } else if (v.is_integer()) {
+        out += whole_text(session, v);
+    } else if (v.is_real()) {
+        out += detail::json_real(v.number());
+    } else if (v.is_text()) {
+        detail::put_json_text(out, v.text(), style.ascii);
+    } else if (v.is_sequence()) {
+        return members('[', ']', v.list().items,
+                       [&](const Value& item) { put_json(session, out, item, style, deep + 1); });
+    } else if (v.is_dict()) {
+        auto items = v.dict().items;
+        session.take(items.size() * 2 * sizeof(Value));
+        if (style.sorted) {
+            detail::stable_sort(items, [&](const auto& a, const auto& b) { return less(session, a.first, b.first); });
+        }
+        return members('{', '}', items, [&](const auto& item) {
+            const std::size_t start = out.size();
+            detail::put_json_text(out, detail::json_key(session, item.first), style.ascii);
+            out += style.colon;
+            session.take(out.size() - start);
+            put_json(session, out, item.second, style, deep + 1);
+        });
+    } else {
+        wrong_type("writes as JSON", v);
+    }
+    session.take(out.size() - before);
+}
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_JSON_HPP
+// ---- silica/input/text/jinja/template.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_TEMPLATE_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_TEMPLATE_HPP
+/// A Jinja template: parsed once, rendered often.
+
+// ---- silica/input/text/jinja/syntax.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_SYNTAX_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_SYNTAX_HPP
+/// The syntax tree of a template.
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace silica::text::jinja {
+
+struct Expression;
+using ExpressionPtr = std::unique_ptr<Expression>;
+
+/// What stands between the parentheses of a call, a filter or a test.
+struct Arguments {
+    std::vector<ExpressionPtr> at = {};
+    std::vector<std::pair<std::string, ExpressionPtr>> named = {};
+    ExpressionPtr all = {}, all_named = {};  ///< *args, **kwargs
+};
+
+/// An expression. Which members it uses depends on its kind.
+struct Expression {
+    enum class Kind {
+        constant,    ///< value
+        name,        ///< name
+        list,        ///< items
+        tuple,       ///< items
+        dict,        ///< items: key, value, key, value
+        attribute,   ///< items[0] . name
+        item,        ///< items[0] [ items[1] ]
+        slice,       ///< items[0] [ items[1] : items[2] : items[3] ]; absent ones are null
+        call,        ///< items[0] ( arguments )
+        filter,      ///< items[0] | name ( arguments ); in blocks items[0] is null
+        test,        ///< items[0] is name ( arguments )
+        negation,    ///< not items[0]
+        sign,        ///< - or +, in name, of items[0]
+        both,        ///< items[0] and items[1]
+        either,      ///< items[0] or items[1]
+        arithmetic,  ///< items[0] name items[1]
+        comparison,  ///< items[0] operators[0] items[1] operators[1] items[2] ...
+        concat,      ///< items[0] ~ items[1] ~ ...
+        choice,      ///< items[0] if items[1] else items[2], which may be null
+        set_member,  ///< name . member, as a target
+    };
+    Kind kind;
+    unsigned line;
+    std::string name = {}, member = {};
+    Value value = {};
+    std::vector<ExpressionPtr> items = {};
+    std::vector<std::string> operators = {};
+    Arguments arguments = {};
+    unsigned depth = 1;  ///< of nesting
+
+    Expression(Kind what, unsigned at) : kind(what), line(at) {}
+    void add(ExpressionPtr item) {
+        if (item) depth = std::max(depth, item->depth + 1);
+        items.push_back(std::move(item));
+    }
+    void set_arguments(Arguments made) {
+        const auto see = [this](const ExpressionPtr& e) { depth = e ? std::max(depth, e->depth + 1) : depth; };
+        for (const auto& e : made.at) see(e);
+        for (const auto& e : made.named) see(e.second);
+        see(made.all), see(made.all_named);
+        arguments = std::move(made);
+    }
+};
+
+struct Statement;
+using Body = std::vector<Statement>;
+
+/// A condition and what it guards.
+struct Branch {
+    ExpressionPtr condition;  ///< null for else
+    Body body;
+};
+
+/// A statement. Which members it uses depends on its kind.
+struct Statement {
+    enum class Kind {
+        text,        ///< text
+        output,      ///< the values of parameters
+        set,         ///< target = value
+        set_block,   ///< target = body, through the filters in value
+        choice,      ///< branches
+        loop,        ///< for target in value if condition: body, otherwise: orelse; recursive
+        macro,       ///< macro name(parameters): body
+        call_block,  ///< call(parameters) value: body
+        with,        ///< with parameters: body
+        filter,      ///< body through the filters in value
+        scope,       ///< body ({% generation %})
+        autoescape,  ///< body, escaped where value is true
+        block,       ///< block name: body; scoped, required
+        loader,      ///< include, import, from, extends: name; there is nothing to load
+        leave,       ///< break
+        again,       ///< continue
+    };
+    Kind kind;
+    unsigned line;
+    std::string text = {}, name = {};
+    ExpressionPtr target = {}, value = {}, condition = {};
+    std::vector<std::pair<ExpressionPtr, ExpressionPtr>> parameters = {};  ///< target, default or null
+    std::vector<Branch> branches = {};
+    Body body = {}, orelse = {};
+    std::vector<std::string> hidden = {}, hidden_else = {};  ///< variables of body, orelse: undefined at first
+    bool recursive = false, scoped = false, required = false;
+    bool uses_varargs = false, uses_kwargs = false, uses_caller = false;  ///< the names occur in a macro
+
+    Statement(Kind what, unsigned at) : kind(what), line(at) {}
+};
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_SYNTAX_HPP
+
+#include <ctime>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace silica::text::jinja {
+
+/// The time of this machine, in its zone.
+[[nodiscard]] std::tm local_time();
+
+/// A template as transformers sets Jinja up for chats: trim_blocks, lstrip_blocks, the immutable sandbox, break and
+/// continue, {% generation %}, raise_exception, strftime_now. Rendering is const: threads may share a template.
+class Template {
+public:
+    /// Parses. ConfigError names `name` and the line where the text is no Jinja or goes beyond what Silica knows.
+    Template(std::string_view source, std::string name);
+
+    /// The text for these variables; `variables` makes them in the session. InputError: what raise_exception says, or
+    /// what went wrong, with the line.
+    [[nodiscard]] std::string render(const std::function<Dict(Session&)>& variables, Clock clock = local_time) const;
+
+private:
+    [[noreturn]] void refuse(const std::string& problem, unsigned line) const;
+
+    std::string name_;
+    std::shared_ptr<const Body> body_;
+    std::vector<std::string> hidden_;
+};
+
+}  // namespace silica::text::jinja
+
+// ---- silica/input/text/jinja/template.ipp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_TEMPLATE_IPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_TEMPLATE_IPP
+/// Definitions of template.hpp: the parser and the interpreter are compiled here.
+
+// ---- silica/input/text/jinja/frames.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_FRAMES_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_FRAMES_HPP
+/// Which variables a block hides from the start: Jinja decides when it reads a template whose variable a name is. Where
+/// a block sets a name before it uses it, the blocks inside see the block's own variable, undefined until then, and not
+/// what the template was given (jinja2.idtracking).
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace silica::text::jinja {
+
+/// Goes through the frames of a template: the statements that share variables.
+class Frames {
+public:
+    /// Fills `hidden` of all statements; returns that of the template.
+    [[nodiscard]] static std::vector<std::string> analyse(Body& body) {
+        Names names;
+        for (const auto& s : body) names.see(s);
+        inside(body, names);
+        return names.hidden();
+    }
+
+private:
+    using Kind = Expression::Kind;
+    using St = Statement::Kind;
+
+    /// The names of one frame, and where their values are at its start.
+    struct Names {
+        enum class From { parameter, context, outside, nowhere };
+        const Names* parent = nullptr;
+        std::map<std::string, From> refs = {};
+        std::set<std::string> stores = {};
+
+        [[nodiscard]] bool knows(const std::string& name) const {
+            return refs.count(name) != 0 || (parent && parent->knows(name));
+        }
+        void declare(const std::string& name) {
+            stores.insert(name);
+            refs[name] = From::parameter;
+        }
+        void load(const std::string& name) {
+            if (!knows(name)) refs[name] = From::context;
+        }
+        void store(const std::string& name) {
+            stores.insert(name);
+            if (refs.count(name) == 0) refs[name] = parent && parent->knows(name) ? From::outside : From::nowhere;
+        }
+        /// Takes over what `if` does: what is set in one of its branches only has its outer value at the start.
+        void join(const std::vector<Names>& branches) {
+            std::set<std::string> fresh;
+            for (const auto& branch : branches) {
+                for (const auto& name : branch.stores) {
+                    if (stores.count(name) == 0) fresh.insert(name);
+                }
+            }
+            for (const auto& branch : branches) {
+                for (const auto& [name, from] : branch.refs) refs[name] = from;
+            }
+            for (const auto& name : fresh) {
+                stores.insert(name);
+                refs[name] = parent && parent->knows(name) ? From::outside : From::context;
+            }
+        }
+        [[nodiscard]] std::vector<std::string> hidden() const {
+            std::vector<std::string> out;
+            for (const auto& [name, from] : refs) {
+                if (from == From::nowhere) out.push_back(name);
+            }
+            return out;
+        }
+
+        void see(const Expression* e) {
+            if (!e) return;
+            if (e->kind == Kind::name || e->kind == Kind::set_member) load(e->name);
+            for (const auto& item : e->items) see(item.get());
+            for (const auto& item : e->arguments.at) see(item.get());
+            for (const auto& item : e->arguments.named) see(item.second.get());
+            see(e->arguments.all.get());
+            see(e->arguments.all_named.get());
+        }
+        void see_target(const Expression& e, bool parameter) {
+            if (e.kind == Kind::set_member) return load(e.name);
+            if (e.kind == Kind::name) return parameter ? declare(e.name) : store(e.name);
+            for (const auto& item : e.items) see_target(*item, parameter);
+        }
+        void see(const Body& body) {
+            for (const auto& s : body) see(s);
+        }
+        /// What a statement does in the frame it stands in.
+        void see(const Statement& s) {
+            if (s.kind == St::choice) return see_branches(s);
+            if (s.kind == St::output || s.kind == St::with) {
+                for (const auto& [first, second] : s.parameters) see((s.kind == St::with ? second : first).get());
+            }
+            const bool value = s.kind == St::set || s.kind == St::loop || s.kind == St::call_block;
+            if (value || s.kind == St::filter) see(s.value.get());
+            if (s.kind == St::set || s.kind == St::set_block) see_target(*s.target, false);
+            if (s.kind == St::macro) store(s.name);
+        }
+        void see_branches(const Statement& s) {
+            see(s.branches[0].condition.get());
+            Names first = *this, others = *this, last = *this;
+            first.see(s.branches[0].body);
+            for (std::size_t i = 1; i < s.branches.size(); ++i) {
+                const auto& branch = s.branches[i];
+                if (!branch.condition) {
+                    last.see(branch.body);
+                    continue;
+                }
+                others.see(branch.condition.get());
+                Names inner = others;
+                inner.see(branch.body);
+                others.join({inner});
+            }
+            join({first, others, last});
+        }
+    };
+
+    /// The frames inside a body whose names are these.
+    static void inside(Body& body, const Names& names) {
+        for (auto& s : body) {
+            for (auto& branch : s.branches) inside(branch.body, names);
+            if (s.kind == St::choice) continue;
+            Names own;
+            own.parent = s.kind == St::block ? nullptr : &names;
+            if (s.kind == St::loop) {
+                own.declare("loop");
+                own.see_target(*s.target, true);
+            }
+            if (s.kind == St::macro || s.kind == St::call_block) {
+                if (s.uses_caller) own.declare("caller");
+                if (s.uses_kwargs) own.declare("kwargs");
+                if (s.uses_varargs) own.declare("varargs");
+            }
+            for (const auto& [target, value] : s.parameters) {
+                if (s.kind == St::output) break;
+                own.see_target(*target, true);
+                if (s.kind != St::with) own.see(value.get());
+            }
+            if (s.kind == St::autoescape) own.see(s.value.get());
+            own.see(s.body);
+            if (s.kind == St::filter) own.see(s.value.get());
+            s.hidden = own.hidden();
+            inside(s.body, own);
+            if (s.orelse.empty()) continue;
+            Names otherwise;
+            otherwise.parent = &names;
+            otherwise.see(s.orelse);
+            s.hidden_else = otherwise.hidden();
+            inside(s.orelse, otherwise);
+        }
+    }
+};
+
+}  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_FRAMES_HPP
+// ---- silica/input/text/jinja/interpreter.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_INTERPRETER_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_INTERPRETER_HPP
+/// Runs statements.
+
+// ---- silica/input/text/jinja/blocks.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_BLOCKS_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_BLOCKS_HPP
+/// What blocks share: scopes, captured output, assignment, and macros.
+
+// ---- silica/input/text/jinja/evaluator.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_EVALUATOR_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_EVALUATOR_HPP
+/// Computes expressions.
+
+// ---- silica/input/text/jinja/arithmetic.hpp
+#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_ARITHMETIC_HPP
+#define SILICA_SINGLE_INPUT_TEXT_JINJA_ARITHMETIC_HPP
+/// Python's arithmetic: + - * / // % **. Integers that 64 bits do not hold become long ones.
+
 // ---- silica/input/text/jinja/markup.hpp
 #ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_MARKUP_HPP
 #define SILICA_SINGLE_INPUT_TEXT_JINJA_MARKUP_HPP
@@ -7457,30 +7786,6 @@ namespace detail {
 
 }  // namespace silica::text::jinja
 #endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_ATTRIBUTES_HPP
-// ---- silica/input/text/jinja/merge_sort.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_MERGE_SORT_HPP
-#define SILICA_SINGLE_INPUT_TEXT_JINJA_MERGE_SORT_HPP
-/// A sort that no comparison can harm: values of templates may have no consistent order.
-
-#include <algorithm>
-#include <cstddef>
-#include <vector>
-
-namespace silica::text::jinja::detail {
-
-/// A stable merge sort; safe with any comparison, which may throw.
-template <class T, class Before>
-void stable_sort(std::vector<T>& items, const Before& before) {
-    if (items.size() < 2) return;
-    const auto middle = items.begin() + static_cast<std::ptrdiff_t>(items.size() / 2);
-    std::vector<T> left(items.begin(), middle), right(middle, items.end());
-    stable_sort(left, before);
-    stable_sort(right, before);
-    std::merge(left.begin(), left.end(), right.begin(), right.end(), items.begin(), before);
-}
-
-}  // namespace silica::text::jinja::detail
-#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_MERGE_SORT_HPP
 // ---- silica/input/text/jinja/text_parts.hpp
 #ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_TEXT_PARTS_HPP
 #define SILICA_SINGLE_INPUT_TEXT_JINJA_TEXT_PARTS_HPP
@@ -8669,148 +8974,6 @@ namespace detail {
 #define SILICA_SINGLE_INPUT_TEXT_JINJA_TEXT_FILTERS_HPP
 /// Filters on strings and numbers.
 
-// ---- silica/input/text/jinja/json.hpp
-#ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_JSON_HPP
-#define SILICA_SINGLE_INPUT_TEXT_JINJA_JSON_HPP
-/// Between JSON and values: json.dumps for the filter tojson, and Silica's documents as values.
-
-#include <algorithm>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-namespace silica::text::jinja {
-
-/// A document as Python's json.loads makes it.
-[[nodiscard]] inline Value from_json(Session& session, const Json& json) {
-    if (json.is_null()) return None{};
-    if (json.is_bool()) return Value(json.boolean());
-    if (json.is_integer()) return Value(json.integer());
-    if (json.is_long_integer()) {
-        const bool negative = json.digits()[0] == '-';
-        const auto digits = std::string_view(json.digits()).substr(negative ? 1 : 0);
-        session.spend(digits.size() * digits.size() / 64);
-        return session.integer(BigInteger::of_digits(digits, 10, negative));
-    }
-    if (json.is_number()) return Value(json.number());
-    if (json.is_string()) return session.text(json.string());
-    if (json.is_array()) {
-        Values items;
-        for (const auto& item : json.array()) items.push_back(from_json(session, item));
-        return session.list(std::move(items));
-    }
-    Dict dict;
-    for (const auto& [name, value] : json.object()) {
-        dict.items.emplace_back(session.text(name), from_json(session, value));
-    }
-    return session.dict(std::move(dict));
-}
-
-/// What json.dumps is told.
-struct JsonStyle {
-    bool ascii = false, sorted = false, indented = false;
-    std::string indent = {}, comma = ", ", colon = ": ";
-};
-
-namespace detail {
-
-inline void put_json_text(std::string& out, std::string_view text, bool ascii) {
-    const auto escape = [&out](char32_t unit) {
-        out += "\\u";
-        for (int shift = 12; shift >= 0; shift -= 4) out += "0123456789abcdef"[unit >> shift & 15U];
-    };
-    out += '"';
-    for (std::size_t i = 0; i < text.size();) {
-        const auto [c, n] = utf8::decode(text.data() + i);
-        constexpr std::string_view plain = "\"\\\n\r\t\f\b", names = "\"\\nrtfb";
-        if (const auto known = c < 0x80 ? plain.find(static_cast<char>(c)) : std::string_view::npos;
-            known != std::string_view::npos) {
-            out += '\\';
-            out += names[known];
-        } else if (c < 0x20 || (ascii && c > 0x7E && c < 0x10000)) {
-            escape(c);
-        } else if (ascii && c >= 0x10000) {
-            escape(0xD7C0 + (c >> 10U));
-            escape(0xDC00 + (c & 0x3FFU));
-        } else {
-            out.append(text.substr(i, n));
-        }
-        i += n;
-    }
-    out += '"';
-}
-[[nodiscard]] inline std::string json_real(double x) {
-    return std::isnan(x) ? "NaN" : std::isinf(x) ? (x < 0 ? "-Infinity" : "Infinity") : real_text(x);
-}
-[[nodiscard]] inline std::string json_key(Session& session, const Value& key) {
-    if (key.is_text()) return key.text();
-    if (key.is_none()) return "null";
-    if (key.is_bool()) return key.boolean() ? "true" : "false";
-    if (key.is_integer()) return whole_text(session, key);
-    if (key.is_real()) return json_real(key.number());
-    wrong_type("writes JSON with the key", key);
-}
-
-}  // namespace detail
-
-/// Appends json.dumps(v).
-inline void put_json(Session& session, std::string& out, const Value& v, const JsonStyle& style, std::size_t deep = 0) {
-    session.spend(1);
-    const Level level(session);
-    const std::size_t before = out.size();
-    const auto line = [&](std::size_t depth) {
-        if (!style.indented) return;
-        session.take(depth * style.indent.size());
-        out += '\n';
-        for (std::size_t i = 0; i < depth; ++i) out += style.indent;
-    };
-    const auto members = [&](char open, char close, const auto& items, const auto& put) {
-        out += open;
-        bool first = true;
-        for (const auto& item : items) {
-            if (!first) out += style.comma;
-            first = false;
-            line(deep + 1);
-            put(item);
-        }
-        if (!first) line(deep);
-        out += close;
-    };
-    if (v.is_none()) {
-        out += "null";
-    } else if (v.is_bool()) {
-        out += v.boolean() ? "true" : "false";
-    } else if (v.is_integer()) {
-        out += whole_text(session, v);
-    } else if (v.is_real()) {
-        out += detail::json_real(v.number());
-    } else if (v.is_text()) {
-        detail::put_json_text(out, v.text(), style.ascii);
-    } else if (v.is_sequence()) {
-        return members('[', ']', v.list().items,
-                       [&](const Value& item) { put_json(session, out, item, style, deep + 1); });
-    } else if (v.is_dict()) {
-        auto items = v.dict().items;
-        session.take(items.size() * 2 * sizeof(Value));
-        if (style.sorted) {
-            detail::stable_sort(items, [&](const auto& a, const auto& b) { return less(session, a.first, b.first); });
-        }
-        return members('{', '}', items, [&](const auto& item) {
-            const std::size_t start = out.size();
-            detail::put_json_text(out, detail::json_key(session, item.first), style.ascii);
-            out += style.colon;
-            session.take(out.size() - start);
-            put_json(session, out, item.second, style, deep + 1);
-        });
-    } else {
-        wrong_type("writes as JSON", v);
-    }
-    session.take(out.size() - before);
-}
-
-}  // namespace silica::text::jinja
-#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_JSON_HPP
 // ---- silica/input/text/jinja/markup_filters.hpp
 #ifndef SILICA_SINGLE_INPUT_TEXT_JINJA_MARKUP_FILTERS_HPP
 #define SILICA_SINGLE_INPUT_TEXT_JINJA_MARKUP_FILTERS_HPP
@@ -12355,77 +12518,58 @@ private:
 }  // namespace silica::text::jinja
 #endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_PARSER_HPP
 
-#include <functional>
-#include <memory>
-#include <string>
-#include <string_view>
 #include <utility>
-#include <vector>
 
 namespace silica::text::jinja {
 
-/// The time of this machine, in its zone.
-[[nodiscard]] inline std::tm local_time() {
+SILICA_INLINE std::tm local_time() {
     const std::time_t now = std::time(nullptr);
     std::tm made{};
     localtime_r(&now, &made);
     return made;
 }
 
-/// A template as transformers sets Jinja up for chats: trim_blocks, lstrip_blocks, the immutable sandbox, break and
-/// continue, {% generation %}, raise_exception, strftime_now. Rendering is const: threads may share a template.
-class Template {
-public:
-    /// Parses. ConfigError names `name` and the line where the text is no Jinja or goes beyond what Silica knows.
-    Template(std::string_view source, std::string name) : name_(std::move(name)) {
-        constexpr std::size_t longest = std::size_t{1} << 22;
-        if (source.size() > longest) refuse("has more than 4 MB", 1);
-        if (utf8::first_invalid(source) != std::string_view::npos) refuse("is not UTF-8", 1);
-        Lexer lexer(source);
-        std::vector<Token> tokens;
-        try {
-            tokens = lexer.run();
-        } catch (const Problem& problem) {
-            refuse(problem.what(), lexer.line());
-        }
-        Parser parser(std::move(tokens));
-        try {
-            Body body = parser.run();
-            hidden_ = Frames::analyse(body);
-            body_ = std::make_shared<const Body>(std::move(body));
-        } catch (const Problem& problem) {
-            refuse(problem.what(), parser.line());
-        }
+SILICA_INLINE Template::Template(std::string_view source, std::string name) : name_(std::move(name)) {
+    constexpr std::size_t longest = std::size_t{1} << 22;
+    if (source.size() > longest) refuse("has more than 4 MB", 1);
+    if (utf8::first_invalid(source) != std::string_view::npos) refuse("is not UTF-8", 1);
+    Lexer lexer(source);
+    std::vector<Token> tokens;
+    try {
+        tokens = lexer.run();
+    } catch (const Problem& problem) {
+        refuse(problem.what(), lexer.line());
     }
-
-    /// The text for these variables; `variables` makes them in the session. InputError: what raise_exception says, or
-    /// what went wrong, with the line.
-    [[nodiscard]] std::string render(const std::function<Dict(Session&)>& variables, Clock clock = local_time) const {
-        Session session(std::move(clock));
-        try {
-            const Dict context = variables(session);
-            return Interpreter(session, context).run(*body_, hidden_);
-        } catch (const Raised& raised) {
-            throw InputError(raised.what(), "");
-        } catch (const Problem& problem) {
-            throw InputError(
-                name_ + ", line " + std::to_string(session.line) + ": the template " + problem.what() + ".",
-                "Give messages of the form that the template wants, or another template.");
-        }
+    Parser parser(std::move(tokens));
+    try {
+        Body body = parser.run();
+        hidden_ = Frames::analyse(body);
+        body_ = std::make_shared<const Body>(std::move(body));
+    } catch (const Problem& problem) {
+        refuse(problem.what(), parser.line());
     }
+}
 
-private:
-    [[noreturn]] void refuse(const std::string& problem, unsigned line) const {
-        throw ConfigError(name_ + ", line " + std::to_string(line) + ": the template " + problem + ".",
-                          "Correct the template, or write the prompt without it.");
+SILICA_INLINE std::string Template::render(const std::function<Dict(Session&)>& variables, Clock clock) const {
+    Session session(std::move(clock));
+    try {
+        const Dict context = variables(session);
+        return Interpreter(session, context).run(*body_, hidden_);
+    } catch (const Raised& raised) {
+        throw InputError(raised.what(), "");
+    } catch (const Problem& problem) {
+        throw InputError(name_ + ", line " + std::to_string(session.line) + ": the template " + problem.what() + ".",
+                         "Give messages of the form that the template wants, or another template.");
     }
+}
 
-    std::string name_;
-    std::shared_ptr<const Body> body_;
-    std::vector<std::string> hidden_;
-};
+SILICA_INLINE void Template::refuse(const std::string& problem, unsigned line) const {
+    throw ConfigError(name_ + ", line " + std::to_string(line) + ": the template " + problem + ".",
+                      "Correct the template, or write the prompt without it.");
+}
 
 }  // namespace silica::text::jinja
+#endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_TEMPLATE_IPP
 #endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_TEMPLATE_HPP
 // ---- silica/input/text/tokenizer_config.hpp
 #ifndef SILICA_SINGLE_INPUT_TEXT_TOKENIZER_CONFIG_HPP

@@ -858,7 +858,8 @@ struct LongInteger {
     std::string digits;  ///< a '-' comes first where it is negative
 };
 
-/// A parsed value. Objects keep the order of the file; a name that stands twice in one object is an error of parsing.
+/// A parsed value. Objects keep the order of the file; a name that stands twice in one object has its last value, as in
+/// Python.
 class Json {
 public:
     using Array = std::vector<Json>;
@@ -1372,7 +1373,7 @@ private:
     [[nodiscard]] Json object() {
         Json::Object members;
         in_.object([&](std::string name) { members.emplace_back(std::move(name), value()); });
-        refuse_twins(members);
+        keep_last(members);
         return Json(std::move(members));
     }
     [[nodiscard]] Json array() {
@@ -1396,28 +1397,31 @@ private:
             in_.fail("has an integer of more than " + std::to_string(most_digits) + " digits");
         return Json(LongInteger{std::string(literal)});
     }
-    void refuse_twins(const Json::Object& members) const {
-        const auto refuse = [this](const std::string& name) {
-            in_.fail("has the name " + quote(name) + " twice in one object");
-        };
-        if (members.size() <= 8) {
-            for (std::size_t i = 1; i < members.size(); ++i) {
-                for (std::size_t k = 0; k < i; ++k) {
-                    if (members[i].first == members[k].first) refuse(members[i].first);
-                }
-            }
-            return;
-        }
-        std::vector<std::pair<std::size_t, const std::string*>> names;
-        names.reserve(members.size());
-        for (const auto& member : members) names.emplace_back(std::hash<std::string>{}(member.first), &member.first);
-        std::sort(names.begin(), names.end(), [](const auto& a, const auto& b) {
-            return a.first != b.first ? a.first < b.first : *a.second < *b.second;
+    /// Python's rule for a name that stands twice: the first place, the last value.
+    static void keep_last(Json::Object& members) {
+        std::vector<std::pair<std::size_t, std::size_t>> order;  // hash of the name, place
+        order.reserve(members.size());
+        for (const auto& member : members) order.emplace_back(std::hash<std::string>{}(member.first), order.size());
+        const auto name = [&](const auto& entry) -> const std::string& { return members[entry.second].first; };
+        std::sort(order.begin(), order.end(), [&](const auto& a, const auto& b) {
+            if (a.first != b.first) return a.first < b.first;
+            const int names = name(a).compare(name(b));
+            return names != 0 ? names < 0 : a.second < b.second;
         });
-        for (std::size_t i = 1; i < names.size(); ++i) {
-            if (names[i].first == names[i - 1].first && *names[i].second == *names[i - 1].second)
-                refuse(*names[i].second);
+        std::vector<bool> gone;
+        std::size_t first = 0;
+        for (std::size_t i = 1; i < order.size(); ++i) {
+            if (order[i].first != order[first].first || name(order[i]) != name(order[first])) {
+                first = i;
+                continue;
+            }
+            members[order[first].second].second = std::move(members[order[i].second].second);
+            gone.resize(members.size());
+            gone[order[i].second] = true;
         }
+        if (gone.empty()) return;
+        std::size_t place = 0;
+        std::erase_if(members, [&](const auto&) { return gone[place++]; });
     }
 
     JsonReader in_;
@@ -2082,12 +2086,6 @@ struct LoadingAccount {
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_CHECKPOINT_ACCOUNT_HPP
-// ---- silica/checkpoint/mlx.hpp
-#ifndef SILICA_SINGLE_CHECKPOINT_MLX_HPP
-#define SILICA_SINGLE_CHECKPOINT_MLX_HPP
-/// MLX's form of quantised weights: "q.weight" (rows, words) of uint32, the first code in the lowest bits, beside
-/// "q.scales" and "q.biases" (rows, groups); w = code * scale + bias.
-
 // ---- silica/checkpoint/quantised.hpp
 #ifndef SILICA_SINGLE_CHECKPOINT_QUANTISED_HPP
 #define SILICA_SINGLE_CHECKPOINT_QUANTISED_HPP
@@ -2313,6 +2311,33 @@ SILICA_INLINE Tensor allocate(c10::IntArrayRef shape, c10::ScalarType dtype, c10
 }  // namespace silica
 #endif  // SILICA_SINGLE_CORE_ALLOCATE_IPP
 #endif  // SILICA_SINGLE_CORE_ALLOCATE_HPP
+// ---- silica/core/narrowed.hpp
+#ifndef SILICA_SINGLE_CORE_NARROWED_HPP
+#define SILICA_SINGLE_CORE_NARROWED_HPP
+/// A float as a number of another type.
+
+#include <c10/util/Half.h>
+
+#include <type_traits>
+
+namespace silica {
+
+/// `value` as T, rounded to the nearest. On arm64 a c10::Half is made of a float16_t, to which a float narrows unasked,
+/// so it is asked here.
+template <class T>
+[[gnu::always_inline]] inline T narrowed(float value) {
+#if defined(__aarch64__)
+    if constexpr (std::is_same_v<T, c10::Half>)
+        return c10::Half(static_cast<float16_t>(value));
+    else
+        return static_cast<T>(value);
+#else
+    return static_cast<T>(value);
+#endif
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_NARROWED_HPP
 // ---- silica/core/parallel.hpp
 #ifndef SILICA_SINGLE_CORE_PARALLEL_HPP
 #define SILICA_SINGLE_CORE_PARALLEL_HPP
@@ -2624,8 +2649,8 @@ bool quantise_group(const float* w, std::int64_t n, float top, float& scale, flo
     }
     for (std::int64_t i = 0; i < n; ++i)
         codes[i] = static_cast<std::uint8_t>(whole(std::clamp((w[i] - b) / s, 0.0F, top)));
-    scale = static_cast<float>(static_cast<T>(s));
-    bias = static_cast<float>(static_cast<T>(b));
+    scale = static_cast<float>(narrowed<T>(s));
+    bias = static_cast<float>(narrowed<T>(b));
     return true;
 }
 
@@ -2673,7 +2698,7 @@ void dequantise_rows(const Quantised& q, Tensor& weight) {
                 const float scale = scales[r * groups + g], bias = biases[r * groups + g];
                 for (std::int64_t i = g * q.group; i < std::min((g + 1) * q.group, q.columns); ++i) {
                     const float w = static_cast<float>(bytes[static_cast<std::size_t>(i)]) * scale + bias;
-                    to[r * q.columns + i] = static_cast<T>(w);
+                    to[r * q.columns + i] = narrowed<T>(w);
                 }
             }
         }
@@ -2851,113 +2876,15 @@ public:
     /// True for a source that has a tensor of every name and shape: random weights.
     [[nodiscard]] virtual bool invents() const { return false; }
 
+    /// Whether `read` takes an entry that stands for some rows of a tensor: its place moved on, its shape shorter.
+    [[nodiscard]] virtual bool reads_rows() const { return false; }
+
     /// What it has to say for the account: weights that lie in another form than they are used in.
     [[nodiscard]] virtual std::vector<std::string> notes() const { return {}; }
 };
 
 }  // namespace silica::checkpoint
 #endif  // SILICA_SINGLE_CHECKPOINT_SOURCE_HPP
-
-#include <cstdint>
-
-namespace silica::checkpoint {
-
-/// Whether the object under `quantization` is MLX's and asks for codes of 4 or 8 bits, here and for each module.
-[[nodiscard]] bool reads_mlx(const Json& quantisation);
-
-/// The tensors of one matrix, whose shapes tell its bits and group once its columns are known.
-struct MlxMatrix {
-    const TensorEntry *codes, *scales, *biases;
-
-    /// Throws CheckpointError, which begins with `where`, unless these are a matrix (rows, columns) of 4 or 8 bits.
-    void check(std::int64_t rows, std::int64_t columns, const std::string& where) const;
-    /// Reads it from the source that the tensors are of. CheckpointError as `check`.
-    [[nodiscard]] Quantised read(TensorSource& source, std::int64_t rows, std::int64_t columns) const;
-};
-
-}  // namespace silica::checkpoint
-
-// ---- silica/checkpoint/mlx.ipp
-#ifndef SILICA_SINGLE_CHECKPOINT_MLX_IPP
-#define SILICA_SINGLE_CHECKPOINT_MLX_IPP
-/// Reading MLX's form.
-
-#include <algorithm>
-#include <iterator>
-
-namespace silica::checkpoint {
-namespace mlx_detail {
-
-/// The bits of codes that fill `words` words with `columns` of them; 0 for none that are read.
-inline int bits_of(std::int64_t words, std::int64_t columns) {
-    for (const int bits : {4, 8})
-        if (columns > 0 && Quantised::words(columns, bits) == words) return bits;
-    return 0;
-}
-
-inline bool is_real(const TensorEntry& e) {
-    return e.dtype == c10::ScalarType::Float || e.dtype == c10::ScalarType::Half ||
-           e.dtype == c10::ScalarType::BFloat16;
-}
-
-inline bool affine(const Json& json) {
-    const Json *bits = json.find("bits"), *mode = json.find("mode"), *group = json.find("group_size");
-    if (mode != nullptr && !mode->is_null() && !(mode->is_string() && mode->string() == "affine")) return false;
-    if (group != nullptr && !(group->is_integer() && group->integer() > 0)) return false;
-    return bits != nullptr && bits->is_integer() && (bits->integer() == 4 || bits->integer() == 8);
-}
-
-}  // namespace mlx_detail
-
-SILICA_INLINE bool reads_mlx(const Json& quantisation) {
-    if (!quantisation.is_object() || quantisation.find("quant_method") != nullptr || !mlx_detail::affine(quantisation))
-        return false;
-    const auto& keys = quantisation.object();
-    return std::all_of(keys.begin(), keys.end(), [](const auto& item) {
-        const Json& value = item.second;
-        return !value.is_object() || mlx_detail::affine(value);
-    });
-}
-
-SILICA_INLINE void MlxMatrix::check(std::int64_t rows, std::int64_t columns, const std::string& where) const {
-    const std::string name = where + ": " + quote(codes->name);
-    const auto refuse = [&](const std::string& what) {
-        throw CheckpointError(name + what,
-                              "use a checkpoint that MLX quantised in 4 or 8 bits, and its own config.json.");
-    };
-    const std::string wanted =
-        ", which are no codes of 4 or 8 bits of a matrix " + tuple_text(std::vector<std::int64_t>{rows, columns}) + ".";
-    if (codes->dtype != c10::ScalarType::UInt32 && codes->dtype != c10::ScalarType::Int)
-        refuse(" is of type " + codes->dtype_name + " beside scales" + wanted);
-    if (codes->shape.size() != 2 || codes->shape[0] != rows || mlx_detail::bits_of(codes->shape[1], columns) == 0)
-        refuse(" has shape " + tuple_text(codes->shape) + wanted);
-    for (const auto* e : {scales, biases}) {
-        const bool fits = mlx_detail::is_real(*e) && e->shape.size() == 2 && e->shape[0] == rows && e->shape[1] > 0 &&
-                          columns % e->shape[1] == 0 && e->shape == scales->shape;
-        if (!fits) {
-            refuse(" goes with " + quote(e->name) + " of " + e->dtype_name + " " + tuple_text(e->shape) +
-                   ", which are no scales or biases of equal groups of " + std::to_string(columns) + " columns.");
-        }
-    }
-}
-
-SILICA_INLINE Quantised MlxMatrix::read(TensorSource& source, std::int64_t rows, std::int64_t columns) const {
-    check(rows, columns, source.where());
-    const c10::Device host(c10::DeviceType::CPU);
-    Quantised q{.bits = mlx_detail::bits_of(codes->shape[1], columns),
-                .rows = rows,
-                .columns = columns,
-                .group = columns / scales->shape[1]};
-    q.codes = source.read(*codes, codes->dtype, host).contiguous().view(c10::ScalarType::Int);
-    q.scales = source.read(*scales, c10::ScalarType::Float, host);
-    q.biases = source.read(*biases, c10::ScalarType::Float, host);
-    checkpoint::check(q, source.where());
-    return q;
-}
-
-}  // namespace silica::checkpoint
-#endif  // SILICA_SINGLE_CHECKPOINT_MLX_IPP
-#endif  // SILICA_SINGLE_CHECKPOINT_MLX_HPP
 
 #include <cstdint>
 #include <functional>
@@ -2989,6 +2916,8 @@ public:
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
     [[nodiscard]] const checkpoint::Quantising& quantising() const noexcept { return tree_->quantising; }
     [[nodiscard]] c10::Device home() const noexcept { return tree_->home; }
+    /// Whether only an inventory is taken: tensors are shapes on the meta device (core/inventory.hpp).
+    [[nodiscard]] bool counts() const noexcept { return tree_->home.is_meta(); }
 
     /// Whether the checkpoint has this tensor. Random weights have all but those that are tied to another.
     [[nodiscard]] bool has(std::string_view name) const;
@@ -2997,6 +2926,7 @@ public:
     void require(std::string_view name, const std::vector<std::int64_t>& shape) const;
 
     /// The tensor `name` below this place, in this type on this device; dequantised where it is codes that are read.
+    /// A kernel of convolution may lie channels last, as MLX has it: it comes as it is asked for.
     /// Throws CheckpointError when it is missing, has another shape, or a type that holds no weights.
     [[nodiscard]] Tensor get(std::string_view name, const std::vector<std::int64_t>& shape, at::ScalarType dtype,
                              c10::Device device) const;
@@ -3023,7 +2953,6 @@ private:
         c10::Device home;
         checkpoint::CanonicalNames canonical;
         checkpoint::Quantising quantising;
-        bool holds_codes;  ///< the source does, or tensors of MLX's form are there
         std::set<std::string, std::less<>> taken;
         std::vector<std::string> left;  ///< beginnings of names
         std::uint64_t parameters = 0, bytes = 0;
@@ -3033,11 +2962,15 @@ private:
         return path_.empty() ? std::string(name) : path_ + '.' + std::string(name);
     }
 
-    /// The tensors of `whole`, a weight, where it lies in MLX's form and codes are read.
-    [[nodiscard]] std::optional<checkpoint::MlxMatrix> mlx(const std::string& whole) const;
-
     /// Counts a tensor of the canonical name `whole` as taken.
     void count(const std::string& whole, std::int64_t parameters, std::uint64_t bytes) const;
+    /// The matrix `entry`, plain, in codes: by rows, as many as are 16 MiB, where it is larger and its source reads
+    /// such.
+    [[nodiscard]] checkpoint::Quantised quantised(const checkpoint::TensorEntry& entry) const;
+
+    /// Codes of a matrix that has no values: in what form they are.
+    [[nodiscard]] std::optional<checkpoint::Quantised> counted_codes(const std::string& whole, std::int64_t rows,
+                                                                     std::int64_t columns) const;
     /// The same for codes, with their scales and biases.
     void count(const std::string& whole, const checkpoint::Quantised& q) const;
 
@@ -3233,11 +3166,497 @@ SILICA_INLINE bool is_slip(std::string_view a, std::string_view b) {
 }  // namespace silica::checkpoint
 #endif  // SILICA_SINGLE_CHECKPOINT_NEAREST_IPP
 #endif  // SILICA_SINGLE_CHECKPOINT_NEAREST_HPP
+// ---- silica/core/inventory.hpp
+#ifndef SILICA_SINGLE_CORE_INVENTORY_HPP
+#define SILICA_SINGLE_CORE_INVENTORY_HPP
+/// What a network keeps of its weights, found by making it of shapes alone.
+
+// ---- silica/core/budget.hpp
+#ifndef SILICA_SINGLE_CORE_BUDGET_HPP
+#define SILICA_SINGLE_CORE_BUDGET_HPP
+/// The arithmetic of memory: what a model needs to be loaded and to run, before anything of it is read. No LibTorch.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace silica {
+
+/// A tensor that a network keeps of its weights.
+struct KeptWeight {
+    std::size_t tensor = 0;  ///< equal numbers stand for one tensor, which several layers share
+    std::int64_t elements = 0;
+    std::int64_t rows = 0, columns = 0;  ///< of the matrix of a product; 0 of anything else
+    std::uint64_t bytes = 0;             ///< as it is kept
+    int bits = 0;                        ///< of its codes; 0: it is plain
+    bool host = false;                   ///< lies on the host whatever the device: its op has no kernel there
+    bool as_read = false;                ///< as a loader gives it, neither joined nor computed
+};
+
+/// In what numbers weights are kept: `item` bytes each, the matrices of products in codes of `bits` (0: like the rest)
+/// by groups of `group` columns, whose scale and bias take `scale` bytes each.
+struct WeightForm {
+    std::uint64_t item = 4;
+    int bits = 0;
+    std::int64_t group = 64;
+    std::uint64_t scale = 4;
+};
+
+/// Bytes of codes with their scales and biases: rows * (words * 4 + groups * 2 * scale), a word holding 32 / bits
+/// codes.
+[[nodiscard]] std::uint64_t code_bytes(std::int64_t rows, std::int64_t columns, const WeightForm& form);
+
+/// What weights take where they stay.
+struct WeightBytes {
+    std::uint64_t device = 0, host = 0;  ///< on the model's device, and apart from that on the host
+    std::uint64_t largest = 0;           ///< of one tensor
+    std::uint64_t largest_matrix = 0;    ///< of one that products use
+    std::uint64_t in_place = 0;          ///< of `device`, what could be the pages of a mapped file: not what is packed
+    std::int64_t largest_elements = 0;
+};
+
+/// Of weights as they are kept; shared ones count once.
+[[nodiscard]] WeightBytes weight_bytes(std::span<const KeptWeight> kept);
+/// Of the same weights in other numbers. A matrix in codes whose tensor something else keeps plain (words tied to the
+/// projection) is there twice.
+[[nodiscard]] WeightBytes weight_bytes(std::span<const KeptWeight> kept, const WeightForm& form);
+/// Parameters: elements of tensors, shared ones once.
+[[nodiscard]] std::uint64_t parameters_of(std::span<const KeptWeight> kept);
+
+/// What a loader reads; all zero where there are no files and weights are made up.
+struct WeightFiles {
+    std::uint64_t bytes = 0, largest = 0;  ///< of all tensors, of one
+    std::uint64_t item = 0;                ///< bytes of a number, as most of them are
+};
+
+/// How memory is used at the peak of a load, the weights that stay included.
+struct LoadingBytes {
+    std::uint64_t device = 0, host = 0;  ///< for a model on the host all of it is in `host`
+    std::uint64_t mapped = 0;            ///< beside `host`: pages of files, which the system takes back when it must
+    std::uint64_t in_place = 0;          ///< of those, what the weights are: they are read again when they are used
+};
+
+/// Of the loader "mapped", "streamed" or "cpu-first", or "random" where weights are made up. `on_host`: the model is on
+/// the host. Beside the weights that stay it counts
+/// - the largest tensor as the file has it (mapped: in pages of the file; streamed: 16 MiB of it), and the largest once
+///   more while a kernel packs it; where matrices become codes 32 MiB of one, its codes, and those joined from parts;
+/// - cpu-first: all files, or what stays where that is more, since it drops what was used; as streamed for codes;
+/// - random: the largest in float32.
+[[nodiscard]] LoadingBytes loading_bytes(std::string_view loader, const WeightBytes& weights, const WeightFiles& files,
+                                         const WeightForm& form, bool on_host);
+
+/// What is free; nobody tells where the total is 0, and then everything fits.
+struct Room {
+    std::string device = {};  ///< "cuda"
+    std::uint64_t free = 0, total = 0;
+};
+
+/// A model in one precision by one loader, for inputs of some size.
+struct Needs {
+    LoadingBytes loading = {};
+    std::uint64_t weights = 0, host_weights = 0;  ///< on the device, and apart from that on the host
+    std::uint64_t caches = 0, activations = 0;    ///< on the device: keys and values; the most that one call needs
+
+    /// The most that is needed at once of the device, or of the host where the model is on it.
+    [[nodiscard]] std::uint64_t peak(bool on_host) const noexcept;
+};
+
+/// Whether it fits: on the host alone, or on a device beside it.
+[[nodiscard]] bool fits(const Needs& needs, bool on_host, const Room& device, const Room& host);
+
+/// Another way to open a model, for who has to choose.
+struct Choice {
+    std::string precision = {}, loader = {};  ///< what would have to change; empty: stays
+    std::int64_t tokens = 0, batch = 0;       ///< the same; 0: stays
+    Needs needs = {};
+
+    /// "int4 with the loader streamed", "a batch of 3".
+    [[nodiscard]] std::string text() const;
+};
+
+/// Everything about a model from which its needs in any form follow.
+struct Budget {
+    std::string model = {};  ///< what errors call it
+    std::vector<KeptWeight> kept = {};
+    WeightFiles files = {};
+    WeightForm form = {};                ///< in which `kept` was counted
+    bool codes = false;                  ///< the files hold codes: they are kept as they are, and become nothing else
+    bool on_host = true;                 ///< the model is on the host
+    std::int64_t batch = 1, tokens = 0;  ///< what caches and activations are for; tokens 0: there are none
+    std::uint64_t caches = 0, activations = 0;  ///< in `form`
+
+    /// In its own form, by this loader.
+    [[nodiscard]] Needs needs(std::string_view loader) const;
+    /// In another form, for a part of the batch or of the tokens.
+    [[nodiscard]] Needs needs(std::string_view loader, const WeightForm& other) const;
+};
+
+/// A precision that could be chosen.
+struct NamedForm {
+    std::string_view name;
+    WeightForm form = {};
+};
+
+/// What would fit: first other precisions of those given, from the most exact on, each by the first of `loaders` that
+/// fits; then the present one with the longest context and the largest batch that fit. Empty where nothing does.
+[[nodiscard]] std::vector<Choice> choices(const Budget& budget, std::string_view precision, std::string_view loader,
+                                          std::span<const NamedForm> precisions,
+                                          std::span<const std::string_view> loaders, const Room& device,
+                                          const Room& host);
+
+/// Throws DeviceError, with the numbers and `remedy`.
+[[noreturn]] void refuse_for_room(const Budget& budget, std::string_view precision, std::string_view loader,
+                                  const Room& device, const Room& host, const std::string& remedy);
+
+/// Returns where `budget` fits in this precision by this loader, else throws DeviceError: one sentence with the
+/// numbers, and the choices that would fit.
+void require_room(const Budget& budget, std::string_view precision, std::string_view loader,
+                  std::span<const NamedForm> precisions, std::span<const std::string_view> loaders, const Room& device,
+                  const Room& host);
+
+/// "13.2 GiB", "870 MiB".
+[[nodiscard]] std::string bytes_text(std::uint64_t bytes);
+
+}  // namespace silica
+
+// ---- silica/core/budget.ipp
+#ifndef SILICA_SINGLE_CORE_BUDGET_IPP
+#define SILICA_SINGLE_CORE_BUDGET_IPP
+/// Definitions of budget.hpp.
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace silica {
+namespace budget_detail {
+
+constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20U, staging = 16 * mebibyte;
+
+inline std::uint64_t whole(std::int64_t n) { return static_cast<std::uint64_t>(std::max<std::int64_t>(n, 0)); }
+
+/// Counts a tensor of `bytes`, unless it was counted.
+class Sum {
+public:
+    void add(const KeptWeight& w, bool codes, std::uint64_t bytes) {
+        if (!seen_.emplace(w.tensor, codes).second) return;
+        (w.host ? sum.host : sum.device) += bytes;
+        sum.largest = std::max(sum.largest, bytes);
+        if (w.rows > 0) sum.largest_matrix = std::max(sum.largest_matrix, bytes);
+        sum.largest_elements = std::max(sum.largest_elements, w.elements);
+        const bool packed = w.rows > 0 && bytes == 4 * whole(w.elements);  // matrices of float32 are, in panels
+        if (w.as_read && !codes && !packed && !w.host) sum.in_place += bytes;
+    }
+    WeightBytes sum;
+
+private:
+    std::set<std::pair<std::size_t, bool>> seen_;
+};
+
+/// The most of `limit` units, each `each` bytes, for which there is room; 0: none.
+inline std::int64_t most(std::uint64_t room, std::uint64_t each, std::int64_t limit) {
+    if (each == 0) return limit;
+    return static_cast<std::int64_t>(std::min<std::uint64_t>(room / each, whole(limit)));
+}
+
+}  // namespace budget_detail
+
+SILICA_INLINE std::uint64_t code_bytes(std::int64_t rows, std::int64_t columns, const WeightForm& form) {
+    using budget_detail::whole;
+    const std::int64_t group =
+        form.group == 0 || form.group > columns ? std::max<std::int64_t>(columns, 1) : form.group;
+    const std::int64_t words = columns / 32 * form.bits + (columns % 32 * form.bits + 31) / 32;
+    const std::int64_t groups = (columns + group - 1) / group;
+    return whole(rows) * (whole(words) * 4 + whole(groups) * 2 * form.scale);
+}
+
+SILICA_INLINE WeightBytes weight_bytes(std::span<const KeptWeight> kept) {
+    budget_detail::Sum sum;
+    for (const auto& w : kept) sum.add(w, w.bits != 0, w.bytes);
+    return sum.sum;
+}
+
+SILICA_INLINE WeightBytes weight_bytes(std::span<const KeptWeight> kept, const WeightForm& form) {
+    budget_detail::Sum sum;
+    for (const auto& w : kept) {
+        const bool codes = form.bits != 0 && w.rows > 0;
+        sum.add(w, codes, codes ? code_bytes(w.rows, w.columns, form) : budget_detail::whole(w.elements) * form.item);
+    }
+    return sum.sum;
+}
+
+SILICA_INLINE std::uint64_t parameters_of(std::span<const KeptWeight> kept) {
+    std::set<std::size_t> seen;
+    std::uint64_t sum = 0;
+    for (const auto& w : kept)
+        if (seen.insert(w.tensor).second) sum += budget_detail::whole(w.elements);
+    return sum;
+}
+
+SILICA_INLINE LoadingBytes loading_bytes(std::string_view loader, const WeightBytes& weights, const WeightFiles& files,
+                                         const WeightForm& form, bool on_host) {
+    using budget_detail::staging;
+    const std::uint64_t elements = budget_detail::whole(weights.largest_elements);
+    const bool codes = form.bits != 0, made_up = files.bytes == 0 || loader == "random";
+    std::uint64_t in_file = made_up ? elements * 4 : files.largest;  // the largest as it is read
+    if (codes) in_file = std::min(in_file, 2 * staging);             // by rows
+    LoadingBytes peak;
+    // Beside what stays: a kernel packs the largest from a copy of it; codes are made of a whole matrix and joined.
+    const std::uint64_t packing = codes ? 2 * weights.largest_matrix : on_host ? weights.largest_matrix : 0;
+    std::uint64_t reading = 0;
+    if (made_up) {
+        reading = in_file;
+    } else if (loader == "mapped") {
+        peak.mapped = in_file;
+    } else if (codes) {
+        reading = in_file;
+    } else if (loader == "streamed") {
+        reading = std::min(staging, in_file);
+    }
+    const std::uint64_t stays_on_host = weights.host + (on_host ? weights.device : 0);
+    peak.host = stays_on_host + reading + (on_host || codes ? packing : 0);
+    if (!made_up && loader == "cpu-first" && !codes)
+        peak.host = std::max(files.bytes, stays_on_host) + (on_host ? weights.largest : in_file);
+    if (on_host) {
+        if (!made_up && loader == "mapped" && !codes && files.item == form.item) {  // the weights are the file's pages
+            peak.in_place = weights.in_place;
+            peak.mapped = std::max(peak.mapped, weights.in_place);
+            peak.host -= weights.in_place;
+        }
+    } else {
+        peak.device = weights.device + weights.largest;  // joined from parts, or packed
+    }
+    return peak;
+}
+
+SILICA_INLINE std::uint64_t Needs::peak(bool on_host) const noexcept {
+    const std::uint64_t running = weights + caches + activations + (on_host ? host_weights : 0);
+    return on_host ? std::max(loading.host, running - loading.in_place) : std::max(loading.device, running);
+}
+
+SILICA_INLINE bool fits(const Needs& needs, bool on_host, const Room& device, const Room& host) {
+    const auto has = [](const Room& room, std::uint64_t bytes) { return room.total == 0 || bytes <= room.free; };
+    if (on_host) return has(host, needs.peak(true));
+    return has(device, needs.peak(false)) && has(host, needs.loading.host);
+}
+
+SILICA_INLINE Needs Budget::needs(std::string_view loader) const {
+    const auto weights = weight_bytes(kept);
+    return {.loading = loading_bytes(loader, weights, files, form, on_host),
+            .weights = weights.device,
+            .host_weights = weights.host,
+            .caches = caches,
+            .activations = activations};
+}
+
+SILICA_INLINE Needs Budget::needs(std::string_view loader, const WeightForm& other) const {
+    const auto weights = weight_bytes(kept, other);
+    return {.loading = loading_bytes(loader, weights, files, other, on_host),
+            .weights = weights.device,
+            .host_weights = weights.host,
+            .caches = caches / form.item * other.item,
+            .activations = activations / form.item * other.item};
+}
+
+SILICA_INLINE std::vector<Choice> choices(const Budget& budget, std::string_view precision, std::string_view loader,
+                                          std::span<const NamedForm> precisions,
+                                          std::span<const std::string_view> loaders, const Room& device,
+                                          const Room& host) {
+    using namespace budget_detail;
+    std::vector<Choice> found;
+    const auto add = [&](Choice choice) {
+        const bool fit = fits(choice.needs, budget.on_host, device, host);
+        if (fit) found.push_back(std::move(choice));
+        return fit;
+    };
+    const bool made_up = budget.files.bytes == 0;
+    for (const auto other : loaders) {  // the same numbers by another loader
+        if (made_up || other == loader) continue;
+        if (add({.precision = std::string(precision), .loader = std::string(other), .needs = budget.needs(other)}))
+            break;
+    }
+    for (const auto& named : precisions) {
+        if (named.name == precision || budget.codes) continue;
+        for (const auto other : loaders) {
+            const std::string by = made_up ? "" : std::string(other);
+            if (add({.precision = std::string(named.name), .loader = by, .needs = budget.needs(other, named.form)}))
+                break;
+        }
+    }
+    // What grows with tokens and batch is linear in them, or less.
+    const Needs own = budget.needs(loader);
+    const std::uint64_t free = budget.on_host ? host.free : device.free, grows = own.caches + own.activations,
+                        stays = own.weights + (budget.on_host ? own.host_weights - own.loading.in_place : 0);
+    const auto part = [&](std::int64_t of, std::int64_t n) {
+        Needs needs = own;
+        needs.caches = own.caches / whole(of) * whole(n);
+        needs.activations = own.activations / whole(of) * whole(n);
+        return needs;
+    };
+    const auto largest = [&](std::int64_t of) {
+        return of > 1 && free > stays ? most(free - stays, grows / whole(of) + 1, of - 1) : 0;
+    };
+    if (const auto n = largest(budget.tokens); n > 0) add({.tokens = n, .needs = part(budget.tokens, n)});
+    if (const auto n = largest(budget.batch); n > 0) add({.batch = n, .needs = part(budget.batch, n)});
+    return found;
+}
+
+SILICA_INLINE std::string Choice::text() const {
+    if (tokens > 0) return "a context of " + std::to_string(tokens) + " tokens";
+    if (batch > 0) return "a batch of " + std::to_string(batch);
+    return loader.empty() ? precision : precision + " with the loader " + loader;
+}
+
+[[noreturn]] SILICA_INLINE void refuse_for_room(const Budget& budget, std::string_view precision,
+                                                std::string_view loader, const Room& device, const Room& host,
+                                                const std::string& remedy) {
+    const Needs needs = budget.needs(loader);
+    const bool at_host = budget.on_host || (device.total == 0 || needs.peak(false) <= device.free);
+    const Room& room = at_host ? host : device;
+    const std::uint64_t peak = budget.on_host ? needs.peak(true) : at_host ? needs.loading.host : needs.peak(false);
+    std::string parts = bytes_text(needs.weights + (budget.on_host ? needs.host_weights : 0)) + " of weights in " +
+                        std::string(precision);
+    if (needs.caches > 0) parts += ", " + bytes_text(needs.caches) + " of caches";
+    if (needs.activations > 0) parts += ", " + bytes_text(needs.activations) + " of activations";
+    std::string sizes;
+    if (budget.tokens > 0)
+        sizes = " and " + std::to_string(budget.batch) + " x " + std::to_string(budget.tokens) + " tokens";
+    const bool files = budget.files.bytes > 0;
+    throw DeviceError(room.device + " has not enough memory for " + budget.model + sizes + ": " + parts +
+                          (files ? ", by the loader " + std::string(loader) : std::string()) + " " + bytes_text(peak) +
+                          " at the peak, and " + bytes_text(room.free) + " are free" +
+                          (room.total > 0 ? " of " + bytes_text(room.total) : std::string()) + ".",
+                      remedy);
+}
+
+SILICA_INLINE void require_room(const Budget& budget, std::string_view precision, std::string_view loader,
+                                std::span<const NamedForm> precisions, std::span<const std::string_view> loaders,
+                                const Room& device, const Room& host) {
+    if (fits(budget.needs(loader), budget.on_host, device, host)) return;
+    std::string list;
+    for (const auto& choice : choices(budget, precision, loader, precisions, loaders, device, host))
+        list += (list.empty() ? "" : "; ") + choice.text() + " (" + bytes_text(choice.needs.peak(budget.on_host)) + ")";
+    refuse_for_room(budget, precision, loader, device, host,
+                    list.empty() ? "nothing of this model fits here: use a smaller one, or free memory."
+                                 : "what would fit: " + list + ".");
+}
+
+SILICA_INLINE std::string bytes_text(std::uint64_t bytes) {
+    using budget_detail::mebibyte;
+    if (bytes < 1024 * mebibyte) return std::to_string((bytes + mebibyte / 2) / mebibyte) + " MiB";
+    const std::uint64_t tenths = (bytes * 10 + 512 * mebibyte) / (1024 * mebibyte);
+    return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " GiB";
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_BUDGET_IPP
+#endif  // SILICA_SINGLE_CORE_BUDGET_HPP
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace silica {
+
+/// While one lives, networks that this thread makes of weights on LibTorch's meta device, which have a shape and no
+/// memory, note here what they keep: nothing is read, packed or allocated. Such a network is good for nothing else but
+/// its `make_state`, whose tensors have no memory either.
+class Inventory {
+public:
+    Inventory() : before_(current_) { current_ = this; }
+    Inventory(const Inventory&) = delete;
+    Inventory& operator=(const Inventory&) = delete;
+    ~Inventory() { current_ = before_; }
+
+    /// The one of this thread; null while weights are real.
+    [[nodiscard]] static Inventory* current() noexcept { return current_; }
+
+    /// Notes that `t` is the tensor `name` of the checkpoint.
+    void read(const Tensor& t, const std::string& name);
+    /// Notes that a layer keeps `t`: as the matrix of a product, or as anything else; on the host where its op has no
+    /// kernel on the model's device.
+    void keep(const Tensor& t, bool product, bool host);
+    /// Notes that it keeps these codes of a matrix (rows, columns).
+    void keep_codes(const Tensor& codes, const Tensor& scales, const Tensor& biases, int bits, std::int64_t rows,
+                    std::int64_t columns, bool host);
+
+    [[nodiscard]] const std::vector<KeptWeight>& kept() const noexcept { return kept_; }
+
+private:
+    std::size_t number_of(const Tensor& t, bool& as_read);
+
+    SILICA_API static inline thread_local Inventory* current_ = nullptr;
+    Inventory* before_;
+    std::vector<Tensor> alive_;  // no two tensors have one address
+    std::map<const void*, std::size_t> numbers_;
+    std::map<std::string, std::size_t> names_;
+    std::map<const void*, bool> read_;
+    std::vector<KeptWeight> kept_;
+};
+
+}  // namespace silica
+
+// ---- silica/core/inventory.ipp
+#ifndef SILICA_SINGLE_CORE_INVENTORY_IPP
+#define SILICA_SINGLE_CORE_INVENTORY_IPP
+/// Definitions of inventory.hpp.
+
+namespace silica {
+
+// A tensor of the meta device has a storage of its own, which its views share.
+SILICA_INLINE void Inventory::read(const Tensor& t, const std::string& name) {
+    const void* at = t.storage().unsafeGetStorageImpl();
+    alive_.push_back(t);
+    numbers_[at] = names_.emplace(name, names_.size()).first->second;
+    read_[at] = true;
+}
+
+SILICA_INLINE std::size_t Inventory::number_of(const Tensor& t, bool& as_read) {
+    const void* at = t.storage().unsafeGetStorageImpl();
+    as_read = read_.contains(at);
+    if (const auto found = numbers_.find(at); found != numbers_.end()) return found->second;
+    alive_.push_back(t);
+    const auto number = names_.emplace("\n" + std::to_string(names_.size()), names_.size()).first->second;
+    return numbers_[at] = number;
+}
+
+SILICA_INLINE void Inventory::keep(const Tensor& t, bool product, bool host) {
+    KeptWeight w{.elements = t.numel(), .bytes = static_cast<std::uint64_t>(t.nbytes()), .host = host};
+    w.tensor = number_of(t, w.as_read);
+    if (product && t.dim() == 2) w.rows = t.size(0), w.columns = t.size(1);
+    kept_.push_back(w);
+}
+
+SILICA_INLINE void Inventory::keep_codes(const Tensor& codes, const Tensor& scales, const Tensor& biases, int bits,
+                                         std::int64_t rows, std::int64_t columns, bool host) {
+    KeptWeight w{.elements = rows * columns, .rows = rows, .columns = columns, .bits = bits, .host = host};
+    w.bytes = static_cast<std::uint64_t>(codes.nbytes() + scales.nbytes() + biases.nbytes());
+    w.tensor = number_of(codes, w.as_read);
+    kept_.push_back(w);
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_INVENTORY_IPP
+#endif  // SILICA_SINGLE_CORE_INVENTORY_HPP
 
 #include <algorithm>
 #include <iterator>
 
 namespace silica {
+namespace weights_detail {
+
+/// Whether a kernel of convolution (out, in, height, width) lies as MLX has it, (out, height, width, in).
+SILICA_INLINE bool channels_last(std::vector<std::int64_t> there, const std::vector<std::int64_t>& shape) {
+    if (shape.size() < 3 || there.size() != shape.size()) return false;
+    std::rotate(there.begin() + 1, there.end() - 1, there.end());
+    return there == shape;
+}
+
+}  // namespace weights_detail
 
 SILICA_INLINE Weights Weights::operator/(std::string_view part) const {
     Weights below = *this;
@@ -3254,16 +3673,7 @@ SILICA_INLINE bool Weights::has(std::string_view name) const {
 
 SILICA_INLINE Weights::Tree::Tree(checkpoint::TensorSource& s, const checkpoint::NameRules& rules, c10::Device h,
                                   checkpoint::Quantising q)
-    : source(s),
-      home(h),
-      canonical(checkpoint::canonical_names(s.entries(), rules)),
-      quantising(q),
-      holds_codes(s.holds_codes()) {
-    for (const auto& [name, entry] : canonical.names) {
-        if (name.ends_with(".scales") && canonical.names.contains(name.substr(0, name.size() - 6) + "weight"))
-            holds_codes = true;
-    }
-}
+    : source(s), home(h), canonical(checkpoint::canonical_names(s.entries(), rules)), quantising(q) {}
 
 SILICA_INLINE void Weights::count(const std::string& whole, std::int64_t parameters, std::uint64_t bytes) const {
     if (!tree_->taken.insert(whole).second) return;
@@ -3273,62 +3683,100 @@ SILICA_INLINE void Weights::count(const std::string& whole, std::int64_t paramet
 
 SILICA_INLINE void Weights::count(const std::string& whole, const checkpoint::Quantised& q) const {
     count(whole, q.rows * q.columns, q.codes.nbytes() + q.scales.nbytes() + q.biases.nbytes());
-    if (!mlx(whole)) return;
-    const auto module = whole.substr(0, whole.rfind('.') + 1);
-    for (const auto* part : {"scales", "biases"}) tree_->taken.insert(module + part);
-}
-
-SILICA_INLINE std::optional<checkpoint::MlxMatrix> Weights::mlx(const std::string& whole) const {
-    if (!tree_->quantising.reads || !whole.ends_with(".weight")) return std::nullopt;
-    const auto& names = tree_->canonical.names;
-    const auto module = whole.substr(0, whole.size() - 6);
-    const auto codes = names.find(whole), scales = names.find(module + "scales"),
-               biases = names.find(module + "biases");
-    if (codes == names.end() || scales == names.end() || biases == names.end()) return std::nullopt;
-    return checkpoint::MlxMatrix{codes->second, scales->second, biases->second};
 }
 
 SILICA_INLINE void Weights::require(std::string_view name, const std::vector<std::int64_t>& shape) const {
-    const auto whole = full(name);
-    const auto packed = shape.size() == 2 ? mlx(whole) : std::nullopt;
-    if (packed)
-        packed->check(shape[0], shape[1], tree_->source.where());
-    else
-        static_cast<void>(checked(whole, shape));
+    static_cast<void>(checked(full(name), shape));
 }
 
 SILICA_INLINE Tensor Weights::get(std::string_view name, const std::vector<std::int64_t>& shape, at::ScalarType dtype,
                                   c10::Device device) const {
     const auto whole = full(name);
-    if (const auto packed = shape.size() == 2 ? mlx(whole) : std::nullopt) {
-        const auto q = packed->read(tree_->source, shape[0], shape[1]);
-        Tensor tensor = checkpoint::dequantised(q, dtype).to(device);
-        count(whole, q);
+    const auto entry = checked(whole, shape);
+    Tensor tensor;
+    if (counts()) {
+        if (entry.shape == shape)
+            tensor = tree_->source.read(entry, dtype, device);
+        else
+            tensor = at::empty(shape, at::TensorOptions().dtype(dtype).device(home()));
+        if (tensor.is_meta() && Inventory::current() != nullptr) Inventory::current()->read(tensor, whole);
         return tensor;
     }
-    Tensor tensor = tree_->source.read(checked(whole, shape), dtype, device);
+    if (entry.shape == shape)
+        tensor = tree_->source.read(entry, dtype, device);
+    else  // channels last
+        tensor =
+            tree_->source.read(entry, dtype, c10::Device(c10::DeviceType::CPU)).movedim(-1, 1).contiguous().to(device);
     count(whole, tensor.numel(), tensor.nbytes());
     return tensor;
 }
 
+SILICA_INLINE checkpoint::Quantised Weights::quantised(const checkpoint::TensorEntry& entry) const {
+    const auto& source = tree_->source;
+    const std::string where = source.where() + ": " + checkpoint::quote(entry.name);
+    const auto some = [&](const checkpoint::TensorEntry& rows) {
+        const Tensor plain = tree_->source.read(rows, rows.dtype, c10::Device(c10::DeviceType::CPU));
+        return checkpoint::quantise(plain, tree_->quantising.bits, tree_->quantising.group, where);
+    };
+    constexpr std::int64_t at_once = std::int64_t{1} << 24;  // bytes
+    const auto item = static_cast<std::int64_t>(c10::elementSize(entry.dtype));
+    const std::int64_t rows = entry.shape[0], row = entry.shape[1] * item;
+    if (!source.reads_rows() || !entry.contiguous() || rows * row <= 2 * at_once) return some(entry);
+    const std::int64_t step = std::max<std::int64_t>(1, at_once / row);
+    checkpoint::Quantised all;
+    for (std::int64_t first = 0; first < rows; first += step) {
+        checkpoint::TensorEntry part = entry;
+        part.shape[0] = std::min(step, rows - first);
+        part.offset += static_cast<std::uint64_t>(first * row);
+        part.nbytes = static_cast<std::uint64_t>(part.shape[0] * row);
+        const auto q = some(part);
+        if (first == 0) {
+            all = {.bits = q.bits, .rows = rows, .columns = q.columns, .group = q.group};
+            const c10::Device host(c10::DeviceType::CPU);
+            all.codes = allocate({rows, q.codes.size(1)}, q.codes.scalar_type(), host);
+            all.scales = allocate({rows, q.scales.size(1)}, q.scales.scalar_type(), host);
+            all.biases = allocate({rows, q.biases.size(1)}, q.biases.scalar_type(), host);
+        }
+        all.codes.narrow(0, first, q.rows).copy_(q.codes);
+        all.scales.narrow(0, first, q.rows).copy_(q.scales);
+        all.biases.narrow(0, first, q.rows).copy_(q.biases);
+    }
+    return all;
+}
+
 SILICA_INLINE std::optional<checkpoint::Quantised> Weights::codes(std::int64_t rows, std::int64_t columns) const {
     const auto whole = full("weight");
-    std::optional<checkpoint::Quantised> q;
-    if (const auto packed = mlx(whole)) {
-        q = packed->read(tree_->source, rows, columns);
+    if (counts()) return counted_codes(whole, rows, columns);
+    const auto entry = checked(whole, {rows, columns});
+    auto q = tree_->source.codes(entry);
+    if (q) {
+        checkpoint::check(*q, tree_->source.where() + ": " + checkpoint::quote(entry.name));
     } else {
-        const auto entry = checked(whole, {rows, columns});
-        q = tree_->source.codes(entry);
-        if (q) {
-            checkpoint::check(*q, tree_->source.where() + ": " + checkpoint::quote(entry.name));
-        } else {
-            if (tree_->holds_codes) return std::nullopt;
-            const Tensor plain = tree_->source.read(entry, entry.dtype, c10::Device(c10::DeviceType::CPU));
-            q = checkpoint::quantise(plain, tree_->quantising.bits, tree_->quantising.group,
-                                     tree_->source.where() + ": " + checkpoint::quote(entry.name));
-        }
+        if (tree_->source.holds_codes()) return std::nullopt;
+        q = quantised(entry);
     }
     count(whole, *q);
+    return q;
+}
+
+SILICA_INLINE std::optional<checkpoint::Quantised> Weights::counted_codes(const std::string& whole, std::int64_t rows,
+                                                                          std::int64_t columns) const {
+    const auto entry = checked(whole, {rows, columns});
+    auto q = tree_->source.codes(entry);
+    auto scale = c10::ScalarType::Float;
+    if (!q) {
+        if (tree_->source.holds_codes()) return std::nullopt;
+        q = checkpoint::Quantised{.bits = tree_->quantising.bits,
+                                  .rows = rows,
+                                  .columns = columns,
+                                  .group = checkpoint::Quantised::group_of(tree_->quantising.group, columns)};
+        if (entry.dtype == c10::ScalarType::BFloat16) scale = entry.dtype;  // scales are rounded to it
+    }
+    const auto options = at::TensorOptions().dtype(scale).device(home());
+    q->codes = at::empty({rows, q->words()}, options.dtype(c10::ScalarType::Int));
+    q->scales = at::empty({rows, q->groups()}, options);
+    q->biases = at::empty({rows, q->groups()}, options);
+    if (Inventory::current() != nullptr) Inventory::current()->read(q->codes, whole);
     return q;
 }
 
@@ -3358,7 +3806,7 @@ SILICA_INLINE LoadingAccount Weights::account() const {
 SILICA_INLINE checkpoint::TensorEntry Weights::checked(const std::string& whole,
                                                        const std::vector<std::int64_t>& shape) const {
     auto entry = find(whole, shape);
-    if (entry.shape != shape) {
+    if (entry.shape != shape && !weights_detail::channels_last(entry.shape, shape)) {
         throw CheckpointError(tree_->source.where() + ": " + checkpoint::quote(entry.name) + " has shape " +
                                   checkpoint::tuple_text(entry.shape) + ", the configuration makes it " +
                                   checkpoint::tuple_text(shape) + ".",
@@ -3481,6 +3929,7 @@ struct Availability {
 /// Bytes on a device; 0 where the device cannot tell.
 struct DeviceMemory {
     std::uint64_t total = 0, allocated = 0, peak = 0;
+    std::uint64_t free = 0;  ///< what this process can still have of it
 };
 
 /// Devices to try, in order; the first is home. `Chain<Mps>` is strict: Mps or a compile error, never a silent hop.
@@ -3766,7 +4215,7 @@ template <class Op, class E>
 c10::Device device_of(const Weights& w) {
     static_assert(detail::has_candidate<Op, E>());
     using First = typename detail::front<candidates<Op, E>>::type;
-    return First::type == E::home::type ? w.home() : c10::Device(First::type);
+    return First::type == E::home::type || w.counts() ? w.home() : c10::Device(First::type);
 }
 
 /// The tensor `name` at `w`, in the compute type of the precision, on the device of `Op`'s kernel: what its `pack`
@@ -3779,7 +4228,17 @@ Tensor take(const Weights& w, std::string_view name, const std::vector<std::int6
 /// The tensor `name` at `w` for an op whose weights are plain arguments: on the home device, in the compute type.
 template <class E>
 Tensor take_home(const Weights& w, std::string_view name, const std::vector<std::int64_t>& shape) {
-    return w.get(name, shape, E::precision::compute, w.home());
+    Tensor t = w.get(name, shape, E::precision::compute, w.home());
+    if (w.counts() && Inventory::current() != nullptr) Inventory::current()->keep(t, false, false);
+    return t;
+}
+
+/// What `t` holds at `ids` (n) in dimension `dim`, for constructors: the shape of it where only an inventory is taken.
+inline Tensor picked(const Tensor& t, std::int64_t dim, const Tensor& ids) {
+    if (!t.is_meta()) return t.index_select(dim, ids);
+    auto shape = t.sizes().vec();
+    shape.at(static_cast<std::size_t>(dim)) = ids.numel();
+    return at::empty(shape, t.options());
 }
 
 }  // namespace silica::nn
@@ -3962,12 +4421,38 @@ BOOST_HANA_ADAPT_STRUCT(silica::op::Coded, weight, codes, scales, biases, bias);
 #include <boost/hana/second.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <tuple>
 #include <type_traits>
 #include <vector>
 
 namespace silica {
+namespace detail {
+
+/// A function of tensors, for as long as a call: with it the members of a struct are walked by one function, whatever is
+/// done to them, and what walks them is compiled once.
+template <class TensorOrConst>
+class TensorVisitor {
+public:
+    template <class F>
+    explicit TensorVisitor(F& f)
+        : function_(std::addressof(f)), call_([](const void* function, TensorOrConst& t) {
+              (*static_cast<F*>(const_cast<void*>(function)))(t);
+          }) {}
+    void operator()(TensorOrConst& t) const { call_(function_, t); }
+
+private:
+    const void* function_;
+    void (*call_)(const void*, TensorOrConst&);
+};
+
+template <class F>
+inline constexpr bool is_tensor_visitor = false;
+template <class T>
+inline constexpr bool is_tensor_visitor<TensorVisitor<T>> = true;
+
+}  // namespace detail
 
 /// Calls `f(Tensor&)` on every defined tensor inside `value`: a tensor, an optional, a vector, a tuple or pair, a Hana
 /// struct, or any nesting of these. Anything else holds no tensors and is left alone.
@@ -3992,10 +4477,15 @@ void for_each_tensor(T& value, F&& f) {
     } else if constexpr (requires { std::tuple_size<Bare>::value; }) {
         std::apply([&](auto&... items) { (for_each_tensor(items, f), ...); }, value);
     } else if constexpr (boost::hana::Struct<Bare>::value) {
-        boost::hana::for_each(boost::hana::accessors<Bare>(), [&](auto member) {
-            auto& item = boost::hana::second(member)(value);
-            for_each_tensor(item, f);
-        });
+        if constexpr (detail::is_tensor_visitor<std::remove_cvref_t<F>>) {
+            boost::hana::for_each(boost::hana::accessors<Bare>(), [&](auto member) {
+                auto& item = boost::hana::second(member)(value);
+                for_each_tensor(item, f);
+            });
+        } else {
+            const detail::TensorVisitor<std::conditional_t<std::is_const_v<T>, const Tensor, Tensor>> visitor(f);
+            for_each_tensor(value, visitor);
+        }
     }
 }
 
@@ -4067,7 +4557,8 @@ public:
 
     /// `source` lies on `Device`, in the precision's compute type. InputError where its tensors do not fit each other.
     explicit Prepared(Source source)
-        : Prepared(checked(source), [&] { return kernel_of<Op, Device, Precision>::pack(std::move(source)); }) {}
+        : Prepared(checked(source), source, [&] { return kernel_of<Op, Device, Precision>::pack(std::move(source)); }) {
+    }
     Prepared(Tensor weight, std::optional<Tensor> bias)
         requires std::is_convertible_v<op::Plain, Source>
         : Prepared(Source(op::Plain{std::move(weight), std::move(bias)})) {}
@@ -4076,7 +4567,7 @@ public:
     static Prepared shared(Source source) {
         using K = kernel_of<Op, Device, Precision>;
         if constexpr (requires { K::keep(std::move(source)); }) {
-            return Prepared(checked(source), [&] { return K::keep(std::move(source)); });
+            return Prepared(checked(source), source, [&] { return K::keep(std::move(source)); });
         } else {
             return Prepared(std::move(source));
         }
@@ -4086,30 +4577,50 @@ public:
     template <class D>
     [[nodiscard]] std::shared_ptr<const packed_for<D>> on(c10::Device device) const {
         if constexpr (std::is_same_v<D, Device>) {
-            return {state_, &state_->first};
+            return {state_, &*state_->first};
         } else {
             const std::lock_guard guard(state_->mutex);
             auto& slot = std::get<Slot<D>>(state_->others);
             if (!slot.packed || slot.device != device) {
                 std::uint64_t bytes = 0;
                 slot.packed = std::make_shared<const packed_for<D>>(
-                    kernel_of<Op, D, Precision>::pack(moved_to(Source(state_->first.unpack()), device, bytes)));
+                    kernel_of<Op, D, Precision>::pack(moved_to(Source(state_->first->unpack()), device, bytes)));
                 slot.device = device;
             }
             return slot.packed;
         }
     }
-    [[nodiscard]] const Packed& first() const noexcept { return state_->first; }
+    [[nodiscard]] const Packed& first() const noexcept { return *state_->first; }
 
     /// What the kernel was given to pack, on `Device`.
-    [[nodiscard]] Source unpack() const { return state_->first.unpack(); }
+    [[nodiscard]] Source unpack() const { return state_->counted ? *state_->counted : Source(state_->first->unpack()); }
 
     /// The shape and type of the weight, and what else the laws of ops ask for.
     [[nodiscard]] const Shape& shape() const noexcept { return state_->shape; }
 
 private:
     template <class Pack>
-    Prepared(Shape shape, Pack&& pack) : state_(std::make_shared<State>(std::move(shape), pack())) {}
+    Prepared(Shape shape, Source& source, Pack&& pack)
+        : state_(Inventory::current() == nullptr ? std::make_shared<State>(std::move(shape), pack())
+                                                 : std::make_shared<State>(std::move(shape), noted(source))) {}
+
+    /// The source, kept as it is: an inventory is taken and there is nothing to pack.
+    static Source& noted(Source& source) {
+        constexpr bool host = Device::type != Exec::home::type;
+        auto& inventory = *Inventory::current();
+        if constexpr (requires { source.codes; }) {
+            if (!source.plain())
+                inventory.keep_codes(source.codes, source.scales, source.biases, source.bits, source.rows,
+                                     source.columns, host);
+            else
+                inventory.keep(source.weight, true, host);
+            if (source.bias) inventory.keep(*source.bias, false, host);
+        } else {
+            bool matrix = std::is_same_v<Source, op::Plain> && detail::quantises<Op>();
+            for_each_tensor(source, [&](const Tensor& t) { inventory.keep(t, std::exchange(matrix, false), host); });
+        }
+        return source;
+    }
 
     static Shape checked(const Source& source) {
         if constexpr (!std::is_same_v<Source, typename Op::Source>) {
@@ -4142,7 +4653,11 @@ private:
 
     struct State {
         State(Shape s, Packed packed) : first(std::move(packed)), shape(std::move(s)) {}
-        Packed first;
+        State(Shape s, Source& source)
+            requires(!std::is_same_v<Packed, Source>)
+            : counted(source), shape(std::move(s)) {}
+        std::optional<Packed> first;
+        std::optional<Source> counted;  ///< of an inventory
         Shape shape;
         typename slots<Candidates>::type others;
         std::mutex mutex;
@@ -4203,6 +4718,7 @@ op::Coded coded_matrix(const Weights& w, std::int64_t out, std::int64_t in, std:
 /// Joining codes.
 
 #include <algorithm>
+#include <numeric>
 
 namespace silica::nn {
 namespace coded_detail {
@@ -4218,6 +4734,23 @@ Tensor joined(const std::vector<MatrixPart>& parts, std::vector<std::int64_t> sh
         all.narrow(0, row, part.out).copy_(read(part));
         row += part.out;
     }
+    return all;
+}
+
+/// The form that `parts`, which have no values, have together: see checkpoint::joined_rows.
+inline checkpoint::Quantised counted(const std::vector<checkpoint::Quantised>& parts) {
+    checkpoint::Quantised all = parts.at(0);
+    if (parts.size() == 1) return all;
+    all.rows = 0;
+    for (const auto& part : parts) {
+        all.bits = std::max(all.bits, part.bits);
+        all.group = std::gcd(all.group, part.group);
+        all.rows += part.rows;
+    }
+    const auto options = all.scales.options();
+    all.codes = at::empty({all.rows, all.words()}, all.codes.options());
+    all.scales = at::empty({all.rows, all.groups()}, options);
+    all.biases = at::empty({all.rows, all.groups()}, options);
     return all;
 }
 
@@ -4267,7 +4800,8 @@ SILICA_INLINE op::Coded coded_rows(const std::vector<MatrixPart>& parts, std::in
                                               }),
                          std::move(bias)};
     }
-    auto made = coded(checkpoint::joined_rows(codes), std::move(bias), type, device);
+    auto made = coded(parts[0].place.counts() ? coded_detail::counted(codes) : checkpoint::joined_rows(codes),
+                      std::move(bias), type, device);
     made.integers = parts[0].place.quantising().integers;
     return made;
 }
@@ -4572,6 +5106,127 @@ static_assert(OpTag<RmsNormLinearGated>);
 /// Where a call goes that is no direct one: to another device, to the next candidate, through a second try. Steps 2 to
 /// 4 of run.hpp.
 
+// ---- silica/call_arguments.hpp
+#ifndef SILICA_SINGLE_CALL_ARGUMENTS_HPP
+#define SILICA_SINGLE_CALL_ARGUMENTS_HPP
+/// The arguments of a call of an op: what a kernel gets for them, and where they lie.
+
+#include <c10/core/Device.h>
+
+#include <memory>
+#include <optional>
+#include <type_traits>
+
+namespace silica::detail {
+
+/// Packed weights, kept while a call uses them.
+template <class Packed>
+struct Held {
+    std::shared_ptr<const Packed> packed;
+    operator const Packed&() const noexcept { return *packed; }  // NOLINT(google-explicit-constructor)
+};
+
+/// What a kernel on `D` gets for an argument: its own packed weights for `Prepared`, everything else as it is.
+template <class D, class T>
+decltype(auto) given(const T& arg, [[maybe_unused]] c10::Device device) {
+    if constexpr (is_prepared<T>)
+        return Held{arg.template on<D>(device)};
+    else
+        return (arg);
+}
+
+/// The same for the first candidate, whose weights are always there.
+template <class T>
+decltype(auto) given_first(const T& arg) {
+    if constexpr (is_prepared<T>)
+        return (arg.first());
+    else
+        return (arg);
+}
+
+/// Calls `f(tensor)` on the tensors of an argument, those that are not defined too where it is a tensor itself.
+template <class T, class F>
+void each_tensor(const T& arg, F&& f) {
+    if constexpr (is_prepared<T>)
+        return;
+    else if constexpr (is_in_out<T>)
+        f(arg.value);
+    else if constexpr (std::is_same_v<T, Tensor>)
+        f(arg);
+    else
+        for_each_tensor(arg, f);
+}
+
+/// The device of the first tensor among the arguments: the home of the call.
+template <class... Args>
+c10::Device home_device(c10::DeviceType type, const Args&... args) {
+    std::optional<c10::Device> home;
+    (each_tensor(args,
+                 [&](const Tensor& t) {
+                     if (!home) home = t.device();
+                 }),
+     ...);
+    return home.value_or(c10::Device(type, type == c10::DeviceType::CPU ? -1 : 0));
+}
+
+}  // namespace silica::detail
+#endif  // SILICA_SINGLE_CALL_ARGUMENTS_HPP
+// ---- silica/carried.hpp
+#ifndef SILICA_SINGLE_CARRIED_HPP
+#define SILICA_SINGLE_CARRIED_HPP
+/// Arguments of a call that hop to another device, and come back.
+
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+namespace silica::detail {
+
+/// A copy of an argument on the device it hops to; Prepared has its own copies.
+template <class T>
+auto carried_copy(const T& arg, [[maybe_unused]] c10::Device there, [[maybe_unused]] std::uint64_t& bytes) {
+    if constexpr (is_prepared<T>)
+        return std::monostate{};
+    else if constexpr (is_in_out<T>)
+        return moved_to(arg.value, there, bytes);
+    else
+        return moved_to(arg, there, bytes);
+}
+
+/// An argument that hops, and comes back where the op writes to it.
+template <class T>
+struct Carried {
+    using Copy = decltype(carried_copy(std::declval<const T&>(), std::declval<c10::Device>(),
+                                       std::declval<std::uint64_t&>()));
+
+    Carried(const T& arg, c10::Device there, std::uint64_t& bytes)
+        : original(arg), device(there), moved(carried_copy(arg, there, bytes)) {}
+
+    template <class D>
+    decltype(auto) argument() {
+        if constexpr (is_prepared<T>)
+            return Held{original.template on<D>(device)};
+        else if constexpr (is_in_out<T>)
+            return InOut<Copy>{moved};
+        else
+            return (moved);
+    }
+
+    void write_back([[maybe_unused]] std::uint64_t& bytes) const {
+        if constexpr (is_in_out<T>) {
+            original.value.copy_(moved);
+            bytes += static_cast<std::uint64_t>(moved.nbytes());
+        }
+    }
+
+    const T& original;
+    c10::Device device;
+    Copy moved;
+};
+
+}  // namespace silica::detail
+#endif  // SILICA_SINGLE_CARRIED_HPP
 // ---- silica/core/recording.hpp
 #ifndef SILICA_SINGLE_CORE_RECORDING_HPP
 #define SILICA_SINGLE_CORE_RECORDING_HPP
@@ -4604,6 +5259,7 @@ enum class FallbackReason {
     not_implemented,  ///< home's LibTorch threw NotImplementedError
     out_of_memory,    ///< home was out of memory twice, the second time with its cache emptied
     unavailable,      ///< home's own kernel cannot be made on this machine
+    failed_check,     ///< home's own kernel did not agree with LibTorch's ops on this machine: it is off
 };
 
 /// The reason in words.
@@ -4619,6 +5275,8 @@ constexpr std::string_view describe(FallbackReason reason) {
             return "out of memory";
         case FallbackReason::unavailable:
             return "its own kernel cannot be made here";
+        case FallbackReason::failed_check:
+            return "its own kernel failed its check on this machine: see `silica devices`";
     }
     return "";
 }
@@ -4629,7 +5287,9 @@ inline namespace abi_1 {
 
 /// One line of the report: all calls of an op that took the same way for the same reason.
 struct Fallback {
-    std::string_view op, from, to;  ///< names of the op and of the devices; `to` is "parts" for a fused op's parts
+    /// Names of the op and of the devices. `to` is "parts" for a fused op's parts, "LibTorch" where that serves at home
+    /// in place of an own kernel that failed its check.
+    std::string_view op, from, to;
     FallbackReason reason = FallbackReason::no_kernel;
     std::uint64_t count = 0;
     std::uint64_t bytes = 0;  ///< moved between the devices, both ways
@@ -4724,61 +5384,21 @@ SILICA_INLINE void announce(const Fallback& f) {
 #include <new>
 #include <string>
 #include <tuple>
-#include <variant>
+#include <type_traits>
 
 namespace silica::detail {
 
-/// Packed weights, kept while a call uses them.
-template <class Packed>
-struct Held {
-    std::shared_ptr<const Packed> packed;
-    operator const Packed&() const noexcept { return *packed; }  // NOLINT(google-explicit-constructor)
-};
-
-/// What a kernel on `D` gets for an argument: its own packed weights for `Prepared`, everything else as it is.
-template <class D, class T>
-decltype(auto) given(const T& arg, [[maybe_unused]] c10::Device device) {
-    if constexpr (is_prepared<T>)
-        return Held{arg.template on<D>(device)};
-    else
-        return (arg);
-}
-
-/// The same for the first candidate, whose weights are always there.
-template <class T>
-decltype(auto) given_first(const T& arg) {
-    if constexpr (is_prepared<T>)
-        return (arg.first());
-    else
-        return (arg);
-}
-
-/// Calls `f(tensor)` on the tensors of an argument, those that are not defined too where it is a tensor itself.
-template <class T, class F>
-void each_tensor(const T& arg, F&& f) {
-    if constexpr (is_prepared<T>)
-        return;
-    else if constexpr (is_in_out<T>)
-        f(arg.value);
-    else if constexpr (std::is_same_v<T, Tensor>)
-        f(arg);
-    else
-        for_each_tensor(arg, f);
-}
-
-/// The device of the first tensor among the arguments: the home of the call.
-template <class... Args>
-c10::Device home_device(c10::DeviceType type, const Args&... args) {
-    std::optional<c10::Device> home;
-    (each_tensor(args,
-                 [&](const Tensor& t) {
-                     if (!home) home = t.device();
-                 }),
-     ...);
-    return home.value_or(c10::Device(type, type == c10::DeviceType::CPU ? -1 : 0));
-}
-
 [[noreturn]] void refuse_recording(std::string_view op, FallbackReason why);
+
+/// DeviceError: the last candidate cannot run an op.
+[[noreturn]] void refuse_last(std::string_view op, std::string_view device, FallbackReason why);
+
+/// For a handler of what a candidate threw: why it failed. Throws the same again where no other can help, which is so
+/// where the op `writes` and may have begun. `is_full` says that memory is out.
+[[nodiscard]] FallbackReason failure_handled(bool writes, bool (*is_full)(const c10::Error&));
+
+/// The same after a second try.
+void require_next_helps(bool writes, bool (*is_full)(const c10::Error&));
 
 /// Steps 2 to 4. `Index` counts candidates; a fused op has its parts as the last resort.
 template <class Op, class Exec, std::size_t Index = 0>
@@ -4804,18 +5424,14 @@ struct Dispatch {
     static Result call(FallbackReason why, const Args&... args) {
         FallbackReason failure = FallbackReason::declined;
         try {
-            if (accepts(args...)) return invoke(why, args...);
-        } catch (const c10::NotImplementedError&) {
-            if constexpr (writes) throw;
-            failure = FallbackReason::not_implemented;
-        } catch (const KernelUnavailable&) {  // before anything was written
-            failure = FallbackReason::unavailable;
-        } catch (const c10::Error& e) {
-            if (writes || !is_full(e)) throw;
-            failure = FallbackReason::out_of_memory;
-        } catch (const std::bad_alloc&) {
-            if constexpr (writes) throw;
-            failure = FallbackReason::out_of_memory;
+            if (accepts(args...)) {
+                if (stays && failed(args...))
+                    record({Op::name, Home::name, "LibTorch", FallbackReason::failed_check, 1, 0, 0});
+                return invoke(why, args...);
+            }
+            if (failed(args...)) failure = FallbackReason::failed_check;
+        } catch (...) {
+            failure = failure_handled(writes, &is_full);
         }
         return recover(why, failure, args...);
     }
@@ -4829,6 +5445,17 @@ private:
             return K::accepts(given<Device>(args, there)...);
         } else {
             return true;
+        }
+    }
+
+    /// Whether an own kernel would take these arguments, had it not failed its check on this machine.
+    template <class... Args>
+    static bool failed([[maybe_unused]] const Args&... args) {
+        if constexpr (requires { &K::failed; }) {
+            const c10::Device there = stays ? home_device(Home::type, args...) : c10::Device(Device::type);
+            return K::failed(given<Device>(args, there)...);
+        } else {
+            return false;
         }
     }
 
@@ -4850,20 +5477,18 @@ private:
     /// One more try where that can help, then the next candidate.
     template <class... Args>
     static Result recover(FallbackReason why, FallbackReason failure, const Args&... args) {
-        if (recording && failure != FallbackReason::declined) refuse_recording(Op::name, failure);
-        try {
-            if (failure == FallbackReason::unavailable) return invoke(why, args...);
-            if (failure == FallbackReason::out_of_memory) {
-                Device::empty_cache();
-                if constexpr (!stays) Home::empty_cache();
+        if (recording && failure != FallbackReason::declined && failure != FallbackReason::failed_check)
+            refuse_recording(Op::name, failure);
+        if (failure == FallbackReason::unavailable || failure == FallbackReason::out_of_memory) {
+            try {
+                if (failure == FallbackReason::out_of_memory) {
+                    Device::empty_cache();
+                    if constexpr (!stays) Home::empty_cache();
+                }
                 return invoke(why, args...);
+            } catch (...) {
+                require_next_helps(writes, &is_full);
             }
-        } catch (const KernelUnavailable&) {
-            if constexpr (writes) throw;
-        } catch (const c10::Error& e) {
-            if (writes || !is_full(e)) throw;
-        } catch (const std::bad_alloc&) {
-            if constexpr (writes) throw;
         }
         return next(failure, args...);
     }
@@ -4876,12 +5501,7 @@ private:
             record({Op::name, Home::name, "parts", why, 1, 0, 0});
             return Op::template by_parts<Exec>(args...);
         } else {
-            throw DeviceError(std::string("Op '") + std::string(Op::name) + "' cannot run on " +
-                                  std::string(Device::name) + ": " + std::string(describe(why)) + ".",
-                              why == FallbackReason::out_of_memory
-                                  ? "use smaller inputs, a smaller precision, or a chain with another device after it."
-                                  : "use a chain with another device after it: Chain<..., device::Cpu>, or a device "
-                                    "policy by itself, which carries such a chain.");
+            refuse_last(Op::name, Device::name, why);
         }
     }
 
@@ -4894,51 +5514,21 @@ private:
         const c10::Device there(Device::type);
         std::uint64_t bytes = 0;
         Home::synchronize(home.index());
-        auto moved = std::make_tuple(move_argument(args, there, bytes)...);
-        Device::synchronize(there.index());
-        auto run_there = [&] {
-            return std::apply([&](auto&... m) { return K::run(as_argument(args, m, there)...); }, moved);
-        };
-        Result result = run_there();
-        Device::synchronize(there.index());
-        result = moved_to(std::move(result), home, bytes);
-        write_back(moved, bytes, std::index_sequence_for<Args...>{}, args...);
+        Result result = run_there(home, there, bytes, Carried<Args>(args, there, bytes)...);
         Home::synchronize(home.index());
         const std::chrono::duration<double, std::milli> ms = std::chrono::steady_clock::now() - start;
         record({Op::name, Home::name, Device::name, why, 1, bytes, ms.count()});
         return result;
     }
 
-    /// A copy of an argument on the device it hops to; Prepared has its own copies.
-    template <class T>
-    static auto move_argument(const T& arg, c10::Device there, std::uint64_t& bytes) {
-        if constexpr (is_prepared<T>)
-            return std::monostate{};
-        else if constexpr (is_in_out<T>)
-            return moved_to(arg.value, there, bytes);
-        else
-            return moved_to(arg, there, bytes);
-    }
-
-    template <class T, class M>
-    static decltype(auto) as_argument(const T& arg, M& moved, [[maybe_unused]] c10::Device there) {
-        if constexpr (is_prepared<T>)
-            return Held{arg.template on<Device>(there)};
-        else if constexpr (is_in_out<T>)
-            return InOut<M>{moved};
-        else
-            return (moved);
-    }
-
-    template <class Moved, std::size_t... I, class... Args>
-    static void write_back(Moved& moved, std::uint64_t& bytes, std::index_sequence<I...>, const Args&... args) {
-        const auto one = [&](const auto& arg, const auto& m) {
-            if constexpr (is_in_out<std::remove_cvref_t<decltype(arg)>>) {
-                arg.value.copy_(m);
-                bytes += static_cast<std::uint64_t>(m.nbytes());
-            }
-        };
-        (one(args, std::get<I>(moved)), ...);
+    template <class... Args>
+    static Result run_there(c10::Device home, c10::Device there, std::uint64_t& bytes, Carried<Args>... args) {
+        Device::synchronize(there.index());
+        Result result = K::run(args.template argument<Device>()...);
+        Device::synchronize(there.index());
+        result = moved_to(std::move(result), home, bytes);
+        (args.write_back(bytes), ...);
+        return result;
     }
 
     static void record(const Fallback& event) {
@@ -4953,13 +5543,51 @@ private:
 // ---- silica/dispatch.ipp
 #ifndef SILICA_SINGLE_DISPATCH_IPP
 #define SILICA_SINGLE_DISPATCH_IPP
-/// The error of a call that cannot be recorded.
+/// What a call does that failed.
 
 namespace silica::detail {
 
 SILICA_INLINE void refuse_recording(std::string_view op, FallbackReason why) {
     throw DeviceError("Op '" + std::string(op) + "' cannot be recorded in a graph: " + std::string(describe(why)) + ".",
                       "run without a graph, or with smaller inputs.");
+}
+
+SILICA_INLINE void refuse_last(std::string_view op, std::string_view device, FallbackReason why) {
+    throw DeviceError("Op '" + std::string(op) + "' cannot run on " + std::string(device) + ": " +
+                          std::string(describe(why)) + ".",
+                      why == FallbackReason::out_of_memory
+                          ? "use smaller inputs, a smaller precision, or a chain with another device after it."
+                          : "use a chain with another device after it: Chain<..., device::Cpu>, or a device "
+                            "policy by itself, which carries such a chain.");
+}
+
+SILICA_INLINE FallbackReason failure_handled(bool writes, bool (*is_full)(const c10::Error&)) {
+    try {
+        throw;
+    } catch (const c10::NotImplementedError&) {
+        if (writes) throw;
+        return FallbackReason::not_implemented;
+    } catch (const KernelUnavailable&) {  // before anything was written
+        return FallbackReason::unavailable;
+    } catch (const c10::Error& e) {
+        if (writes || !is_full(e)) throw;
+        return FallbackReason::out_of_memory;
+    } catch (const std::bad_alloc&) {
+        if (writes) throw;
+        return FallbackReason::out_of_memory;
+    }
+}
+
+SILICA_INLINE void require_next_helps(bool writes, bool (*is_full)(const c10::Error&)) {
+    try {
+        throw;
+    } catch (const KernelUnavailable&) {
+        if (writes) throw;
+    } catch (const c10::Error& e) {
+        if (writes || !is_full(e)) throw;
+    } catch (const std::bad_alloc&) {
+        if (writes) throw;
+    }
 }
 
 }  // namespace silica::detail
@@ -6114,7 +6742,7 @@ VocabularyProjection<E> vocabulary_projection(const Weights& own, const Weights&
         if (!own.has("weight") && tie) return tied();
         if (own.same_bytes(table)) return tied();
         Tensor weight = take<op::Linear, E>(own, "weight", {vocabulary, d});
-        if (tie && vectors.device() == weight.device() && vectors.equal(weight)) return tied();
+        if (tie && (own.counts() || (vectors.device() == weight.device() && vectors.equal(weight)))) return tied();
         return Projection::own({std::move(weight), std::move(bias)});
     }
 }
@@ -6977,6 +7605,19 @@ inline Tensor scaled(const Tensor& weight, const Tensor& scale, c10::ScalarType 
 
 }  // namespace detail
 
+namespace detail {
+
+/// A convolution that a recipe would compute, where only an inventory is taken.
+template <class E>
+op::PlainConv counted_conv(const Weights& w, const ConvSize& size, bool biased) {
+    const auto options = at::TensorOptions().dtype(E::precision::compute).device(w.home());
+    std::optional<Tensor> bias;
+    if (biased) bias = at::empty({size.out}, options);
+    return {at::empty(size.weight(), options), std::move(bias), size.steps()};
+}
+
+}  // namespace detail
+
 /// `weight` (out, in / groups, kernel...) and `bias` (out) at `w`.
 template <class Op, class E>
 op::PlainConv plain_conv(const Weights& w, const ConvSize& size) {
@@ -6990,6 +7631,10 @@ template <class Op, class E>
 op::PlainConv batch_normed_conv(const Weights& w, const ConvSize& size, const Weights& norm, double eps) {
     const auto [scale, shift] = batch_norm_terms(norm, size.out, eps);
     const auto shape = size.weight();
+    if (w.counts()) {
+        w.require("weight", shape);
+        return detail::counted_conv<E>(w, size, true);
+    }
     constexpr auto host = c10::DeviceType::CPU;
     const Tensor kernel = w.get("weight", shape, c10::ScalarType::Float, host);
     const Tensor weight = detail::scaled(kernel, scale, E::precision::compute).to(device_of<Op, E>(w));
@@ -7006,6 +7651,11 @@ op::PlainConv weight_normed_conv(const Weights& w, const ConvSize& size, std::si
     lengths.at(dim) = shape.at(dim);
     for (std::size_t i = 0; i < shape.size(); ++i) {
         if (i != dim) others.push_back(static_cast<std::int64_t>(i));
+    }
+    if (w.counts()) {
+        w.require("weight_v", shape);
+        w.require("weight_g", lengths);
+        return detail::counted_conv<E>(w, size, size.biased(w));
     }
     const Tensor v = detail::take_exact(w, "weight_v", shape);
     const Tensor weight = detail::take_exact(w, "weight_g", lengths) * v / (v * v).sum(others, true).sqrt();
@@ -7408,7 +8058,7 @@ public:
     ClapWindowBias(const ClapWindows& windows, std::int64_t heads, const Weights& w) {  // attention.self
         const auto side = 2 * windows.size - 1, n = windows.patches();
         const Tensor table = nn::take_home<E>(w, "relative_position_bias_table", {side * side, heads});
-        const Tensor by_pair = table.index_select(0, windows.distances().to(table.device()));
+        const Tensor by_pair = nn::picked(table, 0, windows.distances().to(table.device()));
         bias_ = by_pair.view({n, n, heads}).permute({2, 0, 1}).unsqueeze(0).contiguous();
         if (windows.shift > 0) bias_ = bias_ + windows.apart().to(bias_.scalar_type()).to(bias_.device()).unsqueeze(1);
     }
@@ -10130,6 +10780,14 @@ struct DecoderFamily {
 [[nodiscard]] std::int64_t head_size(const std::string& file, std::optional<std::int64_t> head_dim, std::int64_t hidden,
                                      std::int64_t heads);
 
+/// Reads the configuration of a decoder. A null end is none, and not the family's own: such a text ends with its
+/// length.
+template <class Config>
+void read_decoder(Config& c, const Json& json, const std::string& path) {
+    read_members(c, json, path);
+    if (const Json* end = json.find("eos_token_id"); end != nullptr && end->is_null()) c.eos_token_id.clear();
+}
+
 /// What the families name alike; windows and biases are theirs.
 template <class Config>
 DecoderShape decoder_shape(const Config& c, const std::string& file) {
@@ -10293,6 +10951,7 @@ struct LlamaConfig {
     std::optional<double> rope_theta = {};
     std::optional<nn::RopeParameters> rope_scaling = {}, rope_parameters = {};
 
+    void read(const Json& json, const std::string& path) { nn::read_decoder(*this, json, path); }
     [[nodiscard]] nn::DecoderShape shape(const std::string& file) const {
         auto s = nn::decoder_shape(*this, file);
         s.qkv_bias = s.o_bias = attention_bias;
@@ -10357,6 +11016,7 @@ struct MistralConfig {
     std::optional<double> rope_theta = {};
     std::optional<nn::RopeParameters> rope_scaling = {}, rope_parameters = {};
 
+    void read(const Json& json, const std::string& path) { nn::read_decoder(*this, json, path); }
     [[nodiscard]] nn::DecoderShape shape(const std::string& file) const {
         auto s = nn::decoder_shape(*this, file);
         for (auto& window : s.windows) window = sliding_window;
@@ -10559,6 +11219,12 @@ private:
 /// DeiT: a ViT with a second special token, which learned from a teacher. Touvron et al. 2020,
 /// https://arxiv.org/abs/2012.12877, section 4. Followed: transformers, models/deit/modeling_deit.py.
 
+// ---- silica/nn/masked_images.hpp
+#ifndef SILICA_SINGLE_NN_MASKED_IMAGES_HPP
+#define SILICA_SINGLE_NN_MASKED_IMAGES_HPP
+/// Images out of what an encoder made of their patches, some of which were masked. Xie et al. 2021,
+/// https://arxiv.org/abs/2111.09886, section 3.2.
+
 // ---- silica/nn/vision_transformer.hpp
 #ifndef SILICA_SINGLE_NN_VISION_TRANSFORMER_HPP
 #define SILICA_SINGLE_NN_VISION_TRANSFORMER_HPP
@@ -10581,7 +11247,7 @@ namespace silica::nn {
 /// Keys and defaults of config.json.
 struct VisionTransformerConfig {
     std::int64_t hidden_size = 768, num_hidden_layers = 12, num_attention_heads = 12, intermediate_size = 3072,
-                 num_channels = 3;
+                 num_channels = 3, encoder_stride = 16;
     ImageSize image_size = {224, 224}, patch_size = {16, 16};
     double layer_norm_eps = 1e-12;
     Activation hidden_act = Activation::gelu, pooler_act = Activation::tanh;
@@ -10623,11 +11289,18 @@ protected:
     static checkpoint::NameRules names_at(const std::string& base);
 };
 
+/// ConfigError where the pixels that masked image modeling makes of a patch cannot be.
+void check_encoder_stride(const VisionTransformerConfig& c, const std::string& file);
+/// Inputs of masked image modeling. InputError where the patches make no square, and, with `bool_masked_pos`, where a
+/// patch becomes an image of another size.
+[[nodiscard]] VisionTransformerInputs checked_for_reconstruction(const VisionTransformerConfig& c,
+                                                                 VisionTransformerInputs in);
+
 }  // namespace silica::nn
 
 BOOST_HANA_ADAPT_STRUCT(silica::nn::VisionTransformerConfig, hidden_size, num_hidden_layers, num_attention_heads,
                         intermediate_size, num_channels, image_size, patch_size, layer_norm_eps, hidden_act, pooler_act,
-                        qkv_bias, head_dim, pooler_output_size, num_labels, id2label, problem_type);
+                        qkv_bias, encoder_stride, head_dim, pooler_output_size, num_labels, id2label, problem_type);
 BOOST_HANA_ADAPT_STRUCT(silica::nn::VisionTransformerInputs, pixel_values, bool_masked_pos, interpolate_pos_encoding);
 
 // ---- silica/nn/vision_transformer_config.ipp
@@ -10636,6 +11309,7 @@ BOOST_HANA_ADAPT_STRUCT(silica::nn::VisionTransformerInputs, pixel_values, bool_
 /// Definitions of vision_transformer_config.hpp.
 
 #include <array>
+#include <cmath>
 #include <string_view>
 
 namespace silica::nn {
@@ -10694,6 +11368,35 @@ SILICA_INLINE checkpoint::NameRules VisionTransformerFamily::names_at(const std:
                         {"attention.o_proj", "attention.output.dense"},
                         {"mlp.fc1", "intermediate.dense"},
                         {"mlp.fc2", "output.dense"}}};
+}
+
+SILICA_INLINE void check_encoder_stride(const VisionTransformerConfig& c, const std::string& file) {
+    require_at_least(file, "encoder_stride", c.encoder_stride);
+    constexpr std::int64_t most = 4096;
+    if (c.encoder_stride > most) {
+        refuse_config(file, "encoder_stride", std::to_string(c.encoder_stride),
+                      "it is that of a patch in pixels, at most " + std::to_string(most) + ".");
+    }
+}
+
+SILICA_INLINE VisionTransformerInputs checked_for_reconstruction(const VisionTransformerConfig& c,
+                                                                 VisionTransformerInputs in) {
+    const auto grid = c.patches().grid({in.pixel_values.size(2), in.pixel_values.size(3)});
+    const auto n = grid.height * grid.width;
+    const auto side = static_cast<std::int64_t>(std::llround(std::sqrt(static_cast<double>(n))));
+    if (side * side != n) {
+        throw InputError("The images have " + std::to_string(grid.height) + " x " + std::to_string(grid.width) +
+                             " patches, which make no square.",
+                         "give square images.");
+    }
+    const auto stride = c.encoder_stride;
+    if (in.bool_masked_pos && (c.patch_size.height != stride || c.patch_size.width != stride)) {
+        throw InputError("Input bool_masked_pos is given, and patches of " + std::to_string(c.patch_size.height) +
+                             " x " + std::to_string(c.patch_size.width) + " pixels become " + std::to_string(stride) +
+                             " x " + std::to_string(stride) + " (encoder_stride).",
+                         "leave it out, or use a checkpoint whose encoder_stride is its patch_size.");
+    }
+    return in;
 }
 
 }  // namespace silica::nn
@@ -10888,6 +11591,69 @@ BOOST_HANA_ADAPT_STRUCT(silica::nn::VisionTransformerOutputs, last_hidden_state,
 BOOST_HANA_ADAPT_STRUCT(silica::nn::ImageLogits, logits);
 #endif  // SILICA_SINGLE_NN_VISION_TRANSFORMER_HPP
 
+#include <boost/hana/adapt_struct.hpp>
+
+#include <cmath>
+#include <initializer_list>
+#include <string_view>
+#include <utility>
+
+namespace silica::nn {
+
+struct ReconstructedImages {
+    Tensor reconstruction;  ///< (batch, channels, s grid, s grid), s being encoder_stride
+};
+
+/// Each patch to s x s pixels: W y + b, laid out. The patches lie in a square, whatever the image was, as in
+/// transformers.
+template <class E>
+class MaskedImageModel {
+public:
+    using Ops = union_of<typename VisionTransformer<E>::Ops, typename Conv<E>::Ops>;
+
+    MaskedImageModel(const VisionTransformerConfig& c, const Weights& base, const Weights& head,
+                     std::initializer_list<std::string_view> special)
+        : body(c, base, special),
+          stride(c.encoder_stride),
+          before(static_cast<std::int64_t>(special.size())),
+          decoder(head / "0", {c.hidden_size, stride * stride * c.num_channels, {1, 1}}) {}
+
+    ReconstructedImages operator()(const VisionTransformerInputs& in) const {
+        const Tensor y = body(in);
+        const auto batch = y.size(0), n = y.size(1) - before;
+        const auto side = static_cast<std::int64_t>(std::llround(std::sqrt(static_cast<double>(n))));
+        const Tensor grid = y.narrow(1, before, n).transpose(1, 2).reshape({batch, -1, side, side});
+        return {decoder(grid)
+                    .view({batch, -1, stride, stride, side, side})
+                    .permute({0, 1, 4, 2, 5, 3})
+                    .reshape({batch, -1, side * stride, side * stride})};
+    }
+
+private:
+    VisionTransformer<E> body;
+    std::int64_t stride, before;
+    Conv<E> decoder;
+};
+
+/// What these heads share, over the family `F`.
+template <class F>
+struct MaskedImageFamily : F {
+    using Outputs = ReconstructedImages;
+
+    static void check(const VisionTransformerConfig& c, const std::string& file) {
+        F::check(c, file);
+        check_encoder_stride(c, file);
+    }
+    static VisionTransformerInputs prepare(const VisionTransformerConfig& c, VisionTransformerInputs in) {
+        return checked_for_reconstruction(c, F::prepare(c, std::move(in)));
+    }
+};
+
+}  // namespace silica::nn
+
+BOOST_HANA_ADAPT_STRUCT(silica::nn::ReconstructedImages, reconstruction);
+#endif  // SILICA_SINGLE_NN_MASKED_IMAGES_HPP
+
 namespace silica::arch {
 
 using DeiTConfig = nn::VisionTransformerConfig;
@@ -10957,6 +11723,17 @@ struct DeiTForImageClassificationWithTeacher : DeiTFamily {
     };
 };
 
+/// Images with their masked patches filled in.
+struct DeiTForMaskedImageModeling : nn::MaskedImageFamily<DeiTFamily> {
+    static constexpr std::string_view name = "DeiTForMaskedImageModeling";
+
+    template <class E>
+    struct Network : nn::MaskedImageModel<E> {
+        Network(const Config& c, const Weights& w)
+            : nn::MaskedImageModel<E>(c, w / "deit", w / "decoder", {"cls_token", "distillation_token"}) {}
+    };
+};
+
 }  // namespace silica::arch
 
 BOOST_HANA_ADAPT_STRUCT(silica::arch::DeiTWithTeacherOutputs, logits, cls_logits, distillation_logits);
@@ -10964,7 +11741,8 @@ BOOST_HANA_ADAPT_STRUCT(silica::arch::DeiTWithTeacherOutputs, logits, cls_logits
 namespace silica {
 
 static_assert(Architecture<arch::DeiT> && Architecture<arch::DeiTForImageClassification> &&
-              Architecture<arch::DeiTForImageClassificationWithTeacher>);
+              Architecture<arch::DeiTForImageClassificationWithTeacher> &&
+              Architecture<arch::DeiTForMaskedImageModeling>);
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_ARCH_DEIT_HPP
@@ -12189,14 +12967,14 @@ static_assert(Architecture<arch::Detr> && Architecture<arch::DetrForObjectDetect
 #define SILICA_SINGLE_ARCH_LLAVA_CONFIG_HPP
 /// LLaVA's configurations: of a vision model, of a decoder, and how the features of one become tokens of the other.
 
+// ---- silica/arch/siglip/config.hpp
+#ifndef SILICA_SINGLE_ARCH_SIGLIP_CONFIG_HPP
+#define SILICA_SINGLE_ARCH_SIGLIP_CONFIG_HPP
+/// SigLIP's configuration: of its vision model, alone or as a part.
+
 #include <boost/hana/adapt_struct.hpp>
 
-#include <array>
 #include <string>
-#include <string_view>
-#include <utility>
-#include <variant>
-#include <vector>
 
 namespace silica::arch {
 
@@ -12208,11 +12986,67 @@ struct SiglipVisionConfig {
                  num_channels = 3, image_size = 224, patch_size = 16;
     Activation hidden_act = Activation::gelu_tanh;
     double layer_norm_eps = 1e-6;
+    bool vision_use_head = true;  ///< whether a pooler makes one vector of all patches
 
     [[nodiscard]] nn::PatchShape patches() const {
         return {num_channels, hidden_size, {image_size, image_size}, {patch_size, patch_size}};
     }
 };
+
+/// Keys and defaults of config.json. That of a vision model alone is read into the part.
+struct SiglipConfig {
+    SiglipVisionConfig vision_config = {};
+
+    void read(const Json& json, const std::string& path);
+};
+
+/// ConfigError for a vision model that cannot be.
+void check_siglip_vision(const SiglipVisionConfig& c, const std::string& file);
+
+}  // namespace silica::arch
+
+BOOST_HANA_ADAPT_STRUCT(silica::arch::SiglipVisionConfig, hidden_size, intermediate_size, num_hidden_layers,
+                        num_attention_heads, num_channels, image_size, patch_size, hidden_act, layer_norm_eps,
+                        vision_use_head);
+BOOST_HANA_ADAPT_STRUCT(silica::arch::SiglipConfig, vision_config);
+
+// ---- silica/arch/siglip/config.ipp
+#ifndef SILICA_SINGLE_ARCH_SIGLIP_CONFIG_IPP
+#define SILICA_SINGLE_ARCH_SIGLIP_CONFIG_IPP
+/// Definitions of config.hpp.
+
+namespace silica::arch {
+
+SILICA_INLINE void SiglipConfig::read(const Json& json, const std::string& path) {
+    const Json* type = json.find("model_type");
+    if (type != nullptr && type->is_string() && type->string() == "siglip_vision_model")
+        return read_json(vision_config, json, path);
+    read_members(*this, json, path);
+}
+
+SILICA_INLINE void check_siglip_vision(const SiglipVisionConfig& c, const std::string& file) {
+    ClipVisionConfig sizes;  // what CLIP's check looks at
+    sizes.hidden_size = c.hidden_size, sizes.intermediate_size = c.intermediate_size;
+    sizes.num_hidden_layers = c.num_hidden_layers, sizes.num_attention_heads = c.num_attention_heads;
+    sizes.num_channels = c.num_channels, sizes.image_size = c.image_size, sizes.patch_size = c.patch_size;
+    sizes.layer_norm_eps = c.layer_norm_eps;
+    check_clip_vision(sizes, file);
+}
+
+}  // namespace silica::arch
+#endif  // SILICA_SINGLE_ARCH_SIGLIP_CONFIG_IPP
+#endif  // SILICA_SINGLE_ARCH_SIGLIP_CONFIG_HPP
+
+#include <boost/hana/adapt_struct.hpp>
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace silica::arch {
 
 /// The configuration of one of the two, read with that one's keys and defaults.
 struct LlavaVisionConfig {
@@ -12281,8 +13115,6 @@ void check_llava_next(const LlavaNextConfig& c, const std::string& file);
 
 }  // namespace silica::arch
 
-BOOST_HANA_ADAPT_STRUCT(silica::arch::SiglipVisionConfig, hidden_size, intermediate_size, num_hidden_layers,
-                        num_attention_heads, num_channels, image_size, patch_size, hidden_act, layer_norm_eps);
 BOOST_HANA_ADAPT_STRUCT(silica::arch::LlavaConfig, vision_config, text_config, image_token_index, projector_hidden_act,
                         vision_feature_select_strategy, vision_feature_layer, multimodal_projector_bias,
                         tie_word_embeddings);
@@ -12297,6 +13129,7 @@ BOOST_HANA_ADAPT_STRUCT(silica::arch::LlavaNextConfig, vision_config, text_confi
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 
 namespace silica::arch {
 
@@ -12314,12 +13147,10 @@ SILICA_INLINE void LlavaVisionConfig::check(const std::string& file) const {
     std::visit(
         [&](const auto& c) {
             require_finite(c, file + ": vision_config");
-            ClipVisionConfig sizes;  // what CLIP's check looks at
-            sizes.hidden_size = c.hidden_size, sizes.intermediate_size = c.intermediate_size;
-            sizes.num_hidden_layers = c.num_hidden_layers, sizes.num_attention_heads = c.num_attention_heads;
-            sizes.num_channels = c.num_channels, sizes.image_size = c.image_size, sizes.patch_size = c.patch_size;
-            sizes.layer_norm_eps = c.layer_norm_eps;
-            check_clip_vision(sizes, file);
+            if constexpr (std::is_same_v<std::decay_t<decltype(c)>, SiglipVisionConfig>)
+                check_siglip_vision(c, file);
+            else
+                check_clip_vision(c, file);
         },
         tower);
 }
@@ -13152,6 +13983,143 @@ static_assert(Architecture<arch::LlavaNext> && Architecture<arch::LlavaNextForCo
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_ARCH_LLAVA_NEXT_HPP
+// ---- silica/arch/siglip.hpp
+#ifndef SILICA_SINGLE_ARCH_SIGLIP_HPP
+#define SILICA_SINGLE_ARCH_SIGLIP_HPP
+/// SigLIP's vision model: a ViT without a class token, whose pooler attends to the patches with a query that it
+/// learned. Zhai et al. 2023, https://arxiv.org/abs/2303.15343. Followed: transformers,
+/// models/siglip/modeling_siglip.py.
+
+#include <array>
+#include <cmath>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace silica::arch {
+
+struct SiglipVisionOutputs {
+    Tensor last_hidden_state;                  ///< (batch, patches, hidden)
+    std::optional<Tensor> pooler_output = {};  ///< (batch, hidden): the vector of the whole; absent without a pooler
+};
+
+/// h = MultiHead(probe, y, y), pooled = h + FFN(LayerNorm(h)), `probe` being one vector for all images. Lee et al.
+/// 2019, https://arxiv.org/abs/1810.00825, section 3.2.
+template <class E>
+class SiglipPooler {
+public:
+    using Ops = union_of<typename nn::Linear<E>::Ops, typename nn::LayerNorm<E>::Ops, OpList<op::Attention>>;
+
+    SiglipPooler(const SiglipVisionConfig& c, const Weights& w)  // vision_model.head
+        : SiglipPooler(c, w, joined(c, w / "attention")) {}
+
+    /// y (batch, patches, hidden) -> (batch, hidden)
+    Tensor operator()(const Tensor& y) const {
+        const Tensor q = query(probe), kv = keys_values(y);
+        const auto heads_here = [&](const Tensor& x, std::int64_t first) { return nn::heads_of(x, first, heads, d); };
+        const Tensor seen =
+            run<op::Attention, E>(heads_here(q.expand({y.size(0), 1, heads * d}).contiguous(), 0), heads_here(kv, 0),
+                                  heads_here(kv, heads), op::Attends(), 1.0 / std::sqrt(static_cast<double>(d)));
+        const Tensor h = output(nn::joined_heads(seen));
+        return down.add(up(layernorm(h), act), h).select(1, 0);
+    }
+
+private:
+    /// W_Q, W_K and W_V, joined by rows in the checkpoint.
+    static op::Plain joined(const SiglipVisionConfig& c, const Weights& w) {
+        return {nn::take<op::Linear, E>(w, "in_proj_weight", {3 * c.hidden_size, c.hidden_size}),
+                nn::take<op::Linear, E>(w, "in_proj_bias", {3 * c.hidden_size})};
+    }
+    /// n of the three, from the first on.
+    static nn::Linear<E> part(const op::Plain& qkv, std::int64_t first, std::int64_t n) {
+        const auto rows = qkv.weight.size(1);
+        const auto of = [&](const Tensor& all) { return all.narrow(0, first * rows, n * rows).clone(); };
+        return nn::Linear<E>::own(op::Plain{of(qkv.weight), of(*qkv.bias)});
+    }
+
+    SiglipPooler(const SiglipVisionConfig& c, const Weights& w, const op::Plain& qkv)
+        : heads(c.num_attention_heads),
+          d(c.hidden_size / heads),
+          probe(nn::take_home<E>(w, "probe", {1, 1, c.hidden_size})),
+          query(part(qkv, 0, 1)),
+          keys_values(part(qkv, 1, 2)),
+          output(w / "attention.out_proj", c.hidden_size, c.hidden_size),
+          layernorm(w / "layernorm", c.hidden_size, c.layer_norm_eps),
+          up(w / "mlp.fc1", c.hidden_size, c.intermediate_size),
+          down(w / "mlp.fc2", c.intermediate_size, c.hidden_size),
+          act(c.hidden_act) {}
+
+    std::int64_t heads, d;
+    Tensor probe;  // (1, 1, hidden)
+    nn::Linear<E> query, keys_values, output;
+    nn::LayerNorm<E> layernorm;
+    nn::Linear<E> up, down;
+    Activation act;
+};
+
+/// The vision model; opens checkpoints of both models.
+struct SiglipVisionModel {
+    static constexpr std::string_view family = "siglip_vision_model", name = "SiglipVisionModel";
+    static constexpr std::array<std::string_view, 1> part_of = {"siglip"};
+    using Config = SiglipConfig;
+    using Inputs = ClipVisionInputs;
+    using Outputs = SiglipVisionOutputs;
+
+    static void check(const Config& c, const std::string& file) {
+        require_finite(c.vision_config, file);
+        check_siglip_vision(c.vision_config, file);
+    }
+    static Inputs prepare(const Config& c, Inputs in) {
+        in.pixel_values =
+            nn::checked_pixels("pixel_values", in.pixel_values, c.vision_config.patches(), in.interpolate_pos_encoding);
+        return in;
+    }
+    static checkpoint::NameRules names() {
+        return {.base_prefix = "vision_model.",
+                .head_prefixes = {"text_model", "logit_scale", "logit_bias", "classifier"},
+                .ignored = {"embeddings.position_ids$", "^text_model", "^logit_scale", "^logit_bias", "^classifier"}};
+    }
+
+    template <class E>
+    class Network {
+    public:
+        using Ops = union_of<typename ClipVisionEncoder<E>::Ops, typename SiglipPooler<E>::Ops>;
+
+        Network(const Config& config, const Weights& root) : Network(config.vision_config, root / "vision_model", 0) {}
+
+        Outputs operator()(const Inputs& in) const {
+            Outputs out{post_layernorm(encoder(in))};
+            if (head) out.pooler_output = (*head)(out.last_hidden_state);
+            return out;
+        }
+
+    private:
+        Network(const SiglipVisionConfig& c, const Weights& w, int)
+            : encoder(c, w, c.num_hidden_layers),
+              post_layernorm(w / "post_layernorm", c.hidden_size, c.layer_norm_eps) {
+            if (c.vision_use_head)
+                head.emplace(c, w / "head");
+            else
+                (w / "head").leave();
+        }
+
+        ClipVisionEncoder<E> encoder;
+        nn::LayerNorm<E> post_layernorm;
+        std::optional<SiglipPooler<E>> head;
+    };
+};
+
+}  // namespace silica::arch
+
+BOOST_HANA_ADAPT_STRUCT(silica::arch::SiglipVisionOutputs, last_hidden_state, pooler_output);
+
+namespace silica {
+
+static_assert(Architecture<arch::SiglipVisionModel>);
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_ARCH_SIGLIP_HPP
 // ---- silica/arch/t5.hpp
 #ifndef SILICA_SINGLE_ARCH_T5_HPP
 #define SILICA_SINGLE_ARCH_T5_HPP
@@ -13465,7 +14433,8 @@ private:
 template <class E>
 class T5Words {
 public:
-    T5Words(const T5Config& c, const Weights& w) : model(w), place(w / "shared"), shape{c.vocab_size, c.d_model} {
+    T5Words(const T5Config& c, const Weights& w)
+        : model(w), place(w / "shared"), shape{c.vocab_size, c.d_model}, tied(c.tie_word_embeddings.value_or(true)) {
         for (const auto* other : {"encoder.embed_tokens", "decoder.embed_tokens", "lm_head"})
             if (!place.has("weight") && (w / other).has("weight")) place = w / other;
         table = nn::take<op::Embedding, E>(place, "weight", shape);
@@ -13495,12 +14464,13 @@ private:
     [[nodiscard]] std::optional<Tensor> own(const Weights& there) const {
         if (there.path() == place.path() || !there.has("weight") || there.same_bytes(place)) return std::nullopt;
         Tensor other = nn::take<Op, E>(there, "weight", shape);
-        if (other.device() == table.device() && other.equal(table)) return std::nullopt;
+        if (there.counts() ? tied : other.device() == table.device() && other.equal(table)) return std::nullopt;
         return other;
     }
 
     Weights model, place;
     std::vector<std::int64_t> shape;
+    bool tied;
     Tensor table;
 };
 
@@ -13546,11 +14516,12 @@ public:
         for (std::int64_t i = 0; i < ids.numel(); ++i)
             ids.mutable_data_ptr<std::int64_t>()[i] = t5_bucket(i - farthest_, both_directions, buckets, farthest_);
         const Tensor bias = nn::take_home<E>(w, "relative_attention_bias.weight", {buckets, c.num_heads});
-        by_distance_ = bias.index_select(0, ids.to(bias.device())).t().contiguous();
+        by_distance_ = nn::picked(bias, 0, ids.to(bias.device())).t().contiguous();
     }
 
     /// For relative positions (n) int64 on the device -> (heads, n).
     Tensor operator()(const Tensor& relative) const {
+        if (relative.is_meta()) return at::empty({by_distance_.size(0), relative.numel()}, by_distance_.options());
         const auto ids = relative.options();
         const Tensor near = at::where(relative < -farthest_, at::full({}, -farthest_, ids), relative);
         return by_distance_.index_select(1, at::where(near > last_, at::full({}, last_, ids), near) + farthest_);
@@ -14171,11 +15142,23 @@ struct ViTForImageClassification : ViTFamily {
     };
 };
 
+/// Images with their masked patches filled in.
+struct ViTForMaskedImageModeling : nn::MaskedImageFamily<ViTFamily> {
+    static constexpr std::string_view name = "ViTForMaskedImageModeling";
+
+    template <class E>
+    struct Network : nn::MaskedImageModel<E> {
+        Network(const Config& c, const Weights& w)
+            : nn::MaskedImageModel<E>(c, w / "vit", w / "decoder", {"cls_token"}) {}
+    };
+};
+
 }  // namespace silica::arch
 
 namespace silica {
 
-static_assert(Architecture<arch::ViT> && Architecture<arch::ViTForImageClassification>);
+static_assert(Architecture<arch::ViT> && Architecture<arch::ViTForImageClassification> &&
+              Architecture<arch::ViTForMaskedImageModeling>);
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_ARCH_VIT_HPP
@@ -14538,7 +15521,8 @@ struct Index {
     std::vector<std::string> shards;                             ///< the file names, sorted, each once
 };
 
-/// Reads an index file. CheckpointError when it is not one, names a tensor twice, or a shard by more than a file name.
+/// Reads an index file. Of a name that stands twice the last value counts, as in Python. CheckpointError when it is not
+/// one, or names a shard by more than a file name.
 [[nodiscard]] Index read_index(const std::filesystem::path& path);
 
 /// The shards of `index` that `directory` lacks.
@@ -14644,6 +15628,8 @@ SILICA_INLINE void refuse_impostor(const File& file) {
 
 #include <cstddef>
 #include <cstdint>
+#include <set>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -14672,26 +15658,29 @@ SILICA_INLINE Index read_index(const std::filesystem::path& path) {
     const std::string text = file->read_text(0, file->size());
     JsonReader json(text, path.string(), fetch_again(path));
     Index index;
-    std::map<std::string, bool, std::less<>> shards;
     bool seen = false;
     json.object([&](const std::string& key) {
         if (key != "weight_map") return json.skip();
-        if (std::exchange(seen, true)) json.fail("has 'weight_map' twice");
+        seen = true;
+        index.weight_map.clear();
         json.object([&](std::string name) {
             std::string shard = json.string();
             if (!detail::plain_file_name(shard))
                 json.fail("puts tensor " + quote(name) + " in " + quote(shard) +
                           ", which is not a file name in the directory of the index");
-            shards[shard] = true;
-            if (shards.size() > most_shards) json.fail("names more than 10000 files");
-            const auto [at, added] = index.weight_map.emplace(std::move(name), std::move(shard));
-            if (!added) json.fail("has tensor " + quote(at->first) + " twice");
+            index.weight_map.insert_or_assign(std::move(name), std::move(shard));
         });
     });
     json.end();
     if (!seen) json.fail("has no 'weight_map'");
-    if (shards.empty()) json.fail("has an empty 'weight_map'");
-    for (auto& [shard, used] : shards) index.shards.push_back(shard);
+    if (index.weight_map.empty()) json.fail("has an empty 'weight_map'");
+    const auto shards = [&] {
+        std::set<std::string_view> names;
+        for (const auto& [name, shard] : index.weight_map) names.insert(shard);
+        return names;
+    }();
+    if (shards.size() > most_shards) json.fail("names more than 10000 files");
+    index.shards.assign(shards.begin(), shards.end());
     return index;
 }
 
@@ -14748,6 +15737,122 @@ void refuse_adapter(const std::filesystem::path& directory);
 /// The header of a GGUF file: metadata, and where its tensors lie. llama.cpp's format
 /// (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md), versions 2 and 3, little endian.
 
+// ---- silica/core/find_gguf.hpp
+#ifndef SILICA_SINGLE_CORE_FIND_GGUF_HPP
+#define SILICA_SINGLE_CORE_FIND_GGUF_HPP
+/// Which files a GGUF model lies in.
+
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+namespace silica {
+
+/// The GGUF file that `place` is, or that lies in the directory `place`, the first one of a model that was split:
+/// nothing where there is none. Files with "mmproj" in their names are towers of pictures, not models. CheckpointError
+/// where there are several models.
+[[nodiscard]] std::optional<std::filesystem::path> find_gguf(const std::filesystem::path& place);
+
+/// The files of the model that `file` is a part of, in order: where its name ends as llama.cpp ends those of parts,
+/// "-00002-of-00003.gguf"; else itself alone. CheckpointError where one is missing.
+[[nodiscard]] std::vector<std::filesystem::path> gguf_parts(const std::filesystem::path& file);
+
+}  // namespace silica
+
+// ---- silica/core/find_gguf.ipp
+#ifndef SILICA_SINGLE_CORE_FIND_GGUF_IPP
+#define SILICA_SINGLE_CORE_FIND_GGUF_IPP
+/// Definitions of find_gguf.hpp.
+
+#include <algorithm>
+#include <charconv>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace silica {
+namespace find_gguf_detail {
+
+/// "model-00002-of-00003.gguf": what comes before, and the two numbers.
+struct PartName {
+    std::string before;
+    std::size_t number = 0, count = 0;
+
+    [[nodiscard]] std::string of(std::size_t n) const {
+        return before + '-' + digits(n) + "-of-" + digits(count) + ".gguf";
+    }
+
+private:
+    static std::string digits(std::size_t n) {
+        std::string text = std::to_string(n);
+        return std::string(5 - std::min<std::size_t>(text.size(), 5), '0') + text;
+    }
+};
+
+inline std::optional<PartName> part_name(const std::filesystem::path& file) {
+    constexpr std::string_view end = "-00001-of-00001.gguf";
+    const std::string name = file.filename().string();
+    if (name.size() < end.size()) return std::nullopt;
+    const std::string_view last = std::string_view(name).substr(name.size() - end.size());
+    PartName made{.before = name.substr(0, name.size() - end.size())};
+    const auto number = [&](std::size_t at, std::size_t& to) {
+        const char *from = last.data() + at, *until = from + 5;
+        const auto [stop, error] = std::from_chars(from, until, to);
+        return error == std::errc() && stop == until;
+    };
+    if (!number(1, made.number) || !number(10, made.count) || made.of(made.number) != name) return std::nullopt;
+    if (made.number < 1 || made.number > made.count) return std::nullopt;
+    return made;
+}
+
+}  // namespace find_gguf_detail
+
+SILICA_INLINE std::vector<std::filesystem::path> gguf_parts(const std::filesystem::path& file) {
+    const auto name = find_gguf_detail::part_name(file);
+    if (!name) return {file};
+    std::vector<std::filesystem::path> parts;
+    for (std::size_t n = 1; n <= name->count; ++n) {
+        const auto part = file.parent_path() / name->of(n);
+        std::error_code error;
+        if (!std::filesystem::exists(part, error)) {
+            throw CheckpointError(file.string() + " is part " + std::to_string(name->number) + " of " +
+                                      std::to_string(name->count) + " of a model, and " + part.string() +
+                                      " is missing.",
+                                  "Copy or download all parts of the model.");
+        }
+        parts.push_back(part);
+    }
+    return parts;
+}
+
+SILICA_INLINE std::optional<std::filesystem::path> find_gguf(const std::filesystem::path& place) {
+    std::error_code error;
+    if (place.extension() == ".gguf" && std::filesystem::is_regular_file(place, error)) return place;
+    std::vector<std::filesystem::path> found;
+    for (std::filesystem::directory_iterator at(place, error), end; !error && at != end; at.increment(error)) {
+        const auto name = at->path().filename().string();
+        if (at->path().extension() != ".gguf" || name.find("mmproj") != std::string::npos) continue;
+        if (const auto part = find_gguf_detail::part_name(at->path()); part && part->number > 1) {
+            const auto first = place / part->of(1);
+            std::error_code missing;
+            if (std::filesystem::exists(first, missing)) continue;  // it stands for its parts
+        }
+        found.push_back(at->path());
+    }
+    if (found.empty()) return std::nullopt;
+    std::sort(found.begin(), found.end());
+    if (found.size() > 1)
+        throw CheckpointError(place.string() + " holds " + std::to_string(found.size()) +
+                                  " GGUF files: " + quote(found[0].filename().string()) + ", " +
+                                  quote(found[1].filename().string()) + (found.size() > 2 ? ", ..." : "") + ".",
+                              "Name the file to open.");
+    return found.front();
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_FIND_GGUF_IPP
+#endif  // SILICA_SINGLE_CORE_FIND_GGUF_HPP
 // ---- silica/core/ggml_type.hpp
 #ifndef SILICA_SINGLE_CORE_GGML_TYPE_HPP
 #define SILICA_SINGLE_CORE_GGML_TYPE_HPP
@@ -14803,14 +15908,17 @@ struct Gguf {
         const GgmlType* type = nullptr;        ///< never null
         std::vector<std::int64_t> shape = {};  ///< row-major: rows, columns
         std::uint64_t offset = 0, nbytes = 0;  ///< from the start of the file
+        std::size_t file = 0;                  ///< which of `files` that is
     };
 
     std::filesystem::path path = {};
-    Json metadata = Json(Json::Object{});  ///< by key: "llama.block_count"; a float32 is its shortest decimal
+    std::vector<std::filesystem::path> files = {};  ///< `path`, and the other parts of a model that was split
+    Json metadata = Json(Json::Object{});           ///< by key: "llama.block_count"; a float32 is its shortest decimal
     std::vector<Tensor> tensors = {};
 
-    /// Reads the header of a file; without `lists` those of the metadata (tokens, merges) are passed over, and null.
-    /// CheckpointError for what is damaged, cut short, or of another version.
+    /// Reads the header of a file, and where it is a part of a model ("-00002-of-00003.gguf") those of all, the
+    /// metadata being the first one's; without `lists` those of the metadata (tokens, merges) are passed over, and
+    /// null. CheckpointError for what is damaged, cut short, missing, or of another version.
     [[nodiscard]] static Gguf open(const std::filesystem::path& path, bool lists = true);
 
     /// The value of a key; null where there is none.
@@ -14827,10 +15935,6 @@ struct Gguf {
     /// Throws the CheckpointError that this file `problem`s: "holds no tokens".
     [[noreturn]] void fail(const std::string& problem) const;
 };
-
-/// The GGUF file that `place` is, or that lies in the directory `place`: nothing where there is none. Files with
-/// "mmproj" in their names are towers of pictures, not models. CheckpointError where there are several.
-[[nodiscard]] std::optional<std::filesystem::path> find_gguf(const std::filesystem::path& place);
 
 }  // namespace silica
 
@@ -15069,7 +16173,30 @@ private:
 }  // namespace gguf_detail
 
 SILICA_INLINE Gguf Gguf::open(const std::filesystem::path& path, bool lists) {
-    return gguf_detail::Parser(path, lists).parse();
+    auto files = gguf_parts(path);
+    Gguf made = gguf_detail::Parser(files.front(), lists).parse();
+    made.files = std::move(files);
+    const auto n = static_cast<std::int64_t>(made.files.size());
+    const auto says = [&](const Gguf& part, std::int64_t number) {
+        if (part.integer("split.count").value_or(1) != n || part.integer("split.no").value_or(0) != number)
+            part.fail("says that it is another part of a model than its name does");
+    };
+    if (n == 1 && made.integer("split.count").value_or(1) > 1)
+        made.fail("is one of several files of a model, which its name does not say (-00001-of-00003.gguf)");
+    says(made, 0);
+    for (std::size_t i = 1; i < made.files.size(); ++i) {
+        Gguf part = gguf_detail::Parser(made.files[i], false).parse();
+        says(part, static_cast<std::int64_t>(i));
+        for (auto& t : part.tensors) {
+            t.file = i;
+            made.tensors.push_back(std::move(t));
+        }
+    }
+    const auto all = made.integer("split.tensors.count");
+    if (const auto there = static_cast<std::int64_t>(made.tensors.size()); n > 1 && all && *all != there)
+        made.fail("says that its parts hold " + std::to_string(*all) + " tensors, and they hold " +
+                  std::to_string(there));
+    return made;
 }
 
 SILICA_INLINE void Gguf::fail(const std::string& problem) const {
@@ -15104,24 +16231,6 @@ SILICA_INLINE const Json::Array* Gguf::list(std::string_view key) const {
     if (found == nullptr) return nullptr;
     if (!found->is_array()) fail("has " + quote(key) + " that is " + found->brief() + ", where a list is wanted");
     return &found->array();
-}
-
-SILICA_INLINE std::optional<std::filesystem::path> find_gguf(const std::filesystem::path& place) {
-    std::error_code error;
-    if (place.extension() == ".gguf" && std::filesystem::is_regular_file(place, error)) return place;
-    std::vector<std::filesystem::path> found;
-    for (std::filesystem::directory_iterator at(place, error), end; !error && at != end; at.increment(error)) {
-        const auto name = at->path().filename().string();
-        if (at->path().extension() == ".gguf" && name.find("mmproj") == std::string::npos) found.push_back(at->path());
-    }
-    if (found.empty()) return std::nullopt;
-    std::sort(found.begin(), found.end());
-    if (found.size() > 1)
-        throw CheckpointError(place.string() + " holds " + std::to_string(found.size()) +
-                                  " GGUF files: " + quote(found[0].filename().string()) + ", " +
-                                  quote(found[1].filename().string()) + (found.size() > 2 ? ", ..." : "") + ".",
-                              "Name the file to open; parts of one model are joined by `llama-gguf-split --merge`.");
-    return found.front();
 }
 
 }  // namespace silica
@@ -15272,8 +16381,8 @@ public:
     /// Where config.json and the tokenizer are looked for: the directory of the weights.
     [[nodiscard]] const std::filesystem::path& directory() const noexcept { return directory_; }
 
-    /// Tells loaders to have no more than one tensor at a time in memory as the file has it: what is made of it is
-    /// less.
+    /// Tells loaders to have no more than one tensor, or some rows of it, at a time in memory as the file has it: what
+    /// is made of it is less.
     void read_one_by_one() noexcept { one_by_one_ = true; }
     [[nodiscard]] bool one_by_one() const noexcept { return one_by_one_; }
 
@@ -15605,6 +16714,7 @@ namespace silica::checkpoint {
 /// "model.layers.0.self_attn.q_proj.weight". Quantised ones are rows of bytes, and `dtype_name` says of which type.
 /// Frequencies of rotary embeddings are left out: they are the configuration's. CheckpointError for types and
 /// architectures that are not read, which lists those that are.
+/// `index` is that of its first file.
 [[nodiscard]] std::vector<TensorEntry> gguf_entries(const Gguf& gguf, std::size_t index);
 
 /// The numbers and strings of its metadata, as text.
@@ -15697,8 +16807,9 @@ inline void q4_k(const std::uint8_t* block, std::uint8_t* codes, float* scales, 
     const float d = half(block), least = half(block + 2);
     const std::uint8_t* six = block + 4;
     for (int j = 0; j < 8; ++j) {
-        const unsigned scale = j < 4 ? six[j] & 63U : (six[j + 4] & 15U) | (six[j - 4] >> 6U) << 4U;
-        const unsigned minimum = j < 4 ? six[j + 4] & 63U : six[j + 4] >> 4U | (six[j] >> 6U) << 4U;
+        const auto at = [six](int i) { return std::uint32_t{six[i]}; };
+        const std::uint32_t scale = j < 4 ? at(j) & 63U : (at(j + 4) & 15U) | (at(j - 4) >> 6U) << 4U;
+        const std::uint32_t minimum = j < 4 ? at(j + 4) & 63U : at(j + 4) >> 4U | (at(j) >> 6U) << 4U;
         scales[j] = d * static_cast<float>(scale);
         biases[j] = -(least * static_cast<float>(minimum));
     }
@@ -16157,7 +17268,7 @@ SILICA_INLINE std::vector<TensorEntry> gguf_entries(const Gguf& gguf, std::size_
                           .shape = t.shape,
                           .offset = t.offset,
                           .nbytes = t.nbytes,
-                          .file = index,
+                          .file = index + t.file,
                           .dtype_name = std::string(t.type->name)};
         if (const auto plain = gguf_names::plain_type(t.type->name)) {
             entry.dtype = *plain;
@@ -17460,6 +18571,8 @@ SILICA_INLINE std::string Checkpoint::add(const std::filesystem::path& path) {
         std::move(found.begin(), found.end(), std::back_inserter(entries_));
         metadata_.merge(gguf_metadata(gguf));
         format = "GGUF";
+        for (const auto& part : gguf.files) files_.push_back(part == path ? file : File::open(part));
+        return format;
     } else if (torch_name(path) || (path.extension() != ".safetensors" && is_torch_file(*file))) {
         auto found = read_torch(*file, files_.size());
         std::move(found.entries.begin(), found.entries.end(), std::back_inserter(entries_));
@@ -19501,6 +20614,1937 @@ static_assert(Architecture<arch::XClip> && Architecture<arch::XClipTextModel> &&
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_ARCH_XCLIP_HPP
+// ---- silica/budget.hpp
+#ifndef SILICA_SINGLE_BUDGET_HPP
+#define SILICA_SINGLE_BUDGET_HPP
+/// What a Model will take of memory, from its configuration and the heads of its files: nothing is read or allocated.
+
+// ---- silica/checkpoint/decoded.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_DECODED_HPP
+#define SILICA_SINGLE_CHECKPOINT_DECODED_HPP
+/// The one door to quantised checkpoints: a source whose matrices look plain, over one that has them packed.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace silica::checkpoint {
+
+/// What `source` has, with a float32 tensor "x.weight" in the place of the codes, scales and zeros of each packed
+/// matrix. It is made in float32 and rounded once, a few rows at a time: the peak beside it is the matrix as it lies
+/// and as codes, and 16 MiB. Sources without packed matrices are passed through.
+class Decoded final : public TensorSource {
+public:
+    /// `source` reads what `files` holds, and both outlive it. ConfigError for forms that are not read, CheckpointError
+    /// where the parts of a matrix contradict each other.
+    Decoded(TensorSource& source, const Checkpoint& files);
+
+    [[nodiscard]] const std::vector<TensorEntry>& entries() const override { return entries_; }
+    [[nodiscard]] Tensor read(const TensorEntry& entry, at::ScalarType dtype, c10::Device device) override;
+    [[nodiscard]] std::string where() const override { return source_.where(); }
+    [[nodiscard]] bool invents() const override { return source_.invents(); }
+    [[nodiscard]] bool reads_rows() const override { return source_.reads_rows(); }
+    [[nodiscard]] std::vector<std::string> notes() const override;
+
+    [[nodiscard]] std::optional<Quantised> codes(const TensorEntry& entry) override;
+    [[nodiscard]] bool holds_codes() const override { return holds_codes_; }
+
+    /// The form of the codes that `codes` most likely gives, without tensors, from what the files say of themselves.
+    [[nodiscard]] std::optional<Quantised> form_of(const TensorEntry& entry) const;
+
+private:
+    TensorSource& source_;
+    std::vector<TensorEntry> entries_;
+    std::map<std::string, PackedMatrix, std::less<>> packed_;  // by the name of the plain tensor
+    bool holds_codes_ = false;
+    std::int64_t group_ = 32;
+    std::vector<std::string> notes_;
+    std::map<std::string, std::uint64_t> decoded_;  // forms, with how many matrices were made plain
+};
+
+}  // namespace silica::checkpoint
+
+// ---- silica/checkpoint/decoded.ipp
+#ifndef SILICA_SINGLE_CHECKPOINT_DECODED_IPP
+#define SILICA_SINGLE_CHECKPOINT_DECODED_IPP
+/// Finds packed matrices, and makes them plain.
+
+// ---- silica/checkpoint/awq.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_AWQ_HPP
+#define SILICA_SINGLE_CHECKPOINT_AWQ_HPP
+/// AWQ in AutoAWQ's `gemm` layout: four-bit codes along the rows of a weight, (in, out) in the file, in an order of
+/// their own. Lin et al. 2023, https://arxiv.org/abs/2306.00978.
+
+namespace silica::checkpoint {
+
+/// The modules with `qweight` int32 (in, out / 8), whose nibble i holds output [0, 2, 4, 6, 1, 3, 5, 7][i] of eight,
+/// `qzeros` int32 (groups, out / 8), packed alike (absent: all are 8), and `scales` (groups, out):
+/// w = (code - zero) * scale.
+void find_awq(Modules& modules, const Scheme& scheme, std::vector<PackedMatrix>& found);
+
+}  // namespace silica::checkpoint
+
+// ---- silica/checkpoint/awq.ipp
+#ifndef SILICA_SINGLE_CHECKPOINT_AWQ_IPP
+#define SILICA_SINGLE_CHECKPOINT_AWQ_IPP
+/// Reads AWQ.
+
+#include <memory>
+#include <utility>
+
+namespace silica::checkpoint {
+
+namespace awq_detail {
+
+struct Parts {
+    TensorEntry qweight = {}, scales = {};
+    std::optional<TensorEntry> qzeros = {};
+    std::int64_t rows = 0, columns = 0, group = 0;
+};
+
+/// Where output n of a row of words lies: which nibble of word n / 8.
+inline unsigned shift_of(std::int64_t n) {
+    constexpr unsigned nibble[8] = {0, 4, 1, 5, 2, 6, 3, 7};
+    return 4 * nibble[n % 8];
+}
+
+/// `packed` (in, out / 8) as codes of W: (out, in / 8) words, the first column lowest.
+inline Tensor codes_of(const Tensor& packed, std::int64_t rows) {
+    const auto columns = packed.size(0), from_words = packed.size(1), words = Quantised::words(columns, 4);
+    Tensor codes = at::empty({rows, words}, at::kInt);
+    const auto* from = packed.const_data_ptr<std::int32_t>();
+    auto* to = codes.mutable_data_ptr<std::int32_t>();
+    parallel_for(0, from_words, 8, [&](std::int64_t first, std::int64_t last) {
+        for (std::int64_t w = first; w < last; ++w) {
+            for (std::int64_t at = 0; at < words; ++at) {
+                std::uint32_t out[8] = {};
+                for (std::int64_t i = 0; i < 8 && at * 8 + i < columns; ++i) {
+                    const auto word = static_cast<std::uint32_t>(from[(at * 8 + i) * from_words + w]);
+                    for (std::int64_t n = 0; n < 8; ++n)
+                        out[n] |= (word >> shift_of(n) & 15U) << static_cast<unsigned>(4 * i);
+                }
+                for (std::int64_t n = 0; n < 8; ++n) to[(w * 8 + n) * words + at] = static_cast<std::int32_t>(out[n]);
+            }
+        }
+    });
+    return codes;
+}
+
+inline std::unique_ptr<Rows> open(const Parts& p, TensorSource& source) {
+    Affine a;
+    a.q = {.bits = 4, .rows = p.rows, .columns = p.columns, .group = p.group};
+    a.q.codes = codes_of(on_host(source, p.qweight), p.rows);
+    a.q.scales = on_host(source, p.scales, at::kFloat).t().contiguous();
+    a.zeros = at::full(a.q.scales.sizes(), 8.0F, at::kFloat);
+    if (p.qzeros) {
+        const Tensor packed = on_host(source, *p.qzeros);
+        const auto groups = packed.size(0), words = packed.size(1);
+        const auto* from = packed.const_data_ptr<std::int32_t>();
+        auto* to = a.zeros.mutable_data_ptr<float>();
+        for (std::int64_t g = 0; g < groups; ++g)
+            for (std::int64_t n = 0; n < p.rows; ++n)
+                to[n * groups + g] =
+                    static_cast<float>(static_cast<std::uint32_t>(from[g * words + n / 8]) >> shift_of(n) & 15U);
+    }
+    return rows_of(std::move(a));
+}
+
+}  // namespace awq_detail
+
+SILICA_INLINE void find_awq(Modules& modules, const Scheme& scheme, std::vector<PackedMatrix>& found) {
+    for (const auto& [module, parts] : modules.all()) {
+        const auto* codes = Modules::find(parts, "qweight");
+        if (codes == nullptr) continue;
+        const auto* scales = Modules::find(parts, "scales");
+        if (codes->shape.size() != 2 || codes->shape[0] == 0 || scales == nullptr || scales->shape.size() != 2)
+            modules.fail(codes->name, "is not AWQ's matrix with scales, a matrix too");
+        awq_detail::Parts p{.rows = codes->shape[1] * 8, .columns = codes->shape[0]};
+        const auto groups = scales->shape[0];
+        modules.need(module, parts, "qweight", at::kInt, {p.columns, p.rows / 8});
+        modules.need_real(module, parts, "scales", {groups, p.rows});
+        if (Modules::find(parts, "qzeros") != nullptr)
+            p.qzeros = modules.need(module, parts, "qzeros", at::kInt, {groups, p.rows / 8});
+        p.group = group_size(scheme.group, groups, p.columns);
+        if (p.group == 0)
+            modules.fail(scales->name, "has " + std::to_string(groups) + " groups, which " + std::to_string(p.columns) +
+                                           " columns do not make");
+        p.qweight = *codes, p.scales = *scales;
+        found.push_back({plain_entry(module, *codes, p.rows, p.columns), "AWQ, 4 bits",
+                         [p](TensorSource& source) { return awq_detail::open(p, source); }});
+    }
+}
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_AWQ_IPP
+#endif  // SILICA_SINGLE_CHECKPOINT_AWQ_HPP
+// ---- silica/checkpoint/bitsandbytes.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_BITSANDBYTES_HPP
+#define SILICA_SINGLE_CHECKPOINT_BITSANDBYTES_HPP
+/// bitsandbytes: int8 by rows (Dettmers et al. 2022, https://arxiv.org/abs/2208.07339) and NF4, sixteen levels by
+/// blocks (Dettmers et al. 2023, https://arxiv.org/abs/2305.14314).
+
+namespace silica::checkpoint {
+
+/// int8: `weight` int8 (out, in) and `SCB` float32 (out): w = code * (SCB / 127).
+///
+/// NF4: `weight`, whose bytes hold two codes each, the first in the HIGH half, `weight.quant_map` float32 (16),
+/// `weight.absmax`, a number for each block of codes, and `weight.quant_state.bitsandbytes__nf4`, JSON with the shape
+/// and the size of a block: w = quant_map[code] * absmax[i / block]. Where absmax is uint8 it is quantised itself:
+/// nested_quant_map[absmax] * nested_absmax[block / nested_blocksize] + nested_offset.
+void find_bitsandbytes(Modules& modules, std::vector<PackedMatrix>& found);
+
+}  // namespace silica::checkpoint
+
+// ---- silica/checkpoint/bitsandbytes.ipp
+#ifndef SILICA_SINGLE_CHECKPOINT_BITSANDBYTES_IPP
+#define SILICA_SINGLE_CHECKPOINT_BITSANDBYTES_IPP
+/// Reads bitsandbytes.
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <utility>
+
+namespace silica::checkpoint {
+
+namespace bitsandbytes_detail {
+
+inline constexpr std::string_view nf4_state = "weight.quant_state.bitsandbytes__nf4";
+
+/// The levels and blocks of one matrix.
+struct Parts {
+    std::string where;
+    TensorEntry codes = {}, map = {}, absmax = {};
+    std::optional<TensorEntry> nested_map = {}, nested_absmax = {};
+    std::int64_t rows = 0, columns = 0, block = 64, nested_block = 256;
+    float offset = 0;
+
+    [[nodiscard]] std::int64_t blocks() const { return (rows * columns + block - 1) / block; }
+};
+
+class Levels final : public Rows {
+public:
+    Levels(Tensor codes, Tensor map, Tensor absmax, std::int64_t columns, std::int64_t block)
+        : codes_(std::move(codes)), absmax_(std::move(absmax)), columns_(columns), block_(block) {
+        const auto* level = map.const_data_ptr<float>();
+        for (std::size_t i = 0; i < 16; ++i) map_[i] = level[i];
+    }
+    void decode(std::int64_t first, std::int64_t last, float* out) const override {
+        const auto* codes = static_cast<const std::uint8_t*>(codes_.const_data_ptr());
+        const auto* absmax = absmax_.const_data_ptr<float>();
+        for (std::int64_t i = first * columns_; i < last * columns_;) {
+            const float scale = absmax[i / block_];
+            for (const std::int64_t end = std::min((i / block_ + 1) * block_, last * columns_); i < end; ++i) {
+                const unsigned pair = codes[i / 2];
+                *out++ = map_[i % 2 == 0 ? pair >> 4U : pair & 15U] * scale;
+            }
+        }
+    }
+
+private:
+    Tensor codes_, absmax_;
+    std::array<float, 16> map_{};
+    std::int64_t columns_, block_;
+};
+
+inline std::unique_ptr<Rows> open(const Parts& p, TensorSource& source) {
+    Tensor absmax = on_host(source, p.absmax);
+    if (p.nested_map) {
+        const Tensor map = on_host(source, *p.nested_map), scales = on_host(source, *p.nested_absmax);
+        Tensor whole = at::empty({p.blocks()}, at::kFloat);
+        const auto* codes = absmax.const_data_ptr<std::uint8_t>();
+        const auto *level = map.const_data_ptr<float>(), *scale = scales.const_data_ptr<float>();
+        auto* to = whole.mutable_data_ptr<float>();
+        for (std::int64_t i = 0; i < p.blocks(); ++i) to[i] = level[codes[i]] * scale[i / p.nested_block] + p.offset;
+        absmax = std::move(whole);
+    }
+    return std::make_unique<Levels>(on_host(source, p.codes), on_host(source, p.map), std::move(absmax), p.columns,
+                                    p.block);
+}
+
+/// A whole number of the state, at least 1.
+inline std::int64_t size_in(const Json& state, const char* key, std::int64_t usual, const Modules& modules,
+                            const std::string& name) {
+    const Json* found = state.find(key);
+    if (found == nullptr || found->is_null()) return usual;
+    if (!found->is_integer() || found->integer() < 1 || found->integer() > (std::int64_t{1} << 31))
+        modules.fail(name, "has " + quote(key) + " that is " + found->brief());
+    return found->integer();
+}
+
+inline void read_state(Modules& modules, const TensorEntry& entry, Parts& p) {
+    if (entry.dtype != at::kByte || entry.shape.size() != 1 || entry.nbytes > 65536)
+        modules.fail(entry.name, "is no text");
+    modules.take(entry);
+    const Tensor text = on_host(modules.source(), entry);
+    Json state;
+    try {
+        state =
+            Json::parse({reinterpret_cast<const char*>(text.const_data_ptr<std::uint8_t>()), entry.nbytes}, entry.name);
+    } catch (const ConfigError& e) {
+        modules.fail(entry.name, "is no JSON: " + e.problem());
+    }
+    const Json* shape = state.find("shape");
+    if (shape == nullptr || !shape->is_array() || shape->array().size() != 2)
+        modules.fail(entry.name, "says no shape of a matrix");
+    std::int64_t size[2] = {};
+    for (std::size_t d = 0; d < 2; ++d) {
+        const Json& n = shape->array()[d];
+        if (!n.is_integer() || n.integer() < 1 || n.integer() > (std::int64_t{1} << 31))
+            modules.fail(entry.name, "has a shape with " + n.brief());
+        size[d] = n.integer();
+    }
+    p.rows = size[0], p.columns = size[1];
+    p.block = size_in(state, "blocksize", 64, modules, entry.name);
+    p.nested_block = size_in(state, "nested_blocksize", 256, modules, entry.name);
+    if (const Json* offset = state.find("nested_offset"); offset != nullptr && !offset->is_null()) {
+        if (!offset->is_number()) modules.fail(entry.name, "has a nested_offset that is " + offset->brief());
+        p.offset = static_cast<float>(offset->number());
+    }
+}
+
+inline PackedMatrix nf4(const std::string& module, const Modules::Parts& parts, Modules& modules) {
+    Parts p{.where = modules.where()};
+    read_state(modules, *Modules::find(parts, nf4_state), p);
+    const auto* codes = Modules::find(parts, "weight");
+    const auto numel = p.rows * p.columns;
+    if (codes == nullptr || codes->dtype == at::ScalarType::Undefined || !codes->contiguous() ||
+        codes->nbytes != static_cast<std::uint64_t>(numel + 1) / 2)
+        modules.fail(module + ".weight", "is not the " + std::to_string((numel + 1) / 2) +
+                                             " bytes that a matrix of shape " +
+                                             tuple_text(std::vector{p.rows, p.columns}) + " takes");
+    modules.take(*codes);
+    p.codes = *codes;
+    p.map = modules.need(module, parts, "weight.quant_map", at::kFloat, {16});
+    const auto* absmax = Modules::find(parts, "weight.absmax");
+    const bool nested = absmax != nullptr && absmax->dtype == at::kByte;
+    p.absmax = modules.need(module, parts, "weight.absmax", nested ? at::kByte : at::kFloat, {p.blocks()});
+    if (nested) {
+        p.nested_map = modules.need(module, parts, "weight.nested_quant_map", at::kFloat, {256});
+        p.nested_absmax = modules.need(module, parts, "weight.nested_absmax", at::kFloat,
+                                       {(p.blocks() + p.nested_block - 1) / p.nested_block});
+    }
+    return {plain_entry(module, *codes, p.rows, p.columns), "bitsandbytes, NF4",
+            [p](TensorSource& source) { return open(p, source); }};
+}
+
+inline PackedMatrix int8(const std::string& module, const Modules::Parts& parts, Modules& modules) {
+    const auto* codes = Modules::find(parts, "weight");
+    if (codes->shape.size() != 2 || codes->shape[1] == 0)
+        modules.fail(codes->name, "is no matrix: its shape is " + tuple_text(codes->shape));
+    const auto rows = codes->shape[0], columns = codes->shape[1];
+    modules.need(module, parts, "weight", at::kChar, codes->shape);
+    const TensorEntry scales = modules.need(module, parts, "SCB", at::kFloat, {rows});
+    if (const auto* format = Modules::find(parts, "weight_format")) {
+        if (format->numel() != 1 || format->dtype != at::kByte) modules.fail(format->name, "is not one byte");
+        const Tensor kind = on_host(modules.source(), *format);
+        if (*kind.const_data_ptr<std::uint8_t>() != 0)
+            modules.fail(format->name, "says that the weight is tiled for one kind of GPU, which is not read");
+        modules.take(*format);
+    }
+    return {plain_entry(module, *codes, rows, columns), "bitsandbytes, int8",
+            [codes = *codes, scales, rows, columns](TensorSource& source) {
+                Affine a;
+                a.q = {.bits = 8, .rows = rows, .columns = columns, .group = columns};
+                a.q.codes = words_of_int8(on_host(source, codes));
+                a.q.scales = on_host(source, scales).view({rows, 1}) / 127.0;
+                a.zeros = at::full({rows, 1}, 128.0F, at::kFloat);
+                return rows_of(std::move(a));
+            }};
+}
+
+}  // namespace bitsandbytes_detail
+
+SILICA_INLINE void find_bitsandbytes(Modules& modules, std::vector<PackedMatrix>& found) {
+    using namespace bitsandbytes_detail;
+    for (const auto& [module, parts] : modules.all()) {
+        const auto* weight = Modules::find(parts, "weight");
+        if (Modules::find(parts, nf4_state) != nullptr)
+            found.push_back(nf4(module, parts, modules));
+        else if (Modules::find(parts, "weight.quant_state.bitsandbytes__fp4") != nullptr)
+            modules.fail(module + ".weight", "is FP4 of bitsandbytes, which is not read; " + forms_that_are_read());
+        else if (weight != nullptr && weight->dtype == at::kChar)
+            found.push_back(int8(module, parts, modules));
+    }
+}
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_BITSANDBYTES_IPP
+#endif  // SILICA_SINGLE_CHECKPOINT_BITSANDBYTES_HPP
+// ---- silica/checkpoint/compressed_tensors.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_COMPRESSED_TENSORS_HPP
+#define SILICA_SINGLE_CHECKPOINT_COMPRESSED_TENSORS_HPP
+/// compressed-tensors (vLLM's llm-compressor): integer weights, packed into words or a byte each.
+/// https://github.com/vllm-project/compressed-tensors
+
+namespace silica::checkpoint {
+
+/// `pack-quantized`: `weight_packed` int32 (out, ceil(in * bits / 32)), lowest first, codes + 2^(bits - 1);
+/// `weight_shape` (2); `weight_zero_point`, packed down the rows, or int8 as it is. `int-quantized`: `weight` int8
+/// (out, in) and `weight_zero_point` int8. Both: `weight_scale` (out, groups), or of one element, and `weight_g_idx`
+/// int32 (in). w = (code - zero) * scale. Scales of activations and of the cache are taken, and have no effect.
+void find_compressed_tensors(Modules& modules, const Scheme& scheme, std::vector<PackedMatrix>& found);
+
+}  // namespace silica::checkpoint
+
+// ---- silica/checkpoint/compressed_tensors.ipp
+#ifndef SILICA_SINGLE_CHECKPOINT_COMPRESSED_TENSORS_IPP
+#define SILICA_SINGLE_CHECKPOINT_COMPRESSED_TENSORS_IPP
+/// Reads compressed-tensors.
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+namespace silica::checkpoint {
+
+namespace compressed_detail {
+
+struct Parts {
+    std::string where;
+    TensorEntry codes = {}, scales = {};
+    std::optional<TensorEntry> zeros = {}, g_idx = {};
+    int bits = 8;
+    std::int64_t rows = 0, columns = 0, groups = 1, group = 0;
+};
+
+/// The scales, (rows, groups) or one number for all.
+inline Tensor scales_of(const Parts& p, TensorSource& source) {
+    const Tensor scales = on_host(source, p.scales, at::kFloat);
+    if (scales.numel() == p.rows * p.groups) return scales.reshape({p.rows, p.groups});
+    return scales.reshape({1, 1}).expand({p.rows, p.groups}).contiguous();
+}
+
+/// The zeros as codes, that is with 2^(bits - 1) added.
+inline Tensor zeros_of(const Parts& p, TensorSource& source) {
+    const auto middle = static_cast<float>(1 << (p.bits - 1));
+    if (!p.zeros) return at::full({p.rows, p.groups}, middle, at::kFloat);
+    const Tensor stored = on_host(source, *p.zeros);
+    Tensor zeros = at::empty({p.rows, p.groups}, at::kFloat);
+    auto* to = zeros.mutable_data_ptr<float>();
+    if (stored.scalar_type() == at::kChar) {
+        const auto* from = stored.const_data_ptr<std::int8_t>();
+        const bool one = stored.numel() != zeros.numel();
+        for (std::int64_t i = 0; i < zeros.numel(); ++i) to[i] = static_cast<float>(from[one ? 0 : i]) + middle;
+        return zeros;
+    }
+    const auto* from = stored.const_data_ptr<std::int32_t>();
+    const auto in_word = 32 / p.bits;
+    const std::uint32_t mask = (1U << static_cast<unsigned>(p.bits)) - 1;
+    for (std::int64_t n = 0; n < p.rows; ++n)
+        for (std::int64_t g = 0; g < p.groups; ++g) {
+            const auto word = static_cast<std::uint32_t>(from[n / in_word * p.groups + g]);
+            to[n * p.groups + g] = static_cast<float>(word >> static_cast<unsigned>(n % in_word * p.bits) & mask);
+        }
+    return zeros;
+}
+
+inline std::unique_ptr<Rows> open(const Parts& p, TensorSource& source) {
+    Affine a;
+    a.q = {.bits = p.bits, .rows = p.rows, .columns = p.columns, .group = p.group};
+    const Tensor codes = on_host(source, p.codes);
+    a.q.codes = codes.scalar_type() == at::kChar ? words_of_int8(codes) : codes;
+    a.q.scales = scales_of(p, source);
+    a.zeros = zeros_of(p, source);
+    if (!p.g_idx) return rows_of(std::move(a));
+    Tensor order = on_host(source, *p.g_idx);
+    const auto* at = order.const_data_ptr<std::int32_t>();
+    bool trivial = true;
+    const bool unused = std::all_of(at, at + p.columns, [](std::int32_t group) { return group == -1; });
+    for (std::int64_t i = 0; i < p.columns && !unused; ++i) {
+        trivial = trivial && at[i] == i / p.group;
+        if (at[i] < 0 || at[i] >= p.groups)
+            fail_part(p.where, p.g_idx->name,
+                      "names group " + std::to_string(at[i]) + " of " + std::to_string(p.groups) + " groups");
+    }
+    if (!trivial) a.group_of = std::move(order);
+    return rows_of(std::move(a));
+}
+
+/// Takes the scales and the order of columns, and says how many groups there are.
+inline void need_scales(const std::string& module, const Modules::Parts& parts, Modules& modules, const Scheme& scheme,
+                        Parts& p) {
+    const auto* scales = Modules::find(parts, "weight_scale");
+    if (scales == nullptr) modules.fail(module + ".weight_scale", "is missing");
+    std::int64_t count = 1;
+    for (const auto size : scales->shape) count *= size;
+    const bool one = count == 1;
+    p.groups = scales->shape.size() == 2 && !one ? scales->shape[1] : 1;
+    if (one)
+        modules.need_real(module, parts, "weight_scale", scales->shape);
+    else
+        modules.need_real(module, parts, "weight_scale",
+                          scales->shape.size() == 1 ? std::vector{p.rows} : std::vector{p.rows, p.groups});
+    p.scales = *scales;
+    p.group = p.groups == 1 ? p.columns : 0;
+    for (const auto size : scheme.groups)
+        if (p.group == 0 && (p.columns - 1) / size + 1 == p.groups) p.group = std::min(size, p.columns);
+    if (p.group == 0) p.group = group_size({}, p.groups, p.columns);
+    if (p.group == 0)
+        modules.fail(scales->name, "has " + std::to_string(p.groups) + " groups, which " + std::to_string(p.columns) +
+                                       " columns do not make");
+    if (const auto* g_idx = Modules::find(parts, "weight_g_idx"); g_idx != nullptr)
+        p.g_idx = modules.need(module, parts, "weight_g_idx", at::kInt, {p.columns});
+}
+
+/// Takes the zeros, where there are some.
+inline void need_zeros(const std::string& module, const Modules::Parts& parts, Modules& modules, bool packed,
+                       Parts& p) {
+    const auto* zeros = Modules::find(parts, "weight_zero_point");
+    if (zeros == nullptr) return;
+    std::vector<std::int64_t> shape{p.rows, p.groups};
+    const bool words = packed && zeros->dtype == at::kInt;
+    if (words)
+        shape[0] = Quantised::words(p.rows, p.bits);
+    else if (zeros->numel() == 1 || zeros->shape.size() == 1)
+        shape = zeros->shape;
+    if (shape.size() == 1 && zeros->numel() != 1) shape[0] = p.rows;
+    if (shape.size() == 1 && shape[0] == p.rows && p.groups != 1 && p.rows != 1)
+        modules.fail(zeros->name, "has one zero for each row, the scales beside it one for each group");
+    p.zeros = modules.need(module, parts, "weight_zero_point", words ? at::kInt : at::kChar, shape);
+}
+
+/// `weight_shape` is int64, or int32 in some files.
+inline at::ScalarType shape_type(const Modules::Parts& parts) {
+    const auto* shape = Modules::find(parts, "weight_shape");
+    return shape != nullptr && shape->dtype == at::kInt ? at::kInt : at::kLong;
+}
+
+}  // namespace compressed_detail
+
+SILICA_INLINE void find_compressed_tensors(Modules& modules, const Scheme& scheme, std::vector<PackedMatrix>& found) {
+    for (const auto& [module, parts] : modules.all()) {
+        for (const char* name :
+             {"input_scale", "input_zero_point", "input_g_idx", "input_global_scale", "output_scale",
+              "output_zero_point", "k_scale", "k_zero_point", "v_scale", "v_zero_point", "q_scale", "q_zero_point"})
+            if (const auto* part = Modules::find(parts, name)) modules.take(*part);
+        compressed_detail::Parts p{.where = modules.where()};
+        const auto* codes = Modules::find(parts, "weight_packed");
+        const bool packed = codes != nullptr;
+        if (!packed) codes = Modules::find(parts, "weight");
+        if (codes == nullptr || (!packed && codes->dtype != at::kChar)) continue;
+        if (codes->shape.size() != 2 || codes->shape[1] == 0)
+            modules.fail(codes->name, "is no matrix: its shape is " + tuple_text(codes->shape));
+        p.rows = codes->shape[0], p.columns = codes->shape[1];
+        if (packed) {
+            const Tensor shape = on_host(
+                modules.source(),
+                modules.need(module, parts, "weight_shape", compressed_detail::shape_type(parts), {2}), at::kLong);
+            const auto* size = shape.const_data_ptr<std::int64_t>();
+            const auto fits = [&](int bits) {
+                return size[1] > 0 && size[1] / 8 <= codes->shape[1] &&
+                       Quantised::words(size[1], bits) == codes->shape[1];
+            };
+            p.bits = fits(4) && !(fits(8) && scheme.bits == 8) ? 4 : 8;
+            if (size[0] != p.rows || !fits(p.bits))
+                modules.fail(module + ".weight_shape", "says (" + std::to_string(size[0]) + ", " +
+                                                           std::to_string(size[1]) + "), but " + quote(codes->name) +
+                                                           " of shape " + tuple_text(codes->shape) +
+                                                           " makes no such matrix");
+            p.columns = size[1];
+        }
+        p.codes = modules.need(module, parts, packed ? "weight_packed" : "weight", packed ? at::kInt : at::kChar,
+                               codes->shape);
+        compressed_detail::need_scales(module, parts, modules, scheme, p);
+        compressed_detail::need_zeros(module, parts, modules, packed, p);
+        found.push_back({plain_entry(module, *codes, p.rows, p.columns),
+                         "compressed-tensors, " + std::to_string(p.bits) + " bits",
+                         [p](TensorSource& source) { return compressed_detail::open(p, source); }});
+    }
+}
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_COMPRESSED_TENSORS_IPP
+#endif  // SILICA_SINGLE_CHECKPOINT_COMPRESSED_TENSORS_HPP
+// ---- silica/checkpoint/gptq.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_GPTQ_HPP
+#define SILICA_SINGLE_CHECKPOINT_GPTQ_HPP
+/// GPTQ: codes along the columns of a weight, (in, out) in the file. Frantar et al. 2022,
+/// https://arxiv.org/abs/2210.17323; the layout is that of AutoGPTQ and GPTQModel.
+
+namespace silica::checkpoint {
+
+/// The modules with `qweight` int32 (in * bits / 32, out), lowest first along the columns of W, `qzeros` int32 (groups,
+/// out * bits / 32), `scales` (groups, out) and, where there is one, `g_idx` int32 (in): w = (code - zero) * scale of
+/// the column's group. Bits and groups are those of the tensors. v1 stores zero - 1, in the same bits.
+void find_gptq(Modules& modules, const Scheme& scheme, std::vector<PackedMatrix>& found);
+
+}  // namespace silica::checkpoint
+
+// ---- silica/checkpoint/gptq.ipp
+#ifndef SILICA_SINGLE_CHECKPOINT_GPTQ_IPP
+#define SILICA_SINGLE_CHECKPOINT_GPTQ_IPP
+/// Reads GPTQ.
+
+#include <memory>
+#include <utility>
+
+namespace silica::checkpoint {
+
+namespace gptq_detail {
+
+/// The parts of one matrix, with what they say.
+struct Parts {
+    std::string where;
+    TensorEntry qweight = {}, qzeros = {}, scales = {};
+    std::optional<TensorEntry> g_idx = {};
+    int bits = 4;
+    std::int64_t rows = 0, columns = 0, group = 0;
+    bool symmetric = false, zeros_as_they_are = false;
+};
+
+/// The zeros (rows, groups) of codes packed along the rows of W.
+inline Tensor zeros_of(const Parts& p, TensorSource& source) {
+    const Tensor packed = on_host(source, p.qzeros);
+    const auto groups = packed.size(0), words = packed.size(1);
+    const int in_word = 32 / p.bits;
+    const std::uint32_t middle = 1U << static_cast<unsigned>(p.bits - 1);
+    const std::uint32_t mask = (1U << static_cast<unsigned>(p.bits)) - 1;
+    const auto* at = packed.const_data_ptr<std::int32_t>();
+    Tensor zeros = at::empty({p.rows, groups}, at::kFloat);
+    auto* to = zeros.mutable_data_ptr<float>();
+    for (std::int64_t g = 0; g < groups; ++g) {
+        for (std::int64_t n = 0; n < p.rows; ++n) {
+            const auto word = static_cast<std::uint32_t>(at[g * words + n / in_word]);
+            const std::uint32_t stored = word >> static_cast<unsigned>(n % in_word * p.bits) & mask;
+            std::uint32_t zero = p.zeros_as_they_are ? stored : (stored + 1) & mask;
+            if (p.symmetric) {  // newer tools write v2's zeros and say v1
+                if (stored != middle && stored + 1 != middle)
+                    fail_part(p.where, p.qzeros.name,
+                              "has the zero " + std::to_string(zero) + ", where sym makes all of them " +
+                                  std::to_string(middle));
+                zero = middle;
+            }
+            to[n * groups + g] = static_cast<float>(zero);
+        }
+    }
+    return zeros;
+}
+
+/// `g_idx` where it says more than that groups follow one another; undefined where it does not.
+inline Tensor group_of(const Parts& p, TensorSource& source) {
+    if (!p.g_idx) return {};
+    Tensor order = on_host(source, *p.g_idx);
+    const auto* at = order.const_data_ptr<std::int32_t>();
+    const auto groups = p.scales.shape[0];
+    bool trivial = true;
+    for (std::int64_t i = 0; i < p.columns; ++i) {
+        if (at[i] < 0 || at[i] >= groups)
+            fail_part(p.where, p.g_idx->name,
+                      "names group " + std::to_string(at[i]) + " of " + std::to_string(groups) + " groups");
+        trivial = trivial && at[i] == i / p.group;
+    }
+    return trivial ? Tensor() : order;
+}
+
+inline std::unique_ptr<Rows> open(const Parts& p, TensorSource& source) {
+    Affine a;
+    a.q = {.bits = p.bits, .rows = p.rows, .columns = p.columns, .group = p.group};
+    a.q.codes = on_host(source, p.qweight).t().contiguous();
+    a.q.scales = on_host(source, p.scales, at::kFloat).t().contiguous();
+    a.zeros = zeros_of(p, source);
+    a.group_of = group_of(p, source);
+    return rows_of(std::move(a));
+}
+
+}  // namespace gptq_detail
+
+SILICA_INLINE void find_gptq(Modules& modules, const Scheme& scheme, std::vector<PackedMatrix>& found) {
+    for (const auto& [module, parts] : modules.all()) {
+        const auto* codes = Modules::find(parts, "qweight");
+        if (codes == nullptr) continue;
+        const auto *scales = Modules::find(parts, "scales"), *zeros = Modules::find(parts, "qzeros");
+        if (codes->shape.size() != 2 || scales == nullptr || scales->shape.size() != 2 || zeros == nullptr ||
+            zeros->shape.size() != 2)
+            modules.fail(codes->name, "is not GPTQ's matrix with qzeros and scales, matrices too");
+        gptq_detail::Parts p{.where = modules.where()};
+        p.rows = codes->shape[1];
+        const auto groups = scales->shape[0];
+        // Layers may have bits of their own: what the zeros take says them.
+        for (const int bits : {4, 8})
+            if (p.rows > 0 && zeros->shape[1] == p.rows * bits / 32 && p.rows * bits % 32 == 0) p.bits = bits;
+        p.columns = codes->shape[0] * (32 / p.bits);
+        if (p.columns == 0 || groups == 0) modules.fail(codes->name, "is empty");
+        modules.need(module, parts, "qweight", at::kInt, {p.columns * p.bits / 32, p.rows});
+        modules.need(module, parts, "qzeros", at::kInt, {groups, p.rows * p.bits / 32});
+        modules.need_real(module, parts, "scales", {groups, p.rows});
+        p.group = group_size(scheme.group, groups, p.columns);
+        if (p.group == 0)
+            modules.fail(scales->name, "has " + std::to_string(groups) + " groups, which " + std::to_string(p.columns) +
+                                           " columns do not make");
+        p.qweight = *codes, p.qzeros = *zeros, p.scales = *scales;
+        if (Modules::find(parts, "g_idx") != nullptr)
+            p.g_idx = modules.need(module, parts, "g_idx", at::kInt, {p.columns});
+        p.symmetric = scheme.symmetric, p.zeros_as_they_are = scheme.zeros_as_they_are;
+        found.push_back({plain_entry(module, *codes, p.rows, p.columns), "GPTQ, " + std::to_string(p.bits) + " bits",
+                         [p](TensorSource& source) { return gptq_detail::open(p, source); }});
+    }
+}
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_GPTQ_IPP
+#endif  // SILICA_SINGLE_CHECKPOINT_GPTQ_HPP
+// ---- silica/checkpoint/mlx_modules.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_MLX_MODULES_HPP
+#define SILICA_SINGLE_CHECKPOINT_MLX_MODULES_HPP
+/// MLX's affine quantisation: `mlx_lm.convert -q`, and what `silica quantize` writes.
+/// https://ml-explore.github.io/mlx/build/html/python/_autosummary/mlx.core.quantize.html
+
+namespace silica::checkpoint {
+
+/// The modules with `weight` uint32 (out, in * bits / 32), lowest first, `scales` and `biases` (out, groups):
+/// w = code * scale + bias. Embeddings too. Bits and group of a module are those under its name, else those of all; the
+/// number of scales goes before the group.
+void find_mlx(Modules& modules, const Scheme& scheme, std::vector<PackedMatrix>& found);
+
+}  // namespace silica::checkpoint
+
+// ---- silica/checkpoint/mlx_modules.ipp
+#ifndef SILICA_SINGLE_CHECKPOINT_MLX_MODULES_IPP
+#define SILICA_SINGLE_CHECKPOINT_MLX_MODULES_IPP
+/// Reads MLX's affine quantisation.
+
+#include <memory>
+#include <utility>
+
+namespace silica::checkpoint {
+
+namespace mlx_modules_detail {
+
+/// Bits and group of a module.
+inline std::pair<std::int64_t, std::optional<std::int64_t>> size_of(const std::string& module, const Scheme& scheme) {
+    std::pair made(scheme.bits, scheme.group);
+    const Json* own = scheme.modules.find(module);
+    if (own == nullptr || !own->is_object()) return made;
+    if (const Json* bits = own->find("bits"); bits && bits->is_integer()) made.first = bits->integer();
+    if (const Json* group = own->find("group_size"); group && group->is_integer()) made.second = group->integer();
+    return made;
+}
+
+}  // namespace mlx_modules_detail
+
+SILICA_INLINE void find_mlx(Modules& modules, const Scheme& scheme, std::vector<PackedMatrix>& found) {
+    for (const auto& [module, parts] : modules.all()) {
+        const auto *scales = Modules::find(parts, "scales"), *codes = Modules::find(parts, "weight");
+        if (scales == nullptr) continue;
+        if (codes == nullptr || codes->shape.size() != 2 || codes->shape[1] == 0 || scales->shape.size() != 2)
+            modules.fail(scales->name, "belongs to no matrix of codes");
+        const auto [bits, asked] = mlx_modules_detail::size_of(module, scheme);
+        const auto rows = codes->shape[0], columns = codes->shape[1] * 32 / bits, groups = scales->shape[1];
+        modules.need(module, parts, "weight", at::kUInt32, codes->shape);
+        modules.need_real(module, parts, "scales", {rows, groups});
+        const TensorEntry biases = modules.need_real(module, parts, "biases", {rows, groups});
+        const auto group = group_size(asked, groups, columns);
+        if (group == 0)
+            modules.fail(scales->name, "has " + std::to_string(groups) + " groups, which " + std::to_string(columns) +
+                                           " columns do not make");
+        Quantised q{.bits = static_cast<int>(bits), .rows = rows, .columns = columns, .group = group};
+        found.push_back({plain_entry(module, *codes, rows, columns), "MLX, " + std::to_string(bits) + " bits",
+                         [q, codes = *codes, scales = *scales, biases](TensorSource& source) {
+                             Affine a{.q = q};
+                             a.q.codes = on_host(source, codes).view(at::kInt);
+                             a.q.scales = on_host(source, scales, at::kFloat);
+                             a.q.biases = on_host(source, biases, at::kFloat);
+                             return rows_of(std::move(a));
+                         }});
+    }
+}
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_MLX_MODULES_IPP
+#endif  // SILICA_SINGLE_CHECKPOINT_MLX_MODULES_HPP
+// ---- silica/checkpoint/read_scheme.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_READ_SCHEME_HPP
+#define SILICA_SINGLE_CHECKPOINT_READ_SCHEME_HPP
+/// The files of a directory that say how its weights lie.
+
+#include <filesystem>
+
+namespace silica::checkpoint {
+
+/// What config.json says, else quantize_config.json (GPTQ of 2023), else quant_config.json (AWQ of 2023); plain where
+/// there is none. ConfigError for a form that is not read, and for files that are damaged.
+[[nodiscard]] Scheme read_scheme(const std::filesystem::path& directory);
+
+}  // namespace silica::checkpoint
+
+// ---- silica/checkpoint/read_scheme.ipp
+#ifndef SILICA_SINGLE_CHECKPOINT_READ_SCHEME_IPP
+#define SILICA_SINGLE_CHECKPOINT_READ_SCHEME_IPP
+/// Reads what the files of a directory say about quantised weights.
+
+// ---- silica/checkpoint/config.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_CONFIG_HPP
+#define SILICA_SINGLE_CHECKPOINT_CONFIG_HPP
+/// Reads config.json.
+
+#include <concepts>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace silica::checkpoint {
+
+/// The document in `directory / name`. Where there is no config.json, that of the directory's GGUF file, or of
+/// `directory` where it is one. ConfigError when it is missing, unreadable or not JSON.
+Json read_json_document(const std::filesystem::path& directory, std::string_view name);
+
+/// The same for a file that must hold an object.
+Json read_json_file(const std::filesystem::path& directory, std::string_view name);
+
+/// config.json for a model of `family`: as read_json_file, but that a GGUF file of "llama" or "mistral" is of the one
+/// that is asked for (gguf_config.hpp).
+Json read_config_file(const std::filesystem::path& directory, std::string_view family);
+
+/// A precision that reads weights which are quantised in a way that others do not read: `P::reads(object)` says whether
+/// it knows what `quantization_config` asks for.
+template <class P>
+concept ReadsQuantised = requires(const Json& quantisation) {
+    { P::reads(quantisation) } -> std::same_as<bool>;
+};
+
+namespace detail {
+
+/// Refuses what changes the meaning of the weights, here and in the configurations inside (text_config, ...), unless
+/// `reads` knows it.
+void check_meaning_of_weights(const Json& json, const std::string& file, bool (*reads)(const Json&));
+
+/// Whether configurations of this `model_type` are those of `Arch`, or of a composite that has it as a part.
+template <class Arch>
+bool opens_model_type(std::string_view type) {
+    if constexpr (requires { Arch::part_of; }) {
+        for (const std::string_view composite : Arch::part_of)
+            if (type == composite) return true;
+    }
+    return type == Arch::family;
+}
+
+}  // namespace detail
+
+/// What says which quantised weights `Precision` reads; null where those that `Decoded` reads are all.
+template <class Precision>
+constexpr bool (*weights_read_by())(const Json&) {
+    if constexpr (ReadsQuantised<Precision>)
+        return &Precision::reads;
+    else
+        return nullptr;
+}
+
+/// See the other read_config; `reads` is what `weights_read_by` says.
+template <class Arch>
+typename Arch::Config read_config(const std::filesystem::path& directory, bool (*reads)(const Json&)) {
+    const Json json = read_config_file(directory, Arch::family);
+    const auto file = (directory / "config.json").string();
+    if (const Json* type = json.find("model_type"); type != nullptr && !type->is_null()) {
+        if (!type->is_string() || !detail::opens_model_type<Arch>(type->string())) {
+            throw ConfigError(file + ": model_type is " + type->brief() + ", not '" + std::string(Arch::family) + "'.",
+                              "open this checkpoint with the architecture of its family.");
+        }
+    }
+    detail::check_meaning_of_weights(json, file, reads);
+    typename Arch::Config config;
+    read_json(config, json, file + ":");
+    require_finite(config, file + ":");
+    Arch::check(config, file);
+    return config;
+}
+
+/// The configuration of `Arch` in `directory / "config.json"`, checked. A file without `model_type` is taken to be of
+/// the family that is asked for (old checkpoints leave it out). ConfigError for weights that are quantised in a way
+/// that neither `Decoded` nor `Precision` reads, and for a PEFT adapter.
+template <class Arch, class Precision = void>
+typename Arch::Config read_config(const std::filesystem::path& directory) {
+    return read_config<Arch>(directory, weights_read_by<Precision>());
+}
+
+}  // namespace silica::checkpoint
+
+// ---- silica/checkpoint/config.ipp
+#ifndef SILICA_SINGLE_CHECKPOINT_CONFIG_IPP
+#define SILICA_SINGLE_CHECKPOINT_CONFIG_IPP
+/// Definitions of config.hpp.
+
+// ---- silica/checkpoint/gguf_config.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_GGUF_CONFIG_HPP
+#define SILICA_SINGLE_CHECKPOINT_GGUF_CONFIG_HPP
+/// The config.json that the metadata of a GGUF file stands for.
+
+#include <string_view>
+
+namespace silica::checkpoint {
+
+/// The config.json that the file stands for: LlamaForCausalLM's, MistralForCausalLM's or Qwen2ForCausalLM's.
+/// llama.cpp calls Mistral's models "llama" too: they are of the `family` that is asked for, "llama" or "mistral", and
+/// where none is of the one that the name of the model tells. CheckpointError for what is not read, and where keys are
+/// missing or contradict each other.
+[[nodiscard]] Json gguf_config(const Gguf& gguf, std::string_view family = {});
+
+}  // namespace silica::checkpoint
+
+// ---- silica/checkpoint/gguf_config.ipp
+#ifndef SILICA_SINGLE_CHECKPOINT_GGUF_CONFIG_IPP
+#define SILICA_SINGLE_CHECKPOINT_GGUF_CONFIG_IPP
+/// Makes a configuration of llama.cpp's keys.
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace silica::checkpoint {
+
+namespace gguf_config_detail {
+
+/// What the configuration is made of.
+class Maker {
+public:
+    Maker(const Gguf& gguf, std::string_view family)
+        : gguf_(gguf), family_(family), architecture_(gguf.text("general.architecture")) {}
+
+    [[nodiscard]] Json make() {
+        check();
+        const auto heads = need("attention.head_count"), hidden = need("embedding_length");
+        if (heads < 1 || hidden < 1)
+            gguf_.fail("has " + std::to_string(heads) + " heads in a width of " + std::to_string(hidden));
+        const auto d = integer("attention.key_length").value_or(hidden / heads);
+        if (const auto value = integer("attention.value_length"); value && *value != d)
+            refuse("attention.value_length", std::to_string(*value));
+        if (const auto turned = integer("rope.dimension_count"); turned && *turned != d)
+            refuse("rope.dimension_count", std::to_string(*turned));
+        const auto* words = tensor("token_embd.weight");
+        if (words == nullptr || words->shape.size() != 2) gguf_.fail("has no word vectors, token_embd.weight");
+        const bool qwen = architecture_ == "qwen2", mistral = !qwen && is_mistral();
+        set("model_type", std::string(qwen ? "qwen2" : mistral ? "mistral" : "llama"));
+        set("architectures", Json::Array{Json(std::string(qwen      ? "Qwen2ForCausalLM"
+                                                          : mistral ? "MistralForCausalLM"
+                                                                    : "LlamaForCausalLM"))});
+        set("vocab_size", words->shape[0]);
+        set("hidden_size", hidden);
+        set("intermediate_size", need("feed_forward_length"));
+        set("num_hidden_layers", need("block_count"));
+        set("num_attention_heads", heads);
+        set("num_key_value_heads", integer("attention.head_count_kv").value_or(heads));
+        set("head_dim", d);
+        set("max_position_embeddings", need("context_length"));
+        set("hidden_act", std::string("silu"));
+        const Json* eps = gguf_.find(key("attention.layer_norm_rms_epsilon"));
+        if (eps == nullptr || !eps->is_number())
+            gguf_.fail("has no number " + quote(key("attention.layer_norm_rms_epsilon")));
+        set("rms_norm_eps", eps->number());
+        set("tie_word_embeddings", tensor("output.weight") == nullptr);
+        if (!qwen && !mistral) {
+            set("attention_bias", tensor("blk.0.attn_q.bias") != nullptr);
+            set("mlp_bias", tensor("blk.0.ffn_down.bias") != nullptr);
+        }
+        if (qwen) set("use_sliding_window", false);
+        if (mistral) {
+            const auto window = integer("attention.sliding_window");
+            set("sliding_window", window && *window > 0 ? Json(*window) : Json());
+        }
+        rope(d);
+        tokens();
+        return Json(std::move(made_));
+    }
+
+private:
+    [[nodiscard]] std::string key(const char* name) const { return architecture_ + '.' + name; }
+    [[nodiscard]] std::optional<std::int64_t> integer(const char* name) const { return gguf_.integer(key(name)); }
+    [[nodiscard]] std::int64_t need(const char* name) const {
+        const auto found = integer(name);
+        if (!found) gguf_.fail("has no " + quote(key(name)));
+        return *found;
+    }
+    [[nodiscard]] const Gguf::Tensor* tensor(std::string_view name) const {
+        for (const auto& t : gguf_.tensors)
+            if (t.name == name) return &t;
+        return nullptr;
+    }
+    template <class T>
+    void set(const char* name, T value) {
+        if constexpr (std::is_same_v<T, Json>)
+            made_.emplace_back(name, std::move(value));
+        else
+            made_.emplace_back(name, Json(std::move(value)));
+    }
+    [[noreturn]] void refuse(const char* name, const std::string& value) const {
+        throw CheckpointError(gguf_.path.string() + ": " + key(name) + " = " + value + " is not supported.",
+                              "Use a model of the kinds llama, mistral or qwen2.");
+    }
+
+    void check() const {
+        const auto refuse_kind = [&](const std::string& what) {
+            throw CheckpointError(gguf_.path.string() + " is " + what + ", which is not read.",
+                                  "Read are models of llama.cpp's architectures llama (mistral too) and qwen2.");
+        };
+        if (const auto type = gguf_.text("general.type"); !type.empty() && type != "model")
+            refuse_kind("a GGUF file of type " + quote(type));
+        if (architecture_ != "llama" && architecture_ != "mistral" && architecture_ != "qwen2")
+            refuse_kind(architecture_.empty() ? "a GGUF file without general.architecture"
+                                              : "of the architecture " + quote(architecture_));
+        if (const auto experts = integer("expert_count"); experts.value_or(0) > 0)
+            refuse("expert_count", std::to_string(*experts));
+        for (const char* name : {"attention.causal"})
+            if (const auto on = gguf_.boolean(key(name)); on && !*on) refuse(name, "false");
+    }
+
+    /// Whether it is Mistral: as it is asked for, or as its name tells. Neither has what the other lacks: a window,
+    /// biases.
+    [[nodiscard]] bool is_mistral() const {
+        if (architecture_ == "mistral") return true;
+        if (family_ == "mistral") return tensor("blk.0.attn_q.bias") == nullptr;
+        if (family_ == "llama" && integer("attention.sliding_window").value_or(0) < 1) return false;
+        for (const char* name : {"general.basename", "general.name"}) {
+            std::string small = gguf_.text(name);
+            for (char& c : small)
+                if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+            if (small.find("mistral") != std::string::npos) return true;
+        }
+        return false;
+    }
+
+    void rope(std::int64_t d) {
+        const Json* base = gguf_.find(key("rope.freq_base"));
+        if (base != nullptr && !base->is_number()) gguf_.fail("has no number " + quote(key("rope.freq_base")));
+        set("rope_theta", base == nullptr ? 10000.0 : base->number());
+        const auto type = gguf_.text(key("rope.scaling.type"));
+        const Json* factor = gguf_.find(key("rope.scaling.factor"));
+        if (factor == nullptr) factor = gguf_.find(key("rope.scale_linear"));
+        Json::Object scaling;
+        if (const auto* factors = tensor("rope_freqs.weight"); factors != nullptr && d > 0) {
+            Json numbers = read_factors(*factors, d / 2);
+            scaling = {{"rope_type", Json(std::string("longrope"))},
+                       {"short_factor", numbers},
+                       {"long_factor", numbers},
+                       {"attention_factor", Json(1.0)}};
+        } else if (type == "yarn" || type == "linear" || (type.empty() && factor != nullptr)) {
+            if (factor == nullptr || !factor->is_number())
+                gguf_.fail("has no number " + quote(key("rope.scaling.factor")));
+            scaling = {{"rope_type", Json(type == "yarn" ? type : std::string("linear"))}, {"factor", *factor}};
+            if (const auto length = integer("rope.scaling.original_context_length"); length && type == "yarn")
+                scaling.emplace_back("original_max_position_embeddings", Json(*length));
+        } else if (!type.empty() && type != "none") {
+            refuse("rope.scaling.type", quote(type));
+        }
+        if (!scaling.empty()) set("rope_scaling", Json(std::move(scaling)));
+    }
+
+    /// What each frequency is divided by: llama.cpp's form of llama3's scaling.
+    [[nodiscard]] Json read_factors(const Gguf::Tensor& t, std::int64_t pairs) const {
+        if (t.type->name != "F32" || t.shape != std::vector{pairs})
+            gguf_.fail("has rope_freqs.weight of shape " + tuple_text(t.shape) + ", where " + std::to_string(pairs) +
+                       " numbers of float32 are wanted");
+        const std::string bytes = File::open(gguf_.files.at(t.file))->read_text(t.offset, t.nbytes);
+        Json::Array all;
+        for (std::size_t i = 0; i < bytes.size(); i += 4) {
+            std::uint32_t bits = 0;
+            for (std::size_t b = 4; b-- > 0;) bits = bits << 8U | static_cast<unsigned char>(bytes[i + b]);
+            const auto factor = std::bit_cast<float>(bits);
+            if (!std::isfinite(factor) || factor <= 0)
+                gguf_.fail("has rope_freqs.weight with a factor that is not above 0");
+            all.emplace_back(static_cast<double>(factor));
+        }
+        return Json(std::move(all));
+    }
+
+    void tokens() {
+        const auto id = [&](const char* name) { return gguf_.integer(std::string("tokenizer.ggml.") + name); };
+        const auto or_null = [](std::optional<std::int64_t> token) { return token ? Json(*token) : Json(); };
+        set("bos_token_id", or_null(id("bos_token_id")));
+        set("pad_token_id", or_null(id("padding_token_id")));
+        Json::Array ends;
+        for (const char* name : {"eos_token_id", "eot_token_id"}) {
+            const auto token = id(name);
+            const auto same = [&](const Json& known) { return token && known.integer() == *token; };
+            if (token && std::none_of(ends.begin(), ends.end(), same)) ends.emplace_back(*token);
+        }
+        if (ends.size() == 1)
+            set("eos_token_id", ends[0]);
+        else
+            set("eos_token_id", ends.empty() ? Json() : Json(std::move(ends)));
+    }
+
+    const Gguf& gguf_;
+    std::string_view family_;
+    std::string architecture_;
+    Json::Object made_;
+};
+
+}  // namespace gguf_config_detail
+
+SILICA_INLINE Json gguf_config(const Gguf& gguf, std::string_view family) {
+    return gguf_config_detail::Maker(gguf, family).make();
+}
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_GGUF_CONFIG_IPP
+#endif  // SILICA_SINGLE_CHECKPOINT_GGUF_CONFIG_HPP
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+
+namespace silica::checkpoint {
+
+SILICA_INLINE Json read_json_document(const std::filesystem::path& directory, std::string_view name) {
+    const auto path = directory / name;
+    std::string text;
+    try {
+        if (name == "config.json" && !is_listed(path)) {
+            if (const auto gguf = find_gguf(directory)) return gguf_config(Gguf::open(*gguf, false));
+            refuse_adapter(directory);
+        }
+        const auto file = File::open(path);
+        constexpr std::uint64_t longest = std::uint64_t{256} << 20;
+        if (file->size() > longest) {
+            throw ConfigError(path.string() + " is " + bytes(file->size()) + " long, which is no configuration.",
+                              "download it again.");
+        }
+        refuse_impostor(*file);
+        text = file->read_text(0, file->size());
+    } catch (const CheckpointError& e) {
+        throw ConfigError(e.problem(), e.remedy());
+    }
+    return Json::parse(text, path.string());
+}
+
+SILICA_INLINE Json read_json_file(const std::filesystem::path& directory, std::string_view name) {
+    Json json = read_json_document(directory, name);
+    if (!json.is_object()) {
+        throw ConfigError((directory / name).string() + " is not a JSON object.", "download the file again.");
+    }
+    return json;
+}
+
+SILICA_INLINE Json read_config_file(const std::filesystem::path& directory, std::string_view family) {
+    if ((family == "llama" || family == "mistral") && !is_listed(directory / "config.json")) {
+        try {
+            if (const auto gguf = find_gguf(directory)) return gguf_config(Gguf::open(*gguf, false), family);
+        } catch (const CheckpointError& e) {
+            throw ConfigError(e.problem(), e.remedy());
+        }
+    }
+    return read_json_file(directory, "config.json");
+}
+
+namespace detail {
+
+/// The keys whose object says that the weights are not what they look like: transformers' and older tools', MLX's.
+inline constexpr std::string_view quantisation_keys[] = {"quantization_config", "compression_config", "quantization"};
+
+SILICA_INLINE void check_meaning_of_weights(const Json& json, const std::string& file, bool (*reads)(const Json&)) {
+    for (const auto& [key, value] : json.object()) {
+        const bool off =
+            value.is_null() || (value.is_bool() && !value.boolean()) || (value.is_object() && value.object().empty());
+        if (off) continue;
+        if (std::ranges::find(quantisation_keys, key) != std::end(quantisation_keys)) {
+            if (reads == nullptr || !reads(value)) static_cast<void>(Scheme::read_object(value, file, key));
+        } else if ((key == "dtype" || key == "torch_dtype") && value.is_string()) {
+            const std::string_view type = value.string();
+            const bool quantised =
+                type.find("float8") != type.npos || type.find("float4") != type.npos || type.find("int") != type.npos;
+            if (quantised && reads == nullptr && !Scheme::read(json, file))
+                refuse_config(file, key, value.brief(), "use a checkpoint in float32, float16 or bfloat16.");
+        } else if (key.ends_with("_config") && value.is_object()) {
+            check_meaning_of_weights(value, file + ": " + key, reads);
+        }
+    }
+}
+
+}  // namespace detail
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_CONFIG_IPP
+#endif  // SILICA_SINGLE_CHECKPOINT_CONFIG_HPP
+
+#include <string>
+#include <utility>
+
+namespace silica::checkpoint {
+
+SILICA_INLINE Scheme read_scheme(const std::filesystem::path& directory) {
+    if (is_listed(directory / "config.json")) {
+        const Json json = read_json_file(directory, "config.json");
+        if (auto found = Scheme::read(json, (directory / "config.json").string())) return *std::move(found);
+    }
+    for (const auto& [name, method] : {std::pair("quantize_config.json", Scheme::Method::gptq),
+                                       std::pair("quant_config.json", Scheme::Method::awq)}) {
+        if (!is_listed(directory / name)) continue;
+        return Scheme::read_file(read_json_file(directory, name), (directory / name).string(), method);
+    }
+    return {};
+}
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_READ_SCHEME_IPP
+#endif  // SILICA_SINGLE_CHECKPOINT_READ_SCHEME_HPP
+
+#include <algorithm>
+#include <utility>
+
+namespace silica::checkpoint {
+
+namespace decoded_detail {
+
+inline std::vector<PackedMatrix> find(Modules& modules, const Scheme& scheme, const Checkpoint& files) {
+    std::vector<PackedMatrix> found;
+    if (files.format() == "GGUF") {
+        find_gguf_blocks(modules, files.metadata(), found);
+        return found;
+    }
+    using Method = Scheme::Method;
+    switch (scheme.method) {
+        case Method::plain:
+            break;
+        case Method::awq:
+            find_awq(modules, scheme, found);
+            break;
+        case Method::gptq:
+            find_gptq(modules, scheme, found);
+            break;
+        case Method::compressed_tensors:
+            find_compressed_tensors(modules, scheme, found);
+            break;
+        case Method::bitsandbytes:
+            find_bitsandbytes(modules, found);
+            break;
+        case Method::mlx:
+            find_mlx(modules, scheme, found);
+            break;
+    }
+    return found;
+}
+
+}  // namespace decoded_detail
+
+SILICA_INLINE Decoded::Decoded(TensorSource& source, const Checkpoint& files)
+    : source_(source), holds_codes_(source.holds_codes()) {
+    const Scheme scheme = files.format() == "GGUF" ? Scheme{} : read_scheme(files.directory());
+    notes_ = scheme.notes;
+    if (scheme.group) group_ = *scheme.group;
+    Modules modules(source);
+    for (auto& matrix : decoded_detail::find(modules, scheme, files)) {
+        entries_.push_back(matrix.plain);
+        holds_codes_ = holds_codes_ || !matrix.form.empty();
+        packed_.emplace(matrix.plain.name, std::move(matrix));
+    }
+    for (const auto& entry : source.entries()) {
+        if (modules.taken(entry)) continue;
+        if (packed_.contains(entry.name)) modules.fail(entry.name, "lies there plain and packed as well");
+        entries_.push_back(entry);
+    }
+}
+
+SILICA_INLINE Tensor Decoded::read(const TensorEntry& entry, at::ScalarType dtype, c10::Device device) {
+    const auto found = packed_.find(entry.name);
+    if (found == packed_.end()) return source_.read(entry, dtype, device);
+    const auto rows = found->second.open(source_);
+    if (!found->second.form.empty()) ++decoded_[found->second.form];
+    const auto& shape = found->second.plain.shape;
+    const std::int64_t n = shape[0], columns = shape.size() == 1 ? 1 : shape[1];
+    constexpr std::int64_t staged = std::int64_t{4} << 20;  // numbers
+    const std::int64_t some =
+        std::clamp<std::int64_t>(staged / std::max<std::int64_t>(columns, 1), 1, std::max<std::int64_t>(n, 1));
+    const Tensor out = allocate(shape, dtype, device);
+    const bool direct = dtype == at::kFloat && device.is_cpu();
+    Tensor stage;
+    if (!direct) {
+        auto staged_shape = shape;
+        staged_shape[0] = some;
+        stage = allocate(staged_shape, at::kFloat, c10::Device(c10::DeviceType::CPU));
+    }
+    for (std::int64_t first = 0; first < n; first += some) {
+        const auto last = std::min(first + some, n);
+        float* to = direct ? out.mutable_data_ptr<float>() + first * columns : stage.mutable_data_ptr<float>();
+        parallel_for(first, last, (std::int64_t{1} << 14) / std::max<std::int64_t>(columns, 1) + 1,
+                     [&](std::int64_t a, std::int64_t b) { rows->decode(a, b, to + (a - first) * columns); });
+        if (!direct) out.narrow(0, first, last - first).copy_(stage.narrow(0, 0, last - first));
+    }
+    return out;
+}
+
+SILICA_INLINE std::vector<std::string> Decoded::notes() const {
+    auto notes = notes_;
+    for (const auto& [form, count] : decoded_)
+        notes.push_back(std::to_string(count) + (count == 1 ? " matrix" : " matrices") + " of " + form +
+                        (count == 1 ? " was" : " were") + " dequantised");
+    return notes;
+}
+
+SILICA_INLINE std::optional<Quantised> Decoded::form_of(const TensorEntry& entry) const {
+    const auto found = packed_.find(entry.name);
+    if (found == packed_.end() || found->second.form.empty() || entry.shape.size() != 2) return std::nullopt;
+    if (found->second.form.ends_with("NF4")) return std::nullopt;  // no step between its codes is like another
+    const std::int64_t rows = entry.shape[0], columns = entry.shape[1];
+    const double bits =
+        8.0 * static_cast<double>(entry.nbytes) / static_cast<double>(std::max<std::int64_t>(1, entry.numel()));
+    return Quantised{.bits = bits < 5.5 ? 4 : 8,
+                     .rows = rows,
+                     .columns = columns,
+                     .group = Quantised::group_of(std::max<std::int64_t>(group_, 0), columns)};
+}
+
+SILICA_INLINE std::optional<Quantised> Decoded::codes(const TensorEntry& entry) {
+    const auto found = packed_.find(entry.name);
+    if (found == packed_.end()) return source_.codes(entry);
+    return found->second.open(source_)->quantised();
+}
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_DECODED_IPP
+#endif  // SILICA_SINGLE_CHECKPOINT_DECODED_HPP
+// ---- silica/checkpoint/open_options.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_OPEN_OPTIONS_HPP
+#define SILICA_SINGLE_CHECKPOINT_OPEN_OPTIONS_HPP
+/// What a caller may choose when opening a model.
+
+#include <c10/core/Device.h>
+
+#include <cstdint>
+#include <string>
+
+namespace silica {
+
+/// How a model is opened.
+struct OpenOptions {
+    c10::DeviceIndex index = 0;  ///< which of several devices of a kind
+    bool strict = false;         ///< whether weights that the architecture does not use are an error
+    /// Under a precision that quantises weights: how many columns of a row share a scale, 32, 64 or 128, or with 8 bits
+    /// 0 for the whole row; and the bits, where the precision leaves them open. Not for weights that are codes already.
+    std::int64_t group = 64;
+    int bits = 4;
+    /// Whether products with codes take their inputs in 8 bits too: see activations::Int8.
+    bool int8_activations = false;
+    /// The language whose adapter is opened, as its file spells it: adapter.fra.safetensors beside the weights of MMS.
+    /// Empty: what the weights themselves hold.
+    std::string target_lang = {};
+    /// Whether memory is looked at before anything is loaded: DeviceError, with what would fit, where weights, what
+    /// loading them takes and a state of `state_rows` x `state_tokens` (0: none) are more than what is free.
+    bool budget = true;
+    std::int64_t state_rows = 1, state_tokens = 0;
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CHECKPOINT_OPEN_OPTIONS_HPP
+// ---- silica/checkpoint/shapes.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_SHAPES_HPP
+#define SILICA_SINGLE_CHECKPOINT_SHAPES_HPP
+/// A source that has shapes only: what an inventory is taken of.
+
+#include <ATen/ops/ones.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace silica::checkpoint {
+
+/// The tensors of another source, which it does not read: on LibTorch's meta device, or ones where they are asked for
+/// on the host, as who computes with numbers of a checkpoint does. See core/inventory.hpp.
+class Shapes final : public TensorSource {
+public:
+    static constexpr std::string_view name = "shapes";
+
+    /// Those of `source`, which outlives it.
+    explicit Shapes(TensorSource& source) : source_(source) {}
+    /// The same, of files whose matrices may be packed.
+    explicit Shapes(Decoded& source) : source_(source), packed_(&source) {}
+
+    [[nodiscard]] const std::vector<TensorEntry>& entries() const override { return source_.entries(); }
+    [[nodiscard]] Tensor read(const TensorEntry& entry, at::ScalarType dtype, c10::Device device) override {
+        const auto options = at::TensorOptions().dtype(dtype);
+        if (device.is_cpu()) return at::ones(entry.shape, options);
+        return at::empty(entry.shape, options.device(c10::DeviceType::Meta));
+    }
+    /// Their form, without tensors.
+    [[nodiscard]] std::optional<Quantised> codes(const TensorEntry& entry) override {
+        return packed_ == nullptr ? std::nullopt : packed_->form_of(entry);
+    }
+    [[nodiscard]] bool holds_codes() const override { return source_.holds_codes(); }
+    [[nodiscard]] std::string where() const override { return source_.where(); }
+    [[nodiscard]] bool invents() const override { return source_.invents(); }
+
+private:
+    TensorSource& source_;
+    const Decoded* packed_ = nullptr;
+};
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_SHAPES_HPP
+// ---- silica/core/free_memory.hpp
+#ifndef SILICA_SINGLE_CORE_FREE_MEMORY_HPP
+#define SILICA_SINGLE_CORE_FREE_MEMORY_HPP
+/// How much memory of the host can still be had, from the operating system. No LibTorch.
+
+#include <cstdint>
+#include <filesystem>
+
+namespace silica {
+
+/// Bytes; 0 where the system does not tell.
+struct FreeMemory {
+    std::uint64_t free = 0;   ///< what a program can take without pushing another out
+    std::uint64_t total = 0;  ///< of the machine, or what this process may have of it
+    bool limited = false;     ///< a control group of this process has less than the machine
+};
+
+/// Linux: MemAvailable, and the least of what the control groups of this process (version 1 or 2, all above it too)
+/// leave, in which pages of files that were not used lately count as free. `root` is where proc and sys are. macOS:
+/// free, inactive, speculative and purgeable pages. SILICA_FREE_MB in the environment, a whole number, is the most that
+/// counts as free: for planning for a smaller machine.
+[[nodiscard]] FreeMemory free_memory(const std::filesystem::path& root = "/");
+
+}  // namespace silica
+
+// ---- silica/core/free_memory.ipp
+#ifndef SILICA_SINGLE_CORE_FREE_MEMORY_IPP
+#define SILICA_SINGLE_CORE_FREE_MEMORY_IPP
+/// Definitions of free_memory.hpp.
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#if defined(__APPLE__)
+#include <mach/mach.h>
+#include <sys/sysctl.h>
+#endif
+
+namespace silica {
+namespace free_memory_detail {
+
+namespace fs = std::filesystem;
+
+/// The number after `key` in a file of lines "key 123" or "key: 123 kB"; nothing where there is none.
+inline std::optional<std::uint64_t> value_of(const fs::path& path, std::string_view key) {
+    std::ifstream file(path);
+    for (std::string line; std::getline(file, line);) {
+        if (!line.starts_with(key) || line.size() <= key.size()) continue;
+        const char next = line[key.size()];
+        if (next != ' ' && next != ':' && next != '\t') continue;
+        const std::uint64_t n = std::strtoull(line.c_str() + key.size() + 1, nullptr, 10);
+        return line.ends_with("kB") ? n * 1024 : n;
+    }
+    return std::nullopt;
+}
+
+/// The one number of a file; nothing for "max", and where there is no file.
+inline std::optional<std::uint64_t> number_in(const fs::path& path) {
+    std::ifstream file(path);
+    std::string word;
+    if (!(file >> word) || word.empty() || word[0] < '0' || word[0] > '9') return std::nullopt;
+    return std::strtoull(word.c_str(), nullptr, 10);
+}
+
+/// What one group leaves, with names as its version has them.
+inline void limit_by(const fs::path& group, const char* most, const char* used, const char* inactive, FreeMemory& m) {
+    const auto limit = number_in(group / most);
+    if (!limit || *limit >= m.total) return;  // version 1 says no limit by a huge number
+    const std::uint64_t now = number_in(group / used).value_or(0);
+    const std::uint64_t pages = value_of(group / "memory.stat", inactive).value_or(0);
+    const std::uint64_t taken = now - std::min(now, pages);
+    m.free = std::min(m.free, *limit - std::min(*limit, taken));
+    m.total = *limit;
+    m.limited = true;
+}
+
+/// The groups of this process, and those above them.
+inline void limit_by_groups(const fs::path& root, FreeMemory& m) {
+    const fs::path mounted = root / "sys/fs/cgroup";
+    std::ifstream file(root / "proc/self/cgroup");
+    for (std::string line; std::getline(file, line);) {  // "0::/a/b", "5:memory:/a/b"
+        const auto first = line.find(':'), second = line.find(':', first + 1);
+        if (first == std::string::npos || second == std::string::npos) continue;
+        const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+        const bool two = controllers == ",,";
+        if (!two && controllers.find(",memory,") == std::string::npos) continue;
+        const fs::path top = two ? mounted : mounted / "memory";
+        fs::path group = fs::path(line.substr(second + 1)).relative_path();
+        while (true) {  // inside a container the path may be the host's: what is not there limits nothing
+            if (two)
+                limit_by(top / group, "memory.max", "memory.current", "inactive_file", m);
+            else
+                limit_by(top / group, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file", m);
+            if (group.empty()) break;
+            group = group.parent_path();
+        }
+    }
+}
+
+}  // namespace free_memory_detail
+
+SILICA_INLINE FreeMemory free_memory(const std::filesystem::path& root) {
+    FreeMemory m;
+#if defined(__APPLE__)
+    static_cast<void>(root);
+    std::uint64_t bytes = 0;
+    std::size_t size = sizeof bytes;
+    if (sysctlbyname("hw.memsize", &bytes, &size, nullptr, 0) == 0) m.total = bytes;
+    const mach_port_t host = mach_host_self();
+    vm_statistics64_data_t pages{};
+    mach_msg_type_number_t count = HOST_VM_INFO64_COUNT;
+    vm_size_t page = 0;
+    if (host_page_size(host, &page) == KERN_SUCCESS &&
+        host_statistics64(host, HOST_VM_INFO64, reinterpret_cast<host_info64_t>(&pages), &count) == KERN_SUCCESS) {
+        // free_count holds the speculative ones already.
+        const std::uint64_t n = std::uint64_t{pages.free_count} + pages.inactive_count + pages.purgeable_count;
+        m.free = n * page;
+    }
+    mach_port_deallocate(mach_task_self(), host);
+#else
+    using namespace free_memory_detail;
+    m.total = value_of(root / "proc/meminfo", "MemTotal").value_or(0);
+    m.free = value_of(root / "proc/meminfo", "MemAvailable").value_or(0);
+    if (m.total > 0) limit_by_groups(root, m);
+#endif
+    if (const char* most = std::getenv("SILICA_FREE_MB"); most != nullptr && *most >= '0' && *most <= '9') {
+        m.free = std::min<std::uint64_t>(m.free, std::strtoull(most, nullptr, 10) << 20U);
+        m.limited = true;
+    }
+    return m;
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_FREE_MEMORY_IPP
+#endif  // SILICA_SINGLE_CORE_FREE_MEMORY_HPP
+// ---- silica/loader/admission.hpp
+#ifndef SILICA_SINGLE_LOADER_ADMISSION_HPP
+#define SILICA_SINGLE_LOADER_ADMISSION_HPP
+/// Who may load: asked before a loader begins.
+
+#include <functional>
+#include <string_view>
+#include <utility>
+
+namespace silica::loader {
+
+/// While one lives, loaders of this thread are admitted by `f(name)`, which throws DeviceError for one whose peak does
+/// not fit in memory. FirstOf then tries the next.
+class Admission {
+public:
+    using Asks = std::function<void(std::string_view)>;
+
+    explicit Admission(Asks f) : asks_(std::move(f)), before_(std::exchange(current_, &asks_)) {}
+    Admission(const Admission&) = delete;
+    Admission& operator=(const Admission&) = delete;
+    ~Admission() { current_ = before_; }
+
+    /// Asks the admission of this thread, if there is one.
+    static void ask(std::string_view loader) {
+        if (current_ != nullptr && *current_) (*current_)(loader);
+    }
+
+private:
+    SILICA_API static inline thread_local const Asks* current_ = nullptr;
+    Asks asks_;
+    const Asks* before_;
+};
+
+}  // namespace silica::loader
+#endif  // SILICA_SINGLE_LOADER_ADMISSION_HPP
+// ---- silica/loader/streamed.hpp
+#ifndef SILICA_SINGLE_LOADER_STREAMED_HPP
+#define SILICA_SINGLE_LOADER_STREAMED_HPP
+/// Streamed: tensor by tensor through a bounded buffer. The program's `--memory-efficient`.
+
+// ---- silica/core/host_alias.hpp
+#ifndef SILICA_SINGLE_CORE_HOST_ALIAS_HPP
+#define SILICA_SINGLE_CORE_HOST_ALIAS_HPP
+/// Memory of a device tensor as the host may write it, where the device shares its memory with the host.
+
+#include <c10/core/Storage.h>
+
+namespace silica {
+
+/// A host address of a tensor's first byte; false where there is none. Valid while it lives.
+struct HostAlias {
+    void* data = nullptr;
+    c10::Storage keep = {};
+    bool mps = false;
+
+    explicit operator bool() const noexcept { return data != nullptr; }
+    /// To be called between writing and the device's first use.
+    void flush() const;
+};
+
+/// The tensor's own memory on the CPU; on MPS the shared buffer behind it (LibTorch 2.13 and newer, where every buffer
+/// is shared, unless it did not allocate this one), once the device has finished with it. `t` is contiguous and starts
+/// its storage.
+HostAlias host_alias(const Tensor& t);
+
+}  // namespace silica
+
+// ---- silica/core/host_alias.ipp
+#ifndef SILICA_SINGLE_CORE_HOST_ALIAS_IPP
+#define SILICA_SINGLE_CORE_HOST_ALIAS_IPP
+/// Definitions of host_alias.hpp.
+
+#include <ATen/detail/MPSHooksInterface.h>
+#pragma push_macro("MB")  // which the next header defines, and leaves to all who include it
+#include <ATen/mps/MPSAllocatorInterface.h>
+#undef MB
+#pragma pop_macro("MB")
+
+#include <c10/util/Exception.h>
+
+#include <utility>
+
+#if __has_include(<torch/headeronly/version.h>)
+#include <torch/headeronly/version.h>
+#else
+#include <torch/version.h>
+#endif
+
+namespace silica {
+
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 13)
+namespace detail {
+
+/// The allocator of device mps; null where there is none that shares memory. On a Mac LibTorch says itself which it is:
+/// a cast would find nothing in a program of hidden symbols, whose type has no part with LibTorch's.
+SILICA_INLINE at::mps::IMPSAllocator* sharing_allocator() {
+#if defined(__APPLE__)
+    return at::mps::getIMPSAllocator();
+#else
+    return dynamic_cast<at::mps::IMPSAllocator*>(at::detail::getMPSHooks().getMPSDeviceAllocator());
+#endif
+}
+
+}  // namespace detail
+#endif
+
+SILICA_INLINE void HostAlias::flush() const {
+    if (mps) at::detail::getMPSHooks().deviceSynchronize();
+}
+
+SILICA_INLINE HostAlias host_alias(const Tensor& t) {
+    if (t.device().is_cpu()) return {t.mutable_data_ptr()};
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 13)
+    if (t.device().is_mps()) {
+        const auto* allocator = detail::sharing_allocator();
+        if (allocator == nullptr) return {};
+        at::detail::getMPSHooks().deviceSynchronize();  // a recycled buffer may still be in use
+        try {
+            c10::Storage host = allocator->getHostAliasStorage(t.storage());
+            void* data = host.mutable_data();
+            return {data, std::move(host), true};
+        } catch (const c10::Error&) {
+            return {};  // a buffer that is not its own, or that the host does not see
+        }
+    }
+#endif
+    return {};
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_HOST_ALIAS_IPP
+#endif  // SILICA_SINGLE_CORE_HOST_ALIAS_HPP
+// ---- silica/loader/concept.hpp
+#ifndef SILICA_SINGLE_LOADER_CONCEPT_HPP
+#define SILICA_SINGLE_LOADER_CONCEPT_HPP
+/// What a loader policy states. Smallest examples: loader/cpu_first.hpp, examples/my_loader in docs/add-a-loader.md.
+
+#include <concepts>
+#include <memory>
+#include <string_view>
+
+namespace silica {
+
+/// A strategy by which the bytes of a checkpoint become weights on a device: an empty struct with a `name` and a
+/// template `load(checkpoint, build)`, which makes a TensorSource, calls `build(source)` and returns what that returns.
+/// It may build more than once: `FirstOf` does, after a failure.
+template <class L>
+concept LoaderPolicy = requires(const checkpoint::Checkpoint& c) {
+    { L::name } -> std::convertible_to<std::string_view>;
+    {
+        L::load(c, [](checkpoint::TensorSource&) { return 0; })
+    } -> std::same_as<int>;
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_LOADER_CONCEPT_HPP
+// ---- silica/loader/source.hpp
+#ifndef SILICA_SINGLE_LOADER_SOURCE_HPP
+#define SILICA_SINGLE_LOADER_SOURCE_HPP
+/// What the loaders of files have in common.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace silica::loader {
+
+/// A TensorSource over a checkpoint on disk.
+class FileSource : public checkpoint::TensorSource {
+public:
+    explicit FileSource(const checkpoint::Checkpoint& c) : checkpoint_(c) {}
+    [[nodiscard]] const std::vector<checkpoint::TensorEntry>& entries() const final { return checkpoint_.entries(); }
+    [[nodiscard]] std::string where() const final { return checkpoint_.directory().string(); }
+    [[nodiscard]] bool reads_rows() const override { return true; }
+
+protected:
+    const checkpoint::Checkpoint& checkpoint_;
+};
+
+/// How many elements lie between the first and the last of a tensor, both included: more than numel() for views.
+std::int64_t span_of(const checkpoint::TensorEntry& e);
+
+/// The tensor as the file has it, in memory of its own: one read of the bytes between its first and last element.
+Tensor read_whole(const checkpoint::Checkpoint& c, const checkpoint::TensorEntry& e);
+
+/// `t` in this type on this device, contiguous; itself where it is that already.
+Tensor placed(const Tensor& t, at::ScalarType dtype, c10::Device device);
+
+}  // namespace silica::loader
+
+// ---- silica/loader/source.ipp
+#ifndef SILICA_SINGLE_LOADER_SOURCE_IPP
+#define SILICA_SINGLE_LOADER_SOURCE_IPP
+/// Definitions of source.hpp.
+
+#include <cstddef>
+
+namespace silica::loader {
+
+SILICA_INLINE std::int64_t span_of(const checkpoint::TensorEntry& e) {
+    return static_cast<std::int64_t>(e.nbytes / c10::elementSize(e.dtype));
+}
+
+SILICA_INLINE Tensor read_whole(const checkpoint::Checkpoint& c, const checkpoint::TensorEntry& e) {
+    const Tensor flat = allocate({span_of(e)}, e.dtype, c10::Device(c10::DeviceType::CPU));
+    c.file_of(e).read(e.offset, {static_cast<std::byte*>(flat.mutable_data_ptr()), static_cast<std::size_t>(e.nbytes)});
+    return flat.as_strided(e.shape, e.strides);
+}
+
+SILICA_INLINE Tensor placed(const Tensor& t, at::ScalarType dtype, c10::Device device) {
+    if (t.scalar_type() == dtype && t.device() == device && t.is_contiguous()) return t;
+    Tensor out = allocate(t.sizes(), dtype, device);
+    out.copy_(t);
+    return out;
+}
+
+}  // namespace silica::loader
+#endif  // SILICA_SINGLE_LOADER_SOURCE_IPP
+#endif  // SILICA_SINGLE_LOADER_SOURCE_HPP
+
+#include <algorithm>
+
+namespace silica::loader {
+
+/// Reads straight into the tensor's memory where the host can write it (CPU; MPS's shared buffers), and otherwise, or
+/// to convert, through one staging buffer of `staging_bytes`: host memory beyond the weights stays below that.
+struct Streamed {
+    static constexpr std::string_view name = "streamed";
+    static constexpr std::int64_t staging_bytes = std::int64_t{16} << 20;
+
+    template <class Build>
+    static auto load(const checkpoint::Checkpoint& c, Build&& build) {
+        Source source(c);
+        return build(source);
+    }
+
+private:
+    class Source final : public FileSource {
+    public:
+        using FileSource::FileSource;
+
+        Tensor read(const checkpoint::TensorEntry& e, at::ScalarType dtype, c10::Device device) override {
+            if (!e.contiguous()) return placed(read_whole(checkpoint_, e), dtype, device);  // a view: torch files only
+            const Tensor out = allocate(e.shape, dtype, device);
+            if (e.nbytes == 0) return out;
+            const auto& file = checkpoint_.file_of(e);
+            if (dtype == e.dtype) {
+                if (const auto host = host_alias(out)) {
+                    file.read(e.offset, {static_cast<std::byte*>(host.data), static_cast<std::size_t>(e.nbytes)});
+                    host.flush();
+                    return out;
+                }
+            }
+            const Tensor flat = out.view({-1});
+            const auto item = static_cast<std::int64_t>(c10::elementSize(e.dtype));
+            const Tensor stage =
+                allocate({std::min(flat.numel(), staging_bytes / item)}, e.dtype, c10::Device(c10::DeviceType::CPU));
+            for (std::int64_t done = 0; done < flat.numel(); done += stage.numel()) {
+                const auto n = std::min(stage.numel(), flat.numel() - done);
+                file.read(e.offset + static_cast<std::uint64_t>(done * item),
+                          {static_cast<std::byte*>(stage.mutable_data_ptr()), static_cast<std::size_t>(n * item)});
+                flat.slice(0, done, done + n).copy_(stage.slice(0, 0, n));
+            }
+            return out;
+        }
+    };
+};
+static_assert(LoaderPolicy<Streamed>);
+
+}  // namespace silica::loader
+#endif  // SILICA_SINGLE_LOADER_STREAMED_HPP
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace silica {
+
+/// In what numbers a precision keeps weights.
+template <class Precision>
+WeightForm weight_form(const OpenOptions& options) {
+    WeightForm form{.item = c10::elementSize(Precision::plain::compute)};
+    const auto q = checkpoint::quantising<Precision>(options);
+    if (q.reads) form.bits = q.bits, form.group = q.group;
+    return form;
+}
+
+/// What the files of a checkpoint are for a loader.
+[[nodiscard]] WeightFiles weight_files(const checkpoint::Checkpoint& files);
+
+/// The needs of `Arch` on `Exec`, of weights of these shapes: what its network keeps, and the caches of a state of
+/// `options.state_rows` x `options.state_tokens`. Without files weights are made up. Throws what opening the model
+/// throws for weights that do not fit the configuration, and c10::Error for a network that computes with them by itself
+/// (not through recipes of nn/).
+template <class Arch, class Exec>
+Budget budget_of(const typename Arch::Config& config, checkpoint::Shapes& shapes, const WeightFiles& files,
+                 const OpenOptions& options, std::string model) {
+    using Network = typename Arch::template Network<Exec>;
+    using Precision = typename Exec::precision;
+    Budget b{.model = std::move(model),
+             .files = files,
+             .form = weight_form<Precision>(options),
+             .codes = shapes.holds_codes(),
+             .on_host = Exec::home::type == c10::DeviceType::CPU};
+    const at::NoGradGuard no_grad;
+    Inventory inventory;
+    const Weights weights(shapes, Arch::names(), c10::Device(c10::DeviceType::Meta),
+                          checkpoint::quantising<Precision>(options));
+    const Network network(config, weights);
+    b.kept = inventory.kept();
+    if constexpr (requires { network.make_state(1, 1).bytes(); }) {
+        if (options.state_tokens > 0) {
+            b.batch = options.state_rows, b.tokens = options.state_tokens;
+            b.caches = network.make_state(b.batch, b.tokens).bytes();
+        }
+    }
+    return b;
+}
+
+/// The same of files on disk.
+template <class Arch, class Exec>
+Budget budget_of(const typename Arch::Config& config, const checkpoint::Checkpoint& files, const OpenOptions& options) {
+    return loader::Streamed::load(files, [&](checkpoint::TensorSource& source) {
+        checkpoint::Decoded decoded(source, files);
+        checkpoint::Shapes shapes(decoded);
+        return budget_of<Arch, Exec>(config, shapes, weight_files(files), options, files.directory().string());
+    });
+}
+
+/// What is free on a device; nothing is told of one that this process cannot ask.
+template <class Device>
+Room room_on(c10::Device home) {
+    Room room{.device = std::string(Device::name)};
+    const auto host = free_memory();
+    if (home.is_cpu()) return {.device = room.device, .free = host.free, .total = host.total};
+    if (home.is_cuda()) {
+        try {
+            static_cast<void>(at::empty({1}, at::TensorOptions().device(home)));  // it tells once it was used
+        } catch (const c10::Error&) {  // not even that: who loads will say why
+        }
+    }
+    const auto memory = Device::memory(home.index());
+    room.free = memory.free, room.total = memory.total;
+    if (home.is_mps() && host.total > 0 && room.free > host.free) room.free = host.free;  // it is the same memory
+    return room;
+}
+
+/// The host's.
+[[nodiscard]] Room room_on_host();
+
+/// What errors propose: the precisions that every device has, from the most exact on, with the numbers of codes that
+/// `plain` keeps beside them in `item` bytes.
+[[nodiscard]] std::array<NamedForm, 4> forms_to_propose(std::uint64_t item, std::int64_t group);
+/// The loaders that errors propose.
+[[nodiscard]] std::span<const std::string_view> loaders_to_propose();
+
+namespace detail {
+
+/// Asks `Device` for room for what `make()`, a Budget, says of `Precision`, before a loader begins.
+template <class Device, class Precision, class Make>
+loader::Admission::Asks admission(const OpenOptions& options, c10::Device home, Make&& make) {
+    if (!options.budget) return {};
+    Budget budget;
+    try {
+        budget = make();
+    } catch (const c10::Error&) {
+        return {};  // a network that no inventory can be taken of
+    }
+    return [budget = std::move(budget), home, group = options.group](std::string_view loader) {
+        if (loader == "auto") return;  // it asks for each that it tries
+        require_room(budget, Precision::name, loader, forms_to_propose(budget.form.item, group), loaders_to_propose(),
+                     room_on<Device>(home), room_on_host());
+    };
+}
+
+}  // namespace detail
+}  // namespace silica
+
+// ---- silica/budget.ipp
+#ifndef SILICA_SINGLE_BUDGET_IPP
+#define SILICA_SINGLE_BUDGET_IPP
+/// Definitions of budget.hpp.
+
+#include <algorithm>
+#include <map>
+
+namespace silica {
+
+SILICA_INLINE WeightFiles weight_files(const checkpoint::Checkpoint& files) {
+    WeightFiles facts{.bytes = files.total_bytes()};
+    std::map<std::uint64_t, std::uint64_t> by_item;
+    for (const auto& e : files.entries()) {
+        facts.largest = std::max(facts.largest, e.nbytes);
+        if (e.dtype == c10::ScalarType::Undefined) continue;
+        const std::uint64_t item = c10::elementSize(e.dtype);
+        if ((by_item[item] += e.nbytes) >= by_item[facts.item]) facts.item = item;
+    }
+    return facts;
+}
+
+SILICA_INLINE Room room_on_host() {
+    const auto memory = free_memory();
+    return {.device = "the host", .free = memory.free, .total = memory.total};
+}
+
+SILICA_INLINE std::array<NamedForm, 4> forms_to_propose(std::uint64_t item, std::int64_t group) {
+    return {{{"float32", {.item = 4}},
+             {"bfloat16", {.item = 2}},
+             {"int8", {.item = item, .bits = 8, .group = group}},
+             {"int4", {.item = item, .bits = 4, .group = group == 0 ? 64 : group}}}};
+}
+
+SILICA_INLINE std::span<const std::string_view> loaders_to_propose() {
+    static constexpr std::array<std::string_view, 2> all{"mapped", "streamed"};
+    return all;
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_BUDGET_IPP
+#endif  // SILICA_SINGLE_BUDGET_HPP
 // ---- silica/captured_work.hpp
 #ifndef SILICA_SINGLE_CAPTURED_WORK_HPP
 #define SILICA_SINGLE_CAPTURED_WORK_HPP
@@ -20087,1240 +23131,6 @@ private:
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_CAPTURED_WORK_HPP
-// ---- silica/checkpoint/awq.hpp
-#ifndef SILICA_SINGLE_CHECKPOINT_AWQ_HPP
-#define SILICA_SINGLE_CHECKPOINT_AWQ_HPP
-/// AWQ in AutoAWQ's `gemm` layout: four-bit codes along the rows of a weight, (in, out) in the file, in an order of
-/// their own. Lin et al. 2023, https://arxiv.org/abs/2306.00978.
-
-namespace silica::checkpoint {
-
-/// The modules with `qweight` int32 (in, out / 8), whose nibble i holds output [0, 2, 4, 6, 1, 3, 5, 7][i] of eight,
-/// `qzeros` int32 (groups, out / 8), packed alike (absent: all are 8), and `scales` (groups, out):
-/// w = (code - zero) * scale.
-void find_awq(Modules& modules, const Scheme& scheme, std::vector<PackedMatrix>& found);
-
-}  // namespace silica::checkpoint
-
-// ---- silica/checkpoint/awq.ipp
-#ifndef SILICA_SINGLE_CHECKPOINT_AWQ_IPP
-#define SILICA_SINGLE_CHECKPOINT_AWQ_IPP
-/// Reads AWQ.
-
-#include <memory>
-#include <utility>
-
-namespace silica::checkpoint {
-
-namespace awq_detail {
-
-struct Parts {
-    TensorEntry qweight = {}, scales = {};
-    std::optional<TensorEntry> qzeros = {};
-    std::int64_t rows = 0, columns = 0, group = 0;
-};
-
-/// Where output n of a row of words lies: which nibble of word n / 8.
-inline unsigned shift_of(std::int64_t n) {
-    constexpr unsigned nibble[8] = {0, 4, 1, 5, 2, 6, 3, 7};
-    return 4 * nibble[n % 8];
-}
-
-/// `packed` (in, out / 8) as codes of W: (out, in / 8) words, the first column lowest.
-inline Tensor codes_of(const Tensor& packed, std::int64_t rows) {
-    const auto columns = packed.size(0), from_words = packed.size(1), words = Quantised::words(columns, 4);
-    Tensor codes = at::empty({rows, words}, at::kInt);
-    const auto* from = packed.const_data_ptr<std::int32_t>();
-    auto* to = codes.mutable_data_ptr<std::int32_t>();
-    parallel_for(0, from_words, 8, [&](std::int64_t first, std::int64_t last) {
-        for (std::int64_t w = first; w < last; ++w) {
-            for (std::int64_t at = 0; at < words; ++at) {
-                std::uint32_t out[8] = {};
-                for (std::int64_t i = 0; i < 8 && at * 8 + i < columns; ++i) {
-                    const auto word = static_cast<std::uint32_t>(from[(at * 8 + i) * from_words + w]);
-                    for (std::int64_t n = 0; n < 8; ++n)
-                        out[n] |= (word >> shift_of(n) & 15U) << static_cast<unsigned>(4 * i);
-                }
-                for (std::int64_t n = 0; n < 8; ++n) to[(w * 8 + n) * words + at] = static_cast<std::int32_t>(out[n]);
-            }
-        }
-    });
-    return codes;
-}
-
-inline std::unique_ptr<Rows> open(const Parts& p, TensorSource& source) {
-    Affine a;
-    a.q = {.bits = 4, .rows = p.rows, .columns = p.columns, .group = p.group};
-    a.q.codes = codes_of(on_host(source, p.qweight), p.rows);
-    a.q.scales = on_host(source, p.scales, at::kFloat).t().contiguous();
-    a.zeros = at::full(a.q.scales.sizes(), 8.0F, at::kFloat);
-    if (p.qzeros) {
-        const Tensor packed = on_host(source, *p.qzeros);
-        const auto groups = packed.size(0), words = packed.size(1);
-        const auto* from = packed.const_data_ptr<std::int32_t>();
-        auto* to = a.zeros.mutable_data_ptr<float>();
-        for (std::int64_t g = 0; g < groups; ++g)
-            for (std::int64_t n = 0; n < p.rows; ++n)
-                to[n * groups + g] =
-                    static_cast<float>(static_cast<std::uint32_t>(from[g * words + n / 8]) >> shift_of(n) & 15U);
-    }
-    return rows_of(std::move(a));
-}
-
-}  // namespace awq_detail
-
-SILICA_INLINE void find_awq(Modules& modules, const Scheme& scheme, std::vector<PackedMatrix>& found) {
-    for (const auto& [module, parts] : modules.all()) {
-        const auto* codes = Modules::find(parts, "qweight");
-        if (codes == nullptr) continue;
-        const auto* scales = Modules::find(parts, "scales");
-        if (codes->shape.size() != 2 || codes->shape[0] == 0 || scales == nullptr || scales->shape.size() != 2)
-            modules.fail(codes->name, "is not AWQ's matrix with scales, a matrix too");
-        awq_detail::Parts p{.rows = codes->shape[1] * 8, .columns = codes->shape[0]};
-        const auto groups = scales->shape[0];
-        modules.need(module, parts, "qweight", at::kInt, {p.columns, p.rows / 8});
-        modules.need_real(module, parts, "scales", {groups, p.rows});
-        if (Modules::find(parts, "qzeros") != nullptr)
-            p.qzeros = modules.need(module, parts, "qzeros", at::kInt, {groups, p.rows / 8});
-        p.group = group_size(scheme.group, groups, p.columns);
-        if (p.group == 0)
-            modules.fail(scales->name, "has " + std::to_string(groups) + " groups, which " + std::to_string(p.columns) +
-                                           " columns do not make");
-        p.qweight = *codes, p.scales = *scales;
-        found.push_back({plain_entry(module, *codes, p.rows, p.columns), "AWQ, 4 bits",
-                         [p](TensorSource& source) { return awq_detail::open(p, source); }});
-    }
-}
-
-}  // namespace silica::checkpoint
-#endif  // SILICA_SINGLE_CHECKPOINT_AWQ_IPP
-#endif  // SILICA_SINGLE_CHECKPOINT_AWQ_HPP
-// ---- silica/checkpoint/bitsandbytes.hpp
-#ifndef SILICA_SINGLE_CHECKPOINT_BITSANDBYTES_HPP
-#define SILICA_SINGLE_CHECKPOINT_BITSANDBYTES_HPP
-/// bitsandbytes: int8 by rows (Dettmers et al. 2022, https://arxiv.org/abs/2208.07339) and NF4, sixteen levels by
-/// blocks (Dettmers et al. 2023, https://arxiv.org/abs/2305.14314).
-
-namespace silica::checkpoint {
-
-/// int8: `weight` int8 (out, in) and `SCB` float32 (out): w = code * (SCB / 127).
-///
-/// NF4: `weight`, whose bytes hold two codes each, the first in the HIGH half, `weight.quant_map` float32 (16),
-/// `weight.absmax`, a number for each block of codes, and `weight.quant_state.bitsandbytes__nf4`, JSON with the shape
-/// and the size of a block: w = quant_map[code] * absmax[i / block]. Where absmax is uint8 it is quantised itself:
-/// nested_quant_map[absmax] * nested_absmax[block / nested_blocksize] + nested_offset.
-void find_bitsandbytes(Modules& modules, std::vector<PackedMatrix>& found);
-
-}  // namespace silica::checkpoint
-
-// ---- silica/checkpoint/bitsandbytes.ipp
-#ifndef SILICA_SINGLE_CHECKPOINT_BITSANDBYTES_IPP
-#define SILICA_SINGLE_CHECKPOINT_BITSANDBYTES_IPP
-/// Reads bitsandbytes.
-
-#include <algorithm>
-#include <array>
-#include <memory>
-#include <utility>
-
-namespace silica::checkpoint {
-
-namespace bitsandbytes_detail {
-
-inline constexpr std::string_view nf4_state = "weight.quant_state.bitsandbytes__nf4";
-
-/// The levels and blocks of one matrix.
-struct Parts {
-    std::string where;
-    TensorEntry codes = {}, map = {}, absmax = {};
-    std::optional<TensorEntry> nested_map = {}, nested_absmax = {};
-    std::int64_t rows = 0, columns = 0, block = 64, nested_block = 256;
-    float offset = 0;
-
-    [[nodiscard]] std::int64_t blocks() const { return (rows * columns + block - 1) / block; }
-};
-
-class Levels final : public Rows {
-public:
-    Levels(Tensor codes, Tensor map, Tensor absmax, std::int64_t columns, std::int64_t block)
-        : codes_(std::move(codes)), absmax_(std::move(absmax)), columns_(columns), block_(block) {
-        const auto* level = map.const_data_ptr<float>();
-        for (std::size_t i = 0; i < 16; ++i) map_[i] = level[i];
-    }
-    void decode(std::int64_t first, std::int64_t last, float* out) const override {
-        const auto* codes = static_cast<const std::uint8_t*>(codes_.const_data_ptr());
-        const auto* absmax = absmax_.const_data_ptr<float>();
-        for (std::int64_t i = first * columns_; i < last * columns_;) {
-            const float scale = absmax[i / block_];
-            for (const std::int64_t end = std::min((i / block_ + 1) * block_, last * columns_); i < end; ++i) {
-                const unsigned pair = codes[i / 2];
-                *out++ = map_[i % 2 == 0 ? pair >> 4U : pair & 15U] * scale;
-            }
-        }
-    }
-
-private:
-    Tensor codes_, absmax_;
-    std::array<float, 16> map_{};
-    std::int64_t columns_, block_;
-};
-
-inline std::unique_ptr<Rows> open(const Parts& p, TensorSource& source) {
-    Tensor absmax = on_host(source, p.absmax);
-    if (p.nested_map) {
-        const Tensor map = on_host(source, *p.nested_map), scales = on_host(source, *p.nested_absmax);
-        Tensor whole = at::empty({p.blocks()}, at::kFloat);
-        const auto* codes = absmax.const_data_ptr<std::uint8_t>();
-        const auto *level = map.const_data_ptr<float>(), *scale = scales.const_data_ptr<float>();
-        auto* to = whole.mutable_data_ptr<float>();
-        for (std::int64_t i = 0; i < p.blocks(); ++i) to[i] = level[codes[i]] * scale[i / p.nested_block] + p.offset;
-        absmax = std::move(whole);
-    }
-    return std::make_unique<Levels>(on_host(source, p.codes), on_host(source, p.map), std::move(absmax), p.columns,
-                                    p.block);
-}
-
-/// A whole number of the state, at least 1.
-inline std::int64_t size_in(const Json& state, const char* key, std::int64_t usual, const Modules& modules,
-                            const std::string& name) {
-    const Json* found = state.find(key);
-    if (found == nullptr || found->is_null()) return usual;
-    if (!found->is_integer() || found->integer() < 1 || found->integer() > (std::int64_t{1} << 31))
-        modules.fail(name, "has " + quote(key) + " that is " + found->brief());
-    return found->integer();
-}
-
-inline void read_state(Modules& modules, const TensorEntry& entry, Parts& p) {
-    if (entry.dtype != at::kByte || entry.shape.size() != 1 || entry.nbytes > 65536)
-        modules.fail(entry.name, "is no text");
-    modules.take(entry);
-    const Tensor text = on_host(modules.source(), entry);
-    Json state;
-    try {
-        state =
-            Json::parse({reinterpret_cast<const char*>(text.const_data_ptr<std::uint8_t>()), entry.nbytes}, entry.name);
-    } catch (const ConfigError& e) {
-        modules.fail(entry.name, "is no JSON: " + e.problem());
-    }
-    const Json* shape = state.find("shape");
-    if (shape == nullptr || !shape->is_array() || shape->array().size() != 2)
-        modules.fail(entry.name, "says no shape of a matrix");
-    std::int64_t size[2] = {};
-    for (std::size_t d = 0; d < 2; ++d) {
-        const Json& n = shape->array()[d];
-        if (!n.is_integer() || n.integer() < 1 || n.integer() > (std::int64_t{1} << 31))
-            modules.fail(entry.name, "has a shape with " + n.brief());
-        size[d] = n.integer();
-    }
-    p.rows = size[0], p.columns = size[1];
-    p.block = size_in(state, "blocksize", 64, modules, entry.name);
-    p.nested_block = size_in(state, "nested_blocksize", 256, modules, entry.name);
-    if (const Json* offset = state.find("nested_offset"); offset != nullptr && !offset->is_null()) {
-        if (!offset->is_number()) modules.fail(entry.name, "has a nested_offset that is " + offset->brief());
-        p.offset = static_cast<float>(offset->number());
-    }
-}
-
-inline PackedMatrix nf4(const std::string& module, const Modules::Parts& parts, Modules& modules) {
-    Parts p{.where = modules.where()};
-    read_state(modules, *Modules::find(parts, nf4_state), p);
-    const auto* codes = Modules::find(parts, "weight");
-    const auto numel = p.rows * p.columns;
-    if (codes == nullptr || codes->dtype == at::ScalarType::Undefined || !codes->contiguous() ||
-        codes->nbytes != static_cast<std::uint64_t>(numel + 1) / 2)
-        modules.fail(module + ".weight", "is not the " + std::to_string((numel + 1) / 2) +
-                                             " bytes that a matrix of shape " +
-                                             tuple_text(std::vector{p.rows, p.columns}) + " takes");
-    modules.take(*codes);
-    p.codes = *codes;
-    p.map = modules.need(module, parts, "weight.quant_map", at::kFloat, {16});
-    const auto* absmax = Modules::find(parts, "weight.absmax");
-    const bool nested = absmax != nullptr && absmax->dtype == at::kByte;
-    p.absmax = modules.need(module, parts, "weight.absmax", nested ? at::kByte : at::kFloat, {p.blocks()});
-    if (nested) {
-        p.nested_map = modules.need(module, parts, "weight.nested_quant_map", at::kFloat, {256});
-        p.nested_absmax = modules.need(module, parts, "weight.nested_absmax", at::kFloat,
-                                       {(p.blocks() + p.nested_block - 1) / p.nested_block});
-    }
-    return {plain_entry(module, *codes, p.rows, p.columns), "bitsandbytes, NF4",
-            [p](TensorSource& source) { return open(p, source); }};
-}
-
-inline PackedMatrix int8(const std::string& module, const Modules::Parts& parts, Modules& modules) {
-    const auto* codes = Modules::find(parts, "weight");
-    if (codes->shape.size() != 2 || codes->shape[1] == 0)
-        modules.fail(codes->name, "is no matrix: its shape is " + tuple_text(codes->shape));
-    const auto rows = codes->shape[0], columns = codes->shape[1];
-    modules.need(module, parts, "weight", at::kChar, codes->shape);
-    const TensorEntry scales = modules.need(module, parts, "SCB", at::kFloat, {rows});
-    if (const auto* format = Modules::find(parts, "weight_format")) {
-        if (format->numel() != 1 || format->dtype != at::kByte) modules.fail(format->name, "is not one byte");
-        const Tensor kind = on_host(modules.source(), *format);
-        if (*kind.const_data_ptr<std::uint8_t>() != 0)
-            modules.fail(format->name, "says that the weight is tiled for one kind of GPU, which is not read");
-        modules.take(*format);
-    }
-    return {plain_entry(module, *codes, rows, columns), "bitsandbytes, int8",
-            [codes = *codes, scales, rows, columns](TensorSource& source) {
-                Affine a;
-                a.q = {.bits = 8, .rows = rows, .columns = columns, .group = columns};
-                a.q.codes = words_of_int8(on_host(source, codes));
-                a.q.scales = on_host(source, scales).view({rows, 1}) / 127.0;
-                a.zeros = at::full({rows, 1}, 128.0F, at::kFloat);
-                return rows_of(std::move(a));
-            }};
-}
-
-}  // namespace bitsandbytes_detail
-
-SILICA_INLINE void find_bitsandbytes(Modules& modules, std::vector<PackedMatrix>& found) {
-    using namespace bitsandbytes_detail;
-    for (const auto& [module, parts] : modules.all()) {
-        const auto* weight = Modules::find(parts, "weight");
-        if (Modules::find(parts, nf4_state) != nullptr)
-            found.push_back(nf4(module, parts, modules));
-        else if (Modules::find(parts, "weight.quant_state.bitsandbytes__fp4") != nullptr)
-            modules.fail(module + ".weight", "is FP4 of bitsandbytes, which is not read; " + forms_that_are_read());
-        else if (weight != nullptr && weight->dtype == at::kChar)
-            found.push_back(int8(module, parts, modules));
-    }
-}
-
-}  // namespace silica::checkpoint
-#endif  // SILICA_SINGLE_CHECKPOINT_BITSANDBYTES_IPP
-#endif  // SILICA_SINGLE_CHECKPOINT_BITSANDBYTES_HPP
-// ---- silica/checkpoint/compressed_tensors.hpp
-#ifndef SILICA_SINGLE_CHECKPOINT_COMPRESSED_TENSORS_HPP
-#define SILICA_SINGLE_CHECKPOINT_COMPRESSED_TENSORS_HPP
-/// compressed-tensors (vLLM's llm-compressor): integer weights, packed into words or a byte each.
-/// https://github.com/vllm-project/compressed-tensors
-
-namespace silica::checkpoint {
-
-/// `pack-quantized`: `weight_packed` int32 (out, ceil(in * bits / 32)), lowest first, codes + 2^(bits - 1);
-/// `weight_shape` (2); `weight_zero_point`, packed down the rows, or int8 as it is. `int-quantized`: `weight` int8
-/// (out, in) and `weight_zero_point` int8. Both: `weight_scale` (out, groups), or of one element, and `weight_g_idx`
-/// int32 (in). w = (code - zero) * scale. Scales of activations and of the cache are taken, and have no effect.
-void find_compressed_tensors(Modules& modules, const Scheme& scheme, std::vector<PackedMatrix>& found);
-
-}  // namespace silica::checkpoint
-
-// ---- silica/checkpoint/compressed_tensors.ipp
-#ifndef SILICA_SINGLE_CHECKPOINT_COMPRESSED_TENSORS_IPP
-#define SILICA_SINGLE_CHECKPOINT_COMPRESSED_TENSORS_IPP
-/// Reads compressed-tensors.
-
-#include <algorithm>
-#include <memory>
-#include <utility>
-
-namespace silica::checkpoint {
-
-namespace compressed_detail {
-
-struct Parts {
-    std::string where;
-    TensorEntry codes = {}, scales = {};
-    std::optional<TensorEntry> zeros = {}, g_idx = {};
-    int bits = 8;
-    std::int64_t rows = 0, columns = 0, groups = 1, group = 0;
-};
-
-/// The scales, (rows, groups) or one number for all.
-inline Tensor scales_of(const Parts& p, TensorSource& source) {
-    const Tensor scales = on_host(source, p.scales, at::kFloat);
-    if (scales.numel() == p.rows * p.groups) return scales.reshape({p.rows, p.groups});
-    return scales.reshape({1, 1}).expand({p.rows, p.groups}).contiguous();
-}
-
-/// The zeros as codes, that is with 2^(bits - 1) added.
-inline Tensor zeros_of(const Parts& p, TensorSource& source) {
-    const auto middle = static_cast<float>(1 << (p.bits - 1));
-    if (!p.zeros) return at::full({p.rows, p.groups}, middle, at::kFloat);
-    const Tensor stored = on_host(source, *p.zeros);
-    Tensor zeros = at::empty({p.rows, p.groups}, at::kFloat);
-    auto* to = zeros.mutable_data_ptr<float>();
-    if (stored.scalar_type() == at::kChar) {
-        const auto* from = stored.const_data_ptr<std::int8_t>();
-        const bool one = stored.numel() != zeros.numel();
-        for (std::int64_t i = 0; i < zeros.numel(); ++i) to[i] = static_cast<float>(from[one ? 0 : i]) + middle;
-        return zeros;
-    }
-    const auto* from = stored.const_data_ptr<std::int32_t>();
-    const auto in_word = 32 / p.bits;
-    const std::uint32_t mask = (1U << static_cast<unsigned>(p.bits)) - 1;
-    for (std::int64_t n = 0; n < p.rows; ++n)
-        for (std::int64_t g = 0; g < p.groups; ++g) {
-            const auto word = static_cast<std::uint32_t>(from[n / in_word * p.groups + g]);
-            to[n * p.groups + g] = static_cast<float>(word >> static_cast<unsigned>(n % in_word * p.bits) & mask);
-        }
-    return zeros;
-}
-
-inline std::unique_ptr<Rows> open(const Parts& p, TensorSource& source) {
-    Affine a;
-    a.q = {.bits = p.bits, .rows = p.rows, .columns = p.columns, .group = p.group};
-    const Tensor codes = on_host(source, p.codes);
-    a.q.codes = codes.scalar_type() == at::kChar ? words_of_int8(codes) : codes;
-    a.q.scales = scales_of(p, source);
-    a.zeros = zeros_of(p, source);
-    if (!p.g_idx) return rows_of(std::move(a));
-    Tensor order = on_host(source, *p.g_idx);
-    const auto* at = order.const_data_ptr<std::int32_t>();
-    bool trivial = true;
-    const bool unused = std::all_of(at, at + p.columns, [](std::int32_t group) { return group == -1; });
-    for (std::int64_t i = 0; i < p.columns && !unused; ++i) {
-        trivial = trivial && at[i] == i / p.group;
-        if (at[i] < 0 || at[i] >= p.groups)
-            fail_part(p.where, p.g_idx->name,
-                      "names group " + std::to_string(at[i]) + " of " + std::to_string(p.groups) + " groups");
-    }
-    if (!trivial) a.group_of = std::move(order);
-    return rows_of(std::move(a));
-}
-
-/// Takes the scales and the order of columns, and says how many groups there are.
-inline void need_scales(const std::string& module, const Modules::Parts& parts, Modules& modules, const Scheme& scheme,
-                        Parts& p) {
-    const auto* scales = Modules::find(parts, "weight_scale");
-    if (scales == nullptr) modules.fail(module + ".weight_scale", "is missing");
-    std::int64_t count = 1;
-    for (const auto size : scales->shape) count *= size;
-    const bool one = count == 1;
-    p.groups = scales->shape.size() == 2 && !one ? scales->shape[1] : 1;
-    if (one)
-        modules.need_real(module, parts, "weight_scale", scales->shape);
-    else
-        modules.need_real(module, parts, "weight_scale",
-                          scales->shape.size() == 1 ? std::vector{p.rows} : std::vector{p.rows, p.groups});
-    p.scales = *scales;
-    p.group = p.groups == 1 ? p.columns : 0;
-    for (const auto size : scheme.groups)
-        if (p.group == 0 && (p.columns - 1) / size + 1 == p.groups) p.group = std::min(size, p.columns);
-    if (p.group == 0) p.group = group_size({}, p.groups, p.columns);
-    if (p.group == 0)
-        modules.fail(scales->name, "has " + std::to_string(p.groups) + " groups, which " + std::to_string(p.columns) +
-                                       " columns do not make");
-    if (const auto* g_idx = Modules::find(parts, "weight_g_idx"); g_idx != nullptr)
-        p.g_idx = modules.need(module, parts, "weight_g_idx", at::kInt, {p.columns});
-}
-
-/// Takes the zeros, where there are some.
-inline void need_zeros(const std::string& module, const Modules::Parts& parts, Modules& modules, bool packed,
-                       Parts& p) {
-    const auto* zeros = Modules::find(parts, "weight_zero_point");
-    if (zeros == nullptr) return;
-    std::vector<std::int64_t> shape{p.rows, p.groups};
-    const bool words = packed && zeros->dtype == at::kInt;
-    if (words)
-        shape[0] = Quantised::words(p.rows, p.bits);
-    else if (zeros->numel() == 1 || zeros->shape.size() == 1)
-        shape = zeros->shape;
-    if (shape.size() == 1 && zeros->numel() != 1) shape[0] = p.rows;
-    if (shape.size() == 1 && shape[0] == p.rows && p.groups != 1 && p.rows != 1)
-        modules.fail(zeros->name, "has one zero for each row, the scales beside it one for each group");
-    p.zeros = modules.need(module, parts, "weight_zero_point", words ? at::kInt : at::kChar, shape);
-}
-
-/// `weight_shape` is int64, or int32 in some files.
-inline at::ScalarType shape_type(const Modules::Parts& parts) {
-    const auto* shape = Modules::find(parts, "weight_shape");
-    return shape != nullptr && shape->dtype == at::kInt ? at::kInt : at::kLong;
-}
-
-}  // namespace compressed_detail
-
-SILICA_INLINE void find_compressed_tensors(Modules& modules, const Scheme& scheme, std::vector<PackedMatrix>& found) {
-    for (const auto& [module, parts] : modules.all()) {
-        for (const char* name :
-             {"input_scale", "input_zero_point", "input_g_idx", "input_global_scale", "output_scale",
-              "output_zero_point", "k_scale", "k_zero_point", "v_scale", "v_zero_point", "q_scale", "q_zero_point"})
-            if (const auto* part = Modules::find(parts, name)) modules.take(*part);
-        compressed_detail::Parts p{.where = modules.where()};
-        const auto* codes = Modules::find(parts, "weight_packed");
-        const bool packed = codes != nullptr;
-        if (!packed) codes = Modules::find(parts, "weight");
-        if (codes == nullptr || (!packed && codes->dtype != at::kChar)) continue;
-        if (codes->shape.size() != 2 || codes->shape[1] == 0)
-            modules.fail(codes->name, "is no matrix: its shape is " + tuple_text(codes->shape));
-        p.rows = codes->shape[0], p.columns = codes->shape[1];
-        if (packed) {
-            const Tensor shape = on_host(
-                modules.source(),
-                modules.need(module, parts, "weight_shape", compressed_detail::shape_type(parts), {2}), at::kLong);
-            const auto* size = shape.const_data_ptr<std::int64_t>();
-            const auto fits = [&](int bits) {
-                return size[1] > 0 && size[1] / 8 <= codes->shape[1] &&
-                       Quantised::words(size[1], bits) == codes->shape[1];
-            };
-            p.bits = fits(4) && !(fits(8) && scheme.bits == 8) ? 4 : 8;
-            if (size[0] != p.rows || !fits(p.bits))
-                modules.fail(module + ".weight_shape", "says (" + std::to_string(size[0]) + ", " +
-                                                           std::to_string(size[1]) + "), but " + quote(codes->name) +
-                                                           " of shape " + tuple_text(codes->shape) +
-                                                           " makes no such matrix");
-            p.columns = size[1];
-        }
-        p.codes = modules.need(module, parts, packed ? "weight_packed" : "weight", packed ? at::kInt : at::kChar,
-                               codes->shape);
-        compressed_detail::need_scales(module, parts, modules, scheme, p);
-        compressed_detail::need_zeros(module, parts, modules, packed, p);
-        found.push_back({plain_entry(module, *codes, p.rows, p.columns),
-                         "compressed-tensors, " + std::to_string(p.bits) + " bits",
-                         [p](TensorSource& source) { return compressed_detail::open(p, source); }});
-    }
-}
-
-}  // namespace silica::checkpoint
-#endif  // SILICA_SINGLE_CHECKPOINT_COMPRESSED_TENSORS_IPP
-#endif  // SILICA_SINGLE_CHECKPOINT_COMPRESSED_TENSORS_HPP
-// ---- silica/checkpoint/config.hpp
-#ifndef SILICA_SINGLE_CHECKPOINT_CONFIG_HPP
-#define SILICA_SINGLE_CHECKPOINT_CONFIG_HPP
-/// Reads config.json.
-
-#include <concepts>
-#include <filesystem>
-#include <string>
-#include <string_view>
-
-namespace silica::checkpoint {
-
-/// The document in `directory / name`. Where there is no config.json, that of the directory's GGUF file, or of
-/// `directory` where it is one. ConfigError when it is missing, unreadable or not JSON.
-Json read_json_document(const std::filesystem::path& directory, std::string_view name);
-
-/// The same for a file that must hold an object.
-Json read_json_file(const std::filesystem::path& directory, std::string_view name);
-
-/// A precision that reads weights which are quantised in a way that others do not read: `P::reads(object)` says whether
-/// it knows what `quantization_config` asks for.
-template <class P>
-concept ReadsQuantised = requires(const Json& quantisation) {
-    { P::reads(quantisation) } -> std::same_as<bool>;
-};
-
-namespace detail {
-
-/// Refuses what changes the meaning of the weights, here and in the configurations inside (text_config, ...), unless
-/// `reads` knows it.
-void check_meaning_of_weights(const Json& json, const std::string& file, bool (*reads)(const Json&));
-
-template <class Precision>
-inline constexpr bool has_codes = HasCodes<Precision>;
-template <>
-inline constexpr bool has_codes<void> = false;
-
-/// Whether configurations of this `model_type` are those of `Arch`, or of a composite that has it as a part.
-template <class Arch>
-bool opens_model_type(std::string_view type) {
-    if constexpr (requires { Arch::part_of; }) {
-        for (const std::string_view composite : Arch::part_of)
-            if (type == composite) return true;
-    }
-    return type == Arch::family;
-}
-
-}  // namespace detail
-
-/// The configuration of `Arch` in `directory / "config.json"`, checked. A file without `model_type` is taken to be of
-/// the family that is asked for (old checkpoints leave it out). ConfigError for weights that are quantised in a way
-/// that neither `Decoded` nor `Precision` reads, and for a PEFT adapter.
-template <class Arch, class Precision = void>
-typename Arch::Config read_config(const std::filesystem::path& directory) {
-    const Json json = read_json_file(directory, "config.json");
-    const auto file = (directory / "config.json").string();
-    if (const Json* type = json.find("model_type"); type != nullptr && !type->is_null()) {
-        if (!type->is_string() || !detail::opens_model_type<Arch>(type->string())) {
-            throw ConfigError(file + ": model_type is " + type->brief() + ", not '" + std::string(Arch::family) + "'.",
-                              "open this checkpoint with the architecture of its family.");
-        }
-    }
-    bool (*reads)(const Json&) = nullptr;
-    if constexpr (ReadsQuantised<Precision>)
-        reads = &Precision::reads;
-    else if constexpr (detail::has_codes<Precision>)
-        reads = &reads_mlx;
-    detail::check_meaning_of_weights(json, file, reads);
-    typename Arch::Config config;
-    read_json(config, json, file + ":");
-    require_finite(config, file + ":");
-    Arch::check(config, file);
-    return config;
-}
-
-}  // namespace silica::checkpoint
-
-// ---- silica/checkpoint/config.ipp
-#ifndef SILICA_SINGLE_CHECKPOINT_CONFIG_IPP
-#define SILICA_SINGLE_CHECKPOINT_CONFIG_IPP
-/// Definitions of config.hpp.
-
-// ---- silica/checkpoint/gguf_config.hpp
-#ifndef SILICA_SINGLE_CHECKPOINT_GGUF_CONFIG_HPP
-#define SILICA_SINGLE_CHECKPOINT_GGUF_CONFIG_HPP
-/// The config.json that the metadata of a GGUF file stands for.
-
-namespace silica::checkpoint {
-
-/// The config.json that the file stands for: LlamaForCausalLM's, MistralForCausalLM's or Qwen2ForCausalLM's.
-/// CheckpointError for what is not read, and where keys are missing or contradict each other.
-[[nodiscard]] Json gguf_config(const Gguf& gguf);
-
-}  // namespace silica::checkpoint
-
-// ---- silica/checkpoint/gguf_config.ipp
-#ifndef SILICA_SINGLE_CHECKPOINT_GGUF_CONFIG_IPP
-#define SILICA_SINGLE_CHECKPOINT_GGUF_CONFIG_IPP
-/// Makes a configuration of llama.cpp's keys.
-
-#include <algorithm>
-#include <bit>
-#include <cmath>
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <type_traits>
-#include <utility>
-#include <vector>
-
-namespace silica::checkpoint {
-
-namespace gguf_config_detail {
-
-/// What the configuration is made of.
-class Maker {
-public:
-    explicit Maker(const Gguf& gguf) : gguf_(gguf), architecture_(gguf.text("general.architecture")) {}
-
-    [[nodiscard]] Json make() {
-        check();
-        const auto heads = need("attention.head_count"), hidden = need("embedding_length");
-        if (heads < 1 || hidden < 1)
-            gguf_.fail("has " + std::to_string(heads) + " heads in a width of " + std::to_string(hidden));
-        const auto d = integer("attention.key_length").value_or(hidden / heads);
-        if (const auto value = integer("attention.value_length"); value && *value != d)
-            refuse("attention.value_length", std::to_string(*value));
-        if (const auto turned = integer("rope.dimension_count"); turned && *turned != d)
-            refuse("rope.dimension_count", std::to_string(*turned));
-        const auto* words = tensor("token_embd.weight");
-        if (words == nullptr || words->shape.size() != 2) gguf_.fail("has no word vectors, token_embd.weight");
-        const bool qwen = architecture_ == "qwen2", mistral = !qwen && is_mistral();
-        set("model_type", std::string(qwen ? "qwen2" : mistral ? "mistral" : "llama"));
-        set("architectures", Json::Array{Json(std::string(qwen      ? "Qwen2ForCausalLM"
-                                                          : mistral ? "MistralForCausalLM"
-                                                                    : "LlamaForCausalLM"))});
-        set("vocab_size", words->shape[0]);
-        set("hidden_size", hidden);
-        set("intermediate_size", need("feed_forward_length"));
-        set("num_hidden_layers", need("block_count"));
-        set("num_attention_heads", heads);
-        set("num_key_value_heads", integer("attention.head_count_kv").value_or(heads));
-        set("head_dim", d);
-        set("max_position_embeddings", need("context_length"));
-        set("hidden_act", std::string("silu"));
-        const Json* eps = gguf_.find(key("attention.layer_norm_rms_epsilon"));
-        if (eps == nullptr || !eps->is_number())
-            gguf_.fail("has no number " + quote(key("attention.layer_norm_rms_epsilon")));
-        set("rms_norm_eps", eps->number());
-        set("tie_word_embeddings", tensor("output.weight") == nullptr);
-        if (!qwen && !mistral) {
-            set("attention_bias", tensor("blk.0.attn_q.bias") != nullptr);
-            set("mlp_bias", tensor("blk.0.ffn_down.bias") != nullptr);
-        }
-        if (qwen) set("use_sliding_window", false);
-        if (mistral) {
-            const auto window = integer("attention.sliding_window");
-            set("sliding_window", window && *window > 0 ? Json(*window) : Json());
-        }
-        rope(d);
-        tokens();
-        return Json(std::move(made_));
-    }
-
-private:
-    [[nodiscard]] std::string key(const char* name) const { return architecture_ + '.' + name; }
-    [[nodiscard]] std::optional<std::int64_t> integer(const char* name) const { return gguf_.integer(key(name)); }
-    [[nodiscard]] std::int64_t need(const char* name) const {
-        const auto found = integer(name);
-        if (!found) gguf_.fail("has no " + quote(key(name)));
-        return *found;
-    }
-    [[nodiscard]] const Gguf::Tensor* tensor(std::string_view name) const {
-        for (const auto& t : gguf_.tensors)
-            if (t.name == name) return &t;
-        return nullptr;
-    }
-    template <class T>
-    void set(const char* name, T value) {
-        if constexpr (std::is_same_v<T, Json>)
-            made_.emplace_back(name, std::move(value));
-        else
-            made_.emplace_back(name, Json(std::move(value)));
-    }
-    [[noreturn]] void refuse(const char* name, const std::string& value) const {
-        throw CheckpointError(gguf_.path.string() + ": " + key(name) + " = " + value + " is not supported.",
-                              "Use a model of the kinds llama, mistral or qwen2.");
-    }
-
-    void check() const {
-        const auto refuse_kind = [&](const std::string& what) {
-            throw CheckpointError(gguf_.path.string() + " is " + what + ", which is not read.",
-                                  "Read are models of llama.cpp's architectures llama (mistral too) and qwen2.");
-        };
-        if (const auto type = gguf_.text("general.type"); !type.empty() && type != "model")
-            refuse_kind("a GGUF file of type " + quote(type));
-        if (architecture_ != "llama" && architecture_ != "mistral" && architecture_ != "qwen2")
-            refuse_kind(architecture_.empty() ? "a GGUF file without general.architecture"
-                                              : "of the architecture " + quote(architecture_));
-        if (gguf_.integer("split.count").value_or(1) > 1)
-            throw CheckpointError(gguf_.path.string() + " is one of several files of a model.",
-                                  "Join them: `llama-gguf-split --merge`.");
-        if (const auto experts = integer("expert_count"); experts.value_or(0) > 0)
-            refuse("expert_count", std::to_string(*experts));
-        for (const char* name : {"attention.causal"})
-            if (const auto on = gguf_.boolean(key(name)); on && !*on) refuse(name, "false");
-    }
-
-    /// llama.cpp calls Mistral llama; only its name tells.
-    [[nodiscard]] bool is_mistral() const {
-        if (architecture_ == "mistral") return true;
-        for (const char* name : {"general.basename", "general.name"}) {
-            std::string small = gguf_.text(name);
-            for (char& c : small)
-                if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-            if (small.find("mistral") != std::string::npos) return true;
-        }
-        return false;
-    }
-
-    void rope(std::int64_t d) {
-        const Json* base = gguf_.find(key("rope.freq_base"));
-        if (base != nullptr && !base->is_number()) gguf_.fail("has no number " + quote(key("rope.freq_base")));
-        set("rope_theta", base == nullptr ? 10000.0 : base->number());
-        const auto type = gguf_.text(key("rope.scaling.type"));
-        const Json* factor = gguf_.find(key("rope.scaling.factor"));
-        if (factor == nullptr) factor = gguf_.find(key("rope.scale_linear"));
-        Json::Object scaling;
-        if (const auto* factors = tensor("rope_freqs.weight"); factors != nullptr && d > 0) {
-            Json numbers = read_factors(*factors, d / 2);
-            scaling = {{"rope_type", Json(std::string("longrope"))},
-                       {"short_factor", numbers},
-                       {"long_factor", numbers},
-                       {"attention_factor", Json(1.0)}};
-        } else if (type == "yarn" || type == "linear" || (type.empty() && factor != nullptr)) {
-            if (factor == nullptr || !factor->is_number())
-                gguf_.fail("has no number " + quote(key("rope.scaling.factor")));
-            scaling = {{"rope_type", Json(type == "yarn" ? type : std::string("linear"))}, {"factor", *factor}};
-            if (const auto length = integer("rope.scaling.original_context_length"); length && type == "yarn")
-                scaling.emplace_back("original_max_position_embeddings", Json(*length));
-        } else if (!type.empty() && type != "none") {
-            refuse("rope.scaling.type", quote(type));
-        }
-        if (!scaling.empty()) set("rope_scaling", Json(std::move(scaling)));
-    }
-
-    /// What each frequency is divided by: llama.cpp's form of llama3's scaling.
-    [[nodiscard]] Json read_factors(const Gguf::Tensor& t, std::int64_t pairs) const {
-        if (t.type->name != "F32" || t.shape != std::vector{pairs})
-            gguf_.fail("has rope_freqs.weight of shape " + tuple_text(t.shape) + ", where " + std::to_string(pairs) +
-                       " numbers of float32 are wanted");
-        const std::string bytes = File::open(gguf_.path)->read_text(t.offset, t.nbytes);
-        Json::Array all;
-        for (std::size_t i = 0; i < bytes.size(); i += 4) {
-            std::uint32_t bits = 0;
-            for (std::size_t b = 4; b-- > 0;) bits = bits << 8U | static_cast<unsigned char>(bytes[i + b]);
-            const auto factor = std::bit_cast<float>(bits);
-            if (!std::isfinite(factor) || factor <= 0)
-                gguf_.fail("has rope_freqs.weight with a factor that is not above 0");
-            all.emplace_back(static_cast<double>(factor));
-        }
-        return Json(std::move(all));
-    }
-
-    void tokens() {
-        const auto id = [&](const char* name) { return gguf_.integer(std::string("tokenizer.ggml.") + name); };
-        const auto or_null = [](std::optional<std::int64_t> token) { return token ? Json(*token) : Json(); };
-        set("bos_token_id", or_null(id("bos_token_id")));
-        set("pad_token_id", or_null(id("padding_token_id")));
-        Json::Array ends;
-        for (const char* name : {"eos_token_id", "eot_token_id"}) {
-            const auto token = id(name);
-            const auto same = [&](const Json& known) { return token && known.integer() == *token; };
-            if (token && std::none_of(ends.begin(), ends.end(), same)) ends.emplace_back(*token);
-        }
-        if (ends.size() == 1)
-            set("eos_token_id", ends[0]);
-        else
-            set("eos_token_id", ends.empty() ? Json() : Json(std::move(ends)));
-    }
-
-    const Gguf& gguf_;
-    std::string architecture_;
-    Json::Object made_;
-};
-
-}  // namespace gguf_config_detail
-
-SILICA_INLINE Json gguf_config(const Gguf& gguf) { return gguf_config_detail::Maker(gguf).make(); }
-
-}  // namespace silica::checkpoint
-#endif  // SILICA_SINGLE_CHECKPOINT_GGUF_CONFIG_IPP
-#endif  // SILICA_SINGLE_CHECKPOINT_GGUF_CONFIG_HPP
-
-#include <algorithm>
-#include <cstdint>
-#include <iterator>
-
-namespace silica::checkpoint {
-
-SILICA_INLINE Json read_json_document(const std::filesystem::path& directory, std::string_view name) {
-    const auto path = directory / name;
-    std::string text;
-    try {
-        if (name == "config.json" && !is_listed(path)) {
-            if (const auto gguf = find_gguf(directory)) return gguf_config(Gguf::open(*gguf, false));
-            refuse_adapter(directory);
-        }
-        const auto file = File::open(path);
-        constexpr std::uint64_t longest = std::uint64_t{256} << 20;
-        if (file->size() > longest) {
-            throw ConfigError(path.string() + " is " + bytes(file->size()) + " long, which is no configuration.",
-                              "download it again.");
-        }
-        refuse_impostor(*file);
-        text = file->read_text(0, file->size());
-    } catch (const CheckpointError& e) {
-        throw ConfigError(e.problem(), e.remedy());
-    }
-    return Json::parse(text, path.string());
-}
-
-SILICA_INLINE Json read_json_file(const std::filesystem::path& directory, std::string_view name) {
-    Json json = read_json_document(directory, name);
-    if (!json.is_object()) {
-        throw ConfigError((directory / name).string() + " is not a JSON object.", "download the file again.");
-    }
-    return json;
-}
-
-namespace detail {
-
-/// The keys whose object says that the weights are not what they look like: transformers' and older tools', MLX's.
-inline constexpr std::string_view quantisation_keys[] = {"quantization_config", "compression_config", "quantization"};
-
-SILICA_INLINE void check_meaning_of_weights(const Json& json, const std::string& file, bool (*reads)(const Json&)) {
-    for (const auto& [key, value] : json.object()) {
-        const bool off =
-            value.is_null() || (value.is_bool() && !value.boolean()) || (value.is_object() && value.object().empty());
-        if (off) continue;
-        if (std::ranges::find(quantisation_keys, key) != std::end(quantisation_keys)) {
-            if (reads == nullptr || !reads(value)) static_cast<void>(Scheme::read_object(value, file, key));
-        } else if ((key == "dtype" || key == "torch_dtype") && value.is_string()) {
-            const std::string_view type = value.string();
-            const bool quantised =
-                type.find("float8") != type.npos || type.find("float4") != type.npos || type.find("int") != type.npos;
-            if (quantised && reads == nullptr && !Scheme::read(json, file))
-                refuse_config(file, key, value.brief(), "use a checkpoint in float32, float16 or bfloat16.");
-        } else if (key.ends_with("_config") && value.is_object()) {
-            check_meaning_of_weights(value, file + ": " + key, reads);
-        }
-    }
-}
-
-}  // namespace detail
-
-}  // namespace silica::checkpoint
-#endif  // SILICA_SINGLE_CHECKPOINT_CONFIG_IPP
-#endif  // SILICA_SINGLE_CHECKPOINT_CONFIG_HPP
-// ---- silica/checkpoint/decoded.hpp
-#ifndef SILICA_SINGLE_CHECKPOINT_DECODED_HPP
-#define SILICA_SINGLE_CHECKPOINT_DECODED_HPP
-/// The one door to quantised checkpoints: a source whose matrices look plain, over one that has them packed.
-
-#include <cstdint>
-#include <map>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
-
-namespace silica::checkpoint {
-
-/// What `source` has, with a float32 tensor "x.weight" in the place of the codes, scales and zeros of each packed
-/// matrix. It is made in float32 and rounded once, a few rows at a time: the peak beside it is the matrix as it lies
-/// and as codes, and 16 MiB. Sources without packed matrices are passed through.
-class Decoded final : public TensorSource {
-public:
-    /// `source` reads what `files` holds, and both outlive it. ConfigError for forms that are not read, CheckpointError
-    /// where the parts of a matrix contradict each other.
-    Decoded(TensorSource& source, const Checkpoint& files);
-
-    [[nodiscard]] const std::vector<TensorEntry>& entries() const override { return entries_; }
-    [[nodiscard]] Tensor read(const TensorEntry& entry, at::ScalarType dtype, c10::Device device) override;
-    [[nodiscard]] std::string where() const override { return source_.where(); }
-    [[nodiscard]] bool invents() const override { return source_.invents(); }
-    [[nodiscard]] std::vector<std::string> notes() const override;
-
-    [[nodiscard]] std::optional<Quantised> codes(const TensorEntry& entry) override;
-    [[nodiscard]] bool holds_codes() const override { return holds_codes_; }
-
-private:
-    TensorSource& source_;
-    std::vector<TensorEntry> entries_;
-    std::map<std::string, PackedMatrix, std::less<>> packed_;  // by the name of the plain tensor
-    bool holds_codes_ = false;
-    std::vector<std::string> notes_;
-    std::map<std::string, std::uint64_t> decoded_;  // forms, with how many matrices were made plain
-};
-
-}  // namespace silica::checkpoint
-
-// ---- silica/checkpoint/decoded.ipp
-#ifndef SILICA_SINGLE_CHECKPOINT_DECODED_IPP
-#define SILICA_SINGLE_CHECKPOINT_DECODED_IPP
-/// Finds packed matrices, and makes them plain.
-
-// ---- silica/checkpoint/gptq.hpp
-#ifndef SILICA_SINGLE_CHECKPOINT_GPTQ_HPP
-#define SILICA_SINGLE_CHECKPOINT_GPTQ_HPP
-/// GPTQ: codes along the columns of a weight, (in, out) in the file. Frantar et al. 2022,
-/// https://arxiv.org/abs/2210.17323; the layout is that of AutoGPTQ and GPTQModel.
-
-namespace silica::checkpoint {
-
-/// The modules with `qweight` int32 (in * bits / 32, out), lowest first along the columns of W, `qzeros` int32 (groups,
-/// out * bits / 32), `scales` (groups, out) and, where there is one, `g_idx` int32 (in): w = (code - zero) * scale of
-/// the column's group. Bits and groups are those of the tensors. v1 stores zero - 1, in the same bits.
-void find_gptq(Modules& modules, const Scheme& scheme, std::vector<PackedMatrix>& found);
-
-}  // namespace silica::checkpoint
-
-// ---- silica/checkpoint/gptq.ipp
-#ifndef SILICA_SINGLE_CHECKPOINT_GPTQ_IPP
-#define SILICA_SINGLE_CHECKPOINT_GPTQ_IPP
-/// Reads GPTQ.
-
-#include <memory>
-#include <utility>
-
-namespace silica::checkpoint {
-
-namespace gptq_detail {
-
-/// The parts of one matrix, with what they say.
-struct Parts {
-    std::string where;
-    TensorEntry qweight = {}, qzeros = {}, scales = {};
-    std::optional<TensorEntry> g_idx = {};
-    int bits = 4;
-    std::int64_t rows = 0, columns = 0, group = 0;
-    bool symmetric = false, zeros_as_they_are = false;
-};
-
-/// The zeros (rows, groups) of codes packed along the rows of W.
-inline Tensor zeros_of(const Parts& p, TensorSource& source) {
-    const Tensor packed = on_host(source, p.qzeros);
-    const auto groups = packed.size(0), words = packed.size(1);
-    const int in_word = 32 / p.bits;
-    const std::uint32_t middle = 1U << static_cast<unsigned>(p.bits - 1);
-    const std::uint32_t mask = (1U << static_cast<unsigned>(p.bits)) - 1;
-    const auto* at = packed.const_data_ptr<std::int32_t>();
-    Tensor zeros = at::empty({p.rows, groups}, at::kFloat);
-    auto* to = zeros.mutable_data_ptr<float>();
-    for (std::int64_t g = 0; g < groups; ++g) {
-        for (std::int64_t n = 0; n < p.rows; ++n) {
-            const auto word = static_cast<std::uint32_t>(at[g * words + n / in_word]);
-            const std::uint32_t stored = word >> static_cast<unsigned>(n % in_word * p.bits) & mask;
-            std::uint32_t zero = p.zeros_as_they_are ? stored : (stored + 1) & mask;
-            if (p.symmetric) {  // newer tools write v2's zeros and say v1
-                if (stored != middle && stored + 1 != middle)
-                    fail_part(p.where, p.qzeros.name,
-                              "has the zero " + std::to_string(zero) + ", where sym makes all of them " +
-                                  std::to_string(middle));
-                zero = middle;
-            }
-            to[n * groups + g] = static_cast<float>(zero);
-        }
-    }
-    return zeros;
-}
-
-/// `g_idx` where it says more than that groups follow one another; undefined where it does not.
-inline Tensor group_of(const Parts& p, TensorSource& source) {
-    if (!p.g_idx) return {};
-    Tensor order = on_host(source, *p.g_idx);
-    const auto* at = order.const_data_ptr<std::int32_t>();
-    const auto groups = p.scales.shape[0];
-    bool trivial = true;
-    for (std::int64_t i = 0; i < p.columns; ++i) {
-        if (at[i] < 0 || at[i] >= groups)
-            fail_part(p.where, p.g_idx->name,
-                      "names group " + std::to_string(at[i]) + " of " + std::to_string(groups) + " groups");
-        trivial = trivial && at[i] == i / p.group;
-    }
-    return trivial ? Tensor() : order;
-}
-
-inline std::unique_ptr<Rows> open(const Parts& p, TensorSource& source) {
-    Affine a;
-    a.q = {.bits = p.bits, .rows = p.rows, .columns = p.columns, .group = p.group};
-    a.q.codes = on_host(source, p.qweight).t().contiguous();
-    a.q.scales = on_host(source, p.scales, at::kFloat).t().contiguous();
-    a.zeros = zeros_of(p, source);
-    a.group_of = group_of(p, source);
-    return rows_of(std::move(a));
-}
-
-}  // namespace gptq_detail
-
-SILICA_INLINE void find_gptq(Modules& modules, const Scheme& scheme, std::vector<PackedMatrix>& found) {
-    for (const auto& [module, parts] : modules.all()) {
-        const auto* codes = Modules::find(parts, "qweight");
-        if (codes == nullptr) continue;
-        const auto *scales = Modules::find(parts, "scales"), *zeros = Modules::find(parts, "qzeros");
-        if (codes->shape.size() != 2 || scales == nullptr || scales->shape.size() != 2 || zeros == nullptr ||
-            zeros->shape.size() != 2)
-            modules.fail(codes->name, "is not GPTQ's matrix with qzeros and scales, matrices too");
-        gptq_detail::Parts p{.where = modules.where()};
-        p.rows = codes->shape[1];
-        const auto groups = scales->shape[0];
-        // Layers may have bits of their own: what the zeros take says them.
-        for (const int bits : {4, 8})
-            if (p.rows > 0 && zeros->shape[1] == p.rows * bits / 32 && p.rows * bits % 32 == 0) p.bits = bits;
-        p.columns = codes->shape[0] * (32 / p.bits);
-        if (p.columns == 0 || groups == 0) modules.fail(codes->name, "is empty");
-        modules.need(module, parts, "qweight", at::kInt, {p.columns * p.bits / 32, p.rows});
-        modules.need(module, parts, "qzeros", at::kInt, {groups, p.rows * p.bits / 32});
-        modules.need_real(module, parts, "scales", {groups, p.rows});
-        p.group = group_size(scheme.group, groups, p.columns);
-        if (p.group == 0)
-            modules.fail(scales->name, "has " + std::to_string(groups) + " groups, which " + std::to_string(p.columns) +
-                                           " columns do not make");
-        p.qweight = *codes, p.qzeros = *zeros, p.scales = *scales;
-        if (Modules::find(parts, "g_idx") != nullptr)
-            p.g_idx = modules.need(module, parts, "g_idx", at::kInt, {p.columns});
-        p.symmetric = scheme.symmetric, p.zeros_as_they_are = scheme.zeros_as_they_are;
-        found.push_back({plain_entry(module, *codes, p.rows, p.columns), "GPTQ, " + std::to_string(p.bits) + " bits",
-                         [p](TensorSource& source) { return gptq_detail::open(p, source); }});
-    }
-}
-
-}  // namespace silica::checkpoint
-#endif  // SILICA_SINGLE_CHECKPOINT_GPTQ_IPP
-#endif  // SILICA_SINGLE_CHECKPOINT_GPTQ_HPP
-// ---- silica/checkpoint/mlx_modules.hpp
-#ifndef SILICA_SINGLE_CHECKPOINT_MLX_MODULES_HPP
-#define SILICA_SINGLE_CHECKPOINT_MLX_MODULES_HPP
-/// MLX's affine quantisation: `mlx_lm.convert -q`, and what `silica quantize` writes.
-/// https://ml-explore.github.io/mlx/build/html/python/_autosummary/mlx.core.quantize.html
-
-namespace silica::checkpoint {
-
-/// The modules with `weight` uint32 (out, in * bits / 32), lowest first, `scales` and `biases` (out, groups):
-/// w = code * scale + bias. Embeddings too. Bits and group of a module are those under its name, else those of all; the
-/// number of scales goes before the group.
-void find_mlx(Modules& modules, const Scheme& scheme, std::vector<PackedMatrix>& found);
-
-}  // namespace silica::checkpoint
-
-// ---- silica/checkpoint/mlx_modules.ipp
-#ifndef SILICA_SINGLE_CHECKPOINT_MLX_MODULES_IPP
-#define SILICA_SINGLE_CHECKPOINT_MLX_MODULES_IPP
-/// Reads MLX's affine quantisation.
-
-#include <memory>
-#include <utility>
-
-namespace silica::checkpoint {
-
-namespace mlx_modules_detail {
-
-/// Bits and group of a module.
-inline std::pair<std::int64_t, std::optional<std::int64_t>> size_of(const std::string& module, const Scheme& scheme) {
-    std::pair made(scheme.bits, scheme.group);
-    const Json* own = scheme.modules.find(module);
-    if (own == nullptr || !own->is_object()) return made;
-    if (const Json* bits = own->find("bits"); bits && bits->is_integer()) made.first = bits->integer();
-    if (const Json* group = own->find("group_size"); group && group->is_integer()) made.second = group->integer();
-    return made;
-}
-
-}  // namespace mlx_modules_detail
-
-SILICA_INLINE void find_mlx(Modules& modules, const Scheme& scheme, std::vector<PackedMatrix>& found) {
-    for (const auto& [module, parts] : modules.all()) {
-        const auto *scales = Modules::find(parts, "scales"), *codes = Modules::find(parts, "weight");
-        if (scales == nullptr) continue;
-        if (codes == nullptr || codes->shape.size() != 2 || codes->shape[1] == 0 || scales->shape.size() != 2)
-            modules.fail(scales->name, "belongs to no matrix of codes");
-        const auto [bits, asked] = mlx_modules_detail::size_of(module, scheme);
-        const auto rows = codes->shape[0], columns = codes->shape[1] * 32 / bits, groups = scales->shape[1];
-        modules.need(module, parts, "weight", at::kUInt32, codes->shape);
-        modules.need_real(module, parts, "scales", {rows, groups});
-        const TensorEntry biases = modules.need_real(module, parts, "biases", {rows, groups});
-        const auto group = group_size(asked, groups, columns);
-        if (group == 0)
-            modules.fail(scales->name, "has " + std::to_string(groups) + " groups, which " + std::to_string(columns) +
-                                           " columns do not make");
-        Quantised q{.bits = static_cast<int>(bits), .rows = rows, .columns = columns, .group = group};
-        found.push_back({plain_entry(module, *codes, rows, columns), "MLX, " + std::to_string(bits) + " bits",
-                         [q, codes = *codes, scales = *scales, biases](TensorSource& source) {
-                             Affine a{.q = q};
-                             a.q.codes = on_host(source, codes).view(at::kInt);
-                             a.q.scales = on_host(source, scales, at::kFloat);
-                             a.q.biases = on_host(source, biases, at::kFloat);
-                             return rows_of(std::move(a));
-                         }});
-    }
-}
-
-}  // namespace silica::checkpoint
-#endif  // SILICA_SINGLE_CHECKPOINT_MLX_MODULES_IPP
-#endif  // SILICA_SINGLE_CHECKPOINT_MLX_MODULES_HPP
-// ---- silica/checkpoint/read_scheme.hpp
-#ifndef SILICA_SINGLE_CHECKPOINT_READ_SCHEME_HPP
-#define SILICA_SINGLE_CHECKPOINT_READ_SCHEME_HPP
-/// The files of a directory that say how its weights lie.
-
-#include <filesystem>
-
-namespace silica::checkpoint {
-
-/// What config.json says, else quantize_config.json (GPTQ of 2023), else quant_config.json (AWQ of 2023); plain where
-/// there is none. ConfigError for a form that is not read, and for files that are damaged.
-[[nodiscard]] Scheme read_scheme(const std::filesystem::path& directory);
-
-}  // namespace silica::checkpoint
-
-// ---- silica/checkpoint/read_scheme.ipp
-#ifndef SILICA_SINGLE_CHECKPOINT_READ_SCHEME_IPP
-#define SILICA_SINGLE_CHECKPOINT_READ_SCHEME_IPP
-/// Reads what the files of a directory say about quantised weights.
-
-#include <string>
-#include <utility>
-
-namespace silica::checkpoint {
-
-SILICA_INLINE Scheme read_scheme(const std::filesystem::path& directory) {
-    if (is_listed(directory / "config.json")) {
-        const Json json = read_json_file(directory, "config.json");
-        if (auto found = Scheme::read(json, (directory / "config.json").string())) return *std::move(found);
-    }
-    for (const auto& [name, method] : {std::pair("quantize_config.json", Scheme::Method::gptq),
-                                       std::pair("quant_config.json", Scheme::Method::awq)}) {
-        if (!is_listed(directory / name)) continue;
-        return Scheme::read_file(read_json_file(directory, name), (directory / name).string(), method);
-    }
-    return {};
-}
-
-}  // namespace silica::checkpoint
-#endif  // SILICA_SINGLE_CHECKPOINT_READ_SCHEME_IPP
-#endif  // SILICA_SINGLE_CHECKPOINT_READ_SCHEME_HPP
-
-#include <algorithm>
-#include <utility>
-
-namespace silica::checkpoint {
-
-namespace decoded_detail {
-
-inline std::vector<PackedMatrix> find(Modules& modules, const Scheme& scheme, const Checkpoint& files) {
-    std::vector<PackedMatrix> found;
-    if (files.format() == "GGUF") {
-        find_gguf_blocks(modules, files.metadata(), found);
-        return found;
-    }
-    using Method = Scheme::Method;
-    switch (scheme.method) {
-        case Method::plain:
-            break;
-        case Method::awq:
-            find_awq(modules, scheme, found);
-            break;
-        case Method::gptq:
-            find_gptq(modules, scheme, found);
-            break;
-        case Method::compressed_tensors:
-            find_compressed_tensors(modules, scheme, found);
-            break;
-        case Method::bitsandbytes:
-            find_bitsandbytes(modules, found);
-            break;
-        case Method::mlx:
-            find_mlx(modules, scheme, found);
-            break;
-    }
-    return found;
-}
-
-}  // namespace decoded_detail
-
-SILICA_INLINE Decoded::Decoded(TensorSource& source, const Checkpoint& files)
-    : source_(source), holds_codes_(source.holds_codes()) {
-    const Scheme scheme = files.format() == "GGUF" ? Scheme{} : read_scheme(files.directory());
-    notes_ = scheme.notes;
-    Modules modules(source);
-    for (auto& matrix : decoded_detail::find(modules, scheme, files)) {
-        entries_.push_back(matrix.plain);
-        holds_codes_ = holds_codes_ || !matrix.form.empty();
-        packed_.emplace(matrix.plain.name, std::move(matrix));
-    }
-    for (const auto& entry : source.entries()) {
-        if (modules.taken(entry)) continue;
-        if (packed_.contains(entry.name)) modules.fail(entry.name, "lies there plain and packed as well");
-        entries_.push_back(entry);
-    }
-}
-
-SILICA_INLINE Tensor Decoded::read(const TensorEntry& entry, at::ScalarType dtype, c10::Device device) {
-    const auto found = packed_.find(entry.name);
-    if (found == packed_.end()) return source_.read(entry, dtype, device);
-    const auto rows = found->second.open(source_);
-    if (!found->second.form.empty()) ++decoded_[found->second.form];
-    const auto& shape = found->second.plain.shape;
-    const std::int64_t n = shape[0], columns = shape.size() == 1 ? 1 : shape[1];
-    constexpr std::int64_t staged = std::int64_t{4} << 20;  // numbers
-    const std::int64_t some =
-        std::clamp<std::int64_t>(staged / std::max<std::int64_t>(columns, 1), 1, std::max<std::int64_t>(n, 1));
-    const Tensor out = allocate(shape, dtype, device);
-    const bool direct = dtype == at::kFloat && device.is_cpu();
-    Tensor stage;
-    if (!direct) {
-        auto staged_shape = shape;
-        staged_shape[0] = some;
-        stage = allocate(staged_shape, at::kFloat, c10::Device(c10::DeviceType::CPU));
-    }
-    for (std::int64_t first = 0; first < n; first += some) {
-        const auto last = std::min(first + some, n);
-        float* to = direct ? out.mutable_data_ptr<float>() + first * columns : stage.mutable_data_ptr<float>();
-        parallel_for(first, last, (std::int64_t{1} << 14) / std::max<std::int64_t>(columns, 1) + 1,
-                     [&](std::int64_t a, std::int64_t b) { rows->decode(a, b, to + (a - first) * columns); });
-        if (!direct) out.narrow(0, first, last - first).copy_(stage.narrow(0, 0, last - first));
-    }
-    return out;
-}
-
-SILICA_INLINE std::vector<std::string> Decoded::notes() const {
-    auto notes = notes_;
-    for (const auto& [form, count] : decoded_)
-        notes.push_back(std::to_string(count) + (count == 1 ? " matrix" : " matrices") + " of " + form +
-                        (count == 1 ? " was" : " were") + " dequantised");
-    return notes;
-}
-
-SILICA_INLINE std::optional<Quantised> Decoded::codes(const TensorEntry& entry) {
-    const auto found = packed_.find(entry.name);
-    if (found == packed_.end()) return source_.codes(entry);
-    return found->second.open(source_)->quantised();
-}
-
-}  // namespace silica::checkpoint
-#endif  // SILICA_SINGLE_CHECKPOINT_DECODED_IPP
-#endif  // SILICA_SINGLE_CHECKPOINT_DECODED_HPP
 // ---- silica/checkpoint/hub.hpp
 #ifndef SILICA_SINGLE_CHECKPOINT_HUB_HPP
 #define SILICA_SINGLE_CHECKPOINT_HUB_HPP
@@ -21573,35 +23383,6 @@ private:
 
 }  // namespace silica::checkpoint
 #endif  // SILICA_SINGLE_CHECKPOINT_LOCATION_HPP
-// ---- silica/checkpoint/open_options.hpp
-#ifndef SILICA_SINGLE_CHECKPOINT_OPEN_OPTIONS_HPP
-#define SILICA_SINGLE_CHECKPOINT_OPEN_OPTIONS_HPP
-/// What a caller may choose when opening a model.
-
-#include <c10/core/Device.h>
-
-#include <cstdint>
-#include <string>
-
-namespace silica {
-
-/// How a model is opened.
-struct OpenOptions {
-    c10::DeviceIndex index = 0;  ///< which of several devices of a kind
-    bool strict = false;         ///< whether weights that the architecture does not use are an error
-    /// Under a precision that quantises weights: how many columns of a row share a scale, 32, 64 or 128, or with 8 bits
-    /// 0 for the whole row; and the bits, where the precision leaves them open. Not for weights that are codes already.
-    std::int64_t group = 64;
-    int bits = 4;
-    /// Whether products with codes take their inputs in 8 bits too: see activations::Int8.
-    bool int8_activations = false;
-    /// The language whose adapter is opened, as its file spells it: adapter.fra.safetensors beside the weights of MMS.
-    /// Empty: what the weights themselves hold.
-    std::string target_lang = {};
-};
-
-}  // namespace silica
-#endif  // SILICA_SINGLE_CHECKPOINT_OPEN_OPTIONS_HPP
 // ---- silica/checkpoint/read.hpp
 #ifndef SILICA_SINGLE_CHECKPOINT_READ_HPP
 #define SILICA_SINGLE_CHECKPOINT_READ_HPP
@@ -21878,6 +23659,45 @@ SILICA_INLINE void write_safetensors(const std::filesystem::path& path, const st
 }  // namespace silica::checkpoint
 #endif  // SILICA_SINGLE_CHECKPOINT_WRITE_SAFETENSORS_IPP
 #endif  // SILICA_SINGLE_CHECKPOINT_WRITE_SAFETENSORS_HPP
+// ---- silica/core/activations.hpp
+#ifndef SILICA_SINGLE_CORE_ACTIVATIONS_HPP
+#define SILICA_SINGLE_CORE_ACTIVATIONS_HPP
+/// How many numbers a call of a network needs at once beside its weights, at most: the arithmetic. No LibTorch.
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+
+namespace silica {
+
+/// Layers of a transformer, one after another, for `rows` vectors in all.
+struct TransformerSize {
+    std::int64_t rows = 0, hidden = 0, inner = 0;  ///< `inner`: of the feed-forward network
+    std::int64_t queries = 0, keys = 0;            ///< width of all heads of queries; of those of keys
+    bool gated = false;                            ///< two products of `inner`, of which one gates the other
+
+    /// The residual and its norm, beside the most that one of these holds:
+    /// - attention: queries, keys and values as one product, again head by head, and what was attended to;
+    /// - feed-forward: the product (both where it is gated), what is left of it, and the output.
+    [[nodiscard]] std::int64_t numbers() const {
+        const std::int64_t q = queries == 0 ? hidden : queries, k = keys == 0 ? q : keys;
+        return rows * (2 * hidden + std::max(2 * (q + 2 * k) + q, (gated ? 3 : 1) * inner + hidden));
+    }
+};
+
+/// A convolution over `places` outputs of `channels`, of an input of `in` numbers: input, output, and once more the
+/// output while it is normed or activated.
+[[nodiscard]] constexpr std::int64_t convolution_numbers(std::int64_t in, std::int64_t channels, std::int64_t places) {
+    return in + 2 * channels * places;
+}
+
+/// The outputs of a kernel of that length and stride along `n` inputs, without padding.
+[[nodiscard]] constexpr std::int64_t places_of(std::int64_t n, std::int64_t kernel, std::int64_t stride) {
+    return n < kernel ? 0 : (n - kernel) / std::max<std::int64_t>(stride, 1) + 1;
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_ACTIVATIONS_HPP
 // ---- silica/core/fields.hpp
 #ifndef SILICA_SINGLE_CORE_FIELDS_HPP
 #define SILICA_SINGLE_CORE_FIELDS_HPP
@@ -21991,73 +23811,6 @@ template <Reflected T>
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_CORE_FIELDS_HPP
-// ---- silica/core/host_alias.hpp
-#ifndef SILICA_SINGLE_CORE_HOST_ALIAS_HPP
-#define SILICA_SINGLE_CORE_HOST_ALIAS_HPP
-/// Memory of a device tensor as the host may write it, where the device shares its memory with the host.
-
-#include <c10/core/Storage.h>
-
-namespace silica {
-
-/// A host address of a tensor's first byte; false where there is none. Valid while it lives.
-struct HostAlias {
-    void* data = nullptr;
-    c10::Storage keep = {};
-    bool mps = false;
-
-    explicit operator bool() const noexcept { return data != nullptr; }
-    /// To be called between writing and the device's first use.
-    void flush() const;
-};
-
-/// The tensor's own memory on the CPU; on MPS the shared buffer behind it (LibTorch 2.13 and newer, where every buffer
-/// is shared), once the device has finished with it. `t` is contiguous and starts its storage.
-HostAlias host_alias(const Tensor& t);
-
-}  // namespace silica
-
-// ---- silica/core/host_alias.ipp
-#ifndef SILICA_SINGLE_CORE_HOST_ALIAS_IPP
-#define SILICA_SINGLE_CORE_HOST_ALIAS_IPP
-/// Definitions of host_alias.hpp.
-
-#include <ATen/detail/MPSHooksInterface.h>
-#include <ATen/mps/MPSAllocatorInterface.h>
-
-#include <utility>
-
-#if __has_include(<torch/headeronly/version.h>)
-#include <torch/headeronly/version.h>
-#else
-#include <torch/version.h>
-#endif
-
-namespace silica {
-
-SILICA_INLINE void HostAlias::flush() const {
-    if (mps) at::detail::getMPSHooks().deviceSynchronize();
-}
-
-SILICA_INLINE HostAlias host_alias(const Tensor& t) {
-    if (t.device().is_cpu()) return {t.mutable_data_ptr()};
-#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 13)
-    if (t.device().is_mps()) {
-        const auto& hooks = at::detail::getMPSHooks();
-        const auto* allocator = dynamic_cast<at::mps::IMPSAllocator*>(hooks.getMPSDeviceAllocator());
-        if (allocator == nullptr) return {};
-        hooks.deviceSynchronize();  // a recycled buffer may still be in use
-        c10::Storage host = allocator->getHostAliasStorage(t.storage());
-        void* data = host.mutable_data();
-        return {data, std::move(host), true};
-    }
-#endif
-    return {};
-}
-
-}  // namespace silica
-#endif  // SILICA_SINGLE_CORE_HOST_ALIAS_IPP
-#endif  // SILICA_SINGLE_CORE_HOST_ALIAS_HPP
 // ---- silica/core/memory.hpp
 #ifndef SILICA_SINGLE_CORE_MEMORY_HPP
 #define SILICA_SINGLE_CORE_MEMORY_HPP
@@ -22385,6 +24138,68 @@ struct Clamp {
 
 }  // namespace silica::device::aten
 #endif  // SILICA_SINGLE_DEVICE_ATEN_CLAMP_HPP
+// ---- silica/device/aten/codes.hpp
+#ifndef SILICA_SINGLE_DEVICE_ATEN_CODES_HPP
+#define SILICA_SINGLE_DEVICE_ATEN_CODES_HPP
+/// Weights as codes on a GPU: as the checkpoint has them, with scale and bias of a group side by side; and back to
+/// numbers by LibTorch's ops.
+
+#include <ATen/ops/bitwise_and.h>
+#include <ATen/ops/bitwise_right_shift.h>
+#include <ATen/ops/stack.h>
+
+#include <utility>
+
+namespace silica::device::aten {
+
+/// The `Packed` of kernels with codes. A matrix that stays plain has its weight in `matrix` and no codes.
+struct Codes {
+    op::Coded matrix = {};  ///< all but the codes, their scales and biases
+    Tensor codes = {};      ///< (rows, words) int32
+    Tensor scales = {};     ///< (rows, groups, 2) scale and bias, bfloat16 where that loses nothing, else float32
+
+    [[nodiscard]] static Codes pack(op::Coded s) {
+        Codes c;
+        if (!s.plain()) {
+            c.codes = s.codes.contiguous();
+            c.scales = at::stack({s.scales, s.biases}, 2);
+            const Tensor less = c.scales.to(at::kBFloat16);
+            if (less.to(at::kFloat).equal(c.scales)) c.scales = less;
+            s.codes = s.scales = s.biases = Tensor();
+        }
+        c.matrix = std::move(s);
+        return c;
+    }
+    [[nodiscard]] op::Coded unpack() const {
+        op::Coded s = matrix;
+        if (s.plain()) return s;
+        const Tensor both = scales.to(at::kFloat);
+        s.codes = codes;
+        s.scales = both.select(2, 0).contiguous();
+        s.biases = both.select(2, 1).contiguous();
+        return s;
+    }
+    [[nodiscard]] op::Plain plain() const { return {matrix.weight, matrix.bias}; }
+
+    /// Rows [first, first + count) of W as numbers of `type`, for any group and number of columns.
+    [[nodiscard]] Tensor decoded(std::int64_t first, std::int64_t count, at::ScalarType type) const {
+        return numbers(matrix, codes.narrow(0, first, count), scales.narrow(0, first, count), type);
+    }
+    /// Codes of some rows of `m`, with their scales and biases, as numbers of `type`.
+    [[nodiscard]] static Tensor numbers(const op::Coded& m, const Tensor& codes, const Tensor& scales,
+                                        at::ScalarType type) {
+        const Tensor shifts = at::arange(32 / m.bits, codes.options()) * m.bits;
+        const Tensor each =
+            at::bitwise_and(at::bitwise_right_shift(codes.unsqueeze(2), shifts), m.bits == 4 ? 15 : 255);
+        const Tensor values = each.flatten(1).narrow(1, 0, m.columns).to(at::kFloat);
+        const Tensor groups = at::arange(m.columns, codes.options().dtype(at::kLong)).div(m.group, "floor");
+        const Tensor both = scales.to(at::kFloat).index_select(1, groups);
+        return (values * both.select(2, 0) + both.select(2, 1)).to(type);
+    }
+};
+
+}  // namespace silica::device::aten
+#endif  // SILICA_SINGLE_DEVICE_ATEN_CODES_HPP
 // ---- silica/device/aten/conv.hpp
 #ifndef SILICA_SINGLE_DEVICE_ATEN_CONV_HPP
 #define SILICA_SINGLE_DEVICE_ATEN_CONV_HPP
@@ -23003,17 +24818,38 @@ struct Kernel<op::Argmax, device::Cpu> {
 
 #include <c10/util/BFloat16.h>
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 #include <type_traits>
 
 namespace silica::device::cpu::isa {
 
-/// Instruction sets, the better ones later. `baseline` is what the program is compiled for: SSE2 on x86-64, NEON on
-/// arm64.
-enum class Isa : std::uint8_t { baseline, avx2, avx512, avx512_bf16 };
+/// Instruction sets, of one architecture the better ones later. `baseline` is what the program is compiled for: SSE2 on
+/// x86-64, NEON on arm64. `neon_dot` has dot products of bytes too, as every Apple chip; `neon_bf16` also products of
+/// small matrices of bfloats and of bytes, as Apple's from M2 on.
+enum class Isa : std::uint8_t { baseline, neon_dot, neon_bf16, avx2, avx512, avx512_bf16 };
 
-/// The instruction set that a name means: baseline, avx2, avx512 or avx512_bf16.
+/// Those of the architecture that the program is compiled for.
+#if defined(__aarch64__)
+inline constexpr bool on_arm64 = true;
+inline constexpr std::array sets{Isa::baseline, Isa::neon_dot, Isa::neon_bf16};
+#elif defined(__x86_64__)
+inline constexpr bool on_arm64 = false;
+inline constexpr std::array sets{Isa::baseline, Isa::avx2, Isa::avx512, Isa::avx512_bf16};
+#else
+inline constexpr bool on_arm64 = false;
+inline constexpr std::array sets{Isa::baseline};
+#endif
+
+/// As in SILICA_CPU_ISA.
+constexpr std::string_view name(Isa set) {
+    constexpr std::array<std::string_view, 6> names{"baseline", "neon_dot", "neon_bf16",
+                                                    "avx2",     "avx512",   "avx512_bf16"};
+    return names[static_cast<std::size_t>(set)];
+}
+
+/// The instruction set of this architecture that a name means. InputError for another name.
 Isa named(std::string_view name);
 
 /// The best that this processor and its operating system have. The environment variable SILICA_CPU_ISA, a name as
@@ -23029,7 +24865,7 @@ struct Tiling {
     /// Rows of w in a tile that meets this many vectors: what fits the registers, and less than the ways of a cache,
     /// since rows are often a power of two apart.
     [[nodiscard]] constexpr std::int64_t rows(std::int64_t of_vectors) const {
-        return lanes == 16 && of_vectors < 4 ? 8 : 6;
+        return lanes != 8 && of_vectors < 4 ? 8 : 6;
     }
 };
 
@@ -23043,10 +24879,21 @@ constexpr Tiling tiling(Isa set) {
             return {16, 4, false};
         case Isa::avx2:
             return {8, 2, false};
+        case Isa::neon_bf16:
+            return {4, 4, std::is_same_v<T, c10::BFloat16>};
+        case Isa::neon_dot:
+            return {4, 4, false};
         case Isa::baseline:
             break;
     }
-    return {4, 0, false};
+    return {4, on_arm64 ? 4 : 0, false};
+}
+
+/// Whether many rows of T are for these kernels. On arm64 those of float32 are LibTorch's all the same: its BLAS, on a
+/// Mac Accelerate, has matrix units that NEON does not reach.
+template <class T>
+constexpr bool takes_many(Isa set) {
+    return tiling<T>(set).vectors > 0 && !(on_arm64 && std::is_same_v<T, float>);
 }
 
 }  // namespace silica::device::cpu::isa
@@ -23060,16 +24907,53 @@ constexpr Tiling tiling(Isa set) {
 #include <string>
 #include <string_view>
 
+#if defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 namespace silica::device::cpu::isa {
 namespace detail {
 
+#if defined(__aarch64__)
+/// A feature of the processor: on Linux its bit in AT_HWCAP or AT_HWCAP2, on macOS its name.
+inline bool has_feature([[maybe_unused]] const char* name, [[maybe_unused]] bool second,
+                        [[maybe_unused]] unsigned bit) {
+#if defined(__APPLE__)
+    int there = 0;
+    std::size_t size = sizeof there;
+    return sysctlbyname(name, &there, &size, nullptr, 0) == 0 && there != 0;
+#elif defined(__linux__)
+    return (getauxval(second ? AT_HWCAP2 : AT_HWCAP) >> bit & 1U) != 0;
+#else
+    return false;
+#endif
+}
+#elif defined(__x86_64__)
+/// Whether halves become floats by an instruction. Every processor with AVX2 does; a virtual one may hide it.
+SILICA_INLINE bool has_f16c() {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c >> 29 & 1U) != 0;
+}
+#endif
+
 SILICA_INLINE Isa of_processor() {
 #if defined(__x86_64__)
+    if (!has_f16c()) return Isa::baseline;
     const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     if (avx512 && __builtin_cpu_supports("avx512bf16")) return Isa::avx512_bf16;
     if (avx512) return Isa::avx512;
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Isa::avx2;
+#elif defined(__aarch64__)
+    if (has_feature("hw.optional.arm.FEAT_DotProd", false, 20)) {
+        return has_feature("hw.optional.arm.FEAT_BF16", true, 14) && has_feature("hw.optional.arm.FEAT_I8MM", true, 13)
+                   ? Isa::neon_bf16
+                   : Isa::neon_dot;
+    }
 #endif
     return Isa::baseline;
 }
@@ -23077,12 +24961,13 @@ SILICA_INLINE Isa of_processor() {
 }  // namespace detail
 
 SILICA_INLINE Isa named(std::string_view name) {
-    if (name == "baseline") return Isa::baseline;
-    if (name == "avx2") return Isa::avx2;
-    if (name == "avx512") return Isa::avx512;
-    if (name == "avx512_bf16") return Isa::avx512_bf16;
-    throw InputError("'" + std::string(name.substr(0, 40)) + "' is no instruction set of the CPU's kernels.",
-                     "Name baseline, avx2, avx512 or avx512_bf16 in SILICA_CPU_ISA, or unset it.");
+    std::string known;
+    for (const Isa set : sets) {
+        if (isa::name(set) == name) return set;
+        known += (known.empty() ? "" : ", ") + std::string(isa::name(set));
+    }
+    throw InputError("'" + std::string(name.substr(0, 40)) + "' is no instruction set of the CPU's kernels here.",
+                     "Name one of " + known + " in SILICA_CPU_ISA, or unset it.");
 }
 
 SILICA_INLINE Isa best() {
@@ -23132,7 +25017,7 @@ inline void on(Isa set, Args... args) {
             return detail::with_avx512<Loop>(args...);
         case Isa::avx2:
             return detail::with_avx2<Loop>(args...);
-        case Isa::baseline:
+        default:
             return Loop::template run<4>(args...);
     }
 }
@@ -23143,6 +25028,33 @@ template <class Loop, class... Args>
 inline void on(Isa, Args... args) {
     Loop::template run<4>(args...);
 }
+
+#endif
+
+#if defined(__aarch64__)
+
+// Beyond what the program is compiled for; g++ wants the architecture that an extension belongs to.
+#if defined(__ARM_FEATURE_DOTPROD)
+#define SILICA_NEON_DOT
+#define SILICA_NEON_BF16 [[gnu::target("+bf16+i8mm")]]
+#else
+#define SILICA_NEON_DOT [[gnu::target("arch=armv8.2-a+dotprod")]]
+#define SILICA_NEON_BF16 [[gnu::target("arch=armv8.2-a+dotprod+bf16+i8mm")]]
+#endif
+
+/// Runs a loop that is written with the instructions of `Isa::neon_dot`.
+template <class Loop, class... Args>
+SILICA_NEON_DOT void with_neon_dot(Args... args) {
+    Loop::template run<4>(args...);
+}
+/// Runs one that is written with those of `Isa::neon_bf16`.
+template <class Loop, class... Args>
+SILICA_NEON_BF16 void with_neon_bf16(Args... args) {
+    Loop::template run<4>(args...);
+}
+
+#undef SILICA_NEON_DOT
+#undef SILICA_NEON_BF16
 
 #endif
 
@@ -23545,6 +25457,7 @@ struct AttendOne {
 /// Rows of a matrix times a few vectors: the product of a decode step, bound by reading the matrix.
 
 #include <c10/util/BFloat16.h>
+#include <c10/util/Half.h>
 
 #include <utility>
 
@@ -23682,6 +25595,55 @@ private:
 
 #if defined(__x86_64__)
 
+namespace detail::f16 {
+
+// Halves become floats by vcvtph2ps (F16C), eight at a time: more than memory gives. An intrinsic wants its target on
+// every function around it.
+/// Eight halves as floats.
+[[gnu::target("avx2,fma,f16c")]] [[gnu::always_inline]] inline Floats<8> widened(const c10::Half* p) {
+    return (Floats<8>)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
+template <int... V>
+[[gnu::target("avx2,fma,f16c")]] [[gnu::always_inline]] inline void row(Floats<8>* sums, const Floats<8>& w,
+                                                                        const Floats<8>* x,
+                                                                        std::integer_sequence<int, V...>) {
+    ((sums[V] += w * x[V]), ...);
+}
+template <int V, int... R>
+[[gnu::target("avx2,fma,f16c")]] [[gnu::always_inline]] inline void rows(Floats<8>* sums, const c10::Half* w,
+                                                                         std::int64_t ldw, const Floats<8>* x,
+                                                                         std::integer_sequence<int, R...>) {
+    (row(sums + R * V, widened(w + R * ldw), x, Indices<V>{}), ...);
+}
+template <int... V>
+[[gnu::target("avx2,fma,f16c")]] [[gnu::always_inline]] inline void vectors(Floats<8>* x, const c10::Half* p,
+                                                                            std::int64_t ldx,
+                                                                            std::integer_sequence<int, V...>) {
+    ((x[V] = widened(p + V * ldx)), ...);
+}
+
+struct Kernel {
+    template <int R, int V>
+    [[gnu::target("avx2,fma,f16c")]] static void block(const c10::Half* w, std::int64_t ldw, const c10::Half* x,
+                                                       std::int64_t ldx, std::int64_t k, float* y, std::int64_t ldy) {
+        Floats<8> sums[R * V], pieces[V];
+        clear<8>(sums, Indices<R * V>{});
+        std::int64_t i = 0;
+        for (; i + 8 <= k; i += 8) {
+            vectors(pieces, x + i, ldx, Indices<V>{});
+            rows<V>(sums, w + i, ldw, pieces, Indices<R>{});
+        }
+        write_sums<8, V>(y, ldy, sums, Indices<R * V>{});
+        for (; i < k; ++i) {
+            for (int r = 0; r < R; ++r)
+                for (int v = 0; v < V; ++v)
+                    y[v * ldy + r] += static_cast<float>(w[r * ldw + i]) * static_cast<float>(x[v * ldx + i]);
+        }
+    }
+};
+
+}  // namespace detail::f16
+
 namespace detail::bf16 {
 
 // Products of pairs of bfloats, vdpbf16ps. An intrinsic wants its target on every function around it.
@@ -23744,6 +25706,8 @@ void dots(Isa set, const DotsArguments<T>& a) {
 #if defined(__x86_64__)
     if constexpr (std::is_same_v<T, c10::BFloat16>)
         if (set == Isa::avx512_bf16) return detail::all_dots<detail::bf16::Kernel>(a);
+    if constexpr (std::is_same_v<T, c10::Half>)
+        if (set != Isa::baseline) return detail::all_dots<detail::f16::Kernel>(a);
 #endif
     on<Dots>(set, &a);
 }
@@ -24613,6 +26577,19 @@ struct Divide {
 /// The weights are read where they lie (or widened to float32 first, where the processor cannot multiply their type);
 /// x was transposed once, so that a vector holds the same unit of several rows.
 
+// ---- silica/device/cpu/isa/neon_tile.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_ISA_NEON_TILE_HPP
+#define SILICA_SINGLE_DEVICE_CPU_ISA_NEON_TILE_HPP
+/// The inner loop of a product with many rows of bfloats on arm64.
+
+// ---- silica/device/cpu/isa/tile_arguments.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_ISA_TILE_ARGUMENTS_HPP
+#define SILICA_SINGLE_DEVICE_CPU_ISA_TILE_ARGUMENTS_HPP
+/// What a tile of a product is asked for, and the steps that all tiles take.
+
+#include <cstdint>
+#include <utility>
+
 namespace silica::device::cpu::isa {
 
 /// c[r][m] (+)= sum over u of w[r][u] x[u][m], where x has `vectors` vectors of lanes for each unit u, c as many for
@@ -24662,6 +26639,89 @@ template <int W, int... I>
     --lines;
 }
 
+}  // namespace detail
+
+}  // namespace silica::device::cpu::isa
+#endif  // SILICA_SINGLE_DEVICE_CPU_ISA_TILE_ARGUMENTS_HPP
+
+#if defined(__aarch64__)
+#include <arm_neon.h>
+
+namespace silica::device::cpu::isa {
+
+/// The loop on pairs of bfloats by bfmmla: two rows of w by two rows of x, two units of each. It is written as such: an
+/// intrinsic wants its target on every function around it.
+struct TileOfPairs {
+    template <int W>
+    [[gnu::always_inline]] static void run(const TileArguments* a) {
+        if (a->vectors == 4) return tile<6, 4>(*a);
+        if (a->vectors == 3) return tile<8, 3>(*a);
+        if (a->vectors == 2) return tile<8, 2>(*a);
+        tile<8, 1>(*a);
+    }
+
+private:
+    using F = Floats<4>;
+
+    [[gnu::always_inline]] static void add_products(F& sums, uint32x4_t w, uint32x4_t x) {
+        asm("bfmmla %0.4s, %1.8h, %2.8h" : "+w"(sums) : "w"(w), "w"(x));
+    }
+    /// Two units of two rows; where the second one is not there, zeros.
+    template <bool both>
+    [[gnu::always_inline]] static void two_rows(uint32x4_t& v, const char* first, const char* second) {
+        std::uint64_t one = 0, other = 0;
+        __builtin_memcpy(&one, first, both ? 8 : 4);
+        __builtin_memcpy(&other, second, both ? 8 : 4);
+        v = vreinterpretq_u32_u64(vcombine_u64(vcreate_u64(one), vcreate_u64(other)));
+    }
+    template <int C, bool both, int... r>
+    [[gnu::always_inline]] static void vector(F* sums, const std::uint32_t* x, const uint32x4_t* w,
+                                              std::integer_sequence<int, r...>) {
+        const uint32x4_t one = vld1q_u32(x), other = both ? vld1q_u32(x + 4 * C) : vdupq_n_u32(0);
+        const uint32x4_t low = vzip1q_u32(one, other), high = vzip2q_u32(one, other);
+        ((add_products(sums[r * 2 * C], w[r], low), add_products(sums[r * 2 * C + 1], w[r], high)), ...);
+    }
+    template <int R, int C, bool both, int... r, int... c>
+    [[gnu::always_inline]] static void step(F* sums, const std::uint32_t* x, const char* const* w, std::int64_t u,
+                                            std::integer_sequence<int, r...> pairs, std::integer_sequence<int, c...>) {
+        uint32x4_t rows[R / 2];
+        (two_rows<both>(rows[r], w[2 * r] + 4 * u, w[2 * r + 1] + 4 * u), ...);
+        (vector<C, both>(sums + 2 * c, x + 4 * c, rows, pairs), ...);
+    }
+    /// From sums [pair of rows of w][vector][two lanes], each of both rows, to those of rows.
+    template <int C, int... i>
+    [[gnu::always_inline]] static void apart(F* rows, const F* sums, std::integer_sequence<int, i...>) {
+        ((rows[i / C * 2 * C + i % C] = __builtin_shufflevector(sums[2 * i], sums[2 * i + 1], 0, 1, 4, 5)), ...);
+        ((rows[i / C * 2 * C + i % C + C] = __builtin_shufflevector(sums[2 * i], sums[2 * i + 1], 2, 3, 6, 7)), ...);
+    }
+    template <int R, int C>
+    [[gnu::always_inline]] static void tile(const TileArguments& a) {
+        using detail::Indices;
+        F sums[R * C], rows[R * C];
+        detail::clear<4>(sums, Indices<R * C>{});
+        const std::uint32_t* x = a.x;
+        const char *w[R], *ahead = a.ahead;
+        detail::rows_of(w, a, Indices<R>{});
+        std::int64_t lines = a.lines, u = 0;
+        for (; u + 2 <= a.units; u += 2, x += 8 * C) {
+            step<R, C, true>(sums, x, w, u, Indices<R / 2>{}, Indices<C>{});
+            detail::fetch(ahead, lines);
+        }
+        if (u < a.units) step<R, C, false>(sums, x, w, u, Indices<R / 2>{}, Indices<C>{});
+        apart<C>(rows, sums, Indices<R * C / 2>{});
+        detail::write_tile<4>(a.c, a.first, rows, Indices<R * C>{});
+    }
+};
+
+}  // namespace silica::device::cpu::isa
+
+#endif
+#endif  // SILICA_SINGLE_DEVICE_CPU_ISA_NEON_TILE_HPP
+
+namespace silica::device::cpu::isa {
+
+namespace detail {
+
 template <int W, int... C>
 [[gnu::always_inline]] inline void tile_row(Floats<W>* sums, const Floats<W>* x, const char* w,
                                             std::integer_sequence<int, C...>) {
@@ -24708,18 +26768,19 @@ template <int W, int R, int C>
 struct Tile {
     template <int W>
     [[gnu::always_inline]] static void run(const TileArguments* a) {
-        constexpr int full = W == 16 ? 4 : 2;
+        constexpr bool many = W == 16 || on_arm64;  // registers: 32, else 16
+        constexpr int full = many ? 4 : 2;
         if (a->vectors == full) {
             if (a->rows == 6) return detail::tile<W, 6, full>(*a);
             if (a->rows == 4) return detail::tile<W, 4, full>(*a);
             if (a->rows == 2) return detail::tile<W, 2, full>(*a);
             return detail::tile<W, 1, full>(*a);
         }
-        if constexpr (W == 16) {
+        if constexpr (many) {
             if (a->vectors == 3) return detail::tile<W, 8, 3>(*a);
             if (a->vectors == 2) return detail::tile<W, 8, 2>(*a);
         }
-        detail::tile<W, W == 16 ? 8 : 6, 1>(*a);
+        detail::tile<W, many ? 8 : 6, 1>(*a);
     }
 };
 
@@ -24786,6 +26847,8 @@ inline void tile(Isa set, [[maybe_unused]] bool pairs, const TileArguments& a) {
                 return detail::bf16::tile<8, 1>(a);
         }
     }
+#elif defined(__aarch64__)
+    if (pairs) return with_neon_bf16<TileOfPairs>(&a);
 #endif
     on<Tile>(set, &a);
 }
@@ -25064,7 +27127,9 @@ SILICA_INLINE Tensor Kernel<op::Attention, device::Cpu>::run(const Tensor& q, co
                        !attends.lengths && k.stride(3) == 1 && v.stride(3) == 1;
     if (alone)
         return cpu::AttendOne::run(q, k, v, k.size(2), attends.bias ? attends.masked_bias() : attends.mask, scale);
-    if (cpu::isa::tiling<float>(cpu::isa::best()).vectors == 0)
+    const bool whole = q.scalar_type() == c10::ScalarType::Float;
+    if (const auto set = cpu::isa::best();
+        !(whole ? cpu::isa::takes_many<float>(set) : cpu::isa::takes_many<c10::BFloat16>(set)))
         return device::aten::Attention::run(q, k, v, attends, scale);
     // (batch, tokens, heads, d), so that joining the heads again costs nothing
     const Tensor y = at::empty({q.size(0), q.size(2), q.size(1), v.size(3)}, q.options()).transpose(1, 2);
@@ -25537,10 +27602,12 @@ template <class T>
 constexpr bool can_compute(isa::Isa set, std::int64_t m) {
     return m <= few_rows || isa::tiling<T>(set).vectors > 0;
 }
-/// Whether they are to be used: many rows of bfloat16 are better left to oneDNN on a processor with AMX.
+/// Whether they are to be used: many rows of bfloat16 are better left to oneDNN on a processor with AMX, and those of
+/// float32 to LibTorch on arm64.
 template <class T>
 bool computes(isa::Isa set, std::int64_t m) {
-    return can_compute<T>(set, m) && !(std::is_same_v<T, c10::BFloat16> && m > few_rows && has_tiles(set));
+    if (m <= few_rows) return true;
+    return isa::takes_many<T>(set) && !(std::is_same_v<T, c10::BFloat16> && has_tiles(set));
 }
 
 /// Computes the product with instruction set `set`, which this processor must have.
@@ -25869,7 +27936,7 @@ SILICA_INLINE Tensor PackedLinear::product(const Tensor& x, const After& after) 
 
 SILICA_INLINE PackedLinear PackedLinear::pack(op::Plain s) {
     const Tensor& weight = s.weight;
-    const std::int64_t n = weight.size(0), width = panel_width(isa::best());
+    const std::int64_t n = weight.size(0), width = isa::takes_many<float>(isa::best()) ? panel_width(isa::best()) : 0;
     // A panel that is filled up with more than an eighth of zeros is not worth it.
     const bool panels = weight.scalar_type() == c10::ScalarType::Float && weight.numel() > 0 && width > 0 &&
                         (n + width - 1) / width * width - n <= n / 8;
@@ -26343,7 +28410,7 @@ SILICA_INLINE CodedMatrix CodedMatrix::pack(op::Coded s) {
     CodedMatrix w;
     const c10::Device host(c10::DeviceType::CPU);
     const std::int64_t rows = s.rows, group = s.group, in_word = 32 / s.bits,
-                       width = isa::tiling<float>(isa::best()).lanes * isa::tiling<float>(isa::best()).vectors;
+                       width = isa::takes_many<float>(isa::best()) ? panel_width(isa::best()) : 0;
     w.lanes = isa::tiling<float>(isa::best()).lanes;
     w.groups = (s.columns + group - 1) / group;
     w.group_words = (group + in_word - 1) / in_word;
@@ -26650,11 +28717,109 @@ struct Decode {
 /// x is quantised by itself, 32 columns at a time, within the groups of the codes: x = step q, |q| <= 127. A word of 4
 /// codes meets 4 bytes of x; one of 8 codes of 4 bits meets those of the even columns, then those of the odd ones.
 
+// ---- silica/device/cpu/isa/neon_bytes.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_ISA_NEON_BYTES_HPP
+#define SILICA_SINGLE_DEVICE_CPU_ISA_NEON_BYTES_HPP
+/// Products of bytes in integers on arm64, as isa/integer_dots.hpp asks for them.
+///
+/// The instructions are written as such: an intrinsic wants its target on every function around it.
+
 #include <cstdint>
 
-#if defined(__ARM_FEATURE_DOTPROD)
+#if defined(__aarch64__)
 #include <arm_neon.h>
+
+namespace silica::device::cpu::isa::detail {
+
+/// NEON's dot products.
+struct DotsOfBytes {
+    static constexpr float middle = 128;
+
+    [[gnu::always_inline]] static int8x16_t four(const std::int8_t* p) {
+        std::int32_t value;
+        __builtin_memcpy(&value, p, 4);
+        return vreinterpretq_s8_s32(vdupq_n_s32(value));
+    }
+    [[gnu::always_inline]] static void add(int32x4_t& sum, int8x16_t codes, int8x16_t x) {
+        asm("sdot %0.4s, %1.16b, %2.16b" : "+w"(sum) : "w"(codes), "w"(x));
+    }
+    template <int B, int V>
+    [[gnu::always_inline]] static void piece(Floats<4>* out, const std::uint32_t* codes, const std::int8_t* x,
+                                             std::int64_t ldx, std::int64_t n) {
+        int32x4_t a[V];
+        for (int v = 0; v < V; ++v) a[v] = vdupq_n_s32(0);
+        for (std::int64_t i = 0; i < n; ++i) {
+            const uint8x16_t word = vreinterpretq_u8_u32(vld1q_u32(codes + i * 4));
+            __builtin_prefetch(codes + (i + words_ahead) * 4, 0, 2);
+            if constexpr (B == 4) {
+                const int8x16_t even = vreinterpretq_s8_u8(vandq_u8(word, vdupq_n_u8(15)));
+                const int8x16_t odd = vreinterpretq_s8_u8(vshrq_n_u8(word, 4));
+                for (int v = 0; v < V; ++v) {
+                    add(a[v], even, four(x + v * ldx + i * 8));
+                    add(a[v], odd, four(x + v * ldx + i * 8 + 4));
+                }
+            } else {
+                const int8x16_t centred = vreinterpretq_s8_u8(veorq_u8(word, vdupq_n_u8(128)));
+                for (int v = 0; v < V; ++v) add(a[v], centred, four(x + v * ldx + i * 4));
+            }
+        }
+        for (int v = 0; v < V; ++v) out[v] = (Floats<4>)vcvtq_f32_s32(a[v]);
+    }
+};
+
+/// NEON's products of two rows by two: 8 bytes of each of two rows of codes meet those of two vectors.
+struct MatricesOfBytes {
+    [[gnu::always_inline]] static void add(int32x4_t& sums, uint32x4_t codes, int8x16_t x) {
+        asm("smmla %0.4s, %1.16b, %2.16b" : "+w"(sums) : "w"(codes), "w"(x));
+    }
+    [[gnu::always_inline]] static int8x16_t two(const std::int8_t* p, std::int64_t ldx, bool whole) {
+        std::uint64_t first = 0, second = 0;
+        __builtin_memcpy(&first, p, whole ? 8 : 4);
+        __builtin_memcpy(&second, p + ldx, whole ? 8 : 4);
+        return vreinterpretq_s8_u64(vcombine_u64(vcreate_u64(first), vcreate_u64(second)));
+    }
+    template <int B, int V>
+    [[gnu::always_inline]] static void piece(Floats<4>* out, const std::uint32_t* codes, const std::int8_t* x,
+                                             std::int64_t ldx, std::int64_t n) {
+        static_assert(V % 2 == 0);
+        constexpr int step = B == 4 ? 1 : 2;  // words of 8 codes
+        int32x4_t low[V / 2], high[V / 2];    // rows 0 and 1, rows 2 and 3, by two vectors
+        for (int v = 0; v < V / 2; ++v) low[v] = high[v] = vdupq_n_s32(0);
+        for (std::int64_t i = 0; i < n; i += step) {
+            const uint8x16_t word = vreinterpretq_u8_u32(vld1q_u32(codes + i * 4));
+            __builtin_prefetch(codes + (i + words_ahead) * 4, 0, 2);
+            const bool whole = i + step <= n;
+            uint32x4_t first, second;
+            if constexpr (B == 4) {
+                first = vreinterpretq_u32_u8(vandq_u8(word, vdupq_n_u8(15)));
+                second = vreinterpretq_u32_u8(vshrq_n_u8(word, 4));
+            } else {
+                const uint8x16_t next = whole ? vreinterpretq_u8_u32(vld1q_u32(codes + i * 4 + 4)) : vdupq_n_u8(128);
+                first = vreinterpretq_u32_u8(veorq_u8(word, vdupq_n_u8(128)));
+                second = vreinterpretq_u32_u8(veorq_u8(next, vdupq_n_u8(128)));
+            }
+            const uint32x4_t of_low = vzip1q_u32(first, second), of_high = vzip2q_u32(first, second);
+            for (int v = 0; v < V / 2; ++v) {
+                const int8x16_t of_x = two(x + 2 * v * ldx + i * (32 / B), ldx, whole);
+                add(low[v], of_low, of_x);
+                add(high[v], of_high, of_x);
+            }
+        }
+        for (int v = 0; v < V / 2; ++v) {
+            out[2 * v] = (Floats<4>)vcvtq_f32_s32(vuzp1q_s32(low[v], high[v]));
+            out[2 * v + 1] = (Floats<4>)vcvtq_f32_s32(vuzp2q_s32(low[v], high[v]));
+        }
+    }
+};
+template <int>
+using Matrices = MatricesOfBytes;
+
+}  // namespace silica::device::cpu::isa::detail
+
 #endif
+#endif  // SILICA_SINGLE_DEVICE_CPU_ISA_NEON_BYTES_HPP
+
+#include <cstdint>
 
 namespace silica::device::cpu::isa {
 
@@ -26678,10 +28843,11 @@ inline bool multiplies_bytes(Isa set) {
 #if defined(__x86_64__) && !defined(__clang__)
     static const bool vnni = __builtin_cpu_supports("avx512vnni") != 0;
     return set == Isa::avx2 || (set >= Isa::avx512 && vnni);
-#elif defined(__ARM_FEATURE_DOTPROD)
-    return set == Isa::baseline;
+#elif defined(__aarch64__)
+    return set >= Isa::neon_dot;
 #else
-    return set < Isa::baseline;
+    static_cast<void>(set);
+    return false;
 #endif
 }
 
@@ -26802,46 +28968,15 @@ struct Bytes<8> {
     }
 };
 
-#elif defined(__ARM_FEATURE_DOTPROD)
+#elif defined(__aarch64__)
 
-/// NEON's dot products.
 template <>
-struct Bytes<4> {
-    static constexpr float middle = 128;
-
-    [[gnu::always_inline]] static int8x16_t four(const std::int8_t* p) {
-        std::int32_t value;
-        __builtin_memcpy(&value, p, 4);
-        return vreinterpretq_s8_s32(vdupq_n_s32(value));
-    }
-    template <int B, int V>
-    [[gnu::always_inline]] static void piece(Floats<4>* out, const std::uint32_t* codes, const std::int8_t* x,
-                                             std::int64_t ldx, std::int64_t n) {
-        int32x4_t a[V];
-        for (int v = 0; v < V; ++v) a[v] = vdupq_n_s32(0);
-        for (std::int64_t i = 0; i < n; ++i) {
-            const uint8x16_t word = vreinterpretq_u8_u32(vld1q_u32(codes + i * 4));
-            __builtin_prefetch(codes + (i + words_ahead) * 4, 0, 2);
-            if constexpr (B == 4) {
-                const int8x16_t even = vreinterpretq_s8_u8(vandq_u8(word, vdupq_n_u8(15)));
-                const int8x16_t odd = vreinterpretq_s8_u8(vshrq_n_u8(word, 4));
-                for (int v = 0; v < V; ++v) {
-                    a[v] = vdotq_s32(a[v], even, four(x + v * ldx + i * 8));
-                    a[v] = vdotq_s32(a[v], odd, four(x + v * ldx + i * 8 + 4));
-                }
-            } else {
-                const int8x16_t centred = vreinterpretq_s8_u8(veorq_u8(word, vdupq_n_u8(128)));
-                for (int v = 0; v < V; ++v) a[v] = vdotq_s32(a[v], centred, four(x + v * ldx + i * 4));
-            }
-        }
-        for (int v = 0; v < V; ++v) out[v] = (Floats<4>)vcvtq_f32_s32(a[v]);
-    }
-};
+struct Bytes<4> : DotsOfBytes {};
 
 #endif
 
-/// One block times V vectors.
-template <int W, int B, int V, class S>
+/// One block times V vectors, by the instructions of `By`.
+template <int W, int B, int V, class By, class S>
 [[gnu::always_inline]] inline void integer_block(const IntegerDotsArguments<S>& a, std::int64_t block,
                                                  std::int64_t first) {
     constexpr int in_word = 32 / B;
@@ -26857,7 +28992,7 @@ template <int W, int B, int V, class S>
         clear<W>(total, Indices<V>{});
         for (std::int64_t i = 0; i < n; i += words) {
             const std::int64_t count = n - i < words ? n - i : words;
-            Bytes<W>::template piece<B, V>(sums, codes, x, a.ldx, count);
+            By::template piece<B, V>(sums, codes, x, a.ldx, count);
             for (int v = 0; v < V; ++v) total[v] += sums[v] * steps[v * a.pieces];
             ++steps;
             codes += count * W;
@@ -26874,18 +29009,28 @@ template <int W, int B, int V, class S>
 
 }  // namespace detail
 
-/// The loop for codes of B bits, on a set that `multiplies_bytes`.
-template <int B>
+/// The loop for codes of B bits; four vectors at a time by `Four<W>`.
+template <int B, template <int> class Four = detail::Bytes>
 struct IntegerDots {
     template <int W, class S>
     [[gnu::always_inline]] static void run(const IntegerDotsArguments<S>* a) {
         for (std::int64_t block = 0; block < a->blocks; ++block) {
             std::int64_t v = 0;
-            for (; v + 4 <= a->vectors; v += 4) detail::integer_block<W, B, 4>(*a, block, v);
-            for (; v < a->vectors; ++v) detail::integer_block<W, B, 1>(*a, block, v);
+            for (; v + 4 <= a->vectors; v += 4) detail::integer_block<W, B, 4, Four<W>>(*a, block, v);
+            for (; v < a->vectors; ++v) detail::integer_block<W, B, 1, detail::Bytes<W>>(*a, block, v);
         }
     }
 };
+
+/// The product on a set that `multiplies_bytes`.
+template <int B, class S>
+void integer_dots(Isa set, const IntegerDotsArguments<S>& a) {
+#if defined(__aarch64__)
+    set >= Isa::neon_bf16 ? with_neon_bf16<IntegerDots<B, detail::Matrices>>(&a) : with_neon_dot<IntegerDots<B>>(&a);
+#else
+    on<IntegerDots<B>>(set, &a);
+#endif
+}
 
 }  // namespace silica::device::cpu::isa
 #endif  // SILICA_SINGLE_DEVICE_CPU_ISA_INTEGER_DOTS_HPP
@@ -27017,7 +29162,7 @@ void product_in_integers(isa::Isa set, const CodedMatrix& w, const S* scales, co
                                                          rows,
                                                          sums[static_cast<std::size_t>(part)].data(),
                                                          columns};
-                    w.matrix.bits == 4 ? isa::on<isa::IntegerDots<4>>(set, &a) : isa::on<isa::IntegerDots<8>>(set, &a);
+                    w.matrix.bits == 4 ? isa::integer_dots<4>(set, a) : isa::integer_dots<8>(set, a);
                 }
                 detail::finish(set, p, row, rows, block * lanes, std::min(count * lanes, p.n - block * lanes),
                                sums[0].data(), sums[1].data(), columns);
@@ -27088,7 +29233,7 @@ inline Tensor decoded(const CodedMatrix& w, std::int64_t first, std::int64_t cou
                                  for (std::int64_t r = std::max(b * lanes, first);
                                       r < std::min((b + 1) * lanes, first + count); ++r)
                                      for (std::int64_t i = 0; i < k; ++i)
-                                         out[(r - first) * k + i] = static_cast<T>(room.data()[i * lanes + r % lanes]);
+                                         out[(r - first) * k + i] = narrowed<T>(room.data()[i * lanes + r % lanes]);
                              }
                          });
         });
@@ -27102,7 +29247,7 @@ Tensor product_of(const CodedMatrix& w, const Tensor& x, const After& after) {
     const std::int64_t k = w.matrix.columns, n = w.matrix.rows / (after.gated ? 2 : 1), m = x.numel() / k;
     const isa::Isa set = isa::best();
     const bool integers = w.matrix.integers && isa::multiplies_bytes(set), few = integers || m <= few_rows;
-    const bool panels = panel_width(set) > 0 && fits_panels(set, n, after.gated);
+    const bool panels = isa::takes_many<float>(set) && fits_panels(set, n, after.gated);
     if (few ? after.gated && n % w.lanes != 0 : !panels) return {};
     if (!few && (!std::is_same_v<T, float>)) return {};
     std::vector<std::int64_t> shape(x.sizes().begin(), x.sizes().end());
@@ -27446,8 +29591,8 @@ struct Turn {
                 const T* x = a->x + n * a->ldx + i;
                 T* y = a->y + n * a->ldy + i;
                 const float p = x[0], q = x[a->h];
-                y[0] = static_cast<T>(p * cos - q * sin);
-                y[a->h] = static_cast<T>(q * cos + p * sin);
+                y[0] = narrowed<T>(p * cos - q * sin);
+                y[a->h] = narrowed<T>(q * cos + p * sin);
             }
         }
     }
@@ -27756,7 +29901,9 @@ struct Cuda {
         m.allocated = static_cast<std::uint64_t>(stats.allocated_bytes[0].current);
         m.peak = static_cast<std::uint64_t>(stats.allocated_bytes[0].peak);
         try {
-            m.total = a->getMemoryInfo(index < 0 ? c10::DeviceIndex{0} : index).second;
+            const auto [free, total] = a->getMemoryInfo(index < 0 ? c10::DeviceIndex{0} : index);
+            m.total = total;
+            m.free = free + static_cast<std::uint64_t>(stats.reserved_bytes[0].current) - m.allocated;
         } catch (const c10::Error&) {  // older LibTorch: total is not told
         }
         return m;
@@ -29142,7 +31289,7 @@ struct Kernel<op::Pool, device::Cuda> : device::aten::Pool {};
 // ---- silica/device/cuda/gemv_codes.hpp
 #ifndef SILICA_SINGLE_DEVICE_CUDA_GEMV_CODES_HPP
 #define SILICA_SINGLE_DEVICE_CUDA_GEMV_CODES_HPP
-/// y = x W^T for few rows of x where W is codes, at the speed of reading them: see gemv.hpp.
+/// y = x W^T for few rows of x where W is codes: see gemv.hpp. Tensor cores serve where they can, else these loops.
 
 // ---- silica/device/cuda/codes.hpp
 #ifndef SILICA_SINGLE_DEVICE_CUDA_CODES_HPP
@@ -29150,44 +31297,53 @@ struct Kernel<op::Pool, device::Cuda> : device::aten::Pool {};
 /// Weights as codes on CUDA: as the checkpoint has them, with scale and bias of a group side by side; and back to
 /// numbers, for products with many rows.
 
-#include <ATen/ops/bitwise_and.h>
-#include <ATen/ops/bitwise_right_shift.h>
-#include <ATen/ops/stack.h>
-
 #include <algorithm>
 #include <string>
 #include <utility>
 
 namespace silica::device::cuda {
 
+namespace detail {
+
+/// Codes of 64 bytes of a row.
+inline std::int64_t line_of(const op::Coded& m) { return 512 / m.bits; }
+
+/// Whether tensor cores take these codes: see mma_codes.hpp.
+inline bool suits_tensor_cores(const op::Coded& m, const Tensor& codes) {
+    const std::int64_t line = line_of(m), piece = m.columns % (2 * line) == 0 ? 2 * line : line;
+    const bool whole = m.group <= line ? line % m.group == 0 && m.group % (line / 4) == 0
+                                       : m.group % piece == 0 || m.group == m.columns;
+    if (!codes.is_cuda() || m.columns % line != 0 || !whole || m.type == c10::ScalarType::Float || !has_nvrtc())
+        return false;
+    int major = 0;
+    check(Driver::get().device_attribute(&major, 75, codes.device().index()), "reading the compute capability");
+    return major >= 8;
+}
+
+/// The words of each line of 16 as four columns instead of four rows, or back: lane t of four then has words t, 4 + t,
+/// 8 + t and 12 + t in one load.
+inline Tensor turned(const Tensor& codes) {
+    return codes.view({codes.size(0), -1, 4, 4}).transpose(2, 3).contiguous().view(codes.sizes());
+}
+
+}  // namespace detail
+
 /// The `Packed` of kernels with codes. A matrix that stays plain has its weight in `matrix` and no codes.
-struct Codes {
-    op::Coded matrix = {};  ///< all but the codes, their scales and biases
-    Tensor codes = {};      ///< (rows, words) int32
-    Tensor scales = {};     ///< (rows, groups, 2) scale and bias, bfloat16 where that loses nothing, else float32
+struct Codes : aten::Codes {
+    bool turned = false;  ///< whether the codes are in the order of tensor cores
 
     [[nodiscard]] static Codes pack(op::Coded s) {
-        Codes c;
-        if (!s.plain()) {
-            c.codes = s.codes.contiguous();
-            c.scales = at::stack({s.scales, s.biases}, 2);
-            const Tensor less = c.scales.to(at::kBFloat16);
-            if (less.to(at::kFloat).equal(c.scales)) c.scales = less;
-            s.codes = s.scales = s.biases = Tensor();
-        }
-        c.matrix = std::move(s);
+        Codes c{aten::Codes::pack(std::move(s))};
+        if (c.matrix.plain()) return c;
+        c.turned = detail::suits_tensor_cores(c.matrix, c.codes);
+        if (c.turned) c.codes = detail::turned(c.codes);
         return c;
     }
     [[nodiscard]] op::Coded unpack() const {
-        op::Coded s = matrix;
-        if (s.plain()) return s;
-        const Tensor both = scales.to(at::kFloat);
-        s.codes = codes;
-        s.scales = both.select(2, 0).contiguous();
-        s.biases = both.select(2, 1).contiguous();
+        op::Coded s = aten::Codes::unpack();
+        if (turned) s.codes = detail::turned(s.codes);
         return s;
     }
-    [[nodiscard]] op::Plain plain() const { return {matrix.weight, matrix.bias}; }
 };
 
 namespace detail {
@@ -29207,7 +31363,8 @@ extern "C" __global__ void decode(const unsigned* __restrict__ codes, const S* _
     const i64 i = (i64)blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= count) return;
     const unsigned word = codes[i];
-    const int row = (int)(i / WORDS), k = (int)(i % WORDS) * PER;
+    const int row = (int)(i / WORDS), place = (int)(i % WORDS);
+    const int k = (TURNED ? (place & ~15) | (place & 3) * 4 | (place >> 2 & 3) : place) * PER;
     const S* of = scales + ((i64)row * GROUPS + k / GROUP) * 2;
     const float scale = to_float(of[0]), bias = to_float(of[1]);
     alignas(16) T some[PER];
@@ -29222,18 +31379,6 @@ extern "C" __global__ void decode(const unsigned* __restrict__ codes, const S* _
 
 struct DecodeCodes;
 
-/// By LibTorch's ops, for any group and number of columns.
-inline Tensor decoded_by_aten(const Codes& w, const Tensor& codes, const Tensor& scales, at::ScalarType type) {
-    const auto& m = w.matrix;
-    const std::int64_t in_word = 32 / m.bits;
-    const Tensor shifts = at::arange(in_word, codes.options()) * m.bits;
-    const Tensor each = at::bitwise_and(at::bitwise_right_shift(codes.unsqueeze(2), shifts), m.bits == 4 ? 15 : 255);
-    const Tensor values = each.flatten(1).narrow(1, 0, m.columns).to(at::kFloat);
-    const Tensor groups = at::arange(m.columns, codes.options().dtype(at::kLong)).div(m.group, "floor");
-    const Tensor both = scales.to(at::kFloat).index_select(1, groups);
-    return (values * both.select(2, 0) + both.select(2, 1)).to(type);
-}
-
 }  // namespace detail
 
 /// Rows [first, first + count) of W as numbers of `type`.
@@ -29243,12 +31388,12 @@ inline Tensor decoded(const Codes& w, std::int64_t first, std::int64_t count, at
     const std::int64_t in_word = 32 / m.bits, words = codes.size(1);
     const bool whole = m.columns % in_word == 0 && m.group % in_word == 0;
     if (!whole || !takes_type(type) || !has_nvrtc() || codes.numel() == 0)
-        return detail::decoded_by_aten(w, codes, scales, type);
+        return Codes::numbers(w.matrix, w.turned ? detail::turned(codes) : codes, scales, type);
     const Tensor y = at::empty({count, m.columns}, codes.options().dtype(type));
     const bool small = scales.scalar_type() == at::kBFloat16;
     const std::uint64_t key = static_cast<std::uint64_t>(type) | static_cast<std::uint64_t>(m.bits) << 8 |
-                              (small ? std::uint64_t{1} << 16 : 0) | static_cast<std::uint64_t>(m.group) << 17 |
-                              static_cast<std::uint64_t>(m.columns) << 40;
+                              (small ? std::uint64_t{1} << 16 : 0) | (w.turned ? std::uint64_t{1} << 15 : 0) |
+                              static_cast<std::uint64_t>(m.group) << 17 | static_cast<std::uint64_t>(m.columns) << 40;
     static const std::string text =
         std::string(prelude) + std::string(detail::scales_text) + std::string(detail::decode_text);
     const auto& f = function<detail::DecodeCodes>(y.device().index(), key, [&] {
@@ -29259,7 +31404,8 @@ inline Tensor decoded(const Codes& w, std::int64_t first, std::int64_t count, at
                              {"WORDS", words},
                              {"GROUP", m.group},
                              {"GROUPS", scales.size(1)},
-                             {"BFLOAT_SCALES", small}},
+                             {"BFLOAT_SCALES", small},
+                             {"TURNED", w.turned}},
                             type};
     });
     const std::int64_t all = codes.numel();
@@ -29271,6 +31417,371 @@ inline Tensor decoded(const Codes& w, std::int64_t first, std::int64_t count, at
 
 }  // namespace silica::device::cuda
 #endif  // SILICA_SINGLE_DEVICE_CUDA_CODES_HPP
+// ---- silica/device/cuda/mma_codes.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_MMA_CODES_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_MMA_CODES_HPP
+/// y = x W^T for up to eight rows of x where W is codes, by tensor cores: a code becomes an exact number of half
+/// precision by one or two instructions, so that reading the codes is what takes time.
+
+// ---- silica/device/cuda/mma_codes_fetch.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_MMA_CODES_FETCH_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_MMA_CODES_FETCH_HPP
+/// How the kernel of mma_codes.hpp takes x.
+
+#include <string_view>
+
+namespace silica::device::cuda::detail {
+
+/// Takes the constants of `mma_codes_text`.
+inline constexpr std::string_view mma_codes_fetch_text = R"cuda(
+// x in shared memory in the order in which codes come out of a word, divided by its root mean square and times `scale`
+// where NORM; and the sums of its spans.
+__device__ __forceinline__ void fetch(uint4 (*xs)[CHUNKS], float (*sums)[K / SPAN], const uint4* x, const T* scale,
+                                      double eps) {
+    constexpr int LANES = SPAN / VEC;
+    __shared__ float squares[WARPS][ROWS];
+    for (int r = 0; NORM && r < ROWS; ++r) {
+        float sum = 0;
+        #pragma unroll 2
+        for (int c = threadIdx.x; c < CHUNKS; c += THREADS) {
+            const uint4 loaded = x[r * CHUNKS + c];
+            xs[r][c] = loaded;
+            float v[VEC];
+            unpack(loaded, v);
+            for (int i = 0; i < VEC; ++i) sum += v[i] * v[i];
+        }
+        sum = warp_sum(sum);
+        if (threadIdx.x % 32 == 0) squares[threadIdx.x / 32][r] = sum;
+    }
+    if (NORM) __syncthreads();
+    for (int r = 0; r < ROWS; ++r) {
+        float by = 0;
+        for (int i = 0; NORM && i < WARPS; ++i) by += squares[i][r];
+        if (NORM) by = 1 / sqrtf(by / K + (float)eps);
+        #pragma unroll 2
+        for (int base = 0; base < CHUNKS; base += THREADS) {
+            const int c = base + threadIdx.x;
+            float s = 0;
+            if (c < CHUNKS) {
+                uint4 chunk = NORM ? xs[r][c] : x[r * CHUNKS + c];
+                float v[VEC];
+                unpack(chunk, v);
+                if (NORM) {
+                    float u[VEC];
+                    unpack(__ldg((const uint4*)scale + c), u);
+                    alignas(16) T rounded[VEC];
+                    for (int i = 0; i < VEC; ++i)
+                        rounded[i] = from_float<T>(to_float(from_float<T>(v[i] * by)) * u[i]);
+                    chunk = *(const uint4*)rounded;
+                    unpack(chunk, v);
+                }
+                for (int i = 0; i < VEC; ++i) s += v[i];
+                const unsigned p = BITS == 4 ? chunk.z : chunk.y, q = BITS == 4 ? chunk.y : chunk.z;
+                xs[r][c] = uint4{__byte_perm(chunk.x, p, 0x5410), __byte_perm(chunk.x, p, 0x7632),
+                                 __byte_perm(q, chunk.w, 0x5410), __byte_perm(q, chunk.w, 0x7632)};
+            }
+            #pragma unroll
+            for (int d = 1; d < LANES; d *= 2) s += __shfl_xor_sync(0xffffffffu, s, d);
+            if (c < CHUNKS && c % LANES == 0) sums[r][c / LANES] = s;
+        }
+    }
+    __syncthreads();
+}
+)cuda";
+
+}  // namespace silica::device::cuda::detail
+#endif  // SILICA_SINGLE_DEVICE_CUDA_MMA_CODES_FETCH_HPP
+// ---- silica/device/cuda/mma_codes_text.hpp
+#ifndef SILICA_SINGLE_DEVICE_CUDA_MMA_CODES_TEXT_HPP
+#define SILICA_SINGLE_DEVICE_CUDA_MMA_CODES_TEXT_HPP
+/// The text of the kernel of mma_codes.hpp.
+
+#include <string_view>
+
+namespace silica::device::cuda::detail {
+
+inline constexpr std::string_view mma_codes_text = R"cuda(
+constexpr int THREADS = WARPS * 32, PER_BLOCK = WARPS / SPLIT;  // tiles of W of a block
+constexpr int CHUNKS = K / VEC;                                 // loads of x
+constexpr int LINE = 512 / BITS;                                // codes of 64 bytes of a row: four lanes load them
+constexpr int LINES = K % (2 * LINE) == 0 ? 2 : 1;              // that a lane takes at once
+constexpr int PIECE = LINES * LINE, PIECES = K / PIECE, TURNS = (PIECES + SPLIT - 1) / SPLIT;
+constexpr int SPAN = GROUP < LINE ? GROUP : LINE;               // codes with one scale that are summed at once
+constexpr int SPANS = PIECE / SPAN, WORDS_OF_SPAN = SPAN / (LINE / 4);
+constexpr int TERMS = GROUP < PIECE ? PIECE / GROUP : 1;        // scales of a piece of a row
+constexpr int GATED = EPILOGUE == 2, OUTS = GATED ? 8 : 16;     // outputs of a tile, which is 16 rows of W
+constexpr int COLUMNS = ROWS > 1 ? 2 : 1;                       // rows of x whose results a lane has
+constexpr bool EVEN = PIECES % SPLIT == 0;
+)cuda";
+
+inline constexpr std::string_view mma_codes_loop_text = R"cuda(
+// Four bits c in each half of a word as 128 + c (bfloat16) or 1024 + c (float16).
+template <class H> struct Magic;
+template <> struct Magic<bf16> { static constexpr unsigned bits = 0x43004300u; static constexpr float offset = 128; };
+template <> struct Magic<f16> { static constexpr unsigned bits = 0x64006400u; static constexpr float offset = 1024; };
+template <int which>  // bits 4 which of both halves
+__device__ __forceinline__ unsigned nibbles(unsigned word, unsigned magic) {
+    unsigned both;
+    asm("lop3.b32 %0, %1, 0x000f000f, %2, 0xea;" : "=r"(both) : "r"(word >> (4 * which)), "r"(magic));  // w & m | magic
+    return both;
+}
+
+// c (16, 8) += a (16, 16) b (16, 8)
+__device__ __forceinline__ void mma(float (&c)[4], unsigned a0, unsigned a1, unsigned a2, unsigned a3, unsigned b0,
+                                    unsigned b1, bf16) {
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+        "{%0, %1, %2, %3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3]) : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
+}
+__device__ __forceinline__ void mma(float (&c)[4], unsigned a0, unsigned a1, unsigned a2, unsigned a3, unsigned b0,
+                                    unsigned b1, f16) {
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+        "{%0, %1, %2, %3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3]) : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
+}
+
+__device__ __forceinline__ float2 terms_of(const float* at) { return *(const float2*)at; }
+__device__ __forceinline__ float2 terms_of(const bf16* at) {
+    const unsigned both = *(const unsigned*)at;
+    return float2{__uint_as_float(both << 16), __uint_as_float(both & 0xffff0000u)};
+}
+
+// Where a lane reads next: rows `quad` and `quad` + 8 of a tile.
+struct At {
+    const uint4* codes[2];
+    const S* terms[2];
+};
+struct Load {
+    uint4 codes[2][LINES];
+    alignas(16) S terms[2][2 * TERMS];
+};
+
+__device__ __forceinline__ At start(const unsigned* w, const S* scales, int tile, int piece, int n) {
+    const int lane = threadIdx.x & 31, out = tile * OUTS + (lane >> 2);
+    const int row[2] = {out < n ? out : n - 1, GATED ? (out < n ? out : n - 1) + n : out + 8 < n ? out + 8 : n - 1};
+    At at;
+    #pragma unroll
+    for (int m = 0; m < 2; ++m) {
+        at.codes[m] = (const uint4*)w + (i64)row[m] * (K * BITS / 128) + piece * (LINES * 4) + (lane & 3);
+        at.terms[m] = scales + (i64)row[m] * (2 * GROUPS);
+    }
+    return at;
+}
+
+__device__ __forceinline__ void load(Load& to, const At& at, int turn, int piece) {
+    #pragma unroll
+    for (int m = 0; m < 2; ++m) {
+        #pragma unroll
+        for (int l = 0; l < LINES; ++l) to.codes[m][l] = stream(at.codes[m] + turn * (SPLIT * LINES * 4) + l * 4);
+        const S* terms = at.terms[m] + piece * PIECE / GROUP * 2;
+        constexpr int PAIR = 2 * (int)sizeof(S), BYTES = TERMS * PAIR, ROW = GROUPS * PAIR;
+        #pragma unroll
+        for (int i = 0; i < BYTES; i += 16) {
+            char* into = (char*)to.terms[m] + i;
+            const char* from = (const char*)terms + i;
+            if (BYTES % 16 == 0 && ROW % 16 == 0) *(uint4*)into = __ldg((const uint4*)from);
+            else
+                for (int j = 0; j < BYTES - i && j < 16; j += PAIR)
+                    for (int b = j; b < j + PAIR; b += 4) *(unsigned*)(into + b) = __ldg((const unsigned*)(from + b));
+        }
+    }
+}
+
+__device__ __forceinline__ unsigned word_of(const uint4& v, int i) {
+    return i == 0 ? v.x : i == 1 ? v.y : i == 2 ? v.z : v.w;
+}
+
+// Bits 4 i and 4 j of words of both rows with the four values of x that belong to them.
+template <int i, int j>
+__device__ __forceinline__ void meet_words(float (&c)[4], unsigned p, unsigned q, unsigned magic, unsigned b0,
+                                           unsigned b1) {
+    mma(c, nibbles<i>(p, magic), nibbles<i>(q, magic), nibbles<j>(p, magic), nibbles<j>(q, magic), b0, b1, T{});
+}
+
+__device__ __forceinline__ void meet(float (&sum)[2][COLUMNS], const Load& a, const uint4 (*xs)[CHUNKS],
+                                     const float (*sums)[K / SPAN], int piece) {
+    constexpr float offset = Magic<T>::offset * (BITS == 4 ? 1 : 17);
+    const int lane = threadIdx.x & 31, quad = lane >> 2, t = lane & 3;
+    const int column = quad < ROWS ? quad : 0;  // nobody reads the columns of results that are no row of x
+    unsigned magic;  // in a register: an instruction has one constant
+    asm volatile("mov.b32 %0, %1;" : "=r"(magic) : "n"(Magic<T>::bits));
+    #pragma unroll
+    for (int s = 0; s < SPANS; ++s) {
+        float c[4] = {}, high[4] = {};
+        #pragma unroll
+        for (int i = s * WORDS_OF_SPAN; i < (s + 1) * WORDS_OF_SPAN; ++i) {
+            const unsigned p = word_of(a.codes[0][i / 4], i % 4), q = word_of(a.codes[1][i / 4], i % 4);
+            const int at = (piece * LINES * 4 + i) * 4 + t;
+            if (BITS == 4) {
+                const uint4 b = xs[column][at];
+                meet_words<0, 1>(c, p, q, magic, b.x, b.y);
+                meet_words<2, 3>(c, p, q, magic, b.z, b.w);
+            } else {  // the low and the high halves of codes apart
+                const uint2 b = ((const uint2*)xs[column])[at];
+                meet_words<0, 2>(c, p, q, magic, b.x, b.y);
+                meet_words<1, 3>(high, p, q, magic, b.x, b.y);
+            }
+        }
+        #pragma unroll
+        for (int r = 0; r < COLUMNS; ++r) {
+            const float x = sums[COLUMNS == 1 ? 0 : (2 * t + r) % ROWS][piece * SPANS + s];
+            #pragma unroll
+            for (int m = 0; m < 2; ++m) {
+                const int term = s * TERMS / SPANS * 2;
+                const float2 by = terms_of(a.terms[m] + term);
+                const float low = c[2 * m + r] - offset * x;
+                sum[m][r] += by.x * (BITS == 4 ? low : low + 16 * high[2 * m + r]) + by.y * x;
+            }
+        }
+    }
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS, 2)
+mma_codes(const T* x, const unsigned* __restrict__ w, const S* __restrict__ scales, const T* __restrict__ bias,
+          const T* residual, const T* __restrict__ scale, T* y, int n, double eps) {
+    const int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, quad = lane >> 2, t = lane & 3, part = warp % SPLIT;
+    const int tiles = (n + OUTS - 1) / OUTS, stride = gridDim.x * PER_BLOCK;
+    const int rounds = (tiles - (int)blockIdx.x * PER_BLOCK + stride - 1) / stride, items = rounds * TURNS;
+    int tile = blockIdx.x * PER_BLOCK + warp / SPLIT, ahead = tile, turn = 0;  // `turn` of tile `ahead` is loaded next
+    At at = start(w, scales, ahead, part, n);
+    const auto load_next = [&](Load& to) {
+        if (EVEN || part + turn * SPLIT < PIECES) load(to, at, turn, part + turn * SPLIT);
+        if (++turn == TURNS) {
+            turn = 0;
+            at = start(w, scales, ahead += stride, part, n);
+        }
+    };
+
+    let_next_start();
+    if (!AHEAD) wait_for_previous();
+    Load next;
+    if (items > 0) load_next(next);
+    if (AHEAD) wait_for_previous();
+
+    __shared__ uint4 xs[ROWS][CHUNKS];
+    __shared__ float sums[ROWS][K / SPAN], parts[WARPS][16][ROWS];
+    const int first = part * 32 + lane;  // of the results of a tile, the one that this thread stores before others
+    const auto residual_of = [&](int j) {
+        const int out = tile * OUTS + j % OUTS;
+        return EPILOGUE == 1 && j < OUTS * ROWS && out < n ? to_float(residual[(i64)(j / OUTS) * n + out]) : 0;
+    };
+    float added = residual_of(first);
+    fetch(xs, sums, (const uint4*)x, scale, eps);
+
+    float sum[2][COLUMNS] = {};
+    int piece = part;
+    for (int item = 0; item < items; ++item) {
+        const Load a = next;
+        if (item + 1 < items) load_next(next);
+        if (EVEN || piece < PIECES) meet(sum, a, xs, sums, piece);
+        piece += SPLIT;
+        if (piece < TURNS * SPLIT) continue;
+        piece = part;
+
+        if (SPLIT > 1) __syncthreads();  // parts of the tile before have been read
+        #pragma unroll
+        for (int m = 0; m < 2; ++m)
+            #pragma unroll
+            for (int r = 0; r < COLUMNS; ++r) {
+                if (2 * t + r < ROWS) parts[warp][quad + m * 8][2 * t + r] = sum[m][r];
+                sum[m][r] = 0;
+            }
+        if (SPLIT > 1) __syncthreads(); else __syncwarp();
+        for (int j = first; j < OUTS * ROWS; j += SPLIT * 32) {  // y[r][out]
+            const int r = j / OUTS, mine = j % OUTS, out = tile * OUTS + mine;
+            if (out >= n) continue;
+            float s = BIAS ? to_float(bias[out]) : 0, up = BIAS && GATED ? to_float(bias[out + n]) : 0;
+            s += j == first ? added : residual_of(j);
+            for (int p = 0; p < SPLIT; ++p) {
+                s += parts[warp - part + p][mine][r];
+                if (GATED) up += parts[warp - part + p][mine + 8][r];
+            }
+            if (EPILOGUE == 2) s = activate<ACT>(s) * up;
+            if (EPILOGUE == 3) s = activate<ACT>(s);
+            y[(i64)r * n + out] = from_float<T>(s);
+        }
+        if (SPLIT == 1) __syncwarp();
+        tile += stride;
+        added = residual_of(first);
+    }
+}
+)cuda";
+
+struct MmaCodes;
+
+}  // namespace silica::device::cuda::detail
+#endif  // SILICA_SINGLE_DEVICE_CUDA_MMA_CODES_TEXT_HPP
+
+namespace silica::device::cuda {
+
+/// Rows of x up to which tensor cores are fed at the speed of reading codes.
+inline constexpr std::int64_t mma_rows = 8;
+
+/// Whether `mma` takes these: at most eight rows, that a block can keep.
+inline bool takes_mma(const Tensor& x, const Codes& w) {
+    const auto& m = w.matrix;
+    const std::int64_t k = m.columns;
+    return w.turned && x.numel() > 0 && x.size(-1) == k && x.numel() / k <= mma_rows &&
+           static_cast<std::int64_t>(x.nbytes()) <= shared_x && x.scalar_type() == m.type && m.rows > 0 &&
+           m.rows < (std::int64_t{1} << 27) && (!m.bias || m.bias->is_contiguous()) && has_nvrtc() &&
+           aligned(w.codes) && aligned(w.scales);
+}
+
+/// As `gemv` of plain weights.
+inline Tensor mma(const Tensor& x, const Codes& w, Epilogue epilogue, Activation act, const Tensor& residual,
+                  const NormAhead& norm) {
+    const auto& m = w.matrix;
+    const bool gated = epilogue == Epilogue::gated;
+    const auto k = m.columns, rows = x.numel() / k, n = m.rows / (gated ? 2 : 1);
+    auto sizes = x.sizes().vec();
+    sizes.back() = n;
+    const Tensor y = at::empty(sizes, x.options());
+    Tensor in = x.contiguous(), r = residual.defined() ? residual.contiguous() : residual;
+    if (!aligned(in)) in = in.clone();
+    const std::int64_t line = detail::line_of(m), pieces = k / (k % (2 * line) == 0 ? 2 * line : line);
+    constexpr std::int64_t warps = 8;
+    std::int64_t split = warps;  // warps for a tile: as many as have something to load (tried on an H100)
+    while (split > 1 && pieces < split) split /= 2;
+    const bool small = w.scales.scalar_type() == at::kBFloat16;
+    const std::uint64_t key = static_cast<std::uint64_t>(x.scalar_type()) | static_cast<std::uint64_t>(rows) << 8 |
+                              static_cast<std::uint64_t>(epilogue) << 16 | static_cast<std::uint64_t>(act) << 20 |
+                              (m.bits == 8 ? std::uint64_t{1} << 26 : 0) | (small ? std::uint64_t{1} << 27 : 0) |
+                              (m.bias ? std::uint64_t{1} << 28 : 0) | (recording ? std::uint64_t{1} << 29 : 0) |
+                              (norm.scale.defined() ? std::uint64_t{1} << 30 : 0) |
+                              static_cast<std::uint64_t>(k / 16) << 32 |
+                              static_cast<std::uint64_t>(m.group == k ? 0 : m.group / 16) << 52;
+    static const std::string text = std::string(prelude) + std::string(detail::scales_text) +
+                                    std::string(detail::mma_codes_text) + std::string(detail::mma_codes_fetch_text) +
+                                    std::string(detail::mma_codes_loop_text);
+    const auto& f = function<detail::MmaCodes>(x.device().index(), key, [&] {
+        return KernelSource{"mma_codes",
+                            text,
+                            {{"ROWS", rows},
+                             {"K", k},
+                             {"BITS", m.bits},
+                             {"GROUP", m.group},
+                             {"GROUPS", w.scales.size(1)},
+                             {"BFLOAT_SCALES", small},
+                             {"WARPS", warps},
+                             {"SPLIT", split},
+                             {"EPILOGUE", static_cast<std::int64_t>(epilogue)},
+                             {"ACT", static_cast<std::int64_t>(act)},
+                             {"BIAS", m.bias.has_value()},
+                             {"NORM", norm.scale.defined()},
+                             {"AHEAD", recording}},
+                            x.scalar_type()};
+    });
+    const std::int64_t outs = gated ? 8 : 16, tiles = (n + outs - 1) / outs;
+    const std::int64_t most = std::int64_t{2} * multiprocessors(x.device().index());  // each keeps x for its tiles
+    const std::int64_t blocks = std::min((tiles * split + warps - 1) / warps, most);
+    launch(f, {{static_cast<unsigned>(blocks), 1, 1}, warps * 32}, x.device(), address(in), address(w.codes),
+           address(w.scales), m.bias ? address(*m.bias) : nullptr, address(r), address(norm.scale), address(y),
+           static_cast<int>(n), norm.eps);
+    return y;
+}
+
+}  // namespace silica::device::cuda
+#endif  // SILICA_SINGLE_DEVICE_CUDA_MMA_CODES_HPP
 
 namespace silica::device::cuda {
 namespace detail {
@@ -29425,8 +31936,10 @@ struct GemvCodes;
 
 }  // namespace detail
 
-/// Whether `gemv` takes these: at most four rows that a block can keep, whole 16-byte loads of codes of one group.
+/// Whether `gemv` takes these: what tensor cores take; else at most four rows that a block can keep, whole 16-byte
+/// loads of codes of one group.
 inline bool takes_gemv(const Tensor& x, const Codes& w) {
+    if (w.turned) return takes_mma(x, w);
     const auto& m = w.matrix;
     const std::int64_t k = m.columns, in_load = 128 / std::max(m.bits, 1);
     const auto& b = m.bias;
@@ -29444,6 +31957,7 @@ inline bool takes_gemv(const Tensor& x, const Codes& w, const Tensor& scale) {
 /// As `gemv` of plain weights.
 inline Tensor gemv(const Tensor& x, const Codes& w, Epilogue epilogue, Activation act = Activation::linear,
                    const Tensor& residual = {}, const NormAhead& norm = {}) {
+    if (w.turned) return mma(x, w, epilogue, act, residual, norm);
     const auto& m = w.matrix;
     const bool gated = epilogue == Epilogue::gated;
     const auto k = m.columns, rows = x.numel() / k, n = m.rows / (gated ? 2 : 1);
@@ -29814,6 +32328,25 @@ struct Kernel<op::StoreKv, device::Cuda> : device::aten::StoreKv {};
 #define SILICA_SINGLE_DEVICE_MPS_HPP
 /// Apple GPUs through LibTorch's Metal backend.
 
+// ---- silica/device/mps/out_of_memory.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_OUT_OF_MEMORY_HPP
+#define SILICA_SINGLE_DEVICE_MPS_OUT_OF_MEMORY_HPP
+/// How MPS says that its memory is out: a plain c10::Error, known by its text.
+
+#include <c10/util/Exception.h>
+
+#include <string_view>
+
+namespace silica::device::mps {
+
+inline bool is_out_of_memory(const c10::Error& error) {
+    const std::string_view text = error.what_without_backtrace();
+    return text.find("MPS backend out of memory") != std::string_view::npos ||
+           text.find("Invalid buffer size") != std::string_view::npos;
+}
+
+}  // namespace silica::device::mps
+#endif  // SILICA_SINGLE_DEVICE_MPS_OUT_OF_MEMORY_HPP
 // ---- silica/device/mps/version.hpp
 #ifndef SILICA_SINGLE_DEVICE_MPS_VERSION_HPP
 #define SILICA_SINGLE_DEVICE_MPS_VERSION_HPP
@@ -29866,6 +32399,8 @@ inline bool older(const std::string& version, long major) { return std::strtol(v
 #include <ATen/detail/MPSHooksInterface.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <mutex>
 #include <string>
 
@@ -29896,14 +32431,10 @@ struct Mps {
     static DeviceMemory memory(c10::DeviceIndex = 0) {
         if (!available()) return {};
         const auto& hooks = at::detail::getMPSHooks();
-        return {hooks.getRecommendedMaxMemory(), hooks.getCurrentAllocatedMemory(), hooks.getDriverAllocatedMemory()};
+        const std::uint64_t most = hooks.getRecommendedMaxMemory(), now = hooks.getCurrentAllocatedMemory();
+        return {most, now, hooks.getDriverAllocatedMemory(), most - std::min(most, now)};
     }
-    /// The backend throws a plain c10::Error, known by its text.
-    static bool is_out_of_memory(const c10::Error& error) {
-        const std::string_view text = error.what_without_backtrace();
-        return text.find("MPS backend out of memory") != std::string_view::npos ||
-               text.find("Invalid buffer size") != std::string_view::npos;
-    }
+    static bool is_out_of_memory(const c10::Error& error) { return mps::is_out_of_memory(error); }
     /// Two threads that encode at once crash the command queue (pytorch#197805), so calls take turns, whichever shared
     /// object of the process they come from.
     SILICA_API static std::unique_lock<std::recursive_mutex> lock() {
@@ -29942,13 +32473,1426 @@ struct Kernel<op::Activate, device::Mps> {
 // ---- silica/device/mps/argmax.hpp
 #ifndef SILICA_SINGLE_DEVICE_MPS_ARGMAX_HPP
 #define SILICA_SINGLE_DEVICE_MPS_ARGMAX_HPP
-/// The index of the largest value on MPS. Contiguous input, as everywhere on MPS.
+/// The index of the largest value on MPS: own kernels where they proved themselves, else LibTorch's on contiguous
+/// input.
+
+// ---- silica/device/mps/metal/choose.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_METAL_CHOOSE_HPP
+#define SILICA_SINGLE_DEVICE_MPS_METAL_CHOOSE_HPP
+/// A token from scores by own Metal kernels (choose.metal.hpp): the most likely, or one drawn.
+
+// ---- silica/device/mps/metal/own.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_METAL_OWN_HPP
+#define SILICA_SINGLE_DEVICE_MPS_METAL_OWN_HPP
+/// Own Metal kernels: compiled on this machine at their first use, and used where they then agreed with LibTorch's ops.
+
+// ---- silica/device/mps/metal/compiler.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_METAL_COMPILER_HPP
+#define SILICA_SINGLE_DEVICE_MPS_METAL_COMPILER_HPP
+/// What own Metal kernels need of a device: a compiler of their texts, and functions that can be run. LibTorch's on a
+/// Mac (its DynamicMetalShaderLibrary, plain C++); a stand-in in tests of the simulated device.
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace silica::device::mps::metal {
+
+/// Functions of one text, compiled together with the same values.
+struct Source {
+    std::vector<std::string_view> names;                        ///< of its kernels
+    std::string_view text;                                      ///< uses `values` by #if
+    std::vector<std::pair<std::string_view, int>> values = {};  ///< TYPE first (prelude.metal.hpp)
+
+    /// The text as it is compiled.
+    [[nodiscard]] std::string whole() const;
+    /// "TYPE=1 BITS=4": the values.
+    [[nodiscard]] std::string variant() const;
+};
+
+/// A buffer or a constant, at the index of its place; what it names outlives it.
+struct Argument {
+    const Tensor* tensor = nullptr;  ///< its values, from its storage offset on
+    const void* bytes = nullptr;     ///< where there is no tensor: a struct, as the text declares it
+    std::size_t size = 0;
+
+    Argument(const Tensor& t) : tensor(&t) {}  // NOLINT(google-explicit-constructor)
+    Argument(Tensor&&) = delete;
+    template <class Constants>
+        requires(std::is_trivially_copyable_v<Constants> && !std::is_convertible_v<Constants, Tensor>)
+    Argument(const Constants& c) : bytes(&c), size(sizeof c) {}  // NOLINT(google-explicit-constructor)
+};
+
+/// Threadgroups, and the threads of each: whole simdgroups of 32.
+struct Grid {
+    std::array<std::uint64_t, 3> groups{1, 1, 1};
+    std::uint64_t threads = 32;
+};
+
+/// A kernel, ready to run.
+class Function {
+public:
+    Function() = default;
+    Function(const Function&) = delete;
+    Function& operator=(const Function&) = delete;
+    virtual ~Function() = default;
+    /// The most threads that a threadgroup of it can have.
+    [[nodiscard]] virtual std::uint64_t most_threads() const = 0;
+    /// Lanes of a simdgroup.
+    [[nodiscard]] virtual std::uint64_t lanes() const = 0;
+    /// Submits it, after what was submitted before.
+    virtual void run(std::span<const Argument> arguments, const Grid& grid) = 0;
+};
+
+/// Makes functions of texts.
+class Compiler {
+public:
+    Compiler() = default;
+    Compiler(const Compiler&) = delete;
+    Compiler& operator=(const Compiler&) = delete;
+    virtual ~Compiler() = default;
+    /// The functions of `source`, in the order of its names. Throws where the text does not compile.
+    virtual std::vector<std::unique_ptr<Function>> compile(const Source& source) = 0;
+};
+
+/// Serves instead of LibTorch's compiler, in tests.
+SILICA_API inline std::atomic<Compiler*> stand_in{nullptr};
+
+/// The compiler of this program; null where it has none (not a Mac, or a LibTorch without it).
+[[nodiscard]] Compiler* compiler();
+
+}  // namespace silica::device::mps::metal
+
+// ---- silica/device/mps/metal/compiler.ipp
+#ifndef SILICA_SINGLE_DEVICE_MPS_METAL_COMPILER_IPP
+#define SILICA_SINGLE_DEVICE_MPS_METAL_COMPILER_IPP
+/// LibTorch's compiler of Metal texts.
+
+// ---- silica/device/mps/metal/prelude.metal.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_METAL_PRELUDE_METAL_HPP
+#define SILICA_SINGLE_DEVICE_MPS_METAL_PRELUDE_METAL_HPP
+/// What the texts of all own Metal kernels begin with: types, conversions, activations.
+
+#include <string_view>
+
+namespace silica::device::mps::metal {
+
+/// Takes TYPE: `T` is float (0), half (1) or bfloat16 (2), which is its 16 bits, so that no language version of Metal
+/// matters. Arithmetic is float32. A kernel's last arguments are PLACE, and it trusts that a simdgroup has 32 lanes.
+inline constexpr std::string_view prelude_text = R"metal(
+#define PLACE \
+    uint3 group [[threadgroup_position_in_grid]], uint3 groups [[threadgroups_per_grid]], \
+    uint lane [[thread_index_in_simdgroup]], uint simd [[simdgroup_index_in_threadgroup]], \
+    uint simds [[simdgroups_per_threadgroup]]
+
+inline float wide(float x) { return x; }
+inline float wide(half x) { return float(x); }
+inline float wide(ushort x) { return as_type<float>(uint(x) << 16); }
+
+#if TYPE == 0
+typedef float T;
+inline T rounded(float x) { return x; }
+#elif TYPE == 1
+typedef half T;
+inline T rounded(float x) { return half(x); }
+#else
+typedef ushort T;
+inline T rounded(float x) {
+    const uint u = as_type<uint>(x);
+    return x != x ? ushort(0x7fc0) : ushort((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
+}
+#endif
+
+// Within an ulp or two (by N. Juffa's minimax polynomials): Metal has no erf.
+inline float erf_of(float x) {
+    const float t = fabs(x), s = x * x;
+    float r;
+    if (t > 0.927734375f) {
+        r = fma(-1.72853470e-5f, t, 3.83197126e-4f);
+        const float u = fma(-3.88396438e-3f, t, 2.42546219e-2f);
+        r = fma(r, s, u);
+        r = fma(r, t, -1.06777877e-1f);
+        r = fma(r, t, -6.34846687e-1f);
+        r = fma(r, t, -1.28717512e-1f);
+        r = fma(r, t, -t);
+        r = 1.0f - exp(r);
+        return x < 0.0f ? -r : r;
+    }
+    r = -5.96761703e-4f;
+    r = fma(r, s, 4.99119423e-3f);
+    r = fma(r, s, -2.67681349e-2f);
+    r = fma(r, s, 1.12819925e-1f);
+    r = fma(r, s, -3.76125336e-1f);
+    r = fma(r, s, 1.28379166e-1f);
+    return fma(r, x, x);
+}
+
+// tanh overflows where exp does.
+inline float tanh_of(float x) { return x > 10.0f ? 1.0f : x < -10.0f ? -1.0f : tanh(x); }
+
+// The order of silica::Activation.
+inline float activate(uint which, float x) {
+    const float gelu = which == 1 || which == 3 ? 0.5f * x * (1.0f + erf_of(x * 0.70710678118654752f)) : 0.0f;
+    switch (which) {
+        case 1: return gelu;
+        case 2: return 0.5f * x * (1.0f + tanh_of(0.79788456080286536f * (x + 0.044715f * x * x * x)));
+        case 3: return gelu > 10.0f ? 10.0f : gelu < -10.0f ? -10.0f : gelu;
+        case 4: return x / (1.0f + exp(-1.702f * x));
+        case 5: return x < 0.0f ? 0.0f : x;
+        case 6: return x < 0.0f ? 0.0f : x * x;
+        case 7: return x < 0.0f ? 0.0f : x > 6.0f ? 6.0f : x;
+        case 8: return x < 0.0f ? 0.01f * x : x;
+        case 9: return x / (1.0f + exp(-x));
+        case 10: return 1.0f / (1.0f + exp(-x));
+        case 11: return tanh_of(x);
+        case 12: {  // tanh(log(1 + e)) = (e^2 + 2 e) / (e^2 + 2 e + 2)
+            if (x > 20.0f) return x;
+            const float e = exp(x), a = e * e + 2.0f * e;
+            return x * (a / (a + 2.0f));
+        }
+        case 13: return 0.5f * (1.0f + erf_of((x - 0.707107f) / (0.282095f * 1.4142135623730951f)));
+        default: return x;
+    }
+}
+)metal";
+
+}  // namespace silica::device::mps::metal
+#endif  // SILICA_SINGLE_DEVICE_MPS_METAL_PRELUDE_METAL_HPP
+
+#if defined(__APPLE__) && !defined(TORCH_STABLE_ONLY) && !defined(TORCH_TARGET_VERSION) && \
+    __has_include(<ATen/native/mps/MetalShaderLibrary.h>)
+#define SILICA_METAL_BY_LIBTORCH 1
+#include <ATen/native/mps/MetalShaderLibrary.h>
+#endif
+
+namespace silica::device::mps::metal {
+
+#ifdef SILICA_METAL_BY_LIBTORCH
+namespace detail {
+
+class LibTorchFunction final : public Function {
+public:
+    LibTorchFunction(std::shared_ptr<at::native::mps::DynamicMetalShaderLibrary> library, const std::string& name)
+        : library_(std::move(library)), function_(library_->getKernelFunction(name)) {}
+
+    [[nodiscard]] std::uint64_t most_threads() const override { return function_->getMaxThreadsPerThreadgroup(); }
+    [[nodiscard]] std::uint64_t lanes() const override { return function_->getThreadExecutionWidth(); }
+    void run(std::span<const Argument> arguments, const Grid& grid) override {
+        const std::array<std::uint64_t, 3> all{grid.groups[0] * grid.threads, grid.groups[1], grid.groups[2]};
+        const std::array<std::uint64_t, 3> one{grid.threads, 1, 1};
+        function_->runCommandBlock([&] {
+            function_->startEncoding();
+            unsigned index = 0;
+            for (const Argument& a : arguments) {
+                if (a.tensor != nullptr)
+                    function_->setArg(index++, *a.tensor);
+                else
+                    function_->setArg(index++, a.bytes, a.size);
+            }
+            function_->dispatch(c10::ArrayRef<std::uint64_t>(all), c10::OptionalArrayRef<std::uint64_t>(one));
+        });
+    }
+
+private:
+    std::shared_ptr<at::native::mps::DynamicMetalShaderLibrary> library_;
+    std::shared_ptr<at::native::mps::MetalKernelFunction> function_;
+};
+
+class LibTorchCompiler final : public Compiler {
+public:
+    std::vector<std::unique_ptr<Function>> compile(const Source& source) override {
+        const auto library = std::make_shared<at::native::mps::DynamicMetalShaderLibrary>(source.whole());
+        std::vector<std::unique_ptr<Function>> made;
+        for (const auto name : source.names)
+            made.push_back(std::make_unique<LibTorchFunction>(library, std::string(name)));
+        return made;
+    }
+};
+
+}  // namespace detail
+#endif
+
+SILICA_INLINE std::string Source::whole() const {
+    std::string all = "#include <metal_stdlib>\nusing namespace metal;\n";
+    for (const auto& [name, value] : values) all += "#define " + std::string(name) + " " + std::to_string(value) + "\n";
+    return all.append(prelude_text).append(text);
+}
+
+SILICA_INLINE std::string Source::variant() const {
+    std::string all;
+    for (const auto& [name, value] : values)
+        all += (all.empty() ? "" : " ") + std::string(name) + "=" + std::to_string(value);
+    return all;
+}
+
+SILICA_INLINE Compiler* compiler() {
+    if (auto* other = stand_in.load(std::memory_order_acquire)) return other;
+#ifdef SILICA_METAL_BY_LIBTORCH
+    static detail::LibTorchCompiler by_libtorch;
+    return &by_libtorch;
+#else
+    return nullptr;
+#endif
+}
+
+}  // namespace silica::device::mps::metal
+#endif  // SILICA_SINGLE_DEVICE_MPS_METAL_COMPILER_IPP
+#endif  // SILICA_SINGLE_DEVICE_MPS_METAL_COMPILER_HPP
+// ---- silica/device/mps/metal/verdicts.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_METAL_VERDICTS_HPP
+#define SILICA_SINGLE_DEVICE_MPS_METAL_VERDICTS_HPP
+/// What this machine said of own kernels and of the known faults of MPS, kept from run to run.
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace silica::device::mps::metal {
+
+/// What a kernel's check showed.
+struct Verdict {
+    std::string kernel;  ///< "rows TYPE=1 BITS=4 ..., groups of 64"
+    std::string text;    ///< a hash of the text that was checked
+    bool proven = false;
+    double error = 0;    ///< the largest difference from LibTorch's ops, in units of what is allowed
+    double seconds = 0;  ///< compiling and comparing
+    std::string reason;  ///< why it is off; empty when it is proven
+};
+
+/// What a test of a known fault showed (faults.hpp).
+struct Found {
+    std::string fault;
+    bool present = false;
+    std::string detail;
+};
+
+/// For what machine verdicts hold: all of it must be the same.
+struct Machine {
+    std::string chip, system, libtorch;
+    std::string simulated;  ///< by what; empty on a real device
+
+    bool operator==(const Machine&) const = default;
+    [[nodiscard]] static Machine here();
+};
+
+/// What was found on this machine, by this program and earlier ones.
+struct Verdicts {
+    std::vector<Verdict> kernels;
+    std::vector<Found> faults;
+};
+
+/// The file of them: $SILICA_MPS_VERDICTS, else mps.json in silica/ of the user's cache directory (~/Library/Caches on
+/// a Mac, else $XDG_CACHE_HOME or ~/.cache); empty where there is no such directory.
+[[nodiscard]] std::filesystem::path verdicts_file();
+
+/// What the file says of `machine`; nothing where it is not there, damaged, or another machine's.
+[[nodiscard]] Verdicts read_verdicts(const std::filesystem::path& file, const Machine& machine);
+
+/// Adds to the file, in place of what it said of the same kernels and faults. The file is written whole or not at all;
+/// where it cannot be written the next program checks again.
+void keep_verdicts(const std::filesystem::path& file, const Machine& machine, const Verdicts& more);
+
+/// A hash of a text (FNV-1a, 64 bits), in hexadecimal digits.
+[[nodiscard]] std::string hash_of(std::string_view text);
+
+}  // namespace silica::device::mps::metal
+
+// ---- silica/device/mps/metal/verdicts.ipp
+#ifndef SILICA_SINGLE_DEVICE_MPS_METAL_VERDICTS_IPP
+#define SILICA_SINGLE_DEVICE_MPS_METAL_VERDICTS_IPP
+/// The file of verdicts.
+
+// ---- silica/device/simulated.hpp
+#ifndef SILICA_SINGLE_DEVICE_SIMULATED_HPP
+#define SILICA_SINGLE_DEVICE_SIMULATED_HPP
+/// Which devices of this program are simulated. Only a test build links a simulation (`tests/support/sim_mps/`); it
+/// sets the marker below before `main`, and every output that names the device must then name the simulation as well.
+
+#include <c10/core/DeviceType.h>
+
+#include <atomic>
+
+namespace silica::device {
+
+/// What simulates `mps` in this program, in words for people ("simulated MPS (tests only)"); null when nothing does.
+SILICA_API inline std::atomic<const char*> simulated_mps{nullptr};
+
+/// What simulates devices of `type` in this program; null when they are real or absent.
+[[nodiscard]] inline const char* simulated(c10::DeviceType type) noexcept {
+    return type == c10::DeviceType::MPS ? simulated_mps.load(std::memory_order_acquire) : nullptr;
+}
+
+/// True when devices of `type` are simulated in this program.
+[[nodiscard]] inline bool is_simulated(c10::DeviceType type) noexcept { return simulated(type) != nullptr; }
+
+}  // namespace silica::device
+#endif  // SILICA_SINGLE_DEVICE_SIMULATED_HPP
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <exception>
+#include <fstream>
+#include <iterator>
+#include <system_error>
+
+namespace silica::device::mps::metal {
+namespace verdict_file {
+
+inline constexpr int format = 1;
+inline constexpr std::uintmax_t most_bytes = 4 << 20;
+
+[[nodiscard]] inline std::filesystem::path directory_of(const char* variable) {
+    const char* value = std::getenv(variable);  // NOLINT(concurrency-mt-unsafe)
+    return value == nullptr ? "" : value;
+}
+
+[[nodiscard]] inline nlohmann::ordered_json json_of(const Machine& m) {
+    return {{"chip", m.chip}, {"system", m.system}, {"libtorch", m.libtorch}, {"simulated", m.simulated}};
+}
+
+/// Numbers that are none are no numbers of JSON.
+[[nodiscard]] inline double finite(double x) { return std::isfinite(x) ? x : 1e30; }
+
+[[nodiscard]] inline nlohmann::ordered_json json_of(const Verdicts& all) {
+    nlohmann::ordered_json kernels = nlohmann::ordered_json::array(), faults = kernels;
+    for (const auto& v : all.kernels)
+        kernels.push_back({{"kernel", v.kernel},
+                           {"text", v.text},
+                           {"proven", v.proven},
+                           {"error", finite(v.error)},
+                           {"seconds", finite(v.seconds)},
+                           {"reason", v.reason}});
+    for (const auto& f : all.faults)
+        faults.push_back({{"fault", f.fault}, {"present", f.present}, {"detail", f.detail}});
+    return {{"kernels", kernels}, {"faults", faults}};
+}
+
+/// Throws nlohmann's exceptions for what is not such a document.
+[[nodiscard]] inline Verdicts verdicts_of(const nlohmann::ordered_json& document, const Machine& machine) {
+    Verdicts all;
+    if (document.at("format").get<int>() != format || document.at("machine") != json_of(machine)) return all;
+    const auto text = [](const nlohmann::ordered_json& of, const char* key) { return of.at(key).get<std::string>(); };
+    for (const auto& v : document.at("kernels"))
+        all.kernels.push_back({.kernel = text(v, "kernel"),
+                               .text = text(v, "text"),
+                               .proven = v.at("proven").get<bool>(),
+                               .error = v.at("error").get<double>(),
+                               .seconds = v.at("seconds").get<double>(),
+                               .reason = text(v, "reason")});
+    for (const auto& f : document.at("faults"))
+        all.faults.push_back({text(f, "fault"), f.at("present").get<bool>(), text(f, "detail")});
+    return all;
+}
+
+}  // namespace verdict_file
+
+SILICA_INLINE Machine Machine::here() {
+    Machine m;
+#if defined(__APPLE__)
+    char text[128] = {};
+    std::size_t size = sizeof text - 1;
+    if (sysctlbyname("machdep.cpu.brand_string", text, &size, nullptr, 0) == 0) m.chip = text;
+#endif
+    m.system = macos_version();
+    m.libtorch = TORCH_VERSION;
+    if (const char* by = device::simulated(c10::DeviceType::MPS)) m.simulated = by;
+    return m;
+}
+
+SILICA_INLINE std::filesystem::path verdicts_file() {
+    using verdict_file::directory_of;
+    if (auto file = directory_of("SILICA_MPS_VERDICTS"); !file.empty()) return file;
+#if !defined(__APPLE__)
+    if (const auto cache = directory_of("XDG_CACHE_HOME"); !cache.empty()) return cache / "silica" / "mps.json";
+#endif
+    const auto home = directory_of("HOME");
+    if (home.empty()) return {};
+#if defined(__APPLE__)
+    return home / "Library" / "Caches" / "silica" / "mps.json";
+#else
+    return home / ".cache" / "silica" / "mps.json";
+#endif
+}
+
+SILICA_INLINE Verdicts read_verdicts(const std::filesystem::path& file, const Machine& machine) {
+    try {
+        std::error_code error;
+        if (file.empty() || !std::filesystem::is_regular_file(file, error) ||
+            std::filesystem::file_size(file, error) > verdict_file::most_bytes || error)
+            return {};
+        std::ifstream in(file, std::ios::binary);
+        const std::string text{std::istreambuf_iterator<char>(in), {}};
+        return verdict_file::verdicts_of(nlohmann::ordered_json::parse(text), machine);
+    } catch (const std::exception&) {  // damaged: the kernels prove themselves again
+        return {};
+    }
+}
+
+SILICA_INLINE void keep_verdicts(const std::filesystem::path& file, const Machine& machine, const Verdicts& more) {
+    if (file.empty()) return;
+    Verdicts all = read_verdicts(file, machine);
+    for (const auto& v : more.kernels) {
+        std::erase_if(all.kernels, [&](const Verdict& old) { return old.kernel == v.kernel; });
+        all.kernels.push_back(v);
+    }
+    for (const auto& f : more.faults) {
+        std::erase_if(all.faults, [&](const Found& old) { return old.fault == f.fault; });
+        all.faults.push_back(f);
+    }
+    try {
+        nlohmann::ordered_json document = {{"format", verdict_file::format},
+                                           {"machine", verdict_file::json_of(machine)}};
+        document.update(verdict_file::json_of(all));
+        const std::string text = document.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+        std::error_code error;
+        std::filesystem::create_directories(file.parent_path(), error);
+        silica::detail::AtomicFile<DeviceError> out(file);
+        out.write(text.data(), text.size());
+        out.commit();
+    } catch (const std::exception&) {  // a full disk, no right to write: nothing depends on it
+    }
+}
+
+SILICA_INLINE std::string hash_of(std::string_view text) {
+    std::uint64_t h = 0xcbf29ce484222325U;
+    for (const char c : text) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+    std::string digits;
+    for (int i = 60; i >= 0; i -= 4) digits += "0123456789abcdef"[h >> static_cast<unsigned>(i) & 15U];
+    return digits;
+}
+
+}  // namespace silica::device::mps::metal
+#endif  // SILICA_SINGLE_DEVICE_MPS_METAL_VERDICTS_IPP
+#endif  // SILICA_SINGLE_DEVICE_MPS_METAL_VERDICTS_HPP
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace silica::device::mps::metal {
+
+/// Whether own kernels may serve; set to false to have LibTorch's alone. The environment variable SILICA_METAL=0 does
+/// it for a whole process.
+SILICA_API inline std::atomic<bool> own_kernels{true};
+
+/// Whether own kernels can be asked for at all: they may serve, and this program has a compiler of them.
+[[nodiscard]] bool has_own();
+
+/// The functions of a text, in the order of its names.
+using Functions = std::vector<std::unique_ptr<Function>>;
+
+/// Runs a kernel on small inputs and LibTorch's ops on the same: the largest difference, in units of what is allowed.
+/// What it throws turns the kernel off, too.
+using Proof = std::function<double(const Functions&)>;
+
+/// One kernel in one variant: made, or why not.
+struct Own {
+    Functions functions;  ///< empty: off
+    Verdict verdict;
+    [[nodiscard]] bool serves() const { return !functions.empty(); }
+};
+
+/// All of them by number.
+enum class Family : std::uint64_t { rows = 1, decode_attention, rotary_store, argmax, draw };
+
+/// A kernel as its op describes it.
+struct Described {
+    Source source;
+    std::string name;
+    Proof proof;
+};
+
+/// The kernel `key` of `family`; null before it was made.
+[[nodiscard]] const Own* find_own(Family family, std::uint64_t key);
+/// Compiles and checks it; on this machine once for all, as the file of verdicts keeps that.
+const Own& make_own(Family family, std::uint64_t key, const Described& described);
+
+/// The kernel `key` of `family`, as `make()` describes it at the first call. `has_own()` has said yes.
+template <class Make>
+const Own& own(Family family, std::uint64_t key, Make&& make) {
+    if (const Own* known = find_own(family, key)) return *known;
+    return make_own(family, key, make());
+}
+
+/// What is known of own kernels on this machine, from the file and from this process.
+[[nodiscard]] std::vector<Verdict> verdicts();
+
+/// Forgets what this process knows, and reads the file again: for tests.
+void forget_own();
+
+/// TYPE of the texts, -1 for a type that they do not have.
+[[nodiscard]] constexpr int type_number(at::ScalarType type) {
+    return type == at::kFloat ? 0 : type == at::kHalf ? 1 : type == at::kBFloat16 ? 2 : -1;
+}
+
+/// Of a rounding to `type`, relative.
+[[nodiscard]] constexpr double rounding(at::ScalarType type) {
+    return type == at::kHalf ? 0x1p-11 : type == at::kBFloat16 ? 0x1p-8 : 0x1p-23;
+}
+
+/// Threads of a threadgroup, whole simdgroups: at most `wanted` and what the pipeline allows.
+[[nodiscard]] inline std::uint64_t threads_of(const Function& f, std::uint64_t wanted) {
+    const std::uint64_t most = f.most_threads() / 32 * 32;
+    return most < wanted ? most : wanted;
+}
+
+/// The largest |got - want| / (absolute + relative |want|), infinite where one of them is no number and the other is.
+[[nodiscard]] double difference(const Tensor& got, const Tensor& want, double absolute, double relative);
+
+/// Numbers in [-1, 1] that look like noise and are the same each time, on `device`.
+[[nodiscard]] Tensor noise(at::IntArrayRef shape, int seed, at::ScalarType type, c10::Device device);
+
+}  // namespace silica::device::mps::metal
+
+// ---- silica/device/mps/metal/own.ipp
+#ifndef SILICA_SINGLE_DEVICE_MPS_METAL_OWN_IPP
+#define SILICA_SINGLE_DEVICE_MPS_METAL_OWN_IPP
+/// How a kernel is made and proves itself.
+
+#include <c10/util/Exception.h>
+
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <map>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+namespace silica::device::mps::metal {
+namespace own_detail {
+
+/// What the process knows.
+struct Known {
+    std::recursive_mutex mutex;
+    std::map<std::pair<Family, std::uint64_t>, std::unique_ptr<Own>> kernels;
+    std::optional<Verdicts> kept;
+};
+
+inline Known& known() {
+    static auto& instance = *new Known;  // functions outlive LibTorch's own statics rather than the reverse
+    return instance;
+}
+
+inline const Verdicts& kept() {
+    auto& k = known();
+    if (!k.kept) k.kept = read_verdicts(verdicts_file(), Machine::here());
+    return *k.kept;
+}
+
+/// Why a kernel cannot be used, or empty. Memory that is out says nothing of it and passes through.
+template <class Try>
+std::string failure(Try&& attempt) {
+    try {
+        return attempt();
+    } catch (const c10::Error& e) {
+        if (mps::is_out_of_memory(e)) throw;
+        return e.what_without_backtrace();
+    } catch (const std::bad_alloc&) {
+        throw;
+    } catch (const std::exception& e) {
+        return e.what();
+    }
+}
+
+inline std::unique_ptr<Own> made(const Described& d) {
+    auto own = std::make_unique<Own>();
+    auto& v = own->verdict;
+    v.kernel = d.name;
+    v.text = hash_of(d.source.whole());
+    bool known_good = false;
+    for (const Verdict& old : kept().kernels) {
+        if (old.kernel != v.kernel || old.text != v.text) continue;
+        if (!old.proven) {
+            own->verdict = old;
+            return own;
+        }
+        known_good = true;
+        own->verdict = old;
+    }
+    const auto start = std::chrono::steady_clock::now();
+    v.reason = failure([&]() -> std::string {
+        own->functions = compiler()->compile(d.source);
+        for (const auto& f : own->functions) {
+            if (f->lanes() != 32) return "a simdgroup has " + std::to_string(f->lanes()) + " lanes here, not 32";
+            if (f->most_threads() < 32) return "a threadgroup has fewer than 32 threads here";
+        }
+        if (known_good) return {};
+        v.error = d.proof(own->functions);
+        if (v.error <= 1) return {};
+        return "differs from LibTorch's ops, by " + std::to_string(v.error) + " times what is allowed";
+    });
+    v.proven = v.reason.empty();
+    if (!v.proven) own->functions.clear();
+    if (known_good && v.proven) return own;
+    v.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    keep_verdicts(verdicts_file(), Machine::here(), {{v}, {}});
+    return own;
+}
+
+}  // namespace own_detail
+
+SILICA_INLINE bool has_own() {
+    static const bool allowed = [] {
+        const char* value = std::getenv("SILICA_METAL");  // NOLINT(concurrency-mt-unsafe)
+        const std::string_view set = value == nullptr ? "" : value;
+        return set != "0" && set != "off";
+    }();
+    return allowed && own_kernels.load(std::memory_order_relaxed) && compiler() != nullptr;
+}
+
+SILICA_INLINE const Own* find_own(Family family, std::uint64_t key) {
+    auto& k = own_detail::known();
+    const std::lock_guard guard(k.mutex);
+    const auto found = k.kernels.find({family, key});
+    return found == k.kernels.end() ? nullptr : found->second.get();
+}
+
+SILICA_INLINE const Own& make_own(Family family, std::uint64_t key, const Described& described) {
+    auto& k = own_detail::known();
+    const std::lock_guard guard(k.mutex);
+    auto& at = k.kernels[{family, key}];
+    if (!at) at = own_detail::made(described);
+    return *at;
+}
+
+SILICA_INLINE std::vector<Verdict> verdicts() {
+    auto& k = own_detail::known();
+    const std::lock_guard guard(k.mutex);
+    auto all = own_detail::kept().kernels;
+    for (const auto& [key, made] : k.kernels) {
+        if (!made) continue;  // its check ran out of memory
+        std::erase_if(all, [&](const Verdict& old) { return old.kernel == made->verdict.kernel; });
+        all.push_back(made->verdict);
+    }
+    return all;
+}
+
+SILICA_INLINE void forget_own() {
+    auto& k = own_detail::known();
+    const std::lock_guard guard(k.mutex);
+    k.kernels.clear();
+    k.kept.reset();
+}
+
+SILICA_INLINE double difference(const Tensor& got, const Tensor& want, double absolute, double relative) {
+    const Tensor a = got.cpu().to(at::kDouble).contiguous().view({-1}),
+                 b = want.cpu().to(at::kDouble).contiguous().view({-1});
+    if (got.sizes() != want.sizes()) return std::numeric_limits<double>::infinity();
+    double most = 0;
+    const auto *x = a.const_data_ptr<double>(), *y = b.const_data_ptr<double>();
+    for (std::int64_t i = 0; i < a.numel(); ++i) {
+        if (x[i] == y[i] || (std::isnan(x[i]) && std::isnan(y[i]))) continue;
+        const double by = std::fabs(x[i] - y[i]) / (absolute + relative * std::fabs(y[i]));
+        if (!(by <= most)) most = std::isnan(by) ? std::numeric_limits<double>::infinity() : by;
+    }
+    return most;
+}
+
+SILICA_INLINE Tensor noise(at::IntArrayRef shape, int seed, at::ScalarType type, c10::Device device) {
+    const Tensor x = at::empty(shape, at::TensorOptions().dtype(at::kFloat));
+    auto* v = x.mutable_data_ptr<float>();
+    std::uint32_t state = static_cast<std::uint32_t>(seed) * 2654435761U + 12345U;
+    for (std::int64_t i = 0; i < x.numel(); ++i) {
+        state = state * 1664525U + 1013904223U;
+        v[i] = static_cast<float>(state >> 8U) * 0x1p-23F - 1;
+    }
+    return x.to(device, type);
+}
+
+}  // namespace silica::device::mps::metal
+#endif  // SILICA_SINGLE_DEVICE_MPS_METAL_OWN_IPP
+#endif  // SILICA_SINGLE_DEVICE_MPS_METAL_OWN_HPP
+// ---- silica/device/mps/metal/rows.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_METAL_ROWS_HPP
+#define SILICA_SINGLE_DEVICE_MPS_METAL_ROWS_HPP
+/// y = x W^T for few rows of x by an own Metal kernel (rows.metal.hpp): W in numbers or codes, a norm ahead, a
+/// residual, a gate or an activation after.
+
+#include <optional>
+
+namespace silica::device::mps::metal {
+
+/// What happens to the sums before they are stored, as the text numbers it.
+enum class Epilogue : std::uint32_t { none, add, gated, activation };
+
+/// A matrix as the kernel reads it: numbers of the type of x, or codes.
+struct Matrix {
+    const Tensor* weight = nullptr;      ///< (rows, columns); null where `codes` is set
+    const aten::Codes* codes = nullptr;  ///< not plain
+    const std::optional<Tensor>* bias = nullptr;
+    std::int64_t rows = 0, columns = 0;
+
+    Matrix(const op::Plain& w);    // NOLINT(google-explicit-constructor)
+    Matrix(const aten::Codes& w);  // NOLINT(google-explicit-constructor)
+};
+
+/// The rest of a product.
+struct After {
+    Epilogue epilogue = Epilogue::none;
+    Activation act = Activation::linear;
+    Tensor residual = {};  ///< (..., n), for `add`
+    Tensor scale = {};     ///< of an RMS norm ahead (columns); none where it is not defined
+    double eps = 0;        ///< of the norm
+};
+
+/// Whether a kernel computes such products.
+enum class Serves {
+    yes,
+    no,      ///< it does not take these sizes or types, or own kernels are not to serve
+    failed,  ///< it takes them, and failed its check on this machine
+};
+
+/// Whether the kernel serves for x (..., columns): at most four rows (15 where W is codes), one type for
+/// all.
+[[nodiscard]] Serves rows_serve(const Tensor& x, const Matrix& w, bool norm = false);
+
+/// x (..., columns) -> (..., w.rows) or, gated, (..., w.rows / 2). `rows_serve` has said yes.
+[[nodiscard]] Tensor rows(const Tensor& x, const Matrix& w, const After& after = {});
+
+}  // namespace silica::device::mps::metal
+
+// ---- silica/device/mps/metal/rows.ipp
+#ifndef SILICA_SINGLE_DEVICE_MPS_METAL_ROWS_IPP
+#define SILICA_SINGLE_DEVICE_MPS_METAL_ROWS_IPP
+/// How the product of few rows is launched, and how it proves itself.
+
+// ---- silica/device/mps/metal/rows.metal.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_METAL_ROWS_METAL_HPP
+#define SILICA_SINGLE_DEVICE_MPS_METAL_ROWS_METAL_HPP
+/// The text of the product of few rows: y = x W^T, W as numbers or as codes.
+
+#include <string_view>
+
+namespace silica::device::mps::metal {
+
+/// Takes TYPE, BITS (0: W is T; 4 or 8: codes), SCALES (0: scale and bias of a group are float, 1: bfloat16), ROWS
+/// (rows of x that are computed together: 1 or 4; group.y counts such) and NORM. A simdgroup has MATS rows of W: as
+/// many outputs, or, gated, half as many with the rows of gate and up.
+inline constexpr std::string_view rows_text = R"metal(
+struct Rows {
+    uint k, n, rows;              // x (rows, k), y (rows, n)
+    uint group, terms, words;     // columns of a group; groups and uints of a row of codes
+    uint epilogue, act, biased;   // none, + residual, act(g) * u, act
+    float eps;
+};
+
+#define MATS 4
+#if BITS == 0
+#define PER 4                     // values of a lane at a time
+#elif BITS == 4
+#define PER (ROWS == 1 ? 16 : 8)
+#else
+#define PER (ROWS == 1 ? 8 : 4)
+#endif
+#if SCALES == 0
+typedef float S;
+#else
+typedef ushort S;
+#endif
+
+kernel void rows(device const T* x [[buffer(0)]],
+#if BITS == 0
+                 device const T* w [[buffer(1)]],
+#else
+                 device const uint* w [[buffer(1)]],
+#endif
+                 device const S* terms [[buffer(2)]], device const T* bias [[buffer(3)]],
+                 device const T* residual [[buffer(4)]], device const T* scale [[buffer(5)]],
+                 device T* y [[buffer(6)]], constant Rows& s [[buffer(7)]], PLACE) {
+    const bool gated = s.epilogue == 2;
+    const uint outs = gated ? MATS / 2 : MATS;
+    const uint first = (group.x * simds + simd) * outs;   // of this simdgroup's outputs
+    const uint start = group.y * ROWS;                    // of its rows of x
+    uint from[MATS];                                      // its rows of W
+    for (uint m = 0; m < MATS; ++m) {
+        const uint out = first + (gated ? m % (MATS / 2) : m);
+        from[m] = (out < s.n ? out : s.n - 1) + (gated && m >= MATS / 2 ? s.n : 0);
+    }
+
+#if NORM
+    threadgroup float squares[32 * ROWS];
+    float by[ROWS];
+    for (uint r = 0; r < ROWS; ++r) {
+        device const T* row = x + (start + r < s.rows ? start + r : s.rows - 1) * s.k;
+        float sum = 0;
+        for (uint i = simd * 32 + lane; i < s.k; i += simds * 32) sum += wide(row[i]) * wide(row[i]);
+        sum = simd_sum(sum);
+        if (lane == 0) squares[r * 32 + simd] = sum;
+    }
+    threadgroup_barrier(mem_flags::mem_threadgroup);
+    for (uint r = 0; r < ROWS; ++r) {
+        float sum = 0;
+        for (uint i = 0; i < simds; ++i) sum += squares[r * 32 + i];
+        by[r] = 1.0f / sqrt(sum / float(s.k) + s.eps);
+    }
+#endif
+
+    float sum[MATS][ROWS];
+    for (uint m = 0; m < MATS; ++m)
+        for (uint r = 0; r < ROWS; ++r) sum[m][r] = 0;
+
+    for (uint begin = lane * PER; begin < s.k; begin += 32 * PER) {
+        float in[ROWS][PER], all[ROWS];
+        for (uint r = 0; r < ROWS; ++r) {
+            device const T* row = x + (start + r < s.rows ? start + r : s.rows - 1) * s.k;
+            all[r] = 0;
+            for (uint j = 0; j < PER; ++j) {
+                const bool there = begin + j < s.k;
+                float v = there ? wide(row[begin + j]) : 0.0f;
+#if NORM
+                v = there ? wide(rounded(wide(rounded(v * by[r])) * wide(scale[begin + j]))) : 0.0f;
+#endif
+                in[r][j] = v;
+                all[r] += v;
+            }
+        }
+        for (uint m = 0; m < MATS; ++m) {
+            float here[PER];
+#if BITS == 0
+            device const T* of = w + ulong(from[m]) * s.k + begin;
+            for (uint j = 0; j < PER; ++j) here[j] = begin + j < s.k ? wide(of[j]) : 0.0f;
+            for (uint r = 0; r < ROWS; ++r)
+                for (uint j = 0; j < PER; ++j) sum[m][r] += here[j] * in[r][j];
+#else
+            const uint word = begin * BITS / 32;
+            device const uint* of = w + ulong(from[m]) * s.words;
+            for (uint i = 0; i < PER * BITS / 32; ++i) {
+                const uint codes = word + i < s.words ? of[word + i] : 0;
+                for (uint j = 0; j < 32 / BITS; ++j)
+                    here[i * (32 / BITS) + j] = float((codes >> (BITS * j)) & ((1u << BITS) - 1u));
+            }
+            device const S* term = terms + (ulong(from[m]) * s.terms + begin / s.group) * 2;
+            const float step = wide(term[0]), base = wide(term[1]);
+            for (uint r = 0; r < ROWS; ++r) {
+                float dot = 0;
+                for (uint j = 0; j < PER; ++j) dot += here[j] * in[r][j];
+                sum[m][r] += step * dot + base * all[r];
+            }
+#endif
+        }
+    }
+
+    // Lane r * MATS + m stores what belongs to output m of row r.
+    float mine = 0, up = 0;
+    for (uint r = 0; r < ROWS; ++r)
+        for (uint m = 0; m < MATS; ++m) {
+            const float total = simd_sum(sum[m][r]);
+            if (lane == r * MATS + m) mine = total;
+            if (lane + MATS / 2 == r * MATS + m) up = total;
+        }
+    const uint r = start + lane / MATS, m = lane % MATS, out = first + m;
+    if (r >= s.rows || lane / MATS >= ROWS || m >= outs || out >= s.n) return;
+    if (s.biased != 0) {
+        mine += wide(bias[out]);
+        if (gated) up += wide(bias[out + s.n]);
+    }
+    if (s.epilogue == 1) mine += wide(residual[r * s.n + out]);
+    if (s.epilogue == 2) mine = activate(s.act, mine) * up;
+    if (s.epilogue == 3) mine = activate(s.act, mine);
+    y[r * s.n + out] = rounded(mine);
+}
+#undef MATS
+#undef PER
+)metal";
+
+}  // namespace silica::device::mps::metal
+#endif  // SILICA_SINGLE_DEVICE_MPS_METAL_ROWS_METAL_HPP
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/matmul.h>
+
+#include <algorithm>
+#include <array>
+
+namespace silica::device::mps::metal {
+namespace rows_detail {
+
+/// Of x, up to which the kernel is worth it: numbers are LibTorch's for more; codes are made numbers for more.
+inline constexpr std::int64_t most_rows = 4, most_rows_of_codes = 15;
+
+/// Rows of rows.metal.hpp.
+struct Constants {
+    std::uint32_t k, n, rows, group, terms, words, epilogue, act, biased;
+    float eps;
+};
+
+/// What tells kernels apart.
+struct Variant {
+    at::ScalarType type = at::kFloat;
+    int bits = 0;
+    bool small_terms = false;  ///< scale and bias of a group in bfloat16
+    bool several = false;      ///< rows of x
+    bool norm = false;
+    std::int64_t group = 0;  ///< 0: one for a row, or no codes
+
+    [[nodiscard]] std::uint64_t key() const {
+        return static_cast<std::uint64_t>(type_number(type)) | static_cast<std::uint64_t>(bits) << 2U |
+               (small_terms ? 1U << 6U : 0U) | (several ? 1U << 7U : 0U) | (norm ? 1U << 8U : 0U) |
+               static_cast<std::uint64_t>(group) << 9U;
+    }
+    [[nodiscard]] std::int64_t columns_at_a_time() const {  // PER of the text
+        return bits == 4 ? (several ? 8 : 16) : bits == 8 ? (several ? 4 : 8) : 4;
+    }
+    [[nodiscard]] Source source() const {
+        return {{"rows"},
+                rows_text,
+                {{"TYPE", type_number(type)},
+                 {"BITS", bits},
+                 {"SCALES", small_terms},
+                 {"ROWS", several ? 4 : 1},
+                 {"NORM", norm}}};
+    }
+};
+
+inline Variant variant_of(const Tensor& x, const Matrix& w, bool norm) {
+    Variant v{x.scalar_type(), 0, false, x.numel() > w.columns, norm, 0};
+    if (w.codes == nullptr) return v;
+    v.bits = w.codes->matrix.bits;
+    v.small_terms = w.codes->scales.scalar_type() == at::kBFloat16;
+    v.group = w.codes->matrix.group >= w.columns ? 0 : w.codes->matrix.group;
+    return v;
+}
+
+inline Tensor launch(Function& f, const Tensor& x, const Matrix& w, const After& after) {
+    const bool gated = after.epilogue == Epilogue::gated;
+    const std::int64_t n = w.rows / (gated ? 2 : 1), rows = x.numel() / w.columns;
+    auto sizes = x.sizes().vec();
+    sizes.back() = n;
+    const Tensor y = at::empty(sizes, x.options()), in = x.contiguous();
+    const Tensor residual = after.residual.defined() ? after.residual.contiguous() : in;
+    const bool biased = w.bias != nullptr && w.bias->has_value();
+    Constants c{static_cast<std::uint32_t>(w.columns),
+                static_cast<std::uint32_t>(n),
+                static_cast<std::uint32_t>(rows),
+                1,
+                1,
+                1,
+                static_cast<std::uint32_t>(after.epilogue),
+                static_cast<std::uint32_t>(after.act),
+                biased ? 1U : 0U,
+                static_cast<float>(after.eps)};
+    const Tensor *weight = w.weight, *terms = w.weight;
+    if (w.codes != nullptr) {
+        weight = &w.codes->codes, terms = &w.codes->scales;
+        c.group = static_cast<std::uint32_t>(std::min(w.codes->matrix.group, w.columns));
+        c.terms = static_cast<std::uint32_t>(terms->size(1));
+        c.words = static_cast<std::uint32_t>(weight->size(1));
+    }
+    // With a norm each threadgroup reads all of x first, so that fewer of them are better.
+    const std::uint64_t threads = threads_of(f, after.scale.defined() ? 256 : 64);
+    const auto outputs = static_cast<std::int64_t>(threads / 32) * (gated ? 2 : 4);
+    const Tensor bias = biased ? **w.bias : in, scale = after.scale.defined() ? after.scale : in;
+    const std::array<Argument, 8> arguments{in, *weight, *terms, bias, residual, scale, y, c};
+    const auto blocks = rows == 1 ? 1 : static_cast<std::uint64_t>((rows + 3) / 4);
+    f.run(arguments, {{static_cast<std::uint64_t>((n + outputs - 1) / outputs), blocks, 1}, threads});
+    return y;
+}
+
+/// Two and a bit groups of columns, an odd number of outputs; all epilogues.
+inline double prove(const Variant& v, const Functions& functions) {
+    const c10::Device device(c10::DeviceType::MPS, 0);
+    const std::int64_t k = v.bits == 0 ? 203 : v.group == 0 ? 75 : 2 * v.group + 11, n = 13;
+    const std::int64_t rows = v.several ? 6 : 1;
+    op::Plain plain{noise({2 * n, k}, 1, v.type, device), noise({2 * n}, 2, v.type, device)};
+    aten::Codes codes;
+    if (v.bits != 0) {
+        auto& m = codes.matrix;
+        m.bits = v.bits, m.rows = 2 * n, m.columns = k, m.group = v.group == 0 ? k : v.group, m.type = v.type;
+        m.bias = plain.bias;
+        const std::int64_t per_word = 32 / v.bits, words = (k + per_word - 1) / per_word;
+        codes.codes = (noise({2 * n, words}, 3, at::kFloat, at::kCPU) * 2147483000.0).to(at::kInt).to(device);
+        codes.scales =
+            (noise({2 * n, (k + m.group - 1) / m.group, 2}, 4, at::kFloat, at::kCPU) / (v.bits == 4 ? 8 : 128))
+                .to(device, v.small_terms ? at::kBFloat16 : at::kFloat);
+        plain.weight = codes.decoded(0, 2 * n, at::kFloat);
+    }
+    const Matrix w = v.bits == 0 ? Matrix(plain) : Matrix(codes);
+    const Tensor x = noise({rows, k}, 5, v.type, device);
+    After after;
+    if (v.norm) after.scale = noise({k}, 6, v.type, device), after.eps = 1e-5;
+    const Tensor in = v.norm ? aten::RmsNorm::run(x, after.scale, after.eps) : x;
+    const Tensor product =
+        at::matmul(in.to(at::kFloat), plain.weight.to(at::kFloat).t().contiguous()) + plain.bias->to(at::kFloat);
+    const double e = rounding(v.type), near = 2e-4 + (v.norm ? 24 * e : 0);
+    const auto error = [&](Epilogue epilogue, Activation act, const Tensor& want, double allowed) {
+        after.epilogue = epilogue, after.act = act;
+        return difference(launch(*functions[0], x, w, after), want, allowed, 2 * e + 1e-5);
+    };
+    double most = error(Epilogue::none, Activation::linear, product, near);
+    after.residual = noise({rows, 2 * n}, 7, v.type, device);
+    most = std::max(most, error(Epilogue::add, Activation::linear, product + after.residual.to(at::kFloat), near));
+    after.residual = Tensor();
+    for (const Activation act : {Activation::silu, Activation::gelu, Activation::gelu_tanh, Activation::relu}) {
+        const Tensor acted = aten::Activate::run(product, act);
+        most = std::max(most, error(Epilogue::activation, act, acted, 2 * near));
+        most = std::max(
+            most,
+            error(Epilogue::gated, act,
+                  aten::Activate::run(product.narrow(1, 0, n).contiguous(), act) * product.narrow(1, n, n), 20 * near));
+    }
+    return most;
+}
+
+inline const Own& kernel_of(const Variant& v) {
+    return own(Family::rows, v.key(), [&]() -> Described {
+        const Source source = v.source();
+        std::string name = "rows " + source.variant();
+        if (v.bits != 0) name += v.group == 0 ? ", one group for a row" : ", groups of " + std::to_string(v.group);
+        return {source, name, [v](const Functions& f) { return prove(v, f); }};
+    });
+}
+
+}  // namespace rows_detail
+
+SILICA_INLINE Matrix::Matrix(const op::Plain& w)
+    : weight(&w.weight), bias(&w.bias), rows(w.weight.size(0)), columns(w.weight.size(1)) {}
+
+SILICA_INLINE Matrix::Matrix(const aten::Codes& w) : rows(w.matrix.rows), columns(w.matrix.columns) {
+    bias = &w.matrix.bias;
+    if (w.matrix.plain())
+        weight = &w.matrix.weight;
+    else
+        codes = &w;
+}
+
+SILICA_INLINE Serves rows_serve(const Tensor& x, const Matrix& w, bool norm) {
+    const auto fits = [&](const Tensor& t) { return t.scalar_type() == x.scalar_type() && t.is_contiguous(); };
+    if (x.numel() == 0 || w.columns <= 0 ||
+        x.numel() / w.columns > (w.codes == nullptr ? rows_detail::most_rows : rows_detail::most_rows_of_codes) ||
+        !has_own() || type_number(x.scalar_type()) < 0 || w.columns >= std::int64_t{1} << 24 ||
+        w.rows >= std::int64_t{1} << 30 || w.rows == 0 || (w.weight != nullptr && !fits(*w.weight)) ||
+        (*w.bias && !fits(**w.bias)))
+        return Serves::no;
+    const auto v = rows_detail::variant_of(x, w, norm);
+    if (v.bits != 0 && v.group % v.columns_at_a_time() != 0) return Serves::no;
+    return rows_detail::kernel_of(v).serves() ? Serves::yes : Serves::failed;
+}
+
+SILICA_INLINE Tensor rows(const Tensor& x, const Matrix& w, const After& after) {
+    return rows_detail::launch(
+        *rows_detail::kernel_of(rows_detail::variant_of(x, w, after.scale.defined())).functions[0], x, w, after);
+}
+
+}  // namespace silica::device::mps::metal
+#endif  // SILICA_SINGLE_DEVICE_MPS_METAL_ROWS_IPP
+#endif  // SILICA_SINGLE_DEVICE_MPS_METAL_ROWS_HPP
+
+namespace silica::device::mps::metal {
+
+/// Whether the kernels serve for scores (rows, n): of `argmax` and of `draw`.
+[[nodiscard]] Serves argmax_serves(const Tensor& scores);
+[[nodiscard]] Serves draw_serves(const Tensor& scores);
+
+/// op::Argmax. `argmax_serves` has said yes.
+[[nodiscard]] Tensor argmax(const Tensor& scores);
+
+/// One of each row, drawn with the probabilities softmax(scores / temperature): the first up to which they add up to
+/// more than `uniform` (rows) float32 in [0, 1), which lies on the device. -> (rows) int64. `draw_serves` has said yes.
+[[nodiscard]] Tensor draw(const Tensor& scores, const Tensor& uniform, double temperature);
+
+}  // namespace silica::device::mps::metal
+
+// ---- silica/device/mps/metal/choose.ipp
+#ifndef SILICA_SINGLE_DEVICE_MPS_METAL_CHOOSE_IPP
+#define SILICA_SINGLE_DEVICE_MPS_METAL_CHOOSE_IPP
+/// How a token is chosen, and how the kernels prove themselves.
+
+// ---- silica/device/mps/metal/choose.metal.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_METAL_CHOOSE_METAL_HPP
+#define SILICA_SINGLE_DEVICE_MPS_METAL_CHOOSE_METAL_HPP
+/// The text of the choice of a token from scores: the largest, or one drawn.
+
+#include <string_view>
+
+namespace silica::device::mps::metal {
+
+/// Takes TYPE. Threadgroup (x, y) looks at part x of row y; `join_*`'s threadgroup x at the parts of row x.
+inline constexpr std::string_view choose_text = R"metal(
+struct Choose {
+    uint n, share, parts;         // scores of a row; scores and number of parts
+    float factor;                 // 1 / temperature
+};
+
+// NaN is larger than everything, as in ATen; among equals the first wins.
+inline bool before(float a, uint i, float b, uint j) {
+    const bool an = a != a, bn = b != b;
+    if (an || bn) return an && (!bn || i < j);
+    return a > b || (a == b && i < j);
+}
+
+// The best of a simdgroup, on all its lanes.
+#define BEST_OF_SIMDGROUP(best, at) \
+    for (ushort step = 16; step > 0; step /= 2) { \
+        const float other = simd_shuffle_xor(best, step); \
+        const uint there = simd_shuffle_xor(at, step); \
+        if (before(other, there, best, at)) { \
+            best = other; \
+            at = there; \
+        } \
+    }
+
+kernel void argmax_part(device const T* x [[buffer(0)]], device float* values [[buffer(1)]],
+                        device uint* places [[buffer(2)]], constant Choose& s [[buffer(3)]], PLACE) {
+    threadgroup float tops[32];
+    threadgroup uint ats[32];
+    device const T* row = x + ulong(group.y) * s.n;
+    const uint begin = group.x * s.share, end = begin + s.share < s.n ? begin + s.share : s.n;
+    float best = -INFINITY;
+    uint at = 0xffffffffu;
+    for (uint i = begin + simd * 32 + lane; i < end; i += simds * 32) {
+        const float v = wide(row[i]);
+        if (before(v, i, best, at)) {
+            best = v;
+            at = i;
+        }
+    }
+    BEST_OF_SIMDGROUP(best, at)
+    if (lane == 0) {
+        tops[simd] = best;
+        ats[simd] = at;
+    }
+    threadgroup_barrier(mem_flags::mem_threadgroup);
+    if (simd != 0) return;
+    best = lane < simds ? tops[lane] : -INFINITY;
+    at = lane < simds ? ats[lane] : 0xffffffffu;
+    BEST_OF_SIMDGROUP(best, at)
+    if (lane != 0) return;
+    values[group.y * s.parts + group.x] = best;
+    places[group.y * s.parts + group.x] = at;
+}
+
+kernel void argmax_join(device const float* values [[buffer(0)]], device const uint* places [[buffer(1)]],
+                        device long* y [[buffer(2)]], constant Choose& s [[buffer(3)]], PLACE) {
+    float best = -INFINITY;
+    uint at = 0xffffffffu;
+    for (uint i = lane; i < s.parts; i += 32) {
+        const float v = values[group.x * s.parts + i];
+        const uint place = places[group.x * s.parts + i];
+        if (before(v, place, best, at)) {
+            best = v;
+            at = place;
+        }
+    }
+    BEST_OF_SIMDGROUP(best, at)
+    if (simd == 0 && lane == 0) y[group.x] = long(at);
+}
+
+// The sum of exp((score - most) / temperature) over each part, `most` being the row's largest score.
+kernel void weigh_part(device const T* x [[buffer(0)]], device const long* most [[buffer(1)]],
+                       device float* weights [[buffer(2)]], constant Choose& s [[buffer(3)]], PLACE) {
+    threadgroup float sums[32];
+    device const T* row = x + ulong(group.y) * s.n;
+    const float top = wide(row[most[group.y]]);
+    const uint begin = group.x * s.share, end = begin + s.share < s.n ? begin + s.share : s.n;
+    float sum = 0;
+    for (uint i = begin + simd * 32 + lane; i < end; i += simds * 32) sum += exp((wide(row[i]) - top) * s.factor);
+    sum = simd_sum(sum);
+    if (lane == 0) sums[simd] = sum;
+    threadgroup_barrier(mem_flags::mem_threadgroup);
+    if (simd != 0 || lane != 0) return;
+    float all = 0;
+    for (uint i = 0; i < simds; ++i) all += sums[i];
+    weights[group.y * s.parts + group.x] = all;
+}
+
+// The first score up to which the weights add up to more than uniform[row] of all: one simdgroup finds the part, then
+// goes through it 32 scores at a time.
+kernel void draw_join(device const T* x [[buffer(0)]], device const long* most [[buffer(1)]],
+                      device const float* weights [[buffer(2)]], device const float* uniform [[buffer(3)]],
+                      device long* y [[buffer(4)]], constant Choose& s [[buffer(5)]], PLACE) {
+    device const T* row = x + ulong(group.x) * s.n;
+    device const float* weight = weights + group.x * s.parts;
+    const float top = wide(row[most[group.x]]);
+    float all = 0;
+    for (uint i = 0; i < s.parts; ++i) all += weight[i];
+    float left = uniform[group.x] * all;
+    uint part = 0;
+    while (part + 1 < s.parts && left >= weight[part]) {
+        left -= weight[part];
+        ++part;
+    }
+    const uint end = (part + 1) * s.share < s.n ? (part + 1) * s.share : s.n;
+    uint found = 0xffffffffu;
+    for (uint i = part * s.share; i < end && found == 0xffffffffu; i += 32) {
+        const float mine = i + lane < end ? exp((wide(row[i + lane]) - top) * s.factor) : 0.0f;
+        float upto = mine;                             // of this lane and those before it
+        for (ushort step = 1; step < 32; step *= 2) {
+            const float earlier = simd_shuffle_up(upto, step);
+            if (lane >= step) upto += earlier;
+        }
+        const uint here = upto > left && mine > 0.0f ? i + lane : 0xffffffffu;
+        found = simd_min(here);
+        left -= simd_max(upto);
+    }
+    // Lost in rounding: the most likely.
+    if (simd == 0 && lane == 0) y[group.x] = found == 0xffffffffu ? most[group.x] : long(found);
+}
+#undef BEST_OF_SIMDGROUP
+)metal";
+
+}  // namespace silica::device::mps::metal
+#endif  // SILICA_SINGLE_DEVICE_MPS_METAL_CHOOSE_METAL_HPP
+
+#include <ATen/ops/argmax.h>
+#include <ATen/ops/cumsum.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/softmax.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+namespace silica::device::mps::metal {
+namespace choose_detail {
+
+/// Choose of the text.
+struct Constants {
+    std::uint32_t n, share, parts;
+    float factor;
+};
+
+/// A threadgroup looks at this many scores of a row.
+inline constexpr std::int64_t share = 8192;
+
+inline Constants constants_of(const Tensor& x, std::int64_t share_of, double temperature) {
+    const auto n = x.size(1);
+    return {static_cast<std::uint32_t>(n), static_cast<std::uint32_t>(share_of),
+            static_cast<std::uint32_t>((n + share_of - 1) / share_of), static_cast<float>(1 / temperature)};
+}
+
+inline Tensor argmax(const Functions& f, const Tensor& scores, std::int64_t share_of = share) {
+    const Tensor x = scores.contiguous();
+    const Constants c = constants_of(x, share_of, 1);
+    const auto rows = x.size(0);
+    const Tensor values = at::empty({rows, c.parts}, x.options().dtype(at::kFloat));
+    const Tensor places = at::empty({rows, c.parts}, x.options().dtype(at::kInt)),
+                 y = at::empty({rows}, x.options().dtype(at::kLong));
+    const std::array<Argument, 4> first{x, values, places, c}, second{values, places, y, c};
+    f[0]->run(first, {{c.parts, static_cast<std::uint64_t>(rows), 1}, threads_of(*f[0], 256)});
+    f[1]->run(second, {{static_cast<std::uint64_t>(rows), 1, 1}, 32});
+    return y;
+}
+
+inline Tensor draw(const Functions& f, const Tensor& scores, const Tensor& uniform, double temperature,
+                   const Tensor& most, std::int64_t share_of = share) {
+    const Tensor x = scores.contiguous();
+    const Constants c = constants_of(x, share_of, temperature);
+    const auto rows = x.size(0);
+    const Tensor weights = at::empty({rows, c.parts}, x.options().dtype(at::kFloat)),
+                 y = at::empty({rows}, x.options().dtype(at::kLong));
+    const std::array<Argument, 4> first{x, most, weights, c};
+    const std::array<Argument, 6> second{x, most, weights, uniform, y, c};
+    f[0]->run(first, {{c.parts, static_cast<std::uint64_t>(rows), 1}, threads_of(*f[0], 256)});
+    f[1]->run(second, {{static_cast<std::uint64_t>(rows), 1, 1}, 32});
+    return y;
+}
+
+/// Several parts, equal largest scores, NaN.
+inline double prove_argmax(at::ScalarType type, const Functions& f) {
+    const c10::Device device(c10::DeviceType::MPS, 0);
+    const Tensor host = noise({4, 200}, 1, type, at::kCPU).to(at::kFloat);
+    auto* x = host.mutable_data_ptr<float>();
+    x[70] = x[140] = x[199] = 3;
+    x[200] = 2;
+    x[799] = 2;
+    x[433] = std::numeric_limits<float>::quiet_NaN();
+    const std::array<std::int64_t, 4> want{70, 0, 33, 199};
+    const Tensor got = argmax(f, host.to(device, type), 64).cpu();
+    return std::equal(want.begin(), want.end(), got.const_data_ptr<std::int64_t>()) ? 0 : 2;
+}
+
+/// Against the running sums of LibTorch's softmax: where the share falls between two of them by more than a rounding.
+inline double prove_draw(at::ScalarType type, const Functions& f) {
+    const c10::Device device(c10::DeviceType::MPS, 0);
+    const double temperature = 0.7;
+    const Tensor scores = noise({1, 150}, 2, type, device) * 3;
+    const Tensor sums = at::cumsum(at::softmax(scores.to(at::kFloat) / temperature, -1), -1).cpu().contiguous();
+    const Tensor most = at::argmax(scores.contiguous(), -1);
+    const auto* upto = sums.const_data_ptr<float>();
+    double worst = 0;
+    for (int turn = 0; turn < 6; ++turn) {
+        const double uniform = 0.02 + turn * 0.19;
+        const Tensor u = at::full({1}, uniform, at::TensorOptions().dtype(at::kFloat).device(device));
+        const auto got = draw(f, scores, u, temperature, most, 64).cpu().item<std::int64_t>();
+        if (got < 0 || got >= 150) return std::numeric_limits<double>::infinity();
+        const double before = got == 0 ? 0 : static_cast<double>(upto[got - 1]), after = static_cast<double>(upto[got]);
+        worst = std::max({worst, (before - uniform) / 1e-4, (uniform - after) / 1e-4});
+    }
+    return worst;
+}
+
+inline const Own& kernel_of(Family family, at::ScalarType type) {
+    return own(family, static_cast<std::uint64_t>(type_number(type)), [&]() -> Described {
+        const bool drawn = family == Family::draw;
+        Source source{{"argmax_part", "argmax_join"}, choose_text, {{"TYPE", type_number(type)}}};
+        if (drawn) source.names = {"weigh_part", "draw_join"};
+        return {source, (drawn ? "draw " : "argmax ") + source.variant(),
+                [=](const Functions& f) { return drawn ? prove_draw(type, f) : prove_argmax(type, f); }};
+    });
+}
+
+inline Serves serve(Family family, const Tensor& x) {
+    if (x.dim() != 2 || x.numel() == 0 || x.size(1) >= std::int64_t{1} << 31 || x.size(0) >= 65536 ||
+        type_number(x.scalar_type()) < 0 || !has_own())
+        return Serves::no;
+    return kernel_of(family, x.scalar_type()).serves() ? Serves::yes : Serves::failed;
+}
+
+}  // namespace choose_detail
+
+SILICA_INLINE Serves argmax_serves(const Tensor& scores) { return choose_detail::serve(Family::argmax, scores); }
+SILICA_INLINE Serves draw_serves(const Tensor& scores) {
+    const Serves most = argmax_serves(scores);
+    return most == Serves::yes ? choose_detail::serve(Family::draw, scores) : most;
+}
+
+SILICA_INLINE Tensor argmax(const Tensor& scores) {
+    return choose_detail::argmax(choose_detail::kernel_of(Family::argmax, scores.scalar_type()).functions, scores);
+}
+
+SILICA_INLINE Tensor draw(const Tensor& scores, const Tensor& uniform, double temperature) {
+    return choose_detail::draw(choose_detail::kernel_of(Family::draw, scores.scalar_type()).functions, scores,
+                               uniform.contiguous(), temperature, metal::argmax(scores));
+}
+
+}  // namespace silica::device::mps::metal
+#endif  // SILICA_SINGLE_DEVICE_MPS_METAL_CHOOSE_IPP
+#endif  // SILICA_SINGLE_DEVICE_MPS_METAL_CHOOSE_HPP
 
 namespace silica {
 
 template <>
 struct Kernel<op::Argmax, device::Mps> {
-    static Tensor run(const Tensor& x) { return device::aten::Argmax::run(x.contiguous()); }
+    static bool failed(const Tensor& x) {
+        return device::mps::metal::argmax_serves(x) == device::mps::metal::Serves::failed;
+    }
+    static Tensor run(const Tensor& x) {
+        namespace metal = device::mps::metal;
+        return metal::argmax_serves(x) == metal::Serves::yes ? metal::argmax(x)
+                                                             : device::aten::Argmax::run(x.contiguous());
+    }
 };
 
 }  // namespace silica
@@ -29963,6 +33907,120 @@ struct Kernel<op::Argmax, device::Mps> {
 #define SILICA_SINGLE_DEVICE_MPS_ATTEND_HPP
 /// Attention on MPS, around the faults of `scaled_dot_product_attention` there.
 
+// ---- silica/device/mps/faults.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_FAULTS_HPP
+#define SILICA_SINGLE_DEVICE_MPS_FAULTS_HPP
+/// The known faults of MPS that Silica's kernels go around, and what this machine said of them: `silica doctor --mps`
+/// tries each (bench/mps_faults.hpp), and kernels take that verdict before the rule by versions.
+
+#include <optional>
+#include <string_view>
+
+namespace silica::device::mps {
+
+/// Faults that decide how a kernel computes. `fault_id` names them in files.
+enum class Fault {
+    causal_leaks,       ///< is_causal in half precision lets later tokens through
+    mask_broadcasts,    ///< a mask that broadcasts gives wrong attention
+    value_head_size,    ///< attention is wrong where v has another head size than q
+    linear_not_stable,  ///< half precision without bias above two dimensions is not deterministic
+    linear_loses_bias,  ///< the bias of a single row is lost
+    conv_large_kernel,  ///< a kernel side of 256 or more gives wrong convolutions
+    conv_long,          ///< a side above 65,536 is refused
+    conv_3d,            ///< kernels of three dimensions are wrong
+};
+
+/// "causal_leaks".
+[[nodiscard]] constexpr std::string_view fault_id(Fault fault) {
+    switch (fault) {
+        case Fault::causal_leaks:
+            return "causal_leaks";
+        case Fault::mask_broadcasts:
+            return "mask_broadcasts";
+        case Fault::value_head_size:
+            return "value_head_size";
+        case Fault::linear_not_stable:
+            return "linear_not_stable";
+        case Fault::linear_loses_bias:
+            return "linear_loses_bias";
+        case Fault::conv_large_kernel:
+            return "conv_large_kernel";
+        case Fault::conv_long:
+            return "conv_long";
+        case Fault::conv_3d:
+            return "conv_3d";
+    }
+    return "";
+}
+
+/// What this machine said of a fault when it was tried; absent where it was not. That a fault which comes and goes was
+/// not seen decides nothing: then it is absent too.
+[[nodiscard]] std::optional<bool> found(Fault fault);
+
+/// Whether to go around a fault: what the machine said, else the rule by versions.
+[[nodiscard]] inline bool has(Fault fault, bool by_version) { return found(fault).value_or(by_version); }
+
+/// Reads anew what was found, after a test wrote it.
+void forget_found();
+
+}  // namespace silica::device::mps
+
+// ---- silica/device/mps/faults.ipp
+#ifndef SILICA_SINGLE_DEVICE_MPS_FAULTS_IPP
+#define SILICA_SINGLE_DEVICE_MPS_FAULTS_IPP
+/// The verdicts on faults, read once.
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <mutex>
+
+namespace silica::device::mps {
+namespace faults_detail {
+
+inline constexpr std::size_t count = static_cast<std::size_t>(Fault::conv_3d) + 1;
+
+/// 0 not read, 1 not known, 2 absent, 3 present.
+struct Known {
+    std::array<std::atomic<int>, count> states{};
+    std::mutex mutex;
+};
+
+inline Known& known() {
+    static Known instance;
+    return instance;
+}
+
+inline void read() {
+    auto& k = known();
+    const std::lock_guard guard(k.mutex);
+    const auto said = metal::read_verdicts(metal::verdicts_file(), metal::Machine::here()).faults;
+    for (std::size_t i = 0; i < count; ++i) {
+        int state = 1;
+        for (const auto& f : said)
+            if (f.fault == fault_id(static_cast<Fault>(i))) state = f.present ? 3 : 2;
+        if (state == 2 && static_cast<Fault>(i) == Fault::linear_not_stable) state = 1;  // it comes and goes
+        k.states[i].store(state, std::memory_order_release);
+    }
+}
+
+}  // namespace faults_detail
+
+SILICA_INLINE std::optional<bool> found(Fault fault) {
+    auto& state = faults_detail::known().states[static_cast<std::size_t>(fault)];
+    if (state.load(std::memory_order_acquire) == 0) faults_detail::read();
+    const int now = state.load(std::memory_order_acquire);
+    return now < 2 ? std::nullopt : std::optional(now == 3);
+}
+
+SILICA_INLINE void forget_found() {
+    for (auto& state : faults_detail::known().states) state.store(0, std::memory_order_release);
+}
+
+}  // namespace silica::device::mps
+#endif  // SILICA_SINGLE_DEVICE_MPS_FAULTS_IPP
+#endif  // SILICA_SINGLE_DEVICE_MPS_FAULTS_HPP
+
 #include <algorithm>
 #include <vector>
 
@@ -29976,7 +34034,7 @@ struct Attend {
     /// The kernels read v with the head size of q: wrong results where they differ before LibTorch 2.12
     /// (pytorch#176843).
     static bool accepts(const Tensor& q, const Tensor&, const Tensor& v, const op::Attends&, double) {
-        return !libtorch_before(2, 12) || q.size(-1) == v.size(-1);
+        return q.size(-1) == v.size(-1) || !has(Fault::value_head_size, libtorch_before(2, 12));
     }
 
     /// op::Attention; `limit` is the most that a score matrix may have, which tests make small.
@@ -30014,9 +34072,11 @@ struct Attend {
 
     /// In half precision `is_causal` lets later tokens through, in LibTorch from 2.10 on (pytorch#195910). (And a score
     /// matrix that is cut into chunks needs its mask written out.)
-    static bool masks_explicitly(const Tensor& q) { return !libtorch_before(2, 10) && q.scalar_type() != at::kFloat; }
+    static bool masks_explicitly(const Tensor& q) {
+        return q.scalar_type() != at::kFloat && has(Fault::causal_leaks, !libtorch_before(2, 10));
+    }
     /// A mask that broadcasts gives wrong results before LibTorch 2.13 (pytorch#184180).
-    static constexpr bool expands_mask() { return libtorch_before(2, 13); }
+    static bool expands_mask() { return has(Fault::mask_broadcasts, libtorch_before(2, 13)); }
 
     /// How many queries keep the float32 score matrix (batch, heads, queries, keys) within one NDArray.
     static std::int64_t rows_per_chunk(const Tensor& q, const Tensor& k, std::int64_t limit) {
@@ -30049,6 +34109,59 @@ struct Kernel<op::AveragePool, device::Mps> {
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_MPS_AVERAGE_POOL_HPP
+// ---- silica/device/mps/bundled.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_BUNDLED_HPP
+#define SILICA_SINGLE_DEVICE_MPS_BUNDLED_HPP
+/// The attention kernels in LibTorch's builds for macOS.
+///
+/// By the names in their Metal libraries, read by tests/apple/wheel_facts.py, which compares this table with them. That
+/// a kernel is called where its head size is asked for is inferred from LibTorch's sources; nothing of it was run.
+
+#include <array>
+#include <cstdint>
+
+namespace silica::device::mps {
+
+/// Head sizes, 0 after the last: of kernels that take a few queries (a decode step), and of those that take many.
+struct BundledAttention {
+    int major, minor;  ///< of LibTorch
+    std::array<int, 8> few, many;
+};
+inline constexpr std::array bundled_attention{
+    BundledAttention{2, 11, {64, 96, 128}, {}},
+    BundledAttention{2, 12, {64, 96, 128}, {}},
+    BundledAttention{2, 13, {64, 96, 128, 256}, {32, 64, 72, 80, 96, 128, 256}},
+    BundledAttention{2, 14, {64, 96, 128, 256}, {32, 64, 72, 80, 96, 128, 256}},
+};
+
+/// The row of the LibTorch that this is compiled with, else of the nearest older one.
+constexpr const BundledAttention& bundled() {
+    const BundledAttention* found = &bundled_attention.front();
+    for (const auto& row : bundled_attention) {
+        if (!libtorch_before(row.major, row.minor)) found = &row;
+    }
+    return *found;
+}
+
+/// What computes attention: a Metal kernel for few queries, one for many, or a graph of MPSGraph, which writes the
+/// whole score matrix.
+enum class AttentionPath : std::uint8_t { few, many, graph };
+
+/// For queries of `size` values, keys as large and values of `value_size`. Few are at most 8.
+constexpr AttentionPath attention_path(std::int64_t queries, std::int64_t size, std::int64_t value_size) {
+    if (size != value_size || size == 0) return AttentionPath::graph;
+    const auto among = [size](const std::array<int, 8>& sizes) {
+        for (const int each : sizes) {
+            if (each == size) return true;
+        }
+        return false;
+    };
+    if (queries <= 8 && among(bundled().few)) return AttentionPath::few;
+    return among(bundled().many) ? AttentionPath::many : AttentionPath::graph;
+}
+
+}  // namespace silica::device::mps
+#endif  // SILICA_SINGLE_DEVICE_MPS_BUNDLED_HPP
 // ---- silica/device/mps/clamp.hpp
 #ifndef SILICA_SINGLE_DEVICE_MPS_CLAMP_HPP
 #define SILICA_SINGLE_DEVICE_MPS_CLAMP_HPP
@@ -30093,13 +34206,16 @@ struct Kernel<op::Conv, device::Mps> {
     static bool accepts(const Tensor& x, const Packed& w) {
         namespace mps = device::mps;
         const auto kernel = w.weight.sizes().slice(2, w.steps.stride.size());
-        if (kernel.size() > 2) return false;
+        if (kernel.size() > 2 && mps::has(mps::Fault::conv_3d, true)) return false;
         const auto at_least = [](std::int64_t least) { return [least](std::int64_t n) { return n >= least; }; };
-        if (mps::libtorch_before(2, 14) && std::ranges::any_of(kernel, at_least(256))) return false;
+        if (std::ranges::any_of(kernel, at_least(256)) &&
+            mps::has(mps::Fault::conv_large_kernel, mps::libtorch_before(2, 14)))
+            return false;
         std::vector<std::int64_t> y{x.size(0), w.weight.size(0)};
         for (std::size_t i = 0; i < kernel.size(); ++i)
             y.push_back(w.steps.places(i, x.size(static_cast<std::int64_t>(i) + 2), kernel[i]));
-        const bool limited = (kernel.size() == 2 || mps::libtorch_before(2, 15)) && mps::macos_before(15, 1);
+        const bool limited = mps::has(mps::Fault::conv_long,
+                                      (kernel.size() == 2 || mps::libtorch_before(2, 15)) && mps::macos_before(15, 1));
         for (const c10::IntArrayRef sizes : {x.sizes(), c10::IntArrayRef(y)}) {
             if (limited && std::ranges::any_of(sizes, at_least(65'537))) return false;
             const auto bytes = c10::multiply_integers(sizes) * static_cast<std::int64_t>(x.element_size());
@@ -30117,15 +34233,335 @@ struct Kernel<op::Conv, device::Mps> {
 // ---- silica/device/mps/decode_attention.hpp
 #ifndef SILICA_SINGLE_DEVICE_MPS_DECODE_ATTENTION_HPP
 #define SILICA_SINGLE_DEVICE_MPS_DECODE_ATTENTION_HPP
-/// Attention to a cache on MPS, through its kernel of op::Attention and so around the same faults. The whole capacity,
-/// so that no graph is compiled anew from step to step (pytorch#181213).
+/// Attention to a cache on MPS: an own kernel where it proved itself. Else through its kernel of op::Attention and so
+/// around the same faults; the whole capacity, so that no graph is compiled anew from step to step (pytorch#181213).
+
+// ---- silica/device/mps/metal/decode_attention.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_METAL_DECODE_ATTENTION_HPP
+#define SILICA_SINGLE_DEVICE_MPS_METAL_DECODE_ATTENTION_HPP
+/// Attention of one new token by an own Metal kernel (decode_attention.metal.hpp), which reads the filled slots only.
+
+#include <optional>
+
+namespace silica::device::mps::metal {
+
+/// Whether the kernel serves for these arguments of op::DecodeAttention: heads of up to 256 values.
+[[nodiscard]] Serves decode_attention_serves(const Tensor& q, const Tensor& keys, const Tensor& values,
+                                             const std::optional<Tensor>& mask);
+
+/// op::DecodeAttention. `decode_attention_serves` has said yes.
+[[nodiscard]] Tensor decode_attention(const Tensor& q, const Tensor& keys, const Tensor& values, const Tensor& filled,
+                                      const std::optional<Tensor>& mask, double scale);
+
+}  // namespace silica::device::mps::metal
+
+// ---- silica/device/mps/metal/decode_attention.ipp
+#ifndef SILICA_SINGLE_DEVICE_MPS_METAL_DECODE_ATTENTION_IPP
+#define SILICA_SINGLE_DEVICE_MPS_METAL_DECODE_ATTENTION_IPP
+/// How attention to a cache is launched, and how it proves itself.
+
+// ---- silica/device/mps/metal/decode_attention.metal.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_METAL_DECODE_ATTENTION_METAL_HPP
+#define SILICA_SINGLE_DEVICE_MPS_METAL_DECODE_ATTENTION_METAL_HPP
+/// The text of attention of one new token to the filled slots of a cache.
+
+#include <string_view>
+
+namespace silica::device::mps::metal {
+
+/// Takes TYPE, D (the size of a head), MASK (0 none, 1 bool, 2 T, 3 float) and PARTS: whether a row's slots are split
+/// over group.y, to be joined by `join_parts` (Dao et al. 2023, "Flash-Decoding"). A simdgroup has every simds-th slot,
+/// lane l the values l, l + 32, ... of its key; running maximum and sum are those of Milakov and Gimelshein 2018, in
+/// powers of two.
+inline constexpr std::string_view decode_attention_text = R"metal(
+struct DecodeAttention {
+    long key_batch, key_head, key_slot, value_batch, value_head, value_slot, mask_batch, mask_head, mask_slot;
+    uint heads, shared;           // query heads, and how many of them share a key head
+    float scale;
+    uint capacity;
+};
+
+#define MOST 16                   // simdgroups of a threadgroup
+#define EACH ((D + 31) / 32)      // values of a lane
+#define NONE (-1e30f)             // stands for minus infinity: differences stay numbers
+#define LOG2E 1.4426950408889634f
+#if MASK == 1
+typedef uchar M;
+#elif MASK == 2
+typedef T M;
+#else
+typedef float M;
+#endif
+
+kernel void decode_attention(device const T* q [[buffer(0)]], device const T* keys [[buffer(1)]],
+                             device const T* values [[buffer(2)]], device const long* filled [[buffer(3)]],
+                             device const M* mask [[buffer(4)]], device T* y [[buffer(5)]],
+                             device float* parts [[buffer(6)]], constant DecodeAttention& s [[buffer(7)]], PLACE) {
+    const uint row = group.x, b = row / s.heads, head = row % s.heads;
+    const long there = filled[0] < long(s.capacity) ? filled[0] : long(s.capacity);
+    const long chunk = (there + groups.y - 1) / groups.y, begin = group.y * chunk;
+    const long end = begin + chunk < there ? begin + chunk : there;
+    device const T* key = keys + (b * s.key_batch + (head / s.shared) * s.key_head);
+    device const T* value = values + (b * s.value_batch + (head / s.shared) * s.value_head);
+
+    float query[EACH], sum[EACH], top = NONE, total = 0;
+    for (uint i = 0; i < EACH; ++i) {
+        const uint at = lane + 32 * i;
+        query[i] = at < D ? wide(q[ulong(row) * D + at]) * (s.scale * LOG2E) : 0.0f;
+        sum[i] = 0;
+    }
+    for (long slot = begin + simd; slot < end; slot += simds) {
+        float dot = 0;
+        for (uint i = 0; i < EACH; ++i) {
+            const uint at = lane + 32 * i;
+            if (at < D) dot += query[i] * wide(key[slot * s.key_slot + at]);
+        }
+        dot = simd_sum(dot);
+#if MASK == 1
+        if (mask[b * s.mask_batch + head * s.mask_head + slot * s.mask_slot] == 0) continue;
+#elif MASK > 1
+        const float added = wide(mask[b * s.mask_batch + head * s.mask_head + slot * s.mask_slot]);
+        if (added == -INFINITY) continue;
+        dot += added < 0.1f * NONE ? 0.1f * NONE : added * LOG2E;
+#endif
+        if (dot < 0.5f * NONE) dot = 0.5f * NONE;
+        const float best = dot > top || dot != dot ? dot : top;
+        const float shrink = exp2(top - best), weight = exp2(dot - best);
+        top = best;
+        total = total * shrink + weight;
+        for (uint i = 0; i < EACH; ++i) {
+            const uint at = lane + 32 * i;
+            if (at < D) sum[i] = sum[i] * shrink + weight * wide(value[slot * s.value_slot + at]);
+        }
+    }
+
+    threadgroup float sums[MOST * D];
+    threadgroup float tops[MOST];
+    threadgroup float totals[MOST];
+    for (uint i = 0; i < EACH; ++i) {
+        const uint at = lane + 32 * i;
+        if (at < D) sums[simd * D + at] = sum[i];
+    }
+    if (lane == 0) {
+        tops[simd] = top;
+        totals[simd] = total;
+    }
+    threadgroup_barrier(mem_flags::mem_threadgroup);
+    float best = NONE, joined = 0;
+    for (uint i = 0; i < simds; ++i) best = tops[i] > best || tops[i] != tops[i] ? tops[i] : best;
+    for (uint i = 0; i < simds; ++i) joined += totals[i] * exp2(tops[i] - best);
+    for (uint at = simd * 32 + lane; at < D; at += simds * 32) {
+        float v = 0;
+        for (uint i = 0; i < simds; ++i) v += sums[i * D + at] * exp2(tops[i] - best);
+#if PARTS
+        parts[(ulong(row) * groups.y + group.y) * (D + 2) + at] = v;
+#else
+        y[ulong(row) * D + at] = rounded(joined == 0.0f ? 0.0f : v / joined);
+#endif
+    }
+#if PARTS
+    if (simd == 0 && lane == 0) {
+        parts[(ulong(row) * groups.y + group.y) * (D + 2) + D] = best;
+        parts[(ulong(row) * groups.y + group.y) * (D + 2) + D + 1] = joined;
+    }
+#endif
+}
+
+#if PARTS
+struct JoinParts {
+    uint split;
+};
+
+// Threadgroup x joins the parts of row x.
+kernel void join_parts(device const float* parts [[buffer(0)]], device T* y [[buffer(1)]],
+                       constant JoinParts& s [[buffer(2)]], PLACE) {
+    device const float* part = parts + ulong(group.x) * s.split * (D + 2);
+    float best = NONE, joined = 0;
+    for (uint i = 0; i < s.split; ++i) {
+        const float top = part[i * (D + 2) + D];
+        best = top > best || top != top ? top : best;
+    }
+    for (uint i = 0; i < s.split; ++i) joined += part[i * (D + 2) + D + 1] * exp2(part[i * (D + 2) + D] - best);
+    for (uint at = simd * 32 + lane; at < D; at += simds * 32) {
+        float v = 0;
+        for (uint i = 0; i < s.split; ++i) v += part[i * (D + 2) + at] * exp2(part[i * (D + 2) + D] - best);
+        y[ulong(group.x) * D + at] = rounded(joined == 0.0f ? 0.0f : v / joined);
+    }
+}
+#endif
+#undef MOST
+#undef EACH
+#undef NONE
+#undef LOG2E
+)metal";
+
+}  // namespace silica::device::mps::metal
+#endif  // SILICA_SINGLE_DEVICE_MPS_METAL_DECODE_ATTENTION_METAL_HPP
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/full_like.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/softmax.h>
+#include <ATen/ops/zeros_like.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+namespace silica::device::mps::metal {
+namespace attention_detail {
+
+/// DecodeAttention of the text.
+struct Constants {
+    std::int64_t key_batch, key_head, key_slot, value_batch, value_head, value_slot, mask_batch, mask_head, mask_slot;
+    std::uint32_t heads, shared;
+    float scale;
+    std::uint32_t capacity;
+};
+struct JoinConstants {
+    std::uint32_t split;
+};
+
+/// What tells kernels apart.
+struct Variant {
+    at::ScalarType type = at::kFloat;
+    std::int64_t d = 0;
+    int mask = 0;  ///< MASK of the text
+    bool parts = false;
+
+    [[nodiscard]] std::uint64_t key() const {
+        return static_cast<std::uint64_t>(type_number(type)) | static_cast<std::uint64_t>(mask) << 2U |
+               (parts ? 1U << 4U : 0U) | static_cast<std::uint64_t>(d) << 5U;
+    }
+    [[nodiscard]] Source source() const {
+        Source s{{"decode_attention"},
+                 decode_attention_text,
+                 {{"TYPE", type_number(type)}, {"D", static_cast<int>(d)}, {"MASK", mask}, {"PARTS", parts}}};
+        if (parts) s.names.emplace_back("join_parts");
+        return s;
+    }
+};
+
+/// A threadgroup has at least 512 slots, where there are more than one.
+inline std::int64_t split_of(std::int64_t capacity) { return std::clamp<std::int64_t>((capacity + 511) / 512, 1, 32); }
+
+inline Variant variant_of(const Tensor& q, std::int64_t split, const std::optional<Tensor>& mask) {
+    const int number = !mask                                    ? 0
+                       : mask->scalar_type() == at::kBool       ? 1
+                       : mask->scalar_type() == q.scalar_type() ? 2
+                                                                : 3;
+    return {q.scalar_type(), q.size(3), number, split > 1};
+}
+
+inline Tensor launch(const Functions& f, const Tensor& q, const Tensor& keys, const Tensor& values,
+                     const Tensor& filled, const std::optional<Tensor>& mask, double scale, std::int64_t split) {
+    const auto rows = q.size(0) * q.size(1), d = q.size(3);
+    const Tensor in = q.contiguous(), y = at::empty(q.sizes(), q.options());
+    const Tensor parts = split > 1 ? at::empty({rows, split, d + 2}, q.options().dtype(at::kFloat)) : in;
+    const Tensor shown = mask ? mask->expand({q.size(0), q.size(1), 1, keys.size(2)}) : in;
+    Constants c{keys.stride(0),
+                keys.stride(1),
+                keys.stride(2),
+                values.stride(0),
+                values.stride(1),
+                values.stride(2),
+                0,
+                0,
+                0,
+                static_cast<std::uint32_t>(q.size(1)),
+                static_cast<std::uint32_t>(q.size(1) / keys.size(1)),
+                static_cast<float>(scale),
+                static_cast<std::uint32_t>(keys.size(2))};
+    if (mask) c.mask_batch = shown.stride(0), c.mask_head = shown.stride(1), c.mask_slot = shown.stride(3);
+    const std::array<Argument, 8> arguments{in, keys, values, filled, shown, y, parts, c};
+    const Grid grid{{static_cast<std::uint64_t>(rows), static_cast<std::uint64_t>(split), 1}, threads_of(*f[0], 512)};
+    f[0]->run(arguments, grid);
+    if (split > 1) {
+        const JoinConstants number{static_cast<std::uint32_t>(split)};
+        const std::array<Argument, 3> joined{parts, y, number};
+        f[1]->run(joined, {{static_cast<std::uint64_t>(rows), 1, 1}, threads_of(*f[1], 128)});
+    }
+    return y;
+}
+
+/// Two rows, four heads on two key heads, some slots filled: softmax of the products, in float32.
+inline double prove(const Variant& v, const Functions& functions) {
+    const c10::Device device(c10::DeviceType::MPS, 0);
+    const std::int64_t batch = 2, heads = 4, kv_heads = 2, capacity = 45, filled = 37;
+    const Tensor q = noise({batch, heads, 1, v.d}, 1, v.type, device) * 2;
+    const Tensor keys = noise({batch, kv_heads, capacity, v.d}, 2, v.type, device);
+    const Tensor values = noise({batch, kv_heads, capacity, v.d}, 3, v.type, device);
+    const Tensor count = at::full({1}, filled, at::TensorOptions().dtype(at::kLong).device(device));
+    const auto shared = [&](const Tensor& t) {  // each key head for its two heads
+        return at::cat({t.narrow(1, 0, 1), t.narrow(1, 0, 1), t.narrow(1, 1, 1), t.narrow(1, 1, 1)}, 1)
+            .narrow(2, 0, filled)
+            .to(at::kFloat)
+            .contiguous();
+    };
+    const double scale = 0.3;
+    Tensor scores = at::matmul(q.to(at::kFloat), shared(keys).transpose(2, 3).contiguous()) * scale;
+    std::optional<Tensor> mask;
+    if (v.mask != 0) {
+        const Tensor random = noise({batch, 1, 1, capacity}, 4, at::kFloat, at::kCPU);
+        const Tensor shown = random > -0.3;
+        const float none = -std::numeric_limits<float>::infinity();
+        const Tensor added = at::where(
+            shown, v.mask == 1 ? at::zeros_like(random) : random.to(v.mask == 2 ? v.type : at::kFloat).to(at::kFloat),
+            at::full_like(random, none));
+        mask = v.mask == 1 ? shown.to(device) : added.to(device, v.mask == 2 ? v.type : at::kFloat);
+        scores = scores + added.to(device).narrow(3, 0, filled);
+    }
+    const Tensor want = at::matmul(at::softmax(scores, -1), shared(values));
+    return difference(launch(functions, q, keys, values, count, mask, scale, v.parts ? 3 : 1), want, 1e-4,
+                      2 * rounding(v.type));
+}
+
+inline const Own& kernel_of(const Variant& v) {
+    return own(Family::decode_attention, v.key(), [&]() -> Described {
+        const Source source = v.source();
+        return {source, "decode_attention " + source.variant(), [v](const Functions& f) { return prove(v, f); }};
+    });
+}
+
+}  // namespace attention_detail
+
+SILICA_INLINE Serves decode_attention_serves(const Tensor& q, const Tensor& keys, const Tensor& values,
+                                             const std::optional<Tensor>& mask) {
+    const auto d = q.size(3), capacity = keys.size(2);
+    const bool masks = !mask || mask->scalar_type() == at::kBool || mask->scalar_type() == q.scalar_type() ||
+                       mask->scalar_type() == at::kFloat;
+    if (q.numel() == 0 || d > 256 || values.size(3) != d || capacity == 0 || capacity >= std::int64_t{1} << 31 ||
+        keys.stride(3) != 1 || values.stride(3) != 1 || !masks || !has_own() || type_number(q.scalar_type()) < 0)
+        return Serves::no;
+    const auto v = attention_detail::variant_of(q, attention_detail::split_of(capacity), mask);
+    return attention_detail::kernel_of(v).serves() ? Serves::yes : Serves::failed;
+}
+
+SILICA_INLINE Tensor decode_attention(const Tensor& q, const Tensor& keys, const Tensor& values, const Tensor& filled,
+                                      const std::optional<Tensor>& mask, double scale) {
+    const auto split = attention_detail::split_of(keys.size(2));
+    const Own& own = attention_detail::kernel_of(attention_detail::variant_of(q, split, mask));
+    return attention_detail::launch(own.functions, q, keys, values, filled, mask, scale, split);
+}
+
+}  // namespace silica::device::mps::metal
+#endif  // SILICA_SINGLE_DEVICE_MPS_METAL_DECODE_ATTENTION_IPP
+#endif  // SILICA_SINGLE_DEVICE_MPS_METAL_DECODE_ATTENTION_HPP
 
 namespace silica {
 
 template <>
 struct Kernel<op::DecodeAttention, device::Mps> {
+    static bool failed(const Tensor& q, const Tensor& keys, const Tensor& values, const Tensor&,
+                       const std::optional<Tensor>& mask, double) {
+        namespace metal = device::mps::metal;
+        return metal::decode_attention_serves(q, keys, values, mask) == metal::Serves::failed;
+    }
     static Tensor run(const Tensor& q, const Tensor& keys, const Tensor& values, const Tensor& filled,
                       const std::optional<Tensor>& mask, double scale) {
+        namespace metal = device::mps::metal;
+        if (metal::decode_attention_serves(q, keys, values, mask) == metal::Serves::yes)
+            return metal::decode_attention(q, keys, values, filled, mask, scale);
         const Tensor attend = device::aten::DecodeAttention::mask_of(keys, filled, mask);
         return device::mps::Attend::run(q, keys, values, std::optional(attend), scale);
     }
@@ -30203,7 +34639,7 @@ struct Kernel<op::LayerNorm, device::Mps> {
 // ---- silica/device/mps/linear.hpp
 #ifndef SILICA_SINGLE_DEVICE_MPS_LINEAR_HPP
 #define SILICA_SINGLE_DEVICE_MPS_LINEAR_HPP
-/// Linear on MPS, around three faults of `at::linear` there.
+/// Linear on MPS: an own kernel for few rows where it proved itself, else around three faults of `at::linear` there.
 
 #include <ATen/ops/linear.h>
 
@@ -30219,7 +34655,16 @@ struct Kernel<op::Linear, device::Mps> {
         return {s.weight.contiguous(), std::move(s.bias)};
     }
 
+    static bool failed(const Tensor& x, const Packed& w) {
+        return device::mps::metal::rows_serve(x, w) == device::mps::metal::Serves::failed;
+    }
+
     static Tensor run(const Tensor& x, const Packed& w) {
+        namespace metal = device::mps::metal;
+        return metal::rows_serve(x, w) == metal::Serves::yes ? metal::rows(x, w) : by_libtorch(x, w);
+    }
+
+    static Tensor by_libtorch(const Tensor& x, const Packed& w) {
         const Tensor rows = x.contiguous();
         if (flattens(rows, w)) {
             auto shape = rows.sizes().vec();
@@ -30233,17 +34678,160 @@ struct Kernel<op::Linear, device::Mps> {
     /// Half precision without bias is not deterministic above two dimensions on M5: LibTorch before 2.13
     /// (pytorch#180776).
     static bool flattens(const Tensor& x, const Packed& w) {
-        return device::mps::libtorch_before(2, 13) && !w.bias && x.dim() > 2 && x.scalar_type() != at::kFloat;
+        using device::mps::Fault;
+        return !w.bias && x.dim() > 2 && x.scalar_type() != at::kFloat &&
+               device::mps::has(Fault::linear_not_stable, device::mps::libtorch_before(2, 13));
     }
     /// The bias is lost for a single row on M1 with macOS 26: LibTorch before 2.14 (pytorch#188438).
     static bool adds_bias(const Tensor& x, const Packed& w) {
-        return device::mps::libtorch_before(2, 14) && w.bias && x.numel() == x.size(-1) &&
-               !device::mps::macos_before(26);
+        using device::mps::Fault;
+        return w.bias && x.numel() == x.size(-1) &&
+               device::mps::has(Fault::linear_loses_bias,
+                                device::mps::libtorch_before(2, 14) && !device::mps::macos_before(26));
     }
 };
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_MPS_LINEAR_HPP
+// ---- silica/device/mps/linear_activation.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_LINEAR_ACTIVATION_HPP
+#define SILICA_SINGLE_DEVICE_MPS_LINEAR_ACTIVATION_HPP
+/// Linear and an activation on MPS: one kernel for few rows, else two.
+
+// ---- silica/device/mps/products.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_PRODUCTS_HPP
+#define SILICA_SINGLE_DEVICE_MPS_PRODUCTS_HPP
+/// Products and what comes before and after them on MPS: an own kernel for few rows where it proved itself, else
+/// LibTorch's ops one after another.
+
+// ---- silica/device/mps/rms_norm.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_RMS_NORM_HPP
+#define SILICA_SINGLE_DEVICE_MPS_RMS_NORM_HPP
+/// RMS norm on MPS. Contiguous input: MPSGraph kernels ignore strides (the largest class of silent MPS errors).
+
+namespace silica {
+
+template <>
+struct Kernel<op::RmsNorm, device::Mps> {
+    static Tensor run(const Tensor& x, const Tensor& weight, double eps) {
+        return device::aten::RmsNorm::run(x.contiguous(), weight, eps);
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_MPS_RMS_NORM_HPP
+
+namespace silica::device::mps {
+
+/// act(x) by LibTorch.
+inline Tensor activated(const Tensor& x, Activation act) {
+    return act == Activation::gelu ? Kernel<op::Gelu, Mps>::run(x) : Kernel<op::Activate, Mps>::run(x, act);
+}
+
+/// act(g) * u of x (..., 2 n) by LibTorch.
+inline Tensor gated(const Tensor& x, Activation act) {
+    const auto n = x.size(-1) / 2;
+    return activated(x.narrow(-1, 0, n), act) * x.narrow(-1, n, n);
+}
+
+/// Whether the own kernel takes these and failed its check.
+inline bool rows_failed(const Tensor& x, const metal::Matrix& w, bool norm = false) {
+    return metal::rows_serve(x, w, norm) == metal::Serves::failed;
+}
+inline bool rows_serve(const Tensor& x, const metal::Matrix& w, bool norm = false) {
+    return metal::rows_serve(x, w, norm) == metal::Serves::yes;
+}
+
+/// op::LinearActivation; `linear` is what computes the product where the own kernel does not.
+template <class Weights>
+Tensor linear_activation(const Tensor& x, const Weights& w, Activation act, auto&& linear) {
+    if (rows_serve(x, w)) return metal::rows(x, w, {metal::Epilogue::activation, act});
+    return activated(linear(x), act);
+}
+
+/// op::LinearAdd.
+template <class Weights>
+Tensor linear_add(const Tensor& x, const Weights& w, const Tensor& residual, auto&& linear) {
+    if (rows_serve(x, w)) return metal::rows(x, w, {metal::Epilogue::add, Activation::linear, residual});
+    return linear(x) + residual;
+}
+
+/// op::LinearGated.
+template <class Weights>
+Tensor linear_gated(const Tensor& x, const Weights& w, Activation act, auto&& linear) {
+    if (rows_serve(x, w)) return metal::rows(x, w, {metal::Epilogue::gated, act});
+    return gated(linear(x), act);
+}
+
+/// op::RmsNormLinear.
+template <class Weights>
+Tensor rms_norm_linear(const Tensor& x, const Tensor& scale, double eps, const Weights& w, auto&& linear) {
+    if (scale.is_contiguous() && rows_serve(x, w, true))
+        return metal::rows(x, w, {metal::Epilogue::none, Activation::linear, {}, scale, eps});
+    return linear(Kernel<op::RmsNorm, Mps>::run(x, scale, eps));
+}
+
+/// op::RmsNormLinearGated.
+template <class Weights>
+Tensor rms_norm_linear_gated(const Tensor& x, const Tensor& scale, double eps, const Weights& w, Activation act,
+                             auto&& linear) {
+    if (scale.is_contiguous() && rows_serve(x, w, true))
+        return metal::rows(x, w, {metal::Epilogue::gated, act, {}, scale, eps});
+    return gated(linear(Kernel<op::RmsNorm, Mps>::run(x, scale, eps)), act);
+}
+
+}  // namespace silica::device::mps
+#endif  // SILICA_SINGLE_DEVICE_MPS_PRODUCTS_HPP
+
+namespace silica {
+
+template <>
+struct Kernel<op::LinearActivation, device::Mps> {
+    static bool failed(const Tensor& x, const op::Plain& w, Activation) { return device::mps::rows_failed(x, w); }
+    static Tensor run(const Tensor& x, const op::Plain& w, Activation act) {
+        return device::mps::linear_activation(
+            x, w, act, [&](const Tensor& in) { return Kernel<op::Linear, device::Mps>::run(in, w); });
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_MPS_LINEAR_ACTIVATION_HPP
+// ---- silica/device/mps/linear_add.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_LINEAR_ADD_HPP
+#define SILICA_SINGLE_DEVICE_MPS_LINEAR_ADD_HPP
+/// Linear and the residual on MPS: one kernel for few rows, else two.
+
+namespace silica {
+
+template <>
+struct Kernel<op::LinearAdd, device::Mps> {
+    static bool failed(const Tensor& x, const op::Plain& w, const Tensor&) { return device::mps::rows_failed(x, w); }
+    static Tensor run(const Tensor& x, const op::Plain& w, const Tensor& residual) {
+        return device::mps::linear_add(x, w, residual,
+                                       [&](const Tensor& in) { return Kernel<op::Linear, device::Mps>::run(in, w); });
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_MPS_LINEAR_ADD_HPP
+// ---- silica/device/mps/linear_gated.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_LINEAR_GATED_HPP
+#define SILICA_SINGLE_DEVICE_MPS_LINEAR_GATED_HPP
+/// Gate and up of a feed-forward layer on MPS: one kernel for few rows, else their own.
+
+namespace silica {
+
+template <>
+struct Kernel<op::LinearGated, device::Mps> {
+    static bool failed(const Tensor& x, const op::Plain& w, Activation) { return device::mps::rows_failed(x, w); }
+    static Tensor run(const Tensor& x, const op::Plain& w, Activation act) {
+        return device::mps::linear_gated(x, w, act,
+                                         [&](const Tensor& in) { return Kernel<op::Linear, device::Mps>::run(in, w); });
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_MPS_LINEAR_GATED_HPP
 // ---- silica/device/mps/max_pool.hpp
 #ifndef SILICA_SINGLE_DEVICE_MPS_MAX_POOL_HPP
 #define SILICA_SINGLE_DEVICE_MPS_MAX_POOL_HPP
@@ -30272,6 +34860,123 @@ struct Kernel<op::Pool, device::Mps> : device::aten::Pool {};
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_MPS_POOL_HPP
+// ---- silica/device/mps/quantised.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_QUANTISED_HPP
+#define SILICA_SINGLE_DEVICE_MPS_QUANTISED_HPP
+/// Linear and its fused forms on MPS with weights that are codes: an own kernel for few rows where it proved itself;
+/// for many the weights become numbers again, some rows of W at a time, for LibTorch's product. For few rows without
+/// that kernel the next device of the chain is quicker than numbers made for each token.
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace silica {
+namespace device::mps {
+
+using aten::Codes;
+
+/// Rows of x from which on it is worth to make numbers of all codes.
+inline constexpr std::int64_t decoded_rows = 16;
+
+/// Whether products with codes stay on the device.
+inline bool stays(const Tensor& x, const Codes& w, bool norm = false) {
+    return w.matrix.plain() || x.numel() >= decoded_rows * x.size(-1) || x.numel() == 0 || rows_serve(x, w, norm);
+}
+
+/// op::Linear.
+inline Tensor linear(const Tensor& x, const Codes& w) {
+    const auto& m = w.matrix;
+    if (m.plain()) return Kernel<op::Linear, Mps>::run(x, w.plain());
+    if (rows_serve(x, w)) return metal::rows(x, w);
+    const std::int64_t step = std::max<std::int64_t>(256, (std::int64_t{1} << 24) / m.columns);
+    std::vector<Tensor> parts;
+    for (std::int64_t n = 0; n < m.rows; n += step) {
+        const std::int64_t count = std::min(step, m.rows - n);
+        const auto bias = m.bias ? std::optional(m.bias->narrow(0, n, count).contiguous()) : std::nullopt;
+        parts.push_back(Kernel<op::Linear, Mps>::by_libtorch(x, {w.decoded(n, count, x.scalar_type()), bias}));
+    }
+    return parts.size() == 1 ? parts[0] : at::cat(parts, -1);
+}
+
+}  // namespace device::mps
+
+template <class C, int Bits, class A>
+struct Kernel<op::Linear, device::Mps, precision::WeightOnly<C, Bits, A>> {
+    using Source = op::Coded;
+    using Packed = device::aten::Codes;
+    static Packed pack(Source s) {
+        if (s.plain()) s.weight = s.weight.contiguous();
+        if (s.bias) s.bias = s.bias->contiguous();
+        return Packed::pack(std::move(s));
+    }
+    static bool accepts(const Tensor& x, const Packed& w) { return device::mps::stays(x, w); }
+    static bool failed(const Tensor& x, const Packed& w) { return device::mps::rows_failed(x, w); }
+    static Tensor run(const Tensor& x, const Packed& w) { return device::mps::linear(x, w); }
+};
+
+template <class C, int Bits, class A>
+struct Kernel<op::LinearActivation, device::Mps, precision::WeightOnly<C, Bits, A>> {
+    using Codes = device::aten::Codes;
+    static bool accepts(const Tensor& x, const Codes& w, Activation) { return device::mps::stays(x, w); }
+    static bool failed(const Tensor& x, const Codes& w, Activation) { return device::mps::rows_failed(x, w); }
+    static Tensor run(const Tensor& x, const Codes& w, Activation act) {
+        return device::mps::linear_activation(x, w, act, [&](const Tensor& in) { return device::mps::linear(in, w); });
+    }
+};
+
+template <class C, int Bits, class A>
+struct Kernel<op::LinearAdd, device::Mps, precision::WeightOnly<C, Bits, A>> {
+    using Codes = device::aten::Codes;
+    static bool accepts(const Tensor& x, const Codes& w, const Tensor&) { return device::mps::stays(x, w); }
+    static bool failed(const Tensor& x, const Codes& w, const Tensor&) { return device::mps::rows_failed(x, w); }
+    static Tensor run(const Tensor& x, const Codes& w, const Tensor& residual) {
+        return device::mps::linear_add(x, w, residual, [&](const Tensor& in) { return device::mps::linear(in, w); });
+    }
+};
+
+template <class C, int Bits, class A>
+struct Kernel<op::LinearGated, device::Mps, precision::WeightOnly<C, Bits, A>> {
+    using Codes = device::aten::Codes;
+    static bool accepts(const Tensor& x, const Codes& w, Activation) { return device::mps::stays(x, w); }
+    static bool failed(const Tensor& x, const Codes& w, Activation) { return device::mps::rows_failed(x, w); }
+    static Tensor run(const Tensor& x, const Codes& w, Activation act) {
+        return device::mps::linear_gated(x, w, act, [&](const Tensor& in) { return device::mps::linear(in, w); });
+    }
+};
+
+template <class C, int Bits, class A>
+struct Kernel<op::RmsNormLinear, device::Mps, precision::WeightOnly<C, Bits, A>> {
+    using Codes = device::aten::Codes;
+    static bool accepts(const Tensor& x, const Tensor&, double, const Codes& w) {
+        return device::mps::stays(x, w, true);
+    }
+    static bool failed(const Tensor& x, const Tensor&, double, const Codes& w) {
+        return device::mps::rows_failed(x, w, true);
+    }
+    static Tensor run(const Tensor& x, const Tensor& scale, double eps, const Codes& w) {
+        return device::mps::rms_norm_linear(x, scale, eps, w,
+                                            [&](const Tensor& in) { return device::mps::linear(in, w); });
+    }
+};
+
+template <class C, int Bits, class A>
+struct Kernel<op::RmsNormLinearGated, device::Mps, precision::WeightOnly<C, Bits, A>> {
+    using Codes = device::aten::Codes;
+    static bool accepts(const Tensor& x, const Tensor&, double, const Codes& w, Activation) {
+        return device::mps::stays(x, w, true);
+    }
+    static bool failed(const Tensor& x, const Tensor&, double, const Codes& w, Activation) {
+        return device::mps::rows_failed(x, w, true);
+    }
+    static Tensor run(const Tensor& x, const Tensor& scale, double eps, const Codes& w, Activation act) {
+        return device::mps::rms_norm_linear_gated(x, scale, eps, w, act,
+                                                  [&](const Tensor& in) { return device::mps::linear(in, w); });
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_MPS_QUANTISED_HPP
 // ---- silica/device/mps/resize.hpp
 #ifndef SILICA_SINGLE_DEVICE_MPS_RESIZE_HPP
 #define SILICA_SINGLE_DEVICE_MPS_RESIZE_HPP
@@ -30288,22 +34993,46 @@ struct Kernel<op::Resize, device::Mps> {
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_MPS_RESIZE_HPP
-// ---- silica/device/mps/rms_norm.hpp
-#ifndef SILICA_SINGLE_DEVICE_MPS_RMS_NORM_HPP
-#define SILICA_SINGLE_DEVICE_MPS_RMS_NORM_HPP
-/// RMS norm on MPS. Contiguous input: MPSGraph kernels ignore strides (the largest class of silent MPS errors).
+// ---- silica/device/mps/rms_norm_linear.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_RMS_NORM_LINEAR_HPP
+#define SILICA_SINGLE_DEVICE_MPS_RMS_NORM_LINEAR_HPP
+/// RMS norm and Linear on MPS: one kernel for few rows, else two.
 
 namespace silica {
 
 template <>
-struct Kernel<op::RmsNorm, device::Mps> {
-    static Tensor run(const Tensor& x, const Tensor& weight, double eps) {
-        return device::aten::RmsNorm::run(x.contiguous(), weight, eps);
+struct Kernel<op::RmsNormLinear, device::Mps> {
+    static bool failed(const Tensor& x, const Tensor&, double, const op::Plain& w) {
+        return device::mps::rows_failed(x, w, true);
+    }
+    static Tensor run(const Tensor& x, const Tensor& scale, double eps, const op::Plain& w) {
+        return device::mps::rms_norm_linear(
+            x, scale, eps, w, [&](const Tensor& in) { return Kernel<op::Linear, device::Mps>::run(in, w); });
     }
 };
 
 }  // namespace silica
-#endif  // SILICA_SINGLE_DEVICE_MPS_RMS_NORM_HPP
+#endif  // SILICA_SINGLE_DEVICE_MPS_RMS_NORM_LINEAR_HPP
+// ---- silica/device/mps/rms_norm_linear_gated.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_RMS_NORM_LINEAR_GATED_HPP
+#define SILICA_SINGLE_DEVICE_MPS_RMS_NORM_LINEAR_GATED_HPP
+/// RMS norm, gate and up on MPS: one kernel for few rows, else their own.
+
+namespace silica {
+
+template <>
+struct Kernel<op::RmsNormLinearGated, device::Mps> {
+    static bool failed(const Tensor& x, const Tensor&, double, const op::Plain& w, Activation) {
+        return device::mps::rows_failed(x, w, true);
+    }
+    static Tensor run(const Tensor& x, const Tensor& scale, double eps, const op::Plain& w, Activation act) {
+        return device::mps::rms_norm_linear_gated(
+            x, scale, eps, w, act, [&](const Tensor& in) { return Kernel<op::Linear, device::Mps>::run(in, w); });
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_MPS_RMS_NORM_LINEAR_GATED_HPP
 // ---- silica/device/mps/rotary.hpp
 #ifndef SILICA_SINGLE_DEVICE_MPS_ROTARY_HPP
 #define SILICA_SINGLE_DEVICE_MPS_ROTARY_HPP
@@ -30320,6 +35049,206 @@ struct Kernel<op::Rotary, device::Mps> {
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_MPS_ROTARY_HPP
+// ---- silica/device/mps/rotary_store.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_ROTARY_STORE_HPP
+#define SILICA_SINGLE_DEVICE_MPS_ROTARY_STORE_HPP
+/// The start of attention in a decode step on MPS: one kernel where it proved itself, else LibTorch's ops.
+
+// ---- silica/device/mps/metal/rotary_store.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_METAL_ROTARY_STORE_HPP
+#define SILICA_SINGLE_DEVICE_MPS_METAL_ROTARY_STORE_HPP
+/// The start of attention in a decode step by an own Metal kernel (rotary_store.metal.hpp).
+
+namespace silica::device::mps::metal {
+
+/// Whether the kernel serves for these arguments of op::RotaryStore.
+[[nodiscard]] Serves rotary_store_serves(const Tensor& qkv, const Tensor& keys, const Tensor& values);
+
+/// op::RotaryStore: q, turned. A slot outside of the caches is not written. `rotary_store_serves` has said yes.
+[[nodiscard]] Tensor rotary_store(const Tensor& qkv, const Tensor& cos, const Tensor& sin, const Tensor& keys,
+                                  const Tensor& values, const Tensor& slot);
+
+}  // namespace silica::device::mps::metal
+
+// ---- silica/device/mps/metal/rotary_store.ipp
+#ifndef SILICA_SINGLE_DEVICE_MPS_METAL_ROTARY_STORE_IPP
+#define SILICA_SINGLE_DEVICE_MPS_METAL_ROTARY_STORE_IPP
+/// How rotary embedding with the cache write is launched, and how it proves itself.
+
+// ---- silica/device/mps/metal/rotary_store.metal.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_METAL_ROTARY_STORE_METAL_HPP
+#define SILICA_SINGLE_DEVICE_MPS_METAL_ROTARY_STORE_METAL_HPP
+/// The text of the start of attention in a decode step: q and k turn, k and v go to the cache.
+
+#include <string_view>
+
+namespace silica::device::mps::metal {
+
+/// Takes TYPE. A simdgroup for each head of qkv (group.x) and each row of the batch (group.y).
+inline constexpr std::string_view rotary_store_text = R"metal(
+struct RotaryStore {
+    long key_batch, key_head, key_slot, value_batch, value_head, value_slot;
+    uint heads, kv_heads, d, capacity, angles;   // angles: from a row's angles to the next's
+};
+
+kernel void rotary_store(device const T* qkv [[buffer(0)]], device const T* cosine [[buffer(1)]],
+                         device const T* sine [[buffer(2)]], device T* q [[buffer(3)]],
+                         device T* keys [[buffer(4)]], device T* values [[buffer(5)]],
+                         device const long* slots [[buffer(6)]], constant RotaryStore& s [[buffer(7)]], PLACE) {
+    const uint head = group.x, b = group.y, half_d = s.d / 2;
+    const long slot = slots[0];
+    device const T* in = qkv + (ulong(b) * (s.heads + 2 * s.kv_heads) + head) * s.d;
+    if (head >= s.heads && (slot < 0 || slot >= long(s.capacity))) return;   // never beside the cache
+    if (head >= s.heads + s.kv_heads) {
+        device T* v = values + (b * s.value_batch + (head - s.heads - s.kv_heads) * s.value_head + slot * s.value_slot);
+        for (uint i = simd * 32 + lane; i < s.d; i += simds * 32) v[i] = in[i];
+        return;
+    }
+    device T* out = q + (ulong(b) * s.heads + head) * s.d;
+    if (head >= s.heads) out = keys + (b * s.key_batch + (head - s.heads) * s.key_head + slot * s.key_slot);
+    for (uint i = simd * 32 + lane; i < half_d; i += simds * 32) {
+        const float a = wide(in[i]), c = wide(in[i + half_d]);
+        const float cs = wide(cosine[b * s.angles + i]), sn = wide(sine[b * s.angles + i]);
+        out[i] = rounded(a * cs - c * sn);
+        out[i + half_d] = rounded(c * cs + a * sn);
+    }
+}
+)metal";
+
+}  // namespace silica::device::mps::metal
+#endif  // SILICA_SINGLE_DEVICE_MPS_METAL_ROTARY_STORE_METAL_HPP
+
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+#include <array>
+
+namespace silica::device::mps::metal {
+namespace rotary_detail {
+
+/// RotaryStore of the text.
+struct Constants {
+    std::int64_t key_batch, key_head, key_slot, value_batch, value_head, value_slot;
+    std::uint32_t heads, kv_heads, d, capacity, angles;
+};
+
+inline Tensor launch(Function& f, const Tensor& qkv, const Tensor& cos, const Tensor& sin, const Tensor& k,
+                     const Tensor& v, const Tensor& slot) {
+    const auto batch = qkv.size(0), kv_heads = k.size(1), d = k.size(3), heads = qkv.size(2) / d - 2 * kv_heads;
+    const Tensor in = qkv.contiguous(), c = cos.contiguous(), s = sin.contiguous();
+    const Tensor q = at::empty({batch, heads, 1, d}, qkv.options());
+    const auto narrow = [](std::int64_t n) { return static_cast<std::uint32_t>(n); };
+    const Constants constants{k.stride(0),
+                              k.stride(1),
+                              k.stride(2),
+                              v.stride(0),
+                              v.stride(1),
+                              v.stride(2),
+                              narrow(heads),
+                              narrow(kv_heads),
+                              narrow(d),
+                              narrow(k.size(2)),
+                              narrow(c.size(0) == 1 ? 0 : d / 2)};
+    const std::array<Argument, 8> arguments{in, c, s, q, k, v, slot, constants};
+    f.run(arguments, {{static_cast<std::uint64_t>(heads + 2 * kv_heads), static_cast<std::uint64_t>(batch), 1},
+                      threads_of(f, d > 64 ? 64 : 32)});
+    return q;
+}
+
+/// Caches of 5 slots, of which one is written.
+inline double prove(at::ScalarType type, const Functions& functions) {
+    const c10::Device device(c10::DeviceType::MPS, 0);
+    const std::int64_t batch = 2, heads = 4, kv_heads = 2, d = 20, slot = 3;
+    const Tensor qkv = noise({batch, 1, (heads + 2 * kv_heads) * d}, 1, type, device);
+    const Tensor cos = noise({batch, 1, d / 2}, 2, type, device), sin = noise({batch, 1, d / 2}, 3, type, device);
+    const Tensor keys = noise({batch, kv_heads, 5, d}, 4, type, device),
+                 values = noise({batch, kv_heads, 5, d}, 5, type, device);
+    const Tensor by_head = qkv.to(at::kFloat).view({batch, heads + 2 * kv_heads, 1, d});
+    const Tensor turned =
+        aten::Rotary::run(by_head.narrow(1, 0, heads + kv_heads).contiguous(), cos.to(at::kFloat), sin.to(at::kFloat));
+    const auto with = [&](const Tensor& cache, const Tensor& t) {
+        const Tensor wide = cache.to(at::kFloat);
+        return at::cat({wide.narrow(2, 0, slot), t, wide.narrow(2, slot + 1, 4 - slot)}, 2);
+    };
+    const Tensor want_k = with(keys, turned.narrow(1, heads, kv_heads)),
+                 want_v = with(values, by_head.narrow(1, heads + kv_heads, kv_heads));
+    const Tensor place = at::full({1}, slot, at::TensorOptions().dtype(at::kLong).device(device));
+    const Tensor q = launch(*functions[0], qkv, cos, sin, keys, values, place);
+    const double e = 2 * rounding(type);
+    return std::max({difference(q, turned.narrow(1, 0, heads), 1e-5, e), difference(keys, want_k, 1e-5, e),
+                     difference(values, want_v, 1e-5, e)});
+}
+
+inline const Own& kernel_of(at::ScalarType type) {
+    return own(Family::rotary_store, static_cast<std::uint64_t>(type_number(type)), [&]() -> Described {
+        const Source source{{"rotary_store"}, rotary_store_text, {{"TYPE", type_number(type)}}};
+        return {source, "rotary_store " + source.variant(), [type](const Functions& f) { return prove(type, f); }};
+    });
+}
+
+}  // namespace rotary_detail
+
+SILICA_INLINE Serves rotary_store_serves(const Tensor& qkv, const Tensor& keys, const Tensor& values) {
+    if (qkv.numel() == 0 || keys.stride(3) != 1 || values.stride(3) != 1 || keys.size(2) >= std::int64_t{1} << 31 ||
+        qkv.size(2) >= std::int64_t{1} << 30 || type_number(qkv.scalar_type()) < 0 || !has_own())
+        return Serves::no;
+    return rotary_detail::kernel_of(qkv.scalar_type()).serves() ? Serves::yes : Serves::failed;
+}
+
+SILICA_INLINE Tensor rotary_store(const Tensor& qkv, const Tensor& cos, const Tensor& sin, const Tensor& keys,
+                                  const Tensor& values, const Tensor& slot) {
+    return rotary_detail::launch(*rotary_detail::kernel_of(qkv.scalar_type()).functions[0], qkv, cos, sin, keys, values,
+                                 slot);
+}
+
+}  // namespace silica::device::mps::metal
+#endif  // SILICA_SINGLE_DEVICE_MPS_METAL_ROTARY_STORE_IPP
+#endif  // SILICA_SINGLE_DEVICE_MPS_METAL_ROTARY_STORE_HPP
+// ---- silica/device/mps/store_kv.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_STORE_KV_HPP
+#define SILICA_SINGLE_DEVICE_MPS_STORE_KV_HPP
+/// Writing to a cache on MPS. index_copy_ checks no index there (pytorch#189968), so the caller's slots must be right;
+/// k and v contiguous, as everywhere on MPS.
+
+namespace silica {
+
+template <>
+struct Kernel<op::StoreKv, device::Mps> {
+    static op::Written run(InOut<Tensor> keys, InOut<Tensor> values, const Tensor& k, const Tensor& v,
+                           const Tensor& slots) {
+        return device::aten::StoreKv::run(keys, values, k.contiguous(), v.contiguous(), slots);
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_MPS_STORE_KV_HPP
+
+namespace silica {
+
+template <>
+struct Kernel<op::RotaryStore, device::Mps> {
+    static bool failed(const Tensor& qkv, const Tensor&, const Tensor&, InOut<Tensor> keys, InOut<Tensor> values,
+                       const Tensor&) {
+        namespace metal = device::mps::metal;
+        return metal::rotary_store_serves(qkv, keys.value, values.value) == metal::Serves::failed;
+    }
+    static Tensor run(const Tensor& qkv, const Tensor& cos, const Tensor& sin, InOut<Tensor> keys, InOut<Tensor> values,
+                      const Tensor& slot) {
+        namespace metal = device::mps::metal;
+        const Tensor &k_cache = keys.value, &v_cache = values.value;
+        if (metal::rotary_store_serves(qkv, k_cache, v_cache) == metal::Serves::yes)
+            return metal::rotary_store(qkv, cos, sin, k_cache, v_cache, slot);
+        using Turn = Kernel<op::Rotary, device::Mps>;
+        const auto kv_heads = k_cache.size(1), d = k_cache.size(3), heads = qkv.size(2) / d - 2 * kv_heads;
+        const Tensor by_head = qkv.contiguous().view({qkv.size(0), 1, heads + 2 * kv_heads, d}).transpose(1, 2);
+        const Tensor k = Turn::run(by_head.narrow(1, heads, kv_heads), cos, sin);
+        Kernel<op::StoreKv, device::Mps>::run(keys, values, k, by_head.narrow(1, heads + kv_heads, kv_heads), slot);
+        return Turn::run(by_head.narrow(1, 0, heads), cos, sin);
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_MPS_ROTARY_STORE_HPP
 // ---- silica/device/mps/scores.hpp
 #ifndef SILICA_SINGLE_DEVICE_MPS_SCORES_HPP
 #define SILICA_SINGLE_DEVICE_MPS_SCORES_HPP
@@ -30368,50 +35297,66 @@ struct Kernel<op::Softmax, device::Mps> {
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_MPS_SOFTMAX_HPP
-// ---- silica/device/mps/store_kv.hpp
-#ifndef SILICA_SINGLE_DEVICE_MPS_STORE_KV_HPP
-#define SILICA_SINGLE_DEVICE_MPS_STORE_KV_HPP
-/// Writing to a cache on MPS. index_copy_ checks no index there (pytorch#189968), so the caller's slots must be right;
-/// k and v contiguous, as everywhere on MPS.
+#endif  // SILICA_SINGLE_DEVICE_MPS_HPP
+// ---- silica/entered.hpp
+#ifndef SILICA_SINGLE_ENTERED_HPP
+#define SILICA_SINGLE_ENTERED_HPP
+/// What a call holds while it uses a device, and what becomes of memory that is out.
 
-namespace silica {
+#include <ATen/core/grad_mode.h>
+#include <c10/core/DeviceGuard.h>
+#include <c10/util/Exception.h>
 
-template <>
-struct Kernel<op::StoreKv, device::Mps> {
-    static op::Written run(InOut<Tensor> keys, InOut<Tensor> values, const Tensor& k, const Tensor& v,
-                           const Tensor& slots) {
-        return device::aten::StoreKv::run(keys, values, k.contiguous(), v.contiguous(), slots);
-    }
+#include <optional>
+#include <string_view>
+
+namespace silica::detail {
+
+/// For a handler: the exception that it handles again, as DeviceError with `remedy` where it says that memory is out.
+[[noreturn]] void rethrow_memory_is_out(std::string_view device, bool (*is_out_of_memory)(const c10::Error&),
+                                        const char* what, const char* remedy);
+
+/// What a thread holds while it uses a device: its turn, no gradients, the device as the current one.
+template <class Device>
+struct Entered {
+    explicit Entered(c10::Device home) : on(home.is_cpu() ? std::nullopt : std::optional(home)) {}
+    decltype(Device::lock()) turn = Device::lock();
+    at::NoGradGuard no_grad;
+    c10::OptionalDeviceGuard on;
 };
 
-}  // namespace silica
-#endif  // SILICA_SINGLE_DEVICE_MPS_STORE_KV_HPP
-#endif  // SILICA_SINGLE_DEVICE_MPS_HPP
-// ---- silica/device/simulated.hpp
-#ifndef SILICA_SINGLE_DEVICE_SIMULATED_HPP
-#define SILICA_SINGLE_DEVICE_SIMULATED_HPP
-/// Which devices of this program are simulated. Only a test build links a simulation (`tests/support/sim_mps/`); it
-/// sets the marker below before `main`, and every output that names the device must then name the simulation as well.
+}  // namespace silica::detail
 
-#include <c10/core/DeviceType.h>
+// ---- silica/entered.ipp
+#ifndef SILICA_SINGLE_ENTERED_IPP
+#define SILICA_SINGLE_ENTERED_IPP
+/// The error of memory that is out.
 
-#include <atomic>
+#include <new>
+#include <string>
 
-namespace silica::device {
+namespace silica::detail {
 
-/// What simulates `mps` in this program, in words for people ("simulated MPS (tests only)"); null when nothing does.
-SILICA_API inline std::atomic<const char*> simulated_mps{nullptr};
-
-/// What simulates devices of `type` in this program; null when they are real or absent.
-[[nodiscard]] inline const char* simulated(c10::DeviceType type) noexcept {
-    return type == c10::DeviceType::MPS ? simulated_mps.load(std::memory_order_acquire) : nullptr;
+[[noreturn]] SILICA_INLINE void rethrow_memory_is_out(std::string_view device,
+                                                      bool (*is_out_of_memory)(const c10::Error&), const char* what,
+                                                      const char* remedy) {
+    try {
+        throw;
+    } catch (const c10::Error& e) {
+        const bool here = is_out_of_memory(e);
+        if (!here && !device::Cpu::is_out_of_memory(e)) throw;
+        const std::string text = e.what_without_backtrace();
+        throw DeviceError(std::string(here ? device : device::Cpu::name) + " has not enough memory " + what + ": " +
+                              text.substr(0, text.find('\n')),
+                          remedy);
+    } catch (const std::bad_alloc&) {
+        throw DeviceError(std::string(device::Cpu::name) + " has not enough memory " + what + ".", remedy);
+    }
 }
 
-/// True when devices of `type` are simulated in this program.
-[[nodiscard]] inline bool is_simulated(c10::DeviceType type) noexcept { return simulated(type) != nullptr; }
-
-}  // namespace silica::device
-#endif  // SILICA_SINGLE_DEVICE_SIMULATED_HPP
+}  // namespace silica::detail
+#endif  // SILICA_SINGLE_ENTERED_IPP
+#endif  // SILICA_SINGLE_ENTERED_HPP
 // ---- silica/generate/beam.hpp
 #ifndef SILICA_SINGLE_GENERATE_BEAM_HPP
 #define SILICA_SINGLE_GENERATE_BEAM_HPP
@@ -32638,31 +37583,6 @@ SILICA_INLINE Generated beam_search(Decoder& decoder, Plan plan, const Hooks& ho
 #define SILICA_SINGLE_LOADER_FIRST_OF_HPP
 /// FirstOf: tries loaders in turn. Graceful degradation.
 
-// ---- silica/loader/concept.hpp
-#ifndef SILICA_SINGLE_LOADER_CONCEPT_HPP
-#define SILICA_SINGLE_LOADER_CONCEPT_HPP
-/// What a loader policy states. Smallest examples: loader/cpu_first.hpp, examples/my_loader in docs/add-a-loader.md.
-
-#include <concepts>
-#include <memory>
-#include <string_view>
-
-namespace silica {
-
-/// A strategy by which the bytes of a checkpoint become weights on a device: an empty struct with a `name` and a
-/// template `load(checkpoint, build)`, which makes a TensorSource, calls `build(source)` and returns what that returns.
-/// It may build more than once: `FirstOf` does, after a failure.
-template <class L>
-concept LoaderPolicy = requires(const checkpoint::Checkpoint& c) {
-    { L::name } -> std::convertible_to<std::string_view>;
-    {
-        L::load(c, [](checkpoint::TensorSource&) { return 0; })
-    } -> std::same_as<int>;
-};
-
-}  // namespace silica
-#endif  // SILICA_SINGLE_LOADER_CONCEPT_HPP
-
 #include <c10/util/Exception.h>
 
 #include <new>
@@ -32676,8 +37596,8 @@ SILICA_API inline std::string& degradation_note() {
     return note;
 }
 
-/// Tries `First`; when it runs out of memory or the device refuses, the next. Damaged files and wrong configurations
-/// are no reason to try again.
+/// Tries `First`; when it would not fit in memory, runs out of it or the device refuses, the next. Damaged files and
+/// wrong configurations are no reason to try again.
 template <LoaderPolicy First, LoaderPolicy... Rest>
 struct FirstOf {
     static constexpr std::string_view name = "auto";
@@ -32685,6 +37605,7 @@ struct FirstOf {
     template <class Build>
     static auto load(const checkpoint::Checkpoint& c, Build&& build) {
         if constexpr (sizeof...(Rest) == 0) {
+            Admission::ask(First::name);
             auto built = First::load(c, build);
             if (!degradation_note().empty()) degradation_note() += std::string(First::name) + " was used";
             return built;
@@ -32711,69 +37632,6 @@ struct FirstOf {
 #ifndef SILICA_SINGLE_LOADER_IN_MEMORY_HPP
 #define SILICA_SINGLE_LOADER_IN_MEMORY_HPP
 /// InMemory: tensors that the caller holds, and weights made up for measuring.
-
-// ---- silica/loader/source.hpp
-#ifndef SILICA_SINGLE_LOADER_SOURCE_HPP
-#define SILICA_SINGLE_LOADER_SOURCE_HPP
-/// What the loaders of files have in common.
-
-#include <cstdint>
-#include <string>
-#include <vector>
-
-namespace silica::loader {
-
-/// A TensorSource over a checkpoint on disk.
-class FileSource : public checkpoint::TensorSource {
-public:
-    explicit FileSource(const checkpoint::Checkpoint& c) : checkpoint_(c) {}
-    [[nodiscard]] const std::vector<checkpoint::TensorEntry>& entries() const final { return checkpoint_.entries(); }
-    [[nodiscard]] std::string where() const final { return checkpoint_.directory().string(); }
-
-protected:
-    const checkpoint::Checkpoint& checkpoint_;
-};
-
-/// How many elements lie between the first and the last of a tensor, both included: more than numel() for views.
-std::int64_t span_of(const checkpoint::TensorEntry& e);
-
-/// The tensor as the file has it, in memory of its own: one read of the bytes between its first and last element.
-Tensor read_whole(const checkpoint::Checkpoint& c, const checkpoint::TensorEntry& e);
-
-/// `t` in this type on this device, contiguous; itself where it is that already.
-Tensor placed(const Tensor& t, at::ScalarType dtype, c10::Device device);
-
-}  // namespace silica::loader
-
-// ---- silica/loader/source.ipp
-#ifndef SILICA_SINGLE_LOADER_SOURCE_IPP
-#define SILICA_SINGLE_LOADER_SOURCE_IPP
-/// Definitions of source.hpp.
-
-#include <cstddef>
-
-namespace silica::loader {
-
-SILICA_INLINE std::int64_t span_of(const checkpoint::TensorEntry& e) {
-    return static_cast<std::int64_t>(e.nbytes / c10::elementSize(e.dtype));
-}
-
-SILICA_INLINE Tensor read_whole(const checkpoint::Checkpoint& c, const checkpoint::TensorEntry& e) {
-    const Tensor flat = allocate({span_of(e)}, e.dtype, c10::Device(c10::DeviceType::CPU));
-    c.file_of(e).read(e.offset, {static_cast<std::byte*>(flat.mutable_data_ptr()), static_cast<std::size_t>(e.nbytes)});
-    return flat.as_strided(e.shape, e.strides);
-}
-
-SILICA_INLINE Tensor placed(const Tensor& t, at::ScalarType dtype, c10::Device device) {
-    if (t.scalar_type() == dtype && t.device() == device && t.is_contiguous()) return t;
-    Tensor out = allocate(t.sizes(), dtype, device);
-    out.copy_(t);
-    return out;
-}
-
-}  // namespace silica::loader
-#endif  // SILICA_SINGLE_LOADER_SOURCE_IPP
-#endif  // SILICA_SINGLE_LOADER_SOURCE_HPP
 
 #include <ATen/ops/randn.h>
 
@@ -32821,6 +37679,7 @@ public:
     [[nodiscard]] const std::vector<checkpoint::TensorEntry>& entries() const override { return none_; }
     [[nodiscard]] std::string where() const override { return "random weights"; }
     [[nodiscard]] bool invents() const override { return true; }
+    [[nodiscard]] bool reads_rows() const override { return true; }
     Tensor read(const checkpoint::TensorEntry& e, at::ScalarType dtype, c10::Device device) override {
         if (e.shape.size() == 1 && (e.name.ends_with("weight") || e.name.ends_with("running_var")))
             return placed(at::ones(e.shape, at::kFloat), dtype, device);
@@ -32898,16 +37757,15 @@ static_assert(LoaderPolicy<Mapped>);
 
 }  // namespace silica::loader
 #endif  // SILICA_SINGLE_LOADER_MAPPED_HPP
+// ---- silica/model_errors.hpp
+#ifndef SILICA_SINGLE_MODEL_ERRORS_HPP
+#define SILICA_SINGLE_MODEL_ERRORS_HPP
+/// What Model says where something is wrong, whatever its types.
 
-#include <ATen/core/grad_mode.h>
-#include <c10/core/DeviceGuard.h>
+#include <c10/core/Device.h>
 
-#include <chrono>
-#include <new>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
 namespace silica {
 
@@ -32921,9 +37779,6 @@ struct not_a_state_of_this_model {
                   "variable that is not const, and pass that.");
 };
 
-/// The part of a text that says what went wrong.
-[[nodiscard]] std::string first_line(const std::string& text);
-
 /// CheckpointError for weights that nothing uses.
 void refuse_unexpected(const LoadingAccount& account, const std::string& place);
 
@@ -32935,6 +37790,66 @@ void refuse_unexpected(const LoadingAccount& account, const std::string& place);
                                     c10::DeviceIndex index);
 
 }  // namespace detail
+}  // namespace silica
+
+// ---- silica/model_errors.ipp
+#ifndef SILICA_SINGLE_MODEL_ERRORS_IPP
+#define SILICA_SINGLE_MODEL_ERRORS_IPP
+/// What Model does that depends on none of its types.
+
+#include <c10/core/impl/VirtualGuardImpl.h>
+
+#include <string>
+
+namespace silica::detail {
+
+SILICA_INLINE void refuse_unexpected(const LoadingAccount& account, const std::string& place) {
+    if (account.unexpected.empty()) return;
+    std::string names;
+    for (const auto& name : account.unexpected) {
+        if (names.size() > 300) {
+            names += ", ...";
+            break;
+        }
+        names += (names.empty() ? "" : ", ") + quote(name);
+    }
+    throw CheckpointError(place + " holds " + std::to_string(account.unexpected.size()) +
+                              " tensors that the architecture does not use: " + names + ".",
+                          "open it without OpenOptions::strict, or with the architecture that config.json names.");
+}
+
+[[noreturn]] SILICA_INLINE void refuse_target_lang(std::string_view arch, const std::string& target_lang) {
+    throw InputError(
+        std::string(arch) + " has no adapters of languages, and target_lang is " + quote(target_lang) + ".",
+        "open it without OpenOptions::target_lang.");
+}
+
+SILICA_INLINE c10::Device device_at(c10::DeviceType type, std::string_view name, const Availability& can,
+                                    c10::DeviceIndex index) {
+    if (!can) {
+        throw DeviceError(std::string(name) + " cannot be used here: " + can.reason + ".",
+                          "choose another device policy, such as device::Cpu.");
+    }
+    if (type == c10::DeviceType::CPU) return c10::Device(type);
+    const auto count = c10::impl::VirtualGuardImpl(type).deviceCount();
+    if (index < 0 || index >= count) {
+        throw DeviceError("There is no " + std::string(name) + " device " + std::to_string(index) + ", only " +
+                              std::to_string(count) + ".",
+                          "choose an index from 0 to " + std::to_string(count - 1) + ".");
+    }
+    return {type, index};
+}
+
+}  // namespace silica::detail
+#endif  // SILICA_SINGLE_MODEL_ERRORS_IPP
+#endif  // SILICA_SINGLE_MODEL_ERRORS_HPP
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace silica {
 
 /// - `Arch`: a family with a head, `arch::Bert`;
 /// - `DeviceOrChain`: where it runs, `device::Mps`, or `Chain<device::Mps>` for "there or not at all";
@@ -32979,6 +37894,9 @@ public:
                 detail::refuse_target_lang(Arch::name, options.target_lang);
         }
         if constexpr (checkpoint::HasCodes<Precision>) files.read_one_by_one();
+        const loader::Admission admission(detail::admission<Device, Precision>(
+            options, home, [&] { return budget_of<Arch, Exec>(config, files, options); }));
+        loader::Admission::ask(Loader::name);
         loader::degradation_note().clear();
         const auto start = std::chrono::steady_clock::now();
         Model model = Loader::load(files, [&](checkpoint::TensorSource& source) {
@@ -32998,7 +37916,9 @@ public:
         requires std::derived_from<std::remove_cvref_t<Source>, checkpoint::TensorSource>
     [[nodiscard]] static Model from(const Config& config, Source&& source, OpenOptions options = {}) {
         Arch::check(config, "the configuration");
-        Model model(config, source, require_device(options), options);
+        const auto home = require_device(options);
+        if (source.invents()) room_for(config, source, home, options);
+        Model model(config, source, home, options);
         model.account_.loader = std::remove_cvref_t<Source>::name;
         if (options.strict) detail::refuse_unexpected(model.account_, source.where());
         return model;
@@ -33100,20 +38020,22 @@ private:
     /// See on_device. Memory that is out, and that no op recovered from, is a DeviceError `what` with `remedy`.
     template <class F>
     static decltype(auto) enter(c10::Device home, const char* what, const char* remedy, F&& f) {
-        [[maybe_unused]] const auto turn = Device::lock();
-        const at::NoGradGuard no_grad;
-        const c10::OptionalDeviceGuard on(home.is_cpu() ? std::nullopt : std::optional(home));
+        const detail::Entered<Device> entered(home);
         try {
             return f();
-        } catch (const c10::Error& e) {
-            const bool here = Device::is_out_of_memory(e);
-            if (!here && !device::Cpu::is_out_of_memory(e)) throw;
-            throw DeviceError(std::string(here ? Device::name : device::Cpu::name) + " has not enough memory " + what +
-                                  ": " + detail::first_line(e.what_without_backtrace()),
-                              remedy);
-        } catch (const std::bad_alloc&) {
-            throw DeviceError(std::string(device::Cpu::name) + " has not enough memory " + what + ".", remedy);
+        } catch (...) {
+            detail::rethrow_memory_is_out(Device::name, &Device::is_out_of_memory, what, remedy);
         }
+    }
+
+    /// Throws DeviceError where made-up weights do not fit.
+    static void room_for(const Config& config, checkpoint::TensorSource& source, c10::Device home,
+                         const OpenOptions& options) {
+        const auto ask = detail::admission<Device, Precision>(options, home, [&] {
+            checkpoint::Shapes shapes(source);
+            return budget_of<Arch, Exec>(config, shapes, {}, options, std::string(Arch::name));
+        });
+        if (ask) ask("random");
     }
 
     static c10::Device require_device(OpenOptions options) {
@@ -33127,59 +38049,6 @@ private:
 };
 
 }  // namespace silica
-
-// ---- silica/model.ipp
-#ifndef SILICA_SINGLE_MODEL_IPP
-#define SILICA_SINGLE_MODEL_IPP
-/// What Model does that depends on none of its types.
-
-#include <c10/core/impl/VirtualGuardImpl.h>
-
-#include <string>
-
-namespace silica::detail {
-
-SILICA_INLINE std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
-
-SILICA_INLINE void refuse_unexpected(const LoadingAccount& account, const std::string& place) {
-    if (account.unexpected.empty()) return;
-    std::string names;
-    for (const auto& name : account.unexpected) {
-        if (names.size() > 300) {
-            names += ", ...";
-            break;
-        }
-        names += (names.empty() ? "" : ", ") + quote(name);
-    }
-    throw CheckpointError(place + " holds " + std::to_string(account.unexpected.size()) +
-                              " tensors that the architecture does not use: " + names + ".",
-                          "open it without OpenOptions::strict, or with the architecture that config.json names.");
-}
-
-[[noreturn]] SILICA_INLINE void refuse_target_lang(std::string_view arch, const std::string& target_lang) {
-    throw InputError(
-        std::string(arch) + " has no adapters of languages, and target_lang is " + quote(target_lang) + ".",
-        "open it without OpenOptions::target_lang.");
-}
-
-SILICA_INLINE c10::Device device_at(c10::DeviceType type, std::string_view name, const Availability& can,
-                                    c10::DeviceIndex index) {
-    if (!can) {
-        throw DeviceError(std::string(name) + " cannot be used here: " + can.reason + ".",
-                          "choose another device policy, such as device::Cpu.");
-    }
-    if (type == c10::DeviceType::CPU) return c10::Device(type);
-    const auto count = c10::impl::VirtualGuardImpl(type).deviceCount();
-    if (index < 0 || index >= count) {
-        throw DeviceError("There is no " + std::string(name) + " device " + std::to_string(index) + ", only " +
-                              std::to_string(count) + ".",
-                          "choose an index from 0 to " + std::to_string(count - 1) + ".");
-    }
-    return {type, index};
-}
-
-}  // namespace silica::detail
-#endif  // SILICA_SINGLE_MODEL_IPP
 #endif  // SILICA_SINGLE_MODEL_HPP
 
 #include <string>
@@ -34164,6 +39033,7 @@ struct Transcript {
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace silica::generate {
@@ -34191,6 +39061,9 @@ struct SpeechOptions {
 struct SpeechHooks {
     /// A segment of a sound (its place among those of the call) as soon as it is known; false ends the call.
     std::function<bool(std::size_t sound, const Segment& segment)> on_segment = {};
+    /// Text of a sound as its tokens are written, before the segment that it is of: where it cannot change any more,
+    /// which is without times, beams and further temperatures or thresholds.
+    std::function<void(std::size_t sound, std::string_view text)> on_text = {};
     /// How much of a sound was heard, in seconds, and of how much.
     std::function<void(std::size_t sound, double heard, double seconds)> on_progress = {};
     /// Asked for each token; false ends the call.
@@ -34364,6 +39237,7 @@ struct ReplyPlan {
     std::vector<double> temperatures = {0};
     std::optional<double> compression_ratio_threshold = {}, logprob_threshold = {}, no_speech_threshold = {};
     const SpeechHooks* hooks = nullptr;
+    TextOf text = {};  ///< of tokens, without times
 };
 
 /// Windows that are written together.
@@ -34371,6 +39245,7 @@ struct Windows {
     Tensor encoder_outputs;                          ///< (rows, n, d_model), on the device
     std::vector<std::vector<std::int64_t>> prompts;  ///< of each row, whole
     std::vector<std::size_t> starts;                 ///< where in it the start token is
+    std::vector<std::size_t> sounds = {};            ///< whose they are, by their place among those of the call
     std::size_t max_length = 0;                      ///< tokens of the longest row at its end, prompt included
     std::uint64_t seed = 0;
 };
@@ -34572,7 +39447,17 @@ inline std::optional<std::vector<Reply>> write_once(SpeechModel& model, const Re
         hooks.processors.emplace_back(TimestampRules{*plan.config->no_timestamps_token_id, p.ends.front(),
                                                      plan.config->max_initial_timestamp_index});
     const auto& go_on = plan.hooks->go_on;
-    if (go_on) hooks.on_token = [&](const Token&) { return go_on(); };
+    const auto& on_text = plan.hooks->on_text;
+    const bool stays = on_text && plan.text && !plan.timestamps && beams == 1 && plan.temperatures.size() == 1 &&
+                       !plan.no_speech_threshold;
+    if (stays) hooks.text = plan.text;
+    if (go_on || stays) {
+        hooks.on_token = [&](const Token& token) {
+            if (stays && !token.text.empty())
+                on_text(windows.sounds[rows[static_cast<std::size_t>(token.row)]], token.text);
+            return !go_on || go_on();
+        };
+    }
     const auto ends = p.ends;
     const auto made = beams > 1 ? beam_search(decoder, std::move(p), hooks) : sample(decoder, std::move(p), hooks);
     if (std::ranges::find(made.finish, Finish::cancelled) != made.finish.end()) return {};
@@ -34767,6 +39652,9 @@ struct Timing {
 
 /// The text of a segment's tokens without times, which are tokens from `timestamp_begin` on.
 void write_text(Segment& segment, const TextOf& text, std::int64_t timestamp_begin);
+
+/// The same way of decoding for tokens that have times among them.
+[[nodiscard]] TextOf without_times(TextOf text, std::int64_t timestamp_begin);
 
 /// The times of a window's tokens, and the place of a segment among them.
 struct SegmentTimes {
@@ -34989,10 +39877,17 @@ SILICA_INLINE std::vector<double> token_times(const SpeechModel& model, const Te
     return made;
 }
 
+SILICA_INLINE TextOf without_times(TextOf text, std::int64_t timestamp_begin) {
+    text.decode = [decode = std::move(text.decode), timestamp_begin](std::span<const std::int64_t> tokens) {
+        std::vector<std::int64_t> spoken(tokens.begin(), tokens.end());
+        std::erase_if(spoken, [&](std::int64_t id) { return id >= timestamp_begin; });
+        return decode(spoken);
+    };
+    return text;
+}
+
 SILICA_INLINE void write_text(Segment& segment, const TextOf& text, std::int64_t timestamp_begin) {
-    auto spoken = segment.tokens;
-    std::erase_if(spoken, [&](std::int64_t id) { return id >= timestamp_begin; });
-    segment.text = text.decode(spoken);
+    segment.text = without_times(text, timestamp_begin).decode(segment.tokens);
 }
 
 SILICA_INLINE void write_words(Segment& segment, const TextOf& text, const SegmentTimes& times, std::int64_t eos,
@@ -35255,6 +40150,11 @@ private:
     [[nodiscard]] bool is_long(const Row& row) const { return row.sound->frames() > window_frames(); }
     [[nodiscard]] std::size_t index_of(const Row& row) const { return static_cast<std::size_t>(&row - rows_.data()); }
 
+    /// The first of the tokens that are times.
+    [[nodiscard]] std::int64_t first_time() const {
+        return config_.no_timestamps_token_id ? *config_.no_timestamps_token_id + 1 : config_.vocab_size + 1;
+    }
+
     /// What all windows have in common.
     void prepare() {
         auto c = merged(options_.generation, facts_.generation);
@@ -35306,6 +40206,7 @@ private:
                               "install its headers and build again, or leave the threshold out.");
 #endif
         plan_.hooks = &hooks_;
+        if (hooks_.on_text && facts_.text) plan_.text = without_times(facts_.text, first_time());
         detects_ = detects_language(config_, options_);
     }
 
@@ -35389,6 +40290,7 @@ private:
         for (const Row* row : active) {
             auto prompt = before(*row);
             windows.starts.push_back(prompt.size());
+            windows.sounds.push_back(index_of(*row));
             prompt.insert(prompt.end(), row->start.begin(), row->start.end());
             longest = std::max(longest, prompt.size());
             windows.prompts.push_back(std::move(prompt));
@@ -35412,8 +40314,7 @@ private:
         if (reply.silent) {
             row.seek += frames;
         } else {
-            const auto begin =
-                config_.no_timestamps_token_id ? *config_.no_timestamps_token_id + 1 : config_.vocab_size + 1;
+            const auto begin = first_time();
             const auto cuts = cut_into_segments(reply.tokens, begin, frames);
             std::vector<double> times;
             if (options_.words) times = said_at(row, reply, windows, i, offset);
@@ -35486,6 +40387,194 @@ SILICA_INLINE std::vector<Transcript> listen(SpeechModel& model, const SpeechFac
 }  // namespace silica::generate
 #endif  // SILICA_SINGLE_GENERATE_SPEECH_LISTEN_IPP
 #endif  // SILICA_SINGLE_GENERATE_SPEECH_LISTEN_HPP
+// ---- silica/generate/speech/pieces.hpp
+#ifndef SILICA_SINGLE_GENERATE_SPEECH_PIECES_HPP
+#define SILICA_SINGLE_GENERATE_SPEECH_PIECES_HPP
+/// A sound that was heard in pieces which overlap, each by itself, as one text. Followed: transformers 5.23,
+/// models/whisper/tokenization_whisper.py, _decode_asr.
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace silica::generate {
+
+/// What was written of a piece.
+struct HeardPiece {
+    std::vector<std::int64_t> tokens;  ///< with times, without prompt
+    double seconds = 0;                ///< of the piece
+    double left = 0, right = 0;        ///< seconds at its ends that its neighbours hear too
+};
+
+/// A part of the text, in seconds of the whole sound.
+struct JoinedText {
+    std::optional<double> start = {}, end = {};  ///< absent: not written
+    std::vector<std::int64_t> tokens = {};       ///< without times
+};
+
+/// Which tokens are not text.
+struct PieceTokens {
+    std::int64_t first_time = 0;                        ///< times follow each other from here on
+    std::function<bool(std::int64_t)> is_special = {};  ///< of an id: neither text nor a time
+    double seconds = 0.02;                              ///< from one time to the next
+    std::int64_t most = 1500;                           ///< times of a window
+};
+
+/// One sequence of several, each of which overlaps the one before: they are laid so that most of the shift's length is
+/// equal (two tokens at least), and each is cut in the middle of what they share; side by side where they share
+/// nothing.
+[[nodiscard]] std::vector<std::int64_t> overlapped(std::span<const std::vector<std::int64_t>> sequences);
+
+/// The text of all pieces, cut where a piece wrote a time that its neighbours do not hear.
+[[nodiscard]] std::vector<JoinedText> joined_pieces(std::span<const HeardPiece> pieces, const PieceTokens& kinds);
+
+}  // namespace silica::generate
+
+// ---- silica/generate/speech/pieces.ipp
+#ifndef SILICA_SINGLE_GENERATE_SPEECH_PIECES_IPP
+#define SILICA_SINGLE_GENERATE_SPEECH_PIECES_IPP
+/// Pieces of a sound.
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <utility>
+
+namespace silica::generate {
+namespace detail {
+
+/// The text as it is put together, token by token.
+class PieceJoiner {
+public:
+    explicit PieceJoiner(const PieceTokens& kinds) : kinds_(kinds) {}
+
+    void add(const HeardPiece& piece) {
+        const auto times_in = time_limits(piece);
+        offset_ -= piece.left;
+        std::vector<std::int64_t> text;
+        double latest = 0, before = 0, windows = 0;  // times of this piece; where its current window begins
+        const auto& tokens = piece.tokens;
+        for (std::size_t i = 0; i < tokens.size(); ++i) {
+            const auto id = tokens[i];
+            if (kinds_.is_special && kinds_.is_special(id)) continue;
+            if (id < kinds_.first_time) {
+                text.push_back(id);
+                continue;
+            }
+            const double time = seconds_of(id);
+            if (time < latest) {  // the next window of the piece
+                const bool alone = i >= 2 && (tokens[i - 1] < kinds_.first_time || tokens[i - 2] < kinds_.first_time);
+                windows += alone ? kinds_.seconds * static_cast<double>(kinds_.most) : before;
+                if (!alone) latest = before;
+            }
+            before = std::exchange(latest, time);
+            take_time(id, std::round((time + offset_ + windows) * 100) / 100, times_in, text);
+        }
+        offset_ += piece.seconds - piece.right;
+        if (!text.empty()) {
+            held_.push_back(std::move(text));
+        } else if (std::ranges::all_of(held_, [](const auto& one) { return one.empty(); })) {
+            held_.clear();
+            part_ = {};
+        }
+    }
+
+    std::vector<JoinedText> end() {
+        if (!held_.empty()) close();
+        return std::move(made_);
+    }
+
+private:
+    /// Times of a piece from `last` on, or below `first` where text is held, are of its neighbours.
+    struct TimeLimits {
+        double first = 0;
+        std::optional<std::int64_t> last = {};
+    };
+
+    [[nodiscard]] double seconds_of(std::int64_t id) const {
+        return static_cast<double>(id - kinds_.first_time) * kinds_.seconds;
+    }
+
+    [[nodiscard]] TimeLimits time_limits(const HeardPiece& piece) const {
+        TimeLimits made{.first = static_cast<double>(kinds_.first_time)};
+        if (piece.left > 0) made.first += piece.left / kinds_.seconds;
+        if (piece.right <= 0) return made;
+        for (auto id = piece.tokens.rbegin(); id != piece.tokens.rend(); ++id) {
+            if (*id < kinds_.first_time) continue;
+            if (made.last && seconds_of(*id) < piece.seconds - piece.right) break;
+            made.last = *id;
+        }
+        return made;
+    }
+
+    void take_time(std::int64_t id, double time, const TimeLimits& limits, std::vector<std::int64_t>& text) {
+        if (limits.last && id >= *limits.last) {
+            skips_ = true;  // and the one that stands beside it
+        } else if (skips_ || (!held_.empty() && static_cast<double>(id) < limits.first)) {
+            skips_ = false;
+        } else if (!part_.start) {
+            part_.start = time;
+        } else if (time != *part_.start) {
+            part_.end = time;
+            held_.push_back(std::exchange(text, {}));
+            close();
+        }
+    }
+
+    void close() {
+        part_.tokens = overlapped(held_);
+        held_.clear();
+        made_.push_back(std::exchange(part_, {}));
+    }
+
+    const PieceTokens& kinds_;
+    std::vector<JoinedText> made_;
+    JoinedText part_;
+    std::vector<std::vector<std::int64_t>> held_;  ///< what pieces say of the current part
+    double offset_ = 0;                            ///< seconds, where the next piece begins but for its overlap
+    bool skips_ = false;
+};
+
+}  // namespace detail
+
+SILICA_INLINE std::vector<std::int64_t> overlapped(std::span<const std::vector<std::int64_t>> sequences) {
+    std::vector<std::int64_t> whole, left;
+    if (!sequences.empty()) left = sequences.front();
+    for (std::size_t n = 1; n < sequences.size(); ++n) {
+        const auto& right = sequences[n];
+        const std::size_t a = left.size(), b = right.size();
+        double best = 0;
+        std::size_t left_middle = a, right_middle = 0;
+        for (std::size_t shift = 1; shift < a + b; ++shift) {
+            const std::size_t from = shift < a ? a - shift : 0, to = std::min(a, a + b - shift),
+                              other = shift > a ? shift - a : 0;
+            std::size_t equal = 0;
+            for (std::size_t i = from; i < to; ++i) equal += left[i] == right[other + i - from] ? 1 : 0;
+            const auto length = static_cast<double>(shift);
+            const double share = static_cast<double>(equal) / length + length / 10000.0;
+            if (equal < 2 || share <= best) continue;
+            best = share;
+            left_middle = (from + to) / 2;
+            right_middle = (other + std::min(b, shift)) / 2;
+        }
+        whole.insert(whole.end(), left.begin(), left.begin() + static_cast<std::ptrdiff_t>(left_middle));
+        left.assign(right.begin() + static_cast<std::ptrdiff_t>(right_middle), right.end());
+    }
+    whole.insert(whole.end(), left.begin(), left.end());
+    return whole;
+}
+
+SILICA_INLINE std::vector<JoinedText> joined_pieces(std::span<const HeardPiece> pieces, const PieceTokens& kinds) {
+    detail::PieceJoiner joiner(kinds);
+    for (const auto& piece : pieces) joiner.add(piece);
+    return joiner.end();
+}
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_SPEECH_PIECES_IPP
+#endif  // SILICA_SINGLE_GENERATE_SPEECH_PIECES_HPP
 // ---- silica/loader/cpu_first.hpp
 #ifndef SILICA_SINGLE_LOADER_CPU_FIRST_HPP
 #define SILICA_SINGLE_LOADER_CPU_FIRST_HPP
@@ -35516,6 +40605,8 @@ private:
                 if (e.dtype != at::ScalarType::Undefined) host_.emplace(e.name, read_whole(c, e));
             }
         }
+
+        [[nodiscard]] bool reads_rows() const override { return checkpoint_.one_by_one(); }
 
         /// The host copy is dropped once it has been handed out; a second request reads the file again.
         Tensor read(const checkpoint::TensorEntry& e, at::ScalarType dtype, c10::Device device) override {
@@ -35792,62 +40883,6 @@ SILICA_INLINE QuantisedCheckpoint quantise_checkpoint(const checkpoint::Checkpoi
 }  // namespace silica::loader
 #endif  // SILICA_SINGLE_LOADER_QUANTISE_CHECKPOINT_IPP
 #endif  // SILICA_SINGLE_LOADER_QUANTISE_CHECKPOINT_HPP
-// ---- silica/loader/streamed.hpp
-#ifndef SILICA_SINGLE_LOADER_STREAMED_HPP
-#define SILICA_SINGLE_LOADER_STREAMED_HPP
-/// Streamed: tensor by tensor through a bounded buffer. The program's `--memory-efficient`.
-
-#include <algorithm>
-
-namespace silica::loader {
-
-/// Reads straight into the tensor's memory where the host can write it (CPU; MPS's shared buffers), and otherwise, or
-/// to convert, through one staging buffer of `staging_bytes`: host memory beyond the weights stays below that.
-struct Streamed {
-    static constexpr std::string_view name = "streamed";
-    static constexpr std::int64_t staging_bytes = std::int64_t{16} << 20;
-
-    template <class Build>
-    static auto load(const checkpoint::Checkpoint& c, Build&& build) {
-        Source source(c);
-        return build(source);
-    }
-
-private:
-    class Source final : public FileSource {
-    public:
-        using FileSource::FileSource;
-
-        Tensor read(const checkpoint::TensorEntry& e, at::ScalarType dtype, c10::Device device) override {
-            if (!e.contiguous()) return placed(read_whole(checkpoint_, e), dtype, device);  // a view: torch files only
-            const Tensor out = allocate(e.shape, dtype, device);
-            if (e.nbytes == 0) return out;
-            const auto& file = checkpoint_.file_of(e);
-            if (dtype == e.dtype) {
-                if (const auto host = host_alias(out)) {
-                    file.read(e.offset, {static_cast<std::byte*>(host.data), static_cast<std::size_t>(e.nbytes)});
-                    host.flush();
-                    return out;
-                }
-            }
-            const Tensor flat = out.view({-1});
-            const auto item = static_cast<std::int64_t>(c10::elementSize(e.dtype));
-            const Tensor stage =
-                allocate({std::min(flat.numel(), staging_bytes / item)}, e.dtype, c10::Device(c10::DeviceType::CPU));
-            for (std::int64_t done = 0; done < flat.numel(); done += stage.numel()) {
-                const auto n = std::min(stage.numel(), flat.numel() - done);
-                file.read(e.offset + static_cast<std::uint64_t>(done * item),
-                          {static_cast<std::byte*>(stage.mutable_data_ptr()), static_cast<std::size_t>(n * item)});
-                flat.slice(0, done, done + n).copy_(stage.slice(0, 0, n));
-            }
-            return out;
-        }
-    };
-};
-static_assert(LoaderPolicy<Streamed>);
-
-}  // namespace silica::loader
-#endif  // SILICA_SINGLE_LOADER_STREAMED_HPP
 // ---- silica/precision/int4.hpp
 #ifndef SILICA_SINGLE_PRECISION_INT4_HPP
 #define SILICA_SINGLE_PRECISION_INT4_HPP
@@ -35923,6 +40958,49 @@ void append_kind(std::vector<std::int64_t>& kind, const T& value) {
     }
 }
 
+/// What a device keeps for one kind of inputs.
+template <class Inputs, class Outputs, class Recording>
+struct KeptCall {
+    std::vector<std::int64_t> kind;
+    Inputs inputs;
+    std::optional<Outputs> outputs = {};
+    Recording work = {};
+};
+
+/// The last kinds of inputs that there were, each with what is kept for it. Of inputs and outputs only, so that the
+/// models of an architecture share it.
+template <class Inputs, class Outputs, class Recording>
+class KeptCalls {
+public:
+    using Kept = KeptCall<Inputs, Outputs, Recording>;
+
+    explicit KeptCalls(std::size_t kinds) : kinds_(std::max<std::size_t>(kinds, 1)) {}
+
+    /// The place of this kind, at the front, holding these inputs on `device`.
+    Kept& of_kind(std::vector<std::int64_t> kind, Inputs& inputs, c10::Device device) {
+        std::size_t found = 0;
+        while (found != kept_.size() && kept_[found]->kind != kind) ++found;
+        if (found != kept_.size()) {
+            for (; found != 0; --found) std::swap(kept_[found], kept_[found - 1]);
+            std::vector<Tensor> from;
+            for_each_tensor(inputs, [&](Tensor& t) { from.push_back(t); });
+            auto next = from.begin();
+            for_each_tensor(kept_.front()->inputs, [&](Tensor& t) { t.copy_(*next++, /*non_blocking=*/true); });
+        } else {
+            if (kept_.size() == kinds_) kept_.pop_back();
+            for_each_tensor(inputs, [&](Tensor& t) { t = at::empty(t.sizes(), t.options().device(device)).copy_(t); });
+            kept_.insert(kept_.begin(), std::unique_ptr<Kept>(new Kept{std::move(kind), std::move(inputs)}));
+        }
+        return *kept_.front();
+    }
+
+    void clear() { kept_.clear(); }
+
+private:
+    std::size_t kinds_;
+    std::vector<std::unique_ptr<Kept>> kept_;  ///< the last used comes first
+};
+
 }  // namespace detail
 
 /// A Model `M` for one caller at a time, whose calls give what the model's give. For each kind of inputs (shapes,
@@ -35939,7 +41017,7 @@ public:
 
     /// What was recorded is kept for the last `kinds` kinds of inputs, each with the memory of one forward pass.
     explicit Replayed(M model, std::size_t kinds = 4)
-        : model_(std::move(model)), kinds_(std::max<std::size_t>(kinds, 1)) {}
+        : model_(std::move(model)), kept_(kinds) {}
 
     /// As `model()(inputs)`. The next call with inputs of this kind overwrites what comes out.
     const Outputs& operator()(const Inputs& inputs) {
@@ -35962,45 +41040,18 @@ public:
     [[nodiscard]] const std::string& not_recorded() const noexcept { return not_recorded_; }
 
 private:
-    /// What the device keeps for one kind of inputs.
-    struct Kept {
-        std::vector<std::int64_t> kind;
-        Inputs inputs;
-        std::optional<Outputs> outputs = {};
-        Recording work = {};
-    };
-
     const Outputs& recorded(Inputs inputs) {
         std::vector<std::int64_t> kind;
         detail::append_kind(kind, inputs);
         return model_.on_device([&]() -> const Outputs& {
-            Kept& kept = of_kind(std::move(kind), inputs);
+            auto& kept = kept_.of_kind(std::move(kind), inputs, model_.device());
             kept.work(model_.device(), [&] { kept.outputs.emplace(model_.network()(kept.inputs)); });
             return *kept.outputs;
         });
     }
 
-    /// The place of this kind, at the front, holding these inputs.
-    Kept& of_kind(std::vector<std::int64_t> kind, Inputs& inputs) {
-        const auto found = std::ranges::find_if(kept_, [&](const auto& k) { return k->kind == kind; });
-        if (found != kept_.end()) {
-            std::rotate(kept_.begin(), found, found + 1);
-            std::vector<Tensor> from;
-            for_each_tensor(inputs, [&](Tensor& t) { from.push_back(t); });
-            auto next = from.begin();
-            for_each_tensor(kept_.front()->inputs, [&](Tensor& t) { t.copy_(*next++, /*non_blocking=*/true); });
-        } else {
-            if (kept_.size() == kinds_) kept_.pop_back();
-            for_each_tensor(inputs,
-                            [&](Tensor& t) { t = at::empty(t.sizes(), t.options().device(model_.device())).copy_(t); });
-            kept_.insert(kept_.begin(), std::make_unique<Kept>(Kept{std::move(kind), std::move(inputs)}));
-        }
-        return *kept_.front();
-    }
-
     M model_;
-    std::size_t kinds_;
-    std::vector<std::unique_ptr<Kept>> kept_;  ///< the last used comes first
+    detail::KeptCalls<Inputs, Outputs, Recording> kept_;
     std::optional<Outputs> plain_;
     std::string not_recorded_;
 };

@@ -1301,9 +1301,9 @@ private:
 // ---- silica/task/ctc_pieces.hpp
 #ifndef SILICA_SINGLE_TASK_CTC_PIECES_HPP
 #define SILICA_SINGLE_TASK_CTC_PIECES_HPP
-/// Long sounds in pieces that overlap, for models that give a symbol for each frame: what such a model hears at an end
-/// of a piece lacks what comes next, and is left out. As transformers' pipeline with `chunk_length_s` cuts them
-/// (pipelines/automatic_speech_recognition.py, chunk_iter and rescale_stride).
+/// Long sounds in pieces that overlap. What a model that gives a symbol for each frame hears at an end of a piece lacks
+/// what comes next, and is left out; texts that overlap are joined (generate/speech/pieces.hpp). As transformers'
+/// pipeline with `chunk_length_s` cuts them (pipelines/automatic_speech_recognition.py, chunk_iter and rescale_stride).
 
 #include <cstdint>
 #include <functional>
@@ -1314,9 +1314,10 @@ namespace silica::task {
 
 /// How sounds are cut.
 struct CtcCutting {
-    double whole_seconds = 120;  ///< a sound up to this long is heard in one piece
-    double chunk_seconds = 30;   ///< else pieces are this long
-    double stride_seconds = 5;   ///< and so much at each end of a piece is heard by its neighbour
+    double whole_seconds = 120;                       ///< a sound up to this long is heard in one piece
+    double chunk_seconds = 30;                        ///< else pieces are this long
+    double stride_seconds = 5;                        ///< and so much at each end of a piece is heard by its neighbour
+    std::optional<double> right_stride_seconds = {};  ///< at its right end; absent: as at its left one
 };
 
 /// A piece of a sound.
@@ -1352,7 +1353,7 @@ private:
 
     Read read_;
     std::vector<float> samples_;  // from the beginning of the next piece on
-    std::int64_t whole_, chunk_, stride_;
+    std::int64_t whole_, chunk_, left_, right_;
     bool begun_ = false, ended_ = false, done_ = false;
 };
 
@@ -1405,11 +1406,14 @@ SILICA_INLINE CtcPieces::CtcPieces(Read read, std::int64_t rate, std::int64_t ra
     : read_(std::move(read)),
       whole_(ctc_pieces::samples_of("whole_seconds", cutting.whole_seconds, rate, ratio)),
       chunk_(ctc_pieces::samples_of("chunk_seconds", cutting.chunk_seconds, rate, ratio)),
-      stride_(ctc_pieces::samples_of("stride_seconds", cutting.stride_seconds, rate, ratio)) {
-    if (chunk_ <= 2 * stride_) {
+      left_(ctc_pieces::samples_of("stride_seconds", cutting.stride_seconds, rate, ratio)),
+      right_(ctc_pieces::samples_of("right_stride_seconds",
+                                    cutting.right_stride_seconds.value_or(cutting.stride_seconds), rate, ratio)) {
+    if (chunk_ <= left_ + right_) {
+        const double right = cutting.right_stride_seconds.value_or(cutting.stride_seconds);
         throw InputError("Pieces of " + std::to_string(cutting.chunk_seconds) + " seconds are nothing but ends of " +
-                             std::to_string(cutting.stride_seconds) + " seconds.",
-                         "give chunk_seconds of more than twice stride_seconds.");
+                             std::to_string(cutting.stride_seconds) + " and " + std::to_string(right) + " seconds.",
+                         "give chunk_seconds of more than both, twice stride_seconds.");
     }
 }
 
@@ -1433,14 +1437,14 @@ SILICA_INLINE std::optional<CtcPiece> CtcPieces::next() {
     fill(chunk_ + 1);
     const auto there = static_cast<std::int64_t>(samples_.size());
     CtcPiece piece;
-    piece.left = begun_ ? stride_ : 0;
+    piece.left = begun_ ? left_ : 0;
     piece.last = there <= chunk_;
-    piece.right = piece.last ? 0 : stride_;
+    piece.right = piece.last ? 0 : right_;
     begun_ = true;
     done_ = piece.last;
     if (there <= piece.left) return std::nullopt;  // the piece before heard all of it
     piece.samples.assign(samples_.begin(), samples_.begin() + std::min(there, chunk_));
-    if (!piece.last) samples_.erase(samples_.begin(), samples_.begin() + (chunk_ - 2 * stride_));
+    if (!piece.last) samples_.erase(samples_.begin(), samples_.begin() + (chunk_ - left_ - right_));
     return piece;
 }
 
@@ -1478,6 +1482,12 @@ struct Described {
     [[nodiscard]] const std::string& text() const { return written.texts.front(); }
 };
 
+/// A prompt, and the pictures that it shows, in order.
+struct Asked {
+    image_text::Prompt prompt;
+    std::vector<image::Image> images = {};
+};
+
 /// Pictures as inputs of a model, on the CPU, under transformers' names: pixel_values (images, 3, height, width) or
 /// (images, tiles, 3, side, side) float32, and image_sizes (images, 2) int64 where the model takes them.
 [[nodiscard]] Named tensors_of(image_text::Pictures pictures);
@@ -1512,6 +1522,12 @@ public:
         const auto images = image_text::images_of(messages);
         return write(decoder, processor_->prompt_of(messages), images, config, on_token, held);
     }
+
+    /// Answers several prompts together, each as if it were alone: the rows of one batch, padded on the left. One for
+    /// each, in the order given; times are those of all.
+    [[nodiscard]] std::vector<Described> batch(generate::Decoder& decoder, std::span<const Asked> asked,
+                                               const generate::GenerationConfig& config = {},
+                                               const OnToken& on_token = {}) const;
 
     [[nodiscard]] const image_text::Processor& processor() const noexcept { return *processor_; }
     /// What generation_config.json says.
@@ -1553,6 +1569,9 @@ private:
 
 #include <algorithm>
 #include <iterator>
+#include <numeric>
+#include <type_traits>
+#include <utility>
 
 namespace silica::task {
 
@@ -1584,6 +1603,48 @@ inline void forget_written_images(const image_text::Tokens& tokens, std::int64_t
         if (left > 0) left -= n;
     }
     if (left != 0) held.tokens.clear();
+}
+
+/// Rows padded on the left, with any token that shows no picture: it is masked.
+[[nodiscard]] inline generate::Prompt padded(const std::vector<image_text::Tokens>& rows, std::int64_t padding) {
+    const auto longest = [](std::size_t n, const auto& row) { return std::max(n, row.ids.size()); };
+    const auto width = std::accumulate(rows.begin(), rows.end(), std::size_t{0}, longest);
+    const auto at = [&](std::size_t i) {
+        const auto& ids = rows[i / width].ids;
+        const auto before = width - ids.size();
+        return i % width < before ? std::pair(padding, std::int64_t{0})
+                                  : std::pair(ids[i % width - before], std::int64_t{1});
+    };
+    const auto n = static_cast<std::int64_t>(rows.size()), columns = static_cast<std::int64_t>(width);
+    generate::Prompt made{.input_ids = integers(n, columns, [&](std::size_t i) { return at(i).first; })};
+    const bool even = std::ranges::all_of(rows, [&](const auto& row) { return row.ids.size() == width; });
+    if (!even) made.attention_mask = integers(n, columns, [&](std::size_t i) { return at(i).second; });
+    return made;
+}
+
+/// Text `i` of `n`, of which `read` was read, as if it had been written alone.
+[[nodiscard]] inline generate::Generated one_of(const generate::Generated& all, std::size_t i, std::size_t n,
+                                                std::size_t read) {
+    const auto rows = all.tokens.size() / n;
+    const auto part = [&](const auto& list) {
+        auto made = std::decay_t<decltype(list)>();
+        if (list.empty()) return made;
+        const auto from = list.begin() + static_cast<std::ptrdiff_t>(i * rows);
+        made.assign(from, from + static_cast<std::ptrdiff_t>(rows));
+        return made;
+    };
+    generate::Generated made{
+        .sequences = all.sequences.narrow(0, static_cast<std::int64_t>(i * rows), static_cast<std::int64_t>(rows)),
+        .tokens = part(all.tokens),
+        .texts = part(all.texts),
+        .finish = part(all.finish),
+        .scores = part(all.scores),
+        .log_probabilities = part(all.log_probabilities)};
+    made.start = all.start;
+    made.prompt_tokens = static_cast<std::int64_t>(read);
+    for (const auto& tokens : made.tokens) made.new_tokens += static_cast<std::int64_t>(tokens.size());
+    made.prefill_seconds = all.prefill_seconds, made.decode_seconds = all.decode_seconds;
+    return made;
 }
 
 }  // namespace image_writer_detail
@@ -1631,6 +1692,30 @@ SILICA_INLINE Described ImageWriter::write(generate::Decoder& decoder, image_tex
     Described made{.prompt = std::move(prompt.text), .image_tokens = tokens.image_tokens, .written = {}};
     made.written =
         writer_.continued(decoder, {.input_ids = tensors_of(tokens)[0].second}, config, on_token, held, pictures);
+    return made;
+}
+
+SILICA_INLINE std::vector<Described> ImageWriter::batch(generate::Decoder& decoder, std::span<const Asked> asked,
+                                                        const generate::GenerationConfig& config,
+                                                        const OnToken& on_token) const {
+    if (asked.empty()) throw InputError("There is no prompt.", "give at least one.");
+    std::vector<image_text::Tokens> rows;
+    std::vector<image::Image> images;
+    for (const auto& one : asked) {
+        rows.push_back(processor_->tokens(one.prompt, one.images));
+        if (rows.back().ids.empty()) throw InputError("The prompt is empty.", "write at least a word.");
+        images.insert(images.end(), one.images.begin(), one.images.end());
+    }
+    const auto prompt = image_writer_detail::padded(rows, processor_->image_token_id() == 0 ? 1 : 0);
+    const auto written = writer_.continued(decoder, prompt, config, on_token, nullptr, [&](std::int64_t) -> Named {
+        return images.empty() ? Named() : tensors_of(processor_->pictures(images));
+    });
+    std::vector<Described> made;
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+        made.push_back({.prompt = asked[i].prompt.text,
+                        .image_tokens = rows[i].image_tokens,
+                        .written = image_writer_detail::one_of(written, i, asked.size(), rows[i].ids.size())});
+    }
     return made;
 }
 
@@ -3913,6 +3998,7 @@ BOOST_HANA_ADAPT_STRUCT(silica::task::XClipVideos::Inputs, frames, texts);
 #define SILICA_SINGLE_TASK_SCRIBE_HPP
 /// Sounds to text, with any model that hears: extractor, tokenizer and generation_config.json of a checkpoint.
 
+#include <cstddef>
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -3942,6 +4028,14 @@ public:
                                                      std::span<const generate::Recording* const> sounds,
                                                      const SpeechOptions& options = {},
                                                      const SpeechHooks& hooks = {}) const;
+
+    /// What is said in a sound that is cut into pieces which overlap, each heard by itself and `together` at a time, as
+    /// transformers' pipeline with `chunk_length_s` hears it: quicker than window after window, and less exact where
+    /// pieces meet. `cutting.whole_seconds` does not count. Segments have times where options ask for them; one without
+    /// an end ends with the sound. InputError for pieces longer than a window, and where words are asked for.
+    [[nodiscard]] Transcript in_pieces(generate::SpeechModel& model, audio::Stream& sound, const CtcCutting& cutting,
+                                       const SpeechOptions& options = {}, const SpeechHooks& hooks = {},
+                                       std::size_t together = 8) const;
 
     [[nodiscard]] const audio::WhisperExtractor& extractor() const noexcept { return extractor_; }
     [[nodiscard]] const text::Tokenizer& tokenizer() const noexcept { return *tokenizer_; }
@@ -4120,6 +4214,68 @@ SILICA_INLINE std::vector<Transcript> Scribe::operator()(generate::SpeechModel& 
     if (resolved.language) resolved.language = detail::code_of(*resolved.language);
     if (!resolved.prompt_text.empty() && resolved.prompt.empty()) resolved.prompt = prompt_of(resolved.prompt_text);
     return generate::listen(model, facts, sounds, resolved, hooks);
+}
+
+SILICA_INLINE Transcript Scribe::in_pieces(generate::SpeechModel& model, audio::Stream& sound,
+                                           const CtcCutting& cutting, const SpeechOptions& options,
+                                           const SpeechHooks& hooks, std::size_t together) const {
+    detail::require_rate(sound.rate(), extractor_);
+    if (options.words)
+        throw InputError("A sound in pieces has no times of words.", "ask for those of segments, or give no pieces.");
+    auto cut = cutting;
+    cut.whole_seconds = 0;
+    CtcPieces pieces([&](std::int64_t n) { return sound.read(n); }, sound.rate(), 1, cut);
+    const auto rate = static_cast<double>(sound.rate());
+    if (const auto window = extractor_.chunk_samples(); cut.chunk_seconds * rate > static_cast<double>(window)) {
+        throw InputError("A piece has " + std::to_string(cut.chunk_seconds) + " seconds, the model hears " +
+                             std::to_string(static_cast<double>(window) / rate) + " at once.",
+                         "give shorter pieces.");
+    }
+    auto all = options;
+    all.timestamps = options.timestamps.value_or(facts_.config.return_timestamps.value_or(false));
+    Transcript made;
+    std::vector<generate::HeardPiece> said;
+    std::vector<audio::Samples> held;
+    const auto write = [&] {
+        std::vector<std::unique_ptr<const generate::Recording>> recordings;
+        std::vector<const generate::Recording*> some;
+        for (const auto& piece : held) some.push_back(recordings.emplace_back(hear(piece)).get());
+        const auto transcripts = (*this)(model, some, all, {.go_on = hooks.go_on});
+        for (std::size_t i = 0; i < transcripts.size(); ++i) {
+            auto& tokens = said[said.size() - transcripts.size() + i].tokens;
+            for (const auto& s : transcripts[i].segments) tokens.insert(tokens.end(), s.tokens.begin(), s.tokens.end());
+            made.complete = made.complete && transcripts[i].complete;
+            if (made.language.empty()) made.language = transcripts[i].language;
+        }
+        held.clear();
+        if (hooks.on_progress) hooks.on_progress(0, made.seconds, made.seconds);
+    };
+    std::optional<CtcPiece> piece;
+    while (made.complete && (piece = pieces.next())) {
+        const auto seconds = [&](std::int64_t n) { return static_cast<double>(n) / rate; };
+        const auto n = static_cast<std::int64_t>(piece->samples.size());
+        said.push_back(
+            {.tokens = {}, .seconds = seconds(n), .left = seconds(piece->left), .right = seconds(piece->right)});
+        made.seconds += seconds(n - piece->left - piece->right);
+        held.emplace_back(std::move(piece->samples), sound.rate());
+        if (held.size() == std::max<std::size_t>(together, 1)) write();
+    }
+    if (made.complete && !held.empty()) write();
+    auto first_time = facts_.config.no_timestamps_token_id;
+    if (!first_time) first_time = tokenizer_->token_to_id("<|notimestamps|>");
+    const generate::PieceTokens kinds{.first_time = first_time ? *first_time + 1 : facts_.config.vocab_size + 1,
+                                      .is_special = [&](std::int64_t id) { return tokenizer_->is_special(id); },
+                                      .most = facts_.config.max_source_positions};
+    for (auto& part : generate::joined_pieces(said, kinds)) {
+        generate::Segment segment{.start = part.start.value_or(made.segments.empty() ? 0 : made.segments.back().end),
+                                  .end = part.end.value_or(made.seconds)};
+        segment.text = facts_.text.decode(part.tokens);
+        segment.tokens = std::move(part.tokens);
+        made.text += segment.text;
+        made.segments.push_back(std::move(segment));
+        if (hooks.on_segment && !hooks.on_segment(0, made.segments.back())) break;
+    }
+    return made;
 }
 
 }  // namespace silica::task
@@ -4322,6 +4478,14 @@ public:
         std::vector<std::unique_ptr<const generate::Recording>> heard;
         for (const auto& file : files) heard.push_back(scribe_.hear(file));
         return all(heard, options, hooks);
+    }
+
+    /// In a file that is cut into pieces which overlap: see Scribe::in_pieces.
+    [[nodiscard]] Transcript in_pieces(const std::filesystem::path& file, const CtcCutting& cutting = {},
+                                       const SpeechOptions& options = {}, const SpeechHooks& hooks = {}) const {
+        auto sound = audio::Stream::open(file, scribe_.extractor().config().sampling_rate);
+        generate::ModelSpeech<M> speech(model_);
+        return scribe_.in_pieces(speech, sound, cutting, options, hooks);
     }
 
     [[nodiscard]] const Scribe& scribe() const noexcept { return scribe_; }

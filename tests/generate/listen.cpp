@@ -97,8 +97,8 @@ private:
                     if (!mask.defined() || mask[r][i].item<bool>()) own.push_back(ids[r][i].item<std::int64_t>());
                 }
                 row.last = own.back();
-                if (own.back() == ::start && script_.silence.contains(row.window)) continue;  // looks for silence
-                row.detects = own.back() == ::start && own.size() == 1;
+                if (own.back() == listen_tests::start && script_.silence.contains(row.window)) continue;  // looks for silence
+                row.detects = own.back() == listen_tests::start && own.size() == 1;
                 script_.prompts.emplace_back(row.window, own);
                 const auto& all = script_.replies.at(row.window);
                 auto& tries = script_.tries_[row.window];
@@ -135,7 +135,7 @@ private:
                 const Row& row = rows_[r];
                 const auto at = static_cast<std::int64_t>(r);
                 if (row.detects) made[at][row.window >= 2000 ? german : french] = 9;
-                if (row.last == ::start && script_.silence.contains(row.window))
+                if (row.last == listen_tests::start && script_.silence.contains(row.window))
                     made[at][no_speech] = script_.silence.at(row.window);
                 else if (!row.detects)
                     made[at][row.at < row.reply.size() ? row.reply[row.at] : eos] = script_.likely;

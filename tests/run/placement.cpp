@@ -10,6 +10,7 @@
 #include "silica/loader/mapped.hpp"
 #include "silica/loader/streamed.hpp"
 #include "silica/model.hpp"
+#include "silica/op/conv_add.hpp"
 #include "support/catch.hpp"
 
 namespace silica::test {
@@ -297,7 +298,7 @@ TEST_CASE("A kernel exists where it is specialised, for one precision or for all
     STATIC_REQUIRE(has_kernel<op::Gelu, Mps, Bf16>);
     STATIC_REQUIRE(has_kernel<op::Linear, Cuda, Fp16>);
     STATIC_REQUIRE_FALSE(has_kernel<Nowhere, Cpu, Fp32>);
-    STATIC_REQUIRE_FALSE(has_kernel<op::LinearActivation, Mps, Fp16>);
+    STATIC_REQUIRE_FALSE(has_kernel<op::ConvAdd, Mps, Fp16>);
     STATIC_REQUIRE(has_kernel<BareHalf, Bare, Fp16>);
     STATIC_REQUIRE_FALSE(has_kernel<BareHalf, Bare, Fp32>);
     STATIC_REQUIRE(has_kernel<op::Gelu, Cpu, Int3>);  // no weights: the precision of the weights does not matter

@@ -161,7 +161,7 @@ TEMPLATE_TEST_CASE("Prompts that are answered together are as if each were alone
             CHECK(together[i].text() == alone.text());
             CHECK(together[i].prompt == alone.prompt);
             CHECK(together[i].image_tokens == alone.image_tokens);
-            CHECK(together[i].written.finish == alone.written.finish);
+            CHECK((together[i].written.finish == alone.written.finish));
             CHECK(together[i].written.prompt_tokens == alone.written.prompt_tokens);
             CHECK(together[i].written.new_tokens == alone.written.new_tokens);
         }

@@ -15,13 +15,13 @@
 namespace silica::test::sim_mps::detail {
 namespace {
 
-const c10::Device device{c10::DeviceType::MPS, 0};
+const c10::Device here{c10::DeviceType::MPS, 0};
 
 class Allocator final : public at::mps::IMPSAllocator {
 public:
     c10::DataPtr allocate(std::size_t bytes) override {
         void* buffer = bytes == 0 ? nullptr : allocate_buffer(bytes);
-        return {buffer, buffer, &free_buffer_function, device};
+        return {buffer, buffer, &free_buffer_function, here};
     }
     c10::DeleterFnPtr raw_deleter() const override { return &free_buffer_function; }
     void copy_data(void* to, const void* from, std::size_t bytes) const override {
@@ -43,7 +43,7 @@ public:
     c10::DataPtr allocScalarBufferWithValue(void* value, std::size_t size) const override {
         void* buffer = allocate_buffer(size);
         std::memcpy(host_address(buffer), value, size);
-        return {buffer, buffer, &free_buffer_function, device};
+        return {buffer, buffer, &free_buffer_function, here};
     }
     void freeInactiveBuffers() const override {}
     std::string formatSize(std::size_t size) const override { return std::to_string(size) + " bytes"; }
