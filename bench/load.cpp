@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <optional>
 #include <utility>
 
 #include <ATen/core/Tensor.h>
@@ -132,10 +133,18 @@ Budget budget_of(const Head& head, const Cell& cell, const Origin& from, const S
         for (const auto& [name, tensor] : inputs)
             if (name == "decoder_input_ids") tokens = tensor.size(1) + usual.new_tokens;
     }
-    if (!origin.weights) return cell.budget(origin, nullptr, inputs, usual.batch, tokens);
-    auto files = checkpoint::Checkpoint::open(origin.directory);
-    if (!origin.target_lang.empty()) cell.speak(origin, files);
-    return cell.budget(origin, &files, inputs, usual.batch, tokens);
+    std::optional<checkpoint::Checkpoint> files;
+    if (origin.weights) {
+        files = checkpoint::Checkpoint::open(origin.directory);
+        if (!origin.target_lang.empty()) cell.speak(origin, *files);
+    }
+    for (;; tokens /= 2) {
+        try {
+            return cell.budget(origin, files ? &*files : nullptr, inputs, usual.batch, tokens);
+        } catch (const InputError&) {  // what is usual is more than the model has positions for
+            if (sizes != nullptr || tokens < 2) throw;
+        }
+    }
 }
 
 void use_codes(const Flag& group, const Flag& activations) {

@@ -57,6 +57,7 @@ int quantize(const Options& o) {
     static_cast<void>(checkpoint::locate_weights(directory));  // throws when there are none
     auto files = checkpoint::Checkpoint::open(directory);
     files.read_one_by_one();
+    loader::require_plain(files);
     const auto made = loader::quantise_checkpoint(files, matrices_of(subject, head, files), bits, group, *o.to);
     const auto megabytes = [](std::uint64_t n) { return fixed(static_cast<double>(n) / 1e6, 1) + " MB"; };
     note(std::to_string(made.quantised) + " matrices in " + std::to_string(bits) + " bits by groups of " +

@@ -25456,14 +25456,14 @@ struct AttendOne {
 #define SILICA_SINGLE_DEVICE_CPU_ISA_DOTS_HPP
 /// Rows of a matrix times a few vectors: the product of a decode step, bound by reading the matrix.
 
+// ---- silica/device/cpu/isa/dots_in_blocks.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_ISA_DOTS_IN_BLOCKS_HPP
+#define SILICA_SINGLE_DEVICE_CPU_ISA_DOTS_IN_BLOCKS_HPP
+/// The loop of isa/dots.hpp: rows and vectors in blocks.
+
 #include <c10/util/BFloat16.h>
-#include <c10/util/Half.h>
 
 #include <utility>
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 namespace silica::device::cpu::isa {
 
@@ -25593,7 +25593,22 @@ private:
     };
 };
 
+}  // namespace silica::device::cpu::isa
+#endif  // SILICA_SINGLE_DEVICE_CPU_ISA_DOTS_IN_BLOCKS_HPP
+// ---- silica/device/cpu/isa/x86_dots.hpp
+#ifndef SILICA_SINGLE_DEVICE_CPU_ISA_X86_DOTS_HPP
+#define SILICA_SINGLE_DEVICE_CPU_ISA_X86_DOTS_HPP
+/// Blocks of isa/dots.hpp by instructions of x86 for numbers of 16 bits.
+
+#include <c10/util/BFloat16.h>
+#include <c10/util/Half.h>
+
+#include <utility>
+
 #if defined(__x86_64__)
+#include <immintrin.h>
+
+namespace silica::device::cpu::isa {
 
 namespace detail::f16 {
 
@@ -25698,7 +25713,15 @@ struct Kernel {
 
 }  // namespace detail::bf16
 
+}  // namespace silica::device::cpu::isa
+
 #endif
+#endif  // SILICA_SINGLE_DEVICE_CPU_ISA_X86_DOTS_HPP
+
+#include <c10/util/BFloat16.h>
+#include <c10/util/Half.h>
+
+namespace silica::device::cpu::isa {
 
 /// The product on instruction set `set`, which this processor must have.
 template <class T>
@@ -40663,6 +40686,9 @@ struct QuantisedCheckpoint {
     std::uint64_t bytes_before = 0, bytes = 0;  ///< of all tensors
 };
 
+/// Throws ConfigError for weights that are codes already.
+void require_plain(const checkpoint::Checkpoint& files);
+
 /// Writes `files` to the directory `to`, which must not exist, whole or not at all: the matrices named, whose columns
 /// are whole groups, in `bits` by groups of `group`; other tensors and files as they are; config.json with what MLX
 /// puts there. Throws InputError for arguments that are wrong, CheckpointError where reading or writing fails.
@@ -40792,6 +40818,16 @@ SILICA_INLINE std::optional<checkpoint::Quantised> MatricesAsked::codes(const ch
     return none;
 }
 
+SILICA_INLINE void require_plain(const checkpoint::Checkpoint& files) {
+    const auto& directory = files.directory();
+    const bool gguf = files.format() == "GGUF";
+    if (gguf || checkpoint::read_scheme(directory).method != checkpoint::Scheme::Method::plain) {
+        throw ConfigError(directory.string() + (gguf ? " holds a GGUF file" : " holds codes already") +
+                              ": quantization starts from plain weights.",
+                          "quantise a checkpoint in float32, float16 or bfloat16 of safetensors or torch files.");
+    }
+}
+
 SILICA_INLINE QuantisedCheckpoint quantise_checkpoint(const checkpoint::Checkpoint& files,
                                                       const std::set<std::string>& matrices, int bits,
                                                       std::int64_t group, const std::filesystem::path& to) {
@@ -40800,12 +40836,7 @@ SILICA_INLINE QuantisedCheckpoint quantise_checkpoint(const checkpoint::Checkpoi
     if (group == 0)
         throw InputError("A file has groups of 32, 64 or 128 columns, not of a whole row.", "name one of these.");
     const auto& directory = files.directory();
-    const bool gguf = files.format() == "GGUF";
-    if (gguf || checkpoint::read_scheme(directory).method != checkpoint::Scheme::Method::plain) {
-        throw ConfigError(directory.string() + (gguf ? " holds a GGUF file" : " holds codes already") +
-                              ": quantization starts from plain weights.",
-                          "quantise a checkpoint in float32, float16 or bfloat16 of safetensors or torch files.");
-    }
+    require_plain(files);
     const std::string config = quantise_detail::config_text(directory, bits, group);
     QuantisedCheckpoint made;
     std::vector<checkpoint::PlannedTensor> plan;

@@ -221,9 +221,10 @@ TEST_CASE("Packing stays within what the budget says, and what is kept is what i
     const auto growth = test::peak_growth(
         [&] { return Model<Llama, Cpu, precision::Int4<>>::from(c, loader::Random(), {.group = 64}); });
     if (!growth) return test::skip("peak memory: this system does not let a process reset it");
-    constexpr std::uint64_t slack = 8 << 20;
-    CHECK(*growth <= needs.loading.host + slack);
-    CHECK(*growth + slack >= needs.weights);
+    // Beside it the loader's block of random numbers, twice as it is made, and what the heap keeps of a matrix in
+    // float32; all matrices in float32 would be 60 MiB more.
+    CHECK(*growth <= needs.loading.host + (24 << 20));
+    CHECK(*growth + (8 << 20) >= needs.weights);
 
     OpenOptions greedy;
     greedy.state_rows = 1 << 20, greedy.state_tokens = 1 << 20;

@@ -22,7 +22,8 @@ class Budget(ProgramTest):
                                                                "float32", "--output", "json"))}
         self.assertTrue(planned)
         # The largest are planned only: measuring them takes longer than it tells.
-        small = [row for row in planned.values() if row["weights_mb"] < 400]
+        # LLaVA-NeXT's prompt is as long as its usual picture wants.
+        small = [row for row in planned.values() if row["weights_mb"] < 400 and row["family"] != "llava_next"]
         self.assertGreater(len(small), min(5, len(planned) - 1))
         families = ",".join(row["family"] for row in small)
         measured = rows(self.done("bench", "--model", families, "--small-model", "--hardware", "cpu", "--precision",
@@ -35,10 +36,11 @@ class Budget(ProgramTest):
                 # What the account of the load counts: recipes read in float64, so it may be more.
                 self.assertLess(plan["weights_mb"], row["weights_mb"] * 1.1 + 0.1)
                 self.assertGreater(plan["weights_mb"], row["weights_mb"] * 0.75)
-                # What the system counts: the weights within a tenth; 30 MB are LibTorch's own, on first use.
+                # What the system counts. Random weights have the largest matrix beside it, as it is made and packed; 60 MB
+                # are LibTorch's own, on first use.
                 loaded = row["load_peak_rss_mb"] - row["baseline_rss_mb"]
                 self.assertGreater(loaded, 0.9 * plan["weights_mb"] - 5)
-                self.assertLess(loaded, 1.1 * plan["loaders"]["mapped"]["peak_mb"] + 3 * plan["activations_mb"] + 60)
+                self.assertLess(loaded, 1.7 * plan["weights_mb"] + 60)
                 if row.get("cache_mb"):
                     self.assertGreater(plan["cache_mb"], 0)
 
@@ -46,7 +48,7 @@ class Budget(ProgramTest):
         case = GOLDEN / "llama" / "bfloat16_file"
         for precision in ("float32", "bfloat16", "int8", "int4"):
             plan = rows(self.done("plan", "--model", case, "--hardware", "cpu", "--precision", precision, "--group", "32",
-                                  "--output", "json"))[0]
+                                  "--context", "24", "--output", "json"))[0]
             self.assertNotIn("problem", plan)
             self.assertTrue(plan["fits"])
             self.assertTrue(plan["weights_here"])
@@ -55,7 +57,7 @@ class Budget(ProgramTest):
         for case in sorted((GOLDEN / "formats").iterdir()):
             with self.subTest(case=case.name):
                 for row in rows(self.done("plan", "--model", case, "--hardware", "cpu", "--precision", "int4,float32",
-                                          "--output", "json")):
+                                          "--context", "24", "--output", "json")):
                     self.assertNotIn("problem", row)
                     self.assertGreater(row["params"], 0)
 
@@ -103,8 +105,7 @@ class Loaders(ProgramTest):
                                  [(loader, True) for loader in ("streamed", "cpu-first", "auto")])
 
     def test_the_flags_are_those_loaders(self):
-        self.refused("embed", GOLDEN / "bert" / "base", "x", "--memory-efficient", "--alternative-loading",
-                     says="both choose the loader")
+        self.refused("bench", "--model", "bert", "--memory-efficient", "--alternative-loading", says="choose the loader")
 
 
 main()

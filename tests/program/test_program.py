@@ -219,7 +219,7 @@ class DevicesAndSupport(ProgramTest):
         ops = {op["op"]: op for op in family["ops"]}
         self.assertLessEqual({"linear", "layer_norm", "embedding", "attention"}, set(ops))
         for op in ops.values():
-            self.assertEqual(set(op) - {"op"}, set(devices()))
+            self.assertEqual(set(op) - {"op", "precision"}, set(devices()))
         head = last_json(self.done("support", "BertModel", "--output", "json"))["families"][0]
         self.assertEqual(head["heads"], ["BertModel"])
         self.assertRegex(family["attention_on_mps"], r"\b64: (fused|MPSGraph)")  # the head size of bert-base

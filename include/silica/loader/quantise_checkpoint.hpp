@@ -39,6 +39,9 @@ struct QuantisedCheckpoint {
     std::uint64_t bytes_before = 0, bytes = 0;  ///< of all tensors
 };
 
+/// Throws ConfigError for weights that are codes already.
+void require_plain(const checkpoint::Checkpoint& files);
+
 /// Writes `files` to the directory `to`, which must not exist, whole or not at all: the matrices named, whose columns
 /// are whole groups, in `bits` by groups of `group`; other tensors and files as they are; config.json with what MLX
 /// puts there. Throws InputError for arguments that are wrong, CheckpointError where reading or writing fails.

@@ -128,6 +128,16 @@ SILICA_INLINE std::optional<checkpoint::Quantised> MatricesAsked::codes(const ch
     return none;
 }
 
+SILICA_INLINE void require_plain(const checkpoint::Checkpoint& files) {
+    const auto& directory = files.directory();
+    const bool gguf = files.format() == "GGUF";
+    if (gguf || checkpoint::read_scheme(directory).method != checkpoint::Scheme::Method::plain) {
+        throw ConfigError(directory.string() + (gguf ? " holds a GGUF file" : " holds codes already") +
+                              ": quantization starts from plain weights.",
+                          "quantise a checkpoint in float32, float16 or bfloat16 of safetensors or torch files.");
+    }
+}
+
 SILICA_INLINE QuantisedCheckpoint quantise_checkpoint(const checkpoint::Checkpoint& files,
                                                       const std::set<std::string>& matrices, int bits,
                                                       std::int64_t group, const std::filesystem::path& to) {
@@ -136,12 +146,7 @@ SILICA_INLINE QuantisedCheckpoint quantise_checkpoint(const checkpoint::Checkpoi
     if (group == 0)
         throw InputError("A file has groups of 32, 64 or 128 columns, not of a whole row.", "name one of these.");
     const auto& directory = files.directory();
-    const bool gguf = files.format() == "GGUF";
-    if (gguf || checkpoint::read_scheme(directory).method != checkpoint::Scheme::Method::plain) {
-        throw ConfigError(directory.string() + (gguf ? " holds a GGUF file" : " holds codes already") +
-                              ": quantization starts from plain weights.",
-                          "quantise a checkpoint in float32, float16 or bfloat16 of safetensors or torch files.");
-    }
+    require_plain(files);
     const std::string config = quantise_detail::config_text(directory, bits, group);
     QuantisedCheckpoint made;
     std::vector<checkpoint::PlannedTensor> plan;
