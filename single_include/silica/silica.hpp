@@ -34664,91 +34664,20 @@ struct Kernel<op::LayerNorm, device::Mps> {
 #define SILICA_SINGLE_DEVICE_MPS_LINEAR_HPP
 /// Linear on MPS: an own kernel for few rows where it proved itself, else around three faults of `at::linear` there.
 
-#include <ATen/ops/linear.h>
-
-namespace silica {
-
-template <>
-struct Kernel<op::Linear, device::Mps> {
-    using Packed = op::Plain;
-
-    /// A strided weight gives wrong products (pytorch#161641, LibTorch 2.8): contiguous at load time, always.
-    static Packed pack(op::Linear::Source s) {
-        if (s.bias) s.bias = s.bias->contiguous();
-        return {s.weight.contiguous(), std::move(s.bias)};
-    }
-
-    static bool failed(const Tensor& x, const Packed& w) {
-        return device::mps::metal::rows_serve(x, w) == device::mps::metal::Serves::failed;
-    }
-
-    static Tensor run(const Tensor& x, const Packed& w) {
-        namespace metal = device::mps::metal;
-        return metal::rows_serve(x, w) == metal::Serves::yes ? metal::rows(x, w) : by_libtorch(x, w);
-    }
-
-    static Tensor by_libtorch(const Tensor& x, const Packed& w) {
-        const Tensor rows = x.contiguous();
-        if (flattens(rows, w)) {
-            auto shape = rows.sizes().vec();
-            shape.back() = w.weight.size(0);
-            return at::linear(rows.view({-1, rows.size(-1)}), w.weight, w.bias).view(shape);
-        }
-        if (adds_bias(rows, w)) return at::linear(rows, w.weight) + *w.bias;
-        return at::linear(rows, w.weight, w.bias);
-    }
-
-    /// Half precision without bias is not deterministic above two dimensions on M5: LibTorch before 2.13
-    /// (pytorch#180776).
-    static bool flattens(const Tensor& x, const Packed& w) {
-        using device::mps::Fault;
-        return !w.bias && x.dim() > 2 && x.scalar_type() != at::kFloat &&
-               device::mps::has(Fault::linear_not_stable, device::mps::libtorch_before(2, 13));
-    }
-    /// The bias is lost for a single row on M1 with macOS 26: LibTorch before 2.14 (pytorch#188438).
-    static bool adds_bias(const Tensor& x, const Packed& w) {
-        using device::mps::Fault;
-        return w.bias && x.numel() == x.size(-1) &&
-               device::mps::has(Fault::linear_loses_bias,
-                                device::mps::libtorch_before(2, 14) && !device::mps::macos_before(26));
-    }
-};
-
-}  // namespace silica
-#endif  // SILICA_SINGLE_DEVICE_MPS_LINEAR_HPP
-// ---- silica/device/mps/linear_activation.hpp
-#ifndef SILICA_SINGLE_DEVICE_MPS_LINEAR_ACTIVATION_HPP
-#define SILICA_SINGLE_DEVICE_MPS_LINEAR_ACTIVATION_HPP
-/// Linear and an activation on MPS: one kernel for few rows, else two.
-
 // ---- silica/device/mps/products.hpp
 #ifndef SILICA_SINGLE_DEVICE_MPS_PRODUCTS_HPP
 #define SILICA_SINGLE_DEVICE_MPS_PRODUCTS_HPP
 /// Products and what comes before and after them on MPS: an own kernel for few rows where it proved itself, else
 /// LibTorch's ops one after another.
 
-// ---- silica/device/mps/rms_norm.hpp
-#ifndef SILICA_SINGLE_DEVICE_MPS_RMS_NORM_HPP
-#define SILICA_SINGLE_DEVICE_MPS_RMS_NORM_HPP
-/// RMS norm on MPS. Contiguous input: MPSGraph kernels ignore strides (the largest class of silent MPS errors).
-
-namespace silica {
-
-template <>
-struct Kernel<op::RmsNorm, device::Mps> {
-    static Tensor run(const Tensor& x, const Tensor& weight, double eps) {
-        return device::aten::RmsNorm::run(x.contiguous(), weight, eps);
-    }
-};
-
-}  // namespace silica
-#endif  // SILICA_SINGLE_DEVICE_MPS_RMS_NORM_HPP
+#include <ATen/ops/gelu.h>
+#include <ATen/ops/linear.h>
 
 namespace silica::device::mps {
 
 /// act(x) by LibTorch.
 inline Tensor activated(const Tensor& x, Activation act) {
-    return act == Activation::gelu ? Kernel<op::Gelu, Mps>::run(x) : Kernel<op::Activate, Mps>::run(x, act);
+    return act == Activation::gelu ? at::gelu(x.contiguous()) : aten::Activate::run(x.contiguous(), act);
 }
 
 /// act(g) * u of x (..., 2 n) by LibTorch.
@@ -34763,6 +34692,34 @@ inline bool rows_failed(const Tensor& x, const metal::Matrix& w, bool norm = fal
 }
 inline bool rows_serve(const Tensor& x, const metal::Matrix& w, bool norm = false) {
     return metal::rows_serve(x, w, norm) == metal::Serves::yes;
+}
+
+/// Half precision without bias is not deterministic above two dimensions on M5: LibTorch before 2.13 (pytorch#180776).
+inline bool flattens(const Tensor& x, const op::Plain& w) {
+    return !w.bias && x.dim() > 2 && x.scalar_type() != at::kFloat &&
+           has(Fault::linear_not_stable, libtorch_before(2, 13));
+}
+/// The bias is lost for a single row on M1 with macOS 26: LibTorch before 2.14 (pytorch#188438).
+inline bool adds_bias(const Tensor& x, const op::Plain& w) {
+    return w.bias && x.numel() == x.size(-1) &&
+           has(Fault::linear_loses_bias, libtorch_before(2, 14) && !macos_before(26));
+}
+
+/// x W^T + b by LibTorch, around its faults.
+inline Tensor linear_by_libtorch(const Tensor& x, const op::Plain& w) {
+    const Tensor rows = x.contiguous();
+    if (flattens(rows, w)) {
+        auto shape = rows.sizes().vec();
+        shape.back() = w.weight.size(0);
+        return at::linear(rows.view({-1, rows.size(-1)}), w.weight, w.bias).view(shape);
+    }
+    if (adds_bias(rows, w)) return at::linear(rows, w.weight) + *w.bias;
+    return at::linear(rows, w.weight, w.bias);
+}
+
+/// op::Linear.
+inline Tensor linear(const Tensor& x, const op::Plain& w) {
+    return rows_serve(x, w) ? metal::rows(x, w) : linear_by_libtorch(x, w);
 }
 
 /// op::LinearActivation; `linear` is what computes the product where the own kernel does not.
@@ -34791,7 +34748,7 @@ template <class Weights>
 Tensor rms_norm_linear(const Tensor& x, const Tensor& scale, double eps, const Weights& w, auto&& linear) {
     if (scale.is_contiguous() && rows_serve(x, w, true))
         return metal::rows(x, w, {metal::Epilogue::none, Activation::linear, {}, scale, eps});
-    return linear(Kernel<op::RmsNorm, Mps>::run(x, scale, eps));
+    return linear(aten::RmsNorm::run(x.contiguous(), scale, eps));
 }
 
 /// op::RmsNormLinearGated.
@@ -34800,7 +34757,7 @@ Tensor rms_norm_linear_gated(const Tensor& x, const Tensor& scale, double eps, c
                              auto&& linear) {
     if (scale.is_contiguous() && rows_serve(x, w, true))
         return metal::rows(x, w, {metal::Epilogue::gated, act, {}, scale, eps});
-    return gated(linear(Kernel<op::RmsNorm, Mps>::run(x, scale, eps)), act);
+    return gated(linear(aten::RmsNorm::run(x.contiguous(), scale, eps)), act);
 }
 
 }  // namespace silica::device::mps
@@ -34809,11 +34766,33 @@ Tensor rms_norm_linear_gated(const Tensor& x, const Tensor& scale, double eps, c
 namespace silica {
 
 template <>
+struct Kernel<op::Linear, device::Mps> {
+    using Packed = op::Plain;
+
+    /// A strided weight gives wrong products (pytorch#161641, LibTorch 2.8): contiguous at load time, always.
+    static Packed pack(op::Linear::Source s) {
+        if (s.bias) s.bias = s.bias->contiguous();
+        return {s.weight.contiguous(), std::move(s.bias)};
+    }
+
+    static bool failed(const Tensor& x, const Packed& w) { return device::mps::rows_failed(x, w); }
+    static Tensor run(const Tensor& x, const Packed& w) { return device::mps::linear(x, w); }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_MPS_LINEAR_HPP
+// ---- silica/device/mps/linear_activation.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_LINEAR_ACTIVATION_HPP
+#define SILICA_SINGLE_DEVICE_MPS_LINEAR_ACTIVATION_HPP
+/// Linear and an activation on MPS: one kernel for few rows, else two.
+
+namespace silica {
+
+template <>
 struct Kernel<op::LinearActivation, device::Mps> {
     static bool failed(const Tensor& x, const op::Plain& w, Activation) { return device::mps::rows_failed(x, w); }
     static Tensor run(const Tensor& x, const op::Plain& w, Activation act) {
-        return device::mps::linear_activation(
-            x, w, act, [&](const Tensor& in) { return Kernel<op::Linear, device::Mps>::run(in, w); });
+        return device::mps::linear_activation(x, w, act, [&](const Tensor& in) { return device::mps::linear(in, w); });
     }
 };
 
@@ -34830,8 +34809,7 @@ template <>
 struct Kernel<op::LinearAdd, device::Mps> {
     static bool failed(const Tensor& x, const op::Plain& w, const Tensor&) { return device::mps::rows_failed(x, w); }
     static Tensor run(const Tensor& x, const op::Plain& w, const Tensor& residual) {
-        return device::mps::linear_add(x, w, residual,
-                                       [&](const Tensor& in) { return Kernel<op::Linear, device::Mps>::run(in, w); });
+        return device::mps::linear_add(x, w, residual, [&](const Tensor& in) { return device::mps::linear(in, w); });
     }
 };
 
@@ -34848,8 +34826,7 @@ template <>
 struct Kernel<op::LinearGated, device::Mps> {
     static bool failed(const Tensor& x, const op::Plain& w, Activation) { return device::mps::rows_failed(x, w); }
     static Tensor run(const Tensor& x, const op::Plain& w, Activation act) {
-        return device::mps::linear_gated(x, w, act,
-                                         [&](const Tensor& in) { return Kernel<op::Linear, device::Mps>::run(in, w); });
+        return device::mps::linear_gated(x, w, act, [&](const Tensor& in) { return device::mps::linear(in, w); });
     }
 };
 
@@ -34910,14 +34887,14 @@ inline bool stays(const Tensor& x, const Codes& w, bool norm = false) {
 /// op::Linear.
 inline Tensor linear(const Tensor& x, const Codes& w) {
     const auto& m = w.matrix;
-    if (m.plain()) return Kernel<op::Linear, Mps>::run(x, w.plain());
+    if (m.plain()) return linear(x, w.plain());
     if (rows_serve(x, w)) return metal::rows(x, w);
     const std::int64_t step = std::max<std::int64_t>(256, (std::int64_t{1} << 24) / m.columns);
     std::vector<Tensor> parts;
     for (std::int64_t n = 0; n < m.rows; n += step) {
         const std::int64_t count = std::min(step, m.rows - n);
         const auto bias = m.bias ? std::optional(m.bias->narrow(0, n, count).contiguous()) : std::nullopt;
-        parts.push_back(Kernel<op::Linear, Mps>::by_libtorch(x, {w.decoded(n, count, x.scalar_type()), bias}));
+        parts.push_back(linear_by_libtorch(x, {w.decoded(n, count, x.scalar_type()), bias}));
     }
     return parts.size() == 1 ? parts[0] : at::cat(parts, -1);
 }
@@ -35016,6 +34993,22 @@ struct Kernel<op::Resize, device::Mps> {
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_MPS_RESIZE_HPP
+// ---- silica/device/mps/rms_norm.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_RMS_NORM_HPP
+#define SILICA_SINGLE_DEVICE_MPS_RMS_NORM_HPP
+/// RMS norm on MPS. Contiguous input: MPSGraph kernels ignore strides (the largest class of silent MPS errors).
+
+namespace silica {
+
+template <>
+struct Kernel<op::RmsNorm, device::Mps> {
+    static Tensor run(const Tensor& x, const Tensor& weight, double eps) {
+        return device::aten::RmsNorm::run(x.contiguous(), weight, eps);
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_MPS_RMS_NORM_HPP
 // ---- silica/device/mps/rms_norm_linear.hpp
 #ifndef SILICA_SINGLE_DEVICE_MPS_RMS_NORM_LINEAR_HPP
 #define SILICA_SINGLE_DEVICE_MPS_RMS_NORM_LINEAR_HPP
@@ -35029,8 +35022,8 @@ struct Kernel<op::RmsNormLinear, device::Mps> {
         return device::mps::rows_failed(x, w, true);
     }
     static Tensor run(const Tensor& x, const Tensor& scale, double eps, const op::Plain& w) {
-        return device::mps::rms_norm_linear(
-            x, scale, eps, w, [&](const Tensor& in) { return Kernel<op::Linear, device::Mps>::run(in, w); });
+        return device::mps::rms_norm_linear(x, scale, eps, w,
+                                            [&](const Tensor& in) { return device::mps::linear(in, w); });
     }
 };
 
@@ -35049,8 +35042,8 @@ struct Kernel<op::RmsNormLinearGated, device::Mps> {
         return device::mps::rows_failed(x, w, true);
     }
     static Tensor run(const Tensor& x, const Tensor& scale, double eps, const op::Plain& w, Activation act) {
-        return device::mps::rms_norm_linear_gated(
-            x, scale, eps, w, act, [&](const Tensor& in) { return Kernel<op::Linear, device::Mps>::run(in, w); });
+        return device::mps::rms_norm_linear_gated(x, scale, eps, w, act,
+                                                  [&](const Tensor& in) { return device::mps::linear(in, w); });
     }
 };
 
@@ -35227,24 +35220,6 @@ SILICA_INLINE Tensor rotary_store(const Tensor& qkv, const Tensor& cos, const Te
 }  // namespace silica::device::mps::metal
 #endif  // SILICA_SINGLE_DEVICE_MPS_METAL_ROTARY_STORE_IPP
 #endif  // SILICA_SINGLE_DEVICE_MPS_METAL_ROTARY_STORE_HPP
-// ---- silica/device/mps/store_kv.hpp
-#ifndef SILICA_SINGLE_DEVICE_MPS_STORE_KV_HPP
-#define SILICA_SINGLE_DEVICE_MPS_STORE_KV_HPP
-/// Writing to a cache on MPS. index_copy_ checks no index there (pytorch#189968), so the caller's slots must be right;
-/// k and v contiguous, as everywhere on MPS.
-
-namespace silica {
-
-template <>
-struct Kernel<op::StoreKv, device::Mps> {
-    static op::Written run(InOut<Tensor> keys, InOut<Tensor> values, const Tensor& k, const Tensor& v,
-                           const Tensor& slots) {
-        return device::aten::StoreKv::run(keys, values, k.contiguous(), v.contiguous(), slots);
-    }
-};
-
-}  // namespace silica
-#endif  // SILICA_SINGLE_DEVICE_MPS_STORE_KV_HPP
 
 namespace silica {
 
@@ -35261,12 +35236,15 @@ struct Kernel<op::RotaryStore, device::Mps> {
         const Tensor &k_cache = keys.value, &v_cache = values.value;
         if (metal::rotary_store_serves(qkv, k_cache, v_cache) == metal::Serves::yes)
             return metal::rotary_store(qkv, cos, sin, k_cache, v_cache, slot);
-        using Turn = Kernel<op::Rotary, device::Mps>;
+        const auto turn = [&](const Tensor& x) {  // contiguous, as everywhere on MPS
+            return device::aten::Rotary::run(x.contiguous(), cos.contiguous(), sin.contiguous());
+        };
         const auto kv_heads = k_cache.size(1), d = k_cache.size(3), heads = qkv.size(2) / d - 2 * kv_heads;
         const Tensor by_head = qkv.contiguous().view({qkv.size(0), 1, heads + 2 * kv_heads, d}).transpose(1, 2);
-        const Tensor k = Turn::run(by_head.narrow(1, heads, kv_heads), cos, sin);
-        Kernel<op::StoreKv, device::Mps>::run(keys, values, k, by_head.narrow(1, heads + kv_heads, kv_heads), slot);
-        return Turn::run(by_head.narrow(1, 0, heads), cos, sin);
+        const Tensor k = turn(by_head.narrow(1, heads, kv_heads));
+        device::aten::StoreKv::run(keys, values, k.contiguous(),
+                                   by_head.narrow(1, heads + kv_heads, kv_heads).contiguous(), slot);
+        return turn(by_head.narrow(1, 0, heads));
     }
 };
 
@@ -35320,6 +35298,24 @@ struct Kernel<op::Softmax, device::Mps> {
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_MPS_SOFTMAX_HPP
+// ---- silica/device/mps/store_kv.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_STORE_KV_HPP
+#define SILICA_SINGLE_DEVICE_MPS_STORE_KV_HPP
+/// Writing to a cache on MPS. index_copy_ checks no index there (pytorch#189968), so the caller's slots must be right;
+/// k and v contiguous, as everywhere on MPS.
+
+namespace silica {
+
+template <>
+struct Kernel<op::StoreKv, device::Mps> {
+    static op::Written run(InOut<Tensor> keys, InOut<Tensor> values, const Tensor& k, const Tensor& v,
+                           const Tensor& slots) {
+        return device::aten::StoreKv::run(keys, values, k.contiguous(), v.contiguous(), slots);
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_MPS_STORE_KV_HPP
 #endif  // SILICA_SINGLE_DEVICE_MPS_HPP
 // ---- silica/entered.hpp
 #ifndef SILICA_SINGLE_ENTERED_HPP

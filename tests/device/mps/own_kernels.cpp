@@ -324,8 +324,8 @@ TEST_CASE("What the machine said of a fault comes before the rule by versions") 
     CHECK_FALSE(device::mps::has(Fault::mask_broadcasts, false));
     const Tensor q = there(test::random({1, 1, 3, 8}, 1, at::kHalf));
     CHECK_FALSE(device::mps::Attend::masks_explicitly(q));
-    using K = Kernel<op::Linear, Mps>;
-    CHECK(K::adds_bias(there(test::random({1, 4}, 1)), {there(test::random({2, 4}, 2)), there(test::random({2}, 3))}));
+    CHECK(device::mps::adds_bias(there(test::random({1, 4}, 1)),
+                                 {there(test::random({2, 4}, 2)), there(test::random({2}, 3))}));
     std::filesystem::remove(machine.file());
     device::mps::forget_found();
     CHECK(device::mps::Attend::masks_explicitly(q) == !device::mps::libtorch_before(2, 10));

@@ -1,6 +1,7 @@
 #pragma once
 /// Linear and an activation on MPS: one kernel for few rows, else two.
 
+#include "silica/device/mps.hpp"
 #include "silica/device/mps/products.hpp"
 #include "silica/op/linear_activation.hpp"
 
@@ -10,8 +11,7 @@ template <>
 struct Kernel<op::LinearActivation, device::Mps> {
     static bool failed(const Tensor& x, const op::Plain& w, Activation) { return device::mps::rows_failed(x, w); }
     static Tensor run(const Tensor& x, const op::Plain& w, Activation act) {
-        return device::mps::linear_activation(
-            x, w, act, [&](const Tensor& in) { return Kernel<op::Linear, device::Mps>::run(in, w); });
+        return device::mps::linear_activation(x, w, act, [&](const Tensor& in) { return device::mps::linear(in, w); });
     }
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 /// Gate and up of a feed-forward layer on MPS: one kernel for few rows, else their own.
 
+#include "silica/device/mps.hpp"
 #include "silica/device/mps/products.hpp"
 #include "silica/op/linear_gated.hpp"
 
@@ -10,8 +11,7 @@ template <>
 struct Kernel<op::LinearGated, device::Mps> {
     static bool failed(const Tensor& x, const op::Plain& w, Activation) { return device::mps::rows_failed(x, w); }
     static Tensor run(const Tensor& x, const op::Plain& w, Activation act) {
-        return device::mps::linear_gated(x, w, act,
-                                         [&](const Tensor& in) { return Kernel<op::Linear, device::Mps>::run(in, w); });
+        return device::mps::linear_gated(x, w, act, [&](const Tensor& in) { return device::mps::linear(in, w); });
     }
 };
 

@@ -4,6 +4,7 @@
 /// that kernel the next device of the chain is quicker than numbers made for each token.
 
 #include "silica/device/aten/codes.hpp"
+#include "silica/device/mps.hpp"
 #include "silica/device/mps/products.hpp"
 #include "silica/op/linear_activation.hpp"
 #include "silica/op/linear_add.hpp"
@@ -32,14 +33,14 @@ inline bool stays(const Tensor& x, const Codes& w, bool norm = false) {
 /// op::Linear.
 inline Tensor linear(const Tensor& x, const Codes& w) {
     const auto& m = w.matrix;
-    if (m.plain()) return Kernel<op::Linear, Mps>::run(x, w.plain());
+    if (m.plain()) return linear(x, w.plain());
     if (rows_serve(x, w)) return metal::rows(x, w);
     const std::int64_t step = std::max<std::int64_t>(256, (std::int64_t{1} << 24) / m.columns);
     std::vector<Tensor> parts;
     for (std::int64_t n = 0; n < m.rows; n += step) {
         const std::int64_t count = std::min(step, m.rows - n);
         const auto bias = m.bias ? std::optional(m.bias->narrow(0, n, count).contiguous()) : std::nullopt;
-        parts.push_back(Kernel<op::Linear, Mps>::by_libtorch(x, {w.decoded(n, count, x.scalar_type()), bias}));
+        parts.push_back(linear_by_libtorch(x, {w.decoded(n, count, x.scalar_type()), bias}));
     }
     return parts.size() == 1 ? parts[0] : at::cat(parts, -1);
 }

@@ -1,6 +1,7 @@
 #pragma once
 /// RMS norm and Linear on MPS: one kernel for few rows, else two.
 
+#include "silica/device/mps.hpp"
 #include "silica/device/mps/products.hpp"
 #include "silica/op/rms_norm_linear.hpp"
 
@@ -12,8 +13,8 @@ struct Kernel<op::RmsNormLinear, device::Mps> {
         return device::mps::rows_failed(x, w, true);
     }
     static Tensor run(const Tensor& x, const Tensor& scale, double eps, const op::Plain& w) {
-        return device::mps::rms_norm_linear(
-            x, scale, eps, w, [&](const Tensor& in) { return Kernel<op::Linear, device::Mps>::run(in, w); });
+        return device::mps::rms_norm_linear(x, scale, eps, w,
+                                            [&](const Tensor& in) { return device::mps::linear(in, w); });
     }
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 /// RMS norm, gate and up on MPS: one kernel for few rows, else their own.
 
+#include "silica/device/mps.hpp"
 #include "silica/device/mps/products.hpp"
 #include "silica/op/rms_norm_linear_gated.hpp"
 
@@ -12,8 +13,8 @@ struct Kernel<op::RmsNormLinearGated, device::Mps> {
         return device::mps::rows_failed(x, w, true);
     }
     static Tensor run(const Tensor& x, const Tensor& scale, double eps, const op::Plain& w, Activation act) {
-        return device::mps::rms_norm_linear_gated(
-            x, scale, eps, w, act, [&](const Tensor& in) { return Kernel<op::Linear, device::Mps>::run(in, w); });
+        return device::mps::rms_norm_linear_gated(x, scale, eps, w, act,
+                                                  [&](const Tensor& in) { return device::mps::linear(in, w); });
     }
 };
 

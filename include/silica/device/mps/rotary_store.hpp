@@ -1,10 +1,10 @@
 #pragma once
 /// The start of attention in a decode step on MPS: one kernel where it proved itself, else LibTorch's ops.
 
+#include "silica/device/aten/rotary.hpp"
+#include "silica/device/aten/store_kv.hpp"
 #include "silica/device/mps.hpp"
 #include "silica/device/mps/metal/rotary_store.hpp"
-#include "silica/device/mps/rotary.hpp"
-#include "silica/device/mps/store_kv.hpp"
 #include "silica/op/rotary_store.hpp"
 
 namespace silica {
@@ -22,12 +22,15 @@ struct Kernel<op::RotaryStore, device::Mps> {
         const Tensor &k_cache = keys.value, &v_cache = values.value;
         if (metal::rotary_store_serves(qkv, k_cache, v_cache) == metal::Serves::yes)
             return metal::rotary_store(qkv, cos, sin, k_cache, v_cache, slot);
-        using Turn = Kernel<op::Rotary, device::Mps>;
+        const auto turn = [&](const Tensor& x) {  // contiguous, as everywhere on MPS
+            return device::aten::Rotary::run(x.contiguous(), cos.contiguous(), sin.contiguous());
+        };
         const auto kv_heads = k_cache.size(1), d = k_cache.size(3), heads = qkv.size(2) / d - 2 * kv_heads;
         const Tensor by_head = qkv.contiguous().view({qkv.size(0), 1, heads + 2 * kv_heads, d}).transpose(1, 2);
-        const Tensor k = Turn::run(by_head.narrow(1, heads, kv_heads), cos, sin);
-        Kernel<op::StoreKv, device::Mps>::run(keys, values, k, by_head.narrow(1, heads + kv_heads, kv_heads), slot);
-        return Turn::run(by_head.narrow(1, 0, heads), cos, sin);
+        const Tensor k = turn(by_head.narrow(1, heads, kv_heads));
+        device::aten::StoreKv::run(keys, values, k.contiguous(),
+                                   by_head.narrow(1, heads + kv_heads, kv_heads).contiguous(), slot);
+        return turn(by_head.narrow(1, 0, heads));
     }
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 /// Python's format(value, specification): `>8`, `+.2f`, `#x`, `,`.
 
+#include <silica/core/quote.hpp>
 #include <silica/input/text/jinja/number_format.hpp>
 #include <silica/input/text/jinja/operators.hpp>
 
