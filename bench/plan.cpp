@@ -4,6 +4,7 @@
 #include <array>
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include <nlohmann/json.hpp>
 
@@ -55,13 +56,22 @@ WeightFiles files_to_come(const Subject& subject, const Budget& budget) {
     return {.bytes = parameters_of(budget.kept) * item, .largest = largest * item, .item = item};
 }
 
-Sizes sizes_of(const Options& o, const Head& head, const Origin& origin, std::int64_t batch) {
+/// What is planned for: `context` tokens of prompt and answer where it says so, else what is usual, as far as the model
+/// has positions for it.
+Sizes sizes_of(std::optional<std::int64_t> context, const Head& head, const Origin& origin, std::int64_t batch) {
     Sizes sizes{batch, head.usual_new_tokens, head.usual_sizes(origin)};
-    if (!o.context || sizes.new_tokens == 0) return sizes;
-    const auto context = whole_number("--context", *o.context, 2, 1 << 20);
-    sizes.new_tokens = std::min(sizes.new_tokens, context / 2);
-    for (auto& [kind, n] : sizes.named)
-        if (kind == "prompt_tokens") n = context - sizes.new_tokens;
+    if (sizes.new_tokens == 0) return sizes;
+    const auto share = [&](std::int64_t tokens) {
+        sizes.new_tokens = std::min(sizes.new_tokens, tokens / 2);
+        for (auto& [kind, n] : sizes.named)
+            if (kind == "prompt_tokens") n = tokens - sizes.new_tokens;
+    };
+    if (context) {
+        share(*context);
+        return sizes;
+    }
+    for (auto tokens = sizes.tokens() + sizes.new_tokens; tokens > 2; share(tokens /= 2))
+        if (sentence_of([&] { static_cast<void>(head.inputs(origin, sizes)); }).empty()) break;
     return sizes;
 }
 
@@ -122,6 +132,10 @@ ordered_json json_of(const Plan& p) {
                                           {"host_peak_mb", mb(each.loading.host)},
                                           {"fits", p.fit[i]}};
     }
+    if (!p.subject->origin.weights) {  // what `bench` does meanwhile
+        const Needs random = p.budget.needs("random");
+        peaks["random"] = {{"peak_mb", mb(random.peak(p.budget.on_host))}, {"host_peak_mb", mb(random.loading.host)}};
+    }
     out["loaders"] = peaks;
     out["free_mb"] = p.room.total == 0 ? ordered_json(nullptr) : ordered_json(mb(p.room.free));
     out["total_mb"] = p.room.total == 0 ? ordered_json(nullptr) : ordered_json(mb(p.room.total));
@@ -180,6 +194,7 @@ int plan(const Options& o) {
     use_codes(o.group, o.activations);
     const auto hardware = hardware_named(o.hardware);
     const auto batch = whole_number("--batch-size", o.batch, 1, 65536);
+    const auto context = o.context ? std::optional(whole_number("--context", *o.context, 2, 1 << 20)) : std::nullopt;
     std::vector<std::string> precisions;
     if (o.precision) {
         precisions = precisions_named(*o.precision);
@@ -201,8 +216,8 @@ int plan(const Options& o) {
         for (const auto& subject : subjects) {
             const Head& head = head_for_task(subject, o.task);
             for (const auto& precision : precisions) {
-                plans.push_back(
-                    planned(subject, head, *device, precision, sizes_of(o, head, subject.origin, batch), room, host));
+                plans.push_back(planned(subject, head, *device, precision,
+                                        sizes_of(context, head, subject.origin, batch), room, host));
                 failed = failed || !plans.back().problem.empty();
             }
         }

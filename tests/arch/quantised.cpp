@@ -15,10 +15,10 @@
 #include "silica/precision/int4.hpp"
 #include "silica/precision/int8.hpp"
 #include "support/catch.hpp"
+#include "support/counted_memory.hpp"
 #include "support/devices.hpp"
 #include "support/directory.hpp"
 #include "support/golden.hpp"
-#include "support/peak.hpp"
 #include "support/refuses.hpp"
 
 using namespace silica;
@@ -218,13 +218,14 @@ TEST_CASE("Packing stays within what the budget says, and what is kept is what i
     // Codes of 4 bits, a scale and a bias in float32 for 64 of them; the rest in float32.
     CHECK(needs.weights == matrices / 2 + matrices / 64 * 8 + 4 * (words + norms));
     CHECK(needs.caches == 4ULL * 2 * 2 * 100 * 256 * 4);
-    const auto growth = test::peak_growth(
-        [&] { return Model<Llama, Cpu, precision::Int4<>>::from(c, loader::Random(), {.group = 64}); });
-    if (!growth) return test::skip("peak memory: this system does not let a process reset it");
-    // Beside it the loader's block of random numbers, twice as it is made, and what the heap keeps of a matrix in
-    // float32; all matrices in float32 would be 60 MiB more.
-    CHECK(*growth <= needs.loading.host + (24 << 20));
-    CHECK(*growth + (8 << 20) >= needs.weights);
+    {
+        const test::CountedMemory memory;
+        const auto model = Model<Llama, Cpu, precision::Int4<>>::from(c, loader::Random(), {.group = 64});
+        constexpr std::uint64_t slack = 8 << 20;  // the loader's block of random numbers, twice as it is made
+        CHECK(memory.peak() <= needs.loading.host + slack);
+        CHECK(memory.now() >= needs.weights);
+        CHECK(memory.now() <= needs.weights + slack);
+    }
 
     OpenOptions greedy;
     greedy.state_rows = 1 << 20, greedy.state_tokens = 1 << 20;

@@ -6,6 +6,7 @@
 #include "silica/loader/in_memory.hpp"
 #include "support/catch.hpp"
 #include "support/golden_grid.hpp"
+#include "support/refuses.hpp"
 
 using namespace silica;
 using silica::test::Halves, silica::test::Reference;
@@ -87,6 +88,11 @@ TEST_CASE("A kernel of convolution may lie channels last, as MLX has it") {
     CHECK(kernels == 1);
     const test::Directory directory;
     test::write_checkpoint(directory.path(), test::read_file(golden / "config.json"), tensors);
+    test::refuses<CheckpointError>(
+        [&] { Model<arch::ViT, device::Cpu>::open(directory.path().string()); },
+        {"patch_embeddings.projection.weight", "has shape"});  // nothing says that it is MLX's
+    checkpoint::write_safetensors(directory.path() / "model.safetensors", {tensors.begin(), tensors.end()},
+                                  {{"format", "mlx"}});
     test::check_directory<arch::ViT>(directory.path(), golden / "reference.safetensors");
 }
 

@@ -70,7 +70,7 @@ TEMPLATE_LIST_TEST_CASE("A convolution is read as it is, with its bias, without,
         CHECK(test::differs(nn::Conv<E>(biased.root / "c", never)(there), want({}), tolerance) == "");
         test::refuses<CheckpointError>([&] { nn::Conv<E>(bare.root / "c", always); }, {"c.bias"});
         auto other = size;
-        other.kernel = {3, 3};
+        other.kernel = {2, 3};
         test::refuses<CheckpointError>([&] { nn::Conv<E>(biased.root / "c", other); }, {"c.weight", "(6, 2, 3, 2)"});
         auto wrong = size;
         wrong.stride = {1};

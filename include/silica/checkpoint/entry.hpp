@@ -27,6 +27,7 @@ struct TensorEntry {
     std::uint64_t nbytes = 0;     ///< from the first to the last element; less than all elements for expanded views
     std::size_t file = 0;         ///< index in Checkpoint::files()
     std::string dtype_name = {};  ///< as the format spells it: "F32", "BF16", "FloatStorage"
+    bool mlx = false;             ///< of a file that MLX wrote: kernels of convolution may lie channels last
 
     /// The number of elements.
     [[nodiscard]] std::int64_t numel() const noexcept {

@@ -45,6 +45,9 @@ public:
         json.end();
         check_names();
         check_layout();
+        const auto format = header_.metadata.find("format");
+        const bool mlx = format != header_.metadata.end() && format->second == "mlx";
+        for (auto& entry : header_.entries) entry.mlx = mlx;
         return std::move(header_);
     }
 

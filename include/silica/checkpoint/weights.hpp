@@ -46,7 +46,7 @@ public:
     void require(std::string_view name, const std::vector<std::int64_t>& shape) const;
 
     /// The tensor `name` below this place, in this type on this device; dequantised where it is codes that are read.
-    /// A kernel of convolution may lie channels last, as MLX has it: it comes as it is asked for.
+    /// A kernel of convolution may lie channels last in a file of MLX: it comes as it is asked for.
     /// Throws CheckpointError when it is missing, has another shape, or a type that holds no weights.
     [[nodiscard]] Tensor get(std::string_view name, const std::vector<std::int64_t>& shape, at::ScalarType dtype,
                              c10::Device device) const;

@@ -173,7 +173,7 @@ SILICA_INLINE LoadingAccount Weights::account() const {
 SILICA_INLINE checkpoint::TensorEntry Weights::checked(const std::string& whole,
                                                        const std::vector<std::int64_t>& shape) const {
     auto entry = find(whole, shape);
-    if (entry.shape != shape && !weights_detail::channels_last(entry.shape, shape)) {
+    if (entry.shape != shape && !(entry.mlx && weights_detail::channels_last(entry.shape, shape))) {
         throw CheckpointError(tree_->source.where() + ": " + checkpoint::quote(entry.name) + " has shape " +
                                   checkpoint::tuple_text(entry.shape) + ", the configuration makes it " +
                                   checkpoint::tuple_text(shape) + ".",

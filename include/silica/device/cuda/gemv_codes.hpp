@@ -193,33 +193,14 @@ inline Tensor gemv(const Tensor& x, const Codes& w, Epilogue epilogue, Activatio
     // Few rows need several warps each to keep memory busy, where each has something to load.
     std::int64_t split = pairs >= 8192 ? 1 : pairs >= 2048 ? 2 : 4;
     while (split > 1 && loads < 32 * split) split /= 2;
-    const bool small = w.scales.scalar_type() == at::kBFloat16;
-    const std::uint64_t key =
-        static_cast<std::uint64_t>(x.scalar_type()) | static_cast<std::uint64_t>(rows) << 8 |
-        static_cast<std::uint64_t>(split) << 12 | static_cast<std::uint64_t>(epilogue) << 16 |
-        static_cast<std::uint64_t>(act) << 20 | (m.bits == 8 ? std::uint64_t{1} << 26 : 0) |
-        (small ? std::uint64_t{1} << 27 : 0) | (m.bias ? std::uint64_t{1} << 28 : 0) |
-        (recording ? std::uint64_t{1} << 29 : 0) | (norm.scale.defined() ? std::uint64_t{1} << 30 : 0) |
-        static_cast<std::uint64_t>(k) << 32 | static_cast<std::uint64_t>(m.group == k ? 0 : m.group / 16) << 56;
+    const std::uint64_t key = detail::variant(x, w, rows, split, epilogue, act, norm) |
+                              static_cast<std::uint64_t>(k) << 32 |
+                              static_cast<std::uint64_t>(m.group == k ? 0 : m.group / 16) << 56;
     static const std::string text = std::string(prelude) + std::string(detail::scales_text) +
                                     std::string(detail::gemv_codes_text) + std::string(detail::fetch_text) +
                                     std::string(detail::gemv_codes_loop_text);
     const auto& f = function<detail::GemvCodes>(x.device().index(), key, [&] {
-        return KernelSource{"gemv_codes",
-                            text,
-                            {{"ROWS", rows},
-                             {"K", k},
-                             {"BITS", m.bits},
-                             {"GROUP", m.group},
-                             {"GROUPS", w.scales.size(1)},
-                             {"BFLOAT_SCALES", small},
-                             {"WARPS", warps},
-                             {"SPLIT", split},
-                             {"EPILOGUE", static_cast<std::int64_t>(epilogue)},
-                             {"ACT", static_cast<std::int64_t>(act)},
-                             {"BIAS", m.bias.has_value()},
-                             {"NORM", norm.scale.defined()},
-                             {"AHEAD", recording}},
+        return KernelSource{"gemv_codes", text, detail::constants(w, rows, warps, split, epilogue, act, norm),
                             x.scalar_type()};
     });
     // A block keeps x for all the rows of W that are its.

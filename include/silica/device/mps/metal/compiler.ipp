@@ -82,3 +82,5 @@ SILICA_INLINE Compiler* compiler() {
 }
 
 }  // namespace silica::device::mps::metal
+
+#undef SILICA_METAL_BY_LIBTORCH
