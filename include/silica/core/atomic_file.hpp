@@ -14,12 +14,13 @@
 
 namespace silica::detail {
 
-/// A file that appears under its name when all of it is written, and not at all otherwise. Throws a `Failure`, which
-/// takes a problem and a remedy, where the system does.
+/// A file that appears under its name when all of it is written, and not at all otherwise. Behind a link it is the file
+/// that the link leads to. Throws a `Failure`, which takes a problem and a remedy, where the system does, and for a
+/// name that a device, a pipe, a socket or a directory has: it would be replaced.
 template <class Failure>
 class AtomicFile {
 public:
-    explicit AtomicFile(std::filesystem::path path) : path_(std::move(path)), temporary_(path_) {
+    explicit AtomicFile(const std::filesystem::path& path) : path_(place_of(path)), temporary_(path_) {
         temporary_ += ".part" + std::to_string(::getpid());
         fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
         if (fd_ < 0) fail("Creating " + temporary_.string());
@@ -59,6 +60,19 @@ public:
     }
 
 private:
+    [[nodiscard]] static std::filesystem::path place_of(const std::filesystem::path& path) {
+        std::error_code ignored;
+        const auto status = std::filesystem::status(path, ignored);
+        if (!std::filesystem::exists(status)) return path;
+        if (!std::filesystem::is_regular_file(status)) {
+            throw Failure(path.string() + " is no regular file, and cannot be replaced by one.",
+                          "Name another file, or one that is not there yet.");
+        }
+        if (!std::filesystem::is_symlink(std::filesystem::symlink_status(path, ignored))) return path;
+        auto target = std::filesystem::canonical(path, ignored);
+        return ignored ? path : target;
+    }
+
     [[noreturn]] static void fail(const std::string& what) {
         throw Failure(what + " failed: " + std::generic_category().message(errno) + ".",
                       "Check that the directory exists, that you may write there, and that the disk has room.");
