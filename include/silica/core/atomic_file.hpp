@@ -14,9 +14,9 @@
 
 namespace silica::detail {
 
-/// A file that appears under its name when all of it is written, and not at all otherwise. Where the name is a link, the
-/// file that it leads to is replaced; a device or a pipe (`/dev/stdout`) is written to as it is. Throws a `Failure`,
-/// which takes a problem and a remedy, where the system does.
+/// A file that appears under its name when all of it is written, and not at all otherwise. Where the name is a link,
+/// the file that it leads to is replaced; a device or a pipe (`/dev/stdout`) is written to as it is. Throws a
+/// `Failure`, which takes a problem and a remedy, where the system does.
 template <class Failure>
 class AtomicFile {
 public:
