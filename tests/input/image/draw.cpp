@@ -1,8 +1,6 @@
 // Boxes, texts and segments in pictures, pixel by pixel; PNG files that are whole or not there.
 #include "silica/input/image/draw.hpp"
 
-#include <sys/stat.h>
-
 #include <cmath>
 #include <limits>
 #include <set>
@@ -185,14 +183,12 @@ TEST_CASE("a PNG file that was written reads as the same picture", "[input]") {
     std::filesystem::create_directory(directory / "taken");
     test::write_file(directory / "taken/inside", "");
     test::refuses<InputError>([&] { image::write_png(directory / "none/a.png", picture); }, {"none/a.png"});
-    test::refuses<InputError>([&] { image::write_png(directory / "taken", picture); }, {"taken", "no regular file"});
+    test::refuses<InputError>([&] { image::write_png(directory / "taken", picture); }, {"taken"});
     CHECK(files() == 2);
 
-    // Pipes and devices stay what they are; a link leads to the file.
-    REQUIRE(::mkfifo((directory / "pipe").c_str(), 0600) == 0);
-    test::refuses<InputError>([&] { image::write_png(directory / "pipe", picture); }, {"pipe", "no regular file"});
-    CHECK(std::filesystem::is_fifo(directory / "pipe"));
-    test::refuses<InputError>([&] { image::write_png("/dev/null", picture); }, {"/dev/null", "no regular file"});
+    // A device stays what it is; a link leads to the file.
+    image::write_png("/dev/null", picture);
+    CHECK(std::filesystem::is_character_file("/dev/null"));
     std::filesystem::create_symlink("a.png", directory / "link.png");
     image::write_png(directory / "link.png", plain(1, 1, 9));
     CHECK(std::filesystem::is_symlink(directory / "link.png"));
