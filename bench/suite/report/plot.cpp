@@ -11,7 +11,7 @@ namespace silica::bench::suite::report {
 namespace {
 
 constexpr double bars_wide = 80;  ///< percent: the rest is room for the values
-constexpr int tick_room = 22;     ///< pixels below a plot
+constexpr int tick_room = 38;     ///< pixels below a plot: its marks, and below them its unit
 
 std::string percent(double x) { return fixed_text(x, 2) + "%"; }
 std::string pixels(double x) { return fixed_text(x, x == std::floor(x) ? 0 : 1); }
@@ -158,7 +158,7 @@ void append_svg(std::string& out, const BarPlot& plot, std::size_t number) {
         draw_bar(out, axis, bar, y);
         y += bar_room;
     }
-    text(out, "unit", "100%", bottom + 15, plot.unit + (axis.logarithmic ? ", log" : ""));
+    text(out, "unit", percent(bars_wide), bottom + 31, plot.unit + (axis.logarithmic ? ", log" : ""));
     out += "</svg>";
 }
 
