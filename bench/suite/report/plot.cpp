@@ -163,7 +163,7 @@ void append_svg(std::string& out, const BarPlot& plot, std::size_t number) {
 }
 
 void append_svg(std::string& out, const LinePlot& plot, std::size_t number) {
-    constexpr double left = 11, wide = 86, top = 20, high = 200, bottom = top + high;
+    constexpr double left = 14, wide = 83, top = 20, high = 200, bottom = top + high;
     std::vector<double> values;
     for (const auto& s : plot.series) values.insert(values.end(), s.values.begin(), s.values.end());
     const Axis axis = axis_of(values, 40);
