@@ -45,10 +45,10 @@ def families():
 def first_head(family):
     """The first network that the program has of a family."""
     text = (SOURCE / "bench" / "arch" / f"{family}.cpp").read_text()
-    head = re.search(r"\bhead<arch::(\w+)", text)
+    head = re.search(r"\.heads = [{\s]*\w+<arch::(\w+)", text)
     header = re.search(r'#include "(silica/arch/\w+\.hpp)"', text)
     if not head or not header:
-        raise CheckFailed(f"bench/arch/{family}.cpp names no head<arch::...> that this script finds")
+        raise CheckFailed(f"bench/arch/{family}.cpp names no `.heads = ...<arch::...>` that this script finds")
     return head[1], header[1]
 
 
@@ -80,6 +80,7 @@ class MacBuild(Build):
 
 def run(arguments):
     chosen, every = families()
+    heads = ";".join(f"{family}|{'|'.join(first_head(family))}" for family in chosen)
     torch = macos_torch()
     for library in ("libtorch_cpu.dylib", "libc10.dylib"):
         if MachO(torch / "lib" / library).minimum > MINIMUM:
@@ -98,7 +99,6 @@ def run(arguments):
     shutil.rmtree(installed)
     demand(["cmake", "--install", str(whole.directory), "--prefix", str(installed), "--component", "library"], whole.log,
            env=whole.environment)
-    heads = ";".join(f"{family}|{'|'.join(first_head(family))}" for family in chosen)
     project = SOURCE / "tests" / "apple" / "installed"
     user = MacBuild("macos-user", project, NEWEST_ZIG, torch, f"-DHEADS={heads}", f"-DSILICA_SOURCE={SOURCE}",
                  roots=[root, installed])
