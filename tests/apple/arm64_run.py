@@ -16,8 +16,9 @@ SIZES = "to download 430 MB (LibTorch for arm64 Linux, a build with CUDA) and 12
 COMPILER = "aarch64-linux-gnu-g++-12"
 # Directories of tests, and of the others single files.
 TESTS = ["core", "checkpoint", "op", "device/cpu", "arch/bert"]
-# What qemu is: a processor with all that NEON has, and one without products of matrices of bytes and bfloats. (LibTorch's
-# build itself stops on one without dot products.) SVE is off, for which LibTorch has kernels: no Apple chip has it.
+# What qemu is: a processor with all that NEON has, and one without products of matrices of bytes and bfloats. (On one of
+# ARMv8.0, as a Cortex-A72, LibTorch's build itself stops: its libnvpl_blas_core.so.0, NVIDIA's BLAS, waits for its threads by
+# `ldaddal`, of ARMv8.1. No macOS build has it.) SVE is off, for which LibTorch has kernels: no Apple chip has it.
 # LibTorch reads of /proc/cpuinfo what the processor has, and qemu shows this machine's: hence its features and its number.
 PROCESSORS = ["max,sve=off", "neoverse-n1"]
 FEATURES = "fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop asimddp"
