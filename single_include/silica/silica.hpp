@@ -172,6 +172,7 @@ struct TensorEntry {
     std::uint64_t nbytes = 0;     ///< from the first to the last element; less than all elements for expanded views
     std::size_t file = 0;         ///< index in Checkpoint::files()
     std::string dtype_name = {};  ///< as the format spells it: "F32", "BF16", "FloatStorage"
+    bool mlx = false;             ///< of a file that MLX wrote: kernels of convolution may lie channels last
 
     /// The number of elements.
     [[nodiscard]] std::int64_t numel() const noexcept {
@@ -2926,7 +2927,7 @@ public:
     void require(std::string_view name, const std::vector<std::int64_t>& shape) const;
 
     /// The tensor `name` below this place, in this type on this device; dequantised where it is codes that are read.
-    /// A kernel of convolution may lie channels last, as MLX has it: it comes as it is asked for.
+    /// A kernel of convolution may lie channels last in a file of MLX: it comes as it is asked for.
     /// Throws CheckpointError when it is missing, has another shape, or a type that holds no weights.
     [[nodiscard]] Tensor get(std::string_view name, const std::vector<std::int64_t>& shape, at::ScalarType dtype,
                              c10::Device device) const;
@@ -3806,7 +3807,7 @@ SILICA_INLINE LoadingAccount Weights::account() const {
 SILICA_INLINE checkpoint::TensorEntry Weights::checked(const std::string& whole,
                                                        const std::vector<std::int64_t>& shape) const {
     auto entry = find(whole, shape);
-    if (entry.shape != shape && !weights_detail::channels_last(entry.shape, shape)) {
+    if (entry.shape != shape && !(entry.mlx && weights_detail::channels_last(entry.shape, shape))) {
         throw CheckpointError(tree_->source.where() + ": " + checkpoint::quote(entry.name) + " has shape " +
                                   checkpoint::tuple_text(entry.shape) + ", the configuration makes it " +
                                   checkpoint::tuple_text(shape) + ".",
@@ -17413,6 +17414,9 @@ public:
         json.end();
         check_names();
         check_layout();
+        const auto format = header_.metadata.find("format");
+        const bool mlx = format != header_.metadata.end() && format->second == "mlx";
+        for (auto& entry : header_.entries) entry.mlx = mlx;
         return std::move(header_);
     }
 
@@ -31735,7 +31739,46 @@ struct MmaCodes;
 }  // namespace silica::device::cuda::detail
 #endif  // SILICA_SINGLE_DEVICE_CUDA_MMA_CODES_TEXT_HPP
 
+#include <string_view>
+#include <utility>
+#include <vector>
+
 namespace silica::device::cuda {
+namespace detail {
+
+/// What the texts of products with codes are compiled with: `split` of `warps` warps share a row of W.
+inline std::vector<std::pair<std::string_view, std::int64_t>> constants(const Codes& w, std::int64_t rows,
+                                                                        std::int64_t warps, std::int64_t split,
+                                                                        Epilogue epilogue, Activation act,
+                                                                        const NormAhead& norm) {
+    const auto& m = w.matrix;
+    return {{"ROWS", rows},
+            {"K", m.columns},
+            {"BITS", m.bits},
+            {"GROUP", m.group},
+            {"GROUPS", w.scales.size(1)},
+            {"BFLOAT_SCALES", w.scales.scalar_type() == at::kBFloat16},
+            {"WARPS", warps},
+            {"SPLIT", split},
+            {"EPILOGUE", static_cast<std::int64_t>(epilogue)},
+            {"ACT", static_cast<std::int64_t>(act)},
+            {"BIAS", m.bias.has_value()},
+            {"NORM", norm.scale.defined()},
+            {"AHEAD", recording}};
+}
+
+/// What tells apart those that differ in more than the columns and the group, in the lower half of a key.
+inline std::uint64_t variant(const Tensor& x, const Codes& w, std::int64_t rows, std::int64_t split, Epilogue epilogue,
+                             Activation act, const NormAhead& norm) {
+    return static_cast<std::uint64_t>(x.scalar_type()) | static_cast<std::uint64_t>(rows) << 8 |
+           static_cast<std::uint64_t>(split) << 12 | static_cast<std::uint64_t>(epilogue) << 16 |
+           static_cast<std::uint64_t>(act) << 20 | (w.matrix.bits == 8 ? std::uint64_t{1} << 26 : 0) |
+           (w.scales.scalar_type() == at::kBFloat16 ? std::uint64_t{1} << 27 : 0) |
+           (w.matrix.bias ? std::uint64_t{1} << 28 : 0) | (recording ? std::uint64_t{1} << 29 : 0) |
+           (norm.scale.defined() ? std::uint64_t{1} << 30 : 0);
+}
+
+}  // namespace detail
 
 /// Rows of x up to which tensor cores are fed at the speed of reading codes.
 inline constexpr std::int64_t mma_rows = 8;
@@ -31765,33 +31808,14 @@ inline Tensor mma(const Tensor& x, const Codes& w, Epilogue epilogue, Activation
     constexpr std::int64_t warps = 8;
     std::int64_t split = warps;  // warps for a tile: as many as have something to load (tried on an H100)
     while (split > 1 && pieces < split) split /= 2;
-    const bool small = w.scales.scalar_type() == at::kBFloat16;
-    const std::uint64_t key = static_cast<std::uint64_t>(x.scalar_type()) | static_cast<std::uint64_t>(rows) << 8 |
-                              static_cast<std::uint64_t>(epilogue) << 16 | static_cast<std::uint64_t>(act) << 20 |
-                              (m.bits == 8 ? std::uint64_t{1} << 26 : 0) | (small ? std::uint64_t{1} << 27 : 0) |
-                              (m.bias ? std::uint64_t{1} << 28 : 0) | (recording ? std::uint64_t{1} << 29 : 0) |
-                              (norm.scale.defined() ? std::uint64_t{1} << 30 : 0) |
+    const std::uint64_t key = detail::variant(x, w, rows, split, epilogue, act, norm) |
                               static_cast<std::uint64_t>(k / 16) << 32 |
                               static_cast<std::uint64_t>(m.group == k ? 0 : m.group / 16) << 52;
     static const std::string text = std::string(prelude) + std::string(detail::scales_text) +
                                     std::string(detail::mma_codes_text) + std::string(detail::mma_codes_fetch_text) +
                                     std::string(detail::mma_codes_loop_text);
     const auto& f = function<detail::MmaCodes>(x.device().index(), key, [&] {
-        return KernelSource{"mma_codes",
-                            text,
-                            {{"ROWS", rows},
-                             {"K", k},
-                             {"BITS", m.bits},
-                             {"GROUP", m.group},
-                             {"GROUPS", w.scales.size(1)},
-                             {"BFLOAT_SCALES", small},
-                             {"WARPS", warps},
-                             {"SPLIT", split},
-                             {"EPILOGUE", static_cast<std::int64_t>(epilogue)},
-                             {"ACT", static_cast<std::int64_t>(act)},
-                             {"BIAS", m.bias.has_value()},
-                             {"NORM", norm.scale.defined()},
-                             {"AHEAD", recording}},
+        return KernelSource{"mma_codes", text, detail::constants(w, rows, warps, split, epilogue, act, norm),
                             x.scalar_type()};
     });
     const std::int64_t outs = gated ? 8 : 16, tiles = (n + outs - 1) / outs;
@@ -31994,33 +32018,14 @@ inline Tensor gemv(const Tensor& x, const Codes& w, Epilogue epilogue, Activatio
     // Few rows need several warps each to keep memory busy, where each has something to load.
     std::int64_t split = pairs >= 8192 ? 1 : pairs >= 2048 ? 2 : 4;
     while (split > 1 && loads < 32 * split) split /= 2;
-    const bool small = w.scales.scalar_type() == at::kBFloat16;
-    const std::uint64_t key =
-        static_cast<std::uint64_t>(x.scalar_type()) | static_cast<std::uint64_t>(rows) << 8 |
-        static_cast<std::uint64_t>(split) << 12 | static_cast<std::uint64_t>(epilogue) << 16 |
-        static_cast<std::uint64_t>(act) << 20 | (m.bits == 8 ? std::uint64_t{1} << 26 : 0) |
-        (small ? std::uint64_t{1} << 27 : 0) | (m.bias ? std::uint64_t{1} << 28 : 0) |
-        (recording ? std::uint64_t{1} << 29 : 0) | (norm.scale.defined() ? std::uint64_t{1} << 30 : 0) |
-        static_cast<std::uint64_t>(k) << 32 | static_cast<std::uint64_t>(m.group == k ? 0 : m.group / 16) << 56;
+    const std::uint64_t key = detail::variant(x, w, rows, split, epilogue, act, norm) |
+                              static_cast<std::uint64_t>(k) << 32 |
+                              static_cast<std::uint64_t>(m.group == k ? 0 : m.group / 16) << 56;
     static const std::string text = std::string(prelude) + std::string(detail::scales_text) +
                                     std::string(detail::gemv_codes_text) + std::string(detail::fetch_text) +
                                     std::string(detail::gemv_codes_loop_text);
     const auto& f = function<detail::GemvCodes>(x.device().index(), key, [&] {
-        return KernelSource{"gemv_codes",
-                            text,
-                            {{"ROWS", rows},
-                             {"K", k},
-                             {"BITS", m.bits},
-                             {"GROUP", m.group},
-                             {"GROUPS", w.scales.size(1)},
-                             {"BFLOAT_SCALES", small},
-                             {"WARPS", warps},
-                             {"SPLIT", split},
-                             {"EPILOGUE", static_cast<std::int64_t>(epilogue)},
-                             {"ACT", static_cast<std::int64_t>(act)},
-                             {"BIAS", m.bias.has_value()},
-                             {"NORM", norm.scale.defined()},
-                             {"AHEAD", recording}},
+        return KernelSource{"gemv_codes", text, detail::constants(w, rows, warps, split, epilogue, act, norm),
                             x.scalar_type()};
     });
     // A block keeps x for all the rows of W that are its.
@@ -32767,6 +32772,8 @@ SILICA_INLINE Compiler* compiler() {
 }
 
 }  // namespace silica::device::mps::metal
+
+#undef SILICA_METAL_BY_LIBTORCH
 #endif  // SILICA_SINGLE_DEVICE_MPS_METAL_COMPILER_IPP
 #endif  // SILICA_SINGLE_DEVICE_MPS_METAL_COMPILER_HPP
 // ---- silica/device/mps/metal/verdicts.hpp
