@@ -35,6 +35,22 @@ HEADERS = {
     "CLI11": ("CLI11::CLI11", ["CLI"]),
     "Catch2": ("Catch2::Catch2", ["catch2"]),
 }
+# Of the headers of macOS's SDK, what Silica uses of those that zig does not bring. Their functions are in zig's libSystem.
+SDK = {
+    "notify.h": """#pragma once
+#include <stdint.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+#define NOTIFY_STATUS_OK 0
+uint32_t notify_register_check(const char* name, int* out_token);
+uint32_t notify_get_state(int token, uint64_t* state64);
+uint32_t notify_cancel(int token);
+#ifdef __cplusplus
+}
+#endif
+""",
+}
 MULTIARCH = "x86_64-linux-gnu"
 
 
@@ -67,7 +83,10 @@ def prefix():
     for directory in (include, lib):
         directory.mkdir(exist_ok=True)
     for old in include.iterdir():
-        old.unlink()
+        if old.is_symlink():
+            old.unlink()
+    for name, text in SDK.items():
+        write(include / name, text)
     counts = {}
 
     def link_headers(names):
