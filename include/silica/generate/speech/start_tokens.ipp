@@ -78,7 +78,12 @@ SILICA_INLINE bool detects_language(const SpeechConfig& config, const SpeechOpti
         throw InputError("The task is " + quote(*task) + ".", "it is transcribe or translate.");
     if (language || !config.lang_to_id || config.lang_to_id->empty()) return false;
     const auto forced = task ? std::vector<std::optional<std::int64_t>>{} : detail::forced_tokens(config);
-    return forced.empty() || !forced.front();
+    if (!forced.empty() && forced.front()) return false;
+    if (!config.decoder_start_token_id)
+        throw ConfigError(
+            "Languages are detected by what follows the start token, and generation_config.json names none.",
+            "set decoder_start_token_id in it, or name the language.");
+    return true;
 }
 
 SILICA_INLINE std::vector<std::int64_t> start_tokens(const SpeechConfig& config, const SpeechOptions& options,
@@ -117,6 +122,8 @@ SILICA_INLINE std::vector<std::int64_t> start_tokens(const SpeechConfig& config,
     for (const auto& token : made) {
         if (token) tokens.push_back(*token);
     }
+    if (tokens.empty())
+        throw ConfigError("A window begins with no token.", "set decoder_start_token_id in generation_config.json.");
     return tokens;
 }
 
