@@ -17,7 +17,7 @@
 namespace silica::bench {
 namespace {
 
-struct Options {
+struct BenchOptions {
     Flag model, hardware, precision, loader, checkpoint, task, batch, new_tokens, threads, group, activations;
     Flag iterations, warmup, within, shard, resume;
     std::array<Flag, size_kinds.size()> sizes;
@@ -27,7 +27,7 @@ struct Options {
     std::string row_time_limit = "600";
 };
 
-std::vector<std::string> chosen_loaders(const Options& o) {
+std::vector<std::string> chosen_loaders(const BenchOptions& o) {
     const int flags = (o.loader ? 1 : 0) + (o.memory_efficient ? 1 : 0) + (o.alternative_loading ? 1 : 0);
     if (flags > 1) {
         throw InputError(
@@ -47,7 +47,7 @@ struct Axes {
     std::array<std::vector<std::int64_t>, size_kinds.size()> sizes;  ///< the same, of each kind
     suite::Sampling sampling;
 
-    explicit Axes(const Options& o)
+    explicit Axes(const BenchOptions& o)
         : hardware(hardware_named(o.hardware)),
           precisions(o.precision ? precisions_named(*o.precision) : std::vector<std::string>{}),
           loaders(chosen_loaders(o)),
@@ -114,7 +114,7 @@ std::vector<Job> plan(const Axes& axes, const std::vector<Subject>& subjects, co
 }
 
 /// What belongs to another plan than that of the run that is continued.
-void refuse_beside_resume(const Options& o) {
+void refuse_beside_resume(const BenchOptions& o) {
     const std::pair<const char*, bool> given[] = {
         {"--model", o.model.has_value()},
         {"--checkpoint", o.checkpoint.has_value()},
@@ -142,7 +142,7 @@ void refuse_beside_resume(const Options& o) {
     }
 }
 
-int bench(const Options& o) {
+int bench(const BenchOptions& o) {
     RunOptions run = o.run;
     run.output = output_named(o.output);
     run.limit_s = static_cast<double>(whole_number("--row-time-limit", o.row_time_limit, 1, 1'000'000));
@@ -168,7 +168,7 @@ int bench(const Options& o) {
 }  // namespace
 
 Action add_bench(CLI::App& app) {
-    auto o = std::make_shared<Options>();
+    auto o = std::make_shared<BenchOptions>();
     Command c(app, "bench", "Measure how fast models run, in every combination of what is named");
     c.option("--model", o->model, "family, published model, org/name in the hub cache, directory; a list; or all");
     c.option("--hardware", o->hardware, "cpu, mps, cuda; a list. Default: all that can be used here");

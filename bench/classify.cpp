@@ -14,7 +14,7 @@
 namespace silica::bench {
 namespace {
 
-struct Options {
+struct ClassifyOptions {
     PlaceFlags place;
     FileFlags files;
     std::string top_k = "5";
@@ -48,7 +48,7 @@ const Head& classifier_of(const Subject& subject) {
         known.empty() ? "use a checkpoint such as google/vit-base-patch16-224." : "use a checkpoint of " + known + ".");
 }
 
-int classify(const Options& o) {
+int classify(const ClassifyOptions& o) {
     const auto top_k = whole_number("--top-k", o.top_k, 1, 1 << 24);
     FileReport report(o.files, std::cout);
     const auto* device = o.place.device();
@@ -74,7 +74,7 @@ int classify(const Options& o) {
 }  // namespace
 
 Action add_classify(CLI::App& app) {
-    auto o = std::make_shared<Options>();
+    auto o = std::make_shared<ClassifyOptions>();
     Command c(app, "classify", "What pictures show: labels and scores");
     o->place.add_directory_to(c);
     o->files.add_to(c);

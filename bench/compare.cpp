@@ -18,13 +18,13 @@ namespace {
 
 namespace report = suite::report;
 
-struct Options {
+struct CompareOptions {
     std::string a, b, output = "table";
     std::vector<std::string> stores;
     Flag bound;
 };
 
-int compare(const Options& o) {
+int compare(const CompareOptions& o) {
     const Output output = output_named(o.output, {"table", "md", "json"});
     const double bound = o.bound ? report::bound_of(*o.bound) : report::usual_bound;
     report::Sources sources({o.stores.begin(), o.stores.end()});
@@ -50,7 +50,7 @@ int compare(const Options& o) {
 }  // namespace
 
 Action add_compare(CLI::App& app) {
-    auto o = std::make_shared<Options>();
+    auto o = std::make_shared<CompareOptions>();
     Command c(app, "compare", "Compare two runs of bench; the exit code says whether something got slower");
     c.argument("a", o->a, true, "the run before: a number, a name, or a file of `silica bench --output json`");
     c.argument("b", o->b, true, "the run after");

@@ -22,7 +22,7 @@
 namespace silica::bench {
 namespace {
 
-struct Options {
+struct DescribeOptions {
     PlaceFlags place;
     GenerateFlags flags;
     Flag chat;
@@ -159,7 +159,7 @@ int converse(const Session& s, std::vector<image::Image> images) {
                 command, ask);
 }
 
-int describe(const Options& o) {
+int describe(const DescribeOptions& o) {
     const auto output = output_named(o.output, {"text", "json", "jsonl"});
     if (o.chat && !o.prompts.empty()) throw InputError("--prompt and --chat are both given.", "give one of them.");
     auto config = o.flags.parsed();
@@ -190,7 +190,7 @@ int describe(const Options& o) {
 }  // namespace
 
 Action add_describe(CLI::App& app) {
-    auto o = std::make_shared<Options>();
+    auto o = std::make_shared<DescribeOptions>();
     Command c(app, "describe", "Write about pictures: answer a question, or talk with you");
     o->place.add_directory_to(c);
     c.arguments("image", o->files, "pictures: JPEG, PNG or WebP; may be none");

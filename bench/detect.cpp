@@ -24,7 +24,7 @@
 namespace silica::bench {
 namespace {
 
-struct Options {
+struct DetectOptions {
     PlaceFlags place;
     FileFlags files;
     Flag threshold, draw, masks;
@@ -111,7 +111,7 @@ void write_all(const Drawings& drawings) {
 }
 
 /// The objects of a picture; what --draw and --masks name goes to `drawings`.
-std::vector<task::Detection> drawn_and_found(const Options& o, const Detector& detector, double threshold,
+std::vector<task::Detection> drawn_and_found(const DetectOptions& o, const Detector& detector, double threshold,
                                              const image::Image& picture, Drawings& drawings) {
     const auto pixels = detector.pixels_of(picture);
     const auto out = detector.outputs_of(std::span(&pixels, 1));
@@ -128,7 +128,7 @@ std::vector<task::Detection> drawn_and_found(const Options& o, const Detector& d
 }
 
 /// One picture, drawn and as masks. The files are written before anything is printed.
-int with_drawings(const Options& o, const Detector& detector, double threshold, FileReport& report) {
+int with_drawings(const DetectOptions& o, const Detector& detector, double threshold, FileReport& report) {
     const auto& file = report.files().front();
     std::vector<task::Detection> objects;
     Drawings drawings;
@@ -144,7 +144,7 @@ int with_drawings(const Options& o, const Detector& detector, double threshold, 
 }
 
 /// InputError where --draw and --masks cannot be done.
-void check_drawings(const Options& o, const FileReport& report) {
+void check_drawings(const DetectOptions& o, const FileReport& report) {
     if (!o.draw && !o.masks) return;
     if (report.files().size() != 1) throw InputError("--draw and --masks make one picture, of one.", "name one file.");
     if (o.draw) require_output_file("--draw", *o.draw, "OUT.png");
@@ -154,7 +154,7 @@ void check_drawings(const Options& o, const FileReport& report) {
         throw InputError("--draw and --masks are both " + quote(*o.draw) + ".", "give two files.");
 }
 
-int detect(const Options& o) {
+int detect(const DetectOptions& o) {
     const double threshold = o.threshold ? score_named(*o.threshold) : 0.5;
     static_cast<void>(segments_named(o.segments));
     FileReport report(o.files, std::cout);
@@ -183,7 +183,7 @@ int detect(const Options& o) {
 }  // namespace
 
 Action add_detect(CLI::App& app) {
-    auto o = std::make_shared<Options>();
+    auto o = std::make_shared<DetectOptions>();
     o->files.batch_size = "1";  // sizes differ, and each picture is computed alone
     Command c(app, "detect", "Objects in pictures: labels, scores, boxes");
     o->place.add_directory_to(c);

@@ -127,7 +127,8 @@ Action add_doctor(CLI::App& app) {
     auto flags = std::make_shared<Flags>();
     Command c(app, "doctor", "What hinders this machine, each with its remedy");
     c.option("--output", flags->output, "table, json. Default: table");
-    c.flag("--mps", flags->mps, "Try the known faults of Apple's GPU backend, and say which workarounds are needed here");
+    c.flag("--mps", flags->mps,
+           "Try the known faults of Apple's GPU backend, and say which workarounds are needed here");
     c.option("--to", flags->to, "With --mps: a JSON file of it, which can be sent in");
     c.option("--from", flags->from, "With --mps: such a file of others, printed as theirs; once for each");
     c.footer("Exit codes: 0 nothing hinders (notes may be there), 1 something stops or slows it.");

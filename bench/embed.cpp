@@ -23,7 +23,7 @@
 namespace silica::bench {
 namespace {
 
-struct Options {
+struct EmbedOptions {
     PlaceFlags place;
     Flag prompt, prompt_name, truncate_dim, seed;
     std::string jsonl, batch = "32";
@@ -62,7 +62,7 @@ private:
     Config config_;
 };
 
-task::Embedder<Encoder> open(const Options& o, const Device& device) {
+task::Embedder<Encoder> open(const EmbedOptions& o, const Device& device) {
     auto config = task::SentenceConfig::read(checkpoint::resolve(o.place.directory, checkpoint::Need::directory));
     const auto network = checkpoint::resolve(config.directory.string());
     for (const auto& note : config.notes) complain(note);
@@ -108,7 +108,7 @@ std::optional<Subject> subject_of_files(const std::filesystem::path& directory) 
 }
 
 /// Where a text is the name of a file that is a sound, it is meant to be heard, which only some checkpoints can.
-void refuse_files(const Options& o, const std::optional<Subject>& subject) {
+void refuse_files(const EmbedOptions& o, const std::optional<Subject>& subject) {
     for (const auto& text : o.texts) {
         std::error_code error;
         if (!std::filesystem::is_regular_file(text, error)) continue;
@@ -132,7 +132,7 @@ void refuse_files(const Options& o, const std::optional<Subject>& subject) {
     }
 }
 
-int embed(const Options& o) {
+int embed(const EmbedOptions& o) {
     const auto batch_size = whole_number("--batch-size", o.batch, 1, 65536);
     task::EmbedOptions options{.batch_size = batch_size, .prompt = o.prompt, .prompt_name = o.prompt_name};
     if (o.truncate_dim) options.truncate_dim = whole_number("--truncate-dim", *o.truncate_dim, 1, 1 << 30);
@@ -176,7 +176,7 @@ int embed(const Options& o) {
 }  // namespace
 
 Action add_embed(CLI::App& app) {
-    auto o = std::make_shared<Options>();
+    auto o = std::make_shared<EmbedOptions>();
     Command c(app, "embed", "Sentences, pictures or sounds to vectors, one line of JSON for each");
     o->place.add_directory_to(c);
     c.arguments("text", o->texts,

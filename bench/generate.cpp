@@ -24,7 +24,7 @@
 namespace silica::bench {
 namespace {
 
-struct Options {
+struct GenerateOptions {
     GenerateFlags flags;
     Flag prompt, chat, precision, threads, group, activations;
     std::vector<std::string> variables;
@@ -41,7 +41,7 @@ struct Session {
     [[nodiscard]] generate::Decoder& decoder() const { return *loaded.model->decoder(); }
 };
 
-Session open(const Options& o, const Device& device) {
+Session open(const GenerateOptions& o, const Device& device) {
     auto config = o.flags.parsed();
     const std::string loader = loader_chosen(o.loader, o.memory_efficient, o.alternative_loading);
     const auto directory = checkpoint::resolve(o.directory, checkpoint::Need::directory);
@@ -80,7 +80,7 @@ Json chat_of(const Json& json, const std::vector<std::string>& variables) {
 }
 
 /// One answer, as it comes.
-int answer(const Session& s, const Options& o) {
+int answer(const Session& s, const GenerateOptions& o) {
     generate::Generated out;
     if (o.chat) {
         const Json chat = chat_of(json_argument("--chat", *o.chat), o.variables);
@@ -99,7 +99,7 @@ int answer(const Session& s, const Options& o) {
 }
 
 /// A JSON line for each line {"prompt"} or {"messages", "tools"?, "variables"?}, with "config"? of its own.
-int answer_lines(const Session& s, const Options& o, std::istream& in) {
+int answer_lines(const Session& s, const GenerateOptions& o, std::istream& in) {
     std::string line;
     for (std::size_t number = 1; std::getline(in, line); ++number) {
         if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
@@ -143,7 +143,7 @@ Json message(const char* role, const std::string& content) {
 }
 
 /// Turn by turn from a terminal.
-int converse(const Session& s, const Options& o) {
+int converse(const Session& s, const GenerateOptions& o) {
     Json::Array messages;
     generate::Held held;
     const auto answer = [&](const std::string& line) {
@@ -167,7 +167,7 @@ int converse(const Session& s, const Options& o) {
     return talk(kind + ". /clear forgets what was said, /exit or control-D ends.", command, answer);
 }
 
-int generate_command(const Options& o) {
+int generate_command(const GenerateOptions& o) {
     const int ways = static_cast<int>(o.prompt.has_value()) + static_cast<int>(o.chat.has_value()) +
                      static_cast<int>(!o.jsonl.empty());
     if (ways > 1) throw InputError("Several of --prompt, --chat and --jsonl are given.", "give one of them.");
@@ -191,7 +191,7 @@ int generate_command(const Options& o) {
 }  // namespace
 
 Action add_generate(CLI::App& app) {
-    auto o = std::make_shared<Options>();
+    auto o = std::make_shared<GenerateOptions>();
     Command c(app, "generate", "Write text: continue a prompt, answer a chat, or talk with you");
     c.argument("directory", o->directory, true, "checkpoint directory, or org/name in the hub cache");
     c.option("--prompt", o->prompt, "the text to continue, or the encoder's text (T5)");

@@ -65,8 +65,8 @@ void ask_for_room(const Cell& cell, const Origin& origin, const Sizes* sizes, st
     try {
         budget = budget_of(*head, cell, origin, sizes);
     } catch (const c10::Error& e) {
-        note(std::string(head->architecture) + ": what it needs of memory is not known: " +
-             std::string(e.what_without_backtrace()).substr(0, 200));
+        note(std::string(head->architecture) +
+             ": what it needs of memory is not known: " + std::string(e.what_without_backtrace()).substr(0, 200));
         return;
     }
     const Room room = device.room();

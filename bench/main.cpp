@@ -75,10 +75,10 @@ int parse_and_run(int argc, char** argv) {
     app.require_subcommand(1);
     app.footer("Exit codes: 0 done, 1 a comparison failed, 2 bad input, 3 none of the named hardware is available.");
     std::vector<Action> actions;
-    for (const auto add : {add_bench, add_verify, add_devices, add_support, add_tokenize, add_template,
-                           add_preprocess, add_embed, add_classify, add_detect, add_match, add_generate,
-                           add_transcribe, add_runs, add_report, add_compare, add_doctor, add_describe, add_quantize,
-                           add_plan})
+    for (const auto add :
+         {add_bench,  add_verify,   add_devices, add_support,  add_tokenize, add_template,   add_preprocess,
+          add_embed,  add_classify, add_detect,  add_match,    add_generate, add_transcribe, add_runs,
+          add_report, add_compare,  add_doctor,  add_describe, add_quantize, add_plan})
         actions.push_back(add(app));
     const CLI::App& all = app;
     const auto commands = all.get_subcommands([](const CLI::App*) { return true; });

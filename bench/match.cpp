@@ -26,7 +26,7 @@
 namespace silica::bench {
 namespace {
 
-struct Options {
+struct MatchOptions {
     PlaceFlags place;
     FileFlags files;
     Flag sentence, seed;
@@ -108,7 +108,7 @@ std::vector<Finding> findings(const std::vector<task::ScoredLabel>& labels) {
 }
 
 /// What --seed says.
-std::int64_t seed_in(const Options& o) { return o.seed ? whole_number("--seed", *o.seed, 0, 0xFFFFFFFF) : 0; }
+std::int64_t seed_in(const MatchOptions& o) { return o.seed ? whole_number("--seed", *o.seed, 0, 0xFFFFFFFF) : 0; }
 
 template <class Config>
 Config config_in(const std::filesystem::path& directory) {
@@ -118,7 +118,7 @@ Config config_in(const std::filesystem::path& directory) {
 }
 
 /// CLIP: each picture for itself.
-int match_pictures(const Options& o, FileReport& report, const Subject& subject, const Device& device) {
+int match_pictures(const MatchOptions& o, FileReport& report, const Subject& subject, const Device& device) {
     const auto& directory = subject.origin.directory;
     const auto text = config_in<arch::ClipConfig>(directory).text_config;
     const task::Matcher<Towers> matcher{
@@ -138,7 +138,7 @@ int match_pictures(const Options& o, FileReport& report, const Subject& subject,
 }
 
 /// CLAP: each sound for itself, what is drawn being drawn in the order of the files.
-int match_sounds(const Options& o, FileReport& report, const Subject& subject, const Device& device) {
+int match_sounds(const MatchOptions& o, FileReport& report, const Subject& subject, const Device& device) {
     const auto& directory = subject.origin.directory;
     const auto text = config_in<arch::ClapConfig>(directory).text_config;
     audio::NumpyRandom random(static_cast<std::uint32_t>(seed_in(o)));
@@ -159,7 +159,8 @@ int match_sounds(const Options& o, FileReport& report, const Subject& subject, c
 }
 
 /// X-CLIP: all files are one video.
-int match_video(const Options& o, FileReport& report, const Subject& subject, const Head& head, const Device& device) {
+int match_video(const MatchOptions& o, FileReport& report, const Subject& subject, const Head& head,
+                const Device& device) {
     const auto& directory = subject.origin.directory;
     const auto config = config_in<arch::XClipConfig>(directory);
     const auto processor = image::Processor::open(directory);
@@ -180,7 +181,7 @@ int match_video(const Options& o, FileReport& report, const Subject& subject, co
     return report.finish();
 }
 
-int match(const Options& o) {
+int match(const MatchOptions& o) {
     static_cast<void>(labels_in(o.labels));
     static_cast<void>(seed_in(o));
     FileReport report(o.files, std::cout);
@@ -201,7 +202,7 @@ int match(const Options& o) {
 }  // namespace
 
 Action add_match(CLI::App& app) {
-    auto o = std::make_shared<Options>();
+    auto o = std::make_shared<MatchOptions>();
     Command c(app, "match", "Which of some texts says what pictures or a video show");
     o->place.add_directory_to(c);
     o->files.add_to(c,

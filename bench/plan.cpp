@@ -25,7 +25,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-struct Options {
+struct PlanOptions {
     std::string model = "all", output = "table", batch = "1";
     Flag hardware, precision, context, task, group, activations;
     bool small = false;
@@ -189,7 +189,7 @@ void print(const std::vector<Plan>& plans, Output output, const Room& host) {
     table.print(std::cout, output);
 }
 
-int plan(const Options& o) {
+int plan(const PlanOptions& o) {
     const Output output = output_named(o.output, {"table", "json", "csv", "md"});
     use_codes(o.group, o.activations);
     const auto hardware = hardware_named(o.hardware);
@@ -231,7 +231,7 @@ int plan(const Options& o) {
 }  // namespace
 
 Action add_plan(CLI::App& app) {
-    auto o = std::make_shared<Options>();
+    auto o = std::make_shared<PlanOptions>();
     Command c(app, "plan",
               "What fits in the memory of this machine: models, precisions, loaders; nothing is downloaded");
     c.option("--model", o->model,

@@ -35,7 +35,7 @@ namespace {
 
 using Path = std::filesystem::path;
 
-struct Options {
+struct PreprocessOptions {
     std::string directory;
     std::vector<std::string> files;
     Flag to, frames, seed, threads, prompt;
@@ -125,7 +125,7 @@ checkpoint::NamedTensors tiles(const image::Processor& processor, const std::vec
 }
 
 /// A prompt with its pictures.
-checkpoint::NamedTensors tensors_of_prompt(const Path& directory, const Options& o) {
+checkpoint::NamedTensors tensors_of_prompt(const Path& directory, const PreprocessOptions& o) {
     for (const auto& [name, flag] : {std::pair("--frames", &o.frames), std::pair("--seed", &o.seed)}) {
         if (*flag)
             throw InputError(std::string(name) + " is given, and the prompt takes pictures alone.", "leave it out.");
@@ -141,7 +141,7 @@ checkpoint::NamedTensors tensors_of_prompt(const Path& directory, const Options&
     return tensors;
 }
 
-checkpoint::NamedTensors tensors_of_pictures(const Path& directory, const Options& o) {
+checkpoint::NamedTensors tensors_of_pictures(const Path& directory, const PreprocessOptions& o) {
     const auto processor = image::Processor::open(directory);
     auto facts = facts_in(directory);
     const bool of_video = processor.frames_of_video() || facts.xclip;
@@ -157,7 +157,7 @@ checkpoint::NamedTensors tensors_of_pictures(const Path& directory, const Option
 }
 
 /// Sounds as one batch. Of each only what the extractor looks at is kept.
-checkpoint::NamedTensors tensors_of_sounds(const Path& directory, const Options& o) {
+checkpoint::NamedTensors tensors_of_sounds(const Path& directory, const PreprocessOptions& o) {
     const auto extractor = audio::Extractor::open(directory);
     if (o.frames) throw InputError("--frames is given, and the processor takes sounds, not videos.", "leave it out.");
     audio::NumpyRandom random(o.seed ? static_cast<std::uint32_t>(whole_number(
@@ -172,7 +172,7 @@ checkpoint::NamedTensors tensors_of_sounds(const Path& directory, const Options&
     return tensors;
 }
 
-int preprocess(const Options& o) {
+int preprocess(const PreprocessOptions& o) {
     use_threads(o.threads);
     if (o.files.empty() && !o.prompt) throw InputError("There is no file.", "name files after the directory.");
     if (!o.to) throw InputError("There is no place for the tensors.", "give --to OUT.safetensors.");
@@ -189,7 +189,7 @@ int preprocess(const Options& o) {
 }  // namespace
 
 Action add_preprocess(CLI::App& app) {
-    auto o = std::make_shared<Options>();
+    auto o = std::make_shared<PreprocessOptions>();
     Command c(app, "preprocess",
               "Pictures, a video, sounds or a prompt with pictures to the tensors that a model takes");
     c.argument("directory", o->directory, true,

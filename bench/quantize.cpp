@@ -18,7 +18,7 @@
 namespace silica::bench {
 namespace {
 
-struct Options {
+struct QuantizeOptions {
     std::string directory, precision = "int4", group = "64";
     Flag to;
 };
@@ -44,7 +44,7 @@ std::set<std::string> matrices_of(const Subject& subject, const Head& head, cons
     return names;
 }
 
-int quantize(const Options& o) {
+int quantize(const QuantizeOptions& o) {
     if (o.precision != "int4" && o.precision != "int8")
         unknown_name("precision to quantise in", o.precision, {"int4", "int8"});
     if (!o.to) throw InputError("quantize needs --to.", "name the directory to write, which does not exist yet.");
@@ -69,7 +69,7 @@ int quantize(const Options& o) {
 }  // namespace
 
 Action add_quantize(CLI::App& app) {
-    auto o = std::make_shared<Options>();
+    auto o = std::make_shared<QuantizeOptions>();
     Command c(app, "quantize", "Write a checkpoint with weights of 4 or 8 bits");
     c.argument("directory", o->directory, true, "checkpoint directory, or org/name in the hub cache");
     c.option("--precision", o->precision, "int4, int8. Default: int4");

@@ -26,7 +26,7 @@ namespace {
 
 namespace report = suite::report;
 
-struct Options {
+struct ReportsOptions {
     std::vector<std::string> runs, stores;
     Flag to, against, bound;
     std::string output = "html";
@@ -59,7 +59,7 @@ void write_file(const std::string& path, const std::string& text) {
     file.commit();
 }
 
-int run_report(const Options& o) {
+int run_report(const ReportsOptions& o) {
     if (o.output != "html" && o.output != "md" && o.output != "json")
         unknown_name("output", o.output, {"html", "md", "json"});
     if (o.to && *o.to != "-") require_output_file("--to", *o.to, "a file, such as report.html");
@@ -93,7 +93,7 @@ int run_report(const Options& o) {
 }  // namespace
 
 Action add_report(CLI::App& app) {
-    auto o = std::make_shared<Options>();
+    auto o = std::make_shared<ReportsOptions>();
     Command c(app, "report", "Show what runs of bench measured: a page with plots, Markdown or JSON");
     c.arguments(
         "run", o->runs,

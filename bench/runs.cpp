@@ -21,7 +21,7 @@ using suite::Run;
 using suite::Store;
 using suite::StoredRow;
 
-struct Options {
+struct RunsOptions {
     std::vector<std::string> words;
     Flag store, exported, imported;
     std::string output = "table";
@@ -115,12 +115,12 @@ int show(const Store& store, const std::string& which, Output output) {
 }
 
 /// The store named, or the usual one; made where something comes into it.
-Store store_of(const Options& o, bool make) {
+Store store_of(const RunsOptions& o, bool make) {
     const auto file = o.store ? std::filesystem::path(*o.store) : suite::default_store();
     return make ? Store::open(file) : Store::open_existing(file);
 }
 
-int runs(const Options& o) {
+int runs(const RunsOptions& o) {
     const Output output = output_named(o.output, {"table", "json", "csv", "md"});
     if ((o.exported ? 1 : 0) + (o.imported ? 1 : 0) + (o.words.empty() ? 0 : 1) > 1)
         throw InputError("runs does one thing at a time.", "give list, show, delete, --import or --export alone.");
@@ -165,7 +165,7 @@ int runs(const Options& o) {
 }  // namespace
 
 Action add_runs(CLI::App& app) {
-    auto o = std::make_shared<Options>();
+    auto o = std::make_shared<RunsOptions>();
     Command c(app, "runs", "List, show and delete the runs that `silica bench` stored");
     c.arguments("what", o->words, "list; show RUN; delete RUN...; a run by number, name, or last. Default: list");
     c.option("--import", o->imported, "take a run of another machine: a file of --export, or of bench --output json");

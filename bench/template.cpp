@@ -79,13 +79,13 @@ int template_jsonl(std::istream& in, std::ostream& out, const text::ChatTemplate
 
 namespace {
 
-struct Options {
+struct TemplateOptions {
     std::string directory, jsonl;
     std::vector<std::string> variables;
     Flag name;
 };
 
-int render(const Options& o) {
+int render(const TemplateOptions& o) {
     if (o.jsonl.empty())
         throw InputError("There are no messages.", "give --jsonl FILE (- for standard input), a chat in each line.");
     const Json variables = template_variables(o.variables);
@@ -98,7 +98,7 @@ int render(const Options& o) {
 }  // namespace
 
 Action add_template(CLI::App& app) {
-    auto o = std::make_shared<Options>();
+    auto o = std::make_shared<TemplateOptions>();
     Command c(app, "template", "Chats to prompts, with the chat template of a checkpoint");
     c.argument("directory", o->directory, true, "checkpoint directory, or org/name in the hub cache");
     c.option("--jsonl", o->jsonl,

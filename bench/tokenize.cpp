@@ -13,12 +13,12 @@
 namespace silica::bench {
 namespace {
 
-struct Options {
+struct TokenizeOptions {
     std::string directory, jsonl;
     std::vector<std::string> texts;
 };
 
-int tokenize(const Options& o) {
+int tokenize(const TokenizeOptions& o) {
     return with_lines(o.texts, o.jsonl, [&](std::istream& lines) {
         const auto tokenizer = text::Tokenizer::open(checkpoint::resolve(o.directory, checkpoint::Need::directory));
         return tokenize_jsonl(lines, std::cout, tokenizer);
@@ -28,7 +28,7 @@ int tokenize(const Options& o) {
 }  // namespace
 
 Action add_tokenize(CLI::App& app) {
-    auto o = std::make_shared<Options>();
+    auto o = std::make_shared<TokenizeOptions>();
     Command c(app, "tokenize", "Text to token ids and back, one line of JSON for each text");
     c.argument("directory", o->directory, true, "checkpoint directory, or org/name in the hub cache");
     c.arguments("text", o->texts, "texts; after -- where one begins with a dash");

@@ -23,7 +23,7 @@
 namespace silica::bench {
 namespace {
 
-struct Options {
+struct VerifyOptions {
     Flag model, threads, group, activations;
     std::string directory, hardware = "cpu", precision = "float32", loader = "mapped", output = "table";
     bool no_budget = false;
@@ -90,7 +90,7 @@ void verify_run(Run& run, const Subject& subject, const Head& head, const Refere
     }
 }
 
-int verify(const Options& o) {
+int verify(const VerifyOptions& o) {
     const Output output = output_named(o.output, {"table", "json", "csv", "md"});
     use_threads(o.threads);
     use_codes(o.group, o.activations);
@@ -134,7 +134,7 @@ int verify(const Options& o) {
 }  // namespace
 
 Action add_verify(CLI::App& app) {
-    auto o = std::make_shared<Options>();
+    auto o = std::make_shared<VerifyOptions>();
     Command c(app, "verify", "Compare a model's outputs with the reference.safetensors in its directory");
     c.argument("directory", o->directory, true, "checkpoint directory, or org/name in the hub cache");
     c.option("--model", o->model, "the family, where config.json has no model_type");

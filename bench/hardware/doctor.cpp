@@ -10,8 +10,8 @@
 namespace silica::bench::hardware {
 namespace {
 
-constexpr Check groups[] = {check_machine, check_gpu,         check_threads, check_memory,
-                            check_hub,     check_environment, check_program, check_disk};
+constexpr Check all_checks[] = {check_machine, check_gpu,         check_threads, check_memory,
+                                check_hub,     check_environment, check_program, check_disk};
 
 constexpr std::uint64_t gib = std::uint64_t{1} << 30;
 
@@ -442,7 +442,7 @@ Findings check_disk(const Facts& facts) {
 
 Findings examine(const Facts& facts) {
     Findings all;
-    for (const auto check : groups) {
+    for (const auto check : all_checks) {
         for (auto& finding : check(facts)) all.push_back(std::move(finding));
     }
     std::ranges::stable_sort(all, {}, &Finding::severity);

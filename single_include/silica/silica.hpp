@@ -172,6 +172,7 @@ struct TensorEntry {
     std::uint64_t nbytes = 0;     ///< from the first to the last element; less than all elements for expanded views
     std::size_t file = 0;         ///< index in Checkpoint::files()
     std::string dtype_name = {};  ///< as the format spells it: "F32", "BF16", "FloatStorage"
+    bool mlx = false;             ///< of a file that MLX wrote: kernels of convolution may lie channels last
 
     /// The number of elements.
     [[nodiscard]] std::int64_t numel() const noexcept {
@@ -2218,7 +2219,8 @@ inline void unpack_codes(const std::int32_t* words, std::int64_t n, int bits, st
 namespace silica {
 
 /// An uninitialised contiguous tensor. On the CPU a large one has pages of its own: loading makes and drops a copy of
-/// almost every weight, and a heap keeps the holes (measured: 1.4 times the weights instead of 1.0).
+/// almost every weight, and a heap keeps the holes (measured: 1.4 times the weights instead of 1.0). A program that gave
+/// LibTorch an allocator of its own (c10::SetCPUAllocator) is asked for all of them.
 /// ConfigError for a shape that no memory holds.
 Tensor allocate(c10::IntArrayRef shape, c10::ScalarType dtype, c10::Device device);
 
@@ -2279,6 +2281,7 @@ SILICA_INLINE std::int64_t checked_product(std::string_view what, std::span<cons
 #endif  // SILICA_SINGLE_CORE_CHECKED_PRODUCT_HPP
 
 #include <ATen/ops/from_blob.h>
+#include <c10/core/CPUAllocator.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -2299,7 +2302,7 @@ SILICA_INLINE Tensor allocate(c10::IntArrayRef shape, c10::ScalarType dtype, c10
         checked_product(what, {elements, static_cast<std::int64_t>(c10::elementSize(dtype))});
 #if defined(__unix__) || defined(__APPLE__)
     constexpr std::int64_t large = std::int64_t{1} << 18;
-    if (device.is_cpu() && bytes >= large) {
+    if (device.is_cpu() && bytes >= large && c10::GetCPUAllocator() == c10::GetDefaultCPUAllocator()) {
         const auto size = static_cast<std::size_t>(bytes);
         void* pages = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0);
         if (pages != MAP_FAILED) return at::from_blob(pages, shape, [size](void* p) { ::munmap(p, size); }, options);
@@ -2926,7 +2929,7 @@ public:
     void require(std::string_view name, const std::vector<std::int64_t>& shape) const;
 
     /// The tensor `name` below this place, in this type on this device; dequantised where it is codes that are read.
-    /// A kernel of convolution may lie channels last, as MLX has it: it comes as it is asked for.
+    /// A kernel of convolution may lie channels last in a file of MLX: it comes as it is asked for.
     /// Throws CheckpointError when it is missing, has another shape, or a type that holds no weights.
     [[nodiscard]] Tensor get(std::string_view name, const std::vector<std::int64_t>& shape, at::ScalarType dtype,
                              c10::Device device) const;
@@ -3806,7 +3809,7 @@ SILICA_INLINE LoadingAccount Weights::account() const {
 SILICA_INLINE checkpoint::TensorEntry Weights::checked(const std::string& whole,
                                                        const std::vector<std::int64_t>& shape) const {
     auto entry = find(whole, shape);
-    if (entry.shape != shape && !weights_detail::channels_last(entry.shape, shape)) {
+    if (entry.shape != shape && !(entry.mlx && weights_detail::channels_last(entry.shape, shape))) {
         throw CheckpointError(tree_->source.where() + ": " + checkpoint::quote(entry.name) + " has shape " +
                                   checkpoint::tuple_text(entry.shape) + ", the configuration makes it " +
                                   checkpoint::tuple_text(shape) + ".",
@@ -17413,6 +17416,9 @@ public:
         json.end();
         check_names();
         check_layout();
+        const auto format = header_.metadata.find("format");
+        const bool mlx = format != header_.metadata.end() && format->second == "mlx";
+        for (auto& entry : header_.entries) entry.mlx = mlx;
         return std::move(header_);
     }
 
@@ -23500,22 +23506,29 @@ void write_safetensors(const std::filesystem::path& path, const std::vector<Plan
 
 namespace silica::detail {
 
-/// A file that appears under its name when all of it is written, and not at all otherwise. Throws a `Failure`, which
-/// takes a problem and a remedy, where the system does.
+/// A file that appears under its name when all of it is written, and not at all otherwise. Where the name is a link, the
+/// file that it leads to is replaced; a device or a pipe (`/dev/stdout`) is written to as it is. Throws a `Failure`,
+/// which takes a problem and a remedy, where the system does.
 template <class Failure>
 class AtomicFile {
 public:
-    explicit AtomicFile(std::filesystem::path path) : path_(std::move(path)), temporary_(path_) {
-        temporary_ += ".part" + std::to_string(::getpid());
-        fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-        if (fd_ < 0) fail("Creating " + temporary_.string());
+    explicit AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
+        namespace fs = std::filesystem;
+        std::error_code error;
+        const auto there = fs::status(path_, error);
+        in_place_ = fs::exists(there) && !fs::is_regular_file(there) && !fs::is_directory(there);
+        if (const auto file = fs::canonical(path_, error); !error && !in_place_) path_ = file;
+        temporary_ = path_;
+        if (!in_place_) temporary_ += ".part" + std::to_string(::getpid());
+        fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CLOEXEC | (in_place_ ? 0 : O_CREAT | O_TRUNC), 0666);
+        if (fd_ < 0) fail((in_place_ ? "Opening " : "Creating ") + temporary_.string());
     }
     AtomicFile(const AtomicFile&) = delete;
     AtomicFile& operator=(const AtomicFile&) = delete;
     ~AtomicFile() {
         if (fd_ < 0) return;
         ::close(fd_);
-        ::unlink(temporary_.c_str());
+        if (!in_place_) ::unlink(temporary_.c_str());
     }
 
     void write(const void* data, std::size_t nbytes) {
@@ -23531,6 +23544,7 @@ public:
 
     /// Gives the file its name, in place of whatever has it, so that a loss of power leaves one or the other.
     void commit() {
+        if (in_place_) return;
         if (::fsync(fd_) != 0) fail("Writing " + temporary_.string());
         if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("Renaming " + temporary_.string());
         ::close(std::exchange(fd_, -1));
@@ -23551,6 +23565,7 @@ private:
     }
 
     std::filesystem::path path_, temporary_;
+    bool in_place_ = false;
     int fd_ = -1;
 };
 
@@ -31735,7 +31750,46 @@ struct MmaCodes;
 }  // namespace silica::device::cuda::detail
 #endif  // SILICA_SINGLE_DEVICE_CUDA_MMA_CODES_TEXT_HPP
 
+#include <string_view>
+#include <utility>
+#include <vector>
+
 namespace silica::device::cuda {
+namespace detail {
+
+/// What the texts of products with codes are compiled with: `split` of `warps` warps share a row of W.
+inline std::vector<std::pair<std::string_view, std::int64_t>> constants(const Codes& w, std::int64_t rows,
+                                                                        std::int64_t warps, std::int64_t split,
+                                                                        Epilogue epilogue, Activation act,
+                                                                        const NormAhead& norm) {
+    const auto& m = w.matrix;
+    return {{"ROWS", rows},
+            {"K", m.columns},
+            {"BITS", m.bits},
+            {"GROUP", m.group},
+            {"GROUPS", w.scales.size(1)},
+            {"BFLOAT_SCALES", w.scales.scalar_type() == at::kBFloat16},
+            {"WARPS", warps},
+            {"SPLIT", split},
+            {"EPILOGUE", static_cast<std::int64_t>(epilogue)},
+            {"ACT", static_cast<std::int64_t>(act)},
+            {"BIAS", m.bias.has_value()},
+            {"NORM", norm.scale.defined()},
+            {"AHEAD", recording}};
+}
+
+/// What tells apart those that differ in more than the columns and the group, in the lower half of a key.
+inline std::uint64_t variant(const Tensor& x, const Codes& w, std::int64_t rows, std::int64_t split, Epilogue epilogue,
+                             Activation act, const NormAhead& norm) {
+    return static_cast<std::uint64_t>(x.scalar_type()) | static_cast<std::uint64_t>(rows) << 8 |
+           static_cast<std::uint64_t>(split) << 12 | static_cast<std::uint64_t>(epilogue) << 16 |
+           static_cast<std::uint64_t>(act) << 20 | (w.matrix.bits == 8 ? std::uint64_t{1} << 26 : 0) |
+           (w.scales.scalar_type() == at::kBFloat16 ? std::uint64_t{1} << 27 : 0) |
+           (w.matrix.bias ? std::uint64_t{1} << 28 : 0) | (recording ? std::uint64_t{1} << 29 : 0) |
+           (norm.scale.defined() ? std::uint64_t{1} << 30 : 0);
+}
+
+}  // namespace detail
 
 /// Rows of x up to which tensor cores are fed at the speed of reading codes.
 inline constexpr std::int64_t mma_rows = 8;
@@ -31765,33 +31819,14 @@ inline Tensor mma(const Tensor& x, const Codes& w, Epilogue epilogue, Activation
     constexpr std::int64_t warps = 8;
     std::int64_t split = warps;  // warps for a tile: as many as have something to load (tried on an H100)
     while (split > 1 && pieces < split) split /= 2;
-    const bool small = w.scales.scalar_type() == at::kBFloat16;
-    const std::uint64_t key = static_cast<std::uint64_t>(x.scalar_type()) | static_cast<std::uint64_t>(rows) << 8 |
-                              static_cast<std::uint64_t>(epilogue) << 16 | static_cast<std::uint64_t>(act) << 20 |
-                              (m.bits == 8 ? std::uint64_t{1} << 26 : 0) | (small ? std::uint64_t{1} << 27 : 0) |
-                              (m.bias ? std::uint64_t{1} << 28 : 0) | (recording ? std::uint64_t{1} << 29 : 0) |
-                              (norm.scale.defined() ? std::uint64_t{1} << 30 : 0) |
+    const std::uint64_t key = detail::variant(x, w, rows, split, epilogue, act, norm) |
                               static_cast<std::uint64_t>(k / 16) << 32 |
                               static_cast<std::uint64_t>(m.group == k ? 0 : m.group / 16) << 52;
     static const std::string text = std::string(prelude) + std::string(detail::scales_text) +
                                     std::string(detail::mma_codes_text) + std::string(detail::mma_codes_fetch_text) +
                                     std::string(detail::mma_codes_loop_text);
     const auto& f = function<detail::MmaCodes>(x.device().index(), key, [&] {
-        return KernelSource{"mma_codes",
-                            text,
-                            {{"ROWS", rows},
-                             {"K", k},
-                             {"BITS", m.bits},
-                             {"GROUP", m.group},
-                             {"GROUPS", w.scales.size(1)},
-                             {"BFLOAT_SCALES", small},
-                             {"WARPS", warps},
-                             {"SPLIT", split},
-                             {"EPILOGUE", static_cast<std::int64_t>(epilogue)},
-                             {"ACT", static_cast<std::int64_t>(act)},
-                             {"BIAS", m.bias.has_value()},
-                             {"NORM", norm.scale.defined()},
-                             {"AHEAD", recording}},
+        return KernelSource{"mma_codes", text, detail::constants(w, rows, warps, split, epilogue, act, norm),
                             x.scalar_type()};
     });
     const std::int64_t outs = gated ? 8 : 16, tiles = (n + outs - 1) / outs;
@@ -31994,33 +32029,14 @@ inline Tensor gemv(const Tensor& x, const Codes& w, Epilogue epilogue, Activatio
     // Few rows need several warps each to keep memory busy, where each has something to load.
     std::int64_t split = pairs >= 8192 ? 1 : pairs >= 2048 ? 2 : 4;
     while (split > 1 && loads < 32 * split) split /= 2;
-    const bool small = w.scales.scalar_type() == at::kBFloat16;
-    const std::uint64_t key =
-        static_cast<std::uint64_t>(x.scalar_type()) | static_cast<std::uint64_t>(rows) << 8 |
-        static_cast<std::uint64_t>(split) << 12 | static_cast<std::uint64_t>(epilogue) << 16 |
-        static_cast<std::uint64_t>(act) << 20 | (m.bits == 8 ? std::uint64_t{1} << 26 : 0) |
-        (small ? std::uint64_t{1} << 27 : 0) | (m.bias ? std::uint64_t{1} << 28 : 0) |
-        (recording ? std::uint64_t{1} << 29 : 0) | (norm.scale.defined() ? std::uint64_t{1} << 30 : 0) |
-        static_cast<std::uint64_t>(k) << 32 | static_cast<std::uint64_t>(m.group == k ? 0 : m.group / 16) << 56;
+    const std::uint64_t key = detail::variant(x, w, rows, split, epilogue, act, norm) |
+                              static_cast<std::uint64_t>(k) << 32 |
+                              static_cast<std::uint64_t>(m.group == k ? 0 : m.group / 16) << 56;
     static const std::string text = std::string(prelude) + std::string(detail::scales_text) +
                                     std::string(detail::gemv_codes_text) + std::string(detail::fetch_text) +
                                     std::string(detail::gemv_codes_loop_text);
     const auto& f = function<detail::GemvCodes>(x.device().index(), key, [&] {
-        return KernelSource{"gemv_codes",
-                            text,
-                            {{"ROWS", rows},
-                             {"K", k},
-                             {"BITS", m.bits},
-                             {"GROUP", m.group},
-                             {"GROUPS", w.scales.size(1)},
-                             {"BFLOAT_SCALES", small},
-                             {"WARPS", warps},
-                             {"SPLIT", split},
-                             {"EPILOGUE", static_cast<std::int64_t>(epilogue)},
-                             {"ACT", static_cast<std::int64_t>(act)},
-                             {"BIAS", m.bias.has_value()},
-                             {"NORM", norm.scale.defined()},
-                             {"AHEAD", recording}},
+        return KernelSource{"gemv_codes", text, detail::constants(w, rows, warps, split, epilogue, act, norm),
                             x.scalar_type()};
     });
     // A block keeps x for all the rows of W that are its.
@@ -32767,6 +32783,8 @@ SILICA_INLINE Compiler* compiler() {
 }
 
 }  // namespace silica::device::mps::metal
+
+#undef SILICA_METAL_BY_LIBTORCH
 #endif  // SILICA_SINGLE_DEVICE_MPS_METAL_COMPILER_IPP
 #endif  // SILICA_SINGLE_DEVICE_MPS_METAL_COMPILER_HPP
 // ---- silica/device/mps/metal/verdicts.hpp
@@ -37703,7 +37721,7 @@ public:
         if (e.shape.size() == 1 && (e.name.ends_with("weight") || e.name.ends_with("running_var")))
             return placed(at::ones(e.shape, at::kFloat), dtype, device);
         if (!block_.defined()) block_ = at::randn({block}, at::kFloat) * 0.02;
-        const Tensor t = at::empty(e.shape, at::kFloat);
+        const Tensor t = allocate(e.shape, at::kFloat, at::kCPU);
         const Tensor flat = t.view({-1});
         for (std::int64_t at = 0; at < flat.numel(); at += block) {  // the same block again: values do not matter
             const auto n = std::min(block, flat.numel() - at);

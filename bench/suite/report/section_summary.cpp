@@ -110,11 +110,11 @@ Table runs_table(const Data& data) {
 Table missing_table(const Data& data) {
     Table table{.caption = "What did not run, and why",
                 .columns = {{"what became of it"}, {"hardware"}, {"rows", true}, {"models"}, {"reason"}}};
-    struct Group {
+    struct Reason {
         std::size_t rows = 0;
         std::vector<std::string> models;
     };
-    std::map<std::tuple<State, std::string, std::string>, Group> groups;
+    std::map<std::tuple<State, std::string, std::string>, Reason> groups;
     for (const auto i : data.reported) {
         const auto& e = data.entries[i];
         if (e.measured()) continue;
