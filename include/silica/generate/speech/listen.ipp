@@ -78,9 +78,7 @@ private:
         plan_.text_end = ends.empty() ? c.bos_token_id.value_or(first_time() - 1) : ends.front();
         plan_.padding = c.pad_token_id;
         if (!c.pad_token_id) c.pad_token_id = own.pad_token_id.value_or(ends.empty() ? 0 : ends.front());
-        if (!config_.decoder_start_token_id && !c.bos_token_id)
-            throw ConfigError("The checkpoint names no token that a text starts with.",
-                              "set decoder_start_token_id in generation_config.json.");
+        require_start(config_, c.bos_token_id);
         check(c, own);
         if (options_.temperatures.empty())
             throw InputError("There is no temperature.", "give at least one; 0 takes the likeliest token.");
@@ -140,10 +138,7 @@ private:
             Row& row = rows_[i];
             const auto language = detects_ ? std::optional(languages[i]) : std::nullopt;
             row.start = start_tokens(config_, options_, timestamps_ || is_long(row), language);
-            if (!config_.is_multilingual.value_or(true)) row.made.language = "en";
-            for (const auto token : row.start) {
-                if (row.made.language.empty()) row.made.language = language_of(config_, token);
-            }
+            row.made.language = language_of(config_, row.start);
             row.made.seconds = row.sound->seconds();
             // Where the checkpoint asks for it, and not the caller, transformers begins only with the second window.
             row.conditioned = options_.condition_on_previous.value_or(false);

@@ -65,6 +65,20 @@ SILICA_INLINE std::string language_of(const SpeechConfig& config, std::int64_t t
     return {};
 }
 
+SILICA_INLINE std::string language_of(const SpeechConfig& config, std::span<const std::int64_t> start) {
+    std::string language = config.is_multilingual.value_or(true) ? "" : "en";
+    for (const auto token : start) {
+        if (language.empty()) language = language_of(config, token);
+    }
+    return language;
+}
+
+SILICA_INLINE void require_start(const SpeechConfig& config, const std::optional<std::int64_t>& bos) {
+    if (config.decoder_start_token_id || bos) return;
+    throw ConfigError("The checkpoint names no token that a text starts with.",
+                      "set decoder_start_token_id in generation_config.json.");
+}
+
 SILICA_INLINE bool detects_language(const SpeechConfig& config, const SpeechOptions& options) {
     if (!config.is_multilingual.value_or(true) && (options.language || options.task))
         throw InputError("This checkpoint knows English only: it takes neither a language nor a task.",
