@@ -36,6 +36,9 @@ WeightForm weight_form(const OpenOptions& options) {
 /// What the files of a checkpoint are for a loader.
 [[nodiscard]] WeightFiles weight_files(const checkpoint::Checkpoint& files);
 
+/// InputError for a state without rows, or of fewer than no tokens.
+void check_state(const OpenOptions& options);
+
 /// The needs of `Arch` on `Exec`, of weights of these shapes: what its network keeps, and the caches of a state of
 /// `options.state_rows` x `options.state_tokens`. Without files weights are made up. Throws what opening the model
 /// throws for weights that do not fit the configuration, and c10::Error for a network that computes with them by itself
@@ -45,6 +48,7 @@ Budget budget_of(const typename Arch::Config& config, checkpoint::Shapes& shapes
                  const OpenOptions& options, std::string model) {
     using Network = typename Arch::template Network<Exec>;
     using Precision = typename Exec::precision;
+    check_state(options);
     Budget b{.model = std::move(model),
              .files = files,
              .form = weight_form<Precision>(options),

@@ -3,9 +3,11 @@
 
 #include "silica/budget.hpp"
 #include "silica/core/compiled.hpp"
+#include "silica/core/error.hpp"
 
 #include <algorithm>
 #include <map>
+#include <string>
 
 namespace silica {
 
@@ -19,6 +21,13 @@ SILICA_INLINE WeightFiles weight_files(const checkpoint::Checkpoint& files) {
         if ((by_item[item] += e.nbytes) >= by_item[facts.item]) facts.item = item;
     }
     return facts;
+}
+
+SILICA_INLINE void check_state(const OpenOptions& options) {
+    if (options.state_rows > 0 && options.state_tokens >= 0) return;
+    throw InputError("A budget for a state of " + std::to_string(options.state_rows) + " rows of " +
+                         std::to_string(options.state_tokens) + " tokens is none.",
+                     "give OpenOptions at least one row, and no fewer than 0 tokens.");
 }
 
 SILICA_INLINE Room room_on_host() {

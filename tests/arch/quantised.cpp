@@ -230,6 +230,13 @@ TEST_CASE("Packing stays within what the budget says, and what is kept is what i
     OpenOptions greedy;
     greedy.state_rows = 1 << 20, greedy.state_tokens = 1 << 20;
     CHECK_THROWS_AS((Model<Llama, Cpu, precision::Int4<>>::from(c, loader::Random(), greedy)), DeviceError);
+    for (const auto& [rows, tokens] : {std::pair(0, 10), std::pair(-1, 10), std::pair(1, -1)}) {
+        OpenOptions none;
+        none.state_rows = rows, none.state_tokens = tokens;
+        refuses<InputError>(
+            [&] { static_cast<void>(Model<Llama, Cpu, precision::Int4<>>::from(c, loader::Random(), none)); },
+            {"rows of " + std::to_string(tokens) + " tokens"});
+    }
     greedy.budget = false;
     CHECK_NOTHROW((Model<Llama, Cpu, precision::Int4<>>::from(c, loader::Random(), greedy)));
 }
