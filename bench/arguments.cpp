@@ -108,7 +108,8 @@ std::vector<std::int64_t> whole_numbers(std::string_view option, std::string_vie
     return values;
 }
 
-void require_output_file(std::string_view option, const std::string& path, std::string_view usual) {
+void require_output_file(std::string_view option, const std::string& path, std::string_view usual,
+                         const std::vector<std::string>& read) {
     const std::string remedy = "give " + std::string(option) + " " + std::string(usual);
     const std::filesystem::path file(path);
     const auto parent = file.parent_path();
@@ -120,6 +121,12 @@ void require_output_file(std::string_view option, const std::string& path, std::
         throw InputError(
             std::string(option) + " is " + quote(path) + ", and there is no directory " + quote(parent.string()) + ".",
             "make the directory first.");
+    }
+    for (const auto& input : read) {
+        if (std::filesystem::equivalent(file, input, ignored)) {
+            throw InputError(std::string(option) + " is " + quote(path) + ", a file that is read, and would be lost.",
+                             remedy + ", another file.");
+        }
     }
 }
 

@@ -23,8 +23,10 @@ namespace silica::bench {
 [[nodiscard]] std::vector<std::int64_t> whole_numbers(std::string_view option, std::string_view text,
                                                       std::int64_t least, std::int64_t most);
 
-/// Throws InputError unless `path`, which an option names, may be a file that is written: `usual`, such as OUT.png.
-void require_output_file(std::string_view option, const std::string& path, std::string_view usual);
+/// Throws InputError unless `path`, which an option names, may be a file that is written: `usual`, such as OUT.png. It
+/// is none of the files that are read.
+void require_output_file(std::string_view option, const std::string& path, std::string_view usual,
+                         const std::vector<std::string>& read);
 
 /// Throws InputError: there is no `what` called `name`; with the nearest name that there is, and all of them.
 [[noreturn]] void unknown_name(std::string_view what, std::string_view name,

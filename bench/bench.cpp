@@ -156,6 +156,7 @@ int bench(const BenchOptions& o) {
     if (!o.model && !o.checkpoint) {
         throw InputError("bench needs --model or --checkpoint.", "say for example `silica bench --model bert`.");
     }
+    if (run.name) suite::require_run_name(*run.name);
     if (o.shard) run.shard = suite::shard_named(*o.shard);
     const Axes axes(o);
     const auto subjects = subjects_named(o.model, o.small, o.checkpoint);

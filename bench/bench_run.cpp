@@ -12,6 +12,7 @@
 #include "silica/core/error.hpp"
 #include "suite/conditions.hpp"
 #include "suite/process.hpp"
+#include "suite/report/facts.hpp"
 #include "suite/statistics.hpp"
 
 namespace silica::bench {
@@ -240,12 +241,14 @@ int resume_run(const std::string& which, const RunOptions& options) {
     for (const char* fact : {"chip", "cores", "arch"}) {
         if (run.machine.contains(fact) && run.machine.at(fact) != here.at(fact)) {
             throw InputError(number + " was begun on another machine: its " + fact + " is " +
-                                 run.machine.at(fact).dump() + ", here it is " + here.at(fact).dump() + ".",
+                                 suite::report::fact_text(run.machine.at(fact)) + ", here it is " +
+                                 suite::report::fact_text(here.at(fact)) + ".",
                              "go on with it there; or leave --resume out, for a new run.");
         }
     }
     if (run.versions != version_facts())
-        note(number + " was begun by another build: " + run.versions.dump() + "; this is " + version_facts().dump());
+        note(number + " was begun by another build: " + suite::report::fact_text(run.versions) + "; this is " +
+             suite::report::fact_text(version_facts()));
     auto stored = store->rows(run.id);
     if (stored.empty()) throw InputError(number + " has no rows.", "begin a new one: leave --resume out.");
     if (const auto& job = stored.front().job; job.contains("threads") && job["threads"].is_number_integer())

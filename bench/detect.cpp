@@ -147,8 +147,8 @@ int with_drawings(const DetectOptions& o, const Detector& detector, double thres
 void check_drawings(const DetectOptions& o, const FileReport& report) {
     if (!o.draw && !o.masks) return;
     if (report.files().size() != 1) throw InputError("--draw and --masks make one picture, of one.", "name one file.");
-    if (o.draw) require_output_file("--draw", *o.draw, "OUT.png");
-    if (o.masks) require_output_file("--masks", *o.masks, "OUT.png");
+    if (o.draw) require_output_file("--draw", *o.draw, "OUT.png", report.files());
+    if (o.masks) require_output_file("--masks", *o.masks, "OUT.png", report.files());
     const auto whole = [](const std::string& path) { return std::filesystem::absolute(path).lexically_normal(); };
     if (o.draw && o.masks && whole(*o.draw) == whole(*o.masks))
         throw InputError("--draw and --masks are both " + quote(*o.draw) + ".", "give two files.");

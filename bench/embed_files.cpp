@@ -13,10 +13,13 @@
 namespace silica::bench {
 namespace {
 
+/// JSON, what is no UTF-8 being replaced.
+std::string text_of(const nlohmann::json& json) {
+    return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 std::string line_of(const std::string& file, const char* key, const std::string& value) {
-    using nlohmann::json;
-    const auto text = [](const json& j) { return j.dump(-1, ' ', false, json::error_handler_t::replace); };
-    return "{\"files\":" + text(json::array({file})) + ",\"" + key + "\":" + value + "}\n";
+    return "{\"files\":" + text_of(nlohmann::json::array({file})) + ",\"" + key + "\":" + value + "}\n";
 }
 
 }  // namespace
@@ -30,7 +33,7 @@ void VectorReport::give(const task::FileResult<Tensor>& result) {
     if (result.error) {
         const auto why = about_file(file, *result.error);
         if (refused_++ == 0) first_refusal_ = why.what();
-        std::cout << line_of(file, "error", nlohmann::json(why.what()).dump()) << std::flush;
+        std::cout << line_of(file, "error", text_of(why.what())) << std::flush;
         return;
     }
     const Tensor vector = result.value->contiguous();

@@ -49,11 +49,6 @@ std::string joined(std::span<const std::string> files) {
     return text;
 }
 
-std::string one_line(std::string text) {
-    std::ranges::replace_if(text, [](char c) { return c == '\n' || c == '\r'; }, ' ');
-    return text;
-}
-
 }  // namespace
 
 InputError about_file(const std::string& file, const Error& why) {
@@ -90,7 +85,7 @@ void FileReport::give(std::span<const std::string> files, std::span<const Findin
     name.resize(std::max(name.size(), widest_), ' ');
     std::string words;
     for (const auto& f : findings) words += (words.empty() ? "" : ", ") + words_of(f);
-    out_ << one_line(name + "  " + (words.empty() ? "nothing" : words)) << std::endl;
+    out_ << printable(name + "  " + (words.empty() ? "nothing" : words)) << std::endl;
 }
 
 void FileReport::refuse(const std::string& file, const Error& why) {
@@ -103,7 +98,7 @@ void FileReport::refuse(const std::string& file, const Error& why) {
     }
     auto name = file;
     name.resize(std::max(name.size(), widest_), ' ');
-    out_ << one_line(name + "  error: " + why.what()) << std::endl;
+    out_ << printable(name + "  error: " + why.what()) << std::endl;
 }
 
 int FileReport::finish() {

@@ -6,6 +6,9 @@
 #include <map>
 #include <vector>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 
 #include <c10/util/Logging.h>
@@ -69,6 +72,15 @@ void check_first(const std::string& first, const std::vector<const CLI::App*>& c
                      (near.empty() ? "" : "did you mean " + near + "? ") + "Known are " + list + ".");
 }
 
+/// Opens what is closed of the standard streams, so that no file of a user takes its place. It stays of no use: what is
+/// written to it fails, as before.
+void keep_standard_streams() {
+    for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+        if (::fcntl(stream, F_GETFD) != -1) continue;
+        if (::open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY) != stream) return;
+    }
+}
+
 int parse_and_run(int argc, char** argv) {
     CLI::App app("silica: Hugging Face checkpoints on CPUs, Apple GPUs and NVIDIA GPUs", "silica");
     app.set_version_flag("--version", "silica " + std::string(build_facts().version));
@@ -104,6 +116,7 @@ int parse_and_run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
     namespace bench = silica::bench;
+    bench::keep_standard_streams();
     std::signal(SIGPIPE, SIG_IGN);                                  // `silica devices | head -1` ends well
     c10::SetStackTraceFetcher([]() -> std::string { return {}; });  // errors are sentences, and quick
     silica::announce_fallbacks = false;                             // reports name them

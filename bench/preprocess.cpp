@@ -176,7 +176,7 @@ int preprocess(const PreprocessOptions& o) {
     use_threads(o.threads);
     if (o.files.empty() && !o.prompt) throw InputError("There is no file.", "name files after the directory.");
     if (!o.to) throw InputError("There is no place for the tensors.", "give --to OUT.safetensors.");
-    require_output_file("--to", *o.to, "OUT.safetensors");
+    require_output_file("--to", *o.to, "OUT.safetensors", o.files);
     const auto directory = checkpoint::resolve(o.directory, checkpoint::Need::directory);
     const auto tensors = o.prompt                             ? tensors_of_prompt(directory, o)
                          : audio::Extractor::is_in(directory) ? tensors_of_sounds(directory, o)

@@ -5,10 +5,12 @@
 
 #include <unistd.h>
 
+#include "errors.hpp"
+
 namespace silica::bench {
 
-Progress::Progress(std::string what, std::size_t steps)
-    : what_(std::move(what)), steps_(std::max<std::size_t>(steps, 1)), terminal_(isatty(STDERR_FILENO) == 1) {
+Progress::Progress(const std::string& what, std::size_t steps)
+    : what_(printable(what)), steps_(std::max<std::size_t>(steps, 1)), terminal_(isatty(STDERR_FILENO) == 1) {
     if (!terminal_) std::fprintf(stderr, "%s\n", what_.c_str());
 }
 
@@ -28,6 +30,6 @@ void Progress::at(std::size_t done, const std::string& doing) {
     std::fflush(stderr);
 }
 
-void note(const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); }
+void note(const std::string& text) { std::fprintf(stderr, "%s\n", printable(text).c_str()); }
 
 }  // namespace silica::bench

@@ -10,7 +10,7 @@ namespace silica::bench {
 class Progress {
 public:
     /// `what` in a few words; `steps` until it is done.
-    Progress(std::string what, std::size_t steps);
+    Progress(const std::string& what, std::size_t steps);
     ~Progress();
     Progress(const Progress&) = delete;
     Progress& operator=(const Progress&) = delete;

@@ -62,7 +62,7 @@ void write_file(const std::string& path, const std::string& text) {
 int run_report(const ReportsOptions& o) {
     if (o.output != "html" && o.output != "md" && o.output != "json")
         unknown_name("output", o.output, {"html", "md", "json"});
-    if (o.to && *o.to != "-") require_output_file("--to", *o.to, "a file, such as report.html");
+    if (o.to && *o.to != "-") require_output_file("--to", *o.to, "a file, such as report.html", o.runs);
     report::Question question{.reported = {}};
     question.bound = o.bound ? report::bound_of(*o.bound) : report::usual_bound;
     report::Sources sources({o.stores.begin(), o.stores.end()});

@@ -10,6 +10,7 @@
 #include "silica/core/error.hpp"
 #include "silica/core/quote.hpp"
 #include "suite/exchange.hpp"
+#include "suite/report/escape.hpp"
 #include "suite/store.hpp"
 #include "table.hpp"
 
@@ -31,7 +32,15 @@ std::string text_of(const ordered_json& json) {
     return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }
 
-std::string or_dash(const std::string& text) { return text.empty() ? "-" : text; }
+/// Text of a store or a file: it cannot change what a terminal shows.
+std::string shown(const std::string& text) { return suite::report::plain(text); }
+
+std::string or_dash(const std::string& text) { return text.empty() ? "-" : shown(text); }
+
+std::string chip_of(const Run& run) {
+    const auto chip = run.machine.find("chip");
+    return chip != run.machine.end() && chip->is_string() ? chip->get<std::string>() : std::string();
+}
 
 /// How many rows there are of each state: "12 measured, 1 crashed".
 std::string states_of(const std::vector<StoredRow>& rows) {
@@ -76,9 +85,9 @@ int list(const Store& store, Output output) {
     }
     Table table({{"run", true}, {"name"}, {"started"}, {"finished"}, {"rows"}, {"machine"}, {"from"}});
     for (const auto& run : runs) {
-        table.add({std::to_string(run.id), or_dash(run.name), run.started, or_dash(run.finished),
-                   states_of(store.rows(run.id)), or_dash(run.machine.value("chip", std::string())),
-                   run.origin.empty() ? "here" : run.origin});
+        table.add({std::to_string(run.id), or_dash(run.name), or_dash(run.started), or_dash(run.finished),
+                   states_of(store.rows(run.id)), or_dash(chip_of(run)),
+                   run.origin.empty() ? "here" : shown(run.origin)});
     }
     table.print(std::cout, output);
     return Exit::done;
@@ -98,18 +107,19 @@ int show(const Store& store, const std::string& which, Output output) {
         for (const auto& mark : row.marks) marks += (marks.empty() ? "" : ", ") + mark;
         table.add({std::to_string(row.id), std::string(name_of(row.state)),
                    median != row.row.end() && median->is_number() ? fixed(median->get<double>(), 3) : "-",
-                   row.seconds > 0 ? fixed(row.seconds, 1) : "-", row.key, or_dash(marks)});
+                   row.seconds > 0 ? fixed(row.seconds, 1) : "-", shown(row.key), or_dash(marks)});
     }
-    std::cout << "run " << run.id << (run.name.empty() ? "" : " " + run.name) << ", started " << run.started << ", "
-              << (run.finished.empty() ? "not finished" : "finished " + run.finished)
-              << (run.origin.empty() ? "" : ", from " + run.origin) << "\n"
-              << run.command << "\n\n";
+    std::cout << "run " << run.id << (run.name.empty() ? "" : " " + shown(run.name)) << ", started "
+              << or_dash(run.started) << ", "
+              << (run.finished.empty() ? "not finished" : "finished " + shown(run.finished))
+              << (run.origin.empty() ? "" : ", from " + shown(run.origin)) << "\n"
+              << shown(run.command) << "\n\n";
     table.print(std::cout, output);
     std::string said;
     for (const auto& row : rows) {
         if (row.reason.empty() || row.reason == said) continue;
         said = row.reason;
-        std::cout << "row " << row.id << ": " << row.reason << "\n";
+        std::cout << "row " << row.id << ": " << shown(row.reason) << "\n";
     }
     return Exit::done;
 }

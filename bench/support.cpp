@@ -105,7 +105,7 @@ std::vector<std::pair<const Family*, std::vector<const Head*>>> chosen(const std
         std::vector<const Head*> heads;
         for (const auto& head : family.heads) {
             if (arch.empty() || arch == family.name || arch == head.architecture) heads.push_back(&head);
-            known.push_back(head.architecture);
+            if (std::ranges::find(known, head.architecture) == known.end()) known.push_back(head.architecture);
         }
         known.push_back(family.name);
         if (!heads.empty()) found.emplace_back(&family, heads);

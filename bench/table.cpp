@@ -1,7 +1,10 @@
 #include "table.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
+
+#include "errors.hpp"
 
 namespace silica::bench {
 namespace {
@@ -33,15 +36,22 @@ std::string md_cell(const std::string& text) {
 }  // namespace
 
 std::string fixed(double value, int digits) {
+    if (std::isnan(value)) return "nan";  // which has a sign for printf
     char text[64];
     std::snprintf(text, sizeof text, "%.*f", digits, value);
     return text;
 }
 
 void Table::print(std::ostream& out, Output output) const {
+    auto rows = rows_;
+    if (output != Output::csv) {  // whose cells may have lines
+        for (auto& row : rows) {
+            for (auto& cell : row) cell = printable(cell);
+        }
+    }
     std::vector<std::size_t> widths;
     for (const auto& c : columns_) widths.push_back(std::max<std::size_t>(width_of(c.heading), 3));
-    for (const auto& row : rows_) {
+    for (const auto& row : rows) {
         for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i]));
     }
     const auto line = [&](auto&& cell, std::string_view before, std::string_view between, std::string_view after) {
@@ -68,7 +78,7 @@ void Table::print(std::ostream& out, Output output) const {
     } else if (output == Output::table) {
         line([&](std::size_t i) { return std::string(widths[i], '-'); }, "", "  ", "");
     }
-    for (const auto& row : rows_) print_row([&](std::size_t i) { return row[i]; });
+    for (const auto& row : rows) print_row([&](std::size_t i) { return row[i]; });
 }
 
 }  // namespace silica::bench

@@ -94,12 +94,12 @@ std::vector<int> version(std::string_view text) {
 }
 
 std::string size_text(std::uint64_t bytes) {
-    const double gib = static_cast<double>(bytes) / (1u << 30);
+    const double size = static_cast<double>(bytes) / (1u << 30);
     char text[32];
-    if (gib < 1)
-        std::snprintf(text, sizeof text, "%.0f MiB", gib * 1024);
+    if (size < 1)
+        std::snprintf(text, sizeof text, "%.0f MiB", size * 1024);
     else
-        std::snprintf(text, sizeof text, gib < 10 ? "%.1f GiB" : "%.0f GiB", gib);
+        std::snprintf(text, sizeof text, size < 10 ? "%.1f GiB" : "%.0f GiB", size);
     return text;
 }
 

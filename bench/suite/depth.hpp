@@ -8,7 +8,7 @@ namespace silica::bench::suite {
 
 /// Whether the JSON is nested deeper than any of ours. What is no JSON may get either answer.
 [[nodiscard]] inline bool nested_too_deep(std::string_view text) {
-    constexpr int deepest = 100;
+    constexpr int levels = 100;
     int depth = 0;
     bool in_text = false;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -18,7 +18,7 @@ namespace silica::bench::suite {
         } else if (c == '"') {
             in_text = !in_text;
         } else if (!in_text) {
-            if ((c == '[' || c == '{') && ++depth > deepest) return true;
+            if ((c == '[' || c == '{') && ++depth > levels) return true;
             if (c == ']' || c == '}') --depth;
         }
     }

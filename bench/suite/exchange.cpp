@@ -66,6 +66,17 @@ struct Reader {
         }
         return all;
     }
+    /// A number of things, from `least` on.
+    [[nodiscard]] std::int64_t whole(const ordered_json& of, const std::string& field, std::int64_t least,
+                                     std::int64_t otherwise) const {
+        const auto at = of.find(field);
+        if (at == of.end() || at->is_null()) return otherwise;
+        constexpr auto most = std::uint64_t{1} << 53U;  // all numbers of JSON up to here are exact everywhere
+        const bool fits = at->is_number_integer() && (!at->is_number_unsigned() || at->get<std::uint64_t>() <= most);
+        if (!fits || at->get<std::int64_t>() < least)
+            refuse(field + " is no whole number from " + std::to_string(least) + ".");
+        return at->get<std::int64_t>();
+    }
     [[nodiscard]] const ordered_json& array(const ordered_json& of, const char* field) const {
         const auto at = of.find(field);
         if (at == of.end() || !at->is_array()) refuse(std::string(field) + " is no array.");
@@ -106,17 +117,15 @@ StoredRow row_of_bench(const Reader& read, const ordered_json& printed) {
     job["precision"] = read.text(printed, "precision");
     job["loader"] = read.text(printed, "loader");
     job["weights"] = read.text(printed, "weights");
-    job["batch"] = printed.value("batch_size", ordered_json(1));
+    job["batch"] = read.whole(printed, "batch_size", 1, 1);
     job["sizes"] = ordered_json::object();
     for (const auto& kind : size_kinds) {
         const std::string name(kind.name);
-        if (printed.contains(name)) job["sizes"][name] = printed.at(name);
+        if (printed.contains(name)) job["sizes"][name] = read.whole(printed, name, 0, 0);
     }
-    job["new_tokens"] = printed.value("new_tokens", ordered_json(0));
+    job["new_tokens"] = read.whole(printed, "new_tokens", 0, 0);
     for (const char* field : {"iterations", "warmup", "threads", "group", "activations"})
         if (printed.contains(field)) job[field] = printed.at(field);
-    for (const char* field : {"batch", "new_tokens"})
-        if (!job[field].is_number_integer()) read.refuse(std::string(field) + " is no whole number.");
     row.key = key_of(job);
 
     row.marks = read.texts(printed, "marks");
@@ -230,8 +239,12 @@ std::pair<Run, std::vector<StoredRow>> imported(std::string_view text, const std
 
 std::pair<Run, std::vector<StoredRow>> imported_file(const std::filesystem::path& file) {
     std::error_code error;
+    const auto kind = std::filesystem::status(file, error).type();
+    const bool endless = kind == std::filesystem::file_type::character || kind == std::filesystem::file_type::block;
+    if (endless || kind == std::filesystem::file_type::directory)
+        throw InputError(quote(file.string()) + " is no file of rows.", "name another with --import.");
     std::ifstream in(file, std::ios::binary);
-    if (!in || std::filesystem::is_directory(file, error))
+    if (!in)
         throw InputError("There is no file " + quote(file.string()) + " that can be read.",
                          "name another with --import.");
     std::ostringstream text;

@@ -109,6 +109,11 @@ public:
         if (value.is_discarded()) refuse(db_, SQLITE_CORRUPT, file_);
         return value;
     }
+    [[nodiscard]] ordered_json object(int column) const {
+        auto value = json(column);
+        if (!value.is_object()) refuse(db_, SQLITE_CORRUPT, file_);
+        return value;
+    }
 
 private:
     sqlite3* db_;
@@ -161,9 +166,9 @@ Run run_at(const Statement& s) {
             .command = s.text(4),
             .shard = s.text(5),
             .origin = s.text(6),
-            .machine = s.json(7),
-            .versions = s.json(8),
-            .conditions = s.json(9)};
+            .machine = s.object(7),
+            .versions = s.object(8),
+            .conditions = s.object(9)};
 }
 
 }  // namespace
@@ -194,6 +199,18 @@ std::string key_of(const ordered_json& job) {
     const std::string loader = text("weights") == "random" ? "random" : text("loader");
     return text("model") + "|" + text("task") + "|" + text("hardware") + (simulated ? " (simulated)" : "") + "|" +
            precision + "|" + loader + "|" + text("batch") + "|" + sizes + "|" + text("new_tokens");
+}
+
+void require_run_name(std::string_view name) {
+    const bool number = !name.empty() && name.find_first_not_of("0123456789") == std::string_view::npos;
+    const bool file = name.ends_with(".json") || name.ends_with(".jsonl") || name.find('/') != std::string_view::npos;
+    if (!number && !file && name != "last") return;
+    throw InputError("--name " + quote(std::string(name)) + " means " +
+                         (number ? "the run of that number"
+                          : file ? "a file"
+                                 : "the latest run") +
+                         " where a run is named.",
+                     "choose another name, such as before-the-change.");
 }
 
 std::string now_utc() {
@@ -328,8 +345,8 @@ std::vector<StoredRow> Store::rows(std::int64_t run) const {
                       .run = s.number(1),
                       .key = s.text(2),
                       .reason = s.text(4),
-                      .row = s.json(5),
-                      .job = s.json(8),
+                      .row = s.object(5),
+                      .job = s.object(8),
                       .seconds = s.real(9)};
         const auto samples = s.json(6), marks = s.json(7);
         try {
@@ -371,7 +388,7 @@ std::int64_t Store::begin(const Run& run, std::span<const StoredRow> rows) {
 ordered_json Store::result(std::int64_t row) const {
     Statement s(db_.get(), file_, "SELECT result FROM rows WHERE id = ?");
     s << row;
-    return s.step() ? s.json(0) : ordered_json::object();
+    return s.step() ? s.object(0) : ordered_json::object();
 }
 
 void Store::update(const StoredRow& row, const ordered_json* result) {

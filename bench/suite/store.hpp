@@ -57,6 +57,9 @@ struct StoredRow {
 /// "bert-tiny|embed|mps (simulated)|float32|mapped|8|prompt_tokens=128|0". Loader is "random" where weights are.
 [[nodiscard]] std::string key_of(const nlohmann::ordered_json& job);
 
+/// InputError for a name that means something else where a run is named: a number, "last", a file.
+void require_run_name(std::string_view name);
+
 /// Now, as "2026-11-27T04:07:00Z".
 [[nodiscard]] std::string now_utc();
 

@@ -3874,22 +3874,29 @@ void write_png(const std::filesystem::path& path, const Image& image);
 
 namespace silica::detail {
 
-/// A file that appears under its name when all of it is written, and not at all otherwise. Throws a `Failure`, which
-/// takes a problem and a remedy, where the system does.
+/// A file that appears under its name when all of it is written, and not at all otherwise. Where the name is a link, the
+/// file that it leads to is replaced; a device or a pipe (`/dev/stdout`) is written to as it is. Throws a `Failure`,
+/// which takes a problem and a remedy, where the system does.
 template <class Failure>
 class AtomicFile {
 public:
-    explicit AtomicFile(std::filesystem::path path) : path_(std::move(path)), temporary_(path_) {
-        temporary_ += ".part" + std::to_string(::getpid());
-        fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-        if (fd_ < 0) fail("Creating " + temporary_.string());
+    explicit AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
+        namespace fs = std::filesystem;
+        std::error_code error;
+        const auto there = fs::status(path_, error);
+        in_place_ = fs::exists(there) && !fs::is_regular_file(there) && !fs::is_directory(there);
+        if (const auto file = fs::canonical(path_, error); !error && !in_place_) path_ = file;
+        temporary_ = path_;
+        if (!in_place_) temporary_ += ".part" + std::to_string(::getpid());
+        fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CLOEXEC | (in_place_ ? 0 : O_CREAT | O_TRUNC), 0666);
+        if (fd_ < 0) fail((in_place_ ? "Opening " : "Creating ") + temporary_.string());
     }
     AtomicFile(const AtomicFile&) = delete;
     AtomicFile& operator=(const AtomicFile&) = delete;
     ~AtomicFile() {
         if (fd_ < 0) return;
         ::close(fd_);
-        ::unlink(temporary_.c_str());
+        if (!in_place_) ::unlink(temporary_.c_str());
     }
 
     void write(const void* data, std::size_t nbytes) {
@@ -3905,6 +3912,7 @@ public:
 
     /// Gives the file its name, in place of whatever has it, so that a loss of power leaves one or the other.
     void commit() {
+        if (in_place_) return;
         if (::fsync(fd_) != 0) fail("Writing " + temporary_.string());
         if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("Renaming " + temporary_.string());
         ::close(std::exchange(fd_, -1));
@@ -3925,6 +3933,7 @@ private:
     }
 
     std::filesystem::path path_, temporary_;
+    bool in_place_ = false;
     int fd_ = -1;
 };
 

@@ -2219,7 +2219,8 @@ inline void unpack_codes(const std::int32_t* words, std::int64_t n, int bits, st
 namespace silica {
 
 /// An uninitialised contiguous tensor. On the CPU a large one has pages of its own: loading makes and drops a copy of
-/// almost every weight, and a heap keeps the holes (measured: 1.4 times the weights instead of 1.0).
+/// almost every weight, and a heap keeps the holes (measured: 1.4 times the weights instead of 1.0). A program that gave
+/// LibTorch an allocator of its own (c10::SetCPUAllocator) is asked for all of them.
 /// ConfigError for a shape that no memory holds.
 Tensor allocate(c10::IntArrayRef shape, c10::ScalarType dtype, c10::Device device);
 
@@ -2280,6 +2281,7 @@ SILICA_INLINE std::int64_t checked_product(std::string_view what, std::span<cons
 #endif  // SILICA_SINGLE_CORE_CHECKED_PRODUCT_HPP
 
 #include <ATen/ops/from_blob.h>
+#include <c10/core/CPUAllocator.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -2300,7 +2302,7 @@ SILICA_INLINE Tensor allocate(c10::IntArrayRef shape, c10::ScalarType dtype, c10
         checked_product(what, {elements, static_cast<std::int64_t>(c10::elementSize(dtype))});
 #if defined(__unix__) || defined(__APPLE__)
     constexpr std::int64_t large = std::int64_t{1} << 18;
-    if (device.is_cpu() && bytes >= large) {
+    if (device.is_cpu() && bytes >= large && c10::GetCPUAllocator() == c10::GetDefaultCPUAllocator()) {
         const auto size = static_cast<std::size_t>(bytes);
         void* pages = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0);
         if (pages != MAP_FAILED) return at::from_blob(pages, shape, [size](void* p) { ::munmap(p, size); }, options);
@@ -23504,22 +23506,29 @@ void write_safetensors(const std::filesystem::path& path, const std::vector<Plan
 
 namespace silica::detail {
 
-/// A file that appears under its name when all of it is written, and not at all otherwise. Throws a `Failure`, which
-/// takes a problem and a remedy, where the system does.
+/// A file that appears under its name when all of it is written, and not at all otherwise. Where the name is a link, the
+/// file that it leads to is replaced; a device or a pipe (`/dev/stdout`) is written to as it is. Throws a `Failure`,
+/// which takes a problem and a remedy, where the system does.
 template <class Failure>
 class AtomicFile {
 public:
-    explicit AtomicFile(std::filesystem::path path) : path_(std::move(path)), temporary_(path_) {
-        temporary_ += ".part" + std::to_string(::getpid());
-        fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-        if (fd_ < 0) fail("Creating " + temporary_.string());
+    explicit AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
+        namespace fs = std::filesystem;
+        std::error_code error;
+        const auto there = fs::status(path_, error);
+        in_place_ = fs::exists(there) && !fs::is_regular_file(there) && !fs::is_directory(there);
+        if (const auto file = fs::canonical(path_, error); !error && !in_place_) path_ = file;
+        temporary_ = path_;
+        if (!in_place_) temporary_ += ".part" + std::to_string(::getpid());
+        fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CLOEXEC | (in_place_ ? 0 : O_CREAT | O_TRUNC), 0666);
+        if (fd_ < 0) fail((in_place_ ? "Opening " : "Creating ") + temporary_.string());
     }
     AtomicFile(const AtomicFile&) = delete;
     AtomicFile& operator=(const AtomicFile&) = delete;
     ~AtomicFile() {
         if (fd_ < 0) return;
         ::close(fd_);
-        ::unlink(temporary_.c_str());
+        if (!in_place_) ::unlink(temporary_.c_str());
     }
 
     void write(const void* data, std::size_t nbytes) {
@@ -23535,6 +23544,7 @@ public:
 
     /// Gives the file its name, in place of whatever has it, so that a loss of power leaves one or the other.
     void commit() {
+        if (in_place_) return;
         if (::fsync(fd_) != 0) fail("Writing " + temporary_.string());
         if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("Renaming " + temporary_.string());
         ::close(std::exchange(fd_, -1));
@@ -23555,6 +23565,7 @@ private:
     }
 
     std::filesystem::path path_, temporary_;
+    bool in_place_ = false;
     int fd_ = -1;
 };
 
@@ -37710,7 +37721,7 @@ public:
         if (e.shape.size() == 1 && (e.name.ends_with("weight") || e.name.ends_with("running_var")))
             return placed(at::ones(e.shape, at::kFloat), dtype, device);
         if (!block_.defined()) block_ = at::randn({block}, at::kFloat) * 0.02;
-        const Tensor t = at::empty(e.shape, at::kFloat);
+        const Tensor t = allocate(e.shape, at::kFloat, at::kCPU);
         const Tensor flat = t.view({-1});
         for (std::int64_t at = 0; at < flat.numel(); at += block) {  // the same block again: values do not matter
             const auto n = std::min(block, flat.numel() - at);

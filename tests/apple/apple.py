@@ -22,31 +22,18 @@ from pathlib import Path
 import arm64_run
 import macos_link
 import wheel_facts
-from places import SOURCE, CheckFailed, place, say
-
-
-CLANGS = ("clang-19", "clang-16", "clang-14")
-
-
-def clang_package():
-    """The package of the first clang that apt has; none where one is here."""
-    if any(shutil.which(clang) for clang in CLANGS):
-        return []
-    for clang in CLANGS:
-        if subprocess.run(["apt-cache", "show", clang], capture_output=True).returncode == 0:
-            return [clang]
-    return []
+from metal_check import find_clang
+from places import SOURCE, CheckFailed, CheckSkipped, place, say
 
 
 def metal_check(arguments):
     """metal_check.py: first that it finds faults, then that there are none."""
     script = SOURCE / "tests" / "apple" / "metal_check.py"
-    if not script.exists():
-        raise CheckFailed("this source tree has no Metal kernels to check (tests/apple/metal_check.py)")
     for options in (["--self-test"], []):
         status = subprocess.run([sys.executable, str(script), *options], cwd=SOURCE).returncode
         if status == 77:
-            raise CheckFailed("there is no clang of version 14 or newer. What to do: apt-get install clang-14")
+            raise CheckSkipped("there is no clang of version 14 or newer, and apt could not install one. What to do: "
+                               "apt-get install clang-14, then again")
         if status != 0:
             raise CheckFailed("metal_check.py found faults (above)")
     return "texts of Metal kernels checked by clang's C++ for OpenCL, not by Apple's compiler, and not run on a GPU"
@@ -57,7 +44,7 @@ PARTS = {
     "macos-link": (macos_link.run, list, macos_link.SIZES),
     "arm64-run": (arm64_run.run, lambda: ["g++-12-aarch64-linux-gnu", "qemu-user-static"], arm64_run.SIZES),
     "wheel-facts": (wheel_facts.run, list, wheel_facts.SIZES),
-    "metal-check": (metal_check, clang_package, "nothing to download where there is a clang, else up to 100 MB"),
+    "metal-check": (metal_check, list, "nothing to download where there is a clang, else up to 100 MB"),
 }
 
 
@@ -67,6 +54,7 @@ def main():
     parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS))
     parser.add_argument("--wheel", help="wheel-facts: a macOS wheel of torch (a file), or a version to download")
     parser.add_argument("--packages", action="store_true", help=argparse.SUPPRESS)  # for ./run: what to install
+    parser.add_argument("--wants-clang", action="store_true", help=argparse.SUPPRESS)  # for ./run: status 0 is yes
     arguments = parser.parse_args()
     for part in arguments.parts:
         if part not in PARTS:
@@ -79,6 +67,8 @@ def main():
     if arguments.packages:
         print(" ".join(package for part in parts for package in PARTS[part][1]()))
         return 0
+    if arguments.wants_clang:
+        return 0 if "metal-check" in parts and find_clang(None) is None else 1
 
     print(f"Cache: {place()}. Sizes where nothing is there yet:", flush=True)
     for part in parts:
@@ -88,18 +78,20 @@ def main():
         say(f"---- {part} ----")
         start = time.monotonic()
         try:
-            result, failed = PARTS[part][0](arguments), False
+            outcome, result = "passed", PARTS[part][0](arguments)
+        except CheckSkipped as e:
+            outcome, result = "skipped", str(e)
         except CheckFailed as e:
-            result, failed = str(e), True
-        results.append((part, result, failed, time.monotonic() - start))
+            outcome, result = "FAILED", str(e)
+        results.append((part, outcome, result, time.monotonic() - start))
     size = subprocess.run(["du", "-sm", str(place())], capture_output=True, text=True).stdout.split()
     print()
-    for part, result, failed, seconds in results:
-        print(f"{'FAILED' if failed else 'passed'}  {part} ({seconds / 60:.1f} min): {result}")
+    for part, outcome, result, seconds in results:
+        print(f"{outcome:<7} {part} ({seconds / 60:.1f} min): {result}")
     print(f"The cache holds {size[0] if size else '?'} MB. Nothing of this ran on macOS or on an Apple processor.")
-    passed = sum(not failed for _, _, failed, _ in results)
-    print(f"{passed} passed, {len(results) - passed} failed")
-    return 0 if passed == len(results) else 1
+    counts = {word: sum(outcome == word for _, outcome, _, _ in results) for word in ("passed", "FAILED", "skipped")}
+    print(f"{counts['passed']} passed, {counts['FAILED']} failed, {counts['skipped']} skipped")
+    return 1 if counts["FAILED"] else 0
 
 
 if __name__ == "__main__":

@@ -16,8 +16,9 @@ SIZES = "to download 430 MB (LibTorch for arm64 Linux, a build with CUDA) and 12
 COMPILER = "aarch64-linux-gnu-g++-12"
 # Directories of tests, and of the others single files.
 TESTS = ["core", "checkpoint", "op", "device/cpu", "arch/bert"]
-# What qemu is: a processor with all that NEON has, and one without products of matrices of bytes and bfloats. (LibTorch's
-# build itself stops on one without dot products.) SVE is off, for which LibTorch has kernels: no Apple chip has it.
+# What qemu is: a processor with all that NEON has, and one without products of matrices of bytes and bfloats. (On one of
+# ARMv8.0, as a Cortex-A72, LibTorch's build itself stops: its libnvpl_blas_core.so.0, NVIDIA's BLAS, waits for its threads by
+# `ldaddal`, of ARMv8.1. No macOS build has it.) SVE is off, for which LibTorch has kernels: no Apple chip has it.
 # LibTorch reads of /proc/cpuinfo what the processor has, and qemu shows this machine's: hence its features and its number.
 PROCESSORS = ["max,sve=off", "neoverse-n1"]
 FEATURES = "fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop asimddp"
@@ -60,6 +61,30 @@ def sysroot():
     return root
 
 
+# What processors have beyond ARMv8.0: dot and matrix products of bytes and bfloats, arithmetic of halves, atomics without loops.
+BEYOND = re.compile(r"\t(?:(?:[su]|us|su)dot|(?:[su]|us)mmla|bf(?:dot|mmla|mlal[bt]|cvtn?2?)|fml[as]l2?|sqrdml[as]h"
+                    r"|(?:cas|swp|ld(?:add|clr|eor|set)|st(?:add|clr|eor|set))[albh]*"
+                    r"|f(?:n?m?add|n?m?sub|n?mul|ml[as]|div|max|min|maxnm|minnm|sqrt|abs|neg|cm[a-z]+)(?= [hv]\d+(?:\.[48]h)?, "
+                    r"(?:h|v\d+\.[48]h)))\s")
+# Where they may stand: in what is called after a look at the processor (the second of these is libgcc's).
+LOOKED = re.compile(r"isa::with_neon_\w+<|^__aarch64_")
+
+
+def beyond(listing):
+    """Of objdump's listing, the instructions that some arm64 processors lack: how many in functions that are called after
+    a look at the processor, and which in others, that any processor may run."""
+    function, guarded, others = "", 0, set()
+    for line in listing.splitlines():
+        if line.endswith(">:"):
+            function = line.split("<", 1)[1][:-2]
+        elif match := BEYOND.search(line):
+            if LOOKED.search(function):
+                guarded += 1
+            else:
+                others.add(f"{match[0].strip()} in {function}")
+    return guarded, sorted(others)
+
+
 def run(arguments):
     libtorch, cuda_stubs = torch()
     prefix, _ = stubs.prefix()
@@ -75,9 +100,20 @@ def run(arguments):
     files = "|".join(f"^{name}$" if (SOURCE / "tests" / f"{name}.cpp").exists() else f"^{name}/" for name in chosen)
     build = Build("arm64-run", SOURCE, "arm64.cmake", {"SILICA_APPLE_QEMU": str(qemu)},
                   [f"-DCMAKE_PREFIX_PATH={libtorch};{prefix}", "-DSILICA_BUILD_PROGRAM=OFF", "-DSILICA_BUILD_EXAMPLES=OFF",
-                   "-DSILICA_TEST_SIM_MPS=OFF", f"-DSILICA_TEST_FILES={files}"], roots=[prefix])
+                   "-DSILICA_TEST_SIM_MPS=OFF", f"-DSILICA_TEST_FILES={files}"], roots=[prefix],
+                  build_type="Release", flags="-O1")
     directories = sorted({name if (SOURCE / "tests" / name).is_dir() else os.path.dirname(name) for name in chosen})
-    build.build(*(f"test_{name.replace('/', '_')}" for name in directories))
+    programs = [f"test_{name.replace('/', '_')}" for name in directories]
+    build.build(*programs)
+    for name in programs:
+        program = next(build.directory.rglob(name))
+        listing = subprocess.run(["aarch64-linux-gnu-objdump", "-d", "-C", "--no-show-raw-insn", str(program)],
+                                 capture_output=True, text=True, check=True).stdout
+        guarded, others = beyond(listing)
+        if others:
+            raise CheckFailed(f"{name} runs on any processor what some lack: {'; '.join(others[:10])}")
+        if name == "test_device_cpu" and guarded == 0:
+            raise CheckFailed(f"{name} has no instruction beyond ARMv8.0, so its loops for newer processors are not there")
 
     pattern = "|".join(f"^{name}" for name in chosen)
     counts, skipped = [], {}

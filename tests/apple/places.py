@@ -17,6 +17,10 @@ class CheckFailed(Exception):
     """What a check found, in words for the user."""
 
 
+class CheckSkipped(Exception):
+    """Why a check could not be made here, and what to do for it."""
+
+
 def say(text):
     print(text, file=sys.stderr, flush=True)
 
@@ -36,13 +40,19 @@ def jobs():
     return os.environ.get("SILICA_JOBS") or str(os.cpu_count() or 1)
 
 
-def run(command, log, **options):
-    """The output of a command, which also goes to the file `log`."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True,
-                          errors="replace", **options)
-    with open(log, "a") as file:
-        file.write(f"$ {' '.join(map(str, command))}\n{done.stdout}\n")
-    return done
+def run(command, log, show=lambda line: False, **options):
+    """The output of a command, which also goes to the file `log` while it runs; and what `show` says of it to the user."""
+    lines = []
+    with open(log, "a", buffering=1) as file, subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True,
+            errors="replace", **options) as process:
+        file.write(f"$ {' '.join(map(str, command))}\n")
+        for line in process.stdout:
+            file.write(line)
+            lines.append(line)
+            if show(line):
+                say(line.rstrip("\n"))
+    return subprocess.CompletedProcess(command, process.returncode, "".join(lines))
 
 
 def demand(command, log, **options):

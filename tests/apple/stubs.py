@@ -35,7 +35,22 @@ HEADERS = {
     "CLI11": ("CLI11::CLI11", ["CLI"]),
     "Catch2": ("Catch2::Catch2", ["catch2"]),
 }
-OPTIONAL = {"sqlite3"}
+# Of the headers of macOS's SDK, what Silica uses of those that zig does not bring. Their functions are in zig's libSystem.
+SDK = {
+    "notify.h": """#pragma once
+#include <stdint.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+#define NOTIFY_STATUS_OK 0
+uint32_t notify_register_check(const char* name, int* out_token);
+uint32_t notify_get_state(int token, uint64_t* state64);
+uint32_t notify_cancel(int token);
+#ifdef __cplusplus
+}
+#endif
+""",
+}
 MULTIARCH = "x86_64-linux-gnu"
 
 
@@ -55,15 +70,23 @@ def exported(library):
     return sorted(names)
 
 
+def write(path, text):
+    """Only what is new, so that nothing that stands on it is made again."""
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+
+
 def prefix():
     """Makes the prefix anew; its directory and how many names each stub has."""
     root = place("prefix")
     include, lib = root / "include", root / "lib"
     for directory in (include, lib):
         directory.mkdir(exist_ok=True)
-        for old in directory.iterdir():
-            if old.is_symlink() or old.is_file():
-                old.unlink()
+    for old in include.iterdir():
+        if old.is_symlink():
+            old.unlink()
+    for name, text in SDK.items():
+        write(include / name, text)
     counts = {}
 
     def link_headers(names):
@@ -78,16 +101,16 @@ def prefix():
         shared = found(f"lib{library}.so", f"/usr/lib/{MULTIARCH}", "/usr/lib")
         missing = link_headers(headers) if shared else f"lib{library}.so"
         if missing:
-            if library in OPTIONAL:
-                continue
             raise CheckFailed(f"{missing} is not here. What to do: ./run setup installs the packages that have it.")
         names = exported(shared)
         counts[library] = len(names)
         symbols = ",\n               ".join(f"'_{name}'" for name in names)
-        (lib / f"lib{library}.tbd").write_text(
-            f"--- !tapi-tbd\ntbd-version: 4\ntargets: [ arm64-macos ]\n"
-            f"install-name: '/opt/homebrew/lib/lib{library}.dylib'\n"
-            f"exports:\n  - targets: [ arm64-macos ]\n    symbols: [ {symbols} ]\n...\n")
+        write(lib / f"lib{library}.tbd", f"--- !tapi-tbd\ntbd-version: 4\ntargets: [ arm64-macos ]\n"
+              f"install-name: '/opt/homebrew/lib/lib{library}.dylib'\n"
+              f"exports:\n  - targets: [ arm64-macos ]\n    symbols: [ {symbols} ]\n...\n")
+    for old in lib.glob("*.tbd"):
+        if old.stem.removeprefix("lib") not in counts:
+            old.unlink()
     for package, (target, headers) in HEADERS.items():
         missing = link_headers(headers)
         if missing:

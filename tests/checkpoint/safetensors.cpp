@@ -7,6 +7,7 @@
 
 #include <sys/stat.h>
 #include <set>
+#include <thread>
 
 using namespace silica;
 using namespace silica::test;
@@ -244,6 +245,27 @@ TEST_CASE("the writer writes the reference implementation's bytes") {
     const Directory directory;
     write_safetensors(directory.path() / "x.safetensors", tensors, {{"format", "pt"}});
     CHECK(slurp(directory.path() / "x.safetensors") == slurp(golden("float32.safetensors")));
+}
+
+TEST_CASE("a name that is a link or a pipe stays what it is, and what it leads to is written") {
+    const Directory directory;
+    const auto plain = directory.path() / "plain", link = directory.path() / "link", pipe = directory.path() / "pipe";
+    write_safetensors(plain, some_tensors());
+    const auto whole = slurp(plain);
+    write_safetensors(plain, {{"a", at::ones({1})}});
+    fs::create_symlink("plain", link);
+    write_safetensors(link, some_tensors());
+    CHECK(fs::is_symlink(link));
+    CHECK(slurp(plain) == whole);
+
+    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    std::string read;
+    std::thread reader([&] { read = slurp(pipe); });
+    write_safetensors(pipe, some_tensors());
+    reader.join();
+    CHECK(fs::is_fifo(pipe));
+    CHECK(read == whole);
+    CHECK(std::distance(fs::directory_iterator(directory.path()), {}) == 3);
 }
 
 TEST_CASE("the writer leaves the old file alone, and no other, when it fails") {

@@ -50,6 +50,13 @@ TEST_CASE("every key of generation_config.json is read", "[generate]") {
 TEST_CASE("a file without an end token means none", "[generate]") {
     CHECK(read("{}").eos_token_id == std::vector<std::int64_t>{});
     CHECK(read(R"({"eos_token_id": null, "temperature": null})").eos_token_id == std::vector<std::int64_t>{});
+    // Of transformers: padding is the first end, and an encoder-decoder starts with bos; not what config.json names.
+    CHECK_FALSE(read(R"({"bos_token_id": 4})").pad_token_id);
+    CHECK(read(R"({"eos_token_id": [3, 2]})").pad_token_id == 3);
+    CHECK(read(R"({"eos_token_id": 3, "pad_token_id": 0})").pad_token_id == 0);
+    CHECK(read(R"({"bos_token_id": 4, "decoder_start_token_id": null})").decoder_start_token_id == 4);
+    CHECK(read(R"({"bos_token_id": 4, "decoder_start_token_id": 0})").decoder_start_token_id == 0);
+    CHECK_FALSE(read(R"({"eos_token_id": 3, "pad_token_id": 0})", "config.json").decoder_start_token_id);
 }
 
 TEST_CASE("without generation_config.json the keys of config.json count", "[generate]") {

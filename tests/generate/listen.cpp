@@ -6,6 +6,7 @@
 #include <ATen/ops/full.h>
 
 #include "silica/generate/speech/listen.hpp"
+#include "silica/generate/speech/spoken.hpp"
 #include "support/catch.hpp"
 #include "support/refuses.hpp"
 
@@ -97,7 +98,8 @@ private:
                     if (!mask.defined() || mask[r][i].item<bool>()) own.push_back(ids[r][i].item<std::int64_t>());
                 }
                 row.last = own.back();
-                if (own.back() == listen_tests::start && script_.silence.contains(row.window)) continue;  // looks for silence
+                if (own.back() == listen_tests::start && script_.silence.contains(row.window))
+                    continue;  // looks for silence
                 row.detects = own.back() == listen_tests::start && own.size() == 1;
                 script_.prompts.emplace_back(row.window, own);
                 const auto& all = script_.replies.at(row.window);
@@ -391,6 +393,68 @@ TEST_CASE("What cannot be done is refused before the model runs", "[generate]") 
     refused({.timestamps = true}, {"no_timestamps_token_id"}, f);
     refused({}, {"no_timestamps_token_id"}, f, 101);
     refused({.no_speech_threshold = 0.5}, {"no_timestamps_token_id"}, f);
+}
+
+TEST_CASE("Without a token that ends it a text goes on until there is no room", "[generate]") {
+    auto f = facts();
+    f.generation.eos_token_id.emplace();  // as a generation_config.json without it is read
+    f.generation.bos_token_id = eos;
+    const auto heard = [&](const SpeechOptions& o = {}) {
+        Script script(Replies{{0, {{1, 2, 3}}}});
+        return listen(script, 100, o, {}, f);
+    };
+    const auto endless = heard();
+    CHECK(endless.text == " 1 2 3");
+    CHECK(endless.segments.front().tokens.size() == 37);  // of 40, with three of the prompt
+    // Where the last one is the token of padding, that is padding, wherever it stands.
+    f.generation.pad_token_id = eos;
+    CHECK(heard().segments.front().tokens == Ids{1, 2, 3});
+    CHECK(heard({.words = true}).segments.front().words.size() == 2);  // behind a time
+    f.generation.pad_token_id = 2;
+    CHECK(heard().segments.front().tokens.size() == 37);
+    f.generation.max_new_tokens = 2;
+    CHECK(heard().segments.front().tokens == Ids{1});
+}
+
+TEST_CASE("Where generation_config.json names no start token, windows begin without one", "[generate]") {
+    auto f = facts();
+    f.config.decoder_start_token_id.reset();
+    f.generation.bos_token_id = eos;
+    Script script(Replies{{0, {{1, 2, 3}}}});
+    CHECK(listen(script, 100, {.language = "fr"}, {}, f).text == " 1 2 3");
+    CHECK(script.prompts.back().second == Ids{french, no_times});
+    test::refuses<ConfigError>([&] { listen(script, 100, {}, {}, f); }, {"detected", "decoder_start_token_id"});
+    f.generation.bos_token_id.reset();
+    test::refuses<ConfigError>([&] { listen(script, 100, {.language = "fr"}, {}, f); }, {"starts with"});
+}
+
+TEST_CASE("Where the checkpoint asks for the text before, the first window has the prompt as it is", "[generate]") {
+    auto f = facts();
+    f.config.condition_on_prev_tokens = true;
+    f.config.prev_sot_token_id.reset();
+    f.generation.suppress_tokens = {4, 5};  // the last but one stands for it
+    const Replies replies{{0, {{t(0), 1, t(40)}}}, {100, {{t(0), 2, t(30)}}}};
+    Script script(replies);
+    listen(script, 200, {.language = "fr", .prompt = {9, 1}}, {}, f);
+    CHECK(script.prompts.at(0).second == Ids{9, 1, start, french});
+    CHECK(script.prompts.at(1).second == Ids{4, 9, 1, t(0), 1, t(40), start, french});
+    Script asked(replies);
+    listen(asked, 200, {.language = "fr", .prompt = {9, 1}, .condition_on_previous = true}, {}, f);
+    CHECK(asked.prompts.at(0).second == Ids{4, 9, 1, start, french});
+}
+
+TEST_CASE("Behind the sound tokens are said where two slices from the end leave a column", "[generate]") {
+    Script script(Replies{});
+    const generate::Reply reply{.tokens = {1, 2, 3}, .ended = true};
+    const std::vector<generate::AlignmentHead> heads{{0, 0}};
+    const auto said = [&](std::int64_t frames) {
+        return generate::token_times(script, at::full({1, 1, 1}, 0.0F), Ids{start}, reply,
+                                     {.heads = heads, .frames_of_sound = frames, .median_width = 1, .offset = 1});
+    };
+    CHECK(said(100).back() > 1.1);   // of 50 columns
+    CHECK(said(-44).back() < 1.12);  // of 6
+    CHECK(said(-44).back() >= 1);
+    for (const double time : said(-50)) CHECK(std::abs(time - 0.98) < 1e-9);  // of none: before the first
 }
 
 }  // namespace listen_tests

@@ -135,8 +135,8 @@ TEST_CASE("A window is cut where two times stand together", "[generate]") {
     check({1, 2}, "[0-2: 0-1500] 3000");
     check({1, 2}, "[0-2: 0-500] 1001", 1001);
     check({}, "[0-0: 0-1500] 3000");
-    check({100, 1, 150, 150}, "[0-4: 0-50] 90", 90);  // not beyond the sound
-    check({100, 100}, "[0-2: 0-0] 3000");             // a window is always done
+    check({100, 1, 150, 150}, "[0-4: 0-50] 100", 90);  // beyond the window, too
+    check({100, 100}, "[0-2: 0-0] 3000");              // a window is always done
 }
 
 TEST_CASE("A window begins with language, task and times", "[generate]") {
@@ -174,6 +174,16 @@ TEST_CASE("A window begins with language, task and times", "[generate]") {
     CHECK(start({}, true, 51) == Ids{50, 51});
     c.forced_decoder_ids = {{1, 52}, {3, 57}};
     test::refuses<ConfigError>([&] { start({}); }, {"forced_decoder_ids", "place 3"});
+
+    // A generation_config.json may name no start token: then there is none.
+    c.decoder_start_token_id.reset();
+    c.forced_decoder_ids.reset();
+    CHECK(start({.language = "fr"}) == Ids{52, 58, 60});
+    test::refuses<ConfigError>([&] { static_cast<void>(generate::detects_language(c, {})); },
+                               {"start token", "name the language"});
+    SpeechConfig bare;
+    bare.decoder_start_token_id.reset();
+    test::refuses<ConfigError>([&] { static_cast<void>(generate::start_tokens(bare, {}, true, {})); }, {"no token"});
 
     SpeechConfig english;
     english.decoder_start_token_id = 50;
@@ -333,6 +343,9 @@ TEST_CASE("A checkpoint's keys of speech are read, and wrong ones refused", "[ge
     CHECK(c.median_filter_width == 5);
     CHECK_FALSE(c.language);
     CHECK(c.forced_decoder_ids->front().id == 51);  // config.json's, where the other has none
+    CHECK(old.decoder_start_token_id == 50);
+    CHECK_FALSE(read(R"({"bos_token_id": 1})").decoder_start_token_id);
+    CHECK_FALSE(read(R"({"decoder_start_token_id": null})").decoder_start_token_id);
     const auto wrong = [&](const std::string& json, std::initializer_list<std::string_view> words) {
         test::refuses<ConfigError>([&] { static_cast<void>(read(json)); }, words);
     };

@@ -3,7 +3,7 @@ import json
 import math
 import shutil
 
-from helpers import BASE, ProgramTest, last_json, main
+from helpers import BASE, GOLDEN, ProgramTest, last_json, main, run
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "hello", "world", "a", "b", "c"]
 
@@ -76,6 +76,17 @@ class Embed(ProgramTest):
 
     def test_a_text_in_brackets_is_one_text(self):
         self.near(self.vectors("[hello, world]")[0], self.vectors("--jsonl", "-", stdin='{"text": "[hello, world]"}')[0])
+
+    def test_a_name_that_is_no_text_is_an_error_in_its_place(self):
+        chains = GOLDEN.parent / "chains"
+        picture = chains / "pictures" / "small.png"
+        process = run("embed", chains / "vit", "\udcff.png", picture)
+        lines = [json.loads(line) for line in process.stdout.splitlines()]
+        self.assertEqual((process.returncode, len(lines)), (2, 2), process.stderr)
+        self.assertEqual(lines[0]["files"], ["\ufffd.png"])
+        self.assertIn("no such file", lines[0]["error"])
+        self.assertIn("embedding", lines[1])
+        self.assertIn("Remedy: ", process.stderr)
 
     def test_a_sound_is_no_sentence(self):
         sound = BASE.parent.parent / "transcribe" / "base" / "sound.wav"

@@ -145,6 +145,11 @@ class Preprocess(ProgramTest):
         self.refused("preprocess", processor, "--to", out, says="no file")
         self.refused("preprocess", processor, good, says="--to")
         self.refused("preprocess", processor, good, "--to", self.directory, says="is a directory")
+        before = good.read_bytes()
+        self.refused("preprocess", processor, good, "--to", good, says=("a file that is read", "another file"))
+        (self.directory / "same.png").symlink_to(good)
+        self.refused("preprocess", processor, good, "--to", self.directory / "same.png", says="a file that is read")
+        self.assertEqual(good.read_bytes(), before)
         self.refused("preprocess", processor, good, "--to", self.directory / "none" / "o", says="none")
         self.refused("preprocess", processor, good, "--to", out, "--frames", "3", says="--frames")
         self.refused("preprocess", self.processor("VideoMAEImageProcessor"), good, "--to", out, "--frames", "0",

@@ -2,6 +2,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import unittest
 
@@ -71,6 +72,22 @@ class CommandLine(ProgramTest):
             self.skipTest("this program has all families")
         for family in missing:
             self.refused("bench", "--model", family, says="not compiled")
+
+    def test_whatever_is_typed_an_error_is_one_short_line_that_a_terminal_can_show(self):
+        for name in ("\udcff\udcfe", "\x1b[31mred", "two\nlines", "\u009b31m", "\x7f", "x" * 100_000):
+            for args in (("verify", name), ("classify", BASE, name), ("bench", "--model", name),
+                         ("verify", BASE, "--loader", name), ("support", name)):
+                error = self.refused(*args).stderr
+                self.assertLess(len(error), 4500, args)
+                self.assertFalse(any(ord(c) < 32 or 127 <= ord(c) < 160 or c == "\ufffd" for c in error.rstrip("\n")), error)
+        self.assertLess(len(self.refused("verify", *["x"] * 3000).stderr), 4500)
+        self.assertEqual(self.refused("support", "nothing").stderr.count("LlavaForConditionalGeneration"), 1)
+
+    def test_standard_streams_may_be_closed(self):
+        for closed in ((0,), (1,), (2,), (0, 1, 2)):
+            process = subprocess.run([str(PROGRAM), "support", "bert", "--output", "json"], capture_output=True, timeout=60,
+                                     preexec_fn=lambda: [os.close(stream) for stream in closed])
+            self.assertEqual(process.returncode, 2 if 1 in closed else 0, (closed, process.stderr))
 
     def test_a_closed_pipe_is_no_error_and_a_full_disk_is(self):
         reader = subprocess.Popen(["head", "-c", "1"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)

@@ -89,6 +89,19 @@ class Runs(Suite):
         self.store.write_text("no store" * 1000)
         self.refused(*self.bench("--model", BASE, *TINY), says="is no store of runs")
 
+    def test_names_that_mean_something_else_and_facts_of_wrong_types(self):
+        for name in ("7", "last", "a/b", "x.json"):
+            self.refused(*self.bench("--model", BASE, *TINY, "--name", name), says="choose another name")
+        self.assertFalse(self.store.exists())
+        strange = {"engine": "silica", "machine": {"chip": 5, "cores": "x"}, "rows": [
+            {"engine": "silica", "served": True, "model": "\x1b[31mred\n", "samples_ms": [1, 2], "reason": "\x1b[0m"}]}
+        path = self.directory / "strange.json"
+        path.write_text(json.dumps(strange))
+        self.runs("--import", path)
+        for args in ((), ("show", "1"), ("--output", "md"), ("show", "1", "--output", "csv")):
+            text = self.runs(*args).stdout
+            self.assertNotIn("\x1b", text)
+
     def test_a_store_is_not_needed_and_one_that_nobody_named_is_no_hindrance(self):
         process = self.done("bench", "--model", BASE, *TINY, "--no-store")
         self.assertNotIn("stored", process.stderr)

@@ -1,7 +1,10 @@
 // Pictures to boxes and masks, beside transformers' pipeline of processor, model and post-processing.
 #include "silica/task/detect.hpp"
 
+#include <limits>
+
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
 
 #include "silica/arch/detr.hpp"
 #include "support/catch.hpp"
@@ -118,6 +121,48 @@ TEST_CASE("Post-processing decides as transformers' does: order, ties, areas, cl
     CHECK(task::detections(even, box, {2, 2}, classes, 0.49).at(0).label_id == 0);
     refuses<InputError>([&] { static_cast<void>(task::detections(even.slice(1, 1), box, {2, 2}, classes, 0.5)); },
                         {"5 logits", "5 classes", "id2label"});
+}
+
+TEST_CASE("Post-processing takes nothing but outputs of a detector, of a picture that can be") {
+    const task::ClassLabels classes{.names = {"cat", "dog"}};
+    const Tensor logits = at::zeros({3, 3}), boxes = at::zeros({3, 4}), masks = at::zeros({3, 5, 7});
+    CHECK(task::detections(logits, boxes, {6, 8}, classes, 0.1).size() == 3);
+    CHECK(task::segmentation(logits, masks, {6, 8}, classes).map.size() == 48);
+
+    const auto boxes_refuse = [&](const Tensor& l, const Tensor& b, task::PictureSize size, double threshold,
+                                  std::string_view word) {
+        refuses<InputError>([&] { static_cast<void>(task::detections(l, b, size, classes, threshold)); }, {word});
+    };
+    boxes_refuse(Tensor(), boxes, {6, 8}, 0.1, "logits");
+    boxes_refuse(logits[0], boxes, {6, 8}, 0.1, "logits");
+    boxes_refuse(logits.to(at::kHalf), boxes, {6, 8}, 0.1, "logits");
+    boxes_refuse(logits, Tensor(), {6, 8}, 0.1, "boxes");
+    boxes_refuse(logits, at::zeros({2, 4}), {6, 8}, 0.1, "2 queries");
+    boxes_refuse(logits, at::zeros({3, 3}), {6, 8}, 0.1, "(3, 3)");
+    boxes_refuse(logits, at::zeros({3, 4}, at::kDouble), {6, 8}, 0.1, "boxes");
+    boxes_refuse(logits, boxes, {0, 8}, 0.1, "0 rows");
+    boxes_refuse(logits, boxes, {6, 8}, std::numeric_limits<double>::quiet_NaN(), "threshold");
+    refuses<InputError>([&] { static_cast<void>(task::detections(at::zeros({3, 1}), boxes, {6, 8}, {}, 0.1)); },
+                        {"names 0 classes"});
+
+    const auto masks_refuse = [&](const Tensor& m, task::PictureSize size, task::SegmentOptions options,
+                                  std::string_view word) {
+        for (const auto kind : {Segments::panoptic, Segments::instance, Segments::semantic}) {
+            options.kind = kind;
+            refuses<InputError>([&] { static_cast<void>(task::segmentation(logits, m, size, classes, options)); },
+                                {word});
+        }
+    };
+    masks_refuse(Tensor(), {6, 8}, {}, "masks");
+    masks_refuse(at::zeros({2, 5, 7}), {6, 8}, {}, "2 queries");
+    masks_refuse(at::zeros({3, 35}), {6, 8}, {}, "masks");
+    masks_refuse(at::zeros({3, 0, 7}), {6, 8}, {}, "masks");
+    masks_refuse(masks, {-1, 8}, {}, "-1 rows");
+    masks_refuse(masks, {std::int64_t{1} << 40, std::int64_t{1} << 40}, {}, "rows");
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    masks_refuse(masks, {6, 8}, {.threshold = nan}, "threshold");
+    masks_refuse(masks, {6, 8}, {.mask_threshold = nan}, "mask_threshold");
+    masks_refuse(masks, {6, 8}, {.overlap = nan}, "overlap");
 }
 
 TEST_CASE("Many files are what each is alone; one that cannot be read is an error in its place") {

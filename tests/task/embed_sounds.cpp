@@ -133,6 +133,8 @@ TEST_CASE("What cannot be embedded is refused", "[task]") {
     refuses<InputError>([&] { static_cast<void>(embed(other)); }, {"8000", "4000"});
     refuses<InputError>([&] { static_cast<void>(embed(std::vector{sound, other})); }, {"8000", "4000"});
     refuses<InputError>([&] { static_cast<void>(embed(sound, {.batch_size = 0})); }, {"batch_size is 0"});
+    audio::NumpyRandom random;
+    refuses<InputError>([&] { static_cast<void>(embed.of_sounds({}, random)); }, {"no sound"});
     refuses<InputError>([&] { static_cast<void>(embed(Paths{"a.wav"}, {.batch_size = -1})); }, {"batch_size is -1"});
     const test::Directory empty;
     refuses<Error>([&] { static_cast<void>(Projecting::open(empty.path().string())); }, {empty.path().string()});

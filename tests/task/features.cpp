@@ -47,6 +47,11 @@ TEST_CASE("features whose numbers do not fit their shape are refused", "[task]")
                         .is_longer = std::vector<std::uint8_t>(longer)};
     };
     CHECK(task::tensors_of(features(6, 6, 2)).features.numel() == 6);
+    for (const std::vector<std::int64_t>& shape : {std::vector<std::int64_t>{}, {1}}) {
+        auto flat = features(1, 1, 1);
+        flat.shape = shape;
+        test::refuses<InputError>([&] { (void)task::tensors_of(flat); }, {"2 dimensions"});
+    }
     test::refuses<InputError>([&] { (void)task::tensors_of(features(5, 6, 2)); }, {"input_values", "5 values"});
     test::refuses<InputError>([&] { (void)task::tensors_of(features(6, 7, 2)); }, {"attention_mask", "7 values"});
     test::refuses<InputError>([&] { (void)task::tensors_of(features(6, 6, 3)); }, {"is_longer", "3 values"});

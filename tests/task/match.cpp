@@ -91,6 +91,19 @@ TEST_CASE("What no text can be matched by is refused") {
     const auto results = match(std::vector<std::filesystem::path>{"none.png", test::pictures()[0]}, texts);
     CHECK(test::contains(results.at(0).error.value().what(), "none.png"));
     CHECK(results.at(1).get().size() == 2);
+    const auto picture = image::read(test::pictures()[0]);
+    const auto changed = [&](const auto& change, std::string_view word) {
+        auto wrong = texts;
+        change(wrong);
+        refuses<InputError>([&] { static_cast<void>(match(picture, wrong)); }, {word});
+    };
+    changed([](auto& t) { t.embeds = Tensor(); }, "no vectors");
+    changed([](auto& t) { t.embeds = t.embeds[0]; }, "(8)");
+    changed([](auto& t) { t.embeds = t.embeds.narrow(1, 0, 7); }, "(2, 7)");
+    changed([](auto& t) { t.embeds = t.embeds.narrow(0, 0, 0); }, "(0, 8)");
+    changed([](auto& t) { t.embeds = t.embeds.to(at::kLong); }, "(2, 8)");
+    changed([](auto& t) { t.labels.pop_back(); }, "1 labels and 2 scores");
+    changed([](auto& t) { t.labels.emplace_back("bird"); }, "3 labels and 2 scores");
     using M = task::Matcher<Clip<device::Cpu>>;
     refuses<ConfigError>([] { static_cast<void>(M::open(test::chain("vit").string())); }, {"vit"});
 }
@@ -116,8 +129,10 @@ TEMPLATE_LIST_TEST_CASE("The pictures of a video, in memory or as files, are mat
         test::check_labels(match(files, texts), *wanted.find("results"));
         test::check_labels(match(frames, texts), *wanted.find("results"));
     }
-    const auto texts = match.texts({"cat", "dog"});
+    auto texts = match.texts({"cat", "dog"});
     refuses<InputError>([&] { static_cast<void>(match(std::span(frames).first(3), texts)); }, {"3 frames", "4"});
     refuses<InputError>([&] { static_cast<void>(match(std::filesystem::path("none.mp4"), texts)); }, {"none.mp4"});
     refuses<InputError>([&] { static_cast<void>(match.texts({std::string(39, 'x')})); }, {"41 tokens", "40"});
+    texts.embeds = Tensor();
+    refuses<InputError>([&] { static_cast<void>(match(frames, texts)); }, {"no vectors"});
 }

@@ -47,6 +47,10 @@ TEST_CASE("What cannot be matched is refused", "[task]") {
     refuses<InputError>([&] { static_cast<void>(match(audio::Samples(std::vector<float>(4000), 8000), texts)); },
                         {"8000", "4000"});
     refuses<InputError>([&] { static_cast<void>(match(directory / "config.json", texts)); }, {"config.json"});
+    auto without = texts;
+    without.embeds = Tensor();
+    const audio::Samples sound(std::vector<float>(4000), match.extractor().rate());
+    refuses<InputError>([&] { static_cast<void>(match(sound, without)); }, {"no vectors"});
     refuses<InputError>([&] { static_cast<void>(match.texts({"a"}, "no place")); }, {"{}"});
     refuses<InputError>([&] { static_cast<void>(match.texts({std::string(80, 'x')})); }, {"62"});
     const test::Directory empty;

@@ -51,6 +51,10 @@ TEST_CASE("values that do not fit their shape are refused", "[task]") {
         test::refuses<InputError>([&] { static_cast<void>(task::tensors_of(std::move(pixels))); }, {what});
     };
     refuses({{1, 3, 2, 2}, std::vector<float>(11), {}}, "pixel_values has 11");
+    for (const std::vector<std::int64_t>& shape : {std::vector<std::int64_t>{}, {1}, {1, 1}}) {
+        refuses({shape, std::vector<float>(1), {}}, "3 dimensions");
+        refuses({shape, std::vector<float>(1), std::vector<std::int64_t>(1)}, "3 dimensions");
+    }
     refuses({{1, 3, -2, -2}, std::vector<float>(12), {}}, "pixel_values");
     refuses({{1, 3, 1LL << 40, 1LL << 40}, std::vector<float>(12), {}}, "pixel_values");
     refuses({{1, 3, 2, 2}, std::vector<float>(12), std::vector<std::int64_t>(5)}, "pixel_mask has 5");
@@ -74,6 +78,7 @@ TEST_CASE("batches that were processed apart are joined, padded where there is a
         test::refuses<InputError>([&] { static_cast<void>(task::joined(parts)); }, {what});
     };
     refuses({}, "no pixels");
+    refuses(std::vector<Pixels>(1, Pixels{{}, std::vector<float>(1), {}}), "3 dimensions");
     refuses({counted<float>({1, 3, 2, 2}), {{1, 3, 2, 2}, std::vector<float>(11), {}}}, "has 11");
     refuses({counted<float>({1, 3, 2, 2}), counted<float>({1, 3, 2, 3})}, "(1, 3, 2, 3)");
     refuses({counted<float>({1, 3, 2, 2}), counted<std::uint8_t>({1, 3, 2, 2})}, "one batch");

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "suite/report/cells.hpp"
+#include "suite/report/facts.hpp"
 #include "suite/report/json.hpp"
 #include "suite/report/numbers.hpp"
 
@@ -29,9 +30,7 @@ std::string values_of(const std::vector<RunFacts>& runs, const ordered_json Run:
     for (const auto& r : runs) {
         const auto& object = r.run.*facts;
         if (!object.is_object() || !object.contains(name)) continue;
-        const auto& value = object[name];
-        const std::string text = value.is_string() ? value.get<std::string>()
-                                                   : value.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+        const std::string text = fact_text(object[name]);
         if (std::ranges::find(seen, text) != seen.end()) continue;
         seen.push_back(text);
         out += (out.empty() ? "" : ", ") + text;
@@ -53,7 +52,7 @@ void note_differences(Compared& c, const ordered_json Run::* facts, const char* 
     for (const auto& name : names) {
         const auto a = values_of(c.before, facts, name), b = values_of(c.after, facts, name);
         if (a == b || text.size() > 600) continue;
-        text += (text.empty() ? "" : "; ") + name + " " + a + ", now " + b;
+        text += (text.empty() ? "" : "; ") + fact_name(name) + " " + a + ", now " + b;
     }
     if (!text.empty()) c.differences.push_back(beginning + text + ".");
 }

@@ -9,7 +9,8 @@
 namespace silica::bench::suite::report {
 namespace {
 
-constexpr std::size_t most_open = 40;     ///< tables of more rows are folded
+constexpr std::size_t most_open = 40;     ///< tables of more rows are folded,
+constexpr std::size_t most_built = 100;   ///< and of more than these are not built before they are opened
 constexpr std::size_t most_in_line = 48;  ///< texts of more bytes may take several lines
 
 std::string_view class_of(Tone tone) {
@@ -26,6 +27,17 @@ std::string_view class_of(Tone tone) {
             break;
     }
     return "";
+}
+
+/// Such a table is text to a browser that runs scripts, until it is opened: thousands of rows cost nothing before. A
+/// browser without scripts has it as it stands.
+bool is_large(const Table& table) { return table.rows.size() > most_built; }
+
+bool has_large(const Document& document) {
+    for (const auto& section : document.sections)
+        for (const auto& block : section.blocks)
+            if (const auto* table = std::get_if<Table>(&block); table != nullptr && is_large(*table)) return true;
+    return false;
 }
 
 class Writer {
@@ -48,12 +60,13 @@ public:
     void operator()(const LinePlot& plot) { figure(plot); }
     void operator()(const Table& table) {
         enter(table.narrow ? Group::facts : Group::none);
-        const bool folded = table.rows.size() > most_open;
+        const bool folded = table.rows.size() > most_open, large = is_large(table);
         if (folded) {
-            out_ += "<details><summary>";
+            out_ += large ? "<details class=\"large\"><summary>" : "<details><summary>";
             append_html(out_, table.caption + " (" + std::to_string(table.rows.size()) + " rows)");
             out_ += "</summary>";
         }
+        if (large) out_ += "<noscript>";
         out_ += "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"";
         append_html(out_, table.caption);
         out_ += "\"><table><caption>";
@@ -67,6 +80,7 @@ public:
         out_ += "</tr></thead><tbody>\n";
         const Marks marks = rows(table);
         out_ += "</tbody></table></div>";
+        if (large) out_ += "</noscript>";
         const std::string key = meaning(marks);
         if (!key.empty() || !table.note.empty()) {
             out_ += "<p class=\"key\">";
@@ -162,6 +176,11 @@ std::string html(const Document& document) {
     append_html(out, document.title);
     out += "</h1><p class=\"lead\">";
     append_html(out, document.lead);
+    if (has_large(document)) {
+        out += "</p><p class=\"lead\">Tables of more than " + std::to_string(most_built) +
+               " rows are folded: open one to see it, 200 rows at a time or all. Its headings sort and its filter "
+               "searches all of its rows, also those that are not shown; the search of the browser does not see them.";
+    }
     out += "</p><nav aria-label=\"Sections\"><ul>";
     for (const auto& section : document.sections) {
         out += "<li><a href=\"#";

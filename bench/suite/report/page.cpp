@@ -30,7 +30,7 @@ section{margin-top:1.2rem}
 margin:.8rem 0 1rem}
 .facts{grid-template-columns:repeat(auto-fit,minmax(min(100%,20rem),1fr));gap:0 1.2rem;align-items:start;margin:0}
 .facts .scroll{min-width:0}
-figure{margin:0;min-width:0;max-width:52rem}
+figure{margin:0;min-width:0;max-width:52rem;overflow-x:auto}
 figcaption{font-weight:600;font-size:.9rem;margin-bottom:.4rem}
 figure>svg{display:block;overflow:visible}
 .legend{font-size:.82rem;color:var(--muted);margin:.4rem 0}
@@ -73,7 +73,11 @@ border-radius:6px;padding:.25rem .6rem;width:min(100%,18rem);margin-top:.5rem}
 details{margin:.6rem 0}
 summary{cursor:pointer;font-weight:600;font-size:.9rem;padding:.3rem 0}
 details caption{display:none}
-@media print{:root{color-scheme:light}body{font-size:10pt}nav,input{display:none}.scroll{overflow:visible;
+.count{color:var(--muted);font-size:.82rem;margin:.3rem 0}.count:empty{display:none}
+.count button{font:inherit;color:var(--link);background:none;border:0;padding:0;margin-left:.9em;cursor:pointer}
+.count button:hover{text-decoration:underline}
+@media print{details.large:not([open])>summary::after{content:": not printed; it is where it is opened first"}
+:root{color-scheme:light}body{font-size:10pt}nav,input,.count button{display:none}.scroll{overflow:visible;
 max-height:none;border:0}table{font-size:7.5pt}th,td{padding:.15rem .3rem}th{position:static}th button::after{content:""}
 figure,tr{break-inside:avoid}h2,h3,caption{break-after:avoid}}
 )css";
@@ -85,54 +89,98 @@ const std::string_view script = R"js(
     const found = /-?\d+(\.\d+)?(e[+-]?\d+)?/i.exec(text);
     return found ? Number(found[0]) : NaN;
   };
-  const sort = (table, column, heading) => {
-    const down = heading.getAttribute("aria-sort") === "ascending";
-    const numbers = heading.classList.contains("n");
-    const words = new Intl.Collator("en", {numeric: true});
-    const rows = Array.from(table.tBodies[0].rows, row => {
-      const text = row.cells[column].textContent;
-      return {row, text, value: numbers ? number(text) : 0};
-    });
-    rows.sort((a, b) => {
-      if (!numbers) return words.compare(a.text, b.text) * (down ? -1 : 1);
-      if (isNaN(a.value) || isNaN(b.value)) return isNaN(a.value) - isNaN(b.value);
-      return (a.value - b.value) * (down ? -1 : 1);
-    });
-    for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
-    heading.setAttribute("aria-sort", down ? "descending" : "ascending");
-    table.tBodies[0].append(...rows.map(r => r.row));
+  const make = (name, text) => {
+    const element = document.createElement(name);
+    if (name === "button") element.type = "button";
+    element.textContent = text;
+    return element;
   };
-  for (const table of document.querySelectorAll("table")) {
-    const count = table.tBodies[0].rows.length;
-    if (count < 2) continue;
+  const words = new Intl.Collator("en", {numeric: true});
+  const step = 200;
+  // Sorting, filter and pages of a table. Its rows are kept here; those that are shown are in the table.
+  const manage = table => {
+    const body = table.tBodies[0];
+    const rows = Array.from(body.rows);
+    if (rows.length < 2) return;
+    let found = rows, most = step, texts = null;
+    const count = make("p", "");
+    count.className = "count";
+    count.setAttribute("role", "status");
+    const show = () => {
+      const part = document.createDocumentFragment();
+      for (const row of found.slice(0, most)) part.append(row);
+      body.replaceChildren(part);
+      const shown = Math.min(most, found.length);
+      count.textContent = shown === rows.length ? "" : `${shown} of ${found.length} rows`;
+      if (found.length < rows.length) count.append(`, ${rows.length} without the filter`);
+      if (shown === found.length) return;
+      for (const [text, more] of [[`${step} more`, step], ["all", Infinity]]) {
+        const button = make("button", text);
+        button.addEventListener("click", () => { most += more; show(); });
+        count.append(button);
+      }
+    };
+    const sort = (column, heading) => {
+      const down = heading.getAttribute("aria-sort") === "ascending";
+      const sign = down ? -1 : 1;
+      const numbers = heading.classList.contains("n");
+      const keys = new Map(rows.map(row => {
+        const text = row.cells[column].textContent;
+        return [row, numbers ? number(text) : text];
+      }));
+      rows.sort((one, other) => {
+        const a = keys.get(one), b = keys.get(other);
+        if (!numbers) return words.compare(a, b) * sign;
+        return isNaN(a) || isNaN(b) ? isNaN(a) - isNaN(b) : (a - b) * sign;
+      });
+      for (const cell of table.tHead.rows[0].cells) cell.removeAttribute("aria-sort");
+      heading.setAttribute("aria-sort", down ? "descending" : "ascending");
+      const kept = found.length < rows.length ? new Set(found) : null;
+      found = kept ? rows.filter(row => kept.has(row)) : rows;
+      show();
+    };
     Array.from(table.tHead.rows[0].cells).forEach((heading, column) => {
-      const button = document.createElement("button");
-      button.type = "button";
+      const button = make("button", "");
       button.append(...heading.childNodes);
-      button.addEventListener("click", () => sort(table, column, heading));
+      button.addEventListener("click", () => sort(column, heading));
       heading.append(button);
     });
-    if (count < 20) continue;
-    const filter = document.createElement("input");
+    if (rows.length < 20) return;
+    const filter = make("input", "");
     filter.type = "search";
     filter.placeholder = "Filter the rows";
     filter.setAttribute("aria-label", "Filter the rows of this table");
-    let texts = null;
     filter.addEventListener("input", () => {
-      const rows = Array.from(table.tBodies[0].rows);
-      texts = texts || new Map(rows.map(row => [row, Array.from(row.cells, c => c.textContent).join(" ").toLowerCase()]));
-      const words = filter.value.toLowerCase().split(/\s+/);
-      for (const row of rows) row.hidden = !words.every(word => texts.get(row).includes(word));
+      const text_of = row => Array.from(row.cells, cell => cell.textContent).join(" ").toLowerCase();
+      texts = texts || new Map(rows.map(row => [row, text_of(row)]));
+      const parts = filter.value.toLowerCase().split(/\s+/);
+      const filtered = rows.filter(row => parts.every(part => texts.get(row).includes(part)));
+      found = filtered.length < rows.length ? filtered : rows;
+      show();
     });
     table.closest(".scroll").before(filter);
+    table.closest(".scroll").after(count);
+    if (rows.length > step) show();
+  };
+  document.querySelectorAll("table").forEach(manage);
+  // A large table is the text of a noscript until it is opened: that costs no time before.
+  for (const details of document.querySelectorAll("details.large")) {
+    details.addEventListener("toggle", () => {
+      const source = details.querySelector("noscript");
+      if (!source) return;
+      const built = document.createElement("template");
+      built.innerHTML = source.textContent;
+      manage(built.content.querySelector("table"));
+      source.replaceWith(built.content);
+    });
   }
   addEventListener("beforeprint", () => {
-    for (const details of document.querySelectorAll("details")) details.open = true;
+    for (const details of document.querySelectorAll("details:not(.large)")) details.open = true;
   });
 })();
 )js";
 
-const std::string_view style_hash = "uKjP5wNqG4grPB1udluTofKUF6rf1uNBq2104sCzt2A=";
-const std::string_view script_hash = "2M4qt1TmCBZ16F3TKrHIecLA4xwcgZVDkVbw+G3xdwE=";
+const std::string_view style_hash = "V/eu9Jp5EOn8hSfh1nvQcn5/VEEhxR/YnxAKIX29S80=";
+const std::string_view script_hash = "nr+tHwj6EEX6+txOQRDhHRnOGGw71FbrtO4NeXZK1G8=";
 
 }  // namespace silica::bench::suite::report

@@ -11,7 +11,7 @@ namespace silica::bench::suite::report {
 namespace {
 
 constexpr double bars_wide = 80;  ///< percent: the rest is room for the values
-constexpr int tick_room = 22;     ///< pixels below a plot
+constexpr int tick_room = 38;     ///< pixels below a plot: its marks, and below them its unit
 
 std::string percent(double x) { return fixed_text(x, 2) + "%"; }
 std::string pixels(double x) { return fixed_text(x, x == std::floor(x) ? 0 : 1); }
@@ -158,12 +158,12 @@ void append_svg(std::string& out, const BarPlot& plot, std::size_t number) {
         draw_bar(out, axis, bar, y);
         y += bar_room;
     }
-    text(out, "unit", "100%", bottom + 15, plot.unit + (axis.logarithmic ? ", log" : ""));
+    text(out, "unit", percent(bars_wide), bottom + 31, plot.unit + (axis.logarithmic ? ", log" : ""));
     out += "</svg>";
 }
 
 void append_svg(std::string& out, const LinePlot& plot, std::size_t number) {
-    constexpr double left = 11, wide = 86, top = 20, high = 200, bottom = top + high;
+    constexpr double left = 14, wide = 83, top = 20, high = 200, bottom = top + high;
     std::vector<double> values;
     for (const auto& s : plot.series) values.insert(values.end(), s.values.begin(), s.values.end());
     const Axis axis = axis_of(values, 40);

@@ -12,7 +12,7 @@
 namespace silica::bench::suite::report {
 namespace {
 
-constexpr std::size_t most_runs = 12, most_lines = 6, most_rows = 300;
+constexpr std::size_t most_runs = 12, most_lines = 6;
 
 Marks marks_of(const Change& c) { return c.earlier->marks | c.now->marks; }
 
@@ -50,17 +50,12 @@ Table changes_table(const Data& data) {
         .caption = "Changes against " + (data.against.empty() ? "the newest earlier run of each row" : data.against),
         .columns = identity.columns({{"verdict"},
                                      {"earlier run"},
-                                     {"earlier ms", true},
-                                     {"now ms", true},
+                                     {"earlier median ms", true},
+                                     {"median ms now", true},
                                      {"ratio", true},
                                      {"95 % interval", true},
                                      {"p, Holm", true},
                                      {"remarks"}})};
-    if (order.size() > most_rows) {
-        table.note = "The " + std::to_string(most_rows) + " most telling of " + std::to_string(order.size()) +
-                     " rows; --output json has all.";
-        order.resize(most_rows);
-    }
     for (const auto* c : order) {
         auto row = identity.cells(*c->now);
         const auto marks = marks_of(*c);
@@ -140,7 +135,7 @@ std::vector<std::size_t> runs_shown(const Data& data) {
 
 void add_history(const Data& data, Section& section) {
     const auto shown = runs_shown(data);
-    auto lines = lines_of(data, shown);
+    const auto lines = lines_of(data, shown);
     if (lines.empty()) return;
     const Identity identity(data, {"run"});
     Table table{.caption = "Median ms, run by run", .columns = identity.columns({})};
@@ -165,11 +160,6 @@ void add_history(const Data& data, Section& section) {
             series.values.push_back(e == nullptr ? none : e->latency.median / first);
         }
         plot.series.push_back(std::move(series));
-    }
-    if (lines.size() > most_rows) {
-        table.note = "The " + std::to_string(most_rows) + " rows of " + std::to_string(lines.size()) +
-                     " that changed most; --output json has all.";
-        lines.resize(most_rows);
     }
     for (const auto& line : lines) {
         auto row = identity.cells(*line.now);

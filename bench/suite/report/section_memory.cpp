@@ -33,7 +33,7 @@ Section memory_section(const Data& data) {
     });
     largest.resize(std::min(largest.size(), most_bars));
     BarPlot plot{.title = "Resident memory at most",
-                 .unit = "MB",
+                 .unit = "MiB",
                  .description = "Peak of resident memory, in mebibytes. The table below has the numbers."};
     if (all.size() > most_bars)
         plot.title += " (the " + std::to_string(most_bars) + " largest of " + std::to_string(all.size()) + ")";
@@ -53,7 +53,7 @@ Section memory_section(const Data& data) {
     const bool cache = std::ranges::any_of(all, [](const Entry* e) { return std::isfinite(e->cache_mb); });
     const Identity identity(data, {"task"});
     Table table{
-        .caption = "Memory in MB",
+        .caption = "Memory in MiB",
         .columns = identity.columns({{"weights", true}, {"before", true}, {"while loading", true}, {"at most", true}})};
     if (device) table.columns.push_back({"device at most", true});
     if (cache) table.columns.push_back({"caches", true});

@@ -106,8 +106,8 @@ Section precision_section(const Data& data) {
         "The same work on the same hardware, against float32 (or the first precision there is).");
     section.blocks.emplace_back(ratio_plot(data, "Times as fast as in float32", all, precision_of));
     Table table = ratio_table(data, "Precisions");
-    table.columns.push_back({"its weights MB", true});
-    table.columns.push_back({"weights MB", true});
+    table.columns.push_back({"its weights MiB", true});
+    table.columns.push_back({"weights MiB", true});
     const Identity identity(data);
     for (const auto& f : all) {
         auto row = identity.cells(*f.row);
@@ -138,13 +138,13 @@ Section loader_section(const Data& data) {
                 .columns = identity.columns({{"against"},
                                              {"its load s", true},
                                              {"load s", true},
-                                             {"its load peak MB", true},
-                                             {"load peak MB", true},
+                                             {"its load peak MiB", true},
+                                             {"load peak MiB", true},
                                              {"times as fast in calls", true},
                                              {"95 % interval", true},
                                              {"remarks"}})};
     BarPlot plot{.title = "Memory at most while loading",
-                 .unit = "MB",
+                 .unit = "MiB",
                  .description =
                      "Resident memory at most while the model is loaded, in mebibytes. The table below has the "
                      "numbers."};

@@ -6,38 +6,11 @@
 
 #include "suite/report/cells.hpp"
 #include "suite/report/escape.hpp"
+#include "suite/report/facts.hpp"
 #include "suite/report/sections.hpp"
 
 namespace silica::bench::suite::report {
 namespace {
-
-using nlohmann::ordered_json;
-using Facts = std::vector<std::pair<std::string, std::string>>;
-
-constexpr std::size_t most_facts = 60;
-
-std::string value_text(const ordered_json& value) {
-    if (value.is_string()) return value.get<std::string>();
-    return value.is_null() ? "-" : value.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
-}
-
-/// {"start": {"load": 1}} as {"start load", "1"}.
-void flatten(const ordered_json& value, const std::string& name, Facts& out) {
-    if (out.size() >= most_facts) return;
-    if (!value.is_object()) {
-        if (!name.empty()) out.emplace_back(name, shortened(plain(value_text(value)), 200));
-        return;
-    }
-    for (const auto& [key, item] : value.items())
-        flatten(item, (name.empty() ? "" : name + " ") + std::string(key), out);
-}
-
-Facts facts_of(const ordered_json& value) {
-    Facts facts;
-    flatten(value, "", facts);
-    for (auto& [name, text] : facts) std::ranges::replace(name, '_', ' ');
-    return facts;
-}
 
 struct FactColumn {
     std::string heading;

@@ -89,13 +89,13 @@ struct Clap : ClapFamily {
 
     private:
         /// exp(logit_scale), by which cosines become logits.
-        static double scale(const Weights& w, std::string_view name) {
-            return std::exp(
-                w.get(name, {}, c10::ScalarType::Float, c10::Device(c10::DeviceType::CPU)).template item<double>());
+        static double scale(const Weights& w, std::string_view logit_scale) {
+            return std::exp(w.get(logit_scale, {}, c10::ScalarType::Float, c10::Device(c10::DeviceType::CPU))
+                                .template item<double>());
         }
-        static Tensor cosines(const Tensor& a, const Tensor& b, double scale) {
+        static Tensor cosines(const Tensor& a, const Tensor& b, double factor) {
             const auto n = a.size(0), m = b.size(0), d = a.size(1);
-            return run<op::Scores, E>(a.view({1, 1, n, d}), b.view({1, 1, m, d}), scale).view({n, m});
+            return run<op::Scores, E>(a.view({1, 1, n, d}), b.view({1, 1, m, d}), factor).view({n, m});
         }
 
         ClapText<E> text_model;

@@ -136,7 +136,11 @@ SILICA_INLINE GenerationConfig read_generation_config(const std::filesystem::pat
         const Json json = checkpoint::read_json_file(directory, "generation_config.json");
         auto config = detail::from_json(json, file.string());
         detail::announce_unknown(json, file.string());
-        if (!config.eos_token_id) config.eos_token_id.emplace();  // none, whatever config.json says
+        // What the file does not name does not come from config.json, as in transformers: there is no end then, padding
+        // is the first end, and an encoder-decoder starts with bos.
+        if (!config.eos_token_id) config.eos_token_id.emplace();
+        if (!config.pad_token_id && !config.eos_token_id->empty()) config.pad_token_id = config.eos_token_id->front();
+        if (!config.decoder_start_token_id) config.decoder_start_token_id = config.bos_token_id;
         return config;
     }
     const auto file = directory / "config.json";

@@ -1,6 +1,7 @@
 #pragma once
 /// InMemory: tensors that the caller holds, and weights made up for measuring.
 
+#include "silica/core/allocate.hpp"
 #include "silica/core/error.hpp"
 #include "silica/loader/source.hpp"
 
@@ -55,7 +56,7 @@ public:
         if (e.shape.size() == 1 && (e.name.ends_with("weight") || e.name.ends_with("running_var")))
             return placed(at::ones(e.shape, at::kFloat), dtype, device);
         if (!block_.defined()) block_ = at::randn({block}, at::kFloat) * 0.02;
-        const Tensor t = at::empty(e.shape, at::kFloat);
+        const Tensor t = allocate(e.shape, at::kFloat, at::kCPU);
         const Tensor flat = t.view({-1});
         for (std::int64_t at = 0; at < flat.numel(); at += block) {  // the same block again: values do not matter
             const auto n = std::min(block, flat.numel() - at);

@@ -210,7 +210,7 @@ SILICA_INLINE QuantisedCheckpoint quantise_checkpoint(const checkpoint::Checkpoi
         throw InputError(directory.string() + " has no matrix to quantise whose columns are whole groups of " +
                              std::to_string(group) + ".",
                          "name a smaller group, or use the checkpoint as it is.");
-    for (const std::size_t width : {8, 4, 2, 1}) {
+    for (const std::size_t width : {8U, 4U, 2U, 1U}) {
         for (const auto& e : files.entries()) {
             if (quantised(e)) continue;
             if (e.dtype == c10::ScalarType::Undefined)
@@ -252,7 +252,7 @@ SILICA_INLINE QuantisedCheckpoint quantise_checkpoint(const checkpoint::Checkpoi
                 break;
             case Step::Part::codes: {
                 const Tensor plain = read_whole(files, e);
-                made.bytes_before += static_cast<std::uint64_t>(plain.numel()) * plain.element_size();
+                made.bytes_before += plain.nbytes();
                 q = checkpoint::quantise(plain, bits, group,
                                          files.file_of(e).path().string() + ": " + checkpoint::quote(e.name));
                 tensor = q.codes.view(c10::ScalarType::UInt32);

@@ -33,7 +33,8 @@ struct Detection {
 
 /// The objects whose best class has a score above `threshold`, in the order of the queries. logits (queries, classes +
 /// 1), the last being "no object", and boxes (queries, 4) as parts of the picture (centre x, centre y, width, height),
-/// float32 on the CPU. InputError where there are not as many classes as names.
+/// float32 on the CPU. InputError where there are not as many classes as names, for tensors of other shapes or types,
+/// for a picture of no size and for a threshold that is no number.
 [[nodiscard]] std::vector<Detection> detections(const Tensor& logits, const Tensor& boxes, PictureSize size,
                                                 const ClassLabels& classes, double threshold);
 
@@ -72,7 +73,7 @@ struct Segmentation {
 };
 
 /// The segments of a picture: logits as for `detections`, masks (queries, h, w) of logits, float32 on the CPU.
-/// InputError where there are not as many classes as names.
+/// InputError as there, and for a picture larger than any that is read.
 [[nodiscard]] Segmentation segmentation(const Tensor& logits, const Tensor& masks, PictureSize size,
                                         const ClassLabels& classes, const SegmentOptions& options = {});
 

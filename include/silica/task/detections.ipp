@@ -3,6 +3,8 @@
 
 #include "silica/core/compiled.hpp"
 #include "silica/core/error.hpp"
+#include "silica/core/inputs.hpp"
+#include "silica/input/image/canvas.hpp"
 #include "silica/task/detections.hpp"
 #include "silica/task/scores.hpp"
 
@@ -17,11 +19,32 @@
 namespace silica::task {
 namespace detections_detail {
 
+/// Throws InputError unless logits are (queries, classes) and `beside` (queries, ...) of `rank`, both as tasks have
+/// them.
+SILICA_INLINE void require_queries(const Tensor& logits, std::string_view name, const Tensor& beside,
+                                   std::int64_t rank) {
+    require_tensor("logits", logits, 2, {c10::ScalarType::Float});
+    require_tensor(name, beside, rank, {c10::ScalarType::Float});
+    if (!logits.device().is_cpu() || !beside.device().is_cpu()) {
+        throw InputError("logits and " + std::string(name) + " are not on the CPU.", "bring them there with .cpu().");
+    }
+    if (beside.size(0) == logits.size(0)) return;
+    throw InputError(std::string(name) + " are of " + std::to_string(beside.size(0)) + " queries, logits of " +
+                         std::to_string(logits.size(0)) + ".",
+                     "give both of one picture.");
+}
+
+/// Throws InputError for NaN, above which nothing is.
+SILICA_INLINE void require_number(std::string_view name, double value) {
+    if (!std::isnan(value)) return;
+    throw InputError(std::string(name) + " is not a number.", "give one from 0 to 1.");
+}
+
 /// Probabilities of the classes of each query, "no object" included.
 SILICA_INLINE std::vector<std::vector<float>> probabilities(const Tensor& logits, const ClassLabels& classes) {
     const Tensor rows = logits.contiguous();
     const auto columns = static_cast<std::size_t>(rows.size(1));
-    if (columns != classes.names.size() + 1) {
+    if (columns != classes.names.size() + 1 || classes.names.empty()) {
         throw InputError("The model gives " + std::to_string(columns) + " logits, config.json names " +
                              std::to_string(classes.names.size()) + " classes; one more is for no object.",
                          "correct id2label in config.json.");
@@ -150,6 +173,13 @@ SILICA_INLINE Segmentation classes_of_pixels(const Tensor& logits, const Tensor&
 
 SILICA_INLINE std::vector<Detection> detections(const Tensor& logits, const Tensor& boxes, PictureSize size,
                                                 const ClassLabels& classes, double threshold) {
+    detections_detail::require_queries(logits, "boxes", boxes, 2);
+    if (boxes.size(1) != 4) {
+        throw InputError("boxes have shape " + shape_text(boxes.sizes()) + ".",
+                         "give centre x, centre y, width and height of each query.");
+    }
+    image::check_size(size.height, size.width, "The picture");
+    detections_detail::require_number("threshold", threshold);
     const auto scores = detections_detail::probabilities(logits, classes);
     const Tensor rows = boxes.contiguous();
     const auto w = static_cast<double>(size.width), h = static_cast<double>(size.height);
@@ -170,6 +200,11 @@ SILICA_INLINE std::vector<Detection> detections(const Tensor& logits, const Tens
 
 SILICA_INLINE Segmentation segmentation(const Tensor& logits, const Tensor& masks, PictureSize size,
                                         const ClassLabels& classes, const SegmentOptions& options) {
+    detections_detail::require_queries(logits, "masks", masks, 3);
+    image::check_size(size.height, size.width, "The picture");
+    detections_detail::require_number("threshold", options.threshold);
+    detections_detail::require_number("mask_threshold", options.mask_threshold);
+    detections_detail::require_number("overlap", options.overlap);
     return options.kind == Segments::semantic ? detections_detail::classes_of_pixels(logits, masks, size, classes)
                                               : detections_detail::segments(logits, masks, size, classes, options);
 }

@@ -105,10 +105,11 @@ public:
             options.progress);
     }
 
-    /// Those of sounds that run together. What is drawn for them is drawn from `random`, which stays as it was where a
-    /// sound is refused.
+    /// Those of sounds that run together, one or more. What is drawn for them is drawn from `random`, which stays as it
+    /// was where a sound is refused.
     [[nodiscard]] std::vector<Tensor> of_sounds(std::span<const audio::Samples> batch, audio::NumpyRandom& random,
                                                 bool normalize = true) const {
+        if (batch.empty()) throw InputError("There is no sound to embed.", "give one or more.");
         auto drawn = random;
         std::vector<Tensor> features, longer;
         for (const auto& sound : batch) {

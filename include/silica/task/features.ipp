@@ -11,6 +11,7 @@
 namespace silica::task {
 
 SILICA_INLINE FeatureTensors tensors_of(audio::Features features) {
+    detail::require_rank(features.name.c_str(), features.shape, 2);
     detail::require_count(features.name.c_str(), features.values.size(), features.shape);
     const auto batch = features.shape.front();
     FeatureTensors made{.name = std::move(features.name),

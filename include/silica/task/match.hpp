@@ -48,6 +48,7 @@ struct ClipImages {
     };
     static Inputs prepare(const auto& config, Inputs in) {
         in.images = arch::prepare_clip_images(config.vision_config, std::move(in.images));
+        require_embeds(in.texts, config.projection_dim);
         return in;
     }
     static Tensor run(const auto& network, const Inputs& in) {

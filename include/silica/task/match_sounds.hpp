@@ -57,6 +57,7 @@ struct ClapSounds {
     };
     static Inputs prepare(const auto& config, Inputs in) {
         in.sounds = arch::prepare_clap_audio(config.audio_config, std::move(in.sounds));
+        require_embeds(in.texts, config.projection_dim);
         return in;
     }
     static Tensor run(const auto& network, const Inputs& in) {

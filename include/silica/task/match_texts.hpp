@@ -45,7 +45,11 @@ template <class Model>
     return texts;
 }
 
+/// Throws InputError unless `embeds` are vectors of texts, (texts, projection), as `embedded` makes them.
+void require_embeds(const Tensor& embeds, std::int64_t projection);
+
 /// Labels by falling score, those of equal score in their order; scores are the softmax of `logits`, one for each.
+/// InputError where there are not as many of both.
 [[nodiscard]] std::vector<ScoredLabel> ranked(const std::vector<std::string>& labels, std::span<const float> logits);
 
 }  // namespace silica::task

@@ -3,6 +3,7 @@
 
 #include "silica/core/compiled.hpp"
 #include "silica/core/error.hpp"
+#include "silica/core/inputs.hpp"
 #include "silica/core/quote.hpp"
 #include "silica/task/match_texts.hpp"
 #include "silica/task/scores.hpp"
@@ -58,11 +59,25 @@ SILICA_INLINE MatchTexts match_texts(text::Tokenizer tokenizer, std::span<const 
     return texts;
 }
 
+SILICA_INLINE void require_embeds(const Tensor& embeds, std::int64_t projection) {
+    if (!embeds.defined())
+        throw InputError("The texts have no vectors.", "make them with texts(labels) of the matcher, or embedded().");
+    if (embeds.dim() == 2 && embeds.size(0) > 0 && embeds.size(1) == projection && embeds.is_floating_point()) return;
+    throw InputError("The vectors of the texts have shape " + shape_text(embeds.sizes()) + ", (texts, " +
+                         std::to_string(projection) + ") is wanted.",
+                     "make them with texts(labels) of the same model's matcher.");
+}
+
 SILICA_INLINE std::vector<ScoredLabel> ranked(const std::vector<std::string>& labels, std::span<const float> logits) {
+    if (labels.size() != logits.size()) {
+        throw InputError(
+            "There are " + std::to_string(labels.size()) + " labels and " + std::to_string(logits.size()) + " scores.",
+            "give the labels that the vectors of the texts were made of.");
+    }
     const auto scores = softmax(logits);
     std::vector<ScoredLabel> list;
     for (const auto i : by_falling_score(scores, labels.size()))
-        list.push_back({labels.at(i), static_cast<double>(scores[i])});
+        list.push_back({labels[i], static_cast<double>(scores[i])});
     return list;
 }
 

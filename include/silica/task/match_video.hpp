@@ -38,6 +38,7 @@ struct XClipVideos {
     };
     static Inputs prepare(const auto& config, Inputs in) {
         in.frames = arch::prepare_xclip_frames(config.vision_config, std::move(in.frames));
+        require_embeds(in.texts, config.projection_dim);
         return in;
     }
     static Tensor run(const auto& network, const Inputs& in) { return network.logits_per_video(in.frames, in.texts); }

@@ -29,6 +29,7 @@ inline std::vector<std::int64_t> shape_of_mask(std::vector<std::int64_t> shape) 
 
 inline void require_counts(const image::Pixels& pixels) {
     const auto n = std::visit([](const auto& values) { return values.size(); }, pixels.values);
+    require_rank("pixel_values", pixels.shape, 3);
     require_count("pixel_values", n, pixels.shape);
     if (pixels.mask) require_count("pixel_mask", pixels.mask->size(), shape_of_mask(pixels.shape));
 }

@@ -30,6 +30,13 @@ inline void require_count(const char* what, std::size_t n, const std::vector<std
                      "give as many values as the product of the shape.");
 }
 
+/// Throws InputError unless `shape` has so many dimensions or more.
+inline void require_rank(const char* what, const std::vector<std::int64_t>& shape, std::size_t least) {
+    if (shape.size() >= least) return;
+    throw InputError(std::string(what) + " has the shape " + shape_text(shape) + ".",
+                     "give at least " + std::to_string(least) + " dimensions, the first being the batch.");
+}
+
 /// A tensor on memory that it takes over; `type` has as many bytes as T.
 template <class T>
 Tensor tensor_over(std::vector<T> values, const std::vector<std::int64_t>& shape,

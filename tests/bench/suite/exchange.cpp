@@ -123,11 +123,19 @@ TEST_CASE("Anything else is refused with what is wrong") {
     CHECK_THAT(refusal(with("served", "yes")), ContainsSubstring("served"));
     CHECK_THAT(refusal(with("batch_size", "4")), ContainsSubstring("batch"));
     CHECK_THAT(refusal(with("precision", 7)), ContainsSubstring("precision"));
+    for (const char* field : {"batch_size", "new_tokens", "prompt_tokens", "image_size"})
+        for (const ordered_json& value : {ordered_json(-5), ordered_json(1.5), ordered_json(1e30), ordered_json("8"),
+                                          ordered_json({1, 2}), ordered_json(std::uint64_t{1} << 63U)}) {
+            CAPTURE(field, value.dump());
+            CHECK_THAT(refusal(with(field, value)), ContainsSubstring(std::string(field) + " is no whole number"));
+        }
+    CHECK_THAT(refusal(with("batch_size", 0)), ContainsSubstring("from 1"));
     CHECK_THAT(refusal(std::string(100'000, '[')), ContainsSubstring("'a file'"));
     CHECK_THAT(refusal("{\"a\":" + std::string(5'000, '[') + std::string(5'000, ']') + "}"),
                ContainsSubstring("deeply"));
     CHECK_THROWS_AS(imported_file("/nonexistent.json"), InputError);
     CHECK_THROWS_AS(imported_file("/"), InputError);
+    CHECK_THROWS_AS(imported_file("/dev/zero"), InputError);  // has no end
 }
 
 TEST_CASE("A file gives a run its name and its origin") {

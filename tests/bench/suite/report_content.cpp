@@ -1,4 +1,5 @@
 // What stands in a report, made of rows of every kind.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <regex>
@@ -302,6 +303,35 @@ TEST_CASE("A run that is named for it is what changes are tested against") {
     REQUIRE(data.changes.size() == 1);
     CHECK(data.changes[0].verdict == Verdict::slower);
     CHECK_THAT(markdown(document_of(data)), ContainsSubstring("another machine"));
+}
+
+TEST_CASE("Large tables cost nothing before they are opened, and nothing of them is left out") {
+    std::vector<RowWish> few(100), many(101);
+    for (std::size_t i = 0; i < many.size(); ++i) many[i].batch = static_cast<std::int64_t>(i) + 1;
+    std::copy_n(many.begin(), few.size(), few.begin());
+    CHECK(count(html(document_of(data_of(few))), "<noscript>") == 0);
+    Question question{.reported = {}};
+    question.reported.push_back(source(many, 2));
+    question.earlier.push_back(source(many, 1, "2026-11-20T04:00:00Z"));
+    const auto data = gathered(std::move(question));
+    const auto page = html(document_of(data));
+    check_page(page);
+    CHECK_THAT(page, ContainsSubstring("Tables of more than 100 rows are folded"));
+    std::string built = page;  // what a browser makes elements of
+    std::size_t folded = 0;
+    for (auto from = built.find("<noscript>"); from != built.npos; from = built.find("<noscript>")) {
+        const auto to = built.find("</noscript>", from);
+        REQUIRE(to != built.npos);
+        const auto table = built.substr(from, to - from);
+        CHECK(count(table, "<tr>") == 102);  // with that of its headings
+        CHECK(count(table, "<table>") == 1);
+        built.erase(from, to - from + 11);
+        ++folded;
+    }
+    CHECK(folded == 4);  // speed, memory, changes, history
+    CHECK(count(built, "<details class=\"large\">") == folded);
+    CHECK(count(built, "<tr>") < 60);
+    CHECK(count(markdown(document_of(data)), "\n| bert-tiny |") == 4 * 101);
 }
 
 TEST_CASE("Codes of other groups are other rows") {

@@ -5,10 +5,12 @@
 #include "silica/core/error.hpp"
 #include "suite/report/bound.hpp"
 #include "suite/report/escape.hpp"
+#include "suite/report/facts.hpp"
 #include "suite/report/numbers.hpp"
 #include "support/catch.hpp"
 
 using namespace silica::bench::suite::report;
+using nlohmann::ordered_json;
 
 TEST_CASE("Text of untrusted files is no markup") {
     CHECK(html_text("<script>alert(1)</script>") == "&lt;script&gt;alert(1)&lt;/script&gt;");
@@ -102,6 +104,21 @@ TEST_CASE("Places on an axis are from 0 to 1 whatever the value") {
             CHECK(axis->place(x) <= 1);
         }
     }
+}
+
+TEST_CASE("Facts are text, with their units, whatever JSON they are") {
+    CHECK(fact_text({"avx2", "fma"}) == "avx2, fma");
+    CHECK(fact_text({{{"name", "Performance"}, {"cores", 8}}, {{"name", "Efficiency"}, {"cores", 4}}}) ==
+          "name Performance, cores 8; name Efficiency, cores 4");
+    CHECK(fact_text(true) == "yes");
+    CHECK(fact_text(24152.1) == "24152.1");
+    CHECK(fact_text(65536.0) == "65536");
+    CHECK(fact_text(nullptr) == "-");
+    CHECK(fact_text(ordered_json::array()) == "-");
+    CHECK(fact_name("memory_limit_mb") == "memory limit, MiB");
+    const auto facts = facts_of({{"start", {{"load", 0.5}, {"celsius", 51}}}, {"gpu_memory_from", "x"}});
+    CHECK(facts ==
+          Facts{{"start load, average of a minute", "0.5"}, {"start temperature, °C", "51"}, {"gpu memory from", "x"}});
 }
 
 TEST_CASE("A bound is a share") {

@@ -290,6 +290,29 @@ TEST_CASE("A file that is no store, or half of one, is refused with what to do")
             CHECK_THAT(said, ContainsSubstring("Remedy"));
         }
     }
+    SECTION("written into by hand: JSON of another type") {
+        {
+            auto store = Store::open(file);
+            const std::vector<StoredRow> rows{row_of("bert")};
+            store.begin(a_run("whole"), rows);
+        }
+        for (const char* sql :
+             {"UPDATE runs SET machine = '[1]'", "UPDATE runs SET machine = '{}', conditions = '7'",
+              "UPDATE runs SET conditions = '{}'; UPDATE rows SET row = 'null'",
+              "UPDATE rows SET row = '{}', job = '\"x\"'", "UPDATE rows SET job = '{}', marks = '[1]'",
+              "UPDATE rows SET marks = '[]', samples_ms = '[\"x\"]'", "UPDATE rows SET samples_ms = '{'"}) {
+            CAPTURE(sql);
+            sqlite3* db = nullptr;
+            REQUIRE(sqlite3_open(file.string().c_str(), &db) == SQLITE_OK);
+            REQUIRE(sqlite3_exec(db, sql, nullptr, nullptr, nullptr) == SQLITE_OK);
+            sqlite3_close(db);
+            CHECK_THAT(refusal([&] {
+                           const auto store = Store::open(file);
+                           for (const auto& run : store.runs()) static_cast<void>(store.rows(run.id));
+                       }),
+                       ContainsSubstring("is damaged"));
+        }
+    }
     SECTION("of no bytes: as if it were not there") {
         write_file(file, "");
         auto store = Store::open(file);
@@ -305,6 +328,14 @@ TEST_CASE("A file that is no store, or half of one, is refused with what to do")
                    ContainsSubstring("could not be made"));
         CHECK_THROWS_AS(Store::open({}), InputError);
     }
+}
+
+TEST_CASE("A run is not named what means something else") {
+    for (const char* name : {"7", "007", "last", "a/b", "x.json", "x.jsonl"}) {
+        CAPTURE(name);
+        CHECK_THAT(refusal([&] { require_run_name(name); }), ContainsSubstring("choose another name"));
+    }
+    for (const char* name : {"nightly", "7b", "-7", "the last", "v1.2"}) CHECK_NOTHROW(require_run_name(name));
 }
 
 TEST_CASE("The store is where the environment says") {

@@ -1,6 +1,9 @@
 // Features against those of transformers' extractors, and every key of their files.
 #include "silica/input/audio/extractor.hpp"
 
+#include <cstdint>
+#include <limits>
+
 #include "silica/input/audio/log_mel.hpp"
 #include "silica/input/audio/read.hpp"
 #include "sounds.hpp"
@@ -239,6 +242,37 @@ TEST_CASE("files of extractors that are refused") {
     refused(with("Clap", R"("truncation": 5)"), {"truncation"});
     refused(with("Clap", R"("fft_window_size": 3)"), {"fft_window_size", "odd"});
     refused(with("Clap", R"("max_length_s": 9999999)"), {"max_length_s"});
+}
+
+TEST_CASE("numbers that a program gives are checked as those of a file") {
+    const auto whisper = [](std::string_view word, const auto& change) {
+        audio::WhisperExtractorConfig config;
+        change(config);
+        refuses<ConfigError>([&] { audio::WhisperExtractor{config}; }, {word});
+    };
+    whisper("feature_size is 0", [](auto& c) { c.feature_size = 0; });
+    whisper("feature_size is -1", [](auto& c) { c.feature_size = -1; });
+    whisper("sampling_rate is 0", [](auto& c) { c.sampling_rate = 0; });
+    whisper("hop_length is 0", [](auto& c) { c.hop_length = 0; });
+    whisper("n_fft is 0", [](auto& c) { c.n_fft = 0; });
+    whisper("n_fft is 401", [](auto& c) { c.n_fft = 401; });
+    whisper("chunk_length is 0", [](auto& c) { c.chunk_length = 0; });
+    whisper("chunk_length is 9223372036854775807", [](auto& c) { c.chunk_length = INT64_MAX; });
+    whisper("padding_value", [](auto& c) { c.padding_value = std::numeric_limits<float>::quiet_NaN(); });
+    const auto clap = [](std::string_view word, const auto& change) {
+        audio::ClapExtractorConfig config;
+        change(config);
+        refuses<ConfigError>([&] { audio::ClapExtractor{config}; }, {word});
+    };
+    clap("feature_size is 0", [](auto& c) { c.feature_size = 0; });
+    clap("sampling_rate is -48000", [](auto& c) { c.sampling_rate = -48000; });
+    clap("hop_length is 0", [](auto& c) { c.hop_length = 0; });
+    clap("fft_window_size is 1", [](auto& c) { c.fft_window_size = 1; });
+    clap("max_length_s is 0", [](auto& c) { c.max_length_s = 0; });
+    clap("frequency_min", [](auto& c) { c.frequency_min = std::numeric_limits<double>::quiet_NaN(); });
+    clap("frequency_max", [](auto& c) { c.frequency_max = std::numeric_limits<double>::infinity(); });
+    refuses<ConfigError>([] { audio::Wav2Vec2Extractor{audio::Wav2Vec2ExtractorConfig{.sampling_rate = 0}}; },
+                         {"sampling_rate is 0"});
 }
 
 TEST_CASE("an unknown truncation is told of when it is needed") {

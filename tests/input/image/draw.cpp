@@ -185,4 +185,14 @@ TEST_CASE("a PNG file that was written reads as the same picture", "[input]") {
     test::refuses<InputError>([&] { image::write_png(directory / "none/a.png", picture); }, {"none/a.png"});
     test::refuses<InputError>([&] { image::write_png(directory / "taken", picture); }, {"taken"});
     CHECK(files() == 2);
+
+    // A link leads to the file.
+    std::filesystem::create_symlink("a.png", directory / "link.png");
+    image::write_png(directory / "link.png", plain(1, 1, 9));
+    CHECK(std::filesystem::is_symlink(directory / "link.png"));
+    CHECK(image::read(directory / "a.png").height() == 1);
+    std::filesystem::remove(directory / "a.png");
+    image::write_png(directory / "link.png", picture);  // which leads nowhere now: it is replaced
+    CHECK(image::read(directory / "link.png").height() == 7);
+    CHECK(files() == 2);
 }

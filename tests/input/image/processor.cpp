@@ -2,7 +2,9 @@
 #include "silica/input/image/processor.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
+#include <limits>
 #include <type_traits>
 
 #include "support/catch.hpp"
@@ -130,6 +132,47 @@ TEST_CASE("Values that no step can work with are refused") {
     CHECK(open_with(vit + R"("do_resize": 0, "resample": "bicubic", "image_mean": [1]  , "do_normalize": false})")
               .config()
               .do_normalize == false);
+}
+
+TEST_CASE("Steps that a program gives are checked as those of a file") {
+    using image::ProcessorConfig;
+    using Family = ProcessorConfig::Family;
+    const auto refuses = [](Family family, std::string_view word, const auto& change) {
+        auto config = ProcessorConfig::of(family);
+        image::Processor{config};
+        change(config);
+        test::refuses<ConfigError>([&] { image::Processor{config}; }, {word});
+    };
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    const std::vector<image::SizeRule> none = {
+        {},
+        {.height = 3},
+        {.height = -1, .width = 2},
+        {.shortest_edge = -2},
+        {.longest_edge = 9},
+        {.max_height = 4},
+        {.height = std::int64_t{1} << 40, .width = 1},
+    };
+    for (const auto& rule : none) refuses(Family::vit, "a size that is none", [&](auto& c) { c.size = rule; });
+    refuses(Family::clip, "crop_size", [](auto& c) { c.crop_size = std::nullopt; });
+    refuses(Family::clip, "crop_size", [](auto& c) { c.crop_size = image::SizeRule{.shortest_edge = 3}; });
+    refuses(Family::detr, "pad_size", [](auto& c) { c.pad_size = image::SizeRule{.height = 3}; });
+    refuses(Family::vit, "resample", [](auto& c) { c.resample = static_cast<image::Filter>(6); });
+    refuses(Family::vit, "rescale_factor", [&](auto& c) { c.rescale_factor = nan; });
+    refuses(Family::vit, "image_mean", [&](auto& c) { c.image_mean[1] = nan; });
+    refuses(Family::vit, "image_std", [](auto& c) { c.image_std[2] = 0; });
+    refuses(Family::llava, "no colour", [](auto& c) {
+        c.pad_to_square = true;
+        c.image_mean[0] = -4;
+    });
+    refuses(Family::llava_next, "no tiles", [](auto& c) { c.image_grid_pinpoints.clear(); });
+    refuses(Family::llava_next, "no sizes", [](auto& c) { c.image_grid_pinpoints.assign(1, {336, 0}); });
+    refuses(Family::llava_next, "4096 tiles", [](auto& c) { c.image_grid_pinpoints.assign(1, {1 << 20, 336}); });
+    auto unused = ProcessorConfig::of(Family::vit);  // what no step uses may be anything
+    unused.do_resize = unused.do_normalize = false;
+    unused.size = {};
+    unused.image_std = {0, 0, 0};
+    image::Processor{unused};
 }
 
 TEST_CASE("The file is processor_config.json where that has an image_processor, else preprocessor_config.json") {

@@ -2,9 +2,12 @@
 #include "silica/input/image_text/processor.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <numeric>
 
 #include "input/image_text/golden.hpp"
+#include "silica/input/image_text/token_count.hpp"
 #include "support/refuses.hpp"
 
 using namespace silica;
@@ -180,6 +183,27 @@ TEST_CASE("Pictures that no token stands for, and tokenizers without the image t
     other.replace("processor_config.json", R"("<image>")", R"("<cat>")");
     test::refuses<ConfigError>([&] { (void)other.open()("<cat>", one); }, {"<cat>", "16"});
     CHECK(other.open()("the cat", {}).image_tokens.empty());
+}
+
+TEST_CASE("An image token without a character, and patches without pixels, are refused") {
+    const auto good = Processor::open(test::image_text_golden("llava"));
+    auto config = good.config();
+    config.image_token.clear();
+    test::refuses<ConfigError>([&] { Processor(config, good.images(), good.tokenizer()); },
+                               {"image token has no character", "image_token"});
+    const Spoilt files("llava");
+    files.replace("tokenizer_config.json", "{", R"({"image_token": "", )");
+    files.refuses({"image token has no character", "tokenizer_config.json"});
+    for (const std::int64_t patch : {0, -4}) {
+        config.patch_size = patch;
+        test::refuses<ConfigError>([&] { (void)image_text::llava_tokens(config, {8, 8}); }, {"patch_size"});
+        test::refuses<ConfigError>([&] { (void)image_text::llava_next_tokens(config, {8, 8}, {8, 8}, {}); },
+                                   {"patch_size"});
+    }
+    config.patch_size = 4, config.num_additional_image_tokens = 5;
+    const std::array<image::Extent, 1> grid = {{{8, 8}}};
+    test::refuses<ConfigError>([&] { (void)image_text::llava_next_tokens(config, {8, 8}, {0, 8}, grid); }, {"0 x 8"});
+    test::refuses<ConfigError>([&] { (void)image_text::llava_next_tokens(config, {8, 8}, {8, 8}, {}); }, {"0 tokens"});
 }
 
 TEST_CASE("LLaVA's squares have a colour") {

@@ -38,7 +38,8 @@ struct SpeechConfig {
 
     // Of config.json.
     std::int64_t vocab_size = 51865, max_source_positions = 1500, max_target_positions = 448, median_filter_width = 7;
-    std::int64_t decoder_start_token_id = 50257;
+    /// <|startoftranscript|>. Where generation_config.json is there and does not name it, windows begin without one.
+    std::optional<std::int64_t> decoder_start_token_id = 50257;
 };
 
 /// [place, id or null].

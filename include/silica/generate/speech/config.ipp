@@ -37,7 +37,7 @@ SILICA_INLINE void check(const SpeechConfig& c, const std::string& file) {
     if (c.prev_sot_token_id) token("prev_sot_token_id", *c.prev_sot_token_id);
     if (c.max_initial_timestamp_index)
         require_at_least(file, "max_initial_timestamp_index", *c.max_initial_timestamp_index, 0);
-    token("decoder_start_token_id", c.decoder_start_token_id);
+    if (c.decoder_start_token_id) token("decoder_start_token_id", *c.decoder_start_token_id);
     if (c.lang_to_id) {
         for (const auto& [language, id] : *c.lang_to_id) token("lang_to_id." + language, id);
     }
@@ -73,7 +73,7 @@ SILICA_INLINE SpeechConfig read_speech_config(const std::filesystem::path& direc
     made.max_source_positions = config.max_source_positions;
     made.max_target_positions = config.max_target_positions;
     made.median_filter_width = config.median_filter_width;
-    made.decoder_start_token_id = config.decoder_start_token_id;
+    made.decoder_start_token_id.reset();
     silica::read_json(made, checkpoint::read_json_file(directory, "generation_config.json"), file.string() + ":");
     if (!made.forced_decoder_ids) made.forced_decoder_ids = config.forced_decoder_ids;
     check(made, file.string());

@@ -72,11 +72,13 @@ private:
     void prepare() {
         auto c = merged(options_.generation, facts_.generation);
         const auto& own = model_.decoder().facts();
-        if (!c.eos_token_id || c.eos_token_id->empty()) c.eos_token_id = own.eos_token_id;
-        if (c.eos_token_id->empty())
-            throw ConfigError("The checkpoint names no token that ends a text.",
-                              "set eos_token_id in generation_config.json.");
-        if (!c.pad_token_id) c.pad_token_id = own.pad_token_id.value_or(c.eos_token_id->front());
+        // Without an end, which a generation_config.json may leave out, a text goes on until there is no room.
+        if (!c.eos_token_id) c.eos_token_id = own.eos_token_id;
+        const auto& ends = *c.eos_token_id;
+        plan_.text_end = ends.empty() ? c.bos_token_id.value_or(first_time() - 1) : ends.front();
+        plan_.padding = c.pad_token_id;
+        if (!c.pad_token_id) c.pad_token_id = own.pad_token_id.value_or(ends.empty() ? 0 : ends.front());
+        require_start(config_, c.bos_token_id);
         check(c, own);
         if (options_.temperatures.empty())
             throw InputError("There is no temperature.", "give at least one; 0 takes the likeliest token.");
@@ -136,12 +138,10 @@ private:
             Row& row = rows_[i];
             const auto language = detects_ ? std::optional(languages[i]) : std::nullopt;
             row.start = start_tokens(config_, options_, timestamps_ || is_long(row), language);
-            if (config_.is_multilingual.value_or(true))
-                row.made.language = row.start.size() > 1 ? language_of(config_, row.start[1]) : "";
-            else
-                row.made.language = "en";
+            row.made.language = language_of(config_, row.start);
             row.made.seconds = row.sound->seconds();
-            row.conditioned = condition_;
+            // Where the checkpoint asks for it, and not the caller, transformers begins only with the second window.
+            row.conditioned = options_.condition_on_previous.value_or(false);
             // The text of a prompt is the beginning of what was said.
             if (condition_ && !options_.prompt_in_every_window && !options_.prompt.empty()) {
                 const bool marked = options_.prompt.front() == config_.prev_sot_token_id;
@@ -242,7 +242,7 @@ private:
                 write_text(segment, facts_.text, begin);
                 if (options_.words) {
                     write_words(segment, facts_.text, {.times = times, .from = cut.from, .offset = offset},
-                                plan_.generation.eos_token_id->front(), !has_no_spaces(row.made.language));
+                                plan_.text_end, !has_no_spaces(row.made.language));
                 }
                 row.said.push_back(segment.tokens);
                 row.made.text += segment.text;

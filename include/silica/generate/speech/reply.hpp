@@ -20,6 +20,9 @@ namespace silica::generate {
 /// What was written for a window.
 struct Reply {
     std::vector<std::int64_t> tokens = {};  ///< without prompt and end
+    /// What was written behind them and is left out: where the last of all is the token of padding and none that ends a
+    /// text, as many of the last tokens as there are of padding, wherever those stand. As transformers has it.
+    std::vector<std::int64_t> left_out = {};
     double temperature = 0, avg_logprob = 0;
     double compression_ratio = std::numeric_limits<double>::quiet_NaN();
     double no_speech_prob = std::numeric_limits<double>::quiet_NaN();
@@ -30,8 +33,10 @@ struct Reply {
 /// How windows are written.
 struct ReplyPlan {
     const SpeechConfig* config = nullptr;
-    GenerationConfig generation = {};  ///< complete: ends, padding
-    bool timestamps = false;           ///< of any row
+    GenerationConfig generation = {};          ///< complete: ends, padding
+    std::optional<std::int64_t> padding = {};  ///< its token as the checkpoint names it
+    std::int64_t text_end = 0;                 ///< tokens of text are below it: the end, or what stands for it
+    bool timestamps = false;                   ///< of any row
     std::vector<double> temperatures = {0};
     std::optional<double> compression_ratio_threshold = {}, logprob_threshold = {}, no_speech_threshold = {};
     const SpeechHooks* hooks = nullptr;

@@ -112,7 +112,7 @@ inline std::optional<std::vector<Reply>> write_once(SpeechModel& model, const Re
 
     Hooks hooks{.log_probabilities = true};
     if (plan.timestamps)
-        hooks.processors.emplace_back(TimestampRules{*plan.config->no_timestamps_token_id, p.ends.front(),
+        hooks.processors.emplace_back(TimestampRules{*plan.config->no_timestamps_token_id, plan.text_end,
                                                      plan.config->max_initial_timestamp_index});
     const auto& go_on = plan.hooks->go_on;
     const auto& on_text = plan.hooks->on_text;
@@ -134,9 +134,14 @@ inline std::optional<std::vector<Reply>> write_once(SpeechModel& model, const Re
         Reply reply{.tokens = made.tokens[r], .temperature = temperature};
         const auto n = reply.tokens.size();
         if (n > 0) reply.avg_logprob = made.log_probabilities[r] / static_cast<double>(n);
+        reply.ended = n > 0 && std::ranges::find(ends, reply.tokens.back()) != ends.end();
+        if (n > 0 && !reply.ended && reply.tokens.back() == plan.padding) {
+            const auto padding = std::ranges::count(reply.tokens, *plan.padding);
+            reply.left_out.assign(reply.tokens.end() - padding, reply.tokens.end());
+            reply.tokens.erase(reply.tokens.end() - padding, reply.tokens.end());
+        }
         if (const auto ratio = compression_ratio(reply.tokens, plan.config->vocab_size))
             reply.compression_ratio = *ratio;
-        reply.ended = n > 0 && std::ranges::find(ends, reply.tokens.back()) != ends.end();
         if (reply.ended) reply.tokens.pop_back();
         replies.push_back(std::move(reply));
     }
@@ -180,7 +185,7 @@ SILICA_INLINE std::vector<std::int64_t> detect_languages(SpeechModel& model, con
     auto& decoder = model.decoder();
     const auto rows = encoder_outputs.size(0);
     decoder.start(rows, config.max_target_positions - 1);
-    const Tensor start = at::full({rows, 1}, config.decoder_start_token_id, c10::ScalarType::Long);
+    const Tensor start = at::full({rows, 1}, config.decoder_start_token_id.value(), c10::ScalarType::Long);
     HostScores scores;
     scores.copy(decoder,
                 decoder.prefill({.decoder_input_ids = start, .extra = {{"encoder_outputs", encoder_outputs}}}));

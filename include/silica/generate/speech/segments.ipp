@@ -3,8 +3,6 @@
 
 #include "silica/generate/speech/segments.hpp"
 
-#include <algorithm>
-
 namespace silica::generate {
 
 SILICA_INLINE Cuts cut_into_segments(std::span<const std::int64_t> tokens, std::int64_t timestamp_begin,
@@ -43,7 +41,7 @@ SILICA_INLINE Cuts cut_into_segments(std::span<const std::int64_t> tokens, std::
     }
     if (!single_ending) {
         const auto seek = 2 * (tokens[from - 2] - timestamp_begin);
-        if (seek > 0) made.frames = std::min(seek, frames);  // else no window would be the last
+        if (seek > 0) made.frames = seek;  // else no window would be the last
     }
     return made;
 }

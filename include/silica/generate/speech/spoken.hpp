@@ -41,8 +41,8 @@ struct SegmentTimes {
     double offset = 0;  ///< when its first token was begun
 };
 
-/// The words of a segment, of its tokens below `eos`. A word begins where the token before it was said.
-void write_words(Segment& segment, const TextOf& text, const SegmentTimes& times, std::int64_t eos, bool spaces);
+/// The words of a segment, of its tokens below `text_end`. A word begins where the token before it was said.
+void write_words(Segment& segment, const TextOf& text, const SegmentTimes& times, std::int64_t text_end, bool spaces);
 
 }  // namespace silica::generate
 

@@ -18,13 +18,15 @@ SILICA_INLINE std::vector<double> token_times(const SpeechModel& model, const Te
                                               const Timing& timing) {
     std::vector<double> made(reply.tokens.size(), timing.offset);
     // As in transformers, what each token attended to when it was fed; the last of all is not fed any more.
-    const auto n = reply.tokens.size() - (reply.ended || reply.tokens.empty() ? 0 : 1);
+    auto written = reply.tokens;
+    written.insert(written.end(), reply.left_out.begin(), reply.left_out.end());
+    const auto n = written.size() - (reply.ended || written.empty() ? 0 : 1);
     if (n == 0) return made;
     const auto all = prompt.size() + n, heads = timing.heads.size();
     const Tensor ids = at::empty({1, static_cast<std::int64_t>(all)}, c10::ScalarType::Long);
     auto* id = ids.mutable_data_ptr<std::int64_t>();
     std::ranges::copy(prompt, id);
-    std::copy_n(reply.tokens.begin(), n, id + prompt.size());
+    std::copy_n(written.begin(), n, id + prompt.size());
     const Tensor weights = model.alignment(encoded, ids, timing.heads);
     const auto columns = static_cast<std::size_t>(weights.size(3));
     // Without the rows of the prompt.
@@ -33,9 +35,10 @@ SILICA_INLINE std::vector<double> token_times(const SpeechModel& model, const Te
     for (std::size_t h = 0; h < heads; ++h)
         std::copy_n(from + (h * all + prompt.size()) * columns, n * columns,
                     own.begin() + static_cast<std::ptrdiff_t>(h * n * columns));
-    // A position is two frames, rounded down. Behind the sound transformers' slice counts from the end.
+    // A position is two frames, rounded down. Behind the sound transformers' slices, of which there are two, count from
+    // the end.
     auto count = static_cast<std::int64_t>(std::floor(static_cast<double>(timing.frames_of_sound) / 2));
-    if (count < 0) count = std::max<std::int64_t>(static_cast<std::int64_t>(columns) + count, 0);
+    if (count < 0) count = std::max<std::int64_t>(static_cast<std::int64_t>(columns) + 2 * count, 0);
     const auto positions =
         token_positions({own, heads, n, columns}, static_cast<std::size_t>(count), timing.median_width);
     for (std::size_t t = 0; t < made.size(); ++t)
@@ -56,12 +59,12 @@ SILICA_INLINE void write_text(Segment& segment, const TextOf& text, std::int64_t
     segment.text = without_times(text, timestamp_begin).decode(segment.tokens);
 }
 
-SILICA_INLINE void write_words(Segment& segment, const TextOf& text, const SegmentTimes& times, std::int64_t eos,
+SILICA_INLINE void write_words(Segment& segment, const TextOf& text, const SegmentTimes& times, std::int64_t text_end,
                                bool spaces) {
     std::vector<std::int64_t> spoken;
     std::vector<std::size_t> places;  // in the window
     for (std::size_t i = 0; i < segment.tokens.size(); ++i) {
-        if (segment.tokens[i] >= eos) continue;
+        if (segment.tokens[i] >= text_end) continue;
         spoken.push_back(segment.tokens[i]);
         places.push_back(times.from + i);
     }

@@ -20,12 +20,19 @@ namespace silica::generate {
 /// "fr" of the token "<|fr|>"; empty where it is no language.
 [[nodiscard]] std::string language_of(const SpeechConfig& config, std::int64_t token);
 
+/// The language of a window's start tokens; "en" where the model is English-only.
+[[nodiscard]] std::string language_of(const SpeechConfig& config, std::span<const std::int64_t> start);
+
+/// ConfigError where there is neither a start token nor `bos`, as in transformers.
+void require_start(const SpeechConfig& config, const std::optional<std::int64_t>& bos);
+
 /// Whether the language has to be detected before anything is written. InputError where language or task are named
-/// and the model is English-only, or the checkpoint has no tokens for them.
+/// and the model is English-only, or the checkpoint has no tokens for them; ConfigError where it has to and there is no
+/// start token.
 [[nodiscard]] bool detects_language(const SpeechConfig& config, const SpeechOptions& options);
 
 /// <|startoftranscript|> <|fr|> <|transcribe|> <|notimestamps|>, as far as the checkpoint has them. `detected`: the
-/// language's token, where detects_language().
+/// language's token, where detects_language(). ConfigError where none of them is there.
 [[nodiscard]] std::vector<std::int64_t> start_tokens(const SpeechConfig& config, const SpeechOptions& options,
                                                      bool timestamps, std::optional<std::int64_t> detected);
 

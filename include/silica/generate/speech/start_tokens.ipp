@@ -65,6 +65,20 @@ SILICA_INLINE std::string language_of(const SpeechConfig& config, std::int64_t t
     return {};
 }
 
+SILICA_INLINE std::string language_of(const SpeechConfig& config, std::span<const std::int64_t> start) {
+    std::string language = config.is_multilingual.value_or(true) ? "" : "en";
+    for (const auto token : start) {
+        if (language.empty()) language = language_of(config, token);
+    }
+    return language;
+}
+
+SILICA_INLINE void require_start(const SpeechConfig& config, const std::optional<std::int64_t>& bos) {
+    if (config.decoder_start_token_id || bos) return;
+    throw ConfigError("The checkpoint names no token that a text starts with.",
+                      "set decoder_start_token_id in generation_config.json.");
+}
+
 SILICA_INLINE bool detects_language(const SpeechConfig& config, const SpeechOptions& options) {
     if (!config.is_multilingual.value_or(true) && (options.language || options.task))
         throw InputError("This checkpoint knows English only: it takes neither a language nor a task.",
@@ -78,7 +92,12 @@ SILICA_INLINE bool detects_language(const SpeechConfig& config, const SpeechOpti
         throw InputError("The task is " + quote(*task) + ".", "it is transcribe or translate.");
     if (language || !config.lang_to_id || config.lang_to_id->empty()) return false;
     const auto forced = task ? std::vector<std::optional<std::int64_t>>{} : detail::forced_tokens(config);
-    return forced.empty() || !forced.front();
+    if (!forced.empty() && forced.front()) return false;
+    if (!config.decoder_start_token_id)
+        throw ConfigError(
+            "Languages are detected by what follows the start token, and generation_config.json names none.",
+            "set decoder_start_token_id in it, or name the language.");
+    return true;
 }
 
 SILICA_INLINE std::vector<std::int64_t> start_tokens(const SpeechConfig& config, const SpeechOptions& options,
@@ -117,6 +136,8 @@ SILICA_INLINE std::vector<std::int64_t> start_tokens(const SpeechConfig& config,
     for (const auto& token : made) {
         if (token) tokens.push_back(*token);
     }
+    if (tokens.empty())
+        throw ConfigError("A window begins with no token.", "set decoder_start_token_id in generation_config.json.");
     return tokens;
 }
 

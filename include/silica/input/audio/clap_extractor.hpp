@@ -28,6 +28,7 @@ struct ClapExtractorConfig {
 /// Several threads may call one extractor, each with random numbers of its own.
 class ClapExtractor {
 public:
+    /// ConfigError for sizes that cannot be.
     explicit ClapExtractor(ClapExtractorConfig config);
 
     /// input_features (batch, 1, frames, mels), with `fusion` (batch, 4, frames, mels), and is_longer. Of longer sounds

@@ -5,6 +5,7 @@
 #include "silica/core/quote.hpp"
 #include "silica/input/audio/batch.hpp"
 #include "silica/input/audio/clap_extractor.hpp"
+#include "silica/input/audio/sizes.hpp"
 
 #include <algorithm>
 #include <array>
@@ -18,6 +19,18 @@
 namespace silica::audio {
 
 namespace detail {
+
+inline ClapExtractorConfig checked(ClapExtractorConfig c) {
+    check_size("feature_size", c.feature_size, 1, most_mels);
+    check_size("sampling_rate", c.sampling_rate, 1, largest_rate);
+    check_size("hop_length", c.hop_length, 1, largest_window);
+    check_window("fft_window_size", c.fft_window_size);
+    check_length("max_length_s", c.max_length_s, c.sampling_rate, 0);
+    check_finite("frequency_max", c.frequency_max);
+    if (!(c.frequency_min >= 0 && c.frequency_min < c.frequency_max))
+        refuse_size("frequency_min", "is below 0 or not below frequency_max");
+    return c;
+}
 
 /// The clip of `length` samples that a shorter sound becomes.
 inline std::vector<float> repeated(std::span<const float> sound, std::size_t length, std::string_view padding) {
@@ -60,7 +73,7 @@ inline std::array<std::int64_t, 3> random_starts(std::int64_t count, NumpyRandom
 }  // namespace detail
 
 SILICA_INLINE ClapExtractor::ClapExtractor(ClapExtractorConfig config)
-    : config_(std::move(config)),
+    : config_(detail::checked(std::move(config))),
       spectrogram_(std::make_shared<const MelSpectrogram<double>>(
           config_.fft_window_size, config_.hop_length,
           MelFilters::make(config_.truncation == "fusion" ? MelFilters::Scale::htk : MelFilters::Scale::slaney_normed,

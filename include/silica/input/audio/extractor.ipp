@@ -5,6 +5,7 @@
 #include "silica/core/json.hpp"
 #include "silica/core/quote.hpp"
 #include "silica/input/audio/extractor.hpp"
+#include "silica/input/audio/sizes.hpp"
 #include "silica/input/text/file.hpp"
 #include "silica/input/text/json_place.hpp"
 
@@ -20,10 +21,6 @@ namespace silica::audio {
 namespace detail {
 
 using text::JsonPlace;
-
-/// The largest numbers that a file may ask for.
-inline constexpr std::int64_t largest_rate = 1 << 20, largest_window = 1 << 14, most_mels = 1 << 10;
-inline constexpr std::int64_t longest_chunk = std::int64_t{1} << 28U;  ///< in samples
 
 /// Reads the keys of an extractor. One that is absent leaves what stands there.
 class ExtractorKeys {
@@ -63,13 +60,12 @@ public:
         left = side.string() == "left";
         if (!left && side.string() != "right") side.fail("is " + quote(side.string()) + ", neither left nor right");
     }
-    void refuse_odd(std::string_view key, std::int64_t value) const {
-        if (value % 2 != 0) place_.at(key).fail("is " + std::to_string(value) + ", which is odd");
-    }
-    void check_length(std::string_view key, std::int64_t seconds, std::int64_t rate, std::int64_t window) const {
-        if (seconds > longest_chunk / rate) place_.fail("has a " + std::string(key) + " that is too long");
-        if (seconds * rate <= window / 2)
-            place_.fail("has a " + std::string(key) + " that is shorter than half a window");
+    /// The extractor of what was read. ConfigError, which names the file, for numbers that cannot be.
+    template <class Made, class Config>
+    [[nodiscard]] Made make(const Config& config) const try {
+        return Made(config);
+    } catch (const ConfigError& e) {
+        throw ConfigError(place_.file() + ": " + e.problem(), e.remedy());
     }
     [[nodiscard]] const JsonPlace& place() const noexcept { return place_; }
 
@@ -86,12 +82,9 @@ inline WhisperExtractor whisper_of(const ExtractorKeys& keys) {
     keys.read("hop_length", 1, largest_window, c.hop_length);
     keys.read("chunk_length", 1, longest_chunk, c.chunk_length);
     keys.read("n_fft", 2, largest_window, c.n_fft);
-    keys.refuse_odd("n_fft", c.n_fft);
     keys.read("padding_value", c.padding_value);
     keys.read("return_attention_mask", c.return_attention_mask);
     keys.read_side(c.pads_left);
-    keys.check_length("chunk_length", c.chunk_length, c.sampling_rate, c.n_fft);
-    if (c.chunk_length * c.sampling_rate < c.hop_length) keys.place().fail("has a hop_length longer than a chunk");
     double dither = 0;
     keys.read("dither", dither);
     if (dither != 0) {
@@ -99,7 +92,7 @@ inline WhisperExtractor whisper_of(const ExtractorKeys& keys) {
                               ", which adds random noise that only PyTorch's generator gives.",
                           "Set dither to 0.");
     }
-    return WhisperExtractor(c);
+    return keys.make<WhisperExtractor>(c);
 }
 
 inline Wav2Vec2Extractor wav2vec2_of(const ExtractorKeys& keys) {
@@ -111,7 +104,7 @@ inline Wav2Vec2Extractor wav2vec2_of(const ExtractorKeys& keys) {
     keys.read("return_attention_mask", c.return_attention_mask);
     keys.read("do_normalize", c.do_normalize);
     keys.read_side(c.pads_left);
-    return Wav2Vec2Extractor(c);
+    return keys.make<Wav2Vec2Extractor>(c);
 }
 
 inline ClapExtractor clap_of(const ExtractorKeys& keys) {
@@ -121,15 +114,11 @@ inline ClapExtractor clap_of(const ExtractorKeys& keys) {
     keys.read("hop_length", 1, largest_window, c.hop_length);
     keys.read("max_length_s", 1, longest_chunk, c.max_length_s);
     keys.read("fft_window_size", 2, largest_window, c.fft_window_size);
-    keys.refuse_odd("fft_window_size", c.fft_window_size);
     keys.read("frequency_min", c.frequency_min);
     keys.read("frequency_max", c.frequency_max);
-    if (c.frequency_min < 0 || c.frequency_min >= c.frequency_max)
-        keys.place().fail("has a frequency_min that is below 0 or not below frequency_max");
     keys.read("truncation", c.truncation);
     keys.read("padding", c.padding);
-    keys.check_length("max_length_s", c.max_length_s, c.sampling_rate, 0);
-    return ClapExtractor(std::move(c));
+    return keys.make<ClapExtractor>(c);
 }
 
 /// What makes the extractor of a class, or null.

@@ -24,7 +24,8 @@ struct Wav2Vec2ExtractorConfig {
 /// Several threads may call one extractor.
 class Wav2Vec2Extractor {
 public:
-    explicit Wav2Vec2Extractor(const Wav2Vec2ExtractorConfig& config) : config_(config) {}
+    /// ConfigError for a rate or a padding value that cannot be.
+    explicit Wav2Vec2Extractor(const Wav2Vec2ExtractorConfig& config);
 
     /// input_values (batch, samples), and attention_mask with return_attention_mask.
     /// InputError where there is no sound or one has another rate.

@@ -2,6 +2,7 @@
 /// Waveforms of zero mean and unit variance.
 
 #include "silica/input/audio/batch.hpp"
+#include "silica/input/audio/sizes.hpp"
 #include "silica/input/audio/wav2vec2_extractor.hpp"
 
 #include <algorithm>
@@ -50,6 +51,11 @@ inline void normalize(std::span<float> row, std::size_t n) {
 }
 
 }  // namespace detail
+
+SILICA_INLINE Wav2Vec2Extractor::Wav2Vec2Extractor(const Wav2Vec2ExtractorConfig& config) : config_(config) {
+    detail::check_size("sampling_rate", config.sampling_rate, 1, detail::largest_rate);
+    detail::check_finite("padding_value", static_cast<double>(config.padding_value));
+}
 
 SILICA_INLINE Features Wav2Vec2Extractor::operator()(std::span<const Samples> sounds, bool mask) const {
     check_batch(sounds, config_.sampling_rate);

@@ -25,6 +25,7 @@ struct WhisperExtractorConfig {
 /// Several threads may call one extractor.
 class WhisperExtractor {
 public:
+    /// ConfigError for sizes that cannot be.
     explicit WhisperExtractor(const WhisperExtractorConfig& config);
 
     /// input_features (batch, mels, frames) of the first chunk_length seconds of each sound, padded to that length.

@@ -2,6 +2,7 @@
 /// Chunks to spectrograms.
 
 #include "silica/input/audio/batch.hpp"
+#include "silica/input/audio/sizes.hpp"
 #include "silica/input/audio/whisper_extractor.hpp"
 
 #include <algorithm>
@@ -9,8 +10,23 @@
 
 namespace silica::audio {
 
+namespace detail {
+
+inline const WhisperExtractorConfig& checked(const WhisperExtractorConfig& c) {
+    check_size("feature_size", c.feature_size, 1, most_mels);
+    check_size("sampling_rate", c.sampling_rate, 1, largest_rate);
+    check_size("hop_length", c.hop_length, 1, largest_window);
+    check_window("n_fft", c.n_fft);
+    check_length("chunk_length", c.chunk_length, c.sampling_rate, c.n_fft);
+    check_finite("padding_value", static_cast<double>(c.padding_value));
+    if (c.chunk_length * c.sampling_rate < c.hop_length) refuse_size("hop_length", "is longer than a chunk");
+    return c;
+}
+
+}  // namespace detail
+
 SILICA_INLINE WhisperExtractor::WhisperExtractor(const WhisperExtractorConfig& config)
-    : config_(config),
+    : config_(detail::checked(config)),
       spectrogram_(std::make_shared<const MelSpectrogram<float>>(
           config.n_fft, config.hop_length,
           // Up to 8000 Hz whatever the rate.

@@ -30,7 +30,8 @@ public:
         return Processor(ProcessorConfig::open(directory));
     }
 
-    explicit Processor(ProcessorConfig config) : config_(std::move(config)) {}
+    /// ConfigError for a configuration that no step can work with.
+    explicit Processor(ProcessorConfig config);
 
     /// The tensors of a batch. InputError where there is no picture, where pictures come out in different sizes and
     /// nothing pads them, or where one is too narrow to be resized.

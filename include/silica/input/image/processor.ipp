@@ -3,6 +3,7 @@
 
 #include "silica/core/error.hpp"
 #include "silica/input/image/canvas.hpp"
+#include "silica/input/image/check_steps.hpp"
 #include "silica/input/image/geometry.hpp"
 #include "silica/input/image/processor.hpp"
 #include "silica/input/image/resize.hpp"
@@ -147,6 +148,10 @@ template <class T>
 }
 
 }  // namespace detail
+
+SILICA_INLINE Processor::Processor(ProcessorConfig config) : config_(std::move(config)) {
+    detail::check_steps(config_);
+}
 
 SILICA_INLINE Pixels Processor::process(std::span<const Image> images) const {
     std::vector<detail::Plan> plans;

@@ -164,9 +164,6 @@ inline void check_square(const ProcessorKeys& keys, const ProcessorConfig& made)
     }
 }
 
-/// Files that ask for more tiles of a picture than this are refused.
-inline constexpr std::int64_t most_tiles = 4096;
-
 /// The tiles of LLaVA-NeXT.
 inline void read_tiles(const ProcessorKeys& keys, ProcessorConfig& made) {
     if (made.family != Family::llava_next) return;

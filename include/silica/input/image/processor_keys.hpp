@@ -22,6 +22,8 @@ using text::JsonPlace;
 
 /// The largest side that a file may ask for.
 inline constexpr std::int64_t largest_side = 1 << 20;
+/// More tiles of a picture than this are refused.
+inline constexpr std::int64_t most_tiles = 4096;
 
 /// Reads the keys of a processor. A key that is absent leaves what stands there; one that is null does not.
 class ProcessorKeys {

@@ -50,6 +50,10 @@ SILICA_INLINE Processor::Processor(ProcessorConfig config, image::Processor imag
                                    std::optional<text::ChatTemplate> chat_template)
     : config_(std::move(config)), images_(std::move(images)) {
     if (auto named = tokenizer.special_token("image_token")) config_.image_token = *std::move(named);
+    if (config_.image_token.empty()) {
+        throw ConfigError("The image token has no character.",
+                          "Correct image_token in tokenizer_config.json or processor_config.json.");
+    }
     tokenizer.set_padding(std::nullopt);
     tokenizer.set_truncation(std::nullopt);
     tokenizer_ = std::make_shared<const text::Tokenizer>(std::move(tokenizer));

@@ -26,6 +26,7 @@ inline constexpr std::int64_t most_tokens = 1 << 20;
 }  // namespace count_detail
 
 SILICA_INLINE std::int64_t llava_tokens(const ProcessorConfig& config, image::Extent size) {
+    if (config.patch_size < 1 || size.height < 1 || size.width < 1) return count_detail::checked(config, size, 0);
     const auto patches = (size.height / config.patch_size) * (size.width / config.patch_size);
     const auto tokens = patches + config.num_additional_image_tokens - (config.drops_first ? 1 : 0);
     return count_detail::checked(config, size, tokens);
