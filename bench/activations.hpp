@@ -124,7 +124,9 @@ std::int64_t numbers(const C& c, const Extent& e) {
         const std::int64_t of_images = std::visit(
             [&](const auto& tower) { return usual_stack(tower, patches(e, tower.patch_size, tower.patch_size)); },
             v.tower);
-        return std::max(of_images, decoder(c.text_config.shape("the configuration"), tokens));
+        const auto shape = c.text_config.shape("the configuration");
+        const std::int64_t shown = e.numbers("pixel_values") == 0 ? 0 : tokens * shape.hidden_size;  // of the images
+        return e.numbers("pixel_values") + std::max(of_images, decoder(shape, tokens) + shown);
     } else if constexpr (requires { c.shape(""); }) {
         return decoder(c.shape("the configuration"), tokens);
     } else if constexpr (requires { c.text_config; }) {  // two towers, one after another

@@ -146,8 +146,8 @@ std::unique_ptr<Opened> open(const Origin& origin, checkpoint::TensorSource& sou
     using M = Model<Arch, Device, Precision>;
     const auto config = config_of<Arch>(origin, checkpoint::weights_read_by<Precision>());
     // Not std::make_unique: to convert its pointer is a dozen functions for each point of the grid.
-    return std::unique_ptr<Opened>(new OpenedModel<Arch, Device, Precision>(
-        M::from(config, AnySource(source), options_of(origin))));
+    return std::unique_ptr<Opened>(
+        new OpenedModel<Arch, Device, Precision>(M::from(config, AnySource(source), options_of(origin))));
 }
 
 /// How many numbers a call gives for each of its inputs' tokens: the scores of words.
@@ -183,6 +183,8 @@ Budget budget(const Origin& origin, const checkpoint::Checkpoint* files, const N
     const auto bytes = [&](std::int64_t numbers) { return static_cast<std::uint64_t>(numbers) * made.form.item; };
     made.model = origin.name;
     made.activations = bytes(bound::numbers(config, extent) + scores<Arch>(config, extent, tokens > 0));
+    // In half precision LibTorch lays the matrix of a product out anew for it.
+    if (made.on_host && made.form.item == 2) made.activations += weight_bytes(made.kept).largest_matrix;
     if (tokens > 0) made.caches += bytes(bound::cross(config, extent));
     return made;
 }

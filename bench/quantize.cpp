@@ -2,15 +2,20 @@
 
 #include <iostream>
 #include <memory>
+#include <set>
+#include <string>
 
 #include "arguments.hpp"
 #include "cli.hpp"
 #include "commands.hpp"
 #include "errors.hpp"
+#include "load.hpp"
 #include "models.hpp"
 #include "progress.hpp"
 #include "silica/checkpoint/checkpoint.hpp"
 #include "silica/checkpoint/hub.hpp"
+#include "silica/checkpoint/matrices_asked.hpp"
+#include "silica/checkpoint/quantised.hpp"
 #include "silica/core/error.hpp"
 #include "silica/loader/quantise_checkpoint.hpp"
 #include "table.hpp"
@@ -21,10 +26,11 @@ namespace {
 struct QuantizeOptions {
     std::string directory, precision = "int4", group = "64";
     Flag to;
+    bool no_budget = false;
 };
 
-/// The matrices of a model's products, by the names of its files. No weights are read for that but those that stay.
-std::set<std::string> matrices_of(const Subject& subject, const Head& head, const checkpoint::Checkpoint& files) {
+/// The matrices of a model's products, by the names of its files. Nothing is read for that.
+std::set<std::string> matrices_of(const Subject& subject, const Head& head) {
     const Cell* cell = head.cell("cpu", "int4", "mapped");
     if (cell == nullptr) cell = head.cell("cpu", "int8", "mapped");
     if (cell == nullptr) {
@@ -32,16 +38,9 @@ std::set<std::string> matrices_of(const Subject& subject, const Head& head, cons
             "Neither int4 nor int8 on the CPU is compiled into this program, which shows what to quantise.",
             "configure with -DSILICA_PRECISIONS= (empty for all) and build again.");
     }
-    std::set<std::string> names;
-    Origin origin = subject.origin;
-    origin.bits = cell->bits;
-    cell->load(files, [&](checkpoint::TensorSource& source) {
-        loader::MatricesAsked asked(source);
-        auto model = cell->open(origin, asked);
-        names = asked.names();
-        return model;
-    });
-    return names;
+    checkpoint::MatricesAsked asked;
+    static_cast<void>(budget_of(head, *cell, subject.origin));
+    return asked.names();
 }
 
 int quantize(const QuantizeOptions& o) {
@@ -58,7 +57,7 @@ int quantize(const QuantizeOptions& o) {
     auto files = checkpoint::Checkpoint::open(directory);
     files.read_one_by_one();
     loader::require_plain(files);
-    const auto made = loader::quantise_checkpoint(files, matrices_of(subject, head, files), bits, group, *o.to);
+    const auto made = loader::quantise_checkpoint(files, matrices_of(subject, head), bits, group, *o.to, !o.no_budget);
     const auto megabytes = [](std::uint64_t n) { return fixed(static_cast<double>(n) / 1e6, 1) + " MB"; };
     note(std::to_string(made.quantised) + " matrices in " + std::to_string(bits) + " bits by groups of " +
          std::to_string(group) + ", " + std::to_string(made.kept) + " tensors as they were: " + megabytes(made.bytes) +
@@ -75,6 +74,7 @@ Action add_quantize(CLI::App& app) {
     c.option("--precision", o->precision, "int4, int8. Default: int4");
     c.option("--group", o->group, "columns that share a scale: 32, 64, 128. Default: 64");
     c.option("--to", o->to, "the directory to write; it must not exist");
+    c.flag("--no-budget", o->no_budget, "write without looking whether there is memory and room on the disk for it");
     c.footer(
         "Matrices of products are quantised, and those whose columns are not whole groups stay. The form is MLX's: "
         "uint32\ncodes, scales, biases. Other files are copied; the directory appears when all of it is written.");

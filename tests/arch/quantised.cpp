@@ -7,6 +7,7 @@
 
 #include "silica/arch/bert.hpp"
 #include "silica/arch/llama.hpp"
+#include "silica/checkpoint/matrices_asked.hpp"
 #include "silica/checkpoint/write_safetensors.hpp"
 #include "silica/loader/cpu_first.hpp"
 #include "silica/loader/quantise_checkpoint.hpp"
@@ -292,13 +293,9 @@ TEST_CASE("A checkpoint that is written quantised is the one that is quantised a
     const Written written(tiny_weights());
     const test::Directory place;
     const auto files = checkpoint::Checkpoint::open(written.directory.path());
-    std::set<std::string> names;
-    loader::Mapped::load(files, [&](checkpoint::TensorSource& source) {
-        loader::MatricesAsked asked(source);
-        static_cast<void>(Model<Llama, Cpu, precision::Int4<>>::from(config_of(), asked));
-        names = asked.names();
-        return 0;
-    });
+    checkpoint::MatricesAsked asked;
+    static_cast<void>(budget_of<Llama, Exec<Cpu, precision::Int4<>>>(config_of(), files, {}));
+    const auto& names = asked.names();
     CHECK(names.size() == 15);
     CHECK_FALSE(names.contains("model.embed_tokens.weight"));
     const auto to = place.path() / "small";

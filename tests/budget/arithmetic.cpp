@@ -225,11 +225,14 @@ TEST_CASE("Bytes are written in the unit that suits them") {
 }
 
 TEST_CASE("A layer's numbers: residual and norm, beside attention or the feed-forward network") {
-    // Attention holds 2 x (768 + 2 x 768) + 768 = 5376, feed-forward 3072 + 768.
-    CHECK(TransformerSize{.rows = 1, .hidden = 768, .inner = 3072}.numbers() == 2 * 768 + 5376);
-    // Eight heads of keys for 32 of queries, and a gate: 3 x 14336 + 4096.
+    // Attention holds 2 x (768 + 2 x 768) + 2 x 768 + 768 = 6912, feed-forward 3072 + 3 x 768.
+    CHECK(TransformerSize{.rows = 1, .hidden = 768, .inner = 3072}.numbers() == 3 * 768 + 6912);
+    // Eight heads of keys for 32 of queries, and a gate: 3 x 14336 + 3 x 4096; attention holds less.
     CHECK(TransformerSize{.rows = 2, .hidden = 4096, .inner = 14336, .queries = 4096, .keys = 1024, .gated = true}
-              .numbers() == 2 * (2 * 4096 + 3 * 14336 + 4096));
+              .numbers() == 2 * (3 * 4096 + 3 * 14336 + 3 * 4096));
+    // A narrow gate: attention's 2 x (512 + 2 x 256) + 2 x 512 + 512 are more than 3 x 300 + 3 x 512.
+    CHECK(TransformerSize{.rows = 1, .hidden = 512, .inner = 300, .keys = 256, .gated = true}.numbers() ==
+          3 * 512 + 3584);
     CHECK(convolution_numbers(100, 8, 50) == 100 + 800);
     CHECK(places_of(160000, 10, 5) == 31999);
     CHECK(places_of(3, 10, 5) == 0);

@@ -2,6 +2,7 @@
 /// Definitions of weights.hpp.
 
 #include "silica/checkpoint/companions.hpp"
+#include "silica/checkpoint/matrices_asked.hpp"
 #include "silica/checkpoint/nearest.hpp"
 #include "silica/checkpoint/text.hpp"
 #include "silica/checkpoint/weights.hpp"
@@ -129,6 +130,7 @@ SILICA_INLINE std::optional<checkpoint::Quantised> Weights::codes(std::int64_t r
 SILICA_INLINE std::optional<checkpoint::Quantised> Weights::counted_codes(const std::string& whole, std::int64_t rows,
                                                                           std::int64_t columns) const {
     const auto entry = checked(whole, {rows, columns});
+    if (auto* asked = checkpoint::MatricesAsked::current()) asked->note(entry.name);
     auto q = tree_->source.codes(entry);
     auto scale = c10::ScalarType::Float;
     if (!q) {

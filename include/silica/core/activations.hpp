@@ -13,12 +13,15 @@ struct TransformerSize {
     std::int64_t queries = 0, keys = 0;            ///< width of all heads of queries; of those of keys
     bool gated = false;                            ///< two products of `inner`, of which one gates the other
 
-    /// The residual and its norm, beside the most that one of these holds:
-    /// - attention: queries, keys and values as one product, again head by head, and what was attended to;
-    /// - feed-forward: the product (both where it is gated), what is left of it, and the output.
+    /// What the first layer was given, which the caller keeps, the residual and its norm, beside the most that one of
+    /// these holds:
+    /// - attention: queries, keys and values as one product, again head by head, what was attended to, again by rows,
+    ///   and the output;
+    /// - feed-forward: what attention gave and its norm, the product (both where it is gated), what is left of it, and
+    ///   the output.
     [[nodiscard]] std::int64_t numbers() const {
         const std::int64_t q = queries == 0 ? hidden : queries, k = keys == 0 ? q : keys;
-        return rows * (2 * hidden + std::max(2 * (q + 2 * k) + q, (gated ? 3 : 1) * inner + hidden));
+        return rows * (3 * hidden + std::max(2 * (q + 2 * k) + 2 * q + hidden, (gated ? 3 : 1) * inner + 3 * hidden));
     }
 };
 

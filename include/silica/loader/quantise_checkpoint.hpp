@@ -2,36 +2,13 @@
 /// Writes a checkpoint again with quantised weights, in MLX's form, which Silica and MLX read.
 
 #include "silica/checkpoint/checkpoint.hpp"
-#include "silica/checkpoint/source.hpp"
 
 #include <cstdint>
 #include <filesystem>
 #include <set>
 #include <string>
-#include <string_view>
 
 namespace silica::loader {
-
-/// A source that notes whose codes a network asks for: the matrices of its products.
-class MatricesAsked final : public checkpoint::TensorSource {
-public:
-    static constexpr std::string_view name = "matrices-asked";
-    explicit MatricesAsked(checkpoint::TensorSource& source) : source_(source) {}
-    [[nodiscard]] const std::vector<checkpoint::TensorEntry>& entries() const override { return source_.entries(); }
-    [[nodiscard]] Tensor read(const checkpoint::TensorEntry& entry, at::ScalarType dtype, c10::Device device) override {
-        return source_.read(entry, dtype, device);
-    }
-    /// Codes of no weights: whoever asks only wants to know what a network is made of.
-    [[nodiscard]] std::optional<checkpoint::Quantised> codes(const checkpoint::TensorEntry& entry) override;
-    [[nodiscard]] std::string where() const override { return source_.where(); }
-
-    /// Names as the files spell them.
-    [[nodiscard]] const std::set<std::string>& names() const noexcept { return names_; }
-
-private:
-    checkpoint::TensorSource& source_;
-    std::set<std::string> names_;
-};
 
 /// What was written.
 struct QuantisedCheckpoint {
@@ -42,11 +19,14 @@ struct QuantisedCheckpoint {
 /// Throws ConfigError for weights that are codes already.
 void require_plain(const checkpoint::Checkpoint& files);
 
-/// Writes `files` to the directory `to`, which must not exist, whole or not at all: the matrices named, whose columns
-/// are whole groups, in `bits` by groups of `group`; other tensors and files as they are; config.json with what MLX
-/// puts there. Throws InputError for arguments that are wrong, CheckpointError where reading or writing fails.
+/// Writes `files` to the directory `to`, which must not exist, whole or not at all: the matrices named (see
+/// checkpoint::MatricesAsked), whose columns are whole groups, in `bits` by groups of `group`; other tensors and files
+/// as they are; config.json with what MLX puts there. With `budget` it looks first whether there is memory for the
+/// largest tensor and its codes, and room on the disk for all of it. Throws InputError for arguments that are wrong,
+/// DeviceError where memory is not enough, CheckpointError where the disk is not and where reading or writing fails.
 QuantisedCheckpoint quantise_checkpoint(const checkpoint::Checkpoint& files, const std::set<std::string>& matrices,
-                                        int bits, std::int64_t group, const std::filesystem::path& to);
+                                        int bits, std::int64_t group, const std::filesystem::path& to,
+                                        bool budget = true);
 
 }  // namespace silica::loader
 

@@ -7,8 +7,10 @@
 #include "silica/checkpoint/text.hpp"
 #include "silica/checkpoint/write_safetensors.hpp"
 #include "silica/core/atomic_file.hpp"
+#include "silica/core/budget.hpp"
 #include "silica/core/compiled.hpp"
 #include "silica/core/error.hpp"
+#include "silica/core/free_memory.hpp"
 #include "silica/loader/quantise_checkpoint.hpp"
 #include "silica/loader/source.hpp"
 
@@ -68,26 +70,73 @@ inline bool is_of_weights(const std::filesystem::path& file) {
     return std::any_of(std::begin(ends), std::end(ends), [&](std::string_view end) { return name.ends_with(end); });
 }
 
-/// Copies the other files of a directory, those below it too.
-inline void copy_others(const std::filesystem::path& from, const std::filesystem::path& to) {
+/// The other files of a directory, and of the directories right below it.
+inline std::vector<std::filesystem::path> others_of(const std::filesystem::path& from) {
+    std::vector<std::filesystem::path> found;
     std::error_code error;
     for (const auto& item : std::filesystem::directory_iterator(from, error)) {
         const auto name = item.path().filename();
         if (name.string().starts_with(".") || name == "config.json") continue;
         std::error_code failed;
         if (item.is_directory(failed)) {
-            std::filesystem::create_directories(to / name, failed);
-            if (failed) NewDirectory::fail("Creating " + (to / name).string(), failed);
             for (const auto& inner : std::filesystem::directory_iterator(item.path(), failed)) {
                 if (inner.is_regular_file(failed) && !is_of_weights(inner.path()))
-                    std::filesystem::copy_file(inner.path(), to / name / inner.path().filename(), failed);
+                    found.push_back(name / inner.path().filename());
             }
         } else if (item.is_regular_file(failed) && !is_of_weights(item.path())) {
-            std::filesystem::copy_file(item.path(), to / name, failed);
+            found.push_back(name);
         }
-        if (failed) NewDirectory::fail("Copying " + item.path().string(), failed);
+        if (failed) NewDirectory::fail("Reading " + item.path().string(), failed);
     }
     if (error) NewDirectory::fail("Reading " + from.string(), error);
+    return found;
+}
+
+/// Copies files, named by their paths in `from`.
+inline void copy(const std::vector<std::filesystem::path>& files, const std::filesystem::path& from,
+                 const std::filesystem::path& to) {
+    for (const auto& file : files) {
+        std::error_code error;
+        std::filesystem::create_directories((to / file).parent_path(), error);
+        if (!error) std::filesystem::copy_file(from / file, to / file, error);
+        if (error) NewDirectory::fail("Copying " + (from / file).string(), error);
+    }
+}
+
+/// Throws DeviceError where memory is not enough for the largest tensor, beside its codes where it becomes some.
+inline void require_memory(const checkpoint::Checkpoint& files, int bits, std::int64_t group, const auto& quantised) {
+    const auto memory = free_memory();
+    const checkpoint::TensorEntry* largest = nullptr;
+    std::uint64_t most = 0;
+    for (const auto& e : files.entries()) {
+        if (e.dtype == c10::ScalarType::Undefined) continue;
+        const auto whole = static_cast<std::uint64_t>(e.numel()) * c10::elementSize(e.dtype);
+        std::uint64_t bytes = e.nbytes + (e.contiguous() ? 0 : whole);
+        if (quantised(e)) {  // made of float32, and the scales once more in the type of the file
+            if (e.dtype == c10::ScalarType::Double) bytes += whole / 2;
+            bytes += code_bytes(e.shape[0], e.shape[1], {.bits = bits, .group = group, .scale = 8});
+        }
+        if (bytes > most) largest = &e, most = bytes;
+    }
+    if (largest == nullptr || memory.total == 0 || most <= memory.free) return;
+    throw DeviceError("The host has not enough memory to quantise " + files.directory().string() + ": " +
+                          checkpoint::quote(largest->name) +
+                          (quantised(*largest) ? " and its codes take " : " takes ") + bytes_text(most) + ", and " +
+                          bytes_text(memory.free) + " are free.",
+                      "free memory, or quantise it on a larger machine.");
+}
+
+/// Throws CheckpointError where the disk that `to` will be on has not `bytes` left.
+inline void require_disk(std::filesystem::path to, std::uint64_t bytes) {
+    std::error_code error;
+    const std::string name = to.string();
+    to = std::filesystem::absolute(to, error);
+    while (!std::filesystem::exists(to, error) && to.has_relative_path()) to = to.parent_path();
+    const auto room = std::filesystem::space(to, error);
+    if (error || room.available >= bytes) return;  // a disk that does not tell says it while writing
+    throw CheckpointError("The disk of " + name + " has " + bytes_text(room.available) +
+                              " left, and the quantised checkpoint takes " + bytes_text(bytes) + ".",
+                          "free some, or name a directory on another disk.");
 }
 
 /// config.json with the two keys that MLX writes.
@@ -119,15 +168,6 @@ struct Step {
 
 }  // namespace quantise_detail
 
-SILICA_INLINE std::optional<checkpoint::Quantised> MatricesAsked::codes(const checkpoint::TensorEntry& entry) {
-    names_.insert(entry.name);
-    checkpoint::Quantised none{
-        .bits = 4, .rows = entry.shape.at(0), .columns = entry.shape.at(1), .group = entry.shape.at(1)};
-    none.codes = at::zeros({none.rows, none.words()}, c10::ScalarType::Int);
-    none.scales = none.biases = at::zeros({none.rows, 1}, c10::ScalarType::Float);
-    return none;
-}
-
 SILICA_INLINE void require_plain(const checkpoint::Checkpoint& files) {
     const auto& directory = files.directory();
     const bool gguf = files.format() == "GGUF";
@@ -140,7 +180,8 @@ SILICA_INLINE void require_plain(const checkpoint::Checkpoint& files) {
 
 SILICA_INLINE QuantisedCheckpoint quantise_checkpoint(const checkpoint::Checkpoint& files,
                                                       const std::set<std::string>& matrices, int bits,
-                                                      std::int64_t group, const std::filesystem::path& to) {
+                                                      std::int64_t group, const std::filesystem::path& to,
+                                                      bool budget) {
     using quantise_detail::Step;
     checkpoint::require_quantising(bits, group);
     if (group == 0)
@@ -182,8 +223,24 @@ SILICA_INLINE QuantisedCheckpoint quantise_checkpoint(const checkpoint::Checkpoi
             ++made.kept;
         }
     }
+    const auto others = quantise_detail::others_of(directory);
+    if (budget) {
+        std::uint64_t bytes = config.size();
+        for (const auto& t : plan) {
+            std::uint64_t size = c10::elementSize(t.dtype);
+            for (const auto n : t.shape) size *= static_cast<std::uint64_t>(n);
+            bytes += size;
+        }
+        std::error_code error;
+        for (const auto& file : others) {
+            const auto size = std::filesystem::file_size(directory / file, error);
+            bytes += error ? 0 : size;
+        }
+        quantise_detail::require_memory(files, bits, group, quantised);
+        quantise_detail::require_disk(to, bytes);
+    }
     quantise_detail::NewDirectory out(to);
-    quantise_detail::copy_others(directory, out.path());
+    quantise_detail::copy(others, directory, out.path());
     checkpoint::Quantised q;
     const auto make = [&](std::size_t i) -> Tensor {
         const checkpoint::TensorEntry& e = *steps[i].from;
@@ -206,6 +263,7 @@ SILICA_INLINE QuantisedCheckpoint quantise_checkpoint(const checkpoint::Checkpoi
                 break;
             case Step::Part::biases:
                 tensor = q.biases.to(plan[i].dtype);
+                q = {};  // before the next matrix is read
                 break;
         }
         made.bytes += tensor.nbytes();
