@@ -804,6 +804,7 @@ struct ClapExtractorConfig {
 /// Several threads may call one extractor, each with random numbers of its own.
 class ClapExtractor {
 public:
+    /// ConfigError for sizes that cannot be.
     explicit ClapExtractor(ClapExtractorConfig config);
 
     /// input_features (batch, 1, frames, mels), with `fusion` (batch, 4, frames, mels), and is_longer. Of longer sounds
@@ -856,6 +857,53 @@ namespace silica {
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_CORE_QUOTE_HPP
+// ---- silica/input/audio/sizes.hpp
+#ifndef SILICA_SINGLE_INPUT_AUDIO_SIZES_HPP
+#define SILICA_SINGLE_INPUT_AUDIO_SIZES_HPP
+/// What the numbers of an extractor may be, whether a file or a program gives them.
+
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace silica::audio::detail {
+
+/// The largest numbers that an extractor works with.
+inline constexpr std::int64_t largest_rate = 1 << 20, largest_window = 1 << 14, most_mels = 1 << 10;
+inline constexpr std::int64_t longest_chunk = std::int64_t{1} << 28U;  ///< in samples
+
+[[noreturn]] inline void refuse_size(std::string_view key, const std::string& problem) {
+    throw ConfigError("The extractor's " + std::string(key) + " " + problem + ".",
+                      "Take the numbers of the model's preprocessor_config.json.");
+}
+
+/// Throws ConfigError unless low <= value <= high.
+inline void check_size(std::string_view key, std::int64_t value, std::int64_t low, std::int64_t high) {
+    if (value >= low && value <= high) return;
+    refuse_size(key,
+                "is " + std::to_string(value) + ", not from " + std::to_string(low) + " to " + std::to_string(high));
+}
+
+/// Throws ConfigError unless so many samples can be a window, an even number.
+inline void check_window(std::string_view key, std::int64_t samples) {
+    check_size(key, samples, 2, largest_window);
+    if (samples % 2 != 0) refuse_size(key, "is " + std::to_string(samples) + ", which is odd");
+}
+
+/// Throws ConfigError unless `seconds` are longer than half a window, and not too long. The rate is a checked one.
+inline void check_length(std::string_view key, std::int64_t seconds, std::int64_t rate, std::int64_t window) {
+    check_size(key, seconds, 1, longest_chunk / rate);
+    if (seconds * rate <= window / 2) refuse_size(key, "is shorter than half a window");
+}
+
+/// Throws ConfigError for NaN and infinities.
+inline void check_finite(std::string_view key, double value) {
+    if (!std::isfinite(value)) refuse_size(key, "is no finite number");
+}
+
+}  // namespace silica::audio::detail
+#endif  // SILICA_SINGLE_INPUT_AUDIO_SIZES_HPP
 
 #include <algorithm>
 #include <array>
@@ -869,6 +917,18 @@ namespace silica {
 namespace silica::audio {
 
 namespace detail {
+
+inline ClapExtractorConfig checked(ClapExtractorConfig c) {
+    check_size("feature_size", c.feature_size, 1, most_mels);
+    check_size("sampling_rate", c.sampling_rate, 1, largest_rate);
+    check_size("hop_length", c.hop_length, 1, largest_window);
+    check_window("fft_window_size", c.fft_window_size);
+    check_length("max_length_s", c.max_length_s, c.sampling_rate, 0);
+    check_finite("frequency_max", c.frequency_max);
+    if (!(c.frequency_min >= 0 && c.frequency_min < c.frequency_max))
+        refuse_size("frequency_min", "is below 0 or not below frequency_max");
+    return c;
+}
 
 /// The clip of `length` samples that a shorter sound becomes.
 inline std::vector<float> repeated(std::span<const float> sound, std::size_t length, std::string_view padding) {
@@ -911,7 +971,7 @@ inline std::array<std::int64_t, 3> random_starts(std::int64_t count, NumpyRandom
 }  // namespace detail
 
 SILICA_INLINE ClapExtractor::ClapExtractor(ClapExtractorConfig config)
-    : config_(std::move(config)),
+    : config_(detail::checked(std::move(config))),
       spectrogram_(std::make_shared<const MelSpectrogram<double>>(
           config_.fft_window_size, config_.hop_length,
           MelFilters::make(config_.truncation == "fusion" ? MelFilters::Scale::htk : MelFilters::Scale::slaney_normed,
@@ -1200,7 +1260,8 @@ struct Wav2Vec2ExtractorConfig {
 /// Several threads may call one extractor.
 class Wav2Vec2Extractor {
 public:
-    explicit Wav2Vec2Extractor(const Wav2Vec2ExtractorConfig& config) : config_(config) {}
+    /// ConfigError for a rate or a padding value that cannot be.
+    explicit Wav2Vec2Extractor(const Wav2Vec2ExtractorConfig& config);
 
     /// input_values (batch, samples), and attention_mask with return_attention_mask.
     /// InputError where there is no sound or one has another rate.
@@ -1270,6 +1331,11 @@ inline void normalize(std::span<float> row, std::size_t n) {
 
 }  // namespace detail
 
+SILICA_INLINE Wav2Vec2Extractor::Wav2Vec2Extractor(const Wav2Vec2ExtractorConfig& config) : config_(config) {
+    detail::check_size("sampling_rate", config.sampling_rate, 1, detail::largest_rate);
+    detail::check_finite("padding_value", static_cast<double>(config.padding_value));
+}
+
 SILICA_INLINE Features Wav2Vec2Extractor::operator()(std::span<const Samples> sounds, bool mask) const {
     check_batch(sounds, config_.sampling_rate);
     return within_memory(sounds.size(), [&] {
@@ -1323,6 +1389,7 @@ struct WhisperExtractorConfig {
 /// Several threads may call one extractor.
 class WhisperExtractor {
 public:
+    /// ConfigError for sizes that cannot be.
     explicit WhisperExtractor(const WhisperExtractorConfig& config);
 
     /// input_features (batch, mels, frames) of the first chunk_length seconds of each sound, padded to that length.
@@ -1358,8 +1425,23 @@ private:
 
 namespace silica::audio {
 
+namespace detail {
+
+inline const WhisperExtractorConfig& checked(const WhisperExtractorConfig& c) {
+    check_size("feature_size", c.feature_size, 1, most_mels);
+    check_size("sampling_rate", c.sampling_rate, 1, largest_rate);
+    check_size("hop_length", c.hop_length, 1, largest_window);
+    check_window("n_fft", c.n_fft);
+    check_length("chunk_length", c.chunk_length, c.sampling_rate, c.n_fft);
+    check_finite("padding_value", static_cast<double>(c.padding_value));
+    if (c.chunk_length * c.sampling_rate < c.hop_length) refuse_size("hop_length", "is longer than a chunk");
+    return c;
+}
+
+}  // namespace detail
+
 SILICA_INLINE WhisperExtractor::WhisperExtractor(const WhisperExtractorConfig& config)
-    : config_(config),
+    : config_(detail::checked(config)),
       spectrogram_(std::make_shared<const MelSpectrogram<float>>(
           config.n_fft, config.hop_length,
           // Up to 8000 Hz whatever the rate.
@@ -2330,10 +2412,6 @@ namespace detail {
 
 using text::JsonPlace;
 
-/// The largest numbers that a file may ask for.
-inline constexpr std::int64_t largest_rate = 1 << 20, largest_window = 1 << 14, most_mels = 1 << 10;
-inline constexpr std::int64_t longest_chunk = std::int64_t{1} << 28U;  ///< in samples
-
 /// Reads the keys of an extractor. One that is absent leaves what stands there.
 class ExtractorKeys {
 public:
@@ -2372,13 +2450,12 @@ public:
         left = side.string() == "left";
         if (!left && side.string() != "right") side.fail("is " + quote(side.string()) + ", neither left nor right");
     }
-    void refuse_odd(std::string_view key, std::int64_t value) const {
-        if (value % 2 != 0) place_.at(key).fail("is " + std::to_string(value) + ", which is odd");
-    }
-    void check_length(std::string_view key, std::int64_t seconds, std::int64_t rate, std::int64_t window) const {
-        if (seconds > longest_chunk / rate) place_.fail("has a " + std::string(key) + " that is too long");
-        if (seconds * rate <= window / 2)
-            place_.fail("has a " + std::string(key) + " that is shorter than half a window");
+    /// The extractor of what was read. ConfigError, which names the file, for numbers that cannot be.
+    template <class Made, class Config>
+    [[nodiscard]] Made make(const Config& config) const try {
+        return Made(config);
+    } catch (const ConfigError& e) {
+        throw ConfigError(place_.file() + ": " + e.problem(), e.remedy());
     }
     [[nodiscard]] const JsonPlace& place() const noexcept { return place_; }
 
@@ -2395,12 +2472,9 @@ inline WhisperExtractor whisper_of(const ExtractorKeys& keys) {
     keys.read("hop_length", 1, largest_window, c.hop_length);
     keys.read("chunk_length", 1, longest_chunk, c.chunk_length);
     keys.read("n_fft", 2, largest_window, c.n_fft);
-    keys.refuse_odd("n_fft", c.n_fft);
     keys.read("padding_value", c.padding_value);
     keys.read("return_attention_mask", c.return_attention_mask);
     keys.read_side(c.pads_left);
-    keys.check_length("chunk_length", c.chunk_length, c.sampling_rate, c.n_fft);
-    if (c.chunk_length * c.sampling_rate < c.hop_length) keys.place().fail("has a hop_length longer than a chunk");
     double dither = 0;
     keys.read("dither", dither);
     if (dither != 0) {
@@ -2408,7 +2482,7 @@ inline WhisperExtractor whisper_of(const ExtractorKeys& keys) {
                               ", which adds random noise that only PyTorch's generator gives.",
                           "Set dither to 0.");
     }
-    return WhisperExtractor(c);
+    return keys.make<WhisperExtractor>(c);
 }
 
 inline Wav2Vec2Extractor wav2vec2_of(const ExtractorKeys& keys) {
@@ -2420,7 +2494,7 @@ inline Wav2Vec2Extractor wav2vec2_of(const ExtractorKeys& keys) {
     keys.read("return_attention_mask", c.return_attention_mask);
     keys.read("do_normalize", c.do_normalize);
     keys.read_side(c.pads_left);
-    return Wav2Vec2Extractor(c);
+    return keys.make<Wav2Vec2Extractor>(c);
 }
 
 inline ClapExtractor clap_of(const ExtractorKeys& keys) {
@@ -2430,15 +2504,11 @@ inline ClapExtractor clap_of(const ExtractorKeys& keys) {
     keys.read("hop_length", 1, largest_window, c.hop_length);
     keys.read("max_length_s", 1, longest_chunk, c.max_length_s);
     keys.read("fft_window_size", 2, largest_window, c.fft_window_size);
-    keys.refuse_odd("fft_window_size", c.fft_window_size);
     keys.read("frequency_min", c.frequency_min);
     keys.read("frequency_max", c.frequency_max);
-    if (c.frequency_min < 0 || c.frequency_min >= c.frequency_max)
-        keys.place().fail("has a frequency_min that is below 0 or not below frequency_max");
     keys.read("truncation", c.truncation);
     keys.read("padding", c.padding);
-    keys.check_length("max_length_s", c.max_length_s, c.sampling_rate, 0);
-    return ClapExtractor(std::move(c));
+    return keys.make<ClapExtractor>(c);
 }
 
 /// What makes the extractor of a class, or null.

@@ -198,10 +198,15 @@ private:
 
 }  // namespace silica::image
 #endif  // SILICA_SINGLE_INPUT_IMAGE_CANVAS_HPP
-// ---- silica/input/image/draw.hpp
-#ifndef SILICA_SINGLE_INPUT_IMAGE_DRAW_HPP
-#define SILICA_SINGLE_INPUT_IMAGE_DRAW_HPP
-/// What was found in a picture, drawn into a copy of it.
+// ---- silica/input/image/check_steps.hpp
+#ifndef SILICA_SINGLE_INPUT_IMAGE_CHECK_STEPS_HPP
+#define SILICA_SINGLE_INPUT_IMAGE_CHECK_STEPS_HPP
+/// What the steps of a processor can work with, whether a file or a program says it.
+
+// ---- silica/input/image/filter.hpp
+#ifndef SILICA_SINGLE_INPUT_IMAGE_FILTER_HPP
+#define SILICA_SINGLE_INPUT_IMAGE_FILTER_HPP
+/// The filters of resizing, and their weights: those of Pillow.
 
 // ---- silica/core/compiled.hpp
 #ifndef SILICA_SINGLE_CORE_COMPILED_HPP
@@ -225,376 +230,6 @@ private:
 #define SILICA_API __attribute__((visibility("default")))
 #endif
 #endif  // SILICA_SINGLE_CORE_COMPILED_HPP
-
-#include <array>
-#include <cstdint>
-#include <span>
-#include <string>
-
-namespace silica::image {
-
-/// Red, green and blue, 0 to 255.
-using Colour = std::array<std::uint8_t, 3>;
-
-/// The colour that stands for a class or a segment: bright, and unlike those of its neighbours. A number below 0 is
-/// nothing, and black.
-[[nodiscard]] Colour colour_of(std::int64_t number);
-
-/// A box and what is written at it.
-struct DrawnBox {
-    /// xmin, ymin, xmax, ymax in pixels from the upper left corner; they may lie outside of the picture.
-    std::array<double, 4> corners = {};
-    std::string text = {};    ///< "cat 0.98"; what is not printable ASCII is shown as '?'
-    std::int64_t number = 0;  ///< of the class, for `colour_of`
-};
-
-/// The picture with boxes around what was found, cut at its edges, and their texts on top. Lines and letters are
-/// thicker in larger pictures. InputError for a corner that is no finite number.
-[[nodiscard]] Image draw_boxes(const Image& image, std::span<const DrawnBox> boxes);
-
-/// The picture with each pixel half in the colour of its number, but for those whose number is not above `none`.
-/// `numbers` has one for each pixel, row by row. InputError where there are more or fewer.
-[[nodiscard]] Image draw_segments(const Image& image, std::span<const std::int32_t> numbers, std::int32_t none = 0);
-
-/// The colours alone, black where a number is not above `none`. InputError where there are not height * width numbers.
-[[nodiscard]] Image segment_colours(std::int64_t height, std::int64_t width, std::span<const std::int32_t> numbers,
-                                    std::int32_t none = 0);
-
-}  // namespace silica::image
-
-// ---- silica/input/image/draw.ipp
-#ifndef SILICA_SINGLE_INPUT_IMAGE_DRAW_IPP
-#define SILICA_SINGLE_INPUT_IMAGE_DRAW_IPP
-/// Rectangles and letters on pixels.
-
-// ---- silica/input/image/font.hpp
-#ifndef SILICA_SINGLE_INPUT_IMAGE_FONT_HPP
-#define SILICA_SINGLE_INPUT_IMAGE_FONT_HPP
-/// A font of 5 x 7 pixels for what is written into pictures.
-
-#include <array>
-#include <cstddef>
-#include <cstdint>
-
-namespace silica::image {
-
-/// One character: columns from the left, in each the lowest bit is the topmost of seven pixels.
-using Glyph = std::array<std::uint8_t, 5>;
-
-// clang-format off
-/// The printable characters of ASCII, from the space to '~'.
-inline constexpr std::array<Glyph, 95> font = {{
-    {0x00, 0x00, 0x00, 0x00, 0x00}, {0x00, 0x00, 0x5F, 0x00, 0x00}, {0x00, 0x07, 0x00, 0x07, 0x00}, {0x14, 0x7F, 0x14, 0x7F, 0x14}, {0x24, 0x2A, 0x7F, 0x2A, 0x12},
-    {0x23, 0x13, 0x08, 0x64, 0x62}, {0x36, 0x49, 0x56, 0x20, 0x50}, {0x00, 0x04, 0x03, 0x00, 0x00}, {0x00, 0x1C, 0x22, 0x41, 0x00}, {0x00, 0x41, 0x22, 0x1C, 0x00},
-    {0x2A, 0x1C, 0x7F, 0x1C, 0x2A}, {0x08, 0x08, 0x3E, 0x08, 0x08}, {0x00, 0x50, 0x30, 0x00, 0x00}, {0x08, 0x08, 0x08, 0x08, 0x08}, {0x00, 0x60, 0x60, 0x00, 0x00},
-    {0x20, 0x10, 0x08, 0x04, 0x02}, {0x3E, 0x51, 0x49, 0x45, 0x3E}, {0x00, 0x42, 0x7F, 0x40, 0x00}, {0x42, 0x61, 0x51, 0x49, 0x46}, {0x21, 0x41, 0x45, 0x4B, 0x31},
-    {0x18, 0x14, 0x12, 0x7F, 0x10}, {0x27, 0x45, 0x45, 0x45, 0x39}, {0x3C, 0x4A, 0x49, 0x49, 0x30}, {0x01, 0x71, 0x09, 0x05, 0x03}, {0x36, 0x49, 0x49, 0x49, 0x36},
-    {0x06, 0x49, 0x49, 0x29, 0x1E}, {0x00, 0x36, 0x36, 0x00, 0x00}, {0x00, 0x56, 0x36, 0x00, 0x00}, {0x08, 0x14, 0x22, 0x41, 0x00}, {0x14, 0x14, 0x14, 0x14, 0x14},
-    {0x00, 0x41, 0x22, 0x14, 0x08}, {0x02, 0x01, 0x51, 0x09, 0x06}, {0x32, 0x49, 0x79, 0x41, 0x3E}, {0x7E, 0x11, 0x11, 0x11, 0x7E}, {0x7F, 0x49, 0x49, 0x49, 0x36},
-    {0x3E, 0x41, 0x41, 0x41, 0x22}, {0x7F, 0x41, 0x41, 0x22, 0x1C}, {0x7F, 0x49, 0x49, 0x49, 0x41}, {0x7F, 0x09, 0x09, 0x09, 0x01}, {0x3E, 0x41, 0x49, 0x49, 0x7A},
-    {0x7F, 0x08, 0x08, 0x08, 0x7F}, {0x00, 0x41, 0x7F, 0x41, 0x00}, {0x20, 0x40, 0x41, 0x3F, 0x01}, {0x7F, 0x08, 0x14, 0x22, 0x41}, {0x7F, 0x40, 0x40, 0x40, 0x40},
-    {0x7F, 0x02, 0x0C, 0x02, 0x7F}, {0x7F, 0x04, 0x08, 0x10, 0x7F}, {0x3E, 0x41, 0x41, 0x41, 0x3E}, {0x7F, 0x09, 0x09, 0x09, 0x06}, {0x3E, 0x41, 0x51, 0x21, 0x5E},
-    {0x7F, 0x09, 0x19, 0x29, 0x46}, {0x46, 0x49, 0x49, 0x49, 0x31}, {0x01, 0x01, 0x7F, 0x01, 0x01}, {0x3F, 0x40, 0x40, 0x40, 0x3F}, {0x1F, 0x20, 0x40, 0x20, 0x1F},
-    {0x3F, 0x40, 0x38, 0x40, 0x3F}, {0x63, 0x14, 0x08, 0x14, 0x63}, {0x07, 0x08, 0x70, 0x08, 0x07}, {0x61, 0x51, 0x49, 0x45, 0x43}, {0x00, 0x7F, 0x41, 0x41, 0x00},
-    {0x02, 0x04, 0x08, 0x10, 0x20}, {0x00, 0x41, 0x41, 0x7F, 0x00}, {0x04, 0x02, 0x01, 0x02, 0x04}, {0x40, 0x40, 0x40, 0x40, 0x40}, {0x00, 0x01, 0x02, 0x04, 0x00},
-    {0x20, 0x54, 0x54, 0x54, 0x78}, {0x7F, 0x48, 0x44, 0x44, 0x38}, {0x38, 0x44, 0x44, 0x44, 0x20}, {0x38, 0x44, 0x44, 0x48, 0x7F}, {0x38, 0x54, 0x54, 0x54, 0x18},
-    {0x08, 0x7E, 0x09, 0x01, 0x02}, {0x0C, 0x52, 0x52, 0x52, 0x3E}, {0x7F, 0x08, 0x04, 0x04, 0x78}, {0x00, 0x44, 0x7D, 0x40, 0x00}, {0x20, 0x40, 0x44, 0x3D, 0x00},
-    {0x7F, 0x10, 0x28, 0x44, 0x00}, {0x00, 0x41, 0x7F, 0x40, 0x00}, {0x7C, 0x04, 0x18, 0x04, 0x78}, {0x7C, 0x08, 0x04, 0x04, 0x78}, {0x38, 0x44, 0x44, 0x44, 0x38},
-    {0x7C, 0x14, 0x14, 0x14, 0x08}, {0x08, 0x14, 0x14, 0x18, 0x7C}, {0x7C, 0x08, 0x04, 0x04, 0x08}, {0x48, 0x54, 0x54, 0x54, 0x20}, {0x04, 0x3F, 0x44, 0x40, 0x20},
-    {0x3C, 0x40, 0x40, 0x20, 0x7C}, {0x1C, 0x20, 0x40, 0x20, 0x1C}, {0x3C, 0x40, 0x30, 0x40, 0x3C}, {0x44, 0x28, 0x10, 0x28, 0x44}, {0x0C, 0x50, 0x50, 0x50, 0x3C},
-    {0x44, 0x64, 0x54, 0x4C, 0x44}, {0x00, 0x08, 0x36, 0x41, 0x00}, {0x00, 0x00, 0x7F, 0x00, 0x00}, {0x00, 0x41, 0x36, 0x08, 0x00}, {0x10, 0x08, 0x08, 0x10, 0x08},
-}};
-// clang-format on
-
-/// The picture of a character; that of '?' for what is not printable ASCII.
-[[nodiscard]] constexpr const Glyph& glyph_of(char c) noexcept {
-    return font[static_cast<std::size_t>((c >= ' ' && c <= '~' ? c : '?') - ' ')];
-}
-
-}  // namespace silica::image
-#endif  // SILICA_SINGLE_INPUT_IMAGE_FONT_HPP
-
-#include <algorithm>
-#include <cmath>
-#include <cstddef>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-namespace silica::image {
-
-namespace detail {
-
-/// A copy of a picture to draw on. What lies outside of it is not drawn.
-class Drawing {
-public:
-    explicit Drawing(const Image& image) : canvas_(image.height(), image.width(), "The drawing") {
-        std::ranges::copy(image.pixels(), canvas_.row(0));
-    }
-
-    [[nodiscard]] std::int64_t height() const noexcept { return canvas_.height(); }
-    [[nodiscard]] std::int64_t width() const noexcept { return canvas_.width(); }
-    /// A unit of thickness: 1 pixel, more where the shorter side has 480 and more.
-    [[nodiscard]] std::int64_t unit() const noexcept {
-        return std::max<std::int64_t>(1, std::min(height(), width()) / 240);
-    }
-
-    /// Fills columns [left, right) of rows [top, bottom).
-    void fill(std::int64_t left, std::int64_t top, std::int64_t right, std::int64_t bottom, Colour colour) {
-        left = std::max<std::int64_t>(left, 0);
-        right = std::min(right, width());
-        bottom = std::min(bottom, height());
-        for (std::int64_t y = std::max<std::int64_t>(top, 0); y < bottom; ++y) {
-            auto* row = canvas_.row(y);
-            for (std::int64_t x = left; x < right; ++x) std::ranges::copy(colour, row + x * Image::channels);
-        }
-    }
-
-    /// A frame of lines as thick as `thick`, inside [left, right) x [top, bottom).
-    void frame(std::int64_t left, std::int64_t top, std::int64_t right, std::int64_t bottom, std::int64_t thick,
-               Colour colour) {
-        fill(left, top, right, std::min(top + thick, bottom), colour);
-        fill(left, std::max(bottom - thick, top), right, bottom, colour);
-        fill(left, top, std::min(left + thick, right), bottom, colour);
-        fill(std::max(right - thick, left), top, right, bottom, colour);
-    }
-
-    /// A character with its upper left corner there, each of its pixels a square of `unit()`.
-    void letter(std::int64_t left, std::int64_t top, char c, Colour colour) {
-        const auto& glyph = glyph_of(c);
-        for (std::int64_t x = 0; x < 5; ++x) {
-            for (std::int64_t y = 0; y < 7; ++y) {
-                if ((glyph[static_cast<std::size_t>(x)] >> y & 1) == 0) continue;
-                fill(left + x * unit(), top + y * unit(), left + (x + 1) * unit(), top + (y + 1) * unit(), colour);
-            }
-        }
-    }
-
-    [[nodiscard]] Image finish() && { return std::move(canvas_).finish(); }
-
-private:
-    Canvas canvas_;
-};
-
-/// A coordinate as a pixel; far outside is as good as just outside.
-inline std::int64_t pixel_of(double coordinate, std::int64_t size) {
-    if (!std::isfinite(coordinate)) {
-        throw InputError("A corner of a box is " + std::to_string(coordinate) + ".",
-                         "draw boxes whose corners are numbers of pixels.");
-    }
-    return static_cast<std::int64_t>(std::floor(std::clamp(coordinate, -1e4, static_cast<double>(size) + 1e4)));
-}
-
-/// One character for each of UTF-8, those that take several bytes being '?'.
-inline std::string letters_of(std::string_view text) {
-    std::string letters;
-    for (const char c : text) {
-        if ((static_cast<unsigned char>(c) & 0xc0U) != 0x80U) letters += c;
-    }
-    return letters;
-}
-
-/// Black or white, whichever is seen on `ground` (ITU-R BT.601's luma).
-inline Colour ink_on(Colour ground) {
-    const int luma = 299 * ground[0] + 587 * ground[1] + 114 * ground[2];
-    return luma > 128'000 ? Colour{0, 0, 0} : Colour{255, 255, 255};
-}
-
-/// Writes the text of a box above it, or inside where there is no room above.
-inline void write_text(Drawing& drawing, const DrawnBox& box) {
-    const auto letters = letters_of(box.text);
-    if (letters.empty()) return;
-    const auto u = drawing.unit(), count = static_cast<std::int64_t>(letters.size());
-    const auto width = (6 * count + 1) * u, height = 9 * u;
-    const auto left = std::clamp<std::int64_t>(pixel_of(box.corners[0], drawing.width()), 0,
-                                               std::max<std::int64_t>(drawing.width() - width, 0));
-    auto top = pixel_of(box.corners[1], drawing.height());
-    top = std::clamp<std::int64_t>(top < height ? top : top - height, 0,
-                                   std::max<std::int64_t>(drawing.height() - height, 0));
-    const auto ground = colour_of(box.number);
-    drawing.fill(left, top, left + width, top + height, ground);
-    for (std::int64_t i = 0; i < count; ++i) {
-        const auto at = left + (6 * i + 1) * u;
-        if (at >= drawing.width()) break;
-        drawing.letter(at, top + u, letters[static_cast<std::size_t>(i)], ink_on(ground));
-    }
-}
-
-inline void require_count(std::int64_t height, std::int64_t width, std::size_t count) {
-    check_size(height, width, "The picture");
-    if (count == static_cast<std::size_t>(height * width)) return;
-    throw InputError("A picture of " + std::to_string(height) + " rows and " + std::to_string(width) + " columns has " +
-                         std::to_string(count) + " numbers of segments.",
-                     "give one for each pixel.");
-}
-
-}  // namespace detail
-
-SILICA_INLINE Colour colour_of(std::int64_t number) {
-    if (number < 0) return {0, 0, 0};
-    // Hues a golden section of the circle apart, the circle having 1536 steps: full colours, lightened by a quarter.
-    const auto hue = static_cast<int>(static_cast<std::uint64_t>(number) % 1536U * 949U % 1536U);
-    const int part = hue / 256, rest = hue % 256;
-    const std::array<std::array<int, 3>, 6> circle = {{{255, rest, 0},
-                                                       {255 - rest, 255, 0},
-                                                       {0, 255, rest},
-                                                       {0, 255 - rest, 255},
-                                                       {rest, 0, 255},
-                                                       {255, 0, 255 - rest}}};
-    Colour colour{};
-    for (std::size_t c = 0; c < colour.size(); ++c)
-        colour[c] = static_cast<std::uint8_t>(64 + circle[static_cast<std::size_t>(part)][c] * 3 / 4);
-    return colour;
-}
-
-SILICA_INLINE Image draw_boxes(const Image& image, std::span<const DrawnBox> boxes) {
-    detail::Drawing drawing(image);
-    for (const auto& box : boxes) {
-        const auto [x0, y0, x1, y1] = box.corners;
-        drawing.frame(detail::pixel_of(x0, drawing.width()), detail::pixel_of(y0, drawing.height()),
-                      detail::pixel_of(x1, drawing.width()) + 1, detail::pixel_of(y1, drawing.height()) + 1,
-                      std::max<std::int64_t>(drawing.unit(), 1), colour_of(box.number));
-    }
-    for (const auto& box : boxes) detail::write_text(drawing, box);
-    return std::move(drawing).finish();
-}
-
-SILICA_INLINE Image draw_segments(const Image& image, std::span<const std::int32_t> numbers, std::int32_t none) {
-    detail::require_count(image.height(), image.width(), numbers.size());
-    Canvas canvas(image.height(), image.width(), "The drawing");
-    const auto from = image.pixels();
-    auto* to = canvas.row(0);
-    for (std::size_t i = 0; i < numbers.size(); ++i) {
-        const auto colour = colour_of(numbers[i]);
-        for (std::size_t c = 0; c < colour.size(); ++c) {
-            const auto level = from[3 * i + c];
-            to[3 * i + c] = numbers[i] <= none ? level : static_cast<std::uint8_t>((level + colour[c] + 1) / 2);
-        }
-    }
-    return std::move(canvas).finish();
-}
-
-SILICA_INLINE Image segment_colours(std::int64_t height, std::int64_t width, std::span<const std::int32_t> numbers,
-                                    std::int32_t none) {
-    detail::require_count(height, width, numbers.size());
-    Canvas canvas(height, width, "The drawing");
-    auto* to = canvas.row(0);
-    for (std::size_t i = 0; i < numbers.size(); ++i)
-        std::ranges::copy(colour_of(numbers[i] <= none ? -1 : numbers[i]), to + 3 * i);
-    return std::move(canvas).finish();
-}
-
-}  // namespace silica::image
-#endif  // SILICA_SINGLE_INPUT_IMAGE_DRAW_IPP
-#endif  // SILICA_SINGLE_INPUT_IMAGE_DRAW_HPP
-// ---- silica/input/image/extent.hpp
-#ifndef SILICA_SINGLE_INPUT_IMAGE_EXTENT_HPP
-#define SILICA_SINGLE_INPUT_IMAGE_EXTENT_HPP
-/// The size of a picture: `Extent`, a height and a width in pixels.
-
-// ---- silica/core/anyres.hpp
-#ifndef SILICA_SINGLE_CORE_ANYRES_HPP
-#define SILICA_SINGLE_CORE_ANYRES_HPP
-/// How LLaVA-NeXT looks at an image of any size: resized into one of a list of resolutions, which is cut into tiles.
-/// Liu et al. 2024, https://llava-vl.github.io/blog/2024-01-30-llava-next. Followed: transformers,
-/// models/llava_next/modeling_llava_next.py and image_processing_utils.py, whose arithmetic this is to the last bit.
-
-#include <cstdint>
-#include <optional>
-#include <span>
-
-namespace silica::anyres {
-
-/// Height and width, in pixels or in patches.
-struct Extent {
-    std::int64_t height = 0, width = 0;
-    friend bool operator==(const Extent&, const Extent&) = default;
-};
-
-/// The resolution that shows most of an image, and of several the one that leaves least empty; the first of equals.
-/// Absent where there is none to choose from. All sizes are at least 1 and at most 2^31 - 1.
-[[nodiscard]] std::optional<Extent> best_resolution(Extent image, std::span<const Extent> resolutions);
-
-/// What of a grid shows the image, the rest being padding.
-struct Shown {
-    std::int64_t top = 0, left = 0;  ///< rows and columns before it
-    Extent grid;                     ///< its rows and columns
-    friend bool operator==(const Shown&, const Shown&) = default;
-};
-
-/// What of `grid` (rows and columns of patches) shows an image that was resized into it with its aspect kept. Padding
-/// is taken off in pairs: of an odd number one row or column stays.
-[[nodiscard]] Shown shown(Extent image, Extent grid);
-
-/// How many features an image has: the patches of the whole image in one tile (`side` x `side`), then those that show
-/// it in `tiles` (rows and columns of tiles), with a newline after each row.
-[[nodiscard]] inline std::int64_t features(Extent image, Extent tiles, std::int64_t side) {
-    const auto grid = shown(image, {tiles.height * side, tiles.width * side}).grid;
-    return side * side + grid.height * (grid.width + 1);
-}
-
-}  // namespace silica::anyres
-
-// ---- silica/core/anyres.ipp
-#ifndef SILICA_SINGLE_CORE_ANYRES_IPP
-#define SILICA_SINGLE_CORE_ANYRES_IPP
-/// Definitions of anyres.hpp.
-
-#include <algorithm>
-#include <cmath>
-
-namespace silica::anyres {
-
-SILICA_INLINE std::optional<Extent> best_resolution(Extent image, std::span<const Extent> resolutions) {
-    const auto h = static_cast<double>(image.height), w = static_cast<double>(image.width);
-    std::optional<Extent> best;
-    std::int64_t most = 0, least_waste = 0;
-    for (const auto& r : resolutions) {
-        const double scale = std::min(static_cast<double>(r.width) / w, static_cast<double>(r.height) / h);
-        const auto area = static_cast<std::int64_t>(w * scale) * static_cast<std::int64_t>(h * scale);
-        const auto effective = std::min(area, image.height * image.width);
-        const auto waste = r.width * r.height - effective;
-        if (best && (effective < most || (effective == most && waste >= least_waste))) continue;
-        best = r, most = effective, least_waste = waste;
-    }
-    return best;
-}
-
-namespace detail {
-
-/// int(round(x, 7)) of Python, x >= 0: the whole part, and one more where seven decimals round up to it.
-SILICA_INLINE std::int64_t whole_of_rounded(double x) {
-    const double above = std::floor(x) + 1;
-    return static_cast<std::int64_t>(above - x <= 5e-8 ? above : above - 1);
-}
-
-}  // namespace detail
-
-SILICA_INLINE Shown shown(Extent image, Extent grid) {
-    const auto h = static_cast<double>(image.height), w = static_cast<double>(image.width);
-    const auto rows = static_cast<double>(grid.height), columns = static_cast<double>(grid.width);
-    if (w / h > columns / rows) {
-        const auto top = (grid.height - detail::whole_of_rounded(h * (columns / w))) / 2;
-        return {top, 0, {grid.height - 2 * top, grid.width}};
-    }
-    const auto left = (grid.width - detail::whole_of_rounded(w * (rows / h))) / 2;
-    return {0, left, {grid.height, grid.width - 2 * left}};
-}
-
-}  // namespace silica::anyres
-#endif  // SILICA_SINGLE_CORE_ANYRES_IPP
-#endif  // SILICA_SINGLE_CORE_ANYRES_HPP
-
-namespace silica::image {
-
-using anyres::Extent;
-
-}  // namespace silica::image
-#endif  // SILICA_SINGLE_INPUT_IMAGE_EXTENT_HPP
-// ---- silica/input/image/filter.hpp
-#ifndef SILICA_SINGLE_INPUT_IMAGE_FILTER_HPP
-#define SILICA_SINGLE_INPUT_IMAGE_FILTER_HPP
-/// The filters of resizing, and their weights: those of Pillow.
 
 #include <cstdint>
 #include <vector>
@@ -728,16 +363,115 @@ SILICA_INLINE std::vector<std::int64_t> nearest_of(std::int64_t in, std::int64_t
 }  // namespace silica::image
 #endif  // SILICA_SINGLE_INPUT_IMAGE_FILTER_IPP
 #endif  // SILICA_SINGLE_INPUT_IMAGE_FILTER_HPP
-// ---- silica/input/image/geometry.hpp
-#ifndef SILICA_SINGLE_INPUT_IMAGE_GEOMETRY_HPP
-#define SILICA_SINGLE_INPUT_IMAGE_GEOMETRY_HPP
-/// How large a picture becomes, and which part of it a crop takes.
-
 // ---- silica/input/image/processor_config.hpp
 #ifndef SILICA_SINGLE_INPUT_IMAGE_PROCESSOR_CONFIG_HPP
 #define SILICA_SINGLE_INPUT_IMAGE_PROCESSOR_CONFIG_HPP
 /// What the files of a checkpoint say about its pictures: preprocessor_config.json, processor_config.json.
 
+// ---- silica/input/image/extent.hpp
+#ifndef SILICA_SINGLE_INPUT_IMAGE_EXTENT_HPP
+#define SILICA_SINGLE_INPUT_IMAGE_EXTENT_HPP
+/// The size of a picture: `Extent`, a height and a width in pixels.
+
+// ---- silica/core/anyres.hpp
+#ifndef SILICA_SINGLE_CORE_ANYRES_HPP
+#define SILICA_SINGLE_CORE_ANYRES_HPP
+/// How LLaVA-NeXT looks at an image of any size: resized into one of a list of resolutions, which is cut into tiles.
+/// Liu et al. 2024, https://llava-vl.github.io/blog/2024-01-30-llava-next. Followed: transformers,
+/// models/llava_next/modeling_llava_next.py and image_processing_utils.py, whose arithmetic this is to the last bit.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+namespace silica::anyres {
+
+/// Height and width, in pixels or in patches.
+struct Extent {
+    std::int64_t height = 0, width = 0;
+    friend bool operator==(const Extent&, const Extent&) = default;
+};
+
+/// The resolution that shows most of an image, and of several the one that leaves least empty; the first of equals.
+/// Absent where there is none to choose from. All sizes are at least 1 and at most 2^31 - 1.
+[[nodiscard]] std::optional<Extent> best_resolution(Extent image, std::span<const Extent> resolutions);
+
+/// What of a grid shows the image, the rest being padding.
+struct Shown {
+    std::int64_t top = 0, left = 0;  ///< rows and columns before it
+    Extent grid;                     ///< its rows and columns
+    friend bool operator==(const Shown&, const Shown&) = default;
+};
+
+/// What of `grid` (rows and columns of patches) shows an image that was resized into it with its aspect kept. Padding
+/// is taken off in pairs: of an odd number one row or column stays.
+[[nodiscard]] Shown shown(Extent image, Extent grid);
+
+/// How many features an image has: the patches of the whole image in one tile (`side` x `side`), then those that show
+/// it in `tiles` (rows and columns of tiles), with a newline after each row.
+[[nodiscard]] inline std::int64_t features(Extent image, Extent tiles, std::int64_t side) {
+    const auto grid = shown(image, {tiles.height * side, tiles.width * side}).grid;
+    return side * side + grid.height * (grid.width + 1);
+}
+
+}  // namespace silica::anyres
+
+// ---- silica/core/anyres.ipp
+#ifndef SILICA_SINGLE_CORE_ANYRES_IPP
+#define SILICA_SINGLE_CORE_ANYRES_IPP
+/// Definitions of anyres.hpp.
+
+#include <algorithm>
+#include <cmath>
+
+namespace silica::anyres {
+
+SILICA_INLINE std::optional<Extent> best_resolution(Extent image, std::span<const Extent> resolutions) {
+    const auto h = static_cast<double>(image.height), w = static_cast<double>(image.width);
+    std::optional<Extent> best;
+    std::int64_t most = 0, least_waste = 0;
+    for (const auto& r : resolutions) {
+        const double scale = std::min(static_cast<double>(r.width) / w, static_cast<double>(r.height) / h);
+        const auto area = static_cast<std::int64_t>(w * scale) * static_cast<std::int64_t>(h * scale);
+        const auto effective = std::min(area, image.height * image.width);
+        const auto waste = r.width * r.height - effective;
+        if (best && (effective < most || (effective == most && waste >= least_waste))) continue;
+        best = r, most = effective, least_waste = waste;
+    }
+    return best;
+}
+
+namespace detail {
+
+/// int(round(x, 7)) of Python, x >= 0: the whole part, and one more where seven decimals round up to it.
+SILICA_INLINE std::int64_t whole_of_rounded(double x) {
+    const double above = std::floor(x) + 1;
+    return static_cast<std::int64_t>(above - x <= 5e-8 ? above : above - 1);
+}
+
+}  // namespace detail
+
+SILICA_INLINE Shown shown(Extent image, Extent grid) {
+    const auto h = static_cast<double>(image.height), w = static_cast<double>(image.width);
+    const auto rows = static_cast<double>(grid.height), columns = static_cast<double>(grid.width);
+    if (w / h > columns / rows) {
+        const auto top = (grid.height - detail::whole_of_rounded(h * (columns / w))) / 2;
+        return {top, 0, {grid.height - 2 * top, grid.width}};
+    }
+    const auto left = (grid.width - detail::whole_of_rounded(w * (rows / h))) / 2;
+    return {0, left, {grid.height, grid.width - 2 * left}};
+}
+
+}  // namespace silica::anyres
+#endif  // SILICA_SINGLE_CORE_ANYRES_IPP
+#endif  // SILICA_SINGLE_CORE_ANYRES_HPP
+
+namespace silica::image {
+
+using anyres::Extent;
+
+}  // namespace silica::image
+#endif  // SILICA_SINGLE_INPUT_IMAGE_EXTENT_HPP
 // ---- silica/input/image/size_rule.hpp
 #ifndef SILICA_SINGLE_INPUT_IMAGE_SIZE_RULE_HPP
 #define SILICA_SINGLE_INPUT_IMAGE_SIZE_RULE_HPP
@@ -1604,6 +1338,8 @@ using text::JsonPlace;
 
 /// The largest side that a file may ask for.
 inline constexpr std::int64_t largest_side = 1 << 20;
+/// More tiles of a picture than this are refused.
+inline constexpr std::int64_t most_tiles = 4096;
 
 /// Reads the keys of a processor. A key that is absent leaves what stands there; one that is null does not.
 class ProcessorKeys {
@@ -1960,9 +1696,6 @@ inline void check_square(const ProcessorKeys& keys, const ProcessorConfig& made)
     }
 }
 
-/// Files that ask for more tiles of a picture than this are refused.
-inline constexpr std::int64_t most_tiles = 4096;
-
 /// The tiles of LLaVA-NeXT.
 inline void read_tiles(const ProcessorKeys& keys, ProcessorConfig& made) {
     if (made.family != Family::llava_next) return;
@@ -2053,6 +1786,338 @@ SILICA_INLINE ProcessorConfig ProcessorConfig::open(const std::filesystem::path&
 }  // namespace silica::image
 #endif  // SILICA_SINGLE_INPUT_IMAGE_PROCESSOR_CONFIG_IPP
 #endif  // SILICA_SINGLE_INPUT_IMAGE_PROCESSOR_CONFIG_HPP
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace silica::image::detail {
+
+[[noreturn]] inline void refuse_step(const std::string& problem) {
+    throw ConfigError("The processor has " + problem + ".",
+                      "Take the numbers of the model's preprocessor_config.json.");
+}
+
+/// Whether it is a height and a width.
+[[nodiscard]] inline bool is_exact(const SizeRule& rule) {
+    return rule.height >= 1 && rule.height <= largest_side && rule.width >= 1 && rule.width <= largest_side;
+}
+/// Whether it says how large a picture becomes.
+[[nodiscard]] inline bool says_a_size(const SizeRule& rule) {
+    const auto none = [](std::int64_t a, std::int64_t b = 0) { return a == 0 && b == 0; };
+    const auto side = [](std::int64_t n, std::int64_t least) { return n >= least && n <= largest_side; };
+    const bool exact = is_exact(rule) || none(rule.height, rule.width);
+    const bool edges =
+        none(rule.shortest_edge, rule.longest_edge) || (side(rule.shortest_edge, 1) && side(rule.longest_edge, 0));
+    const bool most = none(rule.max_height, rule.max_width) || (side(rule.max_height, 1) && side(rule.max_width, 1));
+    return exact && edges && most && (rule.height > 0 || rule.shortest_edge > 0 || rule.max_height > 0);
+}
+
+/// Throws ConfigError where a step that is on lacks what it works with.
+inline void check_steps(const ProcessorConfig& config) {
+    const bool tiles = config.family == ProcessorConfig::Family::llava_next;
+    if ((config.do_resize || tiles) && !says_a_size(config.size)) refuse_step("a size that is none");
+    if (config.do_center_crop && !(config.crop_size && is_exact(*config.crop_size)))
+        refuse_step("do_center_crop and no crop_size with height and width");
+    if (config.do_pad && config.pad_size && !is_exact(*config.pad_size))
+        refuse_step("a pad_size without height and width");
+    const auto filter = static_cast<int>(config.resample);
+    if (filter < 0 || filter > static_cast<int>(Filter::hamming)) refuse_step("a resample that is no filter");
+    if (config.do_rescale && !std::isfinite(config.rescale_factor)) refuse_step("a rescale_factor that is not finite");
+    for (std::size_t c = 0; c < 3; ++c) {
+        const double mean = config.image_mean[c], deviation = config.image_std[c];
+        if (config.do_normalize && !std::isfinite(mean)) refuse_step("an image_mean that is not finite");
+        if (config.do_normalize && (static_cast<float>(deviation) == 0 || !std::isfinite(deviation)))
+            refuse_step("an image_std that nothing can be divided by");
+        if (config.pad_to_square && !(mean > -1.0 / 255 && mean < 256.0 / 255))
+            refuse_step("pad_to_square and an image_mean that is no colour");
+    }
+    if (!tiles) return;
+    const auto side = config.tile_side();
+    if (side < 1 || side > largest_side || config.image_grid_pinpoints.empty()) refuse_step("no tiles to cut");
+    for (const auto& grid : config.image_grid_pinpoints) {
+        if (grid.height < 1 || grid.width < 1 || grid.height > largest_side || grid.width > largest_side)
+            refuse_step("image_grid_pinpoints that are no sizes");
+        const auto rows = (grid.height + side - 1) / side, columns = (grid.width + side - 1) / side;
+        if (rows * columns > most_tiles)
+            refuse_step("image_grid_pinpoints of more than " + std::to_string(most_tiles) + " tiles");
+    }
+}
+
+}  // namespace silica::image::detail
+#endif  // SILICA_SINGLE_INPUT_IMAGE_CHECK_STEPS_HPP
+// ---- silica/input/image/draw.hpp
+#ifndef SILICA_SINGLE_INPUT_IMAGE_DRAW_HPP
+#define SILICA_SINGLE_INPUT_IMAGE_DRAW_HPP
+/// What was found in a picture, drawn into a copy of it.
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace silica::image {
+
+/// Red, green and blue, 0 to 255.
+using Colour = std::array<std::uint8_t, 3>;
+
+/// The colour that stands for a class or a segment: bright, and unlike those of its neighbours. A number below 0 is
+/// nothing, and black.
+[[nodiscard]] Colour colour_of(std::int64_t number);
+
+/// A box and what is written at it.
+struct DrawnBox {
+    /// xmin, ymin, xmax, ymax in pixels from the upper left corner; they may lie outside of the picture.
+    std::array<double, 4> corners = {};
+    std::string text = {};    ///< "cat 0.98"; what is not printable ASCII is shown as '?'
+    std::int64_t number = 0;  ///< of the class, for `colour_of`
+};
+
+/// The picture with boxes around what was found, cut at its edges, and their texts on top. Lines and letters are
+/// thicker in larger pictures. InputError for a corner that is no finite number.
+[[nodiscard]] Image draw_boxes(const Image& image, std::span<const DrawnBox> boxes);
+
+/// The picture with each pixel half in the colour of its number, but for those whose number is not above `none`.
+/// `numbers` has one for each pixel, row by row. InputError where there are more or fewer.
+[[nodiscard]] Image draw_segments(const Image& image, std::span<const std::int32_t> numbers, std::int32_t none = 0);
+
+/// The colours alone, black where a number is not above `none`. InputError where there are not height * width numbers.
+[[nodiscard]] Image segment_colours(std::int64_t height, std::int64_t width, std::span<const std::int32_t> numbers,
+                                    std::int32_t none = 0);
+
+}  // namespace silica::image
+
+// ---- silica/input/image/draw.ipp
+#ifndef SILICA_SINGLE_INPUT_IMAGE_DRAW_IPP
+#define SILICA_SINGLE_INPUT_IMAGE_DRAW_IPP
+/// Rectangles and letters on pixels.
+
+// ---- silica/input/image/font.hpp
+#ifndef SILICA_SINGLE_INPUT_IMAGE_FONT_HPP
+#define SILICA_SINGLE_INPUT_IMAGE_FONT_HPP
+/// A font of 5 x 7 pixels for what is written into pictures.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace silica::image {
+
+/// One character: columns from the left, in each the lowest bit is the topmost of seven pixels.
+using Glyph = std::array<std::uint8_t, 5>;
+
+// clang-format off
+/// The printable characters of ASCII, from the space to '~'.
+inline constexpr std::array<Glyph, 95> font = {{
+    {0x00, 0x00, 0x00, 0x00, 0x00}, {0x00, 0x00, 0x5F, 0x00, 0x00}, {0x00, 0x07, 0x00, 0x07, 0x00}, {0x14, 0x7F, 0x14, 0x7F, 0x14}, {0x24, 0x2A, 0x7F, 0x2A, 0x12},
+    {0x23, 0x13, 0x08, 0x64, 0x62}, {0x36, 0x49, 0x56, 0x20, 0x50}, {0x00, 0x04, 0x03, 0x00, 0x00}, {0x00, 0x1C, 0x22, 0x41, 0x00}, {0x00, 0x41, 0x22, 0x1C, 0x00},
+    {0x2A, 0x1C, 0x7F, 0x1C, 0x2A}, {0x08, 0x08, 0x3E, 0x08, 0x08}, {0x00, 0x50, 0x30, 0x00, 0x00}, {0x08, 0x08, 0x08, 0x08, 0x08}, {0x00, 0x60, 0x60, 0x00, 0x00},
+    {0x20, 0x10, 0x08, 0x04, 0x02}, {0x3E, 0x51, 0x49, 0x45, 0x3E}, {0x00, 0x42, 0x7F, 0x40, 0x00}, {0x42, 0x61, 0x51, 0x49, 0x46}, {0x21, 0x41, 0x45, 0x4B, 0x31},
+    {0x18, 0x14, 0x12, 0x7F, 0x10}, {0x27, 0x45, 0x45, 0x45, 0x39}, {0x3C, 0x4A, 0x49, 0x49, 0x30}, {0x01, 0x71, 0x09, 0x05, 0x03}, {0x36, 0x49, 0x49, 0x49, 0x36},
+    {0x06, 0x49, 0x49, 0x29, 0x1E}, {0x00, 0x36, 0x36, 0x00, 0x00}, {0x00, 0x56, 0x36, 0x00, 0x00}, {0x08, 0x14, 0x22, 0x41, 0x00}, {0x14, 0x14, 0x14, 0x14, 0x14},
+    {0x00, 0x41, 0x22, 0x14, 0x08}, {0x02, 0x01, 0x51, 0x09, 0x06}, {0x32, 0x49, 0x79, 0x41, 0x3E}, {0x7E, 0x11, 0x11, 0x11, 0x7E}, {0x7F, 0x49, 0x49, 0x49, 0x36},
+    {0x3E, 0x41, 0x41, 0x41, 0x22}, {0x7F, 0x41, 0x41, 0x22, 0x1C}, {0x7F, 0x49, 0x49, 0x49, 0x41}, {0x7F, 0x09, 0x09, 0x09, 0x01}, {0x3E, 0x41, 0x49, 0x49, 0x7A},
+    {0x7F, 0x08, 0x08, 0x08, 0x7F}, {0x00, 0x41, 0x7F, 0x41, 0x00}, {0x20, 0x40, 0x41, 0x3F, 0x01}, {0x7F, 0x08, 0x14, 0x22, 0x41}, {0x7F, 0x40, 0x40, 0x40, 0x40},
+    {0x7F, 0x02, 0x0C, 0x02, 0x7F}, {0x7F, 0x04, 0x08, 0x10, 0x7F}, {0x3E, 0x41, 0x41, 0x41, 0x3E}, {0x7F, 0x09, 0x09, 0x09, 0x06}, {0x3E, 0x41, 0x51, 0x21, 0x5E},
+    {0x7F, 0x09, 0x19, 0x29, 0x46}, {0x46, 0x49, 0x49, 0x49, 0x31}, {0x01, 0x01, 0x7F, 0x01, 0x01}, {0x3F, 0x40, 0x40, 0x40, 0x3F}, {0x1F, 0x20, 0x40, 0x20, 0x1F},
+    {0x3F, 0x40, 0x38, 0x40, 0x3F}, {0x63, 0x14, 0x08, 0x14, 0x63}, {0x07, 0x08, 0x70, 0x08, 0x07}, {0x61, 0x51, 0x49, 0x45, 0x43}, {0x00, 0x7F, 0x41, 0x41, 0x00},
+    {0x02, 0x04, 0x08, 0x10, 0x20}, {0x00, 0x41, 0x41, 0x7F, 0x00}, {0x04, 0x02, 0x01, 0x02, 0x04}, {0x40, 0x40, 0x40, 0x40, 0x40}, {0x00, 0x01, 0x02, 0x04, 0x00},
+    {0x20, 0x54, 0x54, 0x54, 0x78}, {0x7F, 0x48, 0x44, 0x44, 0x38}, {0x38, 0x44, 0x44, 0x44, 0x20}, {0x38, 0x44, 0x44, 0x48, 0x7F}, {0x38, 0x54, 0x54, 0x54, 0x18},
+    {0x08, 0x7E, 0x09, 0x01, 0x02}, {0x0C, 0x52, 0x52, 0x52, 0x3E}, {0x7F, 0x08, 0x04, 0x04, 0x78}, {0x00, 0x44, 0x7D, 0x40, 0x00}, {0x20, 0x40, 0x44, 0x3D, 0x00},
+    {0x7F, 0x10, 0x28, 0x44, 0x00}, {0x00, 0x41, 0x7F, 0x40, 0x00}, {0x7C, 0x04, 0x18, 0x04, 0x78}, {0x7C, 0x08, 0x04, 0x04, 0x78}, {0x38, 0x44, 0x44, 0x44, 0x38},
+    {0x7C, 0x14, 0x14, 0x14, 0x08}, {0x08, 0x14, 0x14, 0x18, 0x7C}, {0x7C, 0x08, 0x04, 0x04, 0x08}, {0x48, 0x54, 0x54, 0x54, 0x20}, {0x04, 0x3F, 0x44, 0x40, 0x20},
+    {0x3C, 0x40, 0x40, 0x20, 0x7C}, {0x1C, 0x20, 0x40, 0x20, 0x1C}, {0x3C, 0x40, 0x30, 0x40, 0x3C}, {0x44, 0x28, 0x10, 0x28, 0x44}, {0x0C, 0x50, 0x50, 0x50, 0x3C},
+    {0x44, 0x64, 0x54, 0x4C, 0x44}, {0x00, 0x08, 0x36, 0x41, 0x00}, {0x00, 0x00, 0x7F, 0x00, 0x00}, {0x00, 0x41, 0x36, 0x08, 0x00}, {0x10, 0x08, 0x08, 0x10, 0x08},
+}};
+// clang-format on
+
+/// The picture of a character; that of '?' for what is not printable ASCII.
+[[nodiscard]] constexpr const Glyph& glyph_of(char c) noexcept {
+    return font[static_cast<std::size_t>((c >= ' ' && c <= '~' ? c : '?') - ' ')];
+}
+
+}  // namespace silica::image
+#endif  // SILICA_SINGLE_INPUT_IMAGE_FONT_HPP
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace silica::image {
+
+namespace detail {
+
+/// A copy of a picture to draw on. What lies outside of it is not drawn.
+class Drawing {
+public:
+    explicit Drawing(const Image& image) : canvas_(image.height(), image.width(), "The drawing") {
+        std::ranges::copy(image.pixels(), canvas_.row(0));
+    }
+
+    [[nodiscard]] std::int64_t height() const noexcept { return canvas_.height(); }
+    [[nodiscard]] std::int64_t width() const noexcept { return canvas_.width(); }
+    /// A unit of thickness: 1 pixel, more where the shorter side has 480 and more.
+    [[nodiscard]] std::int64_t unit() const noexcept {
+        return std::max<std::int64_t>(1, std::min(height(), width()) / 240);
+    }
+
+    /// Fills columns [left, right) of rows [top, bottom).
+    void fill(std::int64_t left, std::int64_t top, std::int64_t right, std::int64_t bottom, Colour colour) {
+        left = std::max<std::int64_t>(left, 0);
+        right = std::min(right, width());
+        bottom = std::min(bottom, height());
+        for (std::int64_t y = std::max<std::int64_t>(top, 0); y < bottom; ++y) {
+            auto* row = canvas_.row(y);
+            for (std::int64_t x = left; x < right; ++x) std::ranges::copy(colour, row + x * Image::channels);
+        }
+    }
+
+    /// A frame of lines as thick as `thick`, inside [left, right) x [top, bottom).
+    void frame(std::int64_t left, std::int64_t top, std::int64_t right, std::int64_t bottom, std::int64_t thick,
+               Colour colour) {
+        fill(left, top, right, std::min(top + thick, bottom), colour);
+        fill(left, std::max(bottom - thick, top), right, bottom, colour);
+        fill(left, top, std::min(left + thick, right), bottom, colour);
+        fill(std::max(right - thick, left), top, right, bottom, colour);
+    }
+
+    /// A character with its upper left corner there, each of its pixels a square of `unit()`.
+    void letter(std::int64_t left, std::int64_t top, char c, Colour colour) {
+        const auto& glyph = glyph_of(c);
+        for (std::int64_t x = 0; x < 5; ++x) {
+            for (std::int64_t y = 0; y < 7; ++y) {
+                if ((glyph[static_cast<std::size_t>(x)] >> y & 1) == 0) continue;
+                fill(left + x * unit(), top + y * unit(), left + (x + 1) * unit(), top + (y + 1) * unit(), colour);
+            }
+        }
+    }
+
+    [[nodiscard]] Image finish() && { return std::move(canvas_).finish(); }
+
+private:
+    Canvas canvas_;
+};
+
+/// A coordinate as a pixel; far outside is as good as just outside.
+inline std::int64_t pixel_of(double coordinate, std::int64_t size) {
+    if (!std::isfinite(coordinate)) {
+        throw InputError("A corner of a box is " + std::to_string(coordinate) + ".",
+                         "draw boxes whose corners are numbers of pixels.");
+    }
+    return static_cast<std::int64_t>(std::floor(std::clamp(coordinate, -1e4, static_cast<double>(size) + 1e4)));
+}
+
+/// One character for each of UTF-8, those that take several bytes being '?'.
+inline std::string letters_of(std::string_view text) {
+    std::string letters;
+    for (const char c : text) {
+        if ((static_cast<unsigned char>(c) & 0xc0U) != 0x80U) letters += c;
+    }
+    return letters;
+}
+
+/// Black or white, whichever is seen on `ground` (ITU-R BT.601's luma).
+inline Colour ink_on(Colour ground) {
+    const int luma = 299 * ground[0] + 587 * ground[1] + 114 * ground[2];
+    return luma > 128'000 ? Colour{0, 0, 0} : Colour{255, 255, 255};
+}
+
+/// Writes the text of a box above it, or inside where there is no room above.
+inline void write_text(Drawing& drawing, const DrawnBox& box) {
+    const auto letters = letters_of(box.text);
+    if (letters.empty()) return;
+    const auto u = drawing.unit(), count = static_cast<std::int64_t>(letters.size());
+    const auto width = (6 * count + 1) * u, height = 9 * u;
+    const auto left = std::clamp<std::int64_t>(pixel_of(box.corners[0], drawing.width()), 0,
+                                               std::max<std::int64_t>(drawing.width() - width, 0));
+    auto top = pixel_of(box.corners[1], drawing.height());
+    top = std::clamp<std::int64_t>(top < height ? top : top - height, 0,
+                                   std::max<std::int64_t>(drawing.height() - height, 0));
+    const auto ground = colour_of(box.number);
+    drawing.fill(left, top, left + width, top + height, ground);
+    for (std::int64_t i = 0; i < count; ++i) {
+        const auto at = left + (6 * i + 1) * u;
+        if (at >= drawing.width()) break;
+        drawing.letter(at, top + u, letters[static_cast<std::size_t>(i)], ink_on(ground));
+    }
+}
+
+inline void require_count(std::int64_t height, std::int64_t width, std::size_t count) {
+    check_size(height, width, "The picture");
+    if (count == static_cast<std::size_t>(height * width)) return;
+    throw InputError("A picture of " + std::to_string(height) + " rows and " + std::to_string(width) + " columns has " +
+                         std::to_string(count) + " numbers of segments.",
+                     "give one for each pixel.");
+}
+
+}  // namespace detail
+
+SILICA_INLINE Colour colour_of(std::int64_t number) {
+    if (number < 0) return {0, 0, 0};
+    // Hues a golden section of the circle apart, the circle having 1536 steps: full colours, lightened by a quarter.
+    const auto hue = static_cast<int>(static_cast<std::uint64_t>(number) % 1536U * 949U % 1536U);
+    const int part = hue / 256, rest = hue % 256;
+    const std::array<std::array<int, 3>, 6> circle = {{{255, rest, 0},
+                                                       {255 - rest, 255, 0},
+                                                       {0, 255, rest},
+                                                       {0, 255 - rest, 255},
+                                                       {rest, 0, 255},
+                                                       {255, 0, 255 - rest}}};
+    Colour colour{};
+    for (std::size_t c = 0; c < colour.size(); ++c)
+        colour[c] = static_cast<std::uint8_t>(64 + circle[static_cast<std::size_t>(part)][c] * 3 / 4);
+    return colour;
+}
+
+SILICA_INLINE Image draw_boxes(const Image& image, std::span<const DrawnBox> boxes) {
+    detail::Drawing drawing(image);
+    for (const auto& box : boxes) {
+        const auto [x0, y0, x1, y1] = box.corners;
+        drawing.frame(detail::pixel_of(x0, drawing.width()), detail::pixel_of(y0, drawing.height()),
+                      detail::pixel_of(x1, drawing.width()) + 1, detail::pixel_of(y1, drawing.height()) + 1,
+                      std::max<std::int64_t>(drawing.unit(), 1), colour_of(box.number));
+    }
+    for (const auto& box : boxes) detail::write_text(drawing, box);
+    return std::move(drawing).finish();
+}
+
+SILICA_INLINE Image draw_segments(const Image& image, std::span<const std::int32_t> numbers, std::int32_t none) {
+    detail::require_count(image.height(), image.width(), numbers.size());
+    Canvas canvas(image.height(), image.width(), "The drawing");
+    const auto from = image.pixels();
+    auto* to = canvas.row(0);
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+        const auto colour = colour_of(numbers[i]);
+        for (std::size_t c = 0; c < colour.size(); ++c) {
+            const auto level = from[3 * i + c];
+            to[3 * i + c] = numbers[i] <= none ? level : static_cast<std::uint8_t>((level + colour[c] + 1) / 2);
+        }
+    }
+    return std::move(canvas).finish();
+}
+
+SILICA_INLINE Image segment_colours(std::int64_t height, std::int64_t width, std::span<const std::int32_t> numbers,
+                                    std::int32_t none) {
+    detail::require_count(height, width, numbers.size());
+    Canvas canvas(height, width, "The drawing");
+    auto* to = canvas.row(0);
+    for (std::size_t i = 0; i < numbers.size(); ++i)
+        std::ranges::copy(colour_of(numbers[i] <= none ? -1 : numbers[i]), to + 3 * i);
+    return std::move(canvas).finish();
+}
+
+}  // namespace silica::image
+#endif  // SILICA_SINGLE_INPUT_IMAGE_DRAW_IPP
+#endif  // SILICA_SINGLE_INPUT_IMAGE_DRAW_HPP
+// ---- silica/input/image/geometry.hpp
+#ifndef SILICA_SINGLE_INPUT_IMAGE_GEOMETRY_HPP
+#define SILICA_SINGLE_INPUT_IMAGE_GEOMETRY_HPP
+/// How large a picture becomes, and which part of it a crop takes.
+
 // ---- silica/input/image/region.hpp
 #ifndef SILICA_SINGLE_INPUT_IMAGE_REGION_HPP
 #define SILICA_SINGLE_INPUT_IMAGE_REGION_HPP
@@ -3129,7 +3194,8 @@ public:
         return Processor(ProcessorConfig::open(directory));
     }
 
-    explicit Processor(ProcessorConfig config) : config_(std::move(config)) {}
+    /// ConfigError for a configuration that no step can work with.
+    explicit Processor(ProcessorConfig config);
 
     /// The tensors of a batch. InputError where there is no picture, where pictures come out in different sizes and
     /// nothing pads them, or where one is too narrow to be resized.
@@ -3572,6 +3638,10 @@ template <class T>
 
 }  // namespace detail
 
+SILICA_INLINE Processor::Processor(ProcessorConfig config) : config_(std::move(config)) {
+    detail::check_steps(config_);
+}
+
 SILICA_INLINE Pixels Processor::process(std::span<const Image> images) const {
     std::vector<detail::Plan> plans;
     for (const auto& image : images) plans.push_back(detail::plan_of(config_, {image.height(), image.width()}));
@@ -3874,9 +3944,9 @@ void write_png(const std::filesystem::path& path, const Image& image);
 
 namespace silica::detail {
 
-/// A file that appears under its name when all of it is written, and not at all otherwise. Where the name is a link, the
-/// file that it leads to is replaced; a device or a pipe (`/dev/stdout`) is written to as it is. Throws a `Failure`,
-/// which takes a problem and a remedy, where the system does.
+/// A file that appears under its name when all of it is written, and not at all otherwise. Where the name is a link,
+/// the file that it leads to is replaced; a device or a pipe (`/dev/stdout`) is written to as it is. Throws a
+/// `Failure`, which takes a problem and a remedy, where the system does.
 template <class Failure>
 class AtomicFile {
 public:

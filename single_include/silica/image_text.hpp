@@ -374,6 +374,7 @@ inline constexpr std::int64_t most_tokens = 1 << 20;
 }  // namespace count_detail
 
 SILICA_INLINE std::int64_t llava_tokens(const ProcessorConfig& config, image::Extent size) {
+    if (config.patch_size < 1 || size.height < 1 || size.width < 1) return count_detail::checked(config, size, 0);
     const auto patches = (size.height / config.patch_size) * (size.width / config.patch_size);
     const auto tokens = patches + config.num_additional_image_tokens - (config.drops_first ? 1 : 0);
     return count_detail::checked(config, size, tokens);
@@ -440,6 +441,10 @@ SILICA_INLINE Processor::Processor(ProcessorConfig config, image::Processor imag
                                    std::optional<text::ChatTemplate> chat_template)
     : config_(std::move(config)), images_(std::move(images)) {
     if (auto named = tokenizer.special_token("image_token")) config_.image_token = *std::move(named);
+    if (config_.image_token.empty()) {
+        throw ConfigError("The image token has no character.",
+                          "Correct image_token in tokenizer_config.json or processor_config.json.");
+    }
     tokenizer.set_padding(std::nullopt);
     tokenizer.set_truncation(std::nullopt);
     tokenizer_ = std::make_shared<const text::Tokenizer>(std::move(tokenizer));

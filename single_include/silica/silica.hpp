@@ -2219,9 +2219,9 @@ inline void unpack_codes(const std::int32_t* words, std::int64_t n, int bits, st
 namespace silica {
 
 /// An uninitialised contiguous tensor. On the CPU a large one has pages of its own: loading makes and drops a copy of
-/// almost every weight, and a heap keeps the holes (measured: 1.4 times the weights instead of 1.0). A program that gave
-/// LibTorch an allocator of its own (c10::SetCPUAllocator) is asked for all of them.
-/// ConfigError for a shape that no memory holds.
+/// almost every weight, and a heap keeps the holes (measured: 1.4 times the weights instead of 1.0). A program that
+/// gave LibTorch an allocator of its own (c10::SetCPUAllocator) is asked for all of them. ConfigError for a shape that
+/// no memory holds.
 Tensor allocate(c10::IntArrayRef shape, c10::ScalarType dtype, c10::Device device);
 
 }  // namespace silica
@@ -3051,6 +3051,40 @@ SILICA_INLINE bool is_companion(std::string_view rest) noexcept {
 }  // namespace silica::checkpoint
 #endif  // SILICA_SINGLE_CHECKPOINT_COMPANIONS_IPP
 #endif  // SILICA_SINGLE_CHECKPOINT_COMPANIONS_HPP
+// ---- silica/checkpoint/matrices_asked.hpp
+#ifndef SILICA_SINGLE_CHECKPOINT_MATRICES_ASKED_HPP
+#define SILICA_SINGLE_CHECKPOINT_MATRICES_ASKED_HPP
+/// Whose codes networks ask for.
+
+#include <set>
+#include <string>
+
+namespace silica::checkpoint {
+
+/// While one lives, networks that this thread makes of shapes (core/inventory.hpp) under a precision with codes note
+/// here which matrices they ask codes of: those of their products. Nothing is read for that.
+class MatricesAsked {
+public:
+    MatricesAsked() : before_(current_) { current_ = this; }
+    MatricesAsked(const MatricesAsked&) = delete;
+    MatricesAsked& operator=(const MatricesAsked&) = delete;
+    ~MatricesAsked() { current_ = before_; }
+
+    /// The one of this thread; null where nobody asks.
+    [[nodiscard]] static MatricesAsked* current() noexcept { return current_; }
+
+    void note(const std::string& name) { names_.insert(name); }
+    /// Names as the files spell them.
+    [[nodiscard]] const std::set<std::string>& names() const noexcept { return names_; }
+
+private:
+    SILICA_API static inline thread_local MatricesAsked* current_ = nullptr;
+    MatricesAsked* before_;
+    std::set<std::string> names_;
+};
+
+}  // namespace silica::checkpoint
+#endif  // SILICA_SINGLE_CHECKPOINT_MATRICES_ASKED_HPP
 // ---- silica/checkpoint/nearest.hpp
 #ifndef SILICA_SINGLE_CHECKPOINT_NEAREST_HPP
 #define SILICA_SINGLE_CHECKPOINT_NEAREST_HPP
@@ -3765,6 +3799,7 @@ SILICA_INLINE std::optional<checkpoint::Quantised> Weights::codes(std::int64_t r
 SILICA_INLINE std::optional<checkpoint::Quantised> Weights::counted_codes(const std::string& whole, std::int64_t rows,
                                                                           std::int64_t columns) const {
     const auto entry = checked(whole, {rows, columns});
+    if (auto* asked = checkpoint::MatricesAsked::current()) asked->note(entry.name);
     auto q = tree_->source.codes(entry);
     auto scale = c10::ScalarType::Float;
     if (!q) {
@@ -8588,13 +8623,13 @@ struct Clap : ClapFamily {
 
     private:
         /// exp(logit_scale), by which cosines become logits.
-        static double scale(const Weights& w, std::string_view name) {
-            return std::exp(
-                w.get(name, {}, c10::ScalarType::Float, c10::Device(c10::DeviceType::CPU)).template item<double>());
+        static double scale(const Weights& w, std::string_view logit_scale) {
+            return std::exp(w.get(logit_scale, {}, c10::ScalarType::Float, c10::Device(c10::DeviceType::CPU))
+                                .template item<double>());
         }
-        static Tensor cosines(const Tensor& a, const Tensor& b, double scale) {
+        static Tensor cosines(const Tensor& a, const Tensor& b, double factor) {
             const auto n = a.size(0), m = b.size(0), d = a.size(1);
-            return run<op::Scores, E>(a.view({1, 1, n, d}), b.view({1, 1, m, d}), scale).view({n, m});
+            return run<op::Scores, E>(a.view({1, 1, n, d}), b.view({1, 1, m, d}), factor).view({n, m});
         }
 
         ClapText<E> text_model;
@@ -22421,6 +22456,9 @@ WeightForm weight_form(const OpenOptions& options) {
 /// What the files of a checkpoint are for a loader.
 [[nodiscard]] WeightFiles weight_files(const checkpoint::Checkpoint& files);
 
+/// InputError for a state without rows, or of fewer than no tokens.
+void check_state(const OpenOptions& options);
+
 /// The needs of `Arch` on `Exec`, of weights of these shapes: what its network keeps, and the caches of a state of
 /// `options.state_rows` x `options.state_tokens`. Without files weights are made up. Throws what opening the model
 /// throws for weights that do not fit the configuration, and c10::Error for a network that computes with them by itself
@@ -22430,6 +22468,7 @@ Budget budget_of(const typename Arch::Config& config, checkpoint::Shapes& shapes
                  const OpenOptions& options, std::string model) {
     using Network = typename Arch::template Network<Exec>;
     using Precision = typename Exec::precision;
+    check_state(options);
     Budget b{.model = std::move(model),
              .files = files,
              .form = weight_form<Precision>(options),
@@ -22516,6 +22555,7 @@ loader::Admission::Asks admission(const OpenOptions& options, c10::Device home, 
 
 #include <algorithm>
 #include <map>
+#include <string>
 
 namespace silica {
 
@@ -22529,6 +22569,13 @@ SILICA_INLINE WeightFiles weight_files(const checkpoint::Checkpoint& files) {
         if ((by_item[item] += e.nbytes) >= by_item[facts.item]) facts.item = item;
     }
     return facts;
+}
+
+SILICA_INLINE void check_state(const OpenOptions& options) {
+    if (options.state_rows > 0 && options.state_tokens >= 0) return;
+    throw InputError("A budget for a state of " + std::to_string(options.state_rows) + " rows of " +
+                         std::to_string(options.state_tokens) + " tokens is none.",
+                     "give OpenOptions at least one row, and no fewer than 0 tokens.");
 }
 
 SILICA_INLINE Room room_on_host() {
@@ -23506,9 +23553,9 @@ void write_safetensors(const std::filesystem::path& path, const std::vector<Plan
 
 namespace silica::detail {
 
-/// A file that appears under its name when all of it is written, and not at all otherwise. Where the name is a link, the
-/// file that it leads to is replaced; a device or a pipe (`/dev/stdout`) is written to as it is. Throws a `Failure`,
-/// which takes a problem and a remedy, where the system does.
+/// A file that appears under its name when all of it is written, and not at all otherwise. Where the name is a link,
+/// the file that it leads to is replaced; a device or a pipe (`/dev/stdout`) is written to as it is. Throws a
+/// `Failure`, which takes a problem and a remedy, where the system does.
 template <class Failure>
 class AtomicFile {
 public:
@@ -23691,12 +23738,15 @@ struct TransformerSize {
     std::int64_t queries = 0, keys = 0;            ///< width of all heads of queries; of those of keys
     bool gated = false;                            ///< two products of `inner`, of which one gates the other
 
-    /// The residual and its norm, beside the most that one of these holds:
-    /// - attention: queries, keys and values as one product, again head by head, and what was attended to;
-    /// - feed-forward: the product (both where it is gated), what is left of it, and the output.
+    /// What the first layer was given, which the caller keeps, the residual and its norm, beside the most that one of
+    /// these holds:
+    /// - attention: queries, keys and values as one product, again head by head, what was attended to, again by rows,
+    ///   and the output;
+    /// - feed-forward: what attention gave and its norm, the product (both where it is gated), what is left of it, and
+    ///   the output.
     [[nodiscard]] std::int64_t numbers() const {
         const std::int64_t q = queries == 0 ? hidden : queries, k = keys == 0 ? q : keys;
-        return rows * (2 * hidden + std::max(2 * (q + 2 * k) + q, (gated ? 3 : 1) * inner + hidden));
+        return rows * (3 * hidden + std::max(2 * (q + 2 * k) + 2 * q + hidden, (gated ? 3 : 1) * inner + 3 * hidden));
     }
 };
 
@@ -38656,7 +38706,11 @@ SILICA_INLINE GenerationConfig read_generation_config(const std::filesystem::pat
         const Json json = checkpoint::read_json_file(directory, "generation_config.json");
         auto config = detail::from_json(json, file.string());
         detail::announce_unknown(json, file.string());
-        if (!config.eos_token_id) config.eos_token_id.emplace();  // none, whatever config.json says
+        // What the file does not name does not come from config.json, as in transformers: there is no end then, padding
+        // is the first end, and an encoder-decoder starts with bos.
+        if (!config.eos_token_id) config.eos_token_id.emplace();
+        if (!config.pad_token_id && !config.eos_token_id->empty()) config.pad_token_id = config.eos_token_id->front();
+        if (!config.decoder_start_token_id) config.decoder_start_token_id = config.bos_token_id;
         return config;
     }
     const auto file = directory / "config.json";
@@ -38906,7 +38960,8 @@ struct SpeechConfig {
 
     // Of config.json.
     std::int64_t vocab_size = 51865, max_source_positions = 1500, max_target_positions = 448, median_filter_width = 7;
-    std::int64_t decoder_start_token_id = 50257;
+    /// <|startoftranscript|>. Where generation_config.json is there and does not name it, windows begin without one.
+    std::optional<std::int64_t> decoder_start_token_id = 50257;
 };
 
 /// [place, id or null].
@@ -38966,7 +39021,7 @@ SILICA_INLINE void check(const SpeechConfig& c, const std::string& file) {
     if (c.prev_sot_token_id) token("prev_sot_token_id", *c.prev_sot_token_id);
     if (c.max_initial_timestamp_index)
         require_at_least(file, "max_initial_timestamp_index", *c.max_initial_timestamp_index, 0);
-    token("decoder_start_token_id", c.decoder_start_token_id);
+    if (c.decoder_start_token_id) token("decoder_start_token_id", *c.decoder_start_token_id);
     if (c.lang_to_id) {
         for (const auto& [language, id] : *c.lang_to_id) token("lang_to_id." + language, id);
     }
@@ -39002,7 +39057,7 @@ SILICA_INLINE SpeechConfig read_speech_config(const std::filesystem::path& direc
     made.max_source_positions = config.max_source_positions;
     made.max_target_positions = config.max_target_positions;
     made.median_filter_width = config.median_filter_width;
-    made.decoder_start_token_id = config.decoder_start_token_id;
+    made.decoder_start_token_id.reset();
     silica::read_json(made, checkpoint::read_json_file(directory, "generation_config.json"), file.string() + ":");
     if (!made.forced_decoder_ids) made.forced_decoder_ids = config.forced_decoder_ids;
     check(made, file.string());
@@ -39259,6 +39314,9 @@ namespace silica::generate {
 /// What was written for a window.
 struct Reply {
     std::vector<std::int64_t> tokens = {};  ///< without prompt and end
+    /// What was written behind them and is left out: where the last of all is the token of padding and none that ends a
+    /// text, as many of the last tokens as there are of padding, wherever those stand. As transformers has it.
+    std::vector<std::int64_t> left_out = {};
     double temperature = 0, avg_logprob = 0;
     double compression_ratio = std::numeric_limits<double>::quiet_NaN();
     double no_speech_prob = std::numeric_limits<double>::quiet_NaN();
@@ -39269,8 +39327,10 @@ struct Reply {
 /// How windows are written.
 struct ReplyPlan {
     const SpeechConfig* config = nullptr;
-    GenerationConfig generation = {};  ///< complete: ends, padding
-    bool timestamps = false;           ///< of any row
+    GenerationConfig generation = {};          ///< complete: ends, padding
+    std::optional<std::int64_t> padding = {};  ///< its token as the checkpoint names it
+    std::int64_t text_end = 0;                 ///< tokens of text are below it: the end, or what stands for it
+    bool timestamps = false;                   ///< of any row
     std::vector<double> temperatures = {0};
     std::optional<double> compression_ratio_threshold = {}, logprob_threshold = {}, no_speech_threshold = {};
     const SpeechHooks* hooks = nullptr;
@@ -39481,7 +39541,7 @@ inline std::optional<std::vector<Reply>> write_once(SpeechModel& model, const Re
 
     Hooks hooks{.log_probabilities = true};
     if (plan.timestamps)
-        hooks.processors.emplace_back(TimestampRules{*plan.config->no_timestamps_token_id, p.ends.front(),
+        hooks.processors.emplace_back(TimestampRules{*plan.config->no_timestamps_token_id, plan.text_end,
                                                      plan.config->max_initial_timestamp_index});
     const auto& go_on = plan.hooks->go_on;
     const auto& on_text = plan.hooks->on_text;
@@ -39503,9 +39563,14 @@ inline std::optional<std::vector<Reply>> write_once(SpeechModel& model, const Re
         Reply reply{.tokens = made.tokens[r], .temperature = temperature};
         const auto n = reply.tokens.size();
         if (n > 0) reply.avg_logprob = made.log_probabilities[r] / static_cast<double>(n);
+        reply.ended = n > 0 && std::ranges::find(ends, reply.tokens.back()) != ends.end();
+        if (n > 0 && !reply.ended && reply.tokens.back() == plan.padding) {
+            const auto padding = std::ranges::count(reply.tokens, *plan.padding);
+            reply.left_out.assign(reply.tokens.end() - padding, reply.tokens.end());
+            reply.tokens.erase(reply.tokens.end() - padding, reply.tokens.end());
+        }
         if (const auto ratio = compression_ratio(reply.tokens, plan.config->vocab_size))
             reply.compression_ratio = *ratio;
-        reply.ended = n > 0 && std::ranges::find(ends, reply.tokens.back()) != ends.end();
         if (reply.ended) reply.tokens.pop_back();
         replies.push_back(std::move(reply));
     }
@@ -39549,7 +39614,7 @@ SILICA_INLINE std::vector<std::int64_t> detect_languages(SpeechModel& model, con
     auto& decoder = model.decoder();
     const auto rows = encoder_outputs.size(0);
     decoder.start(rows, config.max_target_positions - 1);
-    const Tensor start = at::full({rows, 1}, config.decoder_start_token_id, c10::ScalarType::Long);
+    const Tensor start = at::full({rows, 1}, config.decoder_start_token_id.value(), c10::ScalarType::Long);
     HostScores scores;
     scores.copy(decoder,
                 decoder.prefill({.decoder_input_ids = start, .extra = {{"encoder_outputs", encoder_outputs}}}));
@@ -39613,8 +39678,6 @@ struct Cuts {
 #define SILICA_SINGLE_GENERATE_SPEECH_SEGMENTS_IPP
 /// A window's tokens, cut into segments.
 
-#include <algorithm>
-
 namespace silica::generate {
 
 SILICA_INLINE Cuts cut_into_segments(std::span<const std::int64_t> tokens, std::int64_t timestamp_begin,
@@ -39653,7 +39716,7 @@ SILICA_INLINE Cuts cut_into_segments(std::span<const std::int64_t> tokens, std::
     }
     if (!single_ending) {
         const auto seek = 2 * (tokens[from - 2] - timestamp_begin);
-        if (seek > 0) made.frames = std::min(seek, frames);  // else no window would be the last
+        if (seek > 0) made.frames = seek;  // else no window would be the last
     }
     return made;
 }
@@ -39700,8 +39763,8 @@ struct SegmentTimes {
     double offset = 0;  ///< when its first token was begun
 };
 
-/// The words of a segment, of its tokens below `eos`. A word begins where the token before it was said.
-void write_words(Segment& segment, const TextOf& text, const SegmentTimes& times, std::int64_t eos, bool spaces);
+/// The words of a segment, of its tokens below `text_end`. A word begins where the token before it was said.
+void write_words(Segment& segment, const TextOf& text, const SegmentTimes& times, std::int64_t text_end, bool spaces);
 
 }  // namespace silica::generate
 
@@ -39889,13 +39952,15 @@ SILICA_INLINE std::vector<double> token_times(const SpeechModel& model, const Te
                                               const Timing& timing) {
     std::vector<double> made(reply.tokens.size(), timing.offset);
     // As in transformers, what each token attended to when it was fed; the last of all is not fed any more.
-    const auto n = reply.tokens.size() - (reply.ended || reply.tokens.empty() ? 0 : 1);
+    auto written = reply.tokens;
+    written.insert(written.end(), reply.left_out.begin(), reply.left_out.end());
+    const auto n = written.size() - (reply.ended || written.empty() ? 0 : 1);
     if (n == 0) return made;
     const auto all = prompt.size() + n, heads = timing.heads.size();
     const Tensor ids = at::empty({1, static_cast<std::int64_t>(all)}, c10::ScalarType::Long);
     auto* id = ids.mutable_data_ptr<std::int64_t>();
     std::ranges::copy(prompt, id);
-    std::copy_n(reply.tokens.begin(), n, id + prompt.size());
+    std::copy_n(written.begin(), n, id + prompt.size());
     const Tensor weights = model.alignment(encoded, ids, timing.heads);
     const auto columns = static_cast<std::size_t>(weights.size(3));
     // Without the rows of the prompt.
@@ -39904,9 +39969,10 @@ SILICA_INLINE std::vector<double> token_times(const SpeechModel& model, const Te
     for (std::size_t h = 0; h < heads; ++h)
         std::copy_n(from + (h * all + prompt.size()) * columns, n * columns,
                     own.begin() + static_cast<std::ptrdiff_t>(h * n * columns));
-    // A position is two frames, rounded down. Behind the sound transformers' slice counts from the end.
+    // A position is two frames, rounded down. Behind the sound transformers' slices, of which there are two, count from
+    // the end.
     auto count = static_cast<std::int64_t>(std::floor(static_cast<double>(timing.frames_of_sound) / 2));
-    if (count < 0) count = std::max<std::int64_t>(static_cast<std::int64_t>(columns) + count, 0);
+    if (count < 0) count = std::max<std::int64_t>(static_cast<std::int64_t>(columns) + 2 * count, 0);
     const auto positions =
         token_positions({own, heads, n, columns}, static_cast<std::size_t>(count), timing.median_width);
     for (std::size_t t = 0; t < made.size(); ++t)
@@ -39927,12 +39993,12 @@ SILICA_INLINE void write_text(Segment& segment, const TextOf& text, std::int64_t
     segment.text = without_times(text, timestamp_begin).decode(segment.tokens);
 }
 
-SILICA_INLINE void write_words(Segment& segment, const TextOf& text, const SegmentTimes& times, std::int64_t eos,
+SILICA_INLINE void write_words(Segment& segment, const TextOf& text, const SegmentTimes& times, std::int64_t text_end,
                                bool spaces) {
     std::vector<std::int64_t> spoken;
     std::vector<std::size_t> places;  // in the window
     for (std::size_t i = 0; i < segment.tokens.size(); ++i) {
-        if (segment.tokens[i] >= eos) continue;
+        if (segment.tokens[i] >= text_end) continue;
         spoken.push_back(segment.tokens[i]);
         places.push_back(times.from + i);
     }
@@ -39967,12 +40033,19 @@ namespace silica::generate {
 /// "fr" of the token "<|fr|>"; empty where it is no language.
 [[nodiscard]] std::string language_of(const SpeechConfig& config, std::int64_t token);
 
+/// The language of a window's start tokens; "en" where the model is English-only.
+[[nodiscard]] std::string language_of(const SpeechConfig& config, std::span<const std::int64_t> start);
+
+/// ConfigError where there is neither a start token nor `bos`, as in transformers.
+void require_start(const SpeechConfig& config, const std::optional<std::int64_t>& bos);
+
 /// Whether the language has to be detected before anything is written. InputError where language or task are named
-/// and the model is English-only, or the checkpoint has no tokens for them.
+/// and the model is English-only, or the checkpoint has no tokens for them; ConfigError where it has to and there is no
+/// start token.
 [[nodiscard]] bool detects_language(const SpeechConfig& config, const SpeechOptions& options);
 
 /// <|startoftranscript|> <|fr|> <|transcribe|> <|notimestamps|>, as far as the checkpoint has them. `detected`: the
-/// language's token, where detects_language().
+/// language's token, where detects_language(). ConfigError where none of them is there.
 [[nodiscard]] std::vector<std::int64_t> start_tokens(const SpeechConfig& config, const SpeechOptions& options,
                                                      bool timestamps, std::optional<std::int64_t> detected);
 
@@ -40052,6 +40125,20 @@ SILICA_INLINE std::string language_of(const SpeechConfig& config, std::int64_t t
     return {};
 }
 
+SILICA_INLINE std::string language_of(const SpeechConfig& config, std::span<const std::int64_t> start) {
+    std::string language = config.is_multilingual.value_or(true) ? "" : "en";
+    for (const auto token : start) {
+        if (language.empty()) language = language_of(config, token);
+    }
+    return language;
+}
+
+SILICA_INLINE void require_start(const SpeechConfig& config, const std::optional<std::int64_t>& bos) {
+    if (config.decoder_start_token_id || bos) return;
+    throw ConfigError("The checkpoint names no token that a text starts with.",
+                      "set decoder_start_token_id in generation_config.json.");
+}
+
 SILICA_INLINE bool detects_language(const SpeechConfig& config, const SpeechOptions& options) {
     if (!config.is_multilingual.value_or(true) && (options.language || options.task))
         throw InputError("This checkpoint knows English only: it takes neither a language nor a task.",
@@ -40065,7 +40152,12 @@ SILICA_INLINE bool detects_language(const SpeechConfig& config, const SpeechOpti
         throw InputError("The task is " + quote(*task) + ".", "it is transcribe or translate.");
     if (language || !config.lang_to_id || config.lang_to_id->empty()) return false;
     const auto forced = task ? std::vector<std::optional<std::int64_t>>{} : detail::forced_tokens(config);
-    return forced.empty() || !forced.front();
+    if (!forced.empty() && forced.front()) return false;
+    if (!config.decoder_start_token_id)
+        throw ConfigError(
+            "Languages are detected by what follows the start token, and generation_config.json names none.",
+            "set decoder_start_token_id in it, or name the language.");
+    return true;
 }
 
 SILICA_INLINE std::vector<std::int64_t> start_tokens(const SpeechConfig& config, const SpeechOptions& options,
@@ -40104,6 +40196,8 @@ SILICA_INLINE std::vector<std::int64_t> start_tokens(const SpeechConfig& config,
     for (const auto& token : made) {
         if (token) tokens.push_back(*token);
     }
+    if (tokens.empty())
+        throw ConfigError("A window begins with no token.", "set decoder_start_token_id in generation_config.json.");
     return tokens;
 }
 
@@ -40196,11 +40290,13 @@ private:
     void prepare() {
         auto c = merged(options_.generation, facts_.generation);
         const auto& own = model_.decoder().facts();
-        if (!c.eos_token_id || c.eos_token_id->empty()) c.eos_token_id = own.eos_token_id;
-        if (c.eos_token_id->empty())
-            throw ConfigError("The checkpoint names no token that ends a text.",
-                              "set eos_token_id in generation_config.json.");
-        if (!c.pad_token_id) c.pad_token_id = own.pad_token_id.value_or(c.eos_token_id->front());
+        // Without an end, which a generation_config.json may leave out, a text goes on until there is no room.
+        if (!c.eos_token_id) c.eos_token_id = own.eos_token_id;
+        const auto& ends = *c.eos_token_id;
+        plan_.text_end = ends.empty() ? c.bos_token_id.value_or(first_time() - 1) : ends.front();
+        plan_.padding = c.pad_token_id;
+        if (!c.pad_token_id) c.pad_token_id = own.pad_token_id.value_or(ends.empty() ? 0 : ends.front());
+        require_start(config_, c.bos_token_id);
         check(c, own);
         if (options_.temperatures.empty())
             throw InputError("There is no temperature.", "give at least one; 0 takes the likeliest token.");
@@ -40260,12 +40356,10 @@ private:
             Row& row = rows_[i];
             const auto language = detects_ ? std::optional(languages[i]) : std::nullopt;
             row.start = start_tokens(config_, options_, timestamps_ || is_long(row), language);
-            if (config_.is_multilingual.value_or(true))
-                row.made.language = row.start.size() > 1 ? language_of(config_, row.start[1]) : "";
-            else
-                row.made.language = "en";
+            row.made.language = language_of(config_, row.start);
             row.made.seconds = row.sound->seconds();
-            row.conditioned = condition_;
+            // Where the checkpoint asks for it, and not the caller, transformers begins only with the second window.
+            row.conditioned = options_.condition_on_previous.value_or(false);
             // The text of a prompt is the beginning of what was said.
             if (condition_ && !options_.prompt_in_every_window && !options_.prompt.empty()) {
                 const bool marked = options_.prompt.front() == config_.prev_sot_token_id;
@@ -40366,7 +40460,7 @@ private:
                 write_text(segment, facts_.text, begin);
                 if (options_.words) {
                     write_words(segment, facts_.text, {.times = times, .from = cut.from, .offset = offset},
-                                plan_.generation.eos_token_id->front(), !has_no_spaces(row.made.language));
+                                plan_.text_end, !has_no_spaces(row.made.language));
                 }
                 row.said.push_back(segment.tokens);
                 row.made.text += segment.text;
@@ -40669,30 +40763,8 @@ static_assert(LoaderPolicy<CpuFirst>);
 #include <filesystem>
 #include <set>
 #include <string>
-#include <string_view>
 
 namespace silica::loader {
-
-/// A source that notes whose codes a network asks for: the matrices of its products.
-class MatricesAsked final : public checkpoint::TensorSource {
-public:
-    static constexpr std::string_view name = "matrices-asked";
-    explicit MatricesAsked(checkpoint::TensorSource& source) : source_(source) {}
-    [[nodiscard]] const std::vector<checkpoint::TensorEntry>& entries() const override { return source_.entries(); }
-    [[nodiscard]] Tensor read(const checkpoint::TensorEntry& entry, at::ScalarType dtype, c10::Device device) override {
-        return source_.read(entry, dtype, device);
-    }
-    /// Codes of no weights: whoever asks only wants to know what a network is made of.
-    [[nodiscard]] std::optional<checkpoint::Quantised> codes(const checkpoint::TensorEntry& entry) override;
-    [[nodiscard]] std::string where() const override { return source_.where(); }
-
-    /// Names as the files spell them.
-    [[nodiscard]] const std::set<std::string>& names() const noexcept { return names_; }
-
-private:
-    checkpoint::TensorSource& source_;
-    std::set<std::string> names_;
-};
 
 /// What was written.
 struct QuantisedCheckpoint {
@@ -40703,11 +40775,14 @@ struct QuantisedCheckpoint {
 /// Throws ConfigError for weights that are codes already.
 void require_plain(const checkpoint::Checkpoint& files);
 
-/// Writes `files` to the directory `to`, which must not exist, whole or not at all: the matrices named, whose columns
-/// are whole groups, in `bits` by groups of `group`; other tensors and files as they are; config.json with what MLX
-/// puts there. Throws InputError for arguments that are wrong, CheckpointError where reading or writing fails.
+/// Writes `files` to the directory `to`, which must not exist, whole or not at all: the matrices named (see
+/// checkpoint::MatricesAsked), whose columns are whole groups, in `bits` by groups of `group`; other tensors and files
+/// as they are; config.json with what MLX puts there. With `budget` it looks first whether there is memory for the
+/// largest tensor and its codes, and room on the disk for all of it. Throws InputError for arguments that are wrong,
+/// DeviceError where memory is not enough, CheckpointError where the disk is not and where reading or writing fails.
 QuantisedCheckpoint quantise_checkpoint(const checkpoint::Checkpoint& files, const std::set<std::string>& matrices,
-                                        int bits, std::int64_t group, const std::filesystem::path& to);
+                                        int bits, std::int64_t group, const std::filesystem::path& to,
+                                        bool budget = true);
 
 }  // namespace silica::loader
 
@@ -40772,26 +40847,73 @@ inline bool is_of_weights(const std::filesystem::path& file) {
     return std::any_of(std::begin(ends), std::end(ends), [&](std::string_view end) { return name.ends_with(end); });
 }
 
-/// Copies the other files of a directory, those below it too.
-inline void copy_others(const std::filesystem::path& from, const std::filesystem::path& to) {
+/// The other files of a directory, and of the directories right below it.
+inline std::vector<std::filesystem::path> others_of(const std::filesystem::path& from) {
+    std::vector<std::filesystem::path> found;
     std::error_code error;
     for (const auto& item : std::filesystem::directory_iterator(from, error)) {
         const auto name = item.path().filename();
         if (name.string().starts_with(".") || name == "config.json") continue;
         std::error_code failed;
         if (item.is_directory(failed)) {
-            std::filesystem::create_directories(to / name, failed);
-            if (failed) NewDirectory::fail("Creating " + (to / name).string(), failed);
             for (const auto& inner : std::filesystem::directory_iterator(item.path(), failed)) {
                 if (inner.is_regular_file(failed) && !is_of_weights(inner.path()))
-                    std::filesystem::copy_file(inner.path(), to / name / inner.path().filename(), failed);
+                    found.push_back(name / inner.path().filename());
             }
         } else if (item.is_regular_file(failed) && !is_of_weights(item.path())) {
-            std::filesystem::copy_file(item.path(), to / name, failed);
+            found.push_back(name);
         }
-        if (failed) NewDirectory::fail("Copying " + item.path().string(), failed);
+        if (failed) NewDirectory::fail("Reading " + item.path().string(), failed);
     }
     if (error) NewDirectory::fail("Reading " + from.string(), error);
+    return found;
+}
+
+/// Copies files, named by their paths in `from`.
+inline void copy(const std::vector<std::filesystem::path>& files, const std::filesystem::path& from,
+                 const std::filesystem::path& to) {
+    for (const auto& file : files) {
+        std::error_code error;
+        std::filesystem::create_directories((to / file).parent_path(), error);
+        if (!error) std::filesystem::copy_file(from / file, to / file, error);
+        if (error) NewDirectory::fail("Copying " + (from / file).string(), error);
+    }
+}
+
+/// Throws DeviceError where memory is not enough for the largest tensor, beside its codes where it becomes some.
+inline void require_memory(const checkpoint::Checkpoint& files, int bits, std::int64_t group, const auto& quantised) {
+    const auto memory = free_memory();
+    const checkpoint::TensorEntry* largest = nullptr;
+    std::uint64_t most = 0;
+    for (const auto& e : files.entries()) {
+        if (e.dtype == c10::ScalarType::Undefined) continue;
+        const auto whole = static_cast<std::uint64_t>(e.numel()) * c10::elementSize(e.dtype);
+        std::uint64_t bytes = e.nbytes + (e.contiguous() ? 0 : whole);
+        if (quantised(e)) {  // made of float32, and the scales once more in the type of the file
+            if (e.dtype == c10::ScalarType::Double) bytes += whole / 2;
+            bytes += code_bytes(e.shape[0], e.shape[1], {.bits = bits, .group = group, .scale = 8});
+        }
+        if (bytes > most) largest = &e, most = bytes;
+    }
+    if (largest == nullptr || memory.total == 0 || most <= memory.free) return;
+    throw DeviceError("The host has not enough memory to quantise " + files.directory().string() + ": " +
+                          checkpoint::quote(largest->name) +
+                          (quantised(*largest) ? " and its codes take " : " takes ") + bytes_text(most) + ", and " +
+                          bytes_text(memory.free) + " are free.",
+                      "free memory, or quantise it on a larger machine.");
+}
+
+/// Throws CheckpointError where the disk that `to` will be on has not `bytes` left.
+inline void require_disk(std::filesystem::path to, std::uint64_t bytes) {
+    std::error_code error;
+    const std::string name = to.string();
+    to = std::filesystem::absolute(to, error);
+    while (!std::filesystem::exists(to, error) && to.has_relative_path()) to = to.parent_path();
+    const auto room = std::filesystem::space(to, error);
+    if (error || room.available >= bytes) return;  // a disk that does not tell says it while writing
+    throw CheckpointError("The disk of " + name + " has " + bytes_text(room.available) +
+                              " left, and the quantised checkpoint takes " + bytes_text(bytes) + ".",
+                          "free some, or name a directory on another disk.");
 }
 
 /// config.json with the two keys that MLX writes.
@@ -40823,15 +40945,6 @@ struct Step {
 
 }  // namespace quantise_detail
 
-SILICA_INLINE std::optional<checkpoint::Quantised> MatricesAsked::codes(const checkpoint::TensorEntry& entry) {
-    names_.insert(entry.name);
-    checkpoint::Quantised none{
-        .bits = 4, .rows = entry.shape.at(0), .columns = entry.shape.at(1), .group = entry.shape.at(1)};
-    none.codes = at::zeros({none.rows, none.words()}, c10::ScalarType::Int);
-    none.scales = none.biases = at::zeros({none.rows, 1}, c10::ScalarType::Float);
-    return none;
-}
-
 SILICA_INLINE void require_plain(const checkpoint::Checkpoint& files) {
     const auto& directory = files.directory();
     const bool gguf = files.format() == "GGUF";
@@ -40844,7 +40957,8 @@ SILICA_INLINE void require_plain(const checkpoint::Checkpoint& files) {
 
 SILICA_INLINE QuantisedCheckpoint quantise_checkpoint(const checkpoint::Checkpoint& files,
                                                       const std::set<std::string>& matrices, int bits,
-                                                      std::int64_t group, const std::filesystem::path& to) {
+                                                      std::int64_t group, const std::filesystem::path& to,
+                                                      bool budget) {
     using quantise_detail::Step;
     checkpoint::require_quantising(bits, group);
     if (group == 0)
@@ -40873,7 +40987,7 @@ SILICA_INLINE QuantisedCheckpoint quantise_checkpoint(const checkpoint::Checkpoi
         throw InputError(directory.string() + " has no matrix to quantise whose columns are whole groups of " +
                              std::to_string(group) + ".",
                          "name a smaller group, or use the checkpoint as it is.");
-    for (const std::size_t width : {8, 4, 2, 1}) {
+    for (const std::size_t width : {8U, 4U, 2U, 1U}) {
         for (const auto& e : files.entries()) {
             if (quantised(e)) continue;
             if (e.dtype == c10::ScalarType::Undefined)
@@ -40886,8 +41000,24 @@ SILICA_INLINE QuantisedCheckpoint quantise_checkpoint(const checkpoint::Checkpoi
             ++made.kept;
         }
     }
+    const auto others = quantise_detail::others_of(directory);
+    if (budget) {
+        std::uint64_t bytes = config.size();
+        for (const auto& t : plan) {
+            std::uint64_t size = c10::elementSize(t.dtype);
+            for (const auto n : t.shape) size *= static_cast<std::uint64_t>(n);
+            bytes += size;
+        }
+        std::error_code error;
+        for (const auto& file : others) {
+            const auto size = std::filesystem::file_size(directory / file, error);
+            bytes += error ? 0 : size;
+        }
+        quantise_detail::require_memory(files, bits, group, quantised);
+        quantise_detail::require_disk(to, bytes);
+    }
     quantise_detail::NewDirectory out(to);
-    quantise_detail::copy_others(directory, out.path());
+    quantise_detail::copy(others, directory, out.path());
     checkpoint::Quantised q;
     const auto make = [&](std::size_t i) -> Tensor {
         const checkpoint::TensorEntry& e = *steps[i].from;
@@ -40899,7 +41029,7 @@ SILICA_INLINE QuantisedCheckpoint quantise_checkpoint(const checkpoint::Checkpoi
                 break;
             case Step::Part::codes: {
                 const Tensor plain = read_whole(files, e);
-                made.bytes_before += static_cast<std::uint64_t>(plain.numel()) * plain.element_size();
+                made.bytes_before += plain.nbytes();
                 q = checkpoint::quantise(plain, bits, group,
                                          files.file_of(e).path().string() + ": " + checkpoint::quote(e.name));
                 tensor = q.codes.view(c10::ScalarType::UInt32);
@@ -40910,6 +41040,7 @@ SILICA_INLINE QuantisedCheckpoint quantise_checkpoint(const checkpoint::Checkpoi
                 break;
             case Step::Part::biases:
                 tensor = q.biases.to(plan[i].dtype);
+                q = {};  // before the next matrix is read
                 break;
         }
         made.bytes += tensor.nbytes();

@@ -1030,6 +1030,13 @@ inline void require_count(const char* what, std::size_t n, const std::vector<std
                      "give as many values as the product of the shape.");
 }
 
+/// Throws InputError unless `shape` has so many dimensions or more.
+inline void require_rank(const char* what, const std::vector<std::int64_t>& shape, std::size_t least) {
+    if (shape.size() >= least) return;
+    throw InputError(std::string(what) + " has the shape " + shape_text(shape) + ".",
+                     "give at least " + std::to_string(least) + " dimensions, the first being the batch.");
+}
+
 /// A tensor on memory that it takes over; `type` has as many bytes as T.
 template <class T>
 Tensor tensor_over(std::vector<T> values, const std::vector<std::int64_t>& shape,
@@ -1062,6 +1069,7 @@ inline std::vector<std::int64_t> shape_of_mask(std::vector<std::int64_t> shape) 
 
 inline void require_counts(const image::Pixels& pixels) {
     const auto n = std::visit([](const auto& values) { return values.size(); }, pixels.values);
+    require_rank("pixel_values", pixels.shape, 3);
     require_count("pixel_values", n, pixels.shape);
     if (pixels.mask) require_count("pixel_mask", pixels.mask->size(), shape_of_mask(pixels.shape));
 }
@@ -1869,7 +1877,8 @@ struct Detection {
 
 /// The objects whose best class has a score above `threshold`, in the order of the queries. logits (queries, classes +
 /// 1), the last being "no object", and boxes (queries, 4) as parts of the picture (centre x, centre y, width, height),
-/// float32 on the CPU. InputError where there are not as many classes as names.
+/// float32 on the CPU. InputError where there are not as many classes as names, for tensors of other shapes or types,
+/// for a picture of no size and for a threshold that is no number.
 [[nodiscard]] std::vector<Detection> detections(const Tensor& logits, const Tensor& boxes, PictureSize size,
                                                 const ClassLabels& classes, double threshold);
 
@@ -1908,7 +1917,7 @@ struct Segmentation {
 };
 
 /// The segments of a picture: logits as for `detections`, masks (queries, h, w) of logits, float32 on the CPU.
-/// InputError where there are not as many classes as names.
+/// InputError as there, and for a picture larger than any that is read.
 [[nodiscard]] Segmentation segmentation(const Tensor& logits, const Tensor& masks, PictureSize size,
                                         const ClassLabels& classes, const SegmentOptions& options = {});
 
@@ -1930,11 +1939,32 @@ struct Segmentation {
 namespace silica::task {
 namespace detections_detail {
 
+/// Throws InputError unless logits are (queries, classes) and `beside` (queries, ...) of `rank`, both as tasks have
+/// them.
+SILICA_INLINE void require_queries(const Tensor& logits, std::string_view name, const Tensor& beside,
+                                   std::int64_t rank) {
+    require_tensor("logits", logits, 2, {c10::ScalarType::Float});
+    require_tensor(name, beside, rank, {c10::ScalarType::Float});
+    if (!logits.device().is_cpu() || !beside.device().is_cpu()) {
+        throw InputError("logits and " + std::string(name) + " are not on the CPU.", "bring them there with .cpu().");
+    }
+    if (beside.size(0) == logits.size(0)) return;
+    throw InputError(std::string(name) + " are of " + std::to_string(beside.size(0)) + " queries, logits of " +
+                         std::to_string(logits.size(0)) + ".",
+                     "give both of one picture.");
+}
+
+/// Throws InputError for NaN, above which nothing is.
+SILICA_INLINE void require_number(std::string_view name, double value) {
+    if (!std::isnan(value)) return;
+    throw InputError(std::string(name) + " is not a number.", "give one from 0 to 1.");
+}
+
 /// Probabilities of the classes of each query, "no object" included.
 SILICA_INLINE std::vector<std::vector<float>> probabilities(const Tensor& logits, const ClassLabels& classes) {
     const Tensor rows = logits.contiguous();
     const auto columns = static_cast<std::size_t>(rows.size(1));
-    if (columns != classes.names.size() + 1) {
+    if (columns != classes.names.size() + 1 || classes.names.empty()) {
         throw InputError("The model gives " + std::to_string(columns) + " logits, config.json names " +
                              std::to_string(classes.names.size()) + " classes; one more is for no object.",
                          "correct id2label in config.json.");
@@ -2063,6 +2093,13 @@ SILICA_INLINE Segmentation classes_of_pixels(const Tensor& logits, const Tensor&
 
 SILICA_INLINE std::vector<Detection> detections(const Tensor& logits, const Tensor& boxes, PictureSize size,
                                                 const ClassLabels& classes, double threshold) {
+    detections_detail::require_queries(logits, "boxes", boxes, 2);
+    if (boxes.size(1) != 4) {
+        throw InputError("boxes have shape " + shape_text(boxes.sizes()) + ".",
+                         "give centre x, centre y, width and height of each query.");
+    }
+    image::check_size(size.height, size.width, "The picture");
+    detections_detail::require_number("threshold", threshold);
     const auto scores = detections_detail::probabilities(logits, classes);
     const Tensor rows = boxes.contiguous();
     const auto w = static_cast<double>(size.width), h = static_cast<double>(size.height);
@@ -2083,6 +2120,11 @@ SILICA_INLINE std::vector<Detection> detections(const Tensor& logits, const Tens
 
 SILICA_INLINE Segmentation segmentation(const Tensor& logits, const Tensor& masks, PictureSize size,
                                         const ClassLabels& classes, const SegmentOptions& options) {
+    detections_detail::require_queries(logits, "masks", masks, 3);
+    image::check_size(size.height, size.width, "The picture");
+    detections_detail::require_number("threshold", options.threshold);
+    detections_detail::require_number("mask_threshold", options.mask_threshold);
+    detections_detail::require_number("overlap", options.overlap);
     return options.kind == Segments::semantic ? detections_detail::classes_of_pixels(logits, masks, size, classes)
                                               : detections_detail::segments(logits, masks, size, classes, options);
 }
@@ -3167,6 +3209,7 @@ struct FeatureTensors {
 namespace silica::task {
 
 SILICA_INLINE FeatureTensors tensors_of(audio::Features features) {
+    detail::require_rank(features.name.c_str(), features.shape, 2);
     detail::require_count(features.name.c_str(), features.values.size(), features.shape);
     const auto batch = features.shape.front();
     FeatureTensors made{.name = std::move(features.name),
@@ -3358,10 +3401,11 @@ public:
             options.progress);
     }
 
-    /// Those of sounds that run together. What is drawn for them is drawn from `random`, which stays as it was where a
-    /// sound is refused.
+    /// Those of sounds that run together, one or more. What is drawn for them is drawn from `random`, which stays as it
+    /// was where a sound is refused.
     [[nodiscard]] std::vector<Tensor> of_sounds(std::span<const audio::Samples> batch, audio::NumpyRandom& random,
                                                 bool normalize = true) const {
+        if (batch.empty()) throw InputError("There is no sound to embed.", "give one or more.");
         auto drawn = random;
         std::vector<Tensor> features, longer;
         for (const auto& sound : batch) {
@@ -3456,7 +3500,11 @@ template <class Model>
     return texts;
 }
 
+/// Throws InputError unless `embeds` are vectors of texts, (texts, projection), as `embedded` makes them.
+void require_embeds(const Tensor& embeds, std::int64_t projection);
+
 /// Labels by falling score, those of equal score in their order; scores are the softmax of `logits`, one for each.
+/// InputError where there are not as many of both.
 [[nodiscard]] std::vector<ScoredLabel> ranked(const std::vector<std::string>& labels, std::span<const float> logits);
 
 }  // namespace silica::task
@@ -3517,11 +3565,25 @@ SILICA_INLINE MatchTexts match_texts(text::Tokenizer tokenizer, std::span<const 
     return texts;
 }
 
+SILICA_INLINE void require_embeds(const Tensor& embeds, std::int64_t projection) {
+    if (!embeds.defined())
+        throw InputError("The texts have no vectors.", "make them with texts(labels) of the matcher, or embedded().");
+    if (embeds.dim() == 2 && embeds.size(0) > 0 && embeds.size(1) == projection && embeds.is_floating_point()) return;
+    throw InputError("The vectors of the texts have shape " + shape_text(embeds.sizes()) + ", (texts, " +
+                         std::to_string(projection) + ") is wanted.",
+                     "make them with texts(labels) of the same model's matcher.");
+}
+
 SILICA_INLINE std::vector<ScoredLabel> ranked(const std::vector<std::string>& labels, std::span<const float> logits) {
+    if (labels.size() != logits.size()) {
+        throw InputError(
+            "There are " + std::to_string(labels.size()) + " labels and " + std::to_string(logits.size()) + " scores.",
+            "give the labels that the vectors of the texts were made of.");
+    }
     const auto scores = softmax(logits);
     std::vector<ScoredLabel> list;
     for (const auto i : by_falling_score(scores, labels.size()))
-        list.push_back({labels.at(i), static_cast<double>(scores[i])});
+        list.push_back({labels[i], static_cast<double>(scores[i])});
     return list;
 }
 
@@ -3569,6 +3631,7 @@ struct ClipImages {
     };
     static Inputs prepare(const auto& config, Inputs in) {
         in.images = arch::prepare_clip_images(config.vision_config, std::move(in.images));
+        require_embeds(in.texts, config.projection_dim);
         return in;
     }
     static Tensor run(const auto& network, const Inputs& in) {
@@ -3718,6 +3781,7 @@ struct ClapSounds {
     };
     static Inputs prepare(const auto& config, Inputs in) {
         in.sounds = arch::prepare_clap_audio(config.audio_config, std::move(in.sounds));
+        require_embeds(in.texts, config.projection_dim);
         return in;
     }
     static Tensor run(const auto& network, const Inputs& in) {
@@ -3908,6 +3972,7 @@ struct XClipVideos {
     };
     static Inputs prepare(const auto& config, Inputs in) {
         in.frames = arch::prepare_xclip_frames(config.vision_config, std::move(in.frames));
+        require_embeds(in.texts, config.projection_dim);
         return in;
     }
     static Tensor run(const auto& network, const Inputs& in) { return network.logits_per_video(in.frames, in.texts); }
