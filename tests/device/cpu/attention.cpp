@@ -96,9 +96,12 @@ TEMPLATE_TEST_CASE("Attention by blocks is its equation on every instruction set
         at::set_num_threads(threads);
         for (const Isa set : sets()) {
             if (!test::computed(device::cpu::isa::tiling<float>(set).vectors > 0, set, "attention by blocks")) continue;
-            for (const auto& s : {Shape{1, 1, 1, 1, 1, 1, 1}, Shape{2, 3, 3, 7, 9, 8, 8}, Shape{1, 4, 2, 49, 65, 5, 3},
-                                  Shape{1, 2, 1, 100, 130, 64, 64}, Shape{2, 2, 2, 48, 64, 80, 20},
-                                  Shape{1, 1, 1, 145, 40, 33, 130}, Shape{1, 6, 2, 20, 200, 128, 128}}) {
+            for (const auto& s :
+                 {Shape{1, 1, 1, 1, 1, 1, 1}, Shape{2, 3, 3, 7, 9, 8, 8}, Shape{1, 4, 2, 49, 65, 5, 3},
+                  Shape{1, 2, 1, 100, 130, 64, 64}, Shape{2, 2, 2, 48, 64, 80, 20}, Shape{1, 1, 1, 145, 40, 33, 130},
+                  Shape{1, 6, 2, 20, 200, 128, 128},
+                  // several blocks of keys, and values whose last panel is not full
+                  Shape{1, 2, 1, 100, 200, 72, 72}, Shape{1, 1, 1, 50, 131, 16, 100}, Shape{1, 1, 1, 60, 140, 7, 9}}) {
                 check<TestType>(set, s, {}, false);
                 check<TestType>(set, s, {}, true);
                 const Tensor added = test::random({s.batch, s.heads, s.queries, s.keys}, 4) * 2;

@@ -157,8 +157,8 @@ private:
                 .m = r.m,
                 .total = r.total,
                 .sums = r.sums,
-                .sum_panels = j == begin ? 0 : (p_.dv + r.width - 1) / r.width,
-                .sum_width = std::min(r.width, r.padded_v),
+                .sum_columns = j == begin ? 0 : r.padded_v,
+                .sum_width = r.width,
                 .lds = r.width * block_queries,
             };
             isa::on<isa::BlockSoftmax>(r.set, &softmax);
