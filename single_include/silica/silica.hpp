@@ -26560,8 +26560,8 @@ struct BlockSoftmaxArguments {
     float* weights;         ///< row r at r ldw
     std::int64_t ldw;
     float *m, *total;  ///< of each row
-    float* sums;       ///< `sum_panels` panels, `lds` apart: row r of a panel at r `sum_width`
-    std::int64_t sum_panels, sum_width, lds;
+    float* sums;       ///< panels of `sum_width` columns, the last of what is left, `lds` apart: row r at r widths
+    std::int64_t sum_columns, sum_width, lds;
 };
 struct BlockSoftmax {
     template <int W>
@@ -26615,9 +26615,10 @@ private:
             a.total[r] = a.total[r] * by + sum<W>(total);
             a.m[r] = m;
             if (by != 1.0F) {
-                for (std::int64_t panel = 0; panel < a.sum_panels; ++panel) {
-                    float* sums = a.sums + panel * a.lds + r * a.sum_width;
-                    for (std::int64_t i = 0; i < a.sum_width; i += W) {
+                for (std::int64_t c = 0; c < a.sum_columns; c += a.sum_width) {
+                    const std::int64_t width = std::min(a.sum_width, a.sum_columns - c);
+                    float* sums = a.sums + c / a.sum_width * a.lds + r * width;
+                    for (std::int64_t i = 0; i < width; i += W) {
                         load<W>(v, sums + i);
                         store<W>(sums + i, v * by);
                     }
@@ -27093,8 +27094,8 @@ private:
                 .m = r.m,
                 .total = r.total,
                 .sums = r.sums,
-                .sum_panels = j == begin ? 0 : (p_.dv + r.width - 1) / r.width,
-                .sum_width = std::min(r.width, r.padded_v),
+                .sum_columns = j == begin ? 0 : r.padded_v,
+                .sum_width = r.width,
                 .lds = r.width * block_queries,
             };
             isa::on<isa::BlockSoftmax>(r.set, &softmax);
