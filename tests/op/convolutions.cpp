@@ -326,6 +326,35 @@ TEST_CASE("On the CPU, patches in float32 are a product of our own, and images c
     CHECK(z.permute({0, 2, 3, 1}).is_contiguous());
 }
 
+TEST_CASE("On the CPU, what LibTorch computes wrongly is given to it in another form") {
+    in_every_precision([]<class P>() {
+        using E = Exec<device::Cpu, P>;
+        // In bfloat16 with AMX: results of one place in the last dimension and of several before it.
+        for (const auto& c : std::vector<Case>{{{3, 16, 14, 5}, 2, {1, 3}, {2, 3}, {0, 1}, {1, 2}, 2},
+                                               {{3, 3, 15, 4}, 65, {2, 2}, {2, 4}, {1, 0}, {1, 1}},
+                                               {{3, 4, 16, 4}, 1, {4, 2}, {1, 3}, {0, 0}, {2, 1}, 1, false},
+                                               {{2, 3, 32, 8}, 16, {8, 8}, {8, 8}, {0, 0}, {1, 1}},
+                                               {{3, 2, 6, 3, 3}, 2, {2, 1, 2}, {2, 1, 2}, {0, 0, 0}, {1, 1, 1}}}) {
+            CAPTURE(c.text());
+            const Operands<device::Cpu, P> o(c);
+            const double tolerance = 2 * o.tolerance();
+            CHECK(test::differs(run<op::Conv, E>(o.x, o.weight), o.want, tolerance) == "");
+            CHECK(test::differs(run<op::ConvActivation, E>(o.x, o.weight, Activation::relu), o.want.clamp_min(0),
+                                tolerance) == "");
+            const Tensor r = test::random(o.want.sizes(), 4, P::compute);
+            CHECK(test::differs(run<op::ConvAdd, E>(o.x, o.weight, r, Activation::relu),
+                                (o.want + r.to(at::kDouble)).clamp_min(0), tolerance) == "");
+        }
+        // Groups, and weights whose strides say little of a dimension of one value.
+        const Tensor x = test::random({2, 6, 13, 7}, 1, P::compute),
+                     w = test::random({6, 3, 2, 1}, 2, P::compute).transpose(1, 2);
+        const op::ConvSteps steps{{3, 1}, {0, 0}, {1, 1}, 3};
+        const Prepared<op::Conv, E> weight(op::PlainConv{w, std::nullopt, steps});
+        CHECK(test::differs(run<op::Conv, E>(x, weight), equation(x, w, std::nullopt, steps), test::tolerance<P>()) ==
+              "");
+    });
+}
+
 #ifdef SILICA_HAS_SIM_MPS
 
 namespace {

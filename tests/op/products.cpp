@@ -309,7 +309,10 @@ TEMPLATE_LIST_TEST_CASE("attention with an offset, a window, lengths, a mask and
                          v = heads_of(2, 2, keys, 8, 3, dtype);
             const Tensor wide_k = k.repeat_interleave(2, 1), wide_v = v.repeat_interleave(2, 1);
             const Tensor mask = test::random({2, 1, 1, keys}, 4) > -0.7;
-            const Tensor bias = test::random({1, 4, queries, keys}, 5, dtype);
+            const Tensor biases[] = {test::random({1, 4, queries, keys}, 5, dtype),
+                                     test::random({1, 4, queries, 1}, 5, dtype).expand({2, 4, queries, keys}),
+                                     test::random({1, 1, 1, 1}, 5, dtype).expand({2, 4, queries, keys}),
+                                     test::random({2, 4, keys, queries}, 5, dtype).transpose(2, 3)};
             const Tensor lengths = at::tensor({keys - 3, keys}, at::kLong);
             const auto position = at::arange(keys - queries, keys).unsqueeze(1);  // of the queries
             const auto key = at::arange(keys).unsqueeze(0);
@@ -324,7 +327,7 @@ TEMPLATE_LIST_TEST_CASE("attention with an offset, a window, lengths, a mask and
                 }
                 if (told & 4) a.lengths = lengths, keep = keep & (key < lengths.view({2, 1, 1, 1}));
                 if (told & 8) a.mask = mask, keep = keep & mask;
-                if (told & 16) a.bias = bias;
+                if (told & 16) a.bias = biases[told / 4 % 4];
                 const auto move = [&](const Kept& t) { return t ? Kept(t->to(home)) : std::nullopt; };
                 there = {.mask = move(a.mask),
                          .bias = move(a.bias),

@@ -20,10 +20,11 @@ SILICA_INLINE std::optional<Tensor> added_to_scores(const op::Attends& attends, 
     if (!bias) return std::nullopt;
     const Tensor all = bias->expand(scores);
     if (all.stride(3) == 1 || scores[3] == 1) return all;
-    const auto rows = bias->dim() < 2 ? 1 : bias->size(-2);  // one number for all keys, or a strided bias
-    return bias->expand({all.stride(0) == 0 ? 1 : scores[0], all.stride(1) == 0 ? 1 : scores[1], rows, scores[3]})
-        .contiguous()
-        .expand(scores);
+    Tensor once = all;  // one number for all keys, or a strided bias; what broadcasts, the caller's too, once
+    for (std::int64_t dim = 0; dim < 3; ++dim) {
+        if (all.stride(dim) == 0 && scores[static_cast<std::size_t>(dim)] > 0) once = once.narrow(dim, 0, 1);
+    }
+    return once.contiguous().expand(scores);
 }
 
 template <class T>

@@ -27,7 +27,8 @@ struct PackedConv {
         }
         s = aten::as_image(std::move(s));
         packed.fuses = s.weight.dim() == 4 && s.steps.groups == 1 && has_onednn_conv(s.weight.scalar_type());
-        s.weight = s.weight.contiguous(layout(s.weight));
+        // By way of plain strides: with others of a dimension of one value LibTorch computes groups wrongly.
+        s.weight = s.weight.contiguous().contiguous(layout(s.weight));
         packed.conv = std::move(s);
         return packed;
     }
@@ -52,6 +53,14 @@ struct PackedConv {
                 y = aten::activated(r.defined() ? y.add_(r) : y, act);
             }
             return y.movedim(-1, 1);
+        }
+        if (const std::int64_t dim = tall(x); dim != 0) {
+            op::PlainConv turned = unpack();
+            turned.weight = turned.weight.transpose(dim, -1);
+            for (auto* each : {&turned.steps.stride, &turned.steps.padding, &turned.steps.dilation})
+                std::swap(each->back(), each->at(static_cast<std::size_t>(dim) - 2));
+            const Tensor r = residual == nullptr ? Tensor() : residual->transpose(dim, -1);
+            return pack(std::move(turned))(x.transpose(dim, -1), act, r.defined() ? &r : nullptr).transpose(dim, -1);
         }
         const auto image = [&](const Tensor& t) {
             const Tensor in = sizes.size() == 3 ? t.unsqueeze(2) : t;
@@ -86,6 +95,19 @@ private:
         return s.weight.scalar_type() == at::kFloat && s.steps.groups == 1 &&
                kernel == c10::IntArrayRef(s.steps.stride) && !std::ranges::all_of(kernel, is(1)) &&
                std::ranges::all_of(s.steps.padding, is(0)) && std::ranges::all_of(s.steps.dilation, is(1));
+    }
+
+    /// By AMX, oneDNN (as of LibTorch 2.13) sums wrongly in bfloat16 where y is one place wide and several high: the
+    /// dimension of x that changes places with the last one then; else 0.
+    [[nodiscard]] std::int64_t tall(const Tensor& x) const {
+        const std::size_t last = sizes.size() - 3;
+        const auto places = [&](std::size_t i) {
+            return steps.places(i, x.size(static_cast<std::int64_t>(i) + 2), sizes[i + 2]);
+        };
+        if (x.scalar_type() != c10::ScalarType::BFloat16 || places(last) != 1) return 0;
+        for (std::size_t i = 0; i < last; ++i)
+            if (places(i) > 1) return static_cast<std::int64_t>(i) + 2;
+        return 0;
     }
 
     /// x (batch, in, size...) -> (batch, places..., in * kernel...).
