@@ -143,29 +143,30 @@ class Stopped(Suite):
     def test_kill_9_at_any_moment_loses_no_more_than_the_row_at_work(self):
         """Killed at random times and resumed until it is through."""
         chance = random.Random(11)
-        process, kills, kept, seen = self.start(*self.bench(*self.PLAN)), 0, {}, []
-        while kills < 8:
+        process, kills, kept, err = self.start(*self.bench(*self.PLAN)), 0, {}, ""
+        while True:
             try:
-                process.communicate(timeout=chance.uniform(0.05, 1.5))
+                err = process.communicate(timeout=chance.uniform(0.05, 1.5) if kills < 8 else 120)[1]
+                self.assertEqual(process.returncode, 0, err)
                 break
             except subprocess.TimeoutExpired:
                 process.kill()
-                seen.append(process.communicate()[1])
+                err = process.communicate()[1]
                 kills += 1
-            now = self.measured() if self.store.exists() and last_json(self.runs("--output", "json"))["runs"] else {}
+            runs = last_json(self.runs("--output", "json"))["runs"] if self.store.exists() else []
+            now = self.measured() if runs else {}
             for key, samples in kept.items():
                 self.assertEqual(now.get(key), samples, f"lost after {kills} kills: {key}")
             # all rows that were done before the last that began are there
-            begun = [line for line in seen[-1].splitlines() if line.startswith("[")]
+            begun = [line for line in err.splitlines() if line.startswith("[")]
             if begun:
                 self.assertGreaterEqual(len(now), int(begun[-1][1:].split("/")[0]) - 1)
             kept = now
-            resumable = self.store.exists() and last_json(self.runs("--output", "json"))["runs"]
-            process = self.start(*(self.bench("--resume") if resumable else self.bench(*self.PLAN)))
-        else:
-            process.communicate(timeout=120)
+            if runs and runs[-1]["finished"]:
+                break  # killed between the end of the run and its own
+            self.assertLess(kills, 9, err)
+            process = self.start(*(self.bench("--resume") if runs else self.bench(*self.PLAN)))
         self.assertGreater(kills, 0)
-        self.assertEqual(process.returncode, 0)
         document = self.export()
         self.assertEqual([r["state"] for r in document["rows"]], ["measured"] * 6)
         self.assertTrue(document["run"]["finished"])
@@ -181,9 +182,12 @@ class Stopped(Suite):
         out, err = process.communicate(timeout=60)
         self.assertEqual(process.returncode, 130, err)
         rows = json.loads(out.strip().splitlines()[-1])["rows"]
-        self.assertEqual([row["batch_size"] for row in rows], [1, 2])
+        done = len(rows)  # 2, or more where this test was slow to see the third begin
+        self.assertIn(done, range(2, 6))
+        self.assertEqual([row["batch_size"] for row in rows], list(range(1, done + 1)))
         self.assertIn("silica bench --resume 1 --store", err)
-        self.assertEqual(sorted(r["state"] for r in self.export()["rows"]), ["measured"] * 2 + ["pending"] * 3 + ["stopped"])
+        self.assertEqual([r["state"] for r in self.export()["rows"]],
+                         ["measured"] * done + ["stopped"] + ["pending"] * (5 - done))
         before = self.measured()
         process = self.done(*self.bench("--resume", "1", "--output", "json"))
         rows = last_json(process)["rows"]
@@ -196,6 +200,7 @@ class Stopped(Suite):
         process = self.start(*self.bench(*self.PLAN))
         for line in process.stderr:
             if line.startswith("[2/6"):
+                process.send_signal(signal.SIGSTOP)  # it is at work however slow this test is
                 break
         self.refused(*self.bench("--resume"), says="is being measured by another process")
         process.kill()
@@ -302,15 +307,15 @@ class Faults(Suite):
         self.assertIn("there was no memory for batch 4 on mps (simulated); measured with batch 2 on mps", process.stdout)
 
     def test_a_ladder_is_remembered_when_the_run_goes_on(self):
-        plan = self.bench("--model", BASE, *TINY, "--batch-size", "4,1")
+        plan = self.bench("--model", BASE, *TINY, "--batch-size", "4,1,2,3,5,6")  # so many that it is killed at work
         process = self.start(*plan, program=SIMULATED, env={"SILICA_TEST_ROW": "memory:4"})
         for line in process.stderr:
-            if line.startswith("[2/2"):
+            if line.startswith("[2/6"):
                 process.kill()
                 break
         process.communicate()
         rows = last_json(self.done(*self.bench("--resume", "--output", "json"), program=SIMULATED))["rows"]
-        self.assertEqual([(row["batch_size"], quiet(row["marks"])) for row in rows], [(2, ["smaller batch"]), (1, [])])
+        self.assertEqual([(row["batch_size"], quiet(row["marks"])) for row in rows][:2], [(2, ["smaller batch"]), (1, [])])
 
 
 if __name__ == "__main__":
