@@ -14,7 +14,6 @@
 #include "progress.hpp"
 #include "silica/checkpoint/checkpoint.hpp"
 #include "silica/checkpoint/hub.hpp"
-#include "silica/checkpoint/matrices_asked.hpp"
 #include "silica/checkpoint/quantised.hpp"
 #include "silica/core/error.hpp"
 #include "silica/loader/quantise_checkpoint.hpp"
@@ -38,9 +37,7 @@ std::set<std::string> matrices_of(const Subject& subject, const Head& head) {
             "Neither int4 nor int8 on the CPU is compiled into this program, which shows what to quantise.",
             "configure with -DSILICA_PRECISIONS= (empty for all) and build again.");
     }
-    checkpoint::MatricesAsked asked;
-    static_cast<void>(budget_of(head, *cell, subject.origin));
-    return asked.names();
+    return budget_of(head, *cell, subject.origin).in_codes;
 }
 
 int quantize(const QuantizeOptions& o) {

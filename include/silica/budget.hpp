@@ -59,7 +59,7 @@ Budget budget_of(const typename Arch::Config& config, checkpoint::Shapes& shapes
     const Weights weights(shapes, Arch::names(), c10::Device(c10::DeviceType::Meta),
                           checkpoint::quantising<Precision>(options));
     const Network network(config, weights);
-    b.kept = inventory.kept();
+    b.kept = inventory.kept(), b.in_codes = inventory.in_codes();
     if constexpr (requires { network.make_state(1, 1).bytes(); }) {
         if (options.state_tokens > 0) {
             b.batch = options.state_rows, b.tokens = options.state_tokens;

@@ -2,7 +2,6 @@
 /// Definitions of weights.hpp.
 
 #include "silica/checkpoint/companions.hpp"
-#include "silica/checkpoint/matrices_asked.hpp"
 #include "silica/checkpoint/nearest.hpp"
 #include "silica/checkpoint/text.hpp"
 #include "silica/checkpoint/weights.hpp"
@@ -130,7 +129,6 @@ SILICA_INLINE std::optional<checkpoint::Quantised> Weights::codes(std::int64_t r
 SILICA_INLINE std::optional<checkpoint::Quantised> Weights::counted_codes(const std::string& whole, std::int64_t rows,
                                                                           std::int64_t columns) const {
     const auto entry = checked(whole, {rows, columns});
-    if (auto* asked = checkpoint::MatricesAsked::current()) asked->note(entry.name);
     auto q = tree_->source.codes(entry);
     auto scale = c10::ScalarType::Float;
     if (!q) {
@@ -145,7 +143,7 @@ SILICA_INLINE std::optional<checkpoint::Quantised> Weights::counted_codes(const 
     q->codes = at::empty({rows, q->words()}, options.dtype(c10::ScalarType::Int));
     q->scales = at::empty({rows, q->groups()}, options);
     q->biases = at::empty({rows, q->groups()}, options);
-    if (Inventory::current() != nullptr) Inventory::current()->read(q->codes, whole);
+    if (Inventory::current() != nullptr) Inventory::current()->read_codes(q->codes, whole, entry.name);
     return q;
 }
 

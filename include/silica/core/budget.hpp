@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -106,6 +107,7 @@ struct Choice {
 struct Budget {
     std::string model = {};  ///< what errors call it
     std::vector<KeptWeight> kept = {};
+    std::set<std::string> in_codes = {};  ///< the matrices that are codes, as the files spell them
     WeightFiles files = {};
     WeightForm form = {};                ///< in which `kept` was counted
     bool codes = false;                  ///< the files hold codes: they are kept as they are, and become nothing else

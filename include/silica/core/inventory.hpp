@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,8 @@ public:
 
     /// Notes that `t` is the tensor `name` of the checkpoint.
     void read(const Tensor& t, const std::string& name);
+    /// The same of codes of a matrix, which the files call `matrix`.
+    void read_codes(const Tensor& codes, const std::string& name, const std::string& matrix);
     /// Notes that a layer keeps `t`: as the matrix of a product, or as anything else; on the host where its op has no
     /// kernel on the model's device.
     void keep(const Tensor& t, bool product, bool host);
@@ -35,6 +38,8 @@ public:
                     std::int64_t columns, bool host);
 
     [[nodiscard]] const std::vector<KeptWeight>& kept() const noexcept { return kept_; }
+    /// The matrices of which codes were read, as the files spell them.
+    [[nodiscard]] const std::set<std::string>& in_codes() const noexcept { return in_codes_; }
 
 private:
     std::size_t number_of(const Tensor& t, bool& as_read);
@@ -46,6 +51,7 @@ private:
     std::map<std::string, std::size_t> names_;
     std::map<const void*, bool> read_;
     std::vector<KeptWeight> kept_;
+    std::set<std::string> in_codes_;
 };
 
 }  // namespace silica

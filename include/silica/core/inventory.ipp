@@ -14,6 +14,11 @@ SILICA_INLINE void Inventory::read(const Tensor& t, const std::string& name) {
     read_[at] = true;
 }
 
+SILICA_INLINE void Inventory::read_codes(const Tensor& codes, const std::string& name, const std::string& matrix) {
+    read(codes, name);
+    in_codes_.insert(matrix);
+}
+
 SILICA_INLINE std::size_t Inventory::number_of(const Tensor& t, bool& as_read) {
     const void* at = t.storage().unsafeGetStorageImpl();
     as_read = read_.contains(at);

@@ -20,7 +20,7 @@ struct QuantisedCheckpoint {
 void require_plain(const checkpoint::Checkpoint& files);
 
 /// Writes `files` to the directory `to`, which must not exist, whole or not at all: the matrices named (see
-/// checkpoint::MatricesAsked), whose columns are whole groups, in `bits` by groups of `group`; other tensors and files
+/// Budget::in_codes), whose columns are whole groups, in `bits` by groups of `group`; other tensors and files
 /// as they are; config.json with what MLX puts there. With `budget` it looks first whether there is memory for the
 /// largest tensor and its codes, and room on the disk for all of it. Throws InputError for arguments that are wrong,
 /// DeviceError where memory is not enough, CheckpointError where the disk is not and where reading or writing fails.
