@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <tuple>
 #include <utility>
 
@@ -126,6 +127,12 @@ private:
     }
 
     static Shape checked(const Source& source) {
+        if (Inventory::current() == nullptr) {
+            for_each_tensor(source, [](const Tensor& t) {
+                op::law(t.device().type() == Device::type && t.layout() == c10::kStrided && !t.is_neg(), Op::name,
+                        "dense weights on " + std::string(Device::name), t);
+            });
+        }
         if constexpr (!std::is_same_v<Source, typename Op::Source>) {
             source.check(Op::name);
             return source.shape();

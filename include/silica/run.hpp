@@ -29,13 +29,15 @@ decltype(auto) lawful(const T& arg) {
 
 [[noreturn]] void refuse_tensor(std::string_view op, const Tensor& t, std::string_view home);
 
-/// Step 0. InputError unless every tensor is there, on one device of the home's type, and the law of the op holds.
+/// Step 0. InputError unless every tensor is there, dense, on one device of the home's type, and the law of the op
+/// holds.
 template <class Op, class Home, class... Args>
 void check(const Args&... args) {
     const c10::TensorImpl* first = nullptr;
     const auto look = [&](const Tensor& t) {
-        const bool fits =
-            t.defined() && t.device().type() == Home::type && (first == nullptr || t.device() == first->device());
+        const bool fits = t.defined() && t.device().type() == Home::type &&
+                          (first == nullptr || t.device() == first->device()) && t.layout() == c10::kStrided &&
+                          !t.is_neg();
         if (!fits) [[unlikely]]
             refuse_tensor(Op::name, t, Home::name);
         first = t.unsafeGetTensorImpl();

@@ -2,6 +2,7 @@
 // an error of LibTorch, never silence.
 #include <limits>
 
+#include <ATen/ops/_neg_view.h>
 #include <ATen/ops/tensor.h>
 
 #include "generate/toy.hpp"
@@ -103,6 +104,18 @@ void refuses_wrong_calls(const Model& model) {
         refuses<InputError>(step(at::full({2}, -1, at::kLong)), {"-1"});
     } else {
         refuses<InputError>(step(at::zeros({2}, at::kLong)), {"lies on cpu", "model.device()"});
+    }
+    const Tensor rows = at::zeros({2}, at::kLong);
+    for (const auto& [t, word] : {std::pair{rows.to_sparse(), "sparse"},
+                                  {at::_neg_view(rows), "negates"},
+                                  {rows.to(at::Device("meta")), "no numbers"}}) {
+        refuses<InputError>(step(t), {"ids", word});
+        refuses<InputError>([&, t = t] { model.reorder(t, state); }, {"rows", word});
+        const auto ids = with([&](In& in) { in.input_ids = t.unsqueeze(0); });
+        refuses<InputError>(prefill(ids), {"input_ids", word});
+        refuses<InputError>([&] { static_cast<void>(model(ids)); }, {"input_ids", word});
+        const auto masked = with([&](In& in) { in.attention_mask = t.unsqueeze(0); });
+        refuses<InputError>(prefill(masked), {"attention_mask", word});
     }
     refuses<InputError>([&] { model.reorder({}, state); }, {"rows", "missing"});
     refuses<InputError>([&] { model.reorder(at::zeros({3}, at::kLong), state); }, {"3 rows", "made for 2"});

@@ -300,6 +300,9 @@ TEMPLATE_LIST_TEST_CASE("Convolutions refuse what does not fit, before a kernel 
     refuses(x({2, 3, 4, 5}));  // shorter than the dilated kernel
     refuses(x({2, 3, 5, 0}));
     refuses(x({2, 3, 5, 5}).to(at::kHalf));
+    constexpr std::int64_t far = std::int64_t{1} << 30;
+    const Prepared<op::Conv, E> padded(op::PlainConv{w, std::nullopt, {{1, 1}, {far, far}, {1, 1}}});
+    test::refuses<InputError>([&] { static_cast<void>(run<op::Conv, E>(x({2, 3, 5, 5}), padded)); }, {"Op 'conv'"});
     const Tensor in = x({2, 3, 5, 5}), half = x({2, 4, 1, 5}).to(at::kHalf);
     for (const auto& r : {x({2, 4, 1, 4}), x({1, 4, 1, 5}), x({2, 3, 1, 5}), x({4, 1, 5}), half})
         test::refuses<InputError>([&] { static_cast<void>(run<op::ConvAdd, E>(in, weight, r, Activation::linear)); },

@@ -314,6 +314,7 @@ TEMPLATE_LIST_TEST_CASE("Ops of images refuse what does not fit, before a kernel
     resize(image, 0, 2);
     resize(image, 2, -1);
     resize(image, most, 2);
+    resize(image, std::int64_t{1} << 30, std::int64_t{1} << 30);  // more than 64 bits count
     resize(image, 2, 2, Resampling::nearest, true);
 
     const auto pool = [&](const Tensor& t, std::int64_t kernel, std::int64_t stride, std::int64_t padding) {

@@ -25,6 +25,10 @@ SILICA_INLINE void require_tensor(std::string_view name, const Tensor& t, std::i
             input + " has shape " + shape_text(t.sizes()) + ", rank " + std::to_string(rank) + " is wanted.",
             t.dim() + 1 == rank ? "add a batch dimension: " + std::string(name) + ".unsqueeze(0)." : "reshape it.");
     }
+    if (t.layout() != c10::kStrided || t.is_neg())
+        throw InputError(input + " is sparse, or a view that negates its numbers.",
+                         "call .to_dense() or .resolve_neg() on it.");
+    if (t.is_meta()) throw InputError(input + " is on the device meta: it has no numbers.", "give it values.");
     std::string wanted;
     bool fits = false;
     for (const auto type : types) {

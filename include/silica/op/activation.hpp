@@ -2,6 +2,7 @@
 /// The activation functions that configurations name, elementwise.
 
 #include "silica/op/concept.hpp"
+#include "silica/op/law.hpp"
 
 #include <array>
 #include <utility>
@@ -55,10 +56,16 @@ constexpr const auto& enum_names(Activation) { return activation_names; }
 
 namespace op {
 
+/// Whether `act` is one of them.
+constexpr bool is_known(Activation act) { return act >= Activation::linear && act <= Activation::laplace; }
+
 /// y = act(x), elementwise; x and y have any equal shape.
 struct Activate {
     static constexpr std::string_view name = "activate";
     using signature = Tensor(const Tensor& x, Activation act);
+    static void check(const Tensor& x, Activation act) {
+        law(computes(x.scalar_type()) && is_known(act), name, "x (...) of floating numbers and an activation", x);
+    }
 };
 static_assert(OpTag<Activate>);
 

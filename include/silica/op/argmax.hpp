@@ -10,7 +10,10 @@ namespace silica::op {
 struct Argmax {
     static constexpr std::string_view name = "argmax";
     using signature = Tensor(const Tensor& x);
-    static void check(const Tensor& x) { law(x.dim() == 2 && x.size(1) > 0, name, "x (rows, n), n above 0", x); }
+    static void check(const Tensor& x) {
+        law(x.dim() == 2 && x.size(1) > 0 && computes(x.scalar_type()), name,
+            "x (rows, n) of floating numbers, n above 0", x);
+    }
 };
 static_assert(OpTag<Argmax>);
 

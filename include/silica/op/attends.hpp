@@ -49,7 +49,7 @@ struct Attends {
         const bool numbers =
             (!offset || (*offset >= 0 && *offset <= shape[3])) && (!window || (offset && *window >= 1));
         law(numbers && fits(mask) && fits(bias) && (!mask || mask->scalar_type() == c10::ScalarType::Bool) &&
-                (!bias || c10::isFloatingType(bias->scalar_type())) &&
+                (!bias || computes(bias->scalar_type())) &&
                 (!lengths || is_vector(*lengths, shape[0], c10::ScalarType::Long)),
             name,
             "a mask (bool) and a bias that broadcast to (batch, heads, queries, keys), lengths (batch) int64, an "

@@ -13,12 +13,14 @@ namespace silica::op {
 struct Attention {
     static constexpr std::string_view name = "attention";
     using signature = Tensor(const Tensor& q, const Tensor& k, const Tensor& v, const Attends& attends, double scale);
-    static void check(const Tensor& q, const Tensor& k, const Tensor& v, const Attends& attends, double) {
+    static void check(const Tensor& q, const Tensor& k, const Tensor& v, const Attends& attends, double scale) {
         const bool heads = q.dim() == 4 && k.dim() == 4 && v.dim() == 4 && k.size(0) == q.size(0) &&
                            v.size(0) == q.size(0) && k.size(1) > 0 && q.size(1) % k.size(1) == 0 &&
                            v.size(1) == k.size(1) && v.size(2) == k.size(2) && k.size(3) == q.size(3) &&
-                           k.scalar_type() == q.scalar_type() && v.scalar_type() == q.scalar_type();
+                           v.size(3) == q.size(3) && computes(q.scalar_type()) && k.scalar_type() == q.scalar_type() &&
+                           v.scalar_type() == q.scalar_type();
         law(heads, name, "q (batch, heads, queries, d), k and v (batch, kv_heads, keys, d) of one type", q, k, v);
+        law(is_finite(scale), name, "a finite scale", q);
         attends.check(name, {q.size(0), q.size(1), q.size(2), k.size(2)});
     }
 };

@@ -11,7 +11,7 @@ struct AveragePool {
     static constexpr std::string_view name = "average_pool";
     using signature = Tensor(const Tensor& x);
     static void check(const Tensor& x) {
-        law(x.dim() >= 3 && c10::isFloatingType(x.scalar_type()) &&
+        law(x.dim() >= 3 && computes(x.scalar_type()) &&
                 c10::multiply_integers(x.sizes().slice(2, x.sizes().size() - 2)) > 0,
             name, "x (batch, channels, size...) of floating numbers, of one position or more", x);
     }

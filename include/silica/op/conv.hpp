@@ -59,11 +59,14 @@ struct Conv {
         if (x.dim() != static_cast<std::int64_t>(rank) + 2 || x.scalar_type() != w.type ||
             x.size(1) != w.size(1) * w.steps.groups)
             return false;
+        double numbers = static_cast<double>(x.size(0)) * static_cast<double>(w.size(0));  // of the result
         for (std::size_t i = 0; i < rank; ++i) {
             const std::int64_t size = x.size(static_cast<std::int64_t>(i) + 2);
-            if (size < 1 || w.steps.places(i, size, w.size(i + 2)) < 1) return false;
+            const std::int64_t places = size < 1 ? 0 : w.steps.places(i, size, w.size(i + 2));
+            if (places < 1) return false;
+            numbers *= static_cast<double>(places);
         }
-        return true;
+        return numbers < most_numbers;
     }
 };
 static_assert(OpTag<Conv>);

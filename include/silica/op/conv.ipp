@@ -15,7 +15,7 @@ SILICA_INLINE void Conv::check(const Source& s) {
         return numbers.size() == rank &&
                std::ranges::all_of(numbers, [&](std::int64_t n) { return n >= least && n <= most; });
     };
-    law(s.weight.dim() >= 3 && s.weight.dim() <= 5 && s.weight.numel() > 0 &&
+    law(s.weight.dim() >= 3 && s.weight.dim() <= 5 && s.weight.numel() > 0 && computes(s.weight.scalar_type()) &&
             (!s.bias || is_vector(*s.bias, s.weight.size(0), s.weight.scalar_type())),
         name,
         "weights W (out, in / groups, kernel...) with one to three dimensions of a kernel and b (out) of one type",

@@ -12,7 +12,10 @@ struct ConvActivation {
     static constexpr std::string_view name = "conv_activation";
     static constexpr bool quantisable = false;
     using signature = Tensor(const Tensor& x, const Prepared& weight, Activation act);
-    static void check(const Tensor& x, const Conv::Shape& w, Activation) { Conv::check(x, w); }
+    static void check(const Tensor& x, const Conv::Shape& w, Activation act) {
+        Conv::check(x, w);
+        law(is_known(act), name, "an activation", x);
+    }
     using packed_as = Conv;
     using parts = OpList<Conv, Gelu, Activate>;
 

@@ -13,11 +13,12 @@ struct ConvAdd {
     static constexpr std::string_view name = "conv_add";
     static constexpr bool quantisable = false;
     using signature = Tensor(const Tensor& x, const Prepared& weight, const Tensor& residual, Activation act);
-    static void check(const Tensor& x, const Conv::Shape& w, const Tensor& residual, Activation) {
+    static void check(const Tensor& x, const Conv::Shape& w, const Tensor& residual, Activation act) {
         law(Conv::fits(x, w) && is_result(residual, x, w), name,
             "x (batch, in, size...) that holds the kernel, W (out, in / groups, kernel...) and r (batch, out, "
             "places...) of one type",
             x, w, residual);
+        law(is_known(act), name, "an activation", x);
     }
     using packed_as = Conv;
     using parts = OpList<Conv, Gelu, Activate>;

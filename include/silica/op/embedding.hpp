@@ -13,7 +13,8 @@ struct Embedding {
     using Source = Plain;
     static constexpr bool quantisable = false;
     static void check(const Source& s) {
-        law(s.weight.dim() == 2 && !s.bias, name, "a table W (rows, d) and no bias", s.weight, s.bias);
+        law(s.weight.dim() == 2 && computes(s.weight.scalar_type()) && !s.bias, name, "a table W (rows, d) and no bias",
+            s.weight, s.bias);
     }
     static void check(const Tensor& ids, const WeightShape& table) {
         law(ids.scalar_type() == c10::ScalarType::Long, name, "ids (...) int64 and W (rows, d)", ids, table);

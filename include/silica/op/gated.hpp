@@ -11,8 +11,9 @@ namespace silica::op {
 struct Gated {
     static constexpr std::string_view name = "gated";
     using signature = Tensor(const Tensor& x, Activation act);
-    static void check(const Tensor& x, Activation) {
-        law(x.dim() >= 1 && x.size(-1) % 2 == 0, name, "x (..., 2 n)", x);
+    static void check(const Tensor& x, Activation act) {
+        law(x.dim() >= 1 && x.size(-1) % 2 == 0 && computes(x.scalar_type()) && is_known(act), name,
+            "x (..., 2 n) of floating numbers and an activation", x);
     }
     using parts = OpList<Gelu, Activate>;
 

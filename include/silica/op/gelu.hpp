@@ -2,6 +2,7 @@
 /// gelu(x) = x Phi(x), Phi the distribution function of the standard normal. Hendrycks and Gimpel 2016, section 2.
 
 #include "silica/op/concept.hpp"
+#include "silica/op/law.hpp"
 
 namespace silica::op {
 
@@ -9,6 +10,7 @@ namespace silica::op {
 struct Gelu {
     static constexpr std::string_view name = "gelu";
     using signature = Tensor(const Tensor& x);
+    static void check(const Tensor& x) { law(computes(x.scalar_type()), name, "x (...) of floating numbers", x); }
 };
 static_assert(OpTag<Gelu>);
 

@@ -12,12 +12,13 @@ struct GroupNorm {
     static constexpr std::string_view name = "group_norm";
     using signature = Tensor(const Tensor& x, const Tensor& weight, const Tensor& bias, std::int64_t groups,
                              double eps);
-    static void check(const Tensor& x, const Tensor& weight, const Tensor& bias, std::int64_t groups, double) {
-        law(x.dim() >= 2 && c10::isFloatingType(x.scalar_type()) && x.size(1) > 0 &&
+    static void check(const Tensor& x, const Tensor& weight, const Tensor& bias, std::int64_t groups, double eps) {
+        law(x.dim() >= 2 && computes(x.scalar_type()) && x.size(1) > 0 &&
                 is_vector(weight, x.size(1), x.scalar_type()) && is_vector(bias, x.size(1), x.scalar_type()),
             name, "x (batch, channels, size...), w (channels) and b (channels) of one type", x, weight, bias);
         law(groups >= 1 && x.size(1) % groups == 0, name,
             "x (batch, channels, size...) whose channels make whole groups", x);
+        law(is_eps(eps), name, "a finite eps from 0 on", x);
     }
 };
 static_assert(OpTag<GroupNorm>);

@@ -5,6 +5,7 @@
 #include "silica/core/tensor.hpp"
 
 #include <initializer_list>
+#include <limits>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,24 @@ void law(bool fits, std::string_view name, std::string_view takes, const Args&..
     if (!fits) [[unlikely]]
         detail::break_law(name, takes, {detail::Shown(args)...});
 }
+
+/// Whether ops compute with numbers of this type.
+constexpr bool computes(c10::ScalarType type) {
+    return type == c10::ScalarType::Float || type == c10::ScalarType::BFloat16 || type == c10::ScalarType::Half ||
+           type == c10::ScalarType::Double;
+}
+
+/// Whether `value` is a number that float32 holds: neither NaN nor infinite.
+constexpr bool is_finite(double value) {
+    constexpr double most = std::numeric_limits<float>::max();
+    return value >= -most && value <= most;
+}
+
+/// More numbers than this no tensor has: 64 bits count their bytes.
+inline constexpr double most_numbers = 1e18;
+
+/// Whether `eps` may be added to a variance.
+constexpr bool is_eps(double eps) { return eps >= 0 && is_finite(eps); }
 
 /// Whether `t` is a vector of `n` values of `type`.
 inline bool is_vector(const Tensor& t, std::int64_t n, c10::ScalarType type) {

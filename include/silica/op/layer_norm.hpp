@@ -10,10 +10,11 @@ namespace silica::op {
 struct LayerNorm {
     static constexpr std::string_view name = "layer_norm";
     using signature = Tensor(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps);
-    static void check(const Tensor& x, const Tensor& weight, const Tensor& bias, double) {
-        law(x.dim() >= 1 && is_vector(weight, x.size(-1), x.scalar_type()) &&
+    static void check(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
+        law(x.dim() >= 1 && computes(x.scalar_type()) && is_vector(weight, x.size(-1), x.scalar_type()) &&
                 is_vector(bias, x.size(-1), x.scalar_type()),
             name, "x (..., d), w (d) and b (d) of one type", x, weight, bias);
+        law(is_eps(eps), name, "a finite eps from 0 on", x);
     }
 };
 static_assert(OpTag<LayerNorm>);

@@ -12,8 +12,9 @@ struct Linear {
     using signature = Tensor(const Tensor& x, const Prepared& weight);
     using Source = Plain;
     static void check(const Source& s) {
-        law(s.weight.dim() == 2 && (!s.bias || is_vector(*s.bias, s.weight.size(0), s.weight.scalar_type())), name,
-            "weights W (out, in) and b (out) of one type", s.weight, s.bias);
+        law(s.weight.dim() == 2 && computes(s.weight.scalar_type()) &&
+                (!s.bias || is_vector(*s.bias, s.weight.size(0), s.weight.scalar_type())),
+            name, "weights W (out, in) and b (out) of one type", s.weight, s.bias);
     }
     static void check(const Tensor& x, const WeightShape& w) {
         law(meets(x, w), name, "x (..., in) and W (out, in) of one type", x, w);

@@ -11,7 +11,10 @@ namespace silica::op {
 struct LinearActivation {
     static constexpr std::string_view name = "linear_activation";
     using signature = Tensor(const Tensor& x, const Prepared& weight, Activation act);
-    static void check(const Tensor& x, const WeightShape& w, Activation) { Linear::check(x, w); }
+    static void check(const Tensor& x, const WeightShape& w, Activation act) {
+        Linear::check(x, w);
+        law(is_known(act), name, "an activation", x);
+    }
     using packed_as = Linear;
     using parts = OpList<Linear, Gelu, Activate>;
 

@@ -10,8 +10,9 @@ namespace silica::op {
 struct LinearGated {
     static constexpr std::string_view name = "linear_gated";
     using signature = Tensor(const Tensor& x, const Prepared& weight, Activation act);
-    static void check(const Tensor& x, const WeightShape& w, Activation) {
+    static void check(const Tensor& x, const WeightShape& w, Activation act) {
         law(meets(x, w) && w.size(0) % 2 == 0, name, "x (..., in) and W (2 n, in) of one type", x, w);
+        law(is_known(act), name, "an activation", x);
     }
     using packed_as = Linear;
     using parts = OpList<Linear, Gated, Gelu, Activate>;

@@ -15,7 +15,7 @@ struct MaxPool {
         constexpr std::int64_t most = std::int64_t{1} << 30;
         law(kernel >= 1 && kernel <= most && stride >= 1 && stride <= most && padding >= 0 && padding <= kernel / 2,
             name, "a kernel and a stride of 1 or more, and padding of half a kernel at most", x);
-        law(x.dim() == 4 && c10::isFloatingType(x.scalar_type()) && x.size(1) > 0 && x.size(2) > 0 && x.size(3) > 0 &&
+        law(x.dim() == 4 && computes(x.scalar_type()) && x.size(1) > 0 && x.size(2) > 0 && x.size(3) > 0 &&
                 x.size(2) + 2 * padding >= kernel && x.size(3) + 2 * padding >= kernel,
             name, "x (batch, channels, h, w) of floating numbers that holds the window", x);
     }

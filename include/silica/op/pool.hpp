@@ -42,10 +42,12 @@ namespace op {
 struct Pool {
     static constexpr std::string_view name = "pool";
     using signature = Tensor(const Tensor& h, const Tensor& mask, Pooling how);
-    static void check(const Tensor& h, const Tensor& mask, Pooling) {
-        law(h.dim() == 3 && mask.dim() == 2 && mask.scalar_type() == c10::ScalarType::Bool &&
-                mask.size(0) == h.size(0) && mask.size(1) == h.size(1) && h.size(1) > 0,
+    static void check(const Tensor& h, const Tensor& mask, Pooling how) {
+        law(h.dim() == 3 && computes(h.scalar_type()) && mask.dim() == 2 &&
+                mask.scalar_type() == c10::ScalarType::Bool && mask.size(0) == h.size(0) && mask.size(1) == h.size(1) &&
+                h.size(1) > 0,
             name, "h (batch, tokens, d) and mask (batch, tokens) bool", h, mask);
+        law(how >= Pooling::mean && how <= Pooling::last, name, "a kind of pooling", h);
     }
 };
 static_assert(OpTag<Pool>);

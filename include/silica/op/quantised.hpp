@@ -31,7 +31,8 @@ struct Coded {
     [[nodiscard]] bool plain() const { return weight.defined(); }
     /// Throws InputError unless a matrix is there and the bias fits it.
     void check(std::string_view op) const {
-        law(plain() ? weight.dim() == 2 : codes.defined() && scales.defined() && biases.defined(), op, "a weight");
+        law(plain() ? weight.dim() == 2 && computes(type) : codes.defined() && scales.defined() && biases.defined(), op,
+            "a weight");
         law(!bias || is_vector(*bias, rows, type), op, "weights W (out, in) and b (out) of one type", weight, bias);
     }
     [[nodiscard]] WeightShape shape() const { return {{rows, columns}, type}; }

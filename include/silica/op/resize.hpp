@@ -24,9 +24,13 @@ struct Resize {
                              bool align_corners);
     static void check(const Tensor& x, std::int64_t height, std::int64_t width, Resampling how, bool align_corners) {
         constexpr std::int64_t most = std::int64_t{1} << 30;
-        law(x.dim() == 4 && c10::isFloatingType(x.scalar_type()) && x.size(1) > 0 && x.size(2) > 0 && x.size(3) > 0,
-            name, "x (batch, channels, h, w) of floating numbers", x);
+        law(x.dim() == 4 && computes(x.scalar_type()) && x.size(1) > 0 && x.size(2) > 0 && x.size(3) > 0, name,
+            "x (batch, channels, h, w) of floating numbers", x);
         law(height > 0 && width > 0 && height <= most && width <= most, name, "a height and a width of 1 or more", x);
+        law(static_cast<double>(x.size(0) * x.size(1)) * static_cast<double>(height) * static_cast<double>(width) <
+                most_numbers,
+            name, "a height and a width of an image that memory can hold", x);
+        law(how >= Resampling::nearest && how <= Resampling::bicubic, name, "a kind of resampling", x);
         law(how != Resampling::nearest || !align_corners, name, "align_corners for bilinear and bicubic only", x);
     }
 };

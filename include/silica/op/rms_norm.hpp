@@ -10,9 +10,10 @@ namespace silica::op {
 struct RmsNorm {
     static constexpr std::string_view name = "rms_norm";
     using signature = Tensor(const Tensor& x, const Tensor& weight, double eps);
-    static void check(const Tensor& x, const Tensor& weight, double) {
-        law(x.dim() >= 1 && is_vector(weight, x.size(-1), x.scalar_type()), name, "x (..., d) and w (d) of one type", x,
-            weight);
+    static void check(const Tensor& x, const Tensor& weight, double eps) {
+        law(x.dim() >= 1 && computes(x.scalar_type()) && is_vector(weight, x.size(-1), x.scalar_type()), name,
+            "x (..., d) and w (d) of one type", x, weight);
+        law(is_eps(eps), name, "a finite eps from 0 on", x);
     }
 };
 static_assert(OpTag<RmsNorm>);

@@ -13,7 +13,8 @@ struct Rotary {
     static constexpr std::string_view name = "rotary";
     using signature = Tensor(const Tensor& x, const Tensor& cos, const Tensor& sin);
     static void check(const Tensor& x, const Tensor& cos, const Tensor& sin) {
-        law(x.dim() == 4 && x.size(3) % 2 == 0 && turns(cos, x.size(0), x.size(2), x.size(3), x.scalar_type()) &&
+        law(x.dim() == 4 && x.size(3) % 2 == 0 && computes(x.scalar_type()) && cos.sizes() == sin.sizes() &&
+                turns(cos, x.size(0), x.size(2), x.size(3), x.scalar_type()) &&
                 turns(sin, x.size(0), x.size(2), x.size(3), x.scalar_type()),
             name, "x (batch, heads, tokens, d), cos and sin (batch or 1, tokens, d / 2) of one type", x, cos, sin);
     }

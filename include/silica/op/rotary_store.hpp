@@ -15,12 +15,13 @@ struct RotaryStore {
     static void check(const Tensor& qkv, const Tensor& cos, const Tensor& sin, InOut<Tensor> keys, InOut<Tensor> values,
                       const Tensor& slot) {
         const Tensor &k = keys.value, &v = values.value;
-        const bool caches = k.dim() == 4 && k.sizes() == v.sizes() && v.scalar_type() == k.scalar_type();
+        const bool caches =
+            k.dim() == 4 && k.sizes() == v.sizes() && v.scalar_type() == k.scalar_type() && computes(k.scalar_type());
         const std::int64_t d = caches ? k.size(3) : 0;
         law(caches && d > 0 && d % 2 == 0 && qkv.dim() == 3 && qkv.size(0) == k.size(0) && qkv.size(1) == 1 &&
                 qkv.size(2) % d == 0 && (qkv.size(2) / d - 2 * k.size(1)) > 0 &&
                 (qkv.size(2) / d - 2 * k.size(1)) % k.size(1) == 0 && qkv.scalar_type() == k.scalar_type() &&
-                Rotary::turns(cos, k.size(0), 1, d, k.scalar_type()) &&
+                cos.sizes() == sin.sizes() && Rotary::turns(cos, k.size(0), 1, d, k.scalar_type()) &&
                 Rotary::turns(sin, k.size(0), 1, d, k.scalar_type()) && is_vector(slot, 1, c10::ScalarType::Long),
             name,
             "qkv (batch, 1, (heads + 2 kv_heads) d), cos and sin (batch or 1, 1, d / 2), caches (batch, kv_heads, "

@@ -11,7 +11,7 @@ struct Softmax {
     static constexpr std::string_view name = "softmax";
     using signature = Tensor(const Tensor& x);
     static void check(const Tensor& x) {
-        law(x.dim() >= 1 && c10::isFloatingType(x.scalar_type()), name, "x (..., d) of floating numbers", x);
+        law(x.dim() >= 1 && computes(x.scalar_type()), name, "x (..., d) of floating numbers", x);
     }
 };
 static_assert(OpTag<Softmax>);

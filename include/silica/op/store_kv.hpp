@@ -19,7 +19,7 @@ struct StoreKv {
         const auto fits = [&](const Tensor& cache, const Tensor& t) {
             return cache.dim() == 4 && t.dim() == 4 && cache.size(0) == t.size(0) && cache.size(1) == t.size(1) &&
                    cache.size(3) == t.size(3) && t.size(2) == slots.numel() && t.size(2) <= cache.size(2) &&
-                   cache.scalar_type() == t.scalar_type();
+                   cache.scalar_type() == t.scalar_type() && computes(t.scalar_type());
         };
         law(slots.dim() == 1 && slots.scalar_type() == c10::ScalarType::Long && fits(keys.value, k) &&
                 fits(values.value, v),

@@ -1,6 +1,7 @@
 #pragma once
 /// From tensors to attention by addresses.
 
+#include "silica/core/error.hpp"
 #include "silica/device/aten/attention.hpp"
 #include "silica/device/cpu/attend.hpp"
 #include "silica/device/cpu/attention.hpp"
@@ -8,6 +9,7 @@
 #include "silica/device/cpu/rows.hpp"
 
 #include <limits>
+#include <string>
 
 namespace silica {
 namespace device::cpu::detail {
@@ -25,6 +27,18 @@ SILICA_INLINE std::optional<Tensor> added_to_scores(const op::Attends& attends, 
         if (all.stride(dim) == 0 && scores[static_cast<std::size_t>(dim)] > 0) once = once.narrow(dim, 0, 1);
     }
     return once.contiguous().expand(scores);
+}
+
+/// InputError unless each row has from none to all of the keys.
+SILICA_INLINE void require_lengths(const Tensor& lengths, std::int64_t keys) {
+    const Tensor each = lengths.contiguous();
+    const auto* const n = each.const_data_ptr<std::int64_t>();
+    for (std::int64_t i = 0; i < each.numel(); ++i) {
+        if (n[i] >= 0 && n[i] <= keys) continue;
+        throw InputError(
+            "Attention is told that " + std::to_string(n[i]) + " of " + std::to_string(keys) + " keys are there.",
+            "pass lengths from 0 to the number of keys.");
+    }
 }
 
 template <class T>
@@ -64,6 +78,7 @@ void attend_in_blocks(const Tensor& q, const Tensor& k, const Tensor& v, const o
 SILICA_INLINE Tensor Kernel<op::Attention, device::Cpu>::run(const Tensor& q, const Tensor& k, const Tensor& v,
                                                              const op::Attends& attends, double scale) {
     namespace cpu = device::cpu;
+    if (attends.lengths) cpu::detail::require_lengths(*attends.lengths, k.size(2));
     if (!cpu::is_floating(q) || q.numel() == 0 || k.numel() == 0 || v.numel() == 0)
         return device::aten::Attention::run(q, k, v, attends, scale);
     const bool alone = q.size(2) == 1 && !attends.hides_later(k.size(2)) && !attends.hides_earlier(1) &&
