@@ -26,6 +26,25 @@ TEST_CASE("what is no file") {
     refuses<InputError>([&] { (void)audio::Stream::open(directory / "none.wav", 16000); }, {"no such file"});
 }
 
+TEST_CASE("numbers of samples that cannot be, and a stream that is gone") {
+    const auto file = sound("s16.wav");
+    constexpr auto least = std::numeric_limits<std::int64_t>::min();
+    for (const std::int64_t rate : {std::int64_t{0}, std::int64_t{-1}, std::int64_t{1} << 40, least}) {
+        refuses<InputError>([&] { (void)audio::read(file, rate); }, {"samples in a second", std::to_string(rate)});
+        refuses<InputError>([&] { (void)audio::Stream::open(file, rate); }, {std::to_string(rate)});
+    }
+    for (const std::int64_t most : {std::int64_t{0}, std::int64_t{-1}, least})
+        refuses<InputError>([&] { (void)audio::read(file, 16000, most); }, {"s16.wav", std::to_string(most)});
+    auto stream = audio::Stream::open(file, 16000);
+    refuses<InputError>([&] { (void)stream.read(-1); }, {"-1 samples", "s16.wav"});
+    CHECK(stream.read(0).empty());
+    auto other = std::move(stream);
+    CHECK(other.read(5).size() == 5);
+    std::vector<float> to(5);
+    refuses<InputError>([&] { (void)stream.read(5); }, {"moved"});  // NOLINT: what is left of it
+    refuses<InputError>([&] { (void)stream.read(to); }, {"moved"});
+}
+
 TEST_CASE("what is no sound") {
     refused("\xff\xd8\xff\xe0 JFIF and more", {"a JPEG picture", "WAV"});
     refused("\x89PNG\r\n\x1a\n and more", {"a PNG picture"});

@@ -157,6 +157,7 @@ TEST_CASE("Steps that a program gives are checked as those of a file") {
     refuses(Family::clip, "crop_size", [](auto& c) { c.crop_size = std::nullopt; });
     refuses(Family::clip, "crop_size", [](auto& c) { c.crop_size = image::SizeRule{.shortest_edge = 3}; });
     refuses(Family::detr, "pad_size", [](auto& c) { c.pad_size = image::SizeRule{.height = 3}; });
+    refuses(Family::vit, "a family", [](auto& c) { c.family = static_cast<Family>(99); });
     refuses(Family::vit, "resample", [](auto& c) { c.resample = static_cast<image::Filter>(6); });
     refuses(Family::vit, "rescale_factor", [&](auto& c) { c.rescale_factor = nan; });
     refuses(Family::vit, "image_mean", [&](auto& c) { c.image_mean[1] = nan; });
@@ -203,4 +204,9 @@ TEST_CASE("A batch of nothing, and one that no memory holds, is refused") {
     const auto wide = open_with(R"({"image_processor_type": "CLIPImageProcessor", "do_center_crop": false})");
     const image::Image line(1, 9'000, std::vector<std::uint8_t>(27'000));
     test::refuses<InputError>([&] { (void)wide({&line, 1}); }, {"1 x 9000", "2016000"});
+    constexpr auto most = std::numeric_limits<std::int64_t>::max(), least = std::numeric_limits<std::int64_t>::min();
+    for (const image::Extent size : {image::Extent{0, 3}, {3, -1}, {least, 3}, {3, most}, {most, most}}) {
+        for (const auto* processor : {&none, &wide})
+            test::refuses<InputError>([&] { (void)processor->size_of(size); }, {"no picture"});
+    }
 }

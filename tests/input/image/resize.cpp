@@ -71,6 +71,8 @@ TEST_CASE("Sizes that cannot be are refused") {
     test::refuses<InputError>([&] { (void)image::resize(picture, 0, 9, Filter::box); }, {"0 rows and 9 columns"});
     test::refuses<InputError>([&] { (void)image::resize(picture, 5, -1, Filter::box); }, {"-1 columns"});
     test::refuses<InputError>([&] { (void)image::resize(picture, 100'000, 100'000, Filter::box); }, {"178956970"});
+    for (const int filter : {-1, 6})
+        test::refuses<InputError>([&] { (void)image::resize(picture, 5, 8, static_cast<Filter>(filter)); }, {"filter"});
     for (const image::Region part : {image::Region{0, 0, 6, 9}, image::Region{-1, 0, 2, 2}, image::Region{0, 8, 1, 2},
                                      image::Region{0, 0, 0, 1}}) {
         test::refuses<InputError>([&] { (void)image::resize(picture, 5, 9, Filter::box, part); }, {"outside"});

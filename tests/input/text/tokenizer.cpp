@@ -4,11 +4,13 @@
 #include <silica/input/text/tokenizer.hpp>
 
 #include "support/catch.hpp"
+#include "support/refuses.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <string>
 #include <thread>
 #include <vector>
@@ -146,6 +148,22 @@ TEST_CASE("Text that is not UTF-8 is refused with the byte") {
     for (const char* bad : {"ok \xff", "ok \xc0\xaf", "ok \xed\xa0\x80", "ok \xf4\x90\x80\x80", "ok \xe2\x82"}) {
         REQUIRE_THROWS_AS(tokenizer.encode(bad), silica::InputError);
         REQUIRE_THROWS_WITH(tokenizer.encode(bad), silica::test::ContainsSubstring("byte 3"));
+    }
+}
+
+TEST_CASE("Padding to a length that no model takes is refused before memory is taken") {
+    const json file = golden("wordpiece");
+    Tokenizer tokenizer = make(file, file.at("entries").at(0));
+    for (const std::size_t wrong : {(std::size_t{1} << 20) + 1, std::numeric_limits<std::size_t>::max()}) {
+        for (const silica::text::Padding& padding :
+             {silica::text::Padding{.fixed = wrong}, silica::text::Padding{.multiple = wrong}}) {
+            tokenizer.set_padding(padding);
+            const std::vector<std::string> texts = {"the", "the the"};
+            silica::test::refuses<silica::InputError>([&] { (void)tokenizer.encode("the"); },
+                                                      {"1048576 tokens at most"});
+            silica::test::refuses<silica::InputError>([&] { (void)tokenizer.encode_batch(texts); },
+                                                      {std::to_string(wrong)});
+        }
     }
 }
 

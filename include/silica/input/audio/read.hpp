@@ -22,8 +22,8 @@ inline constexpr std::int64_t most_samples = std::int64_t{1} << 29U;
 /// built with FFmpeg. The content decides what a file is, not its name. Of what comes after the first `most` samples
 /// nothing is kept, but it is decoded all the same, so that damage shows.
 ///
-/// InputError, which names the file, where it cannot be read, is no sound, holds no samples or numbers that are not
-/// finite, is damaged, cut short or too long (`most_samples`).
+/// InputError, which names the file, where `most` is below 1, or where it cannot be read, is no sound, holds no samples
+/// or numbers that are not finite, is damaged, cut short or too long (`most_samples`).
 [[nodiscard]] Samples read(const std::filesystem::path& path, std::int64_t rate,
                            std::int64_t most = std::numeric_limits<std::int64_t>::max());
 

@@ -16,9 +16,13 @@ namespace silica::audio {
 namespace detail {
 
 inline Samples all_of(Stream stream, std::int64_t most) try {
+    if (most < 1) {
+        throw InputError(std::to_string(most) + " samples of " + stream.name() + " are asked for.",
+                         "Ask for 1 or more.");
+    }
     constexpr std::int64_t piece = 1 << 18;
     std::vector<float> kept;
-    const auto wanted = std::clamp<std::int64_t>(most, 1, most_samples);
+    const auto wanted = std::min(most, most_samples);
     if (const auto length = stream.length(); length && *length > 0) {
         // What a header says is believed as far as memory goes that is needed anyway for a file of an hour.
         constexpr std::int64_t believed = std::int64_t{1} << 26U;

@@ -39,7 +39,7 @@ public:
     /// Fills `to` with the next samples -> how many; fewer than its size only at the end of the sound.
     /// InputError where the file is damaged.
     std::size_t read(std::span<float> to);
-    /// The next `n` samples, fewer at the end of the sound.
+    /// The next `n` samples, fewer at the end of the sound. InputError for less than 0 too.
     [[nodiscard]] std::vector<float> read(std::int64_t n);
 
     [[nodiscard]] std::int64_t rate() const noexcept;

@@ -110,6 +110,11 @@ inline constexpr media::Medium sounds{
     .containers = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,asf,flv,mpegts,mpeg,aac,amr,wv,ape,tta,ogg",
 };
 
+/// What is done with a stream that was moved away from.
+[[noreturn]] inline void refuse_moved() {
+    throw InputError("The stream of a sound was moved away from.", "Read from where it was moved to.");
+}
+
 /// Calls f(); where memory is short, an InputError that names the file.
 template <class F>
 auto named(std::string_view name, F&& f) try {
@@ -136,6 +141,7 @@ SILICA_INLINE Stream Stream::open(std::span<const std::byte> file, std::string_v
 }
 
 SILICA_INLINE std::size_t Stream::read(std::span<float> to) {
+    if (!state_) detail::refuse_moved();
     auto& s = *state_;
     return detail::named(s.source.name(), [&] {
         std::size_t have = 0;
@@ -156,6 +162,10 @@ SILICA_INLINE std::size_t Stream::read(std::span<float> to) {
 }
 
 SILICA_INLINE std::vector<float> Stream::read(std::int64_t n) {
+    if (!state_) detail::refuse_moved();
+    if (n < 0) {
+        throw InputError(std::to_string(n) + " samples of " + name() + " are asked for.", "Ask for 0 or more.");
+    }
     // Grows with what comes, so that a large n costs nothing.
     constexpr std::int64_t piece = 1 << 16;
     return detail::named(name(), [&] {

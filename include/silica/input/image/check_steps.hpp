@@ -36,6 +36,8 @@ namespace silica::image::detail {
 
 /// Throws ConfigError where a step that is on lacks what it works with.
 inline void check_steps(const ProcessorConfig& config) {
+    if (config.family < ProcessorConfig::Family::vit || config.family > ProcessorConfig::Family::llava_next)
+        refuse_step("a family that is none");
     const bool tiles = config.family == ProcessorConfig::Family::llava_next;
     if ((config.do_resize || tiles) && !says_a_size(config.size)) refuse_step("a size that is none");
     if (config.do_center_crop && !(config.crop_size && is_exact(*config.crop_size)))

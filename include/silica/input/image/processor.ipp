@@ -204,6 +204,9 @@ SILICA_INLINE std::vector<Image> Processor::in_squares(std::span<const Image> im
 }
 
 SILICA_INLINE Extent Processor::size_of(Extent picture) const {
+    constexpr std::int64_t most = std::int64_t{1} << 40;  // what becomes of the sides stays in range
+    if (picture.height < 1 || picture.width < 1 || picture.height > most || picture.width > most)
+        throw InputError("There is no picture of " + detail::text_of(picture) + " pixels.", "Give the size of one.");
     if (config_.family == ProcessorConfig::Family::llava_next) {
         const auto& size = config_.size;
         picture = size.height > 0 ? Extent{size.height, size.width} : Extent{size.shortest_edge, size.shortest_edge};

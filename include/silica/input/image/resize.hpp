@@ -12,7 +12,8 @@
 namespace silica::image {
 
 /// The picture in another size. Each side is filtered on its own, in integers (`Weights`), and rounded to bytes between
-/// the two passes; a side that has its size already is left alone. InputError where the size is refused (`check_size`).
+/// the two passes; a side that has its size already is left alone. InputError where the size is refused (`check_size`),
+/// or the filter is none.
 [[nodiscard]] Image resize(const Image& image, std::int64_t height, std::int64_t width, Filter filter);
 
 /// A part of the resized picture, without the work for the rest. InputError where it is not inside of the picture. Any

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -131,6 +132,10 @@ SILICA_INLINE Image resize(const Image& image, std::int64_t height, std::int64_t
 SILICA_INLINE Image resize(const Image& image, std::int64_t height, std::int64_t width, Filter filter, Region part,
                            const Passes& passes) {
     check_size(height, width, detail::resized_name);
+    if (filter < Filter::nearest || filter > Filter::hamming) {
+        throw InputError("A picture is resized by filter " + std::to_string(static_cast<int>(filter)) + ".",
+                         "Give one of image::Filter.");
+    }
     if (part.top < 0 || part.left < 0 || part.height < 1 || part.width < 1 || part.height > height - part.top ||
         part.width > width - part.left) {
         throw InputError("A part of a resized picture lies outside of it.",

@@ -45,7 +45,7 @@ struct Padding {
 
     [[nodiscard]] static Padding read(const JsonPlace& place);
 
-    /// Pads the encodings of a batch.
+    /// Pads the encodings of a batch. InputError for a length or a multiple that no model takes.
     void operator()(std::vector<Encoding>& batch) const;
     /// Pads one encoding.
     void operator()(Encoding& encoding) const;

@@ -144,13 +144,27 @@ SILICA_INLINE Padding Padding::read(const JsonPlace& place) {
     return made;
 }
 
+namespace detail {
+
+/// InputError for lengths that a file could not ask for either.
+inline void require_padding(std::size_t fixed, std::size_t multiple) {
+    if (fixed <= longest_sequence && multiple <= longest_sequence) return;
+    throw InputError("The tokenizer fills texts up to " + std::to_string(fixed) + " tokens, or to a multiple of " +
+                         std::to_string(multiple) + ".",
+                     "Give a length and a multiple of " + std::to_string(longest_sequence) + " tokens at most.");
+}
+
+}  // namespace detail
+
 SILICA_INLINE void Padding::operator()(std::vector<Encoding>& batch) const {
+    detail::require_padding(fixed.value_or(0), multiple);
     std::size_t length = 0;
     for (const Encoding& each : batch) length = std::max(length, each.size());
     pad(batch, fixed.value_or(length));
 }
 
 SILICA_INLINE void Padding::operator()(Encoding& encoding) const {
+    detail::require_padding(fixed.value_or(0), multiple);
     pad(encoding, rounded(fixed.value_or(encoding.size())));
 }
 
