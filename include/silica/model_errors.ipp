@@ -39,14 +39,14 @@ SILICA_INLINE c10::Device device_at(c10::DeviceType type, std::string_view name,
         throw DeviceError(std::string(name) + " cannot be used here: " + can.reason + ".",
                           "choose another device policy, such as device::Cpu.");
     }
-    if (type == c10::DeviceType::CPU) return c10::Device(type);
-    const auto count = c10::impl::VirtualGuardImpl(type).deviceCount();
+    const bool host = type == c10::DeviceType::CPU;
+    const int count = host ? 1 : c10::impl::VirtualGuardImpl(type).deviceCount();
     if (index < 0 || index >= count) {
         throw DeviceError("There is no " + std::string(name) + " device " + std::to_string(index) + ", only " +
                               std::to_string(count) + ".",
                           "choose an index from 0 to " + std::to_string(count - 1) + ".");
     }
-    return {type, index};
+    return host ? c10::Device(type) : c10::Device(type, index);
 }
 
 }  // namespace silica::detail

@@ -208,6 +208,10 @@ TEST_CASE("a model is opened by a path or any string", "[generate]") {
     refuses<CheckpointError>([] { static_cast<void>(M::open("no/such/place")); }, {"no/such/place"});
     refuses<CheckpointError>([] { static_cast<void>(M::open("")); }, {"There is no directory"});
     refuses<InputError>([] { static_cast<void>(M::open(static_cast<const char*>(nullptr))); }, {"null pointer"});
+    for (const int index : {-1, 1, 127}) {
+        const OpenOptions options{.index = static_cast<c10::DeviceIndex>(index)};
+        refuses<DeviceError>([&] { static_cast<void>(M::open(path, options)); }, {"cpu device", "only 1"});
+    }
     CHECK_NOTHROW(M::open(path, {.strict = true}));
     // The head of a language model is not used by its body.
     using Bert = Model<arch::Bert, device::Cpu>;

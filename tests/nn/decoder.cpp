@@ -177,6 +177,11 @@ TEMPLATE_LIST_TEST_CASE("Slots: a cache for each layer, rings where windows are 
     const auto taken = std::move(state);
     CHECK(taken.length() == 0);
     test::refuses<InputError>([&] { state.require_caches(4, 3, 5); }, {"moved"});  // NOLINT: what is left of it
+    test::refuses<InputError>([&] { static_cast<void>(state.clone()); }, {"moved"});
+    test::refuses<InputError>([&] { state.reorder(longs({0, 1}).to(home)); }, {"moved"});
+    test::refuses<InputError>([&] { state.clear(); }, {"moved"});
+    test::refuses<InputError>([&] { state.shorten(0); }, {"moved"});
+    test::refuses<InputError>([&] { state.resume(taken); }, {"moved"});
 }
 
 TEMPLATE_LIST_TEST_CASE("A clone of a state shares nothing with it; rows change places with all that is kept of them",

@@ -30,7 +30,10 @@ public:
     }
     DecoderSlots(DecoderSlots&&) = default;
     DecoderSlots& operator=(DecoderSlots&&) = default;
-    [[nodiscard]] DecoderSlots clone() const { return DecoderSlots(*this, 0); }
+    [[nodiscard]] DecoderSlots clone() const {
+        require_here();
+        return DecoderSlots(*this, 0);
+    }
 
     /// Tokens taken so far, padding included.
     [[nodiscard]] std::int64_t length() const noexcept { return length_; }
@@ -69,6 +72,12 @@ public:
                          "use the state that make_state() of this model returned, where it was moved to.");
     }
 
+    /// InputError for a state that was moved away from.
+    void require_here() const {
+        if (full.next().defined()) return;
+        throw InputError("The state was moved away from.", "use it where it was moved to.");
+    }
+
     /// The slots of layer `n`.
     [[nodiscard]] KvSlots& slots(std::size_t n) { return caches[n].keys.size(2) < capacity() ? *sliding : full; }
     /// Calls `f(slots)` for each kind of cache there is.
@@ -86,22 +95,27 @@ public:
     }
     /// Forgets all but the first `tokens` tokens of each row, of a state that is `in_place`.
     void shorten(std::int64_t tokens) {
+        require_here();
         for_each_kind([&](KvSlots& slots) { slots.shorten(tokens); });
         length_ = tokens;
     }
     /// Takes over the tokens of a smaller state that is `in_place`, of the same model and batch.
     void resume(const DecoderSlots& from) {
+        require_here();
+        from.require_here();
         for (std::size_t n = 0; n < caches.size(); ++n) caches[n].take(from.caches[n], from.length_);
         for_each_kind([&](KvSlots& slots) { slots.stored(0, from.length_, std::nullopt); });
         length_ = from.length_;
     }
     /// Forgets all tokens; the tensors stay.
     void clear() {
+        require_here();
         for_each_kind([](KvSlots& slots) { slots.clear(); });
         length_ = 0;
     }
     /// Row i becomes what row `rows[i]` was: for beam search.
     void reorder(const Tensor& rows) {
+        require_here();
         for (auto& cache : caches) cache.reorder(rows);
         for_each_kind([&](KvSlots& slots) { slots.reorder(rows); });
     }
