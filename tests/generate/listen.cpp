@@ -448,7 +448,10 @@ TEST_CASE("One of several ends is part of the text where it is text", "[generate
     CHECK(said({eos, 5}, {1, 5, 3}) == Ids{1, 5});
     CHECK(said({5, eos}, {1, 7}) == Ids{1, 7});
     CHECK(said({5}, {1, 5, 3}) == Ids{1});
+    f.generation.pad_token_id = 5;
+    CHECK(said({eos, 5}, {1, 5, 3}) == Ids{1});
     // Where words are asked for, tokens above the first of the ends are among them.
+    f.generation.pad_token_id.reset();
     f.generation.eos_token_id = Ids{5, eos};
     Script script(Replies{{0, {{t(0), 7, 8, t(60), t(60)}}}, {60, {{t(0), 5}}}});
     const auto heard = listen(script, 100, {.language = "fr", .words = true}, {}, f);

@@ -145,8 +145,11 @@ inline std::optional<std::vector<Reply>> write_once(SpeechModel& model, const Re
         }
         if (const auto ratio = compression_ratio(reply.tokens, plan.config->vocab_size))
             reply.compression_ratio = *ratio;
-        // Of several ends one that is text is part of it, as transformers leaves it there.
-        if (reply.ended && (ends.size() == 1 || reply.tokens.back() >= plan.text_end)) reply.tokens.pop_back();
+        if (reply.ended) {
+            // Of several ends one that is text, and no padding, is part of it, as transformers leaves it there.
+            const auto end = reply.tokens.back();
+            if (ends.size() == 1 || end >= plan.text_end || end == plan.padding) reply.tokens.pop_back();
+        }
         replies.push_back(std::move(reply));
     }
     return replies;
