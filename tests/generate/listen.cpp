@@ -258,6 +258,28 @@ TEST_CASE("Windows see what was said where they are told to", "[generate]") {
     CHECK(hot.prompts.at(1).second == Ids{start, french});
 }
 
+TEST_CASE("What was said and is the token of padding takes room, and is not attended to", "[generate]") {
+    auto f = facts();
+    f.generation.pad_token_id = 2;
+    const Replies replies{{0, {{t(0), 1, 2, 3, t(50), t(50)}}}, {50, {Ids(40, 4)}}};
+    const auto second = [&](const SpeechOptions& o) {
+        Script script(replies);
+        const auto heard = listen(script, 150, o, {}, f);
+        return std::pair(script.prompts.at(1).second, heard.segments.back().tokens.size());
+    };
+    const auto [prompt, written] = second({.language = "fr", .condition_on_previous = true});
+    CHECK(prompt == Ids{9, t(0), 1, 3, t(50), start, french});
+    CHECK(written == 40 - 8);
+    // A prompt of the caller's is attended to as it is, until it is part of what was said.
+    CHECK(second({.language = "fr", .prompt = {9, 2}}).first == Ids{9, 2, start, french});
+    CHECK(second({.language = "fr", .prompt = {9, 2, 5}, .condition_on_previous = true}).first ==
+          Ids{9, 5, t(0), 1, 3, t(50), start, french});
+    // Nothing is padding where the checkpoint names none.
+    f.generation.pad_token_id.reset();
+    CHECK(second({.language = "fr", .condition_on_previous = true}).first ==
+          Ids{9, t(0), 1, 2, 3, t(50), start, french});
+}
+
 TEST_CASE("What is not good enough is tried again, and silence is skipped", "[generate]") {
     const auto script = [] { return Script(Replies{{0, {{1, 2}, {3, 4}, {5, 6}}}}, 2); };
     const SpeechOptions twice{.language = "fr", .temperatures = {0, 0}, .logprob_threshold = -1.0};
@@ -414,6 +436,41 @@ TEST_CASE("Without a token that ends it a text goes on until there is no room", 
     CHECK(heard().segments.front().tokens.size() == 37);
     f.generation.max_new_tokens = 2;
     CHECK(heard().segments.front().tokens == Ids{1});
+}
+
+TEST_CASE("One of several ends is part of the text where it is text", "[generate]") {
+    auto f = facts();
+    const auto said = [&](Ids ends, const Ids& reply) {
+        f.generation.eos_token_id = std::move(ends);
+        Script script(Replies{{0, {reply}}});
+        return listen(script, 100, {.language = "fr"}, {}, f).segments.front().tokens;
+    };
+    CHECK(said({eos, 5}, {1, 5, 3}) == Ids{1, 5});
+    CHECK(said({5, eos}, {1, 7}) == Ids{1, 7});
+    CHECK(said({5}, {1, 5, 3}) == Ids{1});
+    f.generation.pad_token_id = 5;
+    CHECK(said({eos, 5}, {1, 5, 3}) == Ids{1});
+    // Where words are asked for, tokens above the first of the ends are among them.
+    f.generation.pad_token_id.reset();
+    f.generation.eos_token_id = Ids{5, eos};
+    Script script(Replies{{0, {{t(0), 7, 8, t(60), t(60)}}}, {60, {{t(0), 5}}}});
+    const auto heard = listen(script, 100, {.language = "fr", .words = true}, {}, f);
+    CHECK(heard.segments.front().words.size() == 2);
+    CHECK(heard.segments.back().words.size() == 1);
+}
+
+TEST_CASE("Where neither an end nor a beginning is known, behind text and a time comes the first token", "[generate]") {
+    auto f = facts();
+    f.generation.eos_token_id.emplace();
+    const auto said = [&] {
+        Script script(Replies{{0, {{t(0), 1, t(40), t(40), 2}}}, {40, {{t(0), 3, t(60)}}}});
+        return listen(script, 100, {.language = "fr", .timestamps = true, .generation = {.max_new_tokens = 4}}, {}, f)
+            .segments.front()
+            .tokens;
+    };
+    CHECK(said() == Ids{t(0), 1, t(40), 0});
+    f.generation.bos_token_id = eos;
+    CHECK(said() == Ids{t(0), 1, t(40), t(40)});
 }
 
 TEST_CASE("Where generation_config.json names no start token, windows begin without one", "[generate]") {

@@ -44,7 +44,8 @@ void check(const std::string& name, const CtcDecoder& decoder) {
 }  // namespace
 
 TEST_CASE("Symbols become what transformers makes of them, with their frames") {
-    for (const std::string name : {"english", "lower", "bare", "letters", "added", "languages", "french"})
+    for (const std::string name :
+         {"english", "lower", "bare", "letters", "added", "missing", "gaps", "languages", "french"})
         check(name, CtcDecoder::open(golden / name));
 }
 

@@ -35,7 +35,7 @@ def sequences(rng, ids, count=12):
 
 def expected(directory, rng, **options):
     tokenizer = Wav2Vec2CTCTokenizer.from_pretrained(directory, **options)
-    for ids in sequences(rng, sorted(tokenizer.decoder)):
+    for ids in sequences(rng, sorted({*tokenizer.decoder, *tokenizer.added_tokens_decoder})):
         out = tokenizer.decode(ids, output_char_offsets=True, output_word_offsets=True)
         spans = lambda items, key: [[i[key], int(i["start_offset"]), int(i["end_offset"])] for i in items]
         yield {"ids": ids, "text": out.text, "characters": spans(out.char_offsets, "char"),
@@ -63,6 +63,13 @@ def cases():
     write(HERE / "added", LETTERS, {"pad_token": "[PAD]", "unk_token": "[UNK]", "bos_token": "<s>", "eos_token": "</s>",
                                     "word_delimiter_token": "b"},
           {"added_tokens.json": {"<s>": len(LETTERS), "</s>": len(LETTERS) + 1}})
+    # Tokens that no file gives an id come behind all that have one: in their order, over ids of added ones.
+    write(HERE / "missing", {s: i for i, s in enumerate(["[PAD]", "a", "b"])},
+          {"pad_token": "[PAD]", "sep_token": "[SEP]", "cls_token": "[CLS]", "image_token": "<im>",
+           "additional_special_tokens": ["<x>", "a"]},
+          {"added_tokens.json": {"<q>": 3, "<r>": 5}})
+    write(HERE / "gaps", {"a": 0, "b": 5, "[PAD]": 7}, {"unk_token": "[U]"},
+          {"special_tokens_map.json": {"additional_special_tokens": ["<m>", "<n>"], "bos_token": "<B>"}})
     write(HERE / "languages", LANGUAGES, {"target_lang": "eng"})
     write(HERE / "french", LANGUAGES, {"target_lang": "fra"})
 
@@ -81,8 +88,16 @@ def randoms(directory, count):
                             "word_delimiter_token": ["|", "A", None]}.items():
             if rng.random() < 0.5:
                 config[key] = rng.choice(values)
+        for key, values in {"sep_token": ["[SEP]"], "mask_token": ["M", None], "image_token": ["<im>", "A"],
+                            "additional_special_tokens": [["<p>", "A"], ["<s>"], []],
+                            "extra_special_tokens": [["<e>", "</s>"], {"a_token": "<a>"}]}.items():
+            if rng.random() < 0.2:
+                config[key] = rng.choice(values)
+        step, files = rng.choice([1, 1, 2]), {}
+        if rng.random() < 0.3:
+            files["added_tokens.json"] = {t: len(symbols) + rng.randrange(4) for t in ("<q>", "A", "</s>")}
         try:
-            write(directory / str(n), {s: i for i, s in enumerate(symbols)}, config, rng=rng)
+            write(directory / str(n), {s: i * step for i, s in enumerate(symbols)}, config, files, rng=rng)
         except Exception as e:
             print(n, "not by transformers:", repr(e)[:200], config)
             shutil.rmtree(directory / str(n))

@@ -75,7 +75,7 @@ private:
         // Without an end, which a generation_config.json may leave out, a text goes on until there is no room.
         if (!c.eos_token_id) c.eos_token_id = own.eos_token_id;
         const auto& ends = *c.eos_token_id;
-        plan_.text_end = ends.empty() ? c.bos_token_id.value_or(first_time() - 1) : ends.front();
+        plan_.text_end = ends.empty() ? c.bos_token_id.value_or(first_time() - 1) : std::ranges::max(ends);
         plan_.padding = c.pad_token_id;
         if (!c.pad_token_id) c.pad_token_id = own.pad_token_id.value_or(ends.empty() ? 0 : ends.front());
         require_start(config_, c.bos_token_id);
@@ -199,16 +199,16 @@ private:
     /// The next window of each row. False where the caller ended it.
     bool next(const std::vector<Row*>& active) {
         Windows windows;
-        std::size_t longest = 0;
         for (const Row* row : active) {
             auto prompt = before(*row);
+            windows.width = std::max(windows.width, prompt.size() + row->start.size());
+            if (row->conditioned && !row->said.empty() && plan_.padding) std::erase(prompt, *plan_.padding);
             windows.starts.push_back(prompt.size());
             windows.sounds.push_back(index_of(*row));
             prompt.insert(prompt.end(), row->start.begin(), row->start.end());
-            longest = std::max(longest, prompt.size());
             windows.prompts.push_back(std::move(prompt));
         }
-        windows.max_length = length_for(longest);
+        windows.max_length = length_for(windows.width);
         windows.seed = plan_.generation.seed.value_or(0) + 1000003U * count_++;
         windows.encoder_outputs = first_ ? *std::exchange(first_, std::nullopt) : encoded(active);
         const auto replies = write_windows(model_, plan_, windows);

@@ -35,7 +35,7 @@ struct ReplyPlan {
     const SpeechConfig* config = nullptr;
     GenerationConfig generation = {};          ///< complete: ends, padding
     std::optional<std::int64_t> padding = {};  ///< its token as the checkpoint names it
-    std::int64_t text_end = 0;                 ///< tokens of text are below it: the end, or what stands for it
+    std::int64_t text_end = 0;                 ///< tokens of text are below it: the last end, or what stands for it
     bool timestamps = false;                   ///< of any row
     std::vector<double> temperatures = {0};
     std::optional<double> compression_ratio_threshold = {}, logprob_threshold = {}, no_speech_threshold = {};
@@ -46,9 +46,10 @@ struct ReplyPlan {
 /// Windows that are written together.
 struct Windows {
     Tensor encoder_outputs;                          ///< (rows, n, d_model), on the device
-    std::vector<std::vector<std::int64_t>> prompts;  ///< of each row, whole
+    std::vector<std::vector<std::int64_t>> prompts;  ///< of each row, without the padding in what was said
     std::vector<std::size_t> starts;                 ///< where in it the start token is
     std::vector<std::size_t> sounds = {};            ///< whose they are, by their place among those of the call
+    std::size_t width = 0;                           ///< tokens of the longest prompt, with that padding
     std::size_t max_length = 0;                      ///< tokens of the longest row at its end, prompt included
     std::uint64_t seed = 0;
 };

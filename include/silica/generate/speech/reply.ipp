@@ -27,10 +27,9 @@ struct PaddedPrompts {
     std::vector<std::size_t> padding;
 };
 
-/// Each prompt `times` times.
+/// Each prompt `times` times, padded to `width` tokens or to the longest.
 inline PaddedPrompts padded_prompts(const std::vector<std::vector<std::int64_t>>& prompts, std::int64_t pad,
-                                    std::size_t times) {
-    std::size_t width = 0;
+                                    std::size_t times, std::size_t width) {
     for (const auto& p : prompts) width = std::max(width, p.size());
     PaddedPrompts made;
     const auto rows = static_cast<std::int64_t>(prompts.size() * times), columns = static_cast<std::int64_t>(width);
@@ -58,7 +57,7 @@ inline std::vector<double> no_speech(SpeechModel& model, const ReplyPlan& plan, 
         const auto& prompt = windows.prompts[r];
         beginnings.emplace_back(prompt.begin(), prompt.begin() + static_cast<std::ptrdiff_t>(windows.starts[r]) + 1);
     }
-    const auto padded = padded_prompts(beginnings, *plan.generation.pad_token_id, 1);
+    const auto padded = padded_prompts(beginnings, *plan.generation.pad_token_id, 1, 0);
     decoder.start(padded.ids.size(0), static_cast<std::int64_t>(windows.max_length) - 1);
     Prompt prompt{.decoder_input_ids = padded.ids, .extra = {{"encoder_outputs", windows.encoder_outputs}}};
     if (padded.mask) prompt.extra.emplace_back("decoder_attention_mask", *padded.mask);
@@ -89,7 +88,7 @@ inline std::optional<std::vector<Reply>> write_once(SpeechModel& model, const Re
     std::vector<std::vector<std::int64_t>> prompts;
     for (const auto r : rows) prompts.push_back(windows.prompts[r]);
     p.pad = *p.config.pad_token_id;
-    auto padded = padded_prompts(prompts, p.pad, static_cast<std::size_t>(beams));
+    auto padded = padded_prompts(prompts, p.pad, static_cast<std::size_t>(beams), windows.width);
     p.batch = static_cast<std::int64_t>(rows.size());
     p.rows = p.batch * beams;
     p.start = padded.rows.front().size();
@@ -110,10 +109,15 @@ inline std::optional<std::vector<Reply>> write_once(SpeechModel& model, const Re
     p.prompt.extra = {{"encoder_outputs", encoded}};
     if (padded.mask) p.prompt.extra.emplace_back("decoder_attention_mask", *padded.mask);
 
+    const auto ends = p.ends;
     Hooks hooks{.log_probabilities = true};
-    if (plan.timestamps)
-        hooks.processors.emplace_back(TimestampRules{*plan.config->no_timestamps_token_id, plan.text_end,
+    if (plan.timestamps) {
+        // Where neither is named the rule of transformers is about all tokens below None, which is all there are.
+        const bool endless = ends.empty() && !p.config.bos_token_id;
+        hooks.processors.emplace_back(TimestampRules{*plan.config->no_timestamps_token_id,
+                                                     endless ? plan.config->vocab_size : plan.text_end,
                                                      plan.config->max_initial_timestamp_index});
+    }
     const auto& go_on = plan.hooks->go_on;
     const auto& on_text = plan.hooks->on_text;
     const bool stays = on_text && plan.text && !plan.timestamps && beams == 1 && plan.temperatures.size() == 1 &&
@@ -126,7 +130,6 @@ inline std::optional<std::vector<Reply>> write_once(SpeechModel& model, const Re
             return !go_on || go_on();
         };
     }
-    const auto ends = p.ends;
     const auto made = beams > 1 ? beam_search(decoder, std::move(p), hooks) : sample(decoder, std::move(p), hooks);
     if (std::ranges::find(made.finish, Finish::cancelled) != made.finish.end()) return {};
     std::vector<Reply> replies;
@@ -142,7 +145,11 @@ inline std::optional<std::vector<Reply>> write_once(SpeechModel& model, const Re
         }
         if (const auto ratio = compression_ratio(reply.tokens, plan.config->vocab_size))
             reply.compression_ratio = *ratio;
-        if (reply.ended) reply.tokens.pop_back();
+        if (reply.ended) {
+            // Of several ends one that is text, and no padding, is part of it, as transformers leaves it there.
+            const auto end = reply.tokens.back();
+            if (ends.size() == 1 || end >= plan.text_end || end == plan.padding) reply.tokens.pop_back();
+        }
         replies.push_back(std::move(reply));
     }
     return replies;
