@@ -3051,40 +3051,6 @@ SILICA_INLINE bool is_companion(std::string_view rest) noexcept {
 }  // namespace silica::checkpoint
 #endif  // SILICA_SINGLE_CHECKPOINT_COMPANIONS_IPP
 #endif  // SILICA_SINGLE_CHECKPOINT_COMPANIONS_HPP
-// ---- silica/checkpoint/matrices_asked.hpp
-#ifndef SILICA_SINGLE_CHECKPOINT_MATRICES_ASKED_HPP
-#define SILICA_SINGLE_CHECKPOINT_MATRICES_ASKED_HPP
-/// Whose codes networks ask for.
-
-#include <set>
-#include <string>
-
-namespace silica::checkpoint {
-
-/// While one lives, networks that this thread makes of shapes (core/inventory.hpp) under a precision with codes note
-/// here which matrices they ask codes of: those of their products. Nothing is read for that.
-class MatricesAsked {
-public:
-    MatricesAsked() : before_(current_) { current_ = this; }
-    MatricesAsked(const MatricesAsked&) = delete;
-    MatricesAsked& operator=(const MatricesAsked&) = delete;
-    ~MatricesAsked() { current_ = before_; }
-
-    /// The one of this thread; null where nobody asks.
-    [[nodiscard]] static MatricesAsked* current() noexcept { return current_; }
-
-    void note(const std::string& name) { names_.insert(name); }
-    /// Names as the files spell them.
-    [[nodiscard]] const std::set<std::string>& names() const noexcept { return names_; }
-
-private:
-    SILICA_API static inline thread_local MatricesAsked* current_ = nullptr;
-    MatricesAsked* before_;
-    std::set<std::string> names_;
-};
-
-}  // namespace silica::checkpoint
-#endif  // SILICA_SINGLE_CHECKPOINT_MATRICES_ASKED_HPP
 // ---- silica/checkpoint/nearest.hpp
 #ifndef SILICA_SINGLE_CHECKPOINT_NEAREST_HPP
 #define SILICA_SINGLE_CHECKPOINT_NEAREST_HPP
@@ -3215,6 +3181,7 @@ SILICA_INLINE bool is_slip(std::string_view a, std::string_view b) {
 
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -3318,6 +3285,7 @@ struct Choice {
 struct Budget {
     std::string model = {};  ///< what errors call it
     std::vector<KeptWeight> kept = {};
+    std::set<std::string> in_codes = {};  ///< the matrices that are codes, as the files spell them
     WeightFiles files = {};
     WeightForm form = {};                ///< in which `kept` was counted
     bool codes = false;                  ///< the files hold codes: they are kept as they are, and become nothing else
@@ -3594,6 +3562,7 @@ SILICA_INLINE std::string bytes_text(std::uint64_t bytes) {
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -3614,6 +3583,8 @@ public:
 
     /// Notes that `t` is the tensor `name` of the checkpoint.
     void read(const Tensor& t, const std::string& name);
+    /// The same of codes of a matrix, which the files call `matrix`.
+    void read_codes(const Tensor& codes, const std::string& name, const std::string& matrix);
     /// Notes that a layer keeps `t`: as the matrix of a product, or as anything else; on the host where its op has no
     /// kernel on the model's device.
     void keep(const Tensor& t, bool product, bool host);
@@ -3622,6 +3593,8 @@ public:
                     std::int64_t columns, bool host);
 
     [[nodiscard]] const std::vector<KeptWeight>& kept() const noexcept { return kept_; }
+    /// The matrices of which codes were read, as the files spell them.
+    [[nodiscard]] const std::set<std::string>& in_codes() const noexcept { return in_codes_; }
 
 private:
     std::size_t number_of(const Tensor& t, bool& as_read);
@@ -3633,6 +3606,7 @@ private:
     std::map<std::string, std::size_t> names_;
     std::map<const void*, bool> read_;
     std::vector<KeptWeight> kept_;
+    std::set<std::string> in_codes_;
 };
 
 }  // namespace silica
@@ -3650,6 +3624,11 @@ SILICA_INLINE void Inventory::read(const Tensor& t, const std::string& name) {
     alive_.push_back(t);
     numbers_[at] = names_.emplace(name, names_.size()).first->second;
     read_[at] = true;
+}
+
+SILICA_INLINE void Inventory::read_codes(const Tensor& codes, const std::string& name, const std::string& matrix) {
+    read(codes, name);
+    in_codes_.insert(matrix);
 }
 
 SILICA_INLINE std::size_t Inventory::number_of(const Tensor& t, bool& as_read) {
@@ -3799,7 +3778,6 @@ SILICA_INLINE std::optional<checkpoint::Quantised> Weights::codes(std::int64_t r
 SILICA_INLINE std::optional<checkpoint::Quantised> Weights::counted_codes(const std::string& whole, std::int64_t rows,
                                                                           std::int64_t columns) const {
     const auto entry = checked(whole, {rows, columns});
-    if (auto* asked = checkpoint::MatricesAsked::current()) asked->note(entry.name);
     auto q = tree_->source.codes(entry);
     auto scale = c10::ScalarType::Float;
     if (!q) {
@@ -3814,7 +3792,7 @@ SILICA_INLINE std::optional<checkpoint::Quantised> Weights::counted_codes(const 
     q->codes = at::empty({rows, q->words()}, options.dtype(c10::ScalarType::Int));
     q->scales = at::empty({rows, q->groups()}, options);
     q->biases = at::empty({rows, q->groups()}, options);
-    if (Inventory::current() != nullptr) Inventory::current()->read(q->codes, whole);
+    if (Inventory::current() != nullptr) Inventory::current()->read_codes(q->codes, whole, entry.name);
     return q;
 }
 
@@ -16561,8 +16539,10 @@ private:
 [[nodiscard]] Tensor on_host(TensorSource& source, const TensorEntry& entry);
 [[nodiscard]] Tensor on_host(TensorSource& source, const TensorEntry& entry, at::ScalarType dtype);
 
-/// The columns of a group where `groups` of them make `columns`: `asked` (absent or -1: all columns) if it does that,
-/// else the even size that does; 0 where none does. At most `columns`.
+/// The columns of a group where `groups` of one size make `columns`; 0 where no size does.
+[[nodiscard]] std::int64_t even_group(std::int64_t groups, std::int64_t columns);
+/// The same where the last group may be shorter: `asked` (absent or -1: all columns) if it makes so many, else the
+/// even size. At most `columns`.
 [[nodiscard]] std::int64_t group_size(std::optional<std::int64_t> asked, std::int64_t groups, std::int64_t columns);
 
 /// int8 (rows, columns) as words of codes of 8 bits, 128 added to each.
@@ -16708,11 +16688,14 @@ SILICA_INLINE TensorEntry plain_entry(const std::string& module, const TensorEnt
             .dtype_name = codes.dtype_name};
 }
 
+SILICA_INLINE std::int64_t even_group(std::int64_t groups, std::int64_t columns) {
+    return groups > 0 && columns > 0 && columns % groups == 0 ? columns / groups : 0;
+}
+
 SILICA_INLINE std::int64_t group_size(std::optional<std::int64_t> asked, std::int64_t groups, std::int64_t columns) {
-    if (groups < 1 || columns < 1) return 0;
-    const auto makes = [&](std::int64_t size) { return size > 0 && (columns - 1) / size + 1 == groups; };
     const std::int64_t wanted = std::min(asked.value_or(-1), columns);
-    return makes(wanted) ? wanted : columns % groups == 0 ? columns / groups : 0;
+    const bool makes = wanted > 0 && (columns - 1) / wanted + 1 == groups;
+    return makes ? wanted : even_group(groups, columns);
 }
 
 SILICA_INLINE Tensor words_of_int8(const Tensor& bytes) {
@@ -16937,7 +16920,6 @@ struct Scheme {
     std::optional<std::int64_t> group = {};  ///< columns of a group; -1: all of them
     bool symmetric = false;                  ///< GPTQ: the zero is the middle code, whatever the file has
     bool zeros_as_they_are = false;          ///< GPTQ v2; v1 stores them less one
-    std::vector<std::int64_t> groups = {};   ///< compressed-tensors: every group size that the file names
     Json modules = {};                       ///< MLX: overrides by the names of modules
     std::vector<std::string> notes = {};     ///< for the account
 
@@ -17085,8 +17067,7 @@ inline void compressed_group(Keys keys, Scheme& made) {
     made.bits = of.bits({"num_bits"}, true);
     const auto strategy = of.text({"strategy"}, "channel");
     if (strategy != "channel" && strategy != "group" && strategy != "tensor") of.refuse(quote(strategy));
-    const auto size = of.group();
-    if (size && *size > 0 && strategy == "group") made.groups.push_back(*size);
+    static_cast<void>(of.group());  // refused where it is none; the tensors say how many there are
 }
 
 inline Scheme compressed_tensors(Keys keys) {
@@ -20724,7 +20705,7 @@ namespace silica::checkpoint {
 /// The modules with `qweight` int32 (in, out / 8), whose nibble i holds output [0, 2, 4, 6, 1, 3, 5, 7][i] of eight,
 /// `qzeros` int32 (groups, out / 8), packed alike (absent: all are 8), and `scales` (groups, out):
 /// w = (code - zero) * scale.
-void find_awq(Modules& modules, const Scheme& scheme, std::vector<PackedMatrix>& found);
+void find_awq(Modules& modules, std::vector<PackedMatrix>& found);
 
 }  // namespace silica::checkpoint
 
@@ -20795,7 +20776,7 @@ inline std::unique_ptr<Rows> open(const Parts& p, TensorSource& source) {
 
 }  // namespace awq_detail
 
-SILICA_INLINE void find_awq(Modules& modules, const Scheme& scheme, std::vector<PackedMatrix>& found) {
+SILICA_INLINE void find_awq(Modules& modules, std::vector<PackedMatrix>& found) {
     for (const auto& [module, parts] : modules.all()) {
         const auto* codes = Modules::find(parts, "qweight");
         if (codes == nullptr) continue;
@@ -20808,7 +20789,7 @@ SILICA_INLINE void find_awq(Modules& modules, const Scheme& scheme, std::vector<
         modules.need_real(module, parts, "scales", {groups, p.rows});
         if (Modules::find(parts, "qzeros") != nullptr)
             p.qzeros = modules.need(module, parts, "qzeros", at::kInt, {groups, p.rows / 8});
-        p.group = group_size(scheme.group, groups, p.columns);
+        p.group = even_group(groups, p.columns);
         if (p.group == 0)
             modules.fail(scales->name, "has " + std::to_string(groups) + " groups, which " + std::to_string(p.columns) +
                                            " columns do not make");
@@ -21106,8 +21087,7 @@ inline std::unique_ptr<Rows> open(const Parts& p, TensorSource& source) {
 }
 
 /// Takes the scales and the order of columns, and says how many groups there are.
-inline void need_scales(const std::string& module, const Modules::Parts& parts, Modules& modules, const Scheme& scheme,
-                        Parts& p) {
+inline void need_scales(const std::string& module, const Modules::Parts& parts, Modules& modules, Parts& p) {
     const auto* scales = Modules::find(parts, "weight_scale");
     if (scales == nullptr) modules.fail(module + ".weight_scale", "is missing");
     std::int64_t count = 1;
@@ -21120,10 +21100,7 @@ inline void need_scales(const std::string& module, const Modules::Parts& parts, 
         modules.need_real(module, parts, "weight_scale",
                           scales->shape.size() == 1 ? std::vector{p.rows} : std::vector{p.rows, p.groups});
     p.scales = *scales;
-    p.group = p.groups == 1 ? p.columns : 0;
-    for (const auto size : scheme.groups)
-        if (p.group == 0 && (p.columns - 1) / size + 1 == p.groups) p.group = std::min(size, p.columns);
-    if (p.group == 0) p.group = group_size({}, p.groups, p.columns);
+    p.group = even_group(p.groups, p.columns);
     if (p.group == 0)
         modules.fail(scales->name, "has " + std::to_string(p.groups) + " groups, which " + std::to_string(p.columns) +
                                        " columns do not make");
@@ -21189,7 +21166,7 @@ SILICA_INLINE void find_compressed_tensors(Modules& modules, const Scheme& schem
         }
         p.codes = modules.need(module, parts, packed ? "weight_packed" : "weight", packed ? at::kInt : at::kChar,
                                codes->shape);
-        compressed_detail::need_scales(module, parts, modules, scheme, p);
+        compressed_detail::need_scales(module, parts, modules, p);
         compressed_detail::need_zeros(module, parts, modules, packed, p);
         found.push_back({plain_entry(module, *codes, p.rows, p.columns),
                          "compressed-tensors, " + std::to_string(p.bits) + " bits",
@@ -21355,14 +21332,10 @@ namespace silica::checkpoint {
 
 namespace mlx_modules_detail {
 
-/// Bits and group of a module.
-inline std::pair<std::int64_t, std::optional<std::int64_t>> size_of(const std::string& module, const Scheme& scheme) {
-    std::pair made(scheme.bits, scheme.group);
+inline std::int64_t bits_of(const std::string& module, const Scheme& scheme) {
     const Json* own = scheme.modules.find(module);
-    if (own == nullptr || !own->is_object()) return made;
-    if (const Json* bits = own->find("bits"); bits && bits->is_integer()) made.first = bits->integer();
-    if (const Json* group = own->find("group_size"); group && group->is_integer()) made.second = group->integer();
-    return made;
+    const Json* bits = own != nullptr && own->is_object() ? own->find("bits") : nullptr;
+    return bits != nullptr && bits->is_integer() ? bits->integer() : scheme.bits;
 }
 
 }  // namespace mlx_modules_detail
@@ -21373,12 +21346,12 @@ SILICA_INLINE void find_mlx(Modules& modules, const Scheme& scheme, std::vector<
         if (scales == nullptr) continue;
         if (codes == nullptr || codes->shape.size() != 2 || codes->shape[1] == 0 || scales->shape.size() != 2)
             modules.fail(scales->name, "belongs to no matrix of codes");
-        const auto [bits, asked] = mlx_modules_detail::size_of(module, scheme);
+        const auto bits = mlx_modules_detail::bits_of(module, scheme);
         const auto rows = codes->shape[0], columns = codes->shape[1] * 32 / bits, groups = scales->shape[1];
         modules.need(module, parts, "weight", at::kUInt32, codes->shape);
         modules.need_real(module, parts, "scales", {rows, groups});
         const TensorEntry biases = modules.need_real(module, parts, "biases", {rows, groups});
-        const auto group = group_size(asked, groups, columns);
+        const auto group = even_group(groups, columns);
         if (group == 0)
             modules.fail(scales->name, "has " + std::to_string(groups) + " groups, which " + std::to_string(columns) +
                                            " columns do not make");
@@ -21846,7 +21819,7 @@ inline std::vector<PackedMatrix> find(Modules& modules, const Scheme& scheme, co
         case Method::plain:
             break;
         case Method::awq:
-            find_awq(modules, scheme, found);
+            find_awq(modules, found);
             break;
         case Method::gptq:
             find_gptq(modules, scheme, found);
@@ -22479,7 +22452,7 @@ Budget budget_of(const typename Arch::Config& config, checkpoint::Shapes& shapes
     const Weights weights(shapes, Arch::names(), c10::Device(c10::DeviceType::Meta),
                           checkpoint::quantising<Precision>(options));
     const Network network(config, weights);
-    b.kept = inventory.kept();
+    b.kept = inventory.kept(), b.in_codes = inventory.in_codes();
     if constexpr (requires { network.make_state(1, 1).bytes(); }) {
         if (options.state_tokens > 0) {
             b.batch = options.state_rows, b.tokens = options.state_tokens;
@@ -28038,6 +28011,8 @@ SILICA_INLINE PackedLinear PackedLinear::pack(op::Plain s) {
 #endif  // SILICA_SINGLE_DEVICE_CPU_PACKED_LINEAR_IPP
 #endif  // SILICA_SINGLE_DEVICE_CPU_PACKED_LINEAR_HPP
 
+#include <ATen/ops/constant_pad_nd.h>
+
 #include <algorithm>
 #include <optional>
 #include <vector>
@@ -28086,6 +28061,23 @@ struct PackedConv {
             }
             return y.movedim(-1, 1);
         }
+        if (far_padding()) {
+            op::PlainConv bare = unpack();
+            std::vector<std::int64_t> around;  // of the last dimension first
+            for (auto n = bare.steps.padding.rbegin(); n != bare.steps.padding.rend(); ++n) {
+                around.insert(around.end(), {*n, *n});
+                *n = 0;
+            }
+            return pack(std::move(bare))(at::constant_pad_nd(x, around), act, residual);
+        }
+        if (x.scalar_type() == c10::ScalarType::BFloat16 && x.dim() == 5) {
+            // By AMX, oneDNN (as of LibTorch 2.13) sums wrongly over some windows of three dimensions.
+            op::PlainConv wide = unpack();
+            wide.weight = wide.weight.to(at::kFloat);
+            if (wide.bias) wide.bias = wide.bias->to(at::kFloat);
+            const Tensor r = residual == nullptr ? Tensor() : residual->to(at::kFloat);
+            return pack(std::move(wide))(x.to(at::kFloat), act, r.defined() ? &r : nullptr).to(x.scalar_type());
+        }
         if (const std::int64_t dim = tall(x); dim != 0) {
             op::PlainConv turned = unpack();
             turned.weight = turned.weight.transpose(dim, -1);
@@ -28127,6 +28119,13 @@ private:
         return s.weight.scalar_type() == at::kFloat && s.steps.groups == 1 &&
                kernel == c10::IntArrayRef(s.steps.stride) && !std::ranges::all_of(kernel, is(1)) &&
                std::ranges::all_of(s.steps.padding, is(0)) && std::ranges::all_of(s.steps.dilation, is(1));
+    }
+
+    /// Whether the kernel has places in padding alone: there oneDNN (as of LibTorch 2.13) may read beyond its memory.
+    [[nodiscard]] bool far_padding() const {
+        for (std::size_t i = 0; i < steps.padding.size(); ++i)
+            if (steps.padding[i] > steps.dilation[i] * (sizes[i + 2] - 1)) return true;
+        return false;
     }
 
     /// By AMX, oneDNN (as of LibTorch 2.13) sums wrongly in bfloat16 where y is one place wide and several high: the
@@ -40800,7 +40799,7 @@ struct QuantisedCheckpoint {
 void require_plain(const checkpoint::Checkpoint& files);
 
 /// Writes `files` to the directory `to`, which must not exist, whole or not at all: the matrices named (see
-/// checkpoint::MatricesAsked), whose columns are whole groups, in `bits` by groups of `group`; other tensors and files
+/// Budget::in_codes), whose columns are whole groups, in `bits` by groups of `group`; other tensors and files
 /// as they are; config.json with what MLX puts there. With `budget` it looks first whether there is memory for the
 /// largest tensor and its codes, and room on the disk for all of it. Throws InputError for arguments that are wrong,
 /// DeviceError where memory is not enough, CheckpointError where the disk is not and where reading or writing fails.

@@ -157,8 +157,10 @@ TEST_CASE("AWQ of 4 bits") {
     const auto config = [](const std::string& keys) {
         return R"({"quantization_config": {"quant_method": "awq", )" + keys + "}}";
     };
-    for (const auto* keys : {R"("bits": 4, "group_size": 32, "version": "gemm")",
-                             R"("w_bit": 4, "q_group_size": 32, "version": "GEMM")"}) {
+    // Of 96 columns, groups of 40 would be three as those of 32 are; the format has even ones.
+    for (const auto* keys :
+         {R"("bits": 4, "group_size": 32, "version": "gemm")", R"("w_bit": 4, "q_group_size": 32, "version": "GEMM")",
+          R"("bits": 4, "group_size": 40)"}) {
         write(directory, awq("q", m), config(keys));
         check_weights(directory, "q.weight", m.weights(), true);
     }
@@ -185,6 +187,9 @@ TEST_CASE("compressed-tensors: packed and bytes, with zeros and without, odd col
                     directory, pack_quantized("q", m, zeros),
                     config("pack-quantized", bits, columns == 96 ? "group" : "channel", columns == 96 ? "32" : "null"));
                 check_weights(directory, "q.weight", m.weights(), true);
+                if (columns != 96) continue;
+                write(directory, pack_quantized("q", m, zeros), config("pack-quantized", bits, "group", "40"));
+                check_weights(directory, "q.weight", m.weights(), true);  // even groups: 32
             }
     Coded m(13, 50, 50, 8);
     m.zeros.fill_(128);

@@ -329,12 +329,15 @@ TEST_CASE("On the CPU, patches in float32 are a product of our own, and images c
 TEST_CASE("On the CPU, what LibTorch computes wrongly is given to it in another form") {
     in_every_precision([]<class P>() {
         using E = Exec<device::Cpu, P>;
-        // In bfloat16 with AMX: results of one place in the last dimension and of several before it.
+        // In bfloat16 with AMX: results of one place in the last dimension and of several before it, windows of three
+        // dimensions. In all types: padding beyond the kernel's reach (the last two).
         for (const auto& c : std::vector<Case>{{{3, 16, 14, 5}, 2, {1, 3}, {2, 3}, {0, 1}, {1, 2}, 2},
                                                {{3, 3, 15, 4}, 65, {2, 2}, {2, 4}, {1, 0}, {1, 1}},
                                                {{3, 4, 16, 4}, 1, {4, 2}, {1, 3}, {0, 0}, {2, 1}, 1, false},
                                                {{2, 3, 32, 8}, 16, {8, 8}, {8, 8}, {0, 0}, {1, 1}},
-                                               {{3, 2, 6, 3, 3}, 2, {2, 1, 2}, {2, 1, 2}, {0, 0, 0}, {1, 1, 1}}}) {
+                                               {{3, 2, 6, 3, 3}, 2, {2, 1, 2}, {2, 1, 2}, {0, 0, 0}, {1, 1, 1}},
+                                               {{2, 128, 10, 1}, 2, {4, 1}, {4, 3}, {2, 2}, {1, 2}, 2},
+                                               {{1, 64, 9, 9}, 16, {3, 1}, {1, 1}, {1, 3}, {1, 1}}}) {
             CAPTURE(c.text());
             const Operands<device::Cpu, P> o(c);
             const double tolerance = 2 * o.tolerance();

@@ -3,14 +3,13 @@
 /// their own. Lin et al. 2023, https://arxiv.org/abs/2306.00978.
 
 #include "silica/checkpoint/packed.hpp"
-#include "silica/checkpoint/scheme.hpp"
 
 namespace silica::checkpoint {
 
 /// The modules with `qweight` int32 (in, out / 8), whose nibble i holds output [0, 2, 4, 6, 1, 3, 5, 7][i] of eight,
 /// `qzeros` int32 (groups, out / 8), packed alike (absent: all are 8), and `scales` (groups, out):
 /// w = (code - zero) * scale.
-void find_awq(Modules& modules, const Scheme& scheme, std::vector<PackedMatrix>& found);
+void find_awq(Modules& modules, std::vector<PackedMatrix>& found);
 
 }  // namespace silica::checkpoint
 

@@ -67,7 +67,7 @@ inline std::unique_ptr<Rows> open(const Parts& p, TensorSource& source) {
 
 }  // namespace awq_detail
 
-SILICA_INLINE void find_awq(Modules& modules, const Scheme& scheme, std::vector<PackedMatrix>& found) {
+SILICA_INLINE void find_awq(Modules& modules, std::vector<PackedMatrix>& found) {
     for (const auto& [module, parts] : modules.all()) {
         const auto* codes = Modules::find(parts, "qweight");
         if (codes == nullptr) continue;
@@ -80,7 +80,7 @@ SILICA_INLINE void find_awq(Modules& modules, const Scheme& scheme, std::vector<
         modules.need_real(module, parts, "scales", {groups, p.rows});
         if (Modules::find(parts, "qzeros") != nullptr)
             p.qzeros = modules.need(module, parts, "qzeros", at::kInt, {groups, p.rows / 8});
-        p.group = group_size(scheme.group, groups, p.columns);
+        p.group = even_group(groups, p.columns);
         if (p.group == 0)
             modules.fail(scales->name, "has " + std::to_string(groups) + " groups, which " + std::to_string(p.columns) +
                                            " columns do not make");

@@ -75,8 +75,7 @@ inline std::unique_ptr<Rows> open(const Parts& p, TensorSource& source) {
 }
 
 /// Takes the scales and the order of columns, and says how many groups there are.
-inline void need_scales(const std::string& module, const Modules::Parts& parts, Modules& modules, const Scheme& scheme,
-                        Parts& p) {
+inline void need_scales(const std::string& module, const Modules::Parts& parts, Modules& modules, Parts& p) {
     const auto* scales = Modules::find(parts, "weight_scale");
     if (scales == nullptr) modules.fail(module + ".weight_scale", "is missing");
     std::int64_t count = 1;
@@ -89,10 +88,7 @@ inline void need_scales(const std::string& module, const Modules::Parts& parts, 
         modules.need_real(module, parts, "weight_scale",
                           scales->shape.size() == 1 ? std::vector{p.rows} : std::vector{p.rows, p.groups});
     p.scales = *scales;
-    p.group = p.groups == 1 ? p.columns : 0;
-    for (const auto size : scheme.groups)
-        if (p.group == 0 && (p.columns - 1) / size + 1 == p.groups) p.group = std::min(size, p.columns);
-    if (p.group == 0) p.group = group_size({}, p.groups, p.columns);
+    p.group = even_group(p.groups, p.columns);
     if (p.group == 0)
         modules.fail(scales->name, "has " + std::to_string(p.groups) + " groups, which " + std::to_string(p.columns) +
                                        " columns do not make");
@@ -158,7 +154,7 @@ SILICA_INLINE void find_compressed_tensors(Modules& modules, const Scheme& schem
         }
         p.codes = modules.need(module, parts, packed ? "weight_packed" : "weight", packed ? at::kInt : at::kChar,
                                codes->shape);
-        compressed_detail::need_scales(module, parts, modules, scheme, p);
+        compressed_detail::need_scales(module, parts, modules, p);
         compressed_detail::need_zeros(module, parts, modules, packed, p);
         found.push_back({plain_entry(module, *codes, p.rows, p.columns),
                          "compressed-tensors, " + std::to_string(p.bits) + " bits",

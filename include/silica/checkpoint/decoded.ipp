@@ -32,7 +32,7 @@ inline std::vector<PackedMatrix> find(Modules& modules, const Scheme& scheme, co
         case Method::plain:
             break;
         case Method::awq:
-            find_awq(modules, scheme, found);
+            find_awq(modules, found);
             break;
         case Method::gptq:
             find_gptq(modules, scheme, found);

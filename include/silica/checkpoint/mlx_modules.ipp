@@ -11,14 +11,10 @@ namespace silica::checkpoint {
 
 namespace mlx_modules_detail {
 
-/// Bits and group of a module.
-inline std::pair<std::int64_t, std::optional<std::int64_t>> size_of(const std::string& module, const Scheme& scheme) {
-    std::pair made(scheme.bits, scheme.group);
+inline std::int64_t bits_of(const std::string& module, const Scheme& scheme) {
     const Json* own = scheme.modules.find(module);
-    if (own == nullptr || !own->is_object()) return made;
-    if (const Json* bits = own->find("bits"); bits && bits->is_integer()) made.first = bits->integer();
-    if (const Json* group = own->find("group_size"); group && group->is_integer()) made.second = group->integer();
-    return made;
+    const Json* bits = own != nullptr && own->is_object() ? own->find("bits") : nullptr;
+    return bits != nullptr && bits->is_integer() ? bits->integer() : scheme.bits;
 }
 
 }  // namespace mlx_modules_detail
@@ -29,12 +25,12 @@ SILICA_INLINE void find_mlx(Modules& modules, const Scheme& scheme, std::vector<
         if (scales == nullptr) continue;
         if (codes == nullptr || codes->shape.size() != 2 || codes->shape[1] == 0 || scales->shape.size() != 2)
             modules.fail(scales->name, "belongs to no matrix of codes");
-        const auto [bits, asked] = mlx_modules_detail::size_of(module, scheme);
+        const auto bits = mlx_modules_detail::bits_of(module, scheme);
         const auto rows = codes->shape[0], columns = codes->shape[1] * 32 / bits, groups = scales->shape[1];
         modules.need(module, parts, "weight", at::kUInt32, codes->shape);
         modules.need_real(module, parts, "scales", {rows, groups});
         const TensorEntry biases = modules.need_real(module, parts, "biases", {rows, groups});
-        const auto group = group_size(asked, groups, columns);
+        const auto group = even_group(groups, columns);
         if (group == 0)
             modules.fail(scales->name, "has " + std::to_string(groups) + " groups, which " + std::to_string(columns) +
                                            " columns do not make");

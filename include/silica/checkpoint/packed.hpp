@@ -97,8 +97,10 @@ private:
 [[nodiscard]] Tensor on_host(TensorSource& source, const TensorEntry& entry);
 [[nodiscard]] Tensor on_host(TensorSource& source, const TensorEntry& entry, at::ScalarType dtype);
 
-/// The columns of a group where `groups` of them make `columns`: `asked` (absent or -1: all columns) if it does that,
-/// else the even size that does; 0 where none does. At most `columns`.
+/// The columns of a group where `groups` of one size make `columns`; 0 where no size does.
+[[nodiscard]] std::int64_t even_group(std::int64_t groups, std::int64_t columns);
+/// The same where the last group may be shorter: `asked` (absent or -1: all columns) if it makes so many, else the
+/// even size. At most `columns`.
 [[nodiscard]] std::int64_t group_size(std::optional<std::int64_t> asked, std::int64_t groups, std::int64_t columns);
 
 /// int8 (rows, columns) as words of codes of 8 bits, 128 added to each.

@@ -140,11 +140,14 @@ SILICA_INLINE TensorEntry plain_entry(const std::string& module, const TensorEnt
             .dtype_name = codes.dtype_name};
 }
 
+SILICA_INLINE std::int64_t even_group(std::int64_t groups, std::int64_t columns) {
+    return groups > 0 && columns > 0 && columns % groups == 0 ? columns / groups : 0;
+}
+
 SILICA_INLINE std::int64_t group_size(std::optional<std::int64_t> asked, std::int64_t groups, std::int64_t columns) {
-    if (groups < 1 || columns < 1) return 0;
-    const auto makes = [&](std::int64_t size) { return size > 0 && (columns - 1) / size + 1 == groups; };
     const std::int64_t wanted = std::min(asked.value_or(-1), columns);
-    return makes(wanted) ? wanted : columns % groups == 0 ? columns / groups : 0;
+    const bool makes = wanted > 0 && (columns - 1) / wanted + 1 == groups;
+    return makes ? wanted : even_group(groups, columns);
 }
 
 SILICA_INLINE Tensor words_of_int8(const Tensor& bytes) {

@@ -20,7 +20,6 @@ struct Scheme {
     std::optional<std::int64_t> group = {};  ///< columns of a group; -1: all of them
     bool symmetric = false;                  ///< GPTQ: the zero is the middle code, whatever the file has
     bool zeros_as_they_are = false;          ///< GPTQ v2; v1 stores them less one
-    std::vector<std::int64_t> groups = {};   ///< compressed-tensors: every group size that the file names
     Json modules = {};                       ///< MLX: overrides by the names of modules
     std::vector<std::string> notes = {};     ///< for the account
 

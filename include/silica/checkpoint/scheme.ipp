@@ -132,8 +132,7 @@ inline void compressed_group(Keys keys, Scheme& made) {
     made.bits = of.bits({"num_bits"}, true);
     const auto strategy = of.text({"strategy"}, "channel");
     if (strategy != "channel" && strategy != "group" && strategy != "tensor") of.refuse(quote(strategy));
-    const auto size = of.group();
-    if (size && *size > 0 && strategy == "group") made.groups.push_back(*size);
+    static_cast<void>(of.group());  // refused where it is none; the tensors say how many there are
 }
 
 inline Scheme compressed_tensors(Keys keys) {

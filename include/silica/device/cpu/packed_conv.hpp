@@ -6,6 +6,8 @@
 #include "silica/device/cpu/onednn_conv.hpp"
 #include "silica/device/cpu/packed_linear.hpp"
 
+#include <ATen/ops/constant_pad_nd.h>
+
 #include <algorithm>
 #include <optional>
 #include <vector>
@@ -54,6 +56,23 @@ struct PackedConv {
             }
             return y.movedim(-1, 1);
         }
+        if (far_padding()) {
+            op::PlainConv bare = unpack();
+            std::vector<std::int64_t> around;  // of the last dimension first
+            for (auto n = bare.steps.padding.rbegin(); n != bare.steps.padding.rend(); ++n) {
+                around.insert(around.end(), {*n, *n});
+                *n = 0;
+            }
+            return pack(std::move(bare))(at::constant_pad_nd(x, around), act, residual);
+        }
+        if (x.scalar_type() == c10::ScalarType::BFloat16 && x.dim() == 5) {
+            // By AMX, oneDNN (as of LibTorch 2.13) sums wrongly over some windows of three dimensions.
+            op::PlainConv wide = unpack();
+            wide.weight = wide.weight.to(at::kFloat);
+            if (wide.bias) wide.bias = wide.bias->to(at::kFloat);
+            const Tensor r = residual == nullptr ? Tensor() : residual->to(at::kFloat);
+            return pack(std::move(wide))(x.to(at::kFloat), act, r.defined() ? &r : nullptr).to(x.scalar_type());
+        }
         if (const std::int64_t dim = tall(x); dim != 0) {
             op::PlainConv turned = unpack();
             turned.weight = turned.weight.transpose(dim, -1);
@@ -95,6 +114,13 @@ private:
         return s.weight.scalar_type() == at::kFloat && s.steps.groups == 1 &&
                kernel == c10::IntArrayRef(s.steps.stride) && !std::ranges::all_of(kernel, is(1)) &&
                std::ranges::all_of(s.steps.padding, is(0)) && std::ranges::all_of(s.steps.dilation, is(1));
+    }
+
+    /// Whether the kernel has places in padding alone: there oneDNN (as of LibTorch 2.13) may read beyond its memory.
+    [[nodiscard]] bool far_padding() const {
+        for (std::size_t i = 0; i < steps.padding.size(); ++i)
+            if (steps.padding[i] > steps.dilation[i] * (sizes[i + 2] - 1)) return true;
+        return false;
     }
 
     /// By AMX, oneDNN (as of LibTorch 2.13) sums wrongly in bfloat16 where y is one place wide and several high: the
