@@ -130,6 +130,18 @@ void require_output_file(std::string_view option, const std::string& path, std::
     }
 }
 
+std::vector<std::string> checkpoint_files(const std::filesystem::path& directory) {
+    constexpr std::string_view kinds[] = {".json", ".txt", ".model", ".jinja", ".gguf", ".bin", ".pt", ".pth"};
+    std::vector<std::string> files;
+    std::error_code error;
+    for (std::filesystem::directory_iterator at(directory, error), end; at != end; at.increment(error)) {
+        const auto name = at->path().filename().string(), kind = at->path().extension().string();
+        const bool weights = kind == ".safetensors" && (name.starts_with("model.") || name.starts_with("model-"));
+        if (weights || std::ranges::find(kinds, kind) != std::end(kinds)) files.push_back(at->path().string());
+    }
+    return files;
+}
+
 void unknown_name(std::string_view what, std::string_view name, const std::vector<std::string_view>& known) {
     const std::string near = what == "family" ? checkpoint::slip_of(name, known) : checkpoint::nearest(name, known);
     throw InputError(

@@ -28,6 +28,9 @@ namespace silica::bench {
 void require_output_file(std::string_view option, const std::string& path, std::string_view usual,
                          const std::vector<std::string>& read);
 
+/// The files of a directory that make a checkpoint: weights, configurations, tokenizers.
+[[nodiscard]] std::vector<std::string> checkpoint_files(const std::filesystem::path& directory);
+
 /// Throws InputError: there is no `what` called `name`; with the nearest name that there is, and all of them.
 [[noreturn]] void unknown_name(std::string_view what, std::string_view name,
                                const std::vector<std::string_view>& known);

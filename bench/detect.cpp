@@ -143,12 +143,17 @@ int with_drawings(const DetectOptions& o, const Detector& detector, double thres
     return report.finish();
 }
 
+/// InputError where --draw or --masks cannot be written, or would take the place of a file that is read.
+void require_outputs(const DetectOptions& o, const std::vector<std::string>& read) {
+    if (o.draw) require_output_file("--draw", *o.draw, "OUT.png", read);
+    if (o.masks) require_output_file("--masks", *o.masks, "OUT.png", read);
+}
+
 /// InputError where --draw and --masks cannot be done.
 void check_drawings(const DetectOptions& o, const FileReport& report) {
     if (!o.draw && !o.masks) return;
     if (report.files().size() != 1) throw InputError("--draw and --masks make one picture, of one.", "name one file.");
-    if (o.draw) require_output_file("--draw", *o.draw, "OUT.png", report.files());
-    if (o.masks) require_output_file("--masks", *o.masks, "OUT.png", report.files());
+    require_outputs(o, report.files());
     const auto whole = [](const std::string& path) { return std::filesystem::absolute(path).lexically_normal(); };
     if (o.draw && o.masks && whole(*o.draw) == whole(*o.masks))
         throw InputError("--draw and --masks are both " + quote(*o.draw) + ".", "give two files.");
@@ -168,6 +173,7 @@ int detect(const DetectOptions& o) {
                          "use a checkpoint of DetrForSegmentation, such as facebook/detr-resnet-50-panoptic.");
     }
     const auto& directory = subject.origin.directory;
+    require_outputs(o, checkpoint_files(directory));
     const Detector detector{image::Processor::open(directory), task::ClassLabels::read(directory),
                             DetectorModel(o.place.open(subject, head, *device))};
     if (o.draw || o.masks) return with_drawings(o, detector, threshold, report);

@@ -35,10 +35,11 @@ struct MatchOptions {
 
 /// "a, b" as {"a", "b"}, as often as each stands there.
 std::vector<std::string> labels_in(const std::string& text) {
+    constexpr std::string_view blanks = " \t\r\n";
     std::vector<std::string> labels;
     for (std::size_t begin = 0; begin <= text.size();) {
         const auto end = std::min(text.find(',', begin), text.size());
-        const auto first = text.find_first_not_of(' ', begin), last = text.find_last_not_of(' ', end - 1);
+        const auto first = text.find_first_not_of(blanks, begin), last = text.find_last_not_of(blanks, end - 1);
         if (end == begin || first >= end) {
             throw InputError("--labels has an empty label.", "write --labels cat,dog,car.");
         }
@@ -210,7 +211,8 @@ Action add_match(CLI::App& app) {
                     "CLAP sounds");
     c.option("--labels", o->labels, "labels with commas");
     c.option("--template", o->sentence,
-             "what is said of a label, which stands for {}. Default: 'This is a photo of {}.', of a video '{}', of "
+             "what is said of a label, which stands for {}, or for each {0}; {{ and }} are braces. Default: 'This is a "
+             "photo of {}.', of a video '{}', of "
              "a sound 'This is a sound of {}.'");
     c.option("--seed", o->seed, "of what CLAP's extractor draws, in the order of the files. Default: 0");
     o->place.add_to(c);

@@ -178,6 +178,7 @@ int preprocess(const PreprocessOptions& o) {
     if (!o.to) throw InputError("There is no place for the tensors.", "give --to OUT.safetensors.");
     require_output_file("--to", *o.to, "OUT.safetensors", o.files);
     const auto directory = checkpoint::resolve(o.directory, checkpoint::Need::directory);
+    require_output_file("--to", *o.to, "OUT.safetensors", checkpoint_files(directory));
     const auto tensors = o.prompt                             ? tensors_of_prompt(directory, o)
                          : audio::Extractor::is_in(directory) ? tensors_of_sounds(directory, o)
                                                               : tensors_of_pictures(directory, o);

@@ -264,6 +264,40 @@ def make_processors():
     fails({"size": 3}, ["photo.png"], ["image_processor_type"])
 
 
+def make_transparent():
+    """Pictures with a transparent colour: do_convert_rgb makes it white. No random numbers, so that others keep theirs."""
+    def picture(name, bits, colours, values, *parts):
+        row = b"\0" + packed_row(values, bits)
+        head = struct.pack(">IIBBBBB", len(values) // CHANNELS[colours], 1, bits, colours, 0, 0, 0)
+        add(f"hidden_{name}.png", b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + b"".join(parts) +
+            chunk(b"IDAT", zlib.compress(row)) + chunk(b"IEND", b""))
+        return f"hidden_{name}.png"
+
+    key = lambda *levels: chunk(b"tRNS", struct.pack(">" + "H" * len(levels), *levels))
+    palette, alphas = chunk(b"PLTE", bytes([10, 20, 30, 40, 50, 60, 10, 20, 30, 0, 0, 0])), lambda *a: chunk(b"tRNS", bytes(a))
+    turned = chunk(b"eXIf", exif(6, True))
+    pairs = lambda *levels: [level for level in levels for _ in range(3)]
+    files = [
+        picture("grey_1", 1, 0, [0, 1, 1, 0], key(0)), picture("grey_1_white", 1, 0, [0, 1, 1, 0], key(1)),
+        picture("grey_2", 2, 0, [0, 1, 2, 3], key(0)), picture("grey_4", 4, 0, [0, 1, 15, 3], key(1)),
+        picture("grey_8", 8, 0, [0, 7, 255, 44], key(7), turned), picture("grey_8_beyond", 8, 0, [0, 44, 255, 7], key(300)),
+        picture("grey_16", 16, 0, [0, 1, 256, 65535], key(256)), picture("grey_16_level", 16, 0, [0, 1, 256, 65535], key(1)),
+        picture("rgb_8", 8, 2, [1, 2, 3, 1, 2, 4, 0, 2, 3, 1, 2, 3], key(1, 2, 3)),
+        picture("rgb_16", 16, 2, pairs(0x0102, 0x0203, 0x0301, 0xffff), key(0x0302, 0x0202, 0x0402)),
+        picture("palette_8", 8, 3, [0, 1, 2, 3], palette, alphas(0)), picture("palette_2", 2, 3, [0, 1, 2, 3], palette, alphas(255, 0, 255)),
+        picture("palette_partly", 8, 3, [0, 1, 2, 3], palette, alphas(0, 128)), picture("palette_two", 8, 3, [0, 1, 2, 3], palette, alphas(0, 0))]
+    plain = {"do_resize": False, "do_center_crop": False, "do_rescale": False, "do_normalize": False}
+    for file in files:
+        process(plain | {"image_processor_type": "CLIPImageProcessor"}, [file])
+    for name, config in {"Siglip": {}, "Llava": {"do_pad": True}, "ViT": {}, "Detr": {"do_convert_rgb": True}, "VideoMAE": {},
+                         "DeiT": {"do_convert_rgb": True}, "CLIP": {"do_convert_rgb": False}}.items():
+        process(plain | {"image_processor_type": name + "ImageProcessor"} | config, ["hidden_rgb_8.png"])
+    process(plain | {"image_processor_type": "CLIPImageProcessor", "do_convert_rgb": None}, ["hidden_palette_8.png"])
+    process({"image_processor_type": "CLIPImageProcessor", "size": 6, "crop_size": 5}, ["hidden_palette_8.png", "hard.png"])
+    process({"image_processor_type": "LlavaNextImageProcessor", "size": 4, "crop_size": 4, "image_grid_pinpoints": [[4, 8]]},
+            ["hidden_rgb_8.png"])
+
+
 # ---- refused --------------------------------------------------------------------------------------------------------
 def refuse(name, data, *words):
     (HERE / "refused" / name).write_bytes(data)
@@ -346,6 +380,7 @@ def main():
     make_webp()
     make_processors()
     make_refused()
+    make_transparent()
     (HERE / "expected.bin").write_bytes(expected)
     lines = [f' {json.dumps(key)}: [\n  ' + ",\n  ".join(json.dumps(entry) for entry in entries) + "\n ]"
              for key, entries in index.items()]

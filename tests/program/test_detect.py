@@ -135,6 +135,13 @@ class Detect(ProgramTest):
             for output in ("table", "json", "jsonl"):
                 process = self.refused("detect", CHAIN, wide, *places, "--output", output, says=says)
                 self.assertEqual((process.stdout, len(process.stderr.splitlines())), ("", 1), places)
+        own = self.copy(CHAIN)  # the checkpoint's own files are none to write to
+        (own / "preprocessor_config.json").write_bytes((CHAIN / "preprocessor_config.json").read_bytes())
+        for flag in ("--draw", "--masks"):
+            for name in ("model.safetensors", "config.json", "preprocessor_config.json"):
+                before = (own / name).read_bytes()
+                self.refused("detect", own, wide, flag, own / name, says=(flag, name, "would be lost"))
+                self.assertEqual((own / name).read_bytes(), before)
         self.refused("detect", self.copy(CHAIN, architectures=["DetrModel"]), wide, says=("DetrModel", "finds no objects"))
         boxes = self.copy(CHAIN, architectures=["DetrForObjectDetection"])
         (boxes / "preprocessor_config.json").write_bytes((CHAIN / "preprocessor_config.json").read_bytes())

@@ -33,6 +33,17 @@ class Match(ProgramTest):
                           "{}").stdout
         self.assertNotEqual(usual, other)
 
+    def test_a_template_is_read_as_str_format_reads_it(self):
+        """As the pipeline's hypothesis_template: what Python makes of it is what the text says."""
+        results = lambda labels, template: json.loads(self.done(
+            "match", CLIP, PICTURES[0], "--labels", labels, "--template", template, "--output", "json").stdout)[0]["results"]
+        for template in ("{0}: a {0}", "{{}} of {}", "{{{}}}", "{0}"):
+            texts = [template.format(label) for label in ("a", "b")]
+            wanted = {text: r["score"] for text in texts for r in results(",".join(texts), "{}") if r["label"] == text}
+            found = {r["label"]: r["score"] for r in results("a, b", template)}
+            for label, text in zip(("a", "b"), texts):
+                self.assertAlmostEqual(found[label], wanted[text], places=6)
+
     def test_many_labels_are_those_of_few(self):
         labels = [f"l{i}" for i in range(150)]
         process = self.done("match", CLIP, PICTURES[0], "--labels", ",".join(labels), "--output", "json")
@@ -73,6 +84,12 @@ class Match(ProgramTest):
         self.refused("match", CLIP, one, "--labels", "a, ", says="empty label")
         self.refused("match", CLIP, "--labels", "a", says="no file")
         self.refused("match", CLIP, one, "--labels", "a", "--template", "photo", says=["photo", "{}"])
+        self.refused("match", CLIP, one, "--labels", "a,\t", says="empty label")
+        for template, says in (("{} and {}", ["more than one", "{0}"]), ("{0} and {}", "more than one"), ("{} {0}", "more than one"),
+                               ("{} }", "brace"), ("{", "brace"), ("{!r}", "brace"), ("{} {x}", "brace"), ("{}}", "brace"),
+                               ("{{}}", "no place")):
+            process = self.refused("match", CLIP, one, "--labels", "a,b", "--template", template, "--output", "json", says=says)
+            self.assertEqual((process.stdout, len(process.stderr.splitlines())), ("", 1), template)
         self.refused("match", CLIP, one, "--labels", "a", "--seed", "x", says="--seed")
         self.refused("match", CLIP, one, "--labels", "a", "--seed", "1", says=["--seed", "CLIPModel"])
         process = self.refused("match", CLIP, one, "--labels", "x" * 50, "--output", "json", says=["tokens", "40"])

@@ -3,7 +3,7 @@ import json
 import pathlib
 import struct
 
-from helpers import ProgramTest, level, main, png, read_safetensors, run
+from helpers import GOLDEN, ProgramTest, level, main, png, read_safetensors, run
 
 SOUNDS = pathlib.Path(__file__).resolve().parent.parent / "golden" / "sounds"
 VIDEOS = pathlib.Path(__file__).resolve().parent.parent / "input" / "video" / "golden"
@@ -81,6 +81,13 @@ class Preprocess(ProgramTest):
         for i, (value, byte) in enumerate(zip(values, planes(4, 3, 0))):
             self.assertAlmostEqual(value, (byte / 255 - mean[i // 12]) / std[i // 12], places=6)
 
+    def test_the_colour_that_a_file_hides_is_white_where_the_processor_converts(self):
+        hidden = GOLDEN.parent / "images" / "pictures" / "hidden_rgb_8.png"  # (1, 2, 3) of (1, 2, 3), (1, 2, 4), (0, 2, 3), (1, 2, 3)
+        plain = [1, 1, 0, 1, 2, 2, 2, 2, 3, 4, 3, 3]
+        for processor, want in ((self.processor("CLIPImageProcessor"), [255, 1, 0, 255, 255, 2, 2, 255, 255, 4, 3, 255]),
+                                (self.processor("CLIPImageProcessor", do_convert_rgb=False), plain), (self.processor(), plain)):
+            self.assertEqual(list(self.tensors(processor, hidden)["pixel_values"][2]), want)
+
     def test_detr_pads_and_says_where(self):
         files = [png(self.directory / "a.png", 2, 5, 1), png(self.directory / "b.png", 4, 3, 2)]
         tensors = self.tensors(self.processor("DetrImageProcessor", do_pad=True), *files)
@@ -150,6 +157,13 @@ class Preprocess(ProgramTest):
         (self.directory / "same.png").symlink_to(good)
         self.refused("preprocess", processor, good, "--to", self.directory / "same.png", says="a file that is read")
         self.assertEqual(good.read_bytes(), before)
+        for name in ("model.safetensors", "preprocessor_config.json"):  # nor files of the checkpoint
+            file = processor / name
+            if not file.exists():
+                file.write_bytes(b"weights")
+            before = file.read_bytes()
+            self.refused("preprocess", processor, good, "--to", file, says=("a file that is read", name))
+            self.assertEqual(file.read_bytes(), before)
         self.refused("preprocess", processor, good, "--to", self.directory / "none" / "o", says="none")
         self.refused("preprocess", processor, good, "--to", out, "--frames", "3", says="--frames")
         self.refused("preprocess", self.processor("VideoMAEImageProcessor"), good, "--to", out, "--frames", "0",

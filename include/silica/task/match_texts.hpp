@@ -26,8 +26,9 @@ struct MatchTexts {
     Tensor embeds = {};     ///< (texts, projection): what the model makes of them, on the host
 };
 
-/// The tokens of each label, put where `{}` stands in `sentence`. Nothing is cut.
-/// InputError where there are no labels, `sentence` has no {}, a text is not UTF-8, or has more than `most` tokens.
+/// The tokens of each label, put where `{}` stands in `sentence`, or {0}, once or several times; {{ and }} are braces,
+/// as in Python's str.format. Nothing is cut. InputError where there are no labels, `sentence` has no place for them,
+/// or other braces, a text is not UTF-8, or has more than `most` tokens.
 [[nodiscard]] MatchTexts match_texts(text::Tokenizer tokenizer, std::span<const std::string> labels,
                                      std::string_view sentence, std::int64_t most);
 

@@ -75,7 +75,8 @@ TEST_CASE("Processors make the tensors of transformers, to the bit") {
         std::vector<std::int64_t> shape;
         for (const auto& side : entry.find("shape")->array()) shape.push_back(side.integer());
         REQUIRE(pixels.shape == shape);
-        CHECK(processor.frames_of_video() == (shape.size() == 5));
+        const bool tiles = processor.config().family == image::ProcessorConfig::Family::llava_next;
+        CHECK(processor.frames_of_video() == (shape.size() == 5 && !tiles));
         std::size_t count = 1;
         for (const auto side : shape) count *= static_cast<std::size_t>(side);
         const auto at = entry.find("at")->integer();

@@ -3,10 +3,12 @@
 
 #include "silica/core/error.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -40,6 +42,13 @@ public:
         return pixels_.subspan(static_cast<std::size_t>(y) * size, size);
     }
 
+    /// The colour that the file says is transparent, as the tRNS of a PNG does: its pixels have it all the same, and a
+    /// processor whose do_convert_rgb is true makes them white.
+    [[nodiscard]] std::optional<std::array<std::uint8_t, channels>> transparent() const noexcept {
+        return transparent_;
+    }
+    void set_transparent(std::optional<std::array<std::uint8_t, channels>> colour) noexcept { transparent_ = colour; }
+
 private:
     Image(std::int64_t height, std::int64_t width, std::shared_ptr<const std::vector<std::uint8_t>> own)
         : Image(height, width, std::span(own->data(), own->size()), own) {}
@@ -62,6 +71,7 @@ private:
     std::int64_t height_, width_;
     std::span<const std::uint8_t> pixels_;
     std::shared_ptr<const void> owner_;
+    std::optional<std::array<std::uint8_t, channels>> transparent_;
 };
 
 }  // namespace silica::image

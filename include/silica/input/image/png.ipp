@@ -7,6 +7,7 @@
 #include "silica/input/image/png.hpp"
 
 #include <algorithm>
+#include <array>
 #include <csetjmp>
 #include <cstdint>
 #include <cstdio>
@@ -86,6 +87,8 @@ public:
     void note_kind() noexcept { clamps_ = bits() == 16 && png_get_color_type(png_, info_) == PNG_COLOR_TYPE_GRAY; }
 
     [[nodiscard]] int orientation() const;
+    /// The colour that tRNS makes transparent, as Pillow's pixels have it after convert("RGB"). Before `start`.
+    [[nodiscard]] std::optional<std::array<std::uint8_t, 3>> transparent() const;
 
 private:
     /// For what stands beside the pixels: bytes in a chunk, and chunks of text.
@@ -184,6 +187,34 @@ inline int PngFile::orientation() const {
     return found.value_or(1);
 }
 
+inline std::optional<std::array<std::uint8_t, 3>> PngFile::transparent() const {
+    png_bytep first = nullptr;
+    int count = 0;
+    png_color_16p key = nullptr;
+    if (png_get_tRNS(png_, info_, &first, &count, &key) == 0) return std::nullopt;
+    const auto kind = png_get_color_type(png_, info_);
+    if (kind == PNG_COLOR_TYPE_PALETTE) {  // one colour that is not seen, the others whole; more are forgotten
+        const std::span<const png_byte> alphas(first, static_cast<std::size_t>(count));
+        png_colorp palette = nullptr;
+        int colours = 0;
+        const auto hidden = std::find(alphas.begin(), alphas.end(), png_byte{0});
+        if (hidden == alphas.end() || std::count(alphas.begin(), alphas.end(), png_byte{255}) + 1 != count ||
+            png_get_PLTE(png_, info_, &palette, &colours) == 0) {
+            return std::nullopt;
+        }
+        const auto index = hidden - alphas.begin();
+        if (index >= colours) return std::array<std::uint8_t, 3>{0, 0, 0};
+        return std::array<std::uint8_t, 3>{palette[index].red, palette[index].green, palette[index].blue};
+    }
+    const auto low = [](png_uint_16 level) { return static_cast<std::uint8_t>(level & 255U); };
+    if (kind == PNG_COLOR_TYPE_RGB) return std::array{low(key->red), low(key->green), low(key->blue)};
+    // Grey: a level as it stands in the file, not spread to 0..255; of 1 and 16 bits Pillow compares red alone with it.
+    if (bits() == 1) return std::array<std::uint8_t, 3>{key->gray != 0 ? std::uint8_t{255} : std::uint8_t{0}, 0, 0};
+    if (bits() == 16) return std::array<std::uint8_t, 3>{low(key->gray), 0, 0};
+    const auto level = static_cast<std::uint8_t>(std::min<png_uint_16>(key->gray, 255));
+    return std::array{level, level, level};
+}
+
 }  // namespace detail
 
 SILICA_INLINE Image decode_png(std::span<const std::byte> file, std::string_view name) {
@@ -197,6 +228,7 @@ SILICA_INLINE Image decode_png(std::span<const std::byte> file, std::string_view
     };
     require(png.read_header());
     png.note_kind();
+    const auto transparent = png.transparent();
     require(png.start());
     Canvas canvas(png.height(), png.width(), name);
     if (!png.clamps()) {
@@ -223,7 +255,9 @@ SILICA_INLINE Image decode_png(std::span<const std::byte> file, std::string_view
         }
     }
     (void)png.read_end();  // the pixels are whole; only an orientation may stand there
-    return upright(std::move(canvas).finish(), png.orientation(), name);
+    Image picture = upright(std::move(canvas).finish(), png.orientation(), name);
+    picture.set_transparent(transparent);
+    return picture;
 }
 
 }  // namespace silica::image

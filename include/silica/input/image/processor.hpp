@@ -46,6 +46,7 @@ public:
     [[nodiscard]] const ProcessorConfig& config() const noexcept { return config_; }
 
 private:
+    [[nodiscard]] Pixels process_shown(std::span<const Image> images) const;
     [[nodiscard]] Pixels process(std::span<const Image> images) const;
     [[nodiscard]] Pixels process_tiles(std::span<const Image> images) const;
     [[nodiscard]] std::vector<Image> in_squares(std::span<const Image> images) const;

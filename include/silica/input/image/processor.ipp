@@ -5,6 +5,7 @@
 #include "silica/input/image/canvas.hpp"
 #include "silica/input/image/check_steps.hpp"
 #include "silica/input/image/geometry.hpp"
+#include "silica/input/image/on_white.hpp"
 #include "silica/input/image/processor.hpp"
 #include "silica/input/image/resize.hpp"
 #include "silica/input/image/tiles.hpp"
@@ -217,10 +218,16 @@ SILICA_INLINE Extent Processor::size_of(Extent picture) const {
     return detail::plan_of(config_, picture).out;
 }
 
-SILICA_INLINE Pixels Processor::operator()(std::span<const Image> images) const try {
-    if (images.empty()) throw InputError("There is no picture to process.", "Give one or more.");
+SILICA_INLINE Pixels Processor::process_shown(std::span<const Image> images) const {
     if (config_.family == ProcessorConfig::Family::llava_next) return process_tiles(images);
     return config_.pad_to_square ? process(in_squares(images)) : process(images);
+}
+
+SILICA_INLINE Pixels Processor::operator()(std::span<const Image> images) const try {
+    if (images.empty()) throw InputError("There is no picture to process.", "Give one or more.");
+    const auto has_hidden = [](const Image& image) { return image.transparent().has_value(); };
+    const bool changes = config_.do_convert_rgb && std::ranges::any_of(images, has_hidden);
+    return changes ? process_shown(on_white(images)) : process_shown(images);
 } catch (const std::bad_alloc&) {
     throw InputError("A batch of " + std::to_string(images.size()) + " pictures needs more memory than there is.",
                      "Give fewer at a time, or smaller ones.");

@@ -21,6 +21,7 @@ struct ProcessorConfig {
     enum class Family { vit, deit, clip, videomae, detr, siglip, llava, llava_next };
 
     Family family = Family::vit;
+    bool do_convert_rgb = false;  ///< before all else, a picture's transparent colour becomes white
     bool do_resize = true;
     SizeRule size = {.height = 224, .width = 224};
     Filter resample = Filter::bilinear;
@@ -31,8 +32,8 @@ struct ProcessorConfig {
     bool do_normalize = true;
     std::array<double, 3> image_mean = {0.5, 0.5, 0.5}, image_std = {0.5, 0.5, 0.5};
     bool do_pad = false;
-    std::optional<SizeRule> pad_size = {};          ///< absent: the largest of the batch
-    bool pad_to_square = false;                     ///< before all else, with the colour image_mean: LLaVA's do_pad
+    std::optional<SizeRule> pad_size = {};  ///< absent: the largest of the batch
+    bool pad_to_square = false;             ///< before it is resized, with the colour image_mean: LLaVA's do_pad
     std::vector<Extent> image_grid_pinpoints = {};  ///< LLaVA-NeXT: what pictures may become before they are cut
 
     /// The side of the squares that LLaVA-NeXT cuts a resized picture into.

@@ -88,6 +88,7 @@ SILICA_INLINE ProcessorConfig ProcessorConfig::of(Family family) {
             made.crop_size = square;
             break;
         case Family::siglip:
+            made.do_convert_rgb = true;
             made.resample = Filter::bicubic;
             break;
         case Family::llava_next:
@@ -95,6 +96,7 @@ SILICA_INLINE ProcessorConfig ProcessorConfig::of(Family family) {
             [[fallthrough]];
         case Family::llava:
         case Family::clip:
+            made.do_convert_rgb = true;
             made.resample = Filter::bicubic;
             made.image_mean = openai_mean;
             made.image_std = openai_std;
@@ -187,6 +189,7 @@ inline void read_tiles(const ProcessorKeys& keys, ProcessorConfig& made) {
     auto type = keys.find("image_processor_type");
     if (!type) type = keys.find("feature_extractor_type");
     auto made = ProcessorConfig::of(type ? family_of_processor(*type) : family_of_model(directory, place));
+    keys.read("do_convert_rgb", made.do_convert_rgb);
     keys.read("do_resize", made.do_resize);
     keys.read("do_center_crop", made.do_center_crop);
     keys.read("do_rescale", made.do_rescale);
