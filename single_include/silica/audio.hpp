@@ -3561,8 +3561,8 @@ inline constexpr std::int64_t most_samples = std::int64_t{1} << 29U;
 /// built with FFmpeg. The content decides what a file is, not its name. Of what comes after the first `most` samples
 /// nothing is kept, but it is decoded all the same, so that damage shows.
 ///
-/// InputError, which names the file, where it cannot be read, is no sound, holds no samples or numbers that are not
-/// finite, is damaged, cut short or too long (`most_samples`).
+/// InputError, which names the file, where `most` is below 1, or where it cannot be read, is no sound, holds no samples
+/// or numbers that are not finite, is damaged, cut short or too long (`most_samples`).
 [[nodiscard]] Samples read(const std::filesystem::path& path, std::int64_t rate,
                            std::int64_t most = std::numeric_limits<std::int64_t>::max());
 
@@ -3618,7 +3618,7 @@ public:
     /// Fills `to` with the next samples -> how many; fewer than its size only at the end of the sound.
     /// InputError where the file is damaged.
     std::size_t read(std::span<float> to);
-    /// The next `n` samples, fewer at the end of the sound.
+    /// The next `n` samples, fewer at the end of the sound. InputError for less than 0 too.
     [[nodiscard]] std::vector<float> read(std::int64_t n);
 
     [[nodiscard]] std::int64_t rate() const noexcept;
@@ -4253,6 +4253,11 @@ inline constexpr media::Medium sounds{
     .containers = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,asf,flv,mpegts,mpeg,aac,amr,wv,ape,tta,ogg",
 };
 
+/// What is done with a stream that was moved away from.
+[[noreturn]] inline void refuse_moved() {
+    throw InputError("The stream of a sound was moved away from.", "Read from where it was moved to.");
+}
+
 /// Calls f(); where memory is short, an InputError that names the file.
 template <class F>
 auto named(std::string_view name, F&& f) try {
@@ -4279,6 +4284,7 @@ SILICA_INLINE Stream Stream::open(std::span<const std::byte> file, std::string_v
 }
 
 SILICA_INLINE std::size_t Stream::read(std::span<float> to) {
+    if (!state_) detail::refuse_moved();
     auto& s = *state_;
     return detail::named(s.source.name(), [&] {
         std::size_t have = 0;
@@ -4299,6 +4305,10 @@ SILICA_INLINE std::size_t Stream::read(std::span<float> to) {
 }
 
 SILICA_INLINE std::vector<float> Stream::read(std::int64_t n) {
+    if (!state_) detail::refuse_moved();
+    if (n < 0) {
+        throw InputError(std::to_string(n) + " samples of " + name() + " are asked for.", "Ask for 0 or more.");
+    }
     // Grows with what comes, so that a large n costs nothing.
     constexpr std::int64_t piece = 1 << 16;
     return detail::named(name(), [&] {
@@ -4339,9 +4349,13 @@ namespace silica::audio {
 namespace detail {
 
 inline Samples all_of(Stream stream, std::int64_t most) try {
+    if (most < 1) {
+        throw InputError(std::to_string(most) + " samples of " + stream.name() + " are asked for.",
+                         "Ask for 1 or more.");
+    }
     constexpr std::int64_t piece = 1 << 18;
     std::vector<float> kept;
-    const auto wanted = std::clamp<std::int64_t>(most, 1, most_samples);
+    const auto wanted = std::min(most, most_samples);
     if (const auto length = stream.length(); length && *length > 0) {
         // What a header says is believed as far as memory goes that is needed anyway for a file of an hour.
         constexpr std::int64_t believed = std::int64_t{1} << 26U;

@@ -70,10 +70,12 @@ class KernelUnavailable : public DeviceError {
 #define SILICA_SINGLE_INPUT_IMAGE_IMAGE_HPP
 /// A picture in memory.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -107,6 +109,13 @@ public:
         return pixels_.subspan(static_cast<std::size_t>(y) * size, size);
     }
 
+    /// The colour that the file says is transparent, as the tRNS of a PNG does: its pixels have it all the same, and a
+    /// processor whose do_convert_rgb is true makes them white.
+    [[nodiscard]] std::optional<std::array<std::uint8_t, channels>> transparent() const noexcept {
+        return transparent_;
+    }
+    void set_transparent(std::optional<std::array<std::uint8_t, channels>> colour) noexcept { transparent_ = colour; }
+
 private:
     Image(std::int64_t height, std::int64_t width, std::shared_ptr<const std::vector<std::uint8_t>> own)
         : Image(height, width, std::span(own->data(), own->size()), own) {}
@@ -129,6 +138,7 @@ private:
     std::int64_t height_, width_;
     std::span<const std::uint8_t> pixels_;
     std::shared_ptr<const void> owner_;
+    std::optional<std::array<std::uint8_t, channels>> transparent_;
 };
 
 }  // namespace silica::image
@@ -507,6 +517,7 @@ struct ProcessorConfig {
     enum class Family { vit, deit, clip, videomae, detr, siglip, llava, llava_next };
 
     Family family = Family::vit;
+    bool do_convert_rgb = false;  ///< before all else, a picture's transparent colour becomes white
     bool do_resize = true;
     SizeRule size = {.height = 224, .width = 224};
     Filter resample = Filter::bilinear;
@@ -517,8 +528,8 @@ struct ProcessorConfig {
     bool do_normalize = true;
     std::array<double, 3> image_mean = {0.5, 0.5, 0.5}, image_std = {0.5, 0.5, 0.5};
     bool do_pad = false;
-    std::optional<SizeRule> pad_size = {};          ///< absent: the largest of the batch
-    bool pad_to_square = false;                     ///< before all else, with the colour image_mean: LLaVA's do_pad
+    std::optional<SizeRule> pad_size = {};  ///< absent: the largest of the batch
+    bool pad_to_square = false;             ///< before it is resized, with the colour image_mean: LLaVA's do_pad
     std::vector<Extent> image_grid_pinpoints = {};  ///< LLaVA-NeXT: what pictures may become before they are cut
 
     /// The side of the squares that LLaVA-NeXT cuts a resized picture into.
@@ -1620,6 +1631,7 @@ SILICA_INLINE ProcessorConfig ProcessorConfig::of(Family family) {
             made.crop_size = square;
             break;
         case Family::siglip:
+            made.do_convert_rgb = true;
             made.resample = Filter::bicubic;
             break;
         case Family::llava_next:
@@ -1627,6 +1639,7 @@ SILICA_INLINE ProcessorConfig ProcessorConfig::of(Family family) {
             [[fallthrough]];
         case Family::llava:
         case Family::clip:
+            made.do_convert_rgb = true;
             made.resample = Filter::bicubic;
             made.image_mean = openai_mean;
             made.image_std = openai_std;
@@ -1719,6 +1732,7 @@ inline void read_tiles(const ProcessorKeys& keys, ProcessorConfig& made) {
     auto type = keys.find("image_processor_type");
     if (!type) type = keys.find("feature_extractor_type");
     auto made = ProcessorConfig::of(type ? family_of_processor(*type) : family_of_model(directory, place));
+    keys.read("do_convert_rgb", made.do_convert_rgb);
     keys.read("do_resize", made.do_resize);
     keys.read("do_center_crop", made.do_center_crop);
     keys.read("do_rescale", made.do_rescale);
@@ -1816,6 +1830,8 @@ namespace silica::image::detail {
 
 /// Throws ConfigError where a step that is on lacks what it works with.
 inline void check_steps(const ProcessorConfig& config) {
+    if (config.family < ProcessorConfig::Family::vit || config.family > ProcessorConfig::Family::llava_next)
+        refuse_step("a family that is none");
     const bool tiles = config.family == ProcessorConfig::Family::llava_next;
     if ((config.do_resize || tiles) && !says_a_size(config.size)) refuse_step("a size that is none");
     if (config.do_center_crop && !(config.crop_size && is_exact(*config.crop_size)))
@@ -2692,6 +2708,58 @@ SILICA_INLINE Image decode_jpeg(std::span<const std::byte> file, std::string_vie
 }  // namespace silica::image
 #endif  // SILICA_SINGLE_INPUT_IMAGE_JPEG_IPP
 #endif  // SILICA_SINGLE_INPUT_IMAGE_JPEG_HPP
+// ---- silica/input/image/on_white.hpp
+#ifndef SILICA_SINGLE_INPUT_IMAGE_ON_WHITE_HPP
+#define SILICA_SINGLE_INPUT_IMAGE_ON_WHITE_HPP
+/// Pictures without their transparent colour.
+
+#include <span>
+#include <vector>
+
+namespace silica::image {
+
+/// The pictures with white where each has its transparent colour; others share their pixels with what is given.
+/// InputError where the memory is not there.
+[[nodiscard]] std::vector<Image> on_white(std::span<const Image> images);
+
+}  // namespace silica::image
+
+// ---- silica/input/image/on_white.ipp
+#ifndef SILICA_SINGLE_INPUT_IMAGE_ON_WHITE_IPP
+#define SILICA_SINGLE_INPUT_IMAGE_ON_WHITE_IPP
+/// Definitions of on_white.hpp. Followed: transformers 5.23, image_transforms.py (convert_to_rgb).
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace silica::image {
+
+SILICA_INLINE std::vector<Image> on_white(std::span<const Image> images) {
+    constexpr std::array<std::uint8_t, 3> white = {255, 255, 255};
+    std::vector<Image> made(images.begin(), images.end());
+    for (auto& image : made) {
+        const auto hidden = image.transparent();
+        if (!hidden) continue;
+        Canvas canvas(image.height(), image.width(), "A picture on white");
+        for (std::int64_t y = 0; y < image.height(); ++y) {
+            const std::uint8_t* from = image.row(y).data();
+            std::uint8_t* to = canvas.row(y);
+            for (std::int64_t x = 0; x < image.width(); ++x, from += Image::channels) {
+                const bool shown = !std::equal(hidden->begin(), hidden->end(), from);
+                to = std::copy_n(shown ? from : white.data(), Image::channels, to);
+            }
+        }
+        image = std::move(canvas).finish();
+    }
+    return made;
+}
+
+}  // namespace silica::image
+#endif  // SILICA_SINGLE_INPUT_IMAGE_ON_WHITE_IPP
+#endif  // SILICA_SINGLE_INPUT_IMAGE_ON_WHITE_HPP
 // ---- silica/input/image/passes.hpp
 #ifndef SILICA_SINGLE_INPUT_IMAGE_PASSES_HPP
 #define SILICA_SINGLE_INPUT_IMAGE_PASSES_HPP
@@ -2944,6 +3012,7 @@ namespace silica::image {
 /// PNG by libpng.
 
 #include <algorithm>
+#include <array>
 #include <csetjmp>
 #include <cstdint>
 #include <cstdio>
@@ -3023,6 +3092,8 @@ public:
     void note_kind() noexcept { clamps_ = bits() == 16 && png_get_color_type(png_, info_) == PNG_COLOR_TYPE_GRAY; }
 
     [[nodiscard]] int orientation() const;
+    /// The colour that tRNS makes transparent, as Pillow's pixels have it after convert("RGB"). Before `start`.
+    [[nodiscard]] std::optional<std::array<std::uint8_t, 3>> transparent() const;
 
 private:
     /// For what stands beside the pixels: bytes in a chunk, and chunks of text.
@@ -3121,6 +3192,34 @@ inline int PngFile::orientation() const {
     return found.value_or(1);
 }
 
+inline std::optional<std::array<std::uint8_t, 3>> PngFile::transparent() const {
+    png_bytep first = nullptr;
+    int count = 0;
+    png_color_16p key = nullptr;
+    if (png_get_tRNS(png_, info_, &first, &count, &key) == 0) return std::nullopt;
+    const auto kind = png_get_color_type(png_, info_);
+    if (kind == PNG_COLOR_TYPE_PALETTE) {  // one colour that is not seen, the others whole; more are forgotten
+        const std::span<const png_byte> alphas(first, static_cast<std::size_t>(count));
+        png_colorp palette = nullptr;
+        int colours = 0;
+        const auto hidden = std::find(alphas.begin(), alphas.end(), png_byte{0});
+        if (hidden == alphas.end() || std::count(alphas.begin(), alphas.end(), png_byte{255}) + 1 != count ||
+            png_get_PLTE(png_, info_, &palette, &colours) == 0) {
+            return std::nullopt;
+        }
+        const auto index = hidden - alphas.begin();
+        if (index >= colours) return std::array<std::uint8_t, 3>{0, 0, 0};
+        return std::array<std::uint8_t, 3>{palette[index].red, palette[index].green, palette[index].blue};
+    }
+    const auto low = [](png_uint_16 level) { return static_cast<std::uint8_t>(level & 255U); };
+    if (kind == PNG_COLOR_TYPE_RGB) return std::array{low(key->red), low(key->green), low(key->blue)};
+    // Grey: a level as it stands in the file, not spread to 0..255; of 1 and 16 bits Pillow compares red alone with it.
+    if (bits() == 1) return std::array<std::uint8_t, 3>{key->gray != 0 ? std::uint8_t{255} : std::uint8_t{0}, 0, 0};
+    if (bits() == 16) return std::array<std::uint8_t, 3>{low(key->gray), 0, 0};
+    const auto level = static_cast<std::uint8_t>(std::min<png_uint_16>(key->gray, 255));
+    return std::array{level, level, level};
+}
+
 }  // namespace detail
 
 SILICA_INLINE Image decode_png(std::span<const std::byte> file, std::string_view name) {
@@ -3134,6 +3233,7 @@ SILICA_INLINE Image decode_png(std::span<const std::byte> file, std::string_view
     };
     require(png.read_header());
     png.note_kind();
+    const auto transparent = png.transparent();
     require(png.start());
     Canvas canvas(png.height(), png.width(), name);
     if (!png.clamps()) {
@@ -3160,7 +3260,9 @@ SILICA_INLINE Image decode_png(std::span<const std::byte> file, std::string_view
         }
     }
     (void)png.read_end();  // the pixels are whole; only an orientation may stand there
-    return upright(std::move(canvas).finish(), png.orientation(), name);
+    Image picture = upright(std::move(canvas).finish(), png.orientation(), name);
+    picture.set_transparent(transparent);
+    return picture;
 }
 
 }  // namespace silica::image
@@ -3210,6 +3312,7 @@ public:
     [[nodiscard]] const ProcessorConfig& config() const noexcept { return config_; }
 
 private:
+    [[nodiscard]] Pixels process_shown(std::span<const Image> images) const;
     [[nodiscard]] Pixels process(std::span<const Image> images) const;
     [[nodiscard]] Pixels process_tiles(std::span<const Image> images) const;
     [[nodiscard]] std::vector<Image> in_squares(std::span<const Image> images) const;
@@ -3234,7 +3337,8 @@ private:
 namespace silica::image {
 
 /// The picture in another size. Each side is filtered on its own, in integers (`Weights`), and rounded to bytes between
-/// the two passes; a side that has its size already is left alone. InputError where the size is refused (`check_size`).
+/// the two passes; a side that has its size already is left alone. InputError where the size is refused (`check_size`),
+/// or the filter is none.
 [[nodiscard]] Image resize(const Image& image, std::int64_t height, std::int64_t width, Filter filter);
 
 /// A part of the resized picture, without the work for the rest. InputError where it is not inside of the picture. Any
@@ -3251,6 +3355,7 @@ namespace silica::image {
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -3375,6 +3480,10 @@ SILICA_INLINE Image resize(const Image& image, std::int64_t height, std::int64_t
 SILICA_INLINE Image resize(const Image& image, std::int64_t height, std::int64_t width, Filter filter, Region part,
                            const Passes& passes) {
     check_size(height, width, detail::resized_name);
+    if (filter < Filter::nearest || filter > Filter::hamming) {
+        throw InputError("A picture is resized by filter " + std::to_string(static_cast<int>(filter)) + ".",
+                         "Give one of image::Filter.");
+    }
     if (part.top < 0 || part.left < 0 || part.height < 1 || part.width < 1 || part.height > height - part.top ||
         part.width > width - part.left) {
         throw InputError("A part of a resized picture lies outside of it.",
@@ -3693,6 +3802,9 @@ SILICA_INLINE std::vector<Image> Processor::in_squares(std::span<const Image> im
 }
 
 SILICA_INLINE Extent Processor::size_of(Extent picture) const {
+    constexpr std::int64_t most = std::int64_t{1} << 40;  // what becomes of the sides stays in range
+    if (picture.height < 1 || picture.width < 1 || picture.height > most || picture.width > most)
+        throw InputError("There is no picture of " + detail::text_of(picture) + " pixels.", "Give the size of one.");
     if (config_.family == ProcessorConfig::Family::llava_next) {
         const auto& size = config_.size;
         picture = size.height > 0 ? Extent{size.height, size.width} : Extent{size.shortest_edge, size.shortest_edge};
@@ -3703,10 +3815,16 @@ SILICA_INLINE Extent Processor::size_of(Extent picture) const {
     return detail::plan_of(config_, picture).out;
 }
 
-SILICA_INLINE Pixels Processor::operator()(std::span<const Image> images) const try {
-    if (images.empty()) throw InputError("There is no picture to process.", "Give one or more.");
+SILICA_INLINE Pixels Processor::process_shown(std::span<const Image> images) const {
     if (config_.family == ProcessorConfig::Family::llava_next) return process_tiles(images);
     return config_.pad_to_square ? process(in_squares(images)) : process(images);
+}
+
+SILICA_INLINE Pixels Processor::operator()(std::span<const Image> images) const try {
+    if (images.empty()) throw InputError("There is no picture to process.", "Give one or more.");
+    const auto has_hidden = [](const Image& image) { return image.transparent().has_value(); };
+    const bool changes = config_.do_convert_rgb && std::ranges::any_of(images, has_hidden);
+    return changes ? process_shown(on_white(images)) : process_shown(images);
 } catch (const std::bad_alloc&) {
     throw InputError("A batch of " + std::to_string(images.size()) + " pictures needs more memory than there is.",
                      "Give fewer at a time, or smaller ones.");

@@ -13761,6 +13761,9 @@ struct WordPieceDecoder {
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
+#include <map>
+#include <set>
 #include <string_view>
 
 namespace silica::text {
@@ -13776,6 +13779,31 @@ SILICA_INLINE std::optional<std::string> token_of(const TokenizerConfig& config,
     if (config.without.contains(role)) return std::nullopt;
     const auto* token = config.find(role);
     return token == nullptr ? usual : token->content;
+}
+
+/// The special tokens in the order in which transformers gives ids to those that have none.
+SILICA_INLINE std::vector<std::string> special_tokens(const TokenizerConfig& config, bool delimited) {
+    std::vector<std::string> made;
+    const auto add = [&](const std::optional<std::string>& token) {
+        if (token && !token->empty()) made.push_back(*token);
+    };
+    const std::map<std::string_view, const char*> usual{
+        {"bos_token", "<s>"}, {"eos_token", "</s>"}, {"unk_token", "<unk>"}, {"pad_token", "<pad>"}};
+    for (const std::string role : TokenizerConfig::roles) {
+        const auto own = usual.find(role);
+        if (own != usual.end())
+            add(token_of(config, role, own->second));
+        else if (const auto* token = config.find(role))
+            add(token->content);
+    }
+    if (delimited) add(token_of(config, "word_delimiter_token", "|"));
+    for (const auto& [role, token] : config.special_tokens) {
+        if (std::ranges::find(TokenizerConfig::roles, role) == std::end(TokenizerConfig::roles)) add(token.content);
+    }
+    if (const auto& extra = config.extra ? config.extra : config.additional) {
+        for (const auto& token : *extra) add(token.content);
+    }
+    return made;
 }
 
 /// Python's str.strip() takes the separators of ASCII for white space too.
@@ -13897,29 +13925,29 @@ SILICA_INLINE CtcDecoder CtcDecoder::open(const std::filesystem::path& directory
         throw InputError(file + " is of one language, and target_lang is " + quote(target_lang) + ".",
                          "leave target_lang out, or open a model of several languages.");
     }
-    std::int64_t size = 0;
+    std::set<std::string> known;
     for (const auto& [symbol, id] : vocabulary.raw().object()) {
         if (!id.is_integer() || id.integer() < 0 || id.integer() > JsonPlace::max_id)
             vocabulary.fail("gives the symbol " + quote(symbol) + " the id " + id.brief());
         check_token(vocabulary, symbol);
         made.symbols_.insert_or_assign(id.integer(), symbol);
-        ++size;
+        known.insert(symbol);
     }
-    const auto known = [&](const std::string& symbol) {
-        return std::ranges::any_of(made.symbols_, [&](const auto& item) { return item.second == symbol; });
-    };
-    for (const auto& [id, token] : config.added_tokens) made.symbols_.emplace(id, token.content);
     made.blank_ = ctc::token_of(config, "pad_token", "<pad>");
     made.unknown_ = ctc::token_of(config, "unk_token", "<unk>").value_or("None");
     const Json* delimiter = config.json.find("word_delimiter_token");
     made.delimited_ = delimiter == nullptr || !delimiter->is_null();
-    const std::optional<std::string> special[] = {
-        ctc::token_of(config, "bos_token", "<s>"), ctc::token_of(config, "eos_token", "</s>"),
-        ctc::token_of(config, "unk_token", "<unk>"), made.blank_,
-        made.delimited_ ? ctc::token_of(config, "word_delimiter_token", "|") : std::nullopt};
-    for (const auto& token : special) {  // those that no file gives an id come after the vocabulary
-        if (token && !known(*token)) made.symbols_.emplace(size++, *token);
+    // What files give an id, and what they give none: that comes behind all that is known. Symbols go first.
+    std::map<std::int64_t, std::string> added;
+    for (const auto& [id, token] : config.added_tokens) {
+        added.emplace(id, token.content);
+        known.insert(token.content);
     }
+    for (const auto& token : ctc::special_tokens(config, made.delimited_)) {
+        const auto id = static_cast<std::int64_t>(known.size());
+        if (known.insert(token).second) added.insert_or_assign(id, token);
+    }
+    made.symbols_.merge(added);
     made.between_ = config.place().string_or("replace_word_delimiter_char", " ");
     made.lower_case_ = config.place().boolean_or("do_lower_case", false);
     made.clean_up_ = config.clean_up_spaces;
@@ -15163,7 +15191,7 @@ struct Padding {
 
     [[nodiscard]] static Padding read(const JsonPlace& place);
 
-    /// Pads the encodings of a batch.
+    /// Pads the encodings of a batch. InputError for a length or a multiple that no model takes.
     void operator()(std::vector<Encoding>& batch) const;
     /// Pads one encoding.
     void operator()(Encoding& encoding) const;
@@ -15320,13 +15348,27 @@ SILICA_INLINE Padding Padding::read(const JsonPlace& place) {
     return made;
 }
 
+namespace detail {
+
+/// InputError for lengths that a file could not ask for either.
+inline void require_padding(std::size_t fixed, std::size_t multiple) {
+    if (fixed <= longest_sequence && multiple <= longest_sequence) return;
+    throw InputError("The tokenizer fills texts up to " + std::to_string(fixed) + " tokens, or to a multiple of " +
+                         std::to_string(multiple) + ".",
+                     "Give a length and a multiple of " + std::to_string(longest_sequence) + " tokens at most.");
+}
+
+}  // namespace detail
+
 SILICA_INLINE void Padding::operator()(std::vector<Encoding>& batch) const {
+    detail::require_padding(fixed.value_or(0), multiple);
     std::size_t length = 0;
     for (const Encoding& each : batch) length = std::max(length, each.size());
     pad(batch, fixed.value_or(length));
 }
 
 SILICA_INLINE void Padding::operator()(Encoding& encoding) const {
+    detail::require_padding(fixed.value_or(0), multiple);
     pad(encoding, rounded(fixed.value_or(encoding.size())));
 }
 

@@ -780,6 +780,10 @@ SILICA_INLINE void require_tensor(std::string_view name, const Tensor& t, std::i
             input + " has shape " + shape_text(t.sizes()) + ", rank " + std::to_string(rank) + " is wanted.",
             t.dim() + 1 == rank ? "add a batch dimension: " + std::string(name) + ".unsqueeze(0)." : "reshape it.");
     }
+    if (t.layout() != c10::kStrided || t.is_neg())
+        throw InputError(input + " is sparse, or a view that negates its numbers.",
+                         "call .to_dense() or .resolve_neg() on it.");
+    if (t.is_meta()) throw InputError(input + " is on the device meta: it has no numbers.", "give it values.");
     std::string wanted;
     bool fits = false;
     for (const auto type : types) {
@@ -1893,6 +1897,118 @@ using kernel_of = typename detail::kernel<Op, Device, Precision>::type;
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_OP_CONCEPT_HPP
+// ---- silica/op/law.hpp
+#ifndef SILICA_SINGLE_OP_LAW_HPP
+#define SILICA_SINGLE_OP_LAW_HPP
+/// How an op refuses arguments that do not fit each other: own kernels trust what passes here.
+
+#include <initializer_list>
+#include <limits>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace silica::op {
+
+/// What the host knows of packed weights: the shape and type of the weight they were packed from.
+struct WeightShape {
+    std::vector<std::int64_t> sizes;
+    c10::ScalarType type = c10::ScalarType::Undefined;
+
+    [[nodiscard]] std::int64_t size(std::size_t dim) const { return sizes[dim]; }
+};
+
+namespace detail {
+
+/// An argument as an error names it.
+struct Shown {
+    c10::IntArrayRef sizes;
+    c10::ScalarType type = c10::ScalarType::Undefined;
+
+    Shown(const Tensor& t)  // NOLINT(google-explicit-constructor)
+        : sizes(t.defined() ? t.sizes() : c10::IntArrayRef{}),
+          type(t.defined() ? t.scalar_type() : c10::ScalarType::Undefined) {}
+    Shown(const std::optional<Tensor>& t) : Shown(t ? *t : Tensor()) {}  // NOLINT(google-explicit-constructor)
+    Shown(const WeightShape& w) : sizes(w.sizes), type(w.type) {}        // NOLINT(google-explicit-constructor)
+};
+
+/// Throws InputError: the op, what it takes, what it was given.
+[[noreturn]] void break_law(std::string_view op, std::string_view takes, std::initializer_list<Shown> given);
+
+}  // namespace detail
+
+/// Throws InputError unless `fits`: op `name` takes what `takes` says, and was given `args` (tensors, weights).
+template <class... Args>
+void law(bool fits, std::string_view name, std::string_view takes, const Args&... args) {
+    if (!fits) [[unlikely]]
+        detail::break_law(name, takes, {detail::Shown(args)...});
+}
+
+/// Whether ops compute with numbers of this type.
+constexpr bool computes(c10::ScalarType type) {
+    return type == c10::ScalarType::Float || type == c10::ScalarType::BFloat16 || type == c10::ScalarType::Half ||
+           type == c10::ScalarType::Double;
+}
+
+/// Whether `value` is a number that float32 holds: neither NaN nor infinite.
+constexpr bool is_finite(double value) {
+    constexpr double most = std::numeric_limits<float>::max();
+    return value >= -most && value <= most;
+}
+
+/// More numbers than this no tensor has: 64 bits count their bytes.
+inline constexpr double most_numbers = 1e18;
+
+/// Whether `eps` may be added to a variance.
+constexpr bool is_eps(double eps) { return eps >= 0 && is_finite(eps); }
+
+/// Whether `t` is a vector of `n` values of `type`.
+inline bool is_vector(const Tensor& t, std::int64_t n, c10::ScalarType type) {
+    return t.defined() && t.dim() == 1 && t.size(0) == n && t.scalar_type() == type;
+}
+
+/// Whether x (..., in) meets weights (out, in).
+inline bool meets(const Tensor& x, const WeightShape& w) {
+    return x.dim() >= 1 && w.sizes.size() == 2 && x.size(-1) == w.size(1) && x.scalar_type() == w.type;
+}
+
+/// Whether `t` broadcasts to `shape`.
+inline bool broadcasts(const Tensor& t, c10::IntArrayRef shape) {
+    const auto sizes = t.sizes();
+    if (sizes.size() > shape.size()) return false;
+    const auto last = shape.slice(shape.size() - sizes.size());
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+        if (sizes[i] != last[i] && sizes[i] != 1) return false;
+    }
+    return true;
+}
+
+}  // namespace silica::op
+
+// ---- silica/op/law.ipp
+#ifndef SILICA_SINGLE_OP_LAW_IPP
+#define SILICA_SINGLE_OP_LAW_IPP
+/// The error of arguments that do not fit each other.
+
+#include <string>
+
+namespace silica::op::detail {
+
+SILICA_INLINE void break_law(std::string_view op, std::string_view takes, std::initializer_list<Shown> given) {
+    std::string text;
+    for (const auto& arg : given) {
+        if (!text.empty()) text += ", ";
+        text += arg.type == c10::ScalarType::Undefined
+                    ? std::string("nothing")
+                    : shape_text(arg.sizes) + " " + std::string(c10::toString(arg.type));
+    }
+    throw InputError("Op '" + std::string(op) + "' takes " + std::string(takes) + ", and was given " + text + ".",
+                     "give it tensors of these shapes and types.");
+}
+
+}  // namespace silica::op::detail
+#endif  // SILICA_SINGLE_OP_LAW_IPP
+#endif  // SILICA_SINGLE_OP_LAW_HPP
 
 #include <array>
 #include <utility>
@@ -1946,10 +2062,16 @@ constexpr const auto& enum_names(Activation) { return activation_names; }
 
 namespace op {
 
+/// Whether `act` is one of them.
+constexpr bool is_known(Activation act) { return act >= Activation::linear && act <= Activation::laplace; }
+
 /// y = act(x), elementwise; x and y have any equal shape.
 struct Activate {
     static constexpr std::string_view name = "activate";
     using signature = Tensor(const Tensor& x, Activation act);
+    static void check(const Tensor& x, Activation act) {
+        law(computes(x.scalar_type()) && is_known(act), name, "x (...) of floating numbers and an activation", x);
+    }
 };
 static_assert(OpTag<Activate>);
 
@@ -4270,100 +4392,6 @@ inline Tensor picked(const Tensor& t, std::int64_t dim, const Tensor& ids) {
 /// Weights before a kernel has packed them: what `pack` of Linear's and Embedding's kernels takes and `unpack` of what
 /// it made gives back. An op with other weights has a source of its own (op/conv.hpp).
 
-// ---- silica/op/law.hpp
-#ifndef SILICA_SINGLE_OP_LAW_HPP
-#define SILICA_SINGLE_OP_LAW_HPP
-/// How an op refuses arguments that do not fit each other: own kernels trust what passes here.
-
-#include <initializer_list>
-#include <optional>
-#include <string_view>
-#include <vector>
-
-namespace silica::op {
-
-/// What the host knows of packed weights: the shape and type of the weight they were packed from.
-struct WeightShape {
-    std::vector<std::int64_t> sizes;
-    c10::ScalarType type = c10::ScalarType::Undefined;
-
-    [[nodiscard]] std::int64_t size(std::size_t dim) const { return sizes[dim]; }
-};
-
-namespace detail {
-
-/// An argument as an error names it.
-struct Shown {
-    c10::IntArrayRef sizes;
-    c10::ScalarType type = c10::ScalarType::Undefined;
-
-    Shown(const Tensor& t)  // NOLINT(google-explicit-constructor)
-        : sizes(t.defined() ? t.sizes() : c10::IntArrayRef{}),
-          type(t.defined() ? t.scalar_type() : c10::ScalarType::Undefined) {}
-    Shown(const std::optional<Tensor>& t) : Shown(t ? *t : Tensor()) {}  // NOLINT(google-explicit-constructor)
-    Shown(const WeightShape& w) : sizes(w.sizes), type(w.type) {}        // NOLINT(google-explicit-constructor)
-};
-
-/// Throws InputError: the op, what it takes, what it was given.
-[[noreturn]] void break_law(std::string_view op, std::string_view takes, std::initializer_list<Shown> given);
-
-}  // namespace detail
-
-/// Throws InputError unless `fits`: op `name` takes what `takes` says, and was given `args` (tensors, weights).
-template <class... Args>
-void law(bool fits, std::string_view name, std::string_view takes, const Args&... args) {
-    if (!fits) [[unlikely]]
-        detail::break_law(name, takes, {detail::Shown(args)...});
-}
-
-/// Whether `t` is a vector of `n` values of `type`.
-inline bool is_vector(const Tensor& t, std::int64_t n, c10::ScalarType type) {
-    return t.defined() && t.dim() == 1 && t.size(0) == n && t.scalar_type() == type;
-}
-
-/// Whether x (..., in) meets weights (out, in).
-inline bool meets(const Tensor& x, const WeightShape& w) {
-    return x.dim() >= 1 && w.sizes.size() == 2 && x.size(-1) == w.size(1) && x.scalar_type() == w.type;
-}
-
-/// Whether `t` broadcasts to `shape`.
-inline bool broadcasts(const Tensor& t, c10::IntArrayRef shape) {
-    const auto sizes = t.sizes();
-    if (sizes.size() > shape.size()) return false;
-    const auto last = shape.slice(shape.size() - sizes.size());
-    for (std::size_t i = 0; i < sizes.size(); ++i) {
-        if (sizes[i] != last[i] && sizes[i] != 1) return false;
-    }
-    return true;
-}
-
-}  // namespace silica::op
-
-// ---- silica/op/law.ipp
-#ifndef SILICA_SINGLE_OP_LAW_IPP
-#define SILICA_SINGLE_OP_LAW_IPP
-/// The error of arguments that do not fit each other.
-
-#include <string>
-
-namespace silica::op::detail {
-
-SILICA_INLINE void break_law(std::string_view op, std::string_view takes, std::initializer_list<Shown> given) {
-    std::string text;
-    for (const auto& arg : given) {
-        if (!text.empty()) text += ", ";
-        text += arg.type == c10::ScalarType::Undefined
-                    ? std::string("nothing")
-                    : shape_text(arg.sizes) + " " + std::string(c10::toString(arg.type));
-    }
-    throw InputError("Op '" + std::string(op) + "' takes " + std::string(takes) + ", and was given " + text + ".",
-                     "give it tensors of these shapes and types.");
-}
-
-}  // namespace silica::op::detail
-#endif  // SILICA_SINGLE_OP_LAW_IPP
-#endif  // SILICA_SINGLE_OP_LAW_HPP
-
 #include <boost/hana/adapt_struct.hpp>
 
 #include <optional>
@@ -4411,7 +4439,8 @@ struct Coded {
     [[nodiscard]] bool plain() const { return weight.defined(); }
     /// Throws InputError unless a matrix is there and the bias fits it.
     void check(std::string_view op) const {
-        law(plain() ? weight.dim() == 2 : codes.defined() && scales.defined() && biases.defined(), op, "a weight");
+        law(plain() ? weight.dim() == 2 && computes(type) : codes.defined() && scales.defined() && biases.defined(), op,
+            "a weight");
         law(!bias || is_vector(*bias, rows, type), op, "weights W (out, in) and b (out) of one type", weight, bias);
     }
     [[nodiscard]] WeightShape shape() const { return {{rows, columns}, type}; }
@@ -4522,6 +4551,7 @@ T moved_to(T value, c10::Device device, std::uint64_t& bytes) {
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <tuple>
 #include <utility>
 
@@ -4639,6 +4669,12 @@ private:
     }
 
     static Shape checked(const Source& source) {
+        if (Inventory::current() == nullptr) {
+            for_each_tensor(source, [](const Tensor& t) {
+                op::law(t.device().type() == Device::type && t.layout() == c10::kStrided && !t.is_neg(), Op::name,
+                        "dense weights on " + std::string(Device::name), t);
+            });
+        }
         if constexpr (!std::is_same_v<Source, typename Op::Source>) {
             source.check(Op::name);
             return source.shape();
@@ -4887,8 +4923,9 @@ struct Linear {
     using signature = Tensor(const Tensor& x, const Prepared& weight);
     using Source = Plain;
     static void check(const Source& s) {
-        law(s.weight.dim() == 2 && (!s.bias || is_vector(*s.bias, s.weight.size(0), s.weight.scalar_type())), name,
-            "weights W (out, in) and b (out) of one type", s.weight, s.bias);
+        law(s.weight.dim() == 2 && computes(s.weight.scalar_type()) &&
+                (!s.bias || is_vector(*s.bias, s.weight.size(0), s.weight.scalar_type())),
+            name, "weights W (out, in) and b (out) of one type", s.weight, s.bias);
     }
     static void check(const Tensor& x, const WeightShape& w) {
         law(meets(x, w), name, "x (..., in) and W (out, in) of one type", x, w);
@@ -4914,6 +4951,7 @@ namespace silica::op {
 struct Gelu {
     static constexpr std::string_view name = "gelu";
     using signature = Tensor(const Tensor& x);
+    static void check(const Tensor& x) { law(computes(x.scalar_type()), name, "x (...) of floating numbers", x); }
 };
 static_assert(OpTag<Gelu>);
 
@@ -4926,7 +4964,10 @@ namespace silica::op {
 struct LinearActivation {
     static constexpr std::string_view name = "linear_activation";
     using signature = Tensor(const Tensor& x, const Prepared& weight, Activation act);
-    static void check(const Tensor& x, const WeightShape& w, Activation) { Linear::check(x, w); }
+    static void check(const Tensor& x, const WeightShape& w, Activation act) {
+        Linear::check(x, w);
+        law(is_known(act), name, "an activation", x);
+    }
     using packed_as = Linear;
     using parts = OpList<Linear, Gelu, Activate>;
 
@@ -4986,8 +5027,9 @@ namespace silica::op {
 struct Gated {
     static constexpr std::string_view name = "gated";
     using signature = Tensor(const Tensor& x, Activation act);
-    static void check(const Tensor& x, Activation) {
-        law(x.dim() >= 1 && x.size(-1) % 2 == 0, name, "x (..., 2 n)", x);
+    static void check(const Tensor& x, Activation act) {
+        law(x.dim() >= 1 && x.size(-1) % 2 == 0 && computes(x.scalar_type()) && is_known(act), name,
+            "x (..., 2 n) of floating numbers and an activation", x);
     }
     using parts = OpList<Gelu, Activate>;
 
@@ -5009,8 +5051,9 @@ namespace silica::op {
 struct LinearGated {
     static constexpr std::string_view name = "linear_gated";
     using signature = Tensor(const Tensor& x, const Prepared& weight, Activation act);
-    static void check(const Tensor& x, const WeightShape& w, Activation) {
+    static void check(const Tensor& x, const WeightShape& w, Activation act) {
         law(meets(x, w) && w.size(0) % 2 == 0, name, "x (..., in) and W (2 n, in) of one type", x, w);
+        law(is_known(act), name, "an activation", x);
     }
     using packed_as = Linear;
     using parts = OpList<Linear, Gated, Gelu, Activate>;
@@ -5040,9 +5083,10 @@ namespace silica::op {
 struct RmsNorm {
     static constexpr std::string_view name = "rms_norm";
     using signature = Tensor(const Tensor& x, const Tensor& weight, double eps);
-    static void check(const Tensor& x, const Tensor& weight, double) {
-        law(x.dim() >= 1 && is_vector(weight, x.size(-1), x.scalar_type()), name, "x (..., d) and w (d) of one type", x,
-            weight);
+    static void check(const Tensor& x, const Tensor& weight, double eps) {
+        law(x.dim() >= 1 && computes(x.scalar_type()) && is_vector(weight, x.size(-1), x.scalar_type()), name,
+            "x (..., d) and w (d) of one type", x, weight);
+        law(is_eps(eps), name, "a finite eps from 0 on", x);
     }
 };
 static_assert(OpTag<RmsNorm>);
@@ -5624,13 +5668,15 @@ decltype(auto) lawful(const T& arg) {
 
 [[noreturn]] void refuse_tensor(std::string_view op, const Tensor& t, std::string_view home);
 
-/// Step 0. InputError unless every tensor is there, on one device of the home's type, and the law of the op holds.
+/// Step 0. InputError unless every tensor is there, dense, on one device of the home's type, and the law of the op
+/// holds.
 template <class Op, class Home, class... Args>
 void check(const Args&... args) {
     const c10::TensorImpl* first = nullptr;
     const auto look = [&](const Tensor& t) {
-        const bool fits =
-            t.defined() && t.device().type() == Home::type && (first == nullptr || t.device() == first->device());
+        const bool fits = t.defined() && t.device().type() == Home::type &&
+                          (first == nullptr || t.device() == first->device()) && t.layout() == c10::kStrided &&
+                          !t.is_neg();
         if (!fits) [[unlikely]]
             refuse_tensor(Op::name, t, Home::name);
         first = t.unsafeGetTensorImpl();
@@ -5685,6 +5731,9 @@ namespace silica::detail {
 SILICA_INLINE void refuse_tensor(std::string_view op, const Tensor& t, std::string_view home) {
     const std::string name = "Op '" + std::string(op) + "' ";
     if (!t.defined()) throw InputError(name + "was given an undefined tensor.", "give it a value.");
+    if (t.layout() != c10::kStrided)
+        throw InputError(name + "takes dense tensors, and was given one of another layout.", "call .to_dense() on it.");
+    if (t.is_neg()) throw InputError(name + "was given a view that negates its numbers.", "call .resolve_neg() on it.");
     throw InputError(name + "runs on " + std::string(home) + ", and was given a tensor on " + t.device().str() + ".",
                      "move all arguments to one " + std::string(home) + " device with .to(...).");
 }
@@ -5806,7 +5855,7 @@ struct StoreKv {
         const auto fits = [&](const Tensor& cache, const Tensor& t) {
             return cache.dim() == 4 && t.dim() == 4 && cache.size(0) == t.size(0) && cache.size(1) == t.size(1) &&
                    cache.size(3) == t.size(3) && t.size(2) == slots.numel() && t.size(2) <= cache.size(2) &&
-                   cache.scalar_type() == t.scalar_type();
+                   cache.scalar_type() == t.scalar_type() && computes(t.scalar_type());
         };
         law(slots.dim() == 1 && slots.scalar_type() == c10::ScalarType::Long && fits(keys.value, k) &&
                 fits(values.value, v),
@@ -6005,7 +6054,7 @@ struct Attends {
         const bool numbers =
             (!offset || (*offset >= 0 && *offset <= shape[3])) && (!window || (offset && *window >= 1));
         law(numbers && fits(mask) && fits(bias) && (!mask || mask->scalar_type() == c10::ScalarType::Bool) &&
-                (!bias || c10::isFloatingType(bias->scalar_type())) &&
+                (!bias || computes(bias->scalar_type())) &&
                 (!lengths || is_vector(*lengths, shape[0], c10::ScalarType::Long)),
             name,
             "a mask (bool) and a bias that broadcast to (batch, heads, queries, keys), lengths (batch) int64, an "
@@ -6110,12 +6159,14 @@ namespace silica::op {
 struct Attention {
     static constexpr std::string_view name = "attention";
     using signature = Tensor(const Tensor& q, const Tensor& k, const Tensor& v, const Attends& attends, double scale);
-    static void check(const Tensor& q, const Tensor& k, const Tensor& v, const Attends& attends, double) {
+    static void check(const Tensor& q, const Tensor& k, const Tensor& v, const Attends& attends, double scale) {
         const bool heads = q.dim() == 4 && k.dim() == 4 && v.dim() == 4 && k.size(0) == q.size(0) &&
                            v.size(0) == q.size(0) && k.size(1) > 0 && q.size(1) % k.size(1) == 0 &&
                            v.size(1) == k.size(1) && v.size(2) == k.size(2) && k.size(3) == q.size(3) &&
-                           k.scalar_type() == q.scalar_type() && v.scalar_type() == q.scalar_type();
+                           v.size(3) == q.size(3) && computes(q.scalar_type()) && k.scalar_type() == q.scalar_type() &&
+                           v.scalar_type() == q.scalar_type();
         law(heads, name, "q (batch, heads, queries, d), k and v (batch, kv_heads, keys, d) of one type", q, k, v);
+        law(is_finite(scale), name, "a finite scale", q);
         attends.check(name, {q.size(0), q.size(1), q.size(2), k.size(2)});
     }
 };
@@ -6134,24 +6185,31 @@ namespace silica::op {
 
 /// q (batch, heads, 1, d); keys and values (batch, kv_heads, capacity, d), heads a multiple of kv_heads; filled (1)
 /// int64 on the device, at least 1: slots 0..filled-1 hold keys; mask broadcasts to (batch, heads, 1, capacity): bool,
-/// true = attend, or added to the scores -> (batch, heads, 1, d). A row that attends to nothing gives zeros.
+/// true = attend, or added to the scores, in float32 or the type of q -> (batch, heads, 1, d). A row that attends to
+/// nothing gives zeros.
 struct DecodeAttention {
     static constexpr std::string_view name = "decode_attention";
     using signature = Tensor(const Tensor& q, const Tensor& keys, const Tensor& values, const Tensor& filled,
                              const std::optional<Tensor>& mask, double scale);
     static void check(const Tensor& q, const Tensor& keys, const Tensor& values, const Tensor& filled,
-                      const std::optional<Tensor>& mask, double) {
+                      const std::optional<Tensor>& mask, double scale) {
         law(q.dim() == 4 && q.size(2) == 1 && keys.dim() == 4 && values.dim() == 4 && keys.size(0) == q.size(0) &&
                 values.size(0) == q.size(0) && keys.size(1) > 0 && q.size(1) % keys.size(1) == 0 &&
                 values.size(1) == keys.size(1) && values.size(2) == keys.size(2) && keys.size(3) == q.size(3) &&
-                keys.scalar_type() == q.scalar_type() && values.scalar_type() == q.scalar_type() &&
-                is_vector(filled, 1, c10::ScalarType::Long) &&
-                (!mask || broadcasts(*mask, {q.size(0), q.size(1), 1, keys.size(2)})),
+                values.size(3) == q.size(3) && computes(q.scalar_type()) && keys.scalar_type() == q.scalar_type() &&
+                values.scalar_type() == q.scalar_type() && is_vector(filled, 1, c10::ScalarType::Long) &&
+                (!mask || (broadcasts(*mask, {q.size(0), q.size(1), 1, keys.size(2)}) &&
+                           takes(mask->scalar_type(), q.scalar_type()))),
             name,
             "q (batch, heads, 1, d), keys and values (batch, kv_heads, capacity, d) of one type, filled (1) int64, "
             "mask "
             "that broadcasts to (batch, heads, 1, capacity)",
             q, keys, values, filled, mask);
+        law(is_finite(scale), name, "a finite scale", q);
+    }
+    /// Whether a mask of type `mask` goes with queries of `type`.
+    static bool takes(c10::ScalarType mask, c10::ScalarType type) {
+        return mask == c10::ScalarType::Bool || mask == c10::ScalarType::Float || mask == type;
     }
 };
 static_assert(OpTag<DecodeAttention>);
@@ -6322,10 +6380,11 @@ namespace silica::op {
 struct LayerNorm {
     static constexpr std::string_view name = "layer_norm";
     using signature = Tensor(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps);
-    static void check(const Tensor& x, const Tensor& weight, const Tensor& bias, double) {
-        law(x.dim() >= 1 && is_vector(weight, x.size(-1), x.scalar_type()) &&
+    static void check(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
+        law(x.dim() >= 1 && computes(x.scalar_type()) && is_vector(weight, x.size(-1), x.scalar_type()) &&
                 is_vector(bias, x.size(-1), x.scalar_type()),
             name, "x (..., d), w (d) and b (d) of one type", x, weight, bias);
+        law(is_eps(eps), name, "a finite eps from 0 on", x);
     }
 };
 static_assert(OpTag<LayerNorm>);
@@ -6497,7 +6556,8 @@ struct Embedding {
     using Source = Plain;
     static constexpr bool quantisable = false;
     static void check(const Source& s) {
-        law(s.weight.dim() == 2 && !s.bias, name, "a table W (rows, d) and no bias", s.weight, s.bias);
+        law(s.weight.dim() == 2 && computes(s.weight.scalar_type()) && !s.bias, name, "a table W (rows, d) and no bias",
+            s.weight, s.bias);
     }
     static void check(const Tensor& ids, const WeightShape& table) {
         law(ids.scalar_type() == c10::ScalarType::Long, name, "ids (...) int64 and W (rows, d)", ids, table);
@@ -7516,11 +7576,14 @@ struct Conv {
         if (x.dim() != static_cast<std::int64_t>(rank) + 2 || x.scalar_type() != w.type ||
             x.size(1) != w.size(1) * w.steps.groups)
             return false;
+        double numbers = static_cast<double>(x.size(0)) * static_cast<double>(w.size(0));  // of the result
         for (std::size_t i = 0; i < rank; ++i) {
             const std::int64_t size = x.size(static_cast<std::int64_t>(i) + 2);
-            if (size < 1 || w.steps.places(i, size, w.size(i + 2)) < 1) return false;
+            const std::int64_t places = size < 1 ? 0 : w.steps.places(i, size, w.size(i + 2));
+            if (places < 1) return false;
+            numbers *= static_cast<double>(places);
         }
-        return true;
+        return numbers < most_numbers;
     }
 };
 static_assert(OpTag<Conv>);
@@ -7545,7 +7608,7 @@ SILICA_INLINE void Conv::check(const Source& s) {
         return numbers.size() == rank &&
                std::ranges::all_of(numbers, [&](std::int64_t n) { return n >= least && n <= most; });
     };
-    law(s.weight.dim() >= 3 && s.weight.dim() <= 5 && s.weight.numel() > 0 &&
+    law(s.weight.dim() >= 3 && s.weight.dim() <= 5 && s.weight.numel() > 0 && computes(s.weight.scalar_type()) &&
             (!s.bias || is_vector(*s.bias, s.weight.size(0), s.weight.scalar_type())),
         name,
         "weights W (out, in / groups, kernel...) with one to three dimensions of a kernel and b (out) of one type",
@@ -7694,7 +7757,10 @@ struct ConvActivation {
     static constexpr std::string_view name = "conv_activation";
     static constexpr bool quantisable = false;
     using signature = Tensor(const Tensor& x, const Prepared& weight, Activation act);
-    static void check(const Tensor& x, const Conv::Shape& w, Activation) { Conv::check(x, w); }
+    static void check(const Tensor& x, const Conv::Shape& w, Activation act) {
+        Conv::check(x, w);
+        law(is_known(act), name, "an activation", x);
+    }
     using packed_as = Conv;
     using parts = OpList<Conv, Gelu, Activate>;
 
@@ -7722,11 +7788,12 @@ struct ConvAdd {
     static constexpr std::string_view name = "conv_add";
     static constexpr bool quantisable = false;
     using signature = Tensor(const Tensor& x, const Prepared& weight, const Tensor& residual, Activation act);
-    static void check(const Tensor& x, const Conv::Shape& w, const Tensor& residual, Activation) {
+    static void check(const Tensor& x, const Conv::Shape& w, const Tensor& residual, Activation act) {
         law(Conv::fits(x, w) && is_result(residual, x, w), name,
             "x (batch, in, size...) that holds the kernel, W (out, in / groups, kernel...) and r (batch, out, "
             "places...) of one type",
             x, w, residual);
+        law(is_known(act), name, "an activation", x);
     }
     using packed_as = Conv;
     using parts = OpList<Conv, Gelu, Activate>;
@@ -7837,10 +7904,12 @@ namespace op {
 struct Pool {
     static constexpr std::string_view name = "pool";
     using signature = Tensor(const Tensor& h, const Tensor& mask, Pooling how);
-    static void check(const Tensor& h, const Tensor& mask, Pooling) {
-        law(h.dim() == 3 && mask.dim() == 2 && mask.scalar_type() == c10::ScalarType::Bool &&
-                mask.size(0) == h.size(0) && mask.size(1) == h.size(1) && h.size(1) > 0,
+    static void check(const Tensor& h, const Tensor& mask, Pooling how) {
+        law(h.dim() == 3 && computes(h.scalar_type()) && mask.dim() == 2 &&
+                mask.scalar_type() == c10::ScalarType::Bool && mask.size(0) == h.size(0) && mask.size(1) == h.size(1) &&
+                h.size(1) > 0,
             name, "h (batch, tokens, d) and mask (batch, tokens) bool", h, mask);
+        law(how >= Pooling::mean && how <= Pooling::last, name, "a kind of pooling", h);
     }
 };
 static_assert(OpTag<Pool>);
@@ -8296,9 +8365,13 @@ struct Resize {
                              bool align_corners);
     static void check(const Tensor& x, std::int64_t height, std::int64_t width, Resampling how, bool align_corners) {
         constexpr std::int64_t most = std::int64_t{1} << 30;
-        law(x.dim() == 4 && c10::isFloatingType(x.scalar_type()) && x.size(1) > 0 && x.size(2) > 0 && x.size(3) > 0,
-            name, "x (batch, channels, h, w) of floating numbers", x);
+        law(x.dim() == 4 && computes(x.scalar_type()) && x.size(1) > 0 && x.size(2) > 0 && x.size(3) > 0, name,
+            "x (batch, channels, h, w) of floating numbers", x);
         law(height > 0 && width > 0 && height <= most && width <= most, name, "a height and a width of 1 or more", x);
+        law(static_cast<double>(x.size(0) * x.size(1)) * static_cast<double>(height) * static_cast<double>(width) <
+                most_numbers,
+            name, "a height and a width of an image that memory can hold", x);
+        law(how >= Resampling::nearest && how <= Resampling::bicubic, name, "a kind of resampling", x);
         law(how != Resampling::nearest || !align_corners, name, "align_corners for bilinear and bicubic only", x);
     }
 };
@@ -8509,10 +8582,11 @@ namespace silica::op {
 struct Scores {
     static constexpr std::string_view name = "scores";
     using signature = Tensor(const Tensor& q, const Tensor& k, double scale);
-    static void check(const Tensor& q, const Tensor& k, double) {
+    static void check(const Tensor& q, const Tensor& k, double scale) {
         law(q.dim() == 4 && k.dim() == 4 && q.size(0) == k.size(0) && q.size(1) == k.size(1) &&
-                q.size(3) == k.size(3) && c10::isFloatingType(q.scalar_type()) && q.scalar_type() == k.scalar_type(),
+                q.size(3) == k.size(3) && computes(q.scalar_type()) && q.scalar_type() == k.scalar_type(),
             name, "q (batch, heads, queries, d) and k (batch, heads, keys, d) of one floating type", q, k);
+        law(is_finite(scale), name, "a finite scale", q);
     }
 };
 static_assert(OpTag<Scores>);
@@ -9851,7 +9925,10 @@ public:
     }
     DecoderSlots(DecoderSlots&&) = default;
     DecoderSlots& operator=(DecoderSlots&&) = default;
-    [[nodiscard]] DecoderSlots clone() const { return DecoderSlots(*this, 0); }
+    [[nodiscard]] DecoderSlots clone() const {
+        require_here();
+        return DecoderSlots(*this, 0);
+    }
 
     /// Tokens taken so far, padding included.
     [[nodiscard]] std::int64_t length() const noexcept { return length_; }
@@ -9890,6 +9967,12 @@ public:
                          "use the state that make_state() of this model returned, where it was moved to.");
     }
 
+    /// InputError for a state that was moved away from.
+    void require_here() const {
+        if (full.next().defined()) return;
+        throw InputError("The state was moved away from.", "use it where it was moved to.");
+    }
+
     /// The slots of layer `n`.
     [[nodiscard]] KvSlots& slots(std::size_t n) { return caches[n].keys.size(2) < capacity() ? *sliding : full; }
     /// Calls `f(slots)` for each kind of cache there is.
@@ -9907,22 +9990,27 @@ public:
     }
     /// Forgets all but the first `tokens` tokens of each row, of a state that is `in_place`.
     void shorten(std::int64_t tokens) {
+        require_here();
         for_each_kind([&](KvSlots& slots) { slots.shorten(tokens); });
         length_ = tokens;
     }
     /// Takes over the tokens of a smaller state that is `in_place`, of the same model and batch.
     void resume(const DecoderSlots& from) {
+        require_here();
+        from.require_here();
         for (std::size_t n = 0; n < caches.size(); ++n) caches[n].take(from.caches[n], from.length_);
         for_each_kind([&](KvSlots& slots) { slots.stored(0, from.length_, std::nullopt); });
         length_ = from.length_;
     }
     /// Forgets all tokens; the tensors stay.
     void clear() {
+        require_here();
         for_each_kind([](KvSlots& slots) { slots.clear(); });
         length_ = 0;
     }
     /// Row i becomes what row `rows[i]` was: for beam search.
     void reorder(const Tensor& rows) {
+        require_here();
         for (auto& cache : caches) cache.reorder(rows);
         for_each_kind([&](KvSlots& slots) { slots.reorder(rows); });
     }
@@ -10398,7 +10486,8 @@ struct Rotary {
     static constexpr std::string_view name = "rotary";
     using signature = Tensor(const Tensor& x, const Tensor& cos, const Tensor& sin);
     static void check(const Tensor& x, const Tensor& cos, const Tensor& sin) {
-        law(x.dim() == 4 && x.size(3) % 2 == 0 && turns(cos, x.size(0), x.size(2), x.size(3), x.scalar_type()) &&
+        law(x.dim() == 4 && x.size(3) % 2 == 0 && computes(x.scalar_type()) && cos.sizes() == sin.sizes() &&
+                turns(cos, x.size(0), x.size(2), x.size(3), x.scalar_type()) &&
                 turns(sin, x.size(0), x.size(2), x.size(3), x.scalar_type()),
             name, "x (batch, heads, tokens, d), cos and sin (batch or 1, tokens, d / 2) of one type", x, cos, sin);
     }
@@ -10424,12 +10513,13 @@ struct RotaryStore {
     static void check(const Tensor& qkv, const Tensor& cos, const Tensor& sin, InOut<Tensor> keys, InOut<Tensor> values,
                       const Tensor& slot) {
         const Tensor &k = keys.value, &v = values.value;
-        const bool caches = k.dim() == 4 && k.sizes() == v.sizes() && v.scalar_type() == k.scalar_type();
+        const bool caches =
+            k.dim() == 4 && k.sizes() == v.sizes() && v.scalar_type() == k.scalar_type() && computes(k.scalar_type());
         const std::int64_t d = caches ? k.size(3) : 0;
         law(caches && d > 0 && d % 2 == 0 && qkv.dim() == 3 && qkv.size(0) == k.size(0) && qkv.size(1) == 1 &&
                 qkv.size(2) % d == 0 && (qkv.size(2) / d - 2 * k.size(1)) > 0 &&
                 (qkv.size(2) / d - 2 * k.size(1)) % k.size(1) == 0 && qkv.scalar_type() == k.scalar_type() &&
-                Rotary::turns(cos, k.size(0), 1, d, k.scalar_type()) &&
+                cos.sizes() == sin.sizes() && Rotary::turns(cos, k.size(0), 1, d, k.scalar_type()) &&
                 Rotary::turns(sin, k.size(0), 1, d, k.scalar_type()) && is_vector(slot, 1, c10::ScalarType::Long),
             name,
             "qkv (batch, 1, (heads + 2 kv_heads) d), cos and sin (batch or 1, 1, d / 2), caches (batch, kv_heads, "
@@ -11914,7 +12004,7 @@ struct MaxPool {
         constexpr std::int64_t most = std::int64_t{1} << 30;
         law(kernel >= 1 && kernel <= most && stride >= 1 && stride <= most && padding >= 0 && padding <= kernel / 2,
             name, "a kernel and a stride of 1 or more, and padding of half a kernel at most", x);
-        law(x.dim() == 4 && c10::isFloatingType(x.scalar_type()) && x.size(1) > 0 && x.size(2) > 0 && x.size(3) > 0 &&
+        law(x.dim() == 4 && computes(x.scalar_type()) && x.size(1) > 0 && x.size(2) > 0 && x.size(3) > 0 &&
                 x.size(2) + 2 * padding >= kernel && x.size(3) + 2 * padding >= kernel,
             name, "x (batch, channels, h, w) of floating numbers that holds the window", x);
     }
@@ -12601,12 +12691,13 @@ struct GroupNorm {
     static constexpr std::string_view name = "group_norm";
     using signature = Tensor(const Tensor& x, const Tensor& weight, const Tensor& bias, std::int64_t groups,
                              double eps);
-    static void check(const Tensor& x, const Tensor& weight, const Tensor& bias, std::int64_t groups, double) {
-        law(x.dim() >= 2 && c10::isFloatingType(x.scalar_type()) && x.size(1) > 0 &&
+    static void check(const Tensor& x, const Tensor& weight, const Tensor& bias, std::int64_t groups, double eps) {
+        law(x.dim() >= 2 && computes(x.scalar_type()) && x.size(1) > 0 &&
                 is_vector(weight, x.size(1), x.scalar_type()) && is_vector(bias, x.size(1), x.scalar_type()),
             name, "x (batch, channels, size...), w (channels) and b (channels) of one type", x, weight, bias);
         law(groups >= 1 && x.size(1) % groups == 0, name,
             "x (batch, channels, size...) whose channels make whole groups", x);
+        law(is_eps(eps), name, "a finite eps from 0 on", x);
     }
 };
 static_assert(OpTag<GroupNorm>);
@@ -12652,7 +12743,7 @@ struct Softmax {
     static constexpr std::string_view name = "softmax";
     using signature = Tensor(const Tensor& x);
     static void check(const Tensor& x) {
-        law(x.dim() >= 1 && c10::isFloatingType(x.scalar_type()), name, "x (..., d) of floating numbers", x);
+        law(x.dim() >= 1 && computes(x.scalar_type()), name, "x (..., d) of floating numbers", x);
     }
 };
 static_assert(OpTag<Softmax>);
@@ -14337,6 +14428,11 @@ namespace silica::op {
 struct Clamp {
     static constexpr std::string_view name = "clamp";
     using signature = Tensor(const Tensor& x, double low, double high);
+    static void check(const Tensor& x, double low, double high) {
+        const double most = x.scalar_type() == c10::ScalarType::Half ? 65504.0 : std::numeric_limits<float>::max();
+        law(computes(x.scalar_type()), name, "x (...) of floating numbers", x);
+        law(-most <= low && low <= high && high <= most, name, "bounds that the type of x holds, low before high", x);
+    }
 };
 static_assert(OpTag<Clamp>);
 
@@ -24074,7 +24170,10 @@ namespace silica::op {
 struct Argmax {
     static constexpr std::string_view name = "argmax";
     using signature = Tensor(const Tensor& x);
-    static void check(const Tensor& x) { law(x.dim() == 2 && x.size(1) > 0, name, "x (rows, n), n above 0", x); }
+    static void check(const Tensor& x) {
+        law(x.dim() == 2 && x.size(1) > 0 && computes(x.scalar_type()), name,
+            "x (rows, n) of floating numbers, n above 0", x);
+    }
 };
 static_assert(OpTag<Argmax>);
 
@@ -24141,7 +24240,7 @@ struct AveragePool {
     static constexpr std::string_view name = "average_pool";
     using signature = Tensor(const Tensor& x);
     static void check(const Tensor& x) {
-        law(x.dim() >= 3 && c10::isFloatingType(x.scalar_type()) &&
+        law(x.dim() >= 3 && computes(x.scalar_type()) &&
                 c10::multiply_integers(x.sizes().slice(2, x.sizes().size() - 2)) > 0,
             name, "x (batch, channels, size...) of floating numbers, of one position or more", x);
     }
@@ -27128,6 +27227,7 @@ SILICA_INLINE void attend(isa::Isa set, const FlashAttention<c10::BFloat16>& a) 
 #endif  // SILICA_SINGLE_DEVICE_CPU_FLASH_ATTENTION_HPP
 
 #include <limits>
+#include <string>
 
 namespace silica {
 namespace device::cpu::detail {
@@ -27145,6 +27245,18 @@ SILICA_INLINE std::optional<Tensor> added_to_scores(const op::Attends& attends, 
         if (all.stride(dim) == 0 && scores[static_cast<std::size_t>(dim)] > 0) once = once.narrow(dim, 0, 1);
     }
     return once.contiguous().expand(scores);
+}
+
+/// InputError unless each row has from none to all of the keys.
+SILICA_INLINE void require_lengths(const Tensor& lengths, std::int64_t keys) {
+    const Tensor each = lengths.contiguous();
+    const auto* const n = each.const_data_ptr<std::int64_t>();
+    for (std::int64_t i = 0; i < each.numel(); ++i) {
+        if (n[i] >= 0 && n[i] <= keys) continue;
+        throw InputError(
+            "Attention is told that " + std::to_string(n[i]) + " of " + std::to_string(keys) + " keys are there.",
+            "pass lengths from 0 to the number of keys.");
+    }
 }
 
 template <class T>
@@ -27184,6 +27296,7 @@ void attend_in_blocks(const Tensor& q, const Tensor& k, const Tensor& v, const o
 SILICA_INLINE Tensor Kernel<op::Attention, device::Cpu>::run(const Tensor& q, const Tensor& k, const Tensor& v,
                                                              const op::Attends& attends, double scale) {
     namespace cpu = device::cpu;
+    if (attends.lengths) cpu::detail::require_lengths(*attends.lengths, k.size(2));
     if (!cpu::is_floating(q) || q.numel() == 0 || k.numel() == 0 || v.numel() == 0)
         return device::aten::Attention::run(q, k, v, attends, scale);
     const bool alone = q.size(2) == 1 && !attends.hides_later(k.size(2)) && !attends.hides_earlier(1) &&
@@ -28224,17 +28337,22 @@ struct Kernel<op::DecodeAttention, device::Cpu> {
 #define SILICA_SINGLE_DEVICE_CPU_DECODE_ATTENTION_IPP
 /// Attention to the filled slots of a cache.
 
-#include <algorithm>
+#include <string>
 
 namespace silica {
 
 SILICA_INLINE Tensor Kernel<op::DecodeAttention, device::Cpu>::run(const Tensor& q, const Tensor& keys,
                                                                    const Tensor& values, const Tensor& filled,
                                                                    const std::optional<Tensor>& mask, double scale) {
+    const std::int64_t n = filled.const_data_ptr<std::int64_t>()[0];
+    if (n < 1 || n > keys.size(2)) {
+        throw InputError("Attention is told that " + std::to_string(n) + " of " + std::to_string(keys.size(2)) +
+                             " slots are filled.",
+                         "pass a number from 1 to the number of slots.");
+    }
     if (!device::cpu::is_floating(q) || keys.scalar_type() != q.scalar_type() ||
         values.scalar_type() != q.scalar_type() || keys.stride(3) != 1 || values.stride(3) != 1)
         return device::aten::DecodeAttention::run(q, keys, values, filled, mask, scale);
-    const std::int64_t n = std::clamp<std::int64_t>(filled.const_data_ptr<std::int64_t>()[0], 0, keys.size(2));
     return device::cpu::AttendOne::run(q, keys, values, n, mask, scale);
 }
 
@@ -37940,14 +38058,14 @@ SILICA_INLINE c10::Device device_at(c10::DeviceType type, std::string_view name,
         throw DeviceError(std::string(name) + " cannot be used here: " + can.reason + ".",
                           "choose another device policy, such as device::Cpu.");
     }
-    if (type == c10::DeviceType::CPU) return c10::Device(type);
-    const auto count = c10::impl::VirtualGuardImpl(type).deviceCount();
+    const bool host = type == c10::DeviceType::CPU;
+    const int count = host ? 1 : c10::impl::VirtualGuardImpl(type).deviceCount();
     if (index < 0 || index >= count) {
         throw DeviceError("There is no " + std::string(name) + " device " + std::to_string(index) + ", only " +
                               std::to_string(count) + ".",
                           "choose an index from 0 to " + std::to_string(count - 1) + ".");
     }
-    return {type, index};
+    return host ? c10::Device(type) : c10::Device(type, index);
 }
 
 }  // namespace silica::detail
@@ -39352,7 +39470,7 @@ struct ReplyPlan {
     const SpeechConfig* config = nullptr;
     GenerationConfig generation = {};          ///< complete: ends, padding
     std::optional<std::int64_t> padding = {};  ///< its token as the checkpoint names it
-    std::int64_t text_end = 0;                 ///< tokens of text are below it: the end, or what stands for it
+    std::int64_t text_end = 0;                 ///< tokens of text are below it: the last end, or what stands for it
     bool timestamps = false;                   ///< of any row
     std::vector<double> temperatures = {0};
     std::optional<double> compression_ratio_threshold = {}, logprob_threshold = {}, no_speech_threshold = {};
@@ -39363,9 +39481,10 @@ struct ReplyPlan {
 /// Windows that are written together.
 struct Windows {
     Tensor encoder_outputs;                          ///< (rows, n, d_model), on the device
-    std::vector<std::vector<std::int64_t>> prompts;  ///< of each row, whole
+    std::vector<std::vector<std::int64_t>> prompts;  ///< of each row, without the padding in what was said
     std::vector<std::size_t> starts;                 ///< where in it the start token is
     std::vector<std::size_t> sounds = {};            ///< whose they are, by their place among those of the call
+    std::size_t width = 0;                           ///< tokens of the longest prompt, with that padding
     std::size_t max_length = 0;                      ///< tokens of the longest row at its end, prompt included
     std::uint64_t seed = 0;
 };
@@ -39479,10 +39598,9 @@ struct PaddedPrompts {
     std::vector<std::size_t> padding;
 };
 
-/// Each prompt `times` times.
+/// Each prompt `times` times, padded to `width` tokens or to the longest.
 inline PaddedPrompts padded_prompts(const std::vector<std::vector<std::int64_t>>& prompts, std::int64_t pad,
-                                    std::size_t times) {
-    std::size_t width = 0;
+                                    std::size_t times, std::size_t width) {
     for (const auto& p : prompts) width = std::max(width, p.size());
     PaddedPrompts made;
     const auto rows = static_cast<std::int64_t>(prompts.size() * times), columns = static_cast<std::int64_t>(width);
@@ -39510,7 +39628,7 @@ inline std::vector<double> no_speech(SpeechModel& model, const ReplyPlan& plan, 
         const auto& prompt = windows.prompts[r];
         beginnings.emplace_back(prompt.begin(), prompt.begin() + static_cast<std::ptrdiff_t>(windows.starts[r]) + 1);
     }
-    const auto padded = padded_prompts(beginnings, *plan.generation.pad_token_id, 1);
+    const auto padded = padded_prompts(beginnings, *plan.generation.pad_token_id, 1, 0);
     decoder.start(padded.ids.size(0), static_cast<std::int64_t>(windows.max_length) - 1);
     Prompt prompt{.decoder_input_ids = padded.ids, .extra = {{"encoder_outputs", windows.encoder_outputs}}};
     if (padded.mask) prompt.extra.emplace_back("decoder_attention_mask", *padded.mask);
@@ -39541,7 +39659,7 @@ inline std::optional<std::vector<Reply>> write_once(SpeechModel& model, const Re
     std::vector<std::vector<std::int64_t>> prompts;
     for (const auto r : rows) prompts.push_back(windows.prompts[r]);
     p.pad = *p.config.pad_token_id;
-    auto padded = padded_prompts(prompts, p.pad, static_cast<std::size_t>(beams));
+    auto padded = padded_prompts(prompts, p.pad, static_cast<std::size_t>(beams), windows.width);
     p.batch = static_cast<std::int64_t>(rows.size());
     p.rows = p.batch * beams;
     p.start = padded.rows.front().size();
@@ -39562,10 +39680,15 @@ inline std::optional<std::vector<Reply>> write_once(SpeechModel& model, const Re
     p.prompt.extra = {{"encoder_outputs", encoded}};
     if (padded.mask) p.prompt.extra.emplace_back("decoder_attention_mask", *padded.mask);
 
+    const auto ends = p.ends;
     Hooks hooks{.log_probabilities = true};
-    if (plan.timestamps)
-        hooks.processors.emplace_back(TimestampRules{*plan.config->no_timestamps_token_id, plan.text_end,
+    if (plan.timestamps) {
+        // Where neither is named the rule of transformers is about all tokens below None, which is all there are.
+        const bool endless = ends.empty() && !p.config.bos_token_id;
+        hooks.processors.emplace_back(TimestampRules{*plan.config->no_timestamps_token_id,
+                                                     endless ? plan.config->vocab_size : plan.text_end,
                                                      plan.config->max_initial_timestamp_index});
+    }
     const auto& go_on = plan.hooks->go_on;
     const auto& on_text = plan.hooks->on_text;
     const bool stays = on_text && plan.text && !plan.timestamps && beams == 1 && plan.temperatures.size() == 1 &&
@@ -39578,7 +39701,6 @@ inline std::optional<std::vector<Reply>> write_once(SpeechModel& model, const Re
             return !go_on || go_on();
         };
     }
-    const auto ends = p.ends;
     const auto made = beams > 1 ? beam_search(decoder, std::move(p), hooks) : sample(decoder, std::move(p), hooks);
     if (std::ranges::find(made.finish, Finish::cancelled) != made.finish.end()) return {};
     std::vector<Reply> replies;
@@ -39594,7 +39716,11 @@ inline std::optional<std::vector<Reply>> write_once(SpeechModel& model, const Re
         }
         if (const auto ratio = compression_ratio(reply.tokens, plan.config->vocab_size))
             reply.compression_ratio = *ratio;
-        if (reply.ended) reply.tokens.pop_back();
+        if (reply.ended) {
+            // Of several ends one that is text, and no padding, is part of it, as transformers leaves it there.
+            const auto end = reply.tokens.back();
+            if (ends.size() == 1 || end >= plan.text_end || end == plan.padding) reply.tokens.pop_back();
+        }
         replies.push_back(std::move(reply));
     }
     return replies;
@@ -40316,7 +40442,7 @@ private:
         // Without an end, which a generation_config.json may leave out, a text goes on until there is no room.
         if (!c.eos_token_id) c.eos_token_id = own.eos_token_id;
         const auto& ends = *c.eos_token_id;
-        plan_.text_end = ends.empty() ? c.bos_token_id.value_or(first_time() - 1) : ends.front();
+        plan_.text_end = ends.empty() ? c.bos_token_id.value_or(first_time() - 1) : std::ranges::max(ends);
         plan_.padding = c.pad_token_id;
         if (!c.pad_token_id) c.pad_token_id = own.pad_token_id.value_or(ends.empty() ? 0 : ends.front());
         require_start(config_, c.bos_token_id);
@@ -40440,16 +40566,16 @@ private:
     /// The next window of each row. False where the caller ended it.
     bool next(const std::vector<Row*>& active) {
         Windows windows;
-        std::size_t longest = 0;
         for (const Row* row : active) {
             auto prompt = before(*row);
+            windows.width = std::max(windows.width, prompt.size() + row->start.size());
+            if (row->conditioned && !row->said.empty() && plan_.padding) std::erase(prompt, *plan_.padding);
             windows.starts.push_back(prompt.size());
             windows.sounds.push_back(index_of(*row));
             prompt.insert(prompt.end(), row->start.begin(), row->start.end());
-            longest = std::max(longest, prompt.size());
             windows.prompts.push_back(std::move(prompt));
         }
-        windows.max_length = length_for(longest);
+        windows.max_length = length_for(windows.width);
         windows.seed = plan_.generation.seed.value_or(0) + 1000003U * count_++;
         windows.encoder_outputs = first_ ? *std::exchange(first_, std::nullopt) : encoded(active);
         const auto replies = write_windows(model_, plan_, windows);

@@ -3481,8 +3481,9 @@ struct MatchTexts {
     Tensor embeds = {};     ///< (texts, projection): what the model makes of them, on the host
 };
 
-/// The tokens of each label, put where `{}` stands in `sentence`. Nothing is cut.
-/// InputError where there are no labels, `sentence` has no {}, a text is not UTF-8, or has more than `most` tokens.
+/// The tokens of each label, put where `{}` stands in `sentence`, or {0}, once or several times; {{ and }} are braces,
+/// as in Python's str.format. Nothing is cut. InputError where there are no labels, `sentence` has no place for them,
+/// or other braces, a text is not UTF-8, or has more than `most` tokens.
 [[nodiscard]] MatchTexts match_texts(text::Tokenizer tokenizer, std::span<const std::string> labels,
                                      std::string_view sentence, std::int64_t most);
 
@@ -3518,12 +3519,45 @@ void require_embeds(const Tensor& embeds, std::int64_t projection);
 #include <optional>
 
 namespace silica::task {
+namespace match_texts_detail {
+
+/// A template without its labels: what stands before, between and after them. As Python's str.format has it, {} once
+/// or {0} as often as wanted is the label, {{ and }} are braces.
+SILICA_INLINE std::vector<std::string> around_labels(const std::string_view sentence) {
+    std::vector<std::string> pieces(1);
+    bool numbered = false;
+    const auto refuse = [&](const std::string& what, const std::string& remedy) {
+        throw InputError("The template " + quote(sentence) + " " + what + ".", remedy);
+    };
+    for (auto rest = sentence; !rest.empty();) {
+        std::size_t taken = 1;
+        const bool any = rest.starts_with("{}"), first = rest.starts_with("{0}");
+        if (any || first) {
+            if (pieces.size() > 1 && !(first && numbered))
+                refuse("has more than one {}", "write {0} wherever the label belongs.");
+            numbered = first;
+            taken = first ? 3 : 2;
+            pieces.emplace_back();
+        } else {
+            const char c = rest.front();
+            const bool brace = c == '{' || c == '}';
+            if (brace && (rest.size() < 2 || rest[1] != c))
+                refuse("has a brace that is no place for a label", "write {} for the label, {{ and }} for braces.");
+            taken = brace ? 2 : 1;
+            pieces.back() += c;
+        }
+        rest.remove_prefix(taken);
+    }
+    return pieces;
+}
+
+}  // namespace match_texts_detail
 
 SILICA_INLINE MatchTexts match_texts(text::Tokenizer tokenizer, std::span<const std::string> labels,
                                      std::string_view sentence, std::int64_t most) {
     if (labels.empty()) throw InputError("There are no labels to match.", "give at least one.");
-    const auto hole = sentence.find("{}");
-    if (hole == std::string_view::npos) {
+    const auto pieces = match_texts_detail::around_labels(sentence);
+    if (pieces.size() == 1) {
         throw InputError("The template " + quote(sentence) + " has no place for a label.",
                          "write {} there: 'This is a photo of {}.'");
     }
@@ -3540,7 +3574,8 @@ SILICA_INLINE MatchTexts match_texts(text::Tokenizer tokenizer, std::span<const 
     std::vector<std::vector<std::int64_t>> rows;
     std::size_t longest = 1;
     for (const auto& label : labels) {
-        const std::string text = std::string(sentence.substr(0, hole)) + label + std::string(sentence.substr(hole + 2));
+        std::string text = pieces.front();
+        for (std::size_t i = 1; i < pieces.size(); ++i) text += label + pieces[i];
         rows.push_back(tokenizer.encode(text).ids);
         const auto n = rows.back().size();
         if (n > static_cast<std::size_t>(most)) {
