@@ -27570,8 +27570,8 @@ void product_of_few(isa::Isa set, const Product<T>& p) {
 
 namespace silica::device::cpu::detail {
 
-/// The product of all rows of x with panels: a panel stays in the second cache while rows pass. `Panels` has them in
-/// memory, or makes `units` of them in `room`: at(part, panel, u, units, room).
+/// The product of all rows of x with panels: some units of a panel stay in the first cache while rows pass. `Panels`
+/// has them in memory, or makes `units` of them in `room`: at(part, panel, u, units, room).
 template <class Panels>
 class ProductOnPanels {
 public:
@@ -27579,6 +27579,7 @@ public:
         : set_(set),
           vectors_(isa::tiling<float>(set).vectors),
           width_(vectors_ * isa::tiling<float>(set).lanes),
+          most_units_(first_cache / (4 * width_)),
           p_(p),
           panels_(panels) {}
 
@@ -27602,7 +27603,7 @@ public:
     }
 
 private:
-    static constexpr std::int64_t most_rows = 252, most_units = 512;
+    static constexpr std::int64_t most_rows = 252, first_cache = 32768;  ///< bytes
 
     /// Rows [first, last) of y and the columns of a panel. The weights that come next are fetched into the cache bit by
     /// bit; after the last ones those of the panel `then`, or none.
@@ -27610,21 +27611,21 @@ private:
         const std::int64_t parts = p_.gated ? 2 : 1, rows = last - first, column = panel * width_;
         const Scratch<2> sums(static_cast<std::size_t>(parts * most_rows * width_));
         float* const c = sums.data();
-        const Scratch<5> room(Panels::in_memory ? 0 : static_cast<std::size_t>(parts * most_units * width_));
+        const Scratch<5> room(Panels::in_memory ? 0 : static_cast<std::size_t>(parts * most_units_ * width_));
         std::array<const float*, 2> weights{};
-        for (std::int64_t u = 0; u < p_.k; u += most_units) {
-            const std::int64_t units = std::min(most_units, p_.k - u);
+        for (std::int64_t u = 0; u < p_.k; u += most_units_) {
+            const std::int64_t units = std::min(most_units_, p_.k - u);
             const bool end = u + units == p_.k;
             const std::int64_t soon = !Panels::in_memory || rows < 12 || (end && then < 0) ? 0
                                       : end                                                ? p_.k
                                                                                            : p_.k - u - units;
-            const std::int64_t lines = std::min(most_units, soon) * width_ * 4 / 64;
+            const std::int64_t lines = std::min(most_units_, soon) * width_ * 4 / 64;
             for (std::int64_t part = 0; part < parts; ++part) {
                 const float*& w = weights[static_cast<std::size_t>(part)];
                 if constexpr (Panels::in_memory)
                     w = panels_.at(part, panel, u);
                 else
-                    w = panels_.at(part, panel, u, units, room.data() + part * most_units * width_);
+                    w = panels_.at(part, panel, u, units, room.data() + part * most_units_ * width_);
             }
             for (std::int64_t r = 0, taken = 0; r < rows; r += taken) {
                 const std::int64_t left = rows - r;
@@ -27657,7 +27658,7 @@ private:
     }
 
     isa::Isa set_;
-    std::int64_t vectors_, width_;
+    std::int64_t vectors_, width_, most_units_;
     const Product<float>& p_;
     const Panels& panels_;
 };
