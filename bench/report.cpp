@@ -249,7 +249,9 @@ void print_table(std::ostream& out, Output output, const std::vector<Row>& rows)
     if (generation) {
         out << "decode t/s: mean and standard deviation over the calls, greedy, no end looked for; bandwidth: what the "
                "steps read of\nwhat the memory can give";
-        if (bandwidth > 0) out << ", which is " << fixed(bandwidth / 1e9, 1) << " GB/s on the host, measured";
+        if (bandwidth > 0)
+            out << ", which is " << fixed(bandwidth / 1e9, 1)
+                << " GB/s on the host, measured; over 100 % where caches hold weights";
         out << "\n";
     }
     if (random)
