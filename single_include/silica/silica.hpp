@@ -16616,6 +16616,11 @@ public:
     const TensorEntry& need_real(const std::string& module, const Parts& parts, std::string_view name,
                                  const std::vector<std::int64_t>& shape);
 
+    /// The columns of each of `groups` groups that make `columns`: `asked` where it makes so many, the last one perhaps
+    /// shorter, else (absent, -1) the even size. CheckpointError in the name of `scales` where no size does.
+    [[nodiscard]] std::int64_t need_group(const TensorEntry& scales, std::int64_t groups, std::int64_t columns,
+                                          std::optional<std::int64_t> asked = {}) const;
+
     /// See fail_part.
     [[noreturn]] void fail(const std::string& name, const std::string& problem) const;
 
@@ -16636,12 +16641,6 @@ private:
 /// `entry` on the host, contiguous, in its own type or in `dtype`.
 [[nodiscard]] Tensor on_host(TensorSource& source, const TensorEntry& entry);
 [[nodiscard]] Tensor on_host(TensorSource& source, const TensorEntry& entry, at::ScalarType dtype);
-
-/// The columns of a group where `groups` of one size make `columns`; 0 where no size does.
-[[nodiscard]] std::int64_t even_group(std::int64_t groups, std::int64_t columns);
-/// The same where the last group may be shorter: `asked` (absent or -1: all columns) if it makes so many, else the
-/// even size. At most `columns`.
-[[nodiscard]] std::int64_t group_size(std::optional<std::int64_t> asked, std::int64_t groups, std::int64_t columns);
 
 /// int8 (rows, columns) as words of codes of 8 bits, 128 added to each.
 [[nodiscard]] Tensor words_of_int8(const Tensor& bytes);
@@ -16765,6 +16764,16 @@ SILICA_INLINE const TensorEntry& Modules::need_real(const std::string& module, c
     return need(module, parts, name, real ? dtype : at::kHalf, shape);
 }
 
+SILICA_INLINE std::int64_t Modules::need_group(const TensorEntry& scales, std::int64_t groups, std::int64_t columns,
+                                               std::optional<std::int64_t> asked) const {
+    const std::int64_t wanted = std::min(asked.value_or(-1), columns);
+    if (wanted > 0 && (columns - 1) / wanted + 1 == groups) return wanted;
+    if (groups < 1 || columns < 1 || columns % groups != 0)
+        fail(scales.name,
+             "has " + std::to_string(groups) + " groups, which " + std::to_string(columns) + " columns do not make");
+    return columns / groups;
+}
+
 SILICA_INLINE void Modules::fail(const std::string& name, const std::string& problem) const {
     fail_part(where_, name, problem);
 }
@@ -16784,16 +16793,6 @@ SILICA_INLINE TensorEntry plain_entry(const std::string& module, const TensorEnt
             .nbytes = codes.nbytes,
             .file = codes.file,
             .dtype_name = codes.dtype_name};
-}
-
-SILICA_INLINE std::int64_t even_group(std::int64_t groups, std::int64_t columns) {
-    return groups > 0 && columns > 0 && columns % groups == 0 ? columns / groups : 0;
-}
-
-SILICA_INLINE std::int64_t group_size(std::optional<std::int64_t> asked, std::int64_t groups, std::int64_t columns) {
-    const std::int64_t wanted = std::min(asked.value_or(-1), columns);
-    const bool makes = wanted > 0 && (columns - 1) / wanted + 1 == groups;
-    return makes ? wanted : even_group(groups, columns);
 }
 
 SILICA_INLINE Tensor words_of_int8(const Tensor& bytes) {
@@ -20887,10 +20886,7 @@ SILICA_INLINE void find_awq(Modules& modules, std::vector<PackedMatrix>& found) 
         modules.need_real(module, parts, "scales", {groups, p.rows});
         if (Modules::find(parts, "qzeros") != nullptr)
             p.qzeros = modules.need(module, parts, "qzeros", at::kInt, {groups, p.rows / 8});
-        p.group = even_group(groups, p.columns);
-        if (p.group == 0)
-            modules.fail(scales->name, "has " + std::to_string(groups) + " groups, which " + std::to_string(p.columns) +
-                                           " columns do not make");
+        p.group = modules.need_group(*scales, groups, p.columns);
         p.qweight = *codes, p.scales = *scales;
         found.push_back({plain_entry(module, *codes, p.rows, p.columns), "AWQ, 4 bits",
                          [p](TensorSource& source) { return awq_detail::open(p, source); }});
@@ -21115,7 +21111,6 @@ void find_compressed_tensors(Modules& modules, const Scheme& scheme, std::vector
 #define SILICA_SINGLE_CHECKPOINT_COMPRESSED_TENSORS_IPP
 /// Reads compressed-tensors.
 
-#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -21198,10 +21193,7 @@ inline void need_scales(const std::string& module, const Modules::Parts& parts, 
         modules.need_real(module, parts, "weight_scale",
                           scales->shape.size() == 1 ? std::vector{p.rows} : std::vector{p.rows, p.groups});
     p.scales = *scales;
-    p.group = even_group(p.groups, p.columns);
-    if (p.group == 0)
-        modules.fail(scales->name, "has " + std::to_string(p.groups) + " groups, which " + std::to_string(p.columns) +
-                                       " columns do not make");
+    p.group = modules.need_group(*scales, p.groups, p.columns);
     if (const auto* g_idx = Modules::find(parts, "weight_g_idx"); g_idx != nullptr)
         p.g_idx = modules.need(module, parts, "weight_g_idx", at::kInt, {p.columns});
 }
@@ -21387,10 +21379,7 @@ SILICA_INLINE void find_gptq(Modules& modules, const Scheme& scheme, std::vector
         modules.need(module, parts, "qweight", at::kInt, {p.columns * p.bits / 32, p.rows});
         modules.need(module, parts, "qzeros", at::kInt, {groups, p.rows * p.bits / 32});
         modules.need_real(module, parts, "scales", {groups, p.rows});
-        p.group = group_size(scheme.group, groups, p.columns);
-        if (p.group == 0)
-            modules.fail(scales->name, "has " + std::to_string(groups) + " groups, which " + std::to_string(p.columns) +
-                                           " columns do not make");
+        p.group = modules.need_group(*scales, groups, p.columns, scheme.group);
         p.qweight = *codes, p.qzeros = *zeros, p.scales = *scales;
         if (Modules::find(parts, "g_idx") != nullptr)
             p.g_idx = modules.need(module, parts, "g_idx", at::kInt, {p.columns});
@@ -21449,11 +21438,10 @@ SILICA_INLINE void find_mlx(Modules& modules, const Scheme& scheme, std::vector<
         modules.need(module, parts, "weight", at::kUInt32, codes->shape);
         modules.need_real(module, parts, "scales", {rows, groups});
         const TensorEntry biases = modules.need_real(module, parts, "biases", {rows, groups});
-        const auto group = even_group(groups, columns);
-        if (group == 0)
-            modules.fail(scales->name, "has " + std::to_string(groups) + " groups, which " + std::to_string(columns) +
-                                           " columns do not make");
-        Quantised q{.bits = static_cast<int>(bits), .rows = rows, .columns = columns, .group = group};
+        Quantised q{.bits = static_cast<int>(bits),
+                    .rows = rows,
+                    .columns = columns,
+                    .group = modules.need_group(*scales, groups, columns)};
         found.push_back({plain_entry(module, *codes, rows, columns), "MLX, " + std::to_string(bits) + " bits",
                          [q, codes = *codes, scales = *scales, biases](TensorSource& source) {
                              Affine a{.q = q};

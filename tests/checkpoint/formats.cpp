@@ -358,6 +358,8 @@ TEST_CASE("parts that contradict each other are told by name") {
     const auto awq_config = R"({"quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 32}})";
     said(with(awq("q", m), "q.qzeros", at::ones({2, 3}, at::kInt)), awq_config, "'q.qzeros' is I32 of shape (2, 3)");
     said(without(awq("q", m), "q.scales"), awq_config, "'q.qweight' is not AWQ's matrix");
+    said(with(without(awq("q", m), "q.qzeros"), "q.scales", at::ones({3, 16}, at::kHalf)), awq_config,
+         "'q.scales' has 3 groups, which 64 columns do not make");
 
     const auto ct = pack_quantized("q", m, true);
     const auto ct_config = R"({"quantization_config": {"quant_method": "compressed-tensors"}})";

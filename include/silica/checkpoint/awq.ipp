@@ -80,10 +80,7 @@ SILICA_INLINE void find_awq(Modules& modules, std::vector<PackedMatrix>& found) 
         modules.need_real(module, parts, "scales", {groups, p.rows});
         if (Modules::find(parts, "qzeros") != nullptr)
             p.qzeros = modules.need(module, parts, "qzeros", at::kInt, {groups, p.rows / 8});
-        p.group = even_group(groups, p.columns);
-        if (p.group == 0)
-            modules.fail(scales->name, "has " + std::to_string(groups) + " groups, which " + std::to_string(p.columns) +
-                                           " columns do not make");
+        p.group = modules.need_group(*scales, groups, p.columns);
         p.qweight = *codes, p.scales = *scales;
         found.push_back({plain_entry(module, *codes, p.rows, p.columns), "AWQ, 4 bits",
                          [p](TensorSource& source) { return awq_detail::open(p, source); }});

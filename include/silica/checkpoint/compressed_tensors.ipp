@@ -5,7 +5,6 @@
 #include "silica/checkpoint/text.hpp"
 #include "silica/core/compiled.hpp"
 
-#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -88,10 +87,7 @@ inline void need_scales(const std::string& module, const Modules::Parts& parts, 
         modules.need_real(module, parts, "weight_scale",
                           scales->shape.size() == 1 ? std::vector{p.rows} : std::vector{p.rows, p.groups});
     p.scales = *scales;
-    p.group = even_group(p.groups, p.columns);
-    if (p.group == 0)
-        modules.fail(scales->name, "has " + std::to_string(p.groups) + " groups, which " + std::to_string(p.columns) +
-                                       " columns do not make");
+    p.group = modules.need_group(*scales, p.groups, p.columns);
     if (const auto* g_idx = Modules::find(parts, "weight_g_idx"); g_idx != nullptr)
         p.g_idx = modules.need(module, parts, "weight_g_idx", at::kInt, {p.columns});
 }

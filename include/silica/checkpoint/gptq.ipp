@@ -96,10 +96,7 @@ SILICA_INLINE void find_gptq(Modules& modules, const Scheme& scheme, std::vector
         modules.need(module, parts, "qweight", at::kInt, {p.columns * p.bits / 32, p.rows});
         modules.need(module, parts, "qzeros", at::kInt, {groups, p.rows * p.bits / 32});
         modules.need_real(module, parts, "scales", {groups, p.rows});
-        p.group = group_size(scheme.group, groups, p.columns);
-        if (p.group == 0)
-            modules.fail(scales->name, "has " + std::to_string(groups) + " groups, which " + std::to_string(p.columns) +
-                                           " columns do not make");
+        p.group = modules.need_group(*scales, groups, p.columns, scheme.group);
         p.qweight = *codes, p.qzeros = *zeros, p.scales = *scales;
         if (Modules::find(parts, "g_idx") != nullptr)
             p.g_idx = modules.need(module, parts, "g_idx", at::kInt, {p.columns});

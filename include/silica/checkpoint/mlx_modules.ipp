@@ -30,11 +30,10 @@ SILICA_INLINE void find_mlx(Modules& modules, const Scheme& scheme, std::vector<
         modules.need(module, parts, "weight", at::kUInt32, codes->shape);
         modules.need_real(module, parts, "scales", {rows, groups});
         const TensorEntry biases = modules.need_real(module, parts, "biases", {rows, groups});
-        const auto group = even_group(groups, columns);
-        if (group == 0)
-            modules.fail(scales->name, "has " + std::to_string(groups) + " groups, which " + std::to_string(columns) +
-                                           " columns do not make");
-        Quantised q{.bits = static_cast<int>(bits), .rows = rows, .columns = columns, .group = group};
+        Quantised q{.bits = static_cast<int>(bits),
+                    .rows = rows,
+                    .columns = columns,
+                    .group = modules.need_group(*scales, groups, columns)};
         found.push_back({plain_entry(module, *codes, rows, columns), "MLX, " + std::to_string(bits) + " bits",
                          [q, codes = *codes, scales = *scales, biases](TensorSource& source) {
                              Affine a{.q = q};

@@ -76,6 +76,11 @@ public:
     const TensorEntry& need_real(const std::string& module, const Parts& parts, std::string_view name,
                                  const std::vector<std::int64_t>& shape);
 
+    /// The columns of each of `groups` groups that make `columns`: `asked` where it makes so many, the last one perhaps
+    /// shorter, else (absent, -1) the even size. CheckpointError in the name of `scales` where no size does.
+    [[nodiscard]] std::int64_t need_group(const TensorEntry& scales, std::int64_t groups, std::int64_t columns,
+                                          std::optional<std::int64_t> asked = {}) const;
+
     /// See fail_part.
     [[noreturn]] void fail(const std::string& name, const std::string& problem) const;
 
@@ -96,12 +101,6 @@ private:
 /// `entry` on the host, contiguous, in its own type or in `dtype`.
 [[nodiscard]] Tensor on_host(TensorSource& source, const TensorEntry& entry);
 [[nodiscard]] Tensor on_host(TensorSource& source, const TensorEntry& entry, at::ScalarType dtype);
-
-/// The columns of a group where `groups` of one size make `columns`; 0 where no size does.
-[[nodiscard]] std::int64_t even_group(std::int64_t groups, std::int64_t columns);
-/// The same where the last group may be shorter: `asked` (absent or -1: all columns) if it makes so many, else the
-/// even size. At most `columns`.
-[[nodiscard]] std::int64_t group_size(std::optional<std::int64_t> asked, std::int64_t groups, std::int64_t columns);
 
 /// int8 (rows, columns) as words of codes of 8 bits, 128 added to each.
 [[nodiscard]] Tensor words_of_int8(const Tensor& bytes);

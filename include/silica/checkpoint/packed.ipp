@@ -119,6 +119,16 @@ SILICA_INLINE const TensorEntry& Modules::need_real(const std::string& module, c
     return need(module, parts, name, real ? dtype : at::kHalf, shape);
 }
 
+SILICA_INLINE std::int64_t Modules::need_group(const TensorEntry& scales, std::int64_t groups, std::int64_t columns,
+                                               std::optional<std::int64_t> asked) const {
+    const std::int64_t wanted = std::min(asked.value_or(-1), columns);
+    if (wanted > 0 && (columns - 1) / wanted + 1 == groups) return wanted;
+    if (groups < 1 || columns < 1 || columns % groups != 0)
+        fail(scales.name,
+             "has " + std::to_string(groups) + " groups, which " + std::to_string(columns) + " columns do not make");
+    return columns / groups;
+}
+
 SILICA_INLINE void Modules::fail(const std::string& name, const std::string& problem) const {
     fail_part(where_, name, problem);
 }
@@ -138,16 +148,6 @@ SILICA_INLINE TensorEntry plain_entry(const std::string& module, const TensorEnt
             .nbytes = codes.nbytes,
             .file = codes.file,
             .dtype_name = codes.dtype_name};
-}
-
-SILICA_INLINE std::int64_t even_group(std::int64_t groups, std::int64_t columns) {
-    return groups > 0 && columns > 0 && columns % groups == 0 ? columns / groups : 0;
-}
-
-SILICA_INLINE std::int64_t group_size(std::optional<std::int64_t> asked, std::int64_t groups, std::int64_t columns) {
-    const std::int64_t wanted = std::min(asked.value_or(-1), columns);
-    const bool makes = wanted > 0 && (columns - 1) / wanted + 1 == groups;
-    return makes ? wanted : even_group(groups, columns);
 }
 
 SILICA_INLINE Tensor words_of_int8(const Tensor& bytes) {
