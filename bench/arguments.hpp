@@ -2,6 +2,7 @@
 /// Values of flags: lists, numbers, names. Whatever is wrong is an InputError that says what would be right.
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>

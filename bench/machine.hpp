@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include <c10/core/DeviceType.h>
 #include <nlohmann/json.hpp>

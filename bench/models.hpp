@@ -1,6 +1,7 @@
 #pragma once
 /// From what a user names as a model to a family, a configuration and weights.
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>

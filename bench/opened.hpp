@@ -1,6 +1,7 @@
 #pragma once
 /// From types to the registry: the grid of one architecture. Used by arch/<family>.cpp only.
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>

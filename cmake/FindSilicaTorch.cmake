@@ -125,6 +125,17 @@ if(SilicaTorch_FOUND AND NOT TARGET silica::torch)
         endif()
     endif()
 
+    # LibTorch 2.11 has a condition among the template parameters of const_data_ptr. Clang 18 and newer spell it in the name of
+    # the function, the compilers that LibTorch was built with do not: with the names of clang 17 it links.
+    if((CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 18)
+       OR (CMAKE_CXX_COMPILER_ID STREQUAL "AppleClang" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 17))
+        file(STRINGS "${SilicaTorch_PREFIX}/include/ATen/core/TensorBase.h" _torch_condition
+             REGEX "enable_if_t<!std::is_const_v<T>, int> = 0>" LIMIT_COUNT 1)
+        if(_torch_condition)
+            target_compile_options(silica::torch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fclang-abi-compat=17>)
+        endif()
+    endif()
+
     if(SilicaTorch_CUDA)
         # Nothing in our code refers to these libraries, so the linker would drop them; their kernels register themselves
         # when they are loaded. One item, so that CMake keeps the flags and the files together.

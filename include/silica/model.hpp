@@ -20,8 +20,10 @@
 #include "silica/placement.hpp"
 
 #include <chrono>
+#include <concepts>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 namespace silica {

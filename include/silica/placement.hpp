@@ -13,6 +13,7 @@
 #include <array>
 #include <concepts>
 #include <string_view>
+#include <type_traits>
 
 namespace silica {
 

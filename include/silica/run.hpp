@@ -15,6 +15,8 @@
 
 #include "silica/dispatch.hpp"
 
+#include <type_traits>
+
 namespace silica {
 namespace detail {
 

@@ -16,7 +16,7 @@ from mach_o import MachO
 from places import (NEWEST_ZIG, OLDEST_ZIG, OTHER_TORCHES, SOURCE, TORCH, CheckFailed, demand, macos_torch, place, say,
                     unpacked, wheel)
 
-SIZES = "to download 500 MB (zig twice, LibTorch 2.11, 2.13 and 2.14 for macOS), 3.5 GB on disk"
+SIZES = "to download 500 MB (zig twice, LibTorch 2.11, 2.13 and 2.14 for macOS), 4.8 GB on disk"
 MINIMUM = (14, 0)
 
 

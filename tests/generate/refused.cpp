@@ -110,7 +110,7 @@ void refuses_wrong_calls(const Model& model) {
                                   {at::_neg_view(rows), "negates"},
                                   {rows.to(at::Device("meta")), "no numbers"}}) {
         refuses<InputError>(step(t), {"ids", word});
-        refuses<InputError>([&, t = t] { model.reorder(t, state); }, {"rows", word});
+        refuses<InputError>([&, from = t] { model.reorder(from, state); }, {"rows", word});
         const auto ids = with([&](In& in) { in.input_ids = t.unsqueeze(0); });
         refuses<InputError>(prefill(ids), {"input_ids", word});
         refuses<InputError>([&] { static_cast<void>(model(ids)); }, {"input_ids", word});

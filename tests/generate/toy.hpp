@@ -3,8 +3,10 @@
 /// were. tests/golden/make_generate.py has the same one in Python, for transformers' generate.
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 

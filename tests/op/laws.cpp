@@ -13,6 +13,7 @@
 #include "silica/op/conv_activation.hpp"
 #include "silica/op/conv_add.hpp"
 #include "silica/op/decode_attention.hpp"
+#include "silica/op/draw.hpp"
 #include "silica/op/embedding.hpp"
 #include "silica/op/gated.hpp"
 #include "silica/op/gelu.hpp"
@@ -159,6 +160,7 @@ TEMPLATE_LIST_TEST_CASE(
     T::template each_wrong<op::Conv>(image, kernel);
     T::template each_wrong<op::ConvActivation>(image, kernel, Activation::relu);
     T::template each_wrong<op::ConvAdd>(image, kernel, T::x({2, 6, 3, 4}), Activation::relu);
+    if constexpr (has_kernel<op::Draw, TestType, precision::Fp32>) T::template each_wrong<op::Draw>(x, T::x({3}), 0.7);
     T::template each_wrong<op::Embedding>(one, Prepared<op::Embedding, E>(x, std::nullopt));
     T::template each_wrong<op::Gated>(x, Activation::silu);
     T::template each_wrong<op::Gelu>(x);
@@ -237,6 +239,12 @@ TEMPLATE_LIST_TEST_CASE("Ops of rows refuse weights of another size or type", ""
     T::template refuses<op::Gated>("gated", T::x({3, 5}), Activation::silu);
     T::template refuses<op::Argmax>("argmax", T::x({3}));
     T::template refuses<op::Argmax>("argmax", T::x({3, 0}));
+    if constexpr (has_kernel<op::Draw, TestType, precision::Fp32>) {
+        T::template refuses<op::Draw>("draw", x, T::x({2}), 0.7);
+        T::template refuses<op::Draw>("draw", x, T::x({3, 1}), 0.7);
+        T::template refuses<op::Draw>("draw", x, T::x({3}).to(at::kHalf), 0.7);
+        T::template refuses<op::Draw>("draw", x, T::x({3}), 0.0);
+    }
     const Tensor h = T::x({2, 3, 4}), mask = at::ones({2, 3}, at::kBool).to(h.device());
     T::template refuses<op::Pool>("pool", T::x({2, 3}), mask, Pooling::mean);
     T::template refuses<op::Pool>("pool", h, mask.narrow(1, 0, 2), Pooling::mean);

@@ -1,6 +1,7 @@
 #pragma once
 /// The devices and precisions that tests run on, random tensors, and comparisons that say what differs.
 
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <set>

@@ -1,6 +1,7 @@
 #pragma once
 /// A golden case over devices x precisions, and over devices x loaders.
 
+#include <filesystem>
 #include <string>
 #include <tuple>
 #include <type_traits>

@@ -2,8 +2,10 @@
 /// What LibTorch's ops were called with, on any device: whether the tensors handed to an op were contiguous, and of
 /// what shape.
 
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <ATen/record_function.h>

@@ -5,6 +5,8 @@
 #include "silica/arch/concept.hpp"
 #include "silica/nn/causal_lm.hpp"
 
+#include <algorithm>
+
 namespace silica::arch {
 
 /// Keys and defaults of config.json.

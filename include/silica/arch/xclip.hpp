@@ -10,6 +10,8 @@
 #include "silica/nn/l2_norm.hpp"
 #include "silica/op/scores.hpp"
 
+#include <array>
+
 namespace silica::arch {
 
 struct XClipOutputs {

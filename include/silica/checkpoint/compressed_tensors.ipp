@@ -5,6 +5,7 @@
 #include "silica/checkpoint/text.hpp"
 #include "silica/core/compiled.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 

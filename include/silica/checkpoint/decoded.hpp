@@ -6,6 +6,7 @@
 #include "silica/checkpoint/scheme.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>

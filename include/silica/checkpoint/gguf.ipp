@@ -185,8 +185,8 @@ SILICA_INLINE void find_gguf_blocks(Modules& modules, const std::map<std::string
             p.plain.dtype = at::kFloat;
             if (block != nullptr) p.plain.shape[1] = entry->shape[1] / block->bytes * block->numbers;
             p.plain.strides = row_major(p.plain.shape);
-            p.open = [entry = *entry, block, order = std::move(order)](TensorSource& source) -> std::unique_ptr<Rows> {
-                Tensor t = on_host(source, entry);
+            p.open = [stored = *entry, block, order = std::move(order)](TensorSource& source) -> std::unique_ptr<Rows> {
+                Tensor t = on_host(source, stored);
                 if (!order.empty()) t = gguf_rows::reordered(t, order);
                 if (block == nullptr) return std::make_unique<gguf_rows::PlainRows>(std::move(t));
                 return std::make_unique<gguf_rows::BlockRows>(*block, std::move(t));

@@ -2,6 +2,7 @@
 /// The index of a checkpoint in several files: `model.safetensors.index.json`, `pytorch_model.bin.index.json`.
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>

@@ -3,6 +3,7 @@
 
 #include "silica/core/tensor.hpp"
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>

@@ -14,6 +14,7 @@
 #include <limits>
 #include <locale>
 #include <sstream>
+#include <system_error>
 
 namespace silica {
 

@@ -6,6 +6,8 @@
 
 #include <ATen/Parallel.h>
 
+#include <atomic>
+
 namespace silica {
 namespace detail {
 

@@ -3,6 +3,7 @@
 
 #include "silica/core/tensor.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 

@@ -74,6 +74,7 @@ inline constexpr bool runs_on<Precision, device::Mps> = false;
 #include "silica/device/mps/clamp.hpp"
 #include "silica/device/mps/conv.hpp"
 #include "silica/device/mps/decode_attention.hpp"
+#include "silica/device/mps/draw.hpp"
 #include "silica/device/mps/embedding.hpp"
 #include "silica/device/mps/gelu.hpp"
 #include "silica/device/mps/group_norm.hpp"

@@ -54,6 +54,12 @@ public:
     virtual Tensor greedy_step(const Tensor& ids) = 0;
     /// Logits -> the most likely tokens (rows) int64, on the device.
     [[nodiscard]] virtual Tensor most_likely(const Tensor& logits) = 0;
+    /// Logits -> the tokens that `uniform` (rows) float32 on the CPU draws from softmax(logits / temperature), on the
+    /// device and below zero where the host has to draw; nothing where the device does not. See op::Draw.
+    [[nodiscard]] virtual std::optional<Tensor> draw(const Tensor& logits, const Tensor& uniform, double temperature) {
+        static_cast<void>(logits), static_cast<void>(uniform), static_cast<void>(temperature);
+        return {};
+    }
     /// Row i becomes what row `rows[i]` was; rows (rows) int64 on any device.
     virtual void reorder(const Tensor& rows) = 0;
 

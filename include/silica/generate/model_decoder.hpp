@@ -92,6 +92,9 @@ public:
     Tensor step(const Tensor& ids) override { return stepper()(ids); }
     Tensor greedy_step(const Tensor& ids) override { return stepper().greedy(ids); }
     Tensor most_likely(const Tensor& logits) override { return stepper().most_likely(logits); }
+    std::optional<Tensor> draw(const Tensor& logits, const Tensor& uniform, double temperature) override {
+        return stepper().draw(logits, uniform, temperature);
+    }
     void reorder(const Tensor& rows) override { model_->reorder(rows, state()); }
 
     bool shorten(std::int64_t tokens) override {

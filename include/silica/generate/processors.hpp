@@ -25,6 +25,9 @@ public:
     /// Whether scores stay as the model gives them.
     [[nodiscard]] bool empty() const noexcept { return all_.empty(); }
 
+    /// Whether scores are at most divided by the temperature.
+    [[nodiscard]] bool only_temperature() const noexcept { return all_.size() == std::size_t{tempered_}; }
+
     void operator()(Scores scores, const Row& row) {
         for (auto& each : all_) each(scores, row);
     }
@@ -36,6 +39,7 @@ private:
     void add_warpers(const GenerationConfig& c, std::int64_t ends);
 
     std::vector<Processor> all_;
+    bool tempered_ = false;  ///< one of them is the temperature
 };
 
 }  // namespace silica::generate

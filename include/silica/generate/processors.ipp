@@ -54,7 +54,10 @@ SILICA_INLINE Processors::Processors(const GenerationConfig& c, std::size_t prom
 
 SILICA_INLINE void Processors::add_warpers(const GenerationConfig& c, std::int64_t ends) {
     const std::int64_t keep = c.num_beams.value_or(1) > 1 ? std::max<std::int64_t>(ends, 1) + 1 : 1;
-    if (detail::differs(c.temperature, 1)) add(temperature(*c.temperature));
+    if (detail::differs(c.temperature, 1)) {
+        add(temperature(*c.temperature));
+        tempered_ = true;
+    }
     if (c.top_h) add(top_h(*c.top_h));
     if (const auto k = c.top_k.value_or(50); k != 0) add(top_k(k, keep));
     if (c.top_p.value_or(1) < 1) add(top_p(*c.top_p, keep));

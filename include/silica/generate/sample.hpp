@@ -8,7 +8,8 @@
 
 namespace silica::generate {
 
-/// Writes until every row ended. Without processors the most likely tokens stay on the device and are only looked at.
+/// Writes until every row ended. Without processors the most likely tokens stay on the device and are only looked at;
+/// so do drawn ones where at most a temperature changes the scores and the device draws.
 [[nodiscard]] Generated sample(Decoder& decoder, Plan plan, const Hooks& hooks);
 
 }  // namespace silica::generate

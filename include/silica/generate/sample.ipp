@@ -37,6 +37,15 @@ namespace detail {
     return most_likely(scores);  // lost in rounding
 }
 
+/// What decides the token of each row at a place: (rows) float32.
+[[nodiscard]] inline Tensor uniforms(std::uint64_t seed, std::int64_t rows, std::uint32_t place) {
+    Tensor all = at::empty({rows}, c10::ScalarType::Float);
+    auto* u = all.mutable_data_ptr<float>();
+    for (std::int64_t r = 0; r < rows; ++r)
+        u[r] = static_cast<float>(Random(seed, static_cast<std::uint32_t>(r), place).uniform());
+    return all;
+}
+
 }  // namespace detail
 
 SILICA_INLINE Generated sample(Decoder& decoder, Plan plan, const Hooks& hooks) {
@@ -45,6 +54,7 @@ SILICA_INLINE Generated sample(Decoder& decoder, Plan plan, const Hooks& hooks) 
     Progress progress(plan, hooks, clock);
     const bool sampled = plan.config.do_sample.value_or(false);
     const bool on_device = processors.empty() && !sampled && !hooks.log_probabilities;
+    bool draws = sampled && processors.only_temperature() && !hooks.log_probabilities;  // the device is asked
     const double factor = sampled ? plan.config.temperature.value_or(1) : 1;
     const auto seed = plan.config.seed.value_or(0);
     const auto rows = static_cast<std::size_t>(plan.rows);
@@ -57,22 +67,32 @@ SILICA_INLINE Generated sample(Decoder& decoder, Plan plan, const Hooks& hooks) 
     Tensor chosen = at::empty({plan.rows}, c10::ScalarType::Long);
     double prefilled = 0;
     for (std::uint32_t place = 0;; ++place) {
-        if (on_device) {
-            chosen = decoder.on_device([&] { return ids.to(c10::Device(c10::DeviceType::CPU)); });
-        } else {
-            scores.copy(decoder, logits);
-            for (std::size_t r = 0; r < rows; ++r) {
-                if (progress.ended(r)) continue;
-                const Scores row = scores.row(r);
-                processors(row, plan.row(r));
-                auto* id = chosen.mutable_data_ptr<std::int64_t>() + r;
-                const Random random(seed, static_cast<std::uint32_t>(r), place);
-                *id = sampled ? detail::draw(row, random, r) : most_likely(row);
-                if (*id < 0) no_numbers(r);
-                if (hooks.log_probabilities) {
-                    const auto score = static_cast<double>(row[static_cast<std::size_t>(*id)]);
-                    log_probabilities[r] += factor * score - log_sum_exp(row, factor);
-                }
+        if (draws) {
+            const auto drawn = decoder.draw(logits, detail::uniforms(seed, plan.rows, place), factor);
+            draws = drawn.has_value();
+            if (draws) ids = *drawn;
+        }
+        const bool there = on_device || draws;
+        bool by_host = !there;
+        if (there) chosen = decoder.on_device([&] { return ids.to(c10::Device(c10::DeviceType::CPU)); });
+        bool copied = false;
+        for (std::size_t r = 0; r < rows; ++r) {
+            auto* id = chosen.mutable_data_ptr<std::int64_t>() + r;
+            if (there && *id >= 0) continue;
+            by_host = true;
+            if (progress.ended(r)) {
+                if (there) *id = 0;
+                continue;
+            }
+            if (!std::exchange(copied, true)) scores.copy(decoder, logits);
+            const Scores row = scores.row(r);
+            processors(row, plan.row(r));
+            const Random random(seed, static_cast<std::uint32_t>(r), place);
+            *id = sampled ? detail::draw(row, random, r) : most_likely(row);
+            if (*id < 0) no_numbers(r);
+            if (hooks.log_probabilities) {
+                const auto score = static_cast<double>(row[static_cast<std::size_t>(*id)]);
+                log_probabilities[r] += factor * score - log_sum_exp(row, factor);
             }
         }
         if (place == 0) prefilled = clock.seconds();
@@ -84,7 +104,7 @@ SILICA_INLINE Generated sample(Decoder& decoder, Plan plan, const Hooks& hooks) 
         if (on_device)
             ids = decoder.greedy_step(ids);
         else
-            logits = decoder.step(decoder.on_device([&] { return chosen.to(decoder.device()); }));
+            logits = decoder.step(by_host ? decoder.on_device([&] { return chosen.to(decoder.device()); }) : ids);
     }
     keep(decoder, plan, hooks.held);
     Generated out = std::move(progress).result();

@@ -4,10 +4,14 @@
 #include "silica/captured_work.hpp"
 #include "silica/core/inputs.hpp"
 #include "silica/core/state_inputs.hpp"
+#include "silica/fallback.hpp"
 #include "silica/model.hpp"
 #include "silica/op/argmax.hpp"
+#include "silica/op/draw.hpp"
 #include "silica/run.hpp"
 
+#include <atomic>
+#include <optional>
 #include <string>
 
 namespace silica::generate {
@@ -48,6 +52,23 @@ public:
         return model_->on_device([&] { return run<op::Argmax, typename Model::Exec>(logits); });
     }
 
+    /// Logits -> what `uniform` (batch) float32 on the CPU draws from softmax(logits / temperature), (batch) int64 on
+    /// the device and below zero where the host has to: see op::Draw. Nothing where the device does not draw.
+    [[nodiscard]] std::optional<Tensor> draw(const Tensor& logits, const Tensor& uniform, double temperature) const {
+        using E = typename Model::Exec;
+        if constexpr (has_kernel<op::Draw, typename E::home, typename E::precision>) {
+            using K = kernel_of<op::Draw, typename E::home, typename E::precision>;
+            require_tensor("logits", logits, 2, {E::precision::compute, c10::ScalarType::Float});
+            require_device("logits", logits, model_->device());
+            return model_->on_device([&]() -> std::optional<Tensor> {
+                if (K::serves(logits)) return run<op::Draw, E>(logits, uniform.to(model_->device()), temperature);
+                if (K::failed(logits, uniform, temperature)) say_host_draws(E::home::name);
+                return {};
+            });
+        }
+        return {};
+    }
+
     /// Forgets all tokens; what is recorded stays.
     void clear() {
         model_->on_device([&] { state_->clear(); });
@@ -64,6 +85,14 @@ private:
         Recording step = {};
         std::int64_t kind = -1;  ///< of the step that is recorded
     };
+
+    /// Says that the host draws in place of a kernel that failed its check.
+    static void say_host_draws(std::string_view device) {
+        static std::atomic<bool> said{false};
+        const Fallback event{op::Draw::name, device, device::Cpu::name, FallbackReason::failed_check, 1};
+        if (FallbackScope::record(event)) return;
+        if (announce_fallbacks.load(std::memory_order_relaxed) && !said.exchange(true)) silica::detail::announce(event);
+    }
 
     /// Takes a step as it is recorded; null where steps are not.
     [[nodiscard]] const Captured* captured(const Tensor& ids) {

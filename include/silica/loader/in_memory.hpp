@@ -7,6 +7,7 @@
 
 #include <ATen/ops/randn.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
 

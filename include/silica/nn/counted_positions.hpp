@@ -4,6 +4,7 @@
 #include "silica/core/tensor.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace silica::nn {
 

@@ -4,6 +4,7 @@
 #include "silica/core/error.hpp"
 #include "silica/nn/kv_cache.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>

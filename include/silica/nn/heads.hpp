@@ -3,6 +3,8 @@
 
 #include "silica/core/tensor.hpp"
 
+#include <cstdint>
+
 namespace silica::nn {
 
 /// Heads [first, first + n) of x (batch, tokens, all heads side by side), each of d values -> (batch, n, tokens, d).

@@ -3,6 +3,7 @@
 
 #include "silica/op/law.hpp"
 
+#include <cstdint>
 #include <vector>
 
 namespace silica::nn {

@@ -3,6 +3,8 @@
 
 #include "silica/op/law.hpp"
 
+#include <cstdint>
+
 namespace silica::nn {
 
 /// y[(i + shift) mod n] = x[i] in `dim`; a negative shift moves the other way.

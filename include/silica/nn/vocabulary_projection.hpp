@@ -4,6 +4,8 @@
 #include "silica/nn/embedding.hpp"
 #include "silica/nn/linear.hpp"
 
+#include <type_traits>
+
 namespace silica::nn {
 
 namespace detail {

@@ -6,6 +6,7 @@
 
 #include <boost/hana/adapt_struct.hpp>
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string_view>

@@ -3,6 +3,7 @@
 
 #include "silica/op/attends.hpp"
 
+#include <cstdint>
 #include <limits>
 
 namespace silica::op {

@@ -4,6 +4,8 @@
 #include "silica/op/concept.hpp"
 #include "silica/op/law.hpp"
 
+#include <limits>
+
 namespace silica::op {
 
 /// Elementwise; x and y have any equal shape. NaN stays NaN.

@@ -7,6 +7,7 @@
 
 #include <boost/hana/adapt_struct.hpp>
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 

@@ -5,6 +5,7 @@
 #include "silica/op/conv.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace silica::op {
 

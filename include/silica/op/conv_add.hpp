@@ -5,6 +5,8 @@
 #include "silica/op/conv.hpp"
 #include "silica/op/gelu.hpp"
 
+#include <cstdint>
+
 namespace silica::op {
 
 /// x (batch, in, size...), r (batch, out, places...) -> (batch, out, places...). Uses the weights as Conv's kernel

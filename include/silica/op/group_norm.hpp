@@ -5,6 +5,8 @@
 #include "silica/op/concept.hpp"
 #include "silica/op/law.hpp"
 
+#include <cstdint>
+
 namespace silica::op {
 
 /// x (batch, channels, size...), w (channels), b (channels) -> as x; `groups` divides the channels.

@@ -4,6 +4,7 @@
 #include "silica/core/compiled.hpp"
 #include "silica/core/tensor.hpp"
 
+#include <cstdint>
 #include <initializer_list>
 #include <limits>
 #include <optional>

@@ -4,6 +4,8 @@
 #include "silica/op/concept.hpp"
 #include "silica/op/law.hpp"
 
+#include <cstdint>
+
 namespace silica::op {
 
 /// x (batch, channels, h, w) -> (batch, channels, h', w') with h' = floor((h + 2 padding - kernel) / stride) + 1. What

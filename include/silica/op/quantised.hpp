@@ -5,6 +5,7 @@
 
 #include <boost/hana/adapt_struct.hpp>
 
+#include <cstdint>
 #include <string_view>
 #include <utility>
 

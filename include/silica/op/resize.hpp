@@ -4,6 +4,8 @@
 #include "silica/op/concept.hpp"
 #include "silica/op/law.hpp"
 
+#include <cstdint>
+
 namespace silica {
 
 /// Which pixels make a new one.

@@ -5,6 +5,8 @@
 #include "silica/op/concept.hpp"
 #include "silica/op/law.hpp"
 
+#include <cstdint>
+
 namespace silica::op {
 
 /// x (batch, heads, tokens, d), cos and sin (batch or 1, tokens, d / 2) in the type of x -> (batch, heads, tokens, d).

@@ -4,6 +4,8 @@
 #include "silica/op/rotary.hpp"
 #include "silica/op/store_kv.hpp"
 
+#include <cstdint>
+
 namespace silica::op {
 
 /// qkv (batch, 1, (heads + 2 kv_heads) d), the product of the joined projections; cos and sin (batch or 1, 1, d / 2);

@@ -4,6 +4,7 @@
 #include "silica/generate/model_decoder.hpp"
 #include "silica/task/writer.hpp"
 
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>

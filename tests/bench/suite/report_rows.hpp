@@ -1,6 +1,7 @@
 #pragma once
 /// Rows and runs for tests of reports.
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>

@@ -8,13 +8,16 @@
 
 #include <ATen/Functions.h>
 
+#include "generate/toy.hpp"
 #include "silica/checkpoint/quantised.hpp"
 #include "silica/device/mps/faults.hpp"
 #include "silica/device/mps/metal/choose.hpp"
 #include "silica/fallback.hpp"
+#include "silica/generate/complete.hpp"
 #include "silica/nn/coded_rows.hpp"
 #include "silica/op/argmax.hpp"
 #include "silica/op/decode_attention.hpp"
+#include "silica/op/draw.hpp"
 #include "silica/op/linear_activation.hpp"
 #include "silica/op/linear_add.hpp"
 #include "silica/op/linear_gated.hpp"
@@ -297,14 +300,85 @@ TEST_CASE("Memory that is out says nothing of a kernel") {
     for (const auto& v : metal::verdicts()) CHECK(v.proven);
 }
 
-TEST_CASE("Drawing on the device") {
+TEST_CASE("Drawing on the device: the token of the host's sums, or none where rounding could decide") {
     if (!test::present<Mps>()) return;
     const Machine machine(sim_kernels::right);
-    const Tensor scores = test::random({2, 300}, 1) * 2, uniform = at::full({2}, 0.4F);
-    REQUIRE(metal::draw_serves(there(scores)) == metal::Serves::yes);
-    const Tensor got = metal::draw(there(scores), there(uniform), 0.8).cpu();
-    const Tensor sums = at::softmax(scores.to(at::kDouble) / 0.8, -1).cumsum(-1);
-    CHECK(got.equal(sums.lt(0.4).sum(-1)));
+    test::in_every_precision([]<class P> {
+        using E = Exec<Mps, P>;
+        INFO(P::name);
+        const std::int64_t rows = 120;
+        const Tensor scores = (test::random({1, 300}, 1) * 2).to(P::compute),
+                     uniform = (at::arange(rows) + 0.5F) / rows;
+        const Tensor got = run<op::Draw, E>(there(scores.expand({rows, -1})), there(uniform), 0.8).cpu();
+        const Tensor sums = at::softmax(scores.to(at::kDouble) / 0.8, -1).cumsum(-1);
+        const Tensor want = sums.le(uniform.to(at::kDouble).unsqueeze(1)).sum(-1), sure = got.ge(0);
+        CHECK(at::where(sure, got, want).equal(want));
+        const auto unsure = rows - sure.sum().item<std::int64_t>();
+        CHECK(unsure > 0);
+        CHECK(unsure < rows / 5);
+    });
+    metal::own_kernels = false;
+    CHECK((run<op::Draw, Exec<Mps, precision::Fp32>>(there(at::zeros({2, 3})), there(at::zeros({2})), 1.0)
+               .cpu()
+               .equal(at::full({2}, -1, at::kLong))));
+    metal::own_kernels = true;
+    CHECK(metal::draw_serves(there(at::zeros({1, 2}))) == metal::Serves::yes);
+    CHECK(metal::draw_serves(there(at::zeros({1, (1 << 20) + 1}, at::kHalf))) == metal::Serves::no);
+}
+
+TEST_CASE("Samples are the same whether the device draws them, its kernel is off or the host draws") {
+    if (!test::present<Mps>()) return;
+    const auto model = test::toy<Mps, precision::Fp16>({.eos_token_id = 2});
+    generate::ModelDecoder decoder(model);
+    const auto texts = [&](double temperature) {
+        std::vector<std::vector<std::int64_t>> all;
+        for (const std::uint64_t seed : {0U, 1U}) {
+            generate::GenerationConfig config{.max_new_tokens = 8, .do_sample = true};
+            config.temperature = temperature;
+            config.top_k = 0;
+            config.num_return_sequences = 2;
+            config.seed = seed;
+            const auto out = generate::complete(decoder, {test::random_ids({3, 5}, 24, 3)}, config);
+            all.insert(all.end(), out.tokens.begin(), out.tokens.end());
+        }
+        return all;
+    };
+    // At the smallest temperature a third of the draws are not sure: the host takes those.
+    for (const double temperature : {0.7, 1e-5}) {
+        CAPTURE(temperature);
+        const Machine machine(sim_kernels::absent);
+        const auto want = texts(temperature);
+        for (const auto which : {sim_kernels::right, sim_kernels::wrong, sim_kernels::throws, sim_kernels::no_compile,
+                                 sim_kernels::lanes_16}) {
+            CAPTURE(static_cast<int>(which));
+            for (const auto* only : {"", "draw"}) {  // all of them, or but the last step
+                if (which == sim_kernels::right && *only != 0) continue;
+                CAPTURE(only);
+                machine.write("");
+                Machine::set(which, only);
+                const FallbackScope scope;
+                CHECK(texts(temperature) == want);
+                CHECK(says(scope.report(), "draw", FallbackReason::failed_check) == (which != sim_kernels::right));
+                const auto verdicts = metal::verdicts();
+                CHECK(std::any_of(verdicts.begin(), verdicts.end(), [&](const auto& v) {
+                    return v.kernel.starts_with(which != sim_kernels::right && *only == 0 ? "argmax " : "draw ") &&
+                           v.proven == (which == sim_kernels::right);
+                }));
+                const auto before = launched();
+                CHECK(texts(temperature) == want);
+                if (which == sim_kernels::right)
+                    CHECK(launched() - before > 2 * 4 * 5);  // seeds, kernels of a draw, places
+                else
+                    CHECK(launched() == before);
+            }
+        }
+        machine.write("");
+        Machine::set(sim_kernels::right);
+        metal::own_kernels = false;
+        CHECK(texts(temperature) == want);
+        metal::own_kernels = true;
+        CHECK(compiled() == 0);
+    }
 }
 
 TEST_CASE("What the machine said of a fault comes before the rule by versions") {

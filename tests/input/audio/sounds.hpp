@@ -1,6 +1,7 @@
 #pragma once
 /// The golden sounds (tests/golden/make_sounds.py), and sounds made here.
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>

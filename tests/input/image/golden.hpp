@@ -3,6 +3,7 @@
 #include "silica/core/json.hpp"
 #include "silica/input/image/read.hpp"
 
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <string>

@@ -3,11 +3,14 @@
 #include "silica/core/json.hpp"
 #include "silica/input/image_text/processor.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "support/catch.hpp"

@@ -1,6 +1,7 @@
 #pragma once
 /// How a kernel of stdlib.hpp is called: its last five parameters are its place (PLACE in prelude.metal.hpp).
 
+#include <array>
 #include <cstddef>
 #include <span>
 #include <stdexcept>

@@ -1,6 +1,7 @@
 #pragma once
 /// Counters, settings, faults and the detector of concurrent use: one state, one mutex.
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <list>

@@ -4,6 +4,7 @@
 #include "silica/arch/detr/config.hpp"
 #include "silica/nn/resnet.hpp"
 
+#include <array>
 #include <string>
 #include <string_view>
 

@@ -14,6 +14,7 @@
 #include "silica/op/softmax.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <optional>
 #include <string>

@@ -9,6 +9,7 @@
 #include "silica/op/softmax.hpp"
 #include "silica/precision/fp32.hpp"
 
+#include <array>
 #include <optional>
 #include <utility>
 #include <vector>

@@ -8,6 +8,7 @@
 #include <ATen/ops/bitwise_right_shift.h>
 #include <ATen/ops/stack.h>
 
+#include <cstdint>
 #include <utility>
 
 namespace silica::device::aten {

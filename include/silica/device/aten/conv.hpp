@@ -7,6 +7,7 @@
 #include <ATen/ops/convolution.h>
 
 #include <array>
+#include <cstdint>
 
 namespace silica::device::aten {
 

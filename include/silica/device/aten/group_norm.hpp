@@ -5,6 +5,8 @@
 
 #include <ATen/ops/group_norm.h>
 
+#include <cstdint>
+
 namespace silica::device::aten {
 
 struct GroupNorm {

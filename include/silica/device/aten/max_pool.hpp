@@ -5,6 +5,8 @@
 
 #include <ATen/ops/max_pool2d.h>
 
+#include <cstdint>
+
 namespace silica::device::aten {
 
 struct MaxPool {

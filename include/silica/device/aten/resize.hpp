@@ -7,6 +7,8 @@
 #include <ATen/ops/upsample_bilinear2d.h>
 #include <ATen/ops/upsample_nearest2d.h>
 
+#include <cstdint>
+
 namespace silica::device::aten {
 
 struct Resize {

@@ -8,6 +8,7 @@
 #include <ATen/ops/sin.h>
 #include <ATen/ops/stack.h>
 
+#include <cstdint>
 #include <numbers>
 
 namespace silica::device::aten {

@@ -7,6 +7,7 @@
 #include "silica/core/compiled.hpp"
 #include "silica/core/tensor.hpp"
 
+#include <cstdint>
 #include <optional>
 
 namespace silica::device::cpu {

@@ -13,6 +13,7 @@
 #include <ATen/ops/linear.h>
 
 #include <algorithm>
+#include <type_traits>
 #include <vector>
 
 namespace silica::device::cpu {

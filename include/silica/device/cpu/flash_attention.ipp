@@ -10,9 +10,11 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstring>
+#include <limits>
 #include <optional>
 
 namespace silica::device::cpu {

@@ -9,6 +9,8 @@
 #include <ATen/Parallel.h>
 #include <ATen/cpu/Utils.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstring>
 

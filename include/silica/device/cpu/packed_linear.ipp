@@ -8,6 +8,7 @@
 
 #include <ATen/ops/linear.h>
 
+#include <type_traits>
 #include <vector>
 
 namespace silica::device::cpu {

@@ -6,6 +6,8 @@
 #include "silica/device/cpu/isa/rows.hpp"
 #include "silica/device/cpu/panels.hpp"
 
+#include <algorithm>
+
 namespace silica::device::cpu {
 
 SILICA_INLINE Tensor pack_panels(isa::Isa set, const Tensor& weight) {

@@ -4,6 +4,8 @@
 #include "silica/core/compiled.hpp"
 #include "silica/op/store_kv.hpp"
 
+#include <cstdint>
+
 namespace silica::device::cpu {
 
 struct StoreKv {

@@ -5,6 +5,8 @@
 #include "silica/device/cuda/gemv.hpp"
 #include "silica/device/cuda/mma_codes.hpp"
 
+#include <algorithm>
+
 namespace silica::device::cuda {
 namespace detail {
 

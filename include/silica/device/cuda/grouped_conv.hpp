@@ -7,7 +7,9 @@
 #include <ATen/ops/bmm.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
+#include <utility>
 
 namespace silica::device::cuda {
 

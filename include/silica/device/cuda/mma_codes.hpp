@@ -7,6 +7,7 @@
 #include "silica/device/cuda/mma_codes_fetch.hpp"
 #include "silica/device/cuda/mma_codes_text.hpp"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 #include <vector>

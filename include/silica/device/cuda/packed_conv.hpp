@@ -11,6 +11,7 @@
 #include <ATen/ops/cudnn_convolution_add_relu.h>
 #include <ATen/ops/cudnn_convolution_relu.h>
 
+#include <cstdint>
 #include <optional>
 #include <utility>
 #include <vector>

@@ -13,6 +13,7 @@
 #include "silica/op/rms_norm_linear_gated.hpp"
 #include "silica/precision/weight_only.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace silica {

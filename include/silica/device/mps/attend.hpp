@@ -6,6 +6,7 @@
 #include "silica/device/mps/version.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <vector>
 
 namespace silica::device::mps {

@@ -5,6 +5,7 @@
 #include "silica/generate/scores.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <utility>

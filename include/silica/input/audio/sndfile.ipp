@@ -3,6 +3,7 @@
 
 #include "silica/input/audio/sndfile.hpp"
 
+#include <span>
 #include <string>
 
 #include <sndfile.h>

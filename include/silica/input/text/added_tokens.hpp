@@ -8,6 +8,7 @@
 #include <silica/input/text/pieces.hpp>
 #include <silica/input/text/unicode.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>

@@ -1,6 +1,7 @@
 #pragma once
 /// What a tokenizer makes of a text.
 
+#include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <string>

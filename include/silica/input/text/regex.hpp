@@ -5,6 +5,8 @@
 #include <silica/input/text/regex_syntax.hpp>
 #include <silica/input/text/utf8.hpp>
 
+#include <new>
+
 // The functions of 8 bits are called by their names: the width is the user's own.
 #ifdef PCRE2_CODE_UNIT_WIDTH
 #include <pcre2.h>

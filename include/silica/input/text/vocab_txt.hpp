@@ -7,6 +7,7 @@
 #include <silica/input/text/unicode.hpp>
 #include <silica/input/text/utf8.hpp>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 

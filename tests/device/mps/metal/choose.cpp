@@ -1,5 +1,7 @@
 // The Metal kernels of rotary embedding with the cache write, of the largest score and of drawing, run on the host from
 // their own text, against float64, and that changes of the text do not pass.
+#include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "support/catch.hpp"
@@ -78,6 +80,46 @@ std::int64_t first_largest(const double* x, std::size_t n) {
     return static_cast<std::int64_t>(best);
 }
 
+/// The places that weigh_part and draw_join find.
+std::vector<std::int64_t> drawn(const std::vector<double>& x, Type type, unsigned share, double temperature,
+                                const std::vector<float>& uniform, const std::string& mutation = "") {
+    const auto rows = static_cast<unsigned>(uniform.size()), n = static_cast<unsigned>(x.size()) / rows;
+    const unsigned parts = (n + share - 1) / share;
+    std::vector<std::int64_t> most;
+    for (unsigned r = 0; r < rows; ++r) most.push_back(first_largest(x.data() + r * n, n));
+    Buffer bx = of(x, type), bm = of(most), bw(std::size_t{rows} * parts * 4), bu = of(uniform),
+           by(std::size_t{rows} * 8);
+    Scores constants{n, share, parts, static_cast<float>(1 / temperature)};
+    launch(variant("weigh_part", {{"TYPE", static_cast<int>(type)}}), mutation, {&bx, &bm, &bw}, &constants,
+           {parts, rows, 1}, 96);
+    launch(variant("draw_join", {{"TYPE", static_cast<int>(type)}}), mutation, {&bx, &bm, &bw, &bu, &by}, &constants,
+           {rows, 1, 1}, 32);
+    const auto* y = static_cast<const std::int64_t*>(by.data());
+    return {y, y + rows};
+}
+
+/// The running sums of softmax(x / temperature).
+std::vector<double> upto(const double* x, unsigned n, double temperature) {
+    std::vector<double> sums(n);
+    const double top = *std::max_element(x, x + n);
+    for (unsigned i = 0; i < n; ++i) sums[i] = std::exp((x[i] - top) / temperature);
+    std::partial_sum(sums.begin(), sums.end(), sums.begin());
+    for (double& s : sums) s /= sums.back();
+    return sums;
+}
+
+/// The place where the sums pass `uniform`, or -1 where that is close to one of them.
+void check_drawn(const double* x, unsigned n, double temperature, double uniform, std::int64_t got) {
+    const auto sums = upto(x, n, temperature);
+    const auto at = std::upper_bound(sums.begin(), sums.end(), uniform);
+    REQUIRE(at != sums.end());
+    const double before = at == sums.begin() ? 0 : *(at - 1), edge = std::min(uniform - before, *at - uniform);
+    CAPTURE(uniform, before, *at, at - sums.begin(), got);
+    if (edge > 2e-4) CHECK(got == at - sums.begin());
+    if (edge < 1e-4) CHECK(got == -1);
+    CHECK((got == -1 || got == at - sums.begin()));
+}
+
 bool notices(const std::string& mutation) {
     for (const unsigned n : {300U, 77U}) {
         auto x = normal(n, 7, Type::float32);
@@ -142,36 +184,35 @@ TEST_CASE("Drawing on Metal: the first score up to which the weights add up to m
                 for (const double temperature : {0.3, 1.0, 2.5}) {
                     auto x = normal(std::size_t{2} * n, 11, type, 2);
                     if (n > 4) x[n / 2] = x[n] = -INFINITY;  // forbidden
-                    const unsigned parts = (n + share - 1) / share;
-                    const float factor = 1 / static_cast<float>(temperature);
-                    std::vector<std::int64_t> most;
-                    for (unsigned r = 0; r < 2; ++r) most.push_back(first_largest(x.data() + r * n, n));
                     for (unsigned turn = 0; turn < 12; ++turn) {
                         const std::vector<float> uniform{static_cast<float>(turn) / 12,
                                                          0.999F - static_cast<float>(turn) / 13};
-                        Buffer bx = of(x, type), bm = of(most), bw(std::size_t{2} * parts * 4), bu = of(uniform),
-                               by(16);
-                        Scores constants{n, share, parts, factor};
-                        launch(variant("weigh_part", {{"TYPE", static_cast<int>(type)}}), "", {&bx, &bm, &bw},
-                               &constants, {parts, 2, 1}, 96);
-                        launch(variant("draw_join", {{"TYPE", static_cast<int>(type)}}), "", {&bx, &bm, &bw, &bu, &by},
-                               &constants, {2, 1, 1}, 32);
+                        const auto got = drawn(x, type, share, temperature, uniform);
                         for (unsigned r = 0; r < 2; ++r) {
-                            const auto got = static_cast<const std::int64_t*>(by.data())[r];
-                            std::vector<double> weight(n);
-                            const double top = x[r * n + static_cast<std::size_t>(most[r])];
-                            for (unsigned i = 0; i < n; ++i)
-                                weight[i] = std::exp((x[r * n + i] - top) * static_cast<double>(factor));
-                            const double all = std::accumulate(weight.begin(), weight.end(), 0.0),
-                                         left = static_cast<double>(uniform[r]) * all;
-                            REQUIRE(got >= 0);
-                            REQUIRE(got < n);
-                            const double before = std::accumulate(weight.begin(), weight.begin() + got, 0.0);
-                            CAPTURE(static_cast<int>(type), n, share, temperature, turn, r, got);
-                            CHECK(weight[static_cast<std::size_t>(got)] > 0);
-                            CHECK(before <= left + 1e-5 * all);
-                            CHECK(before + weight[static_cast<std::size_t>(got)] >= left - 1e-5 * all);
+                            CAPTURE(static_cast<int>(type), n, share, temperature, turn, r);
+                            check_drawn(x.data() + r * n, n, temperature, static_cast<double>(uniform[r]), got[r]);
                         }
                     }
                 }
+}
+
+TEST_CASE("Drawing on Metal where rounding could decide, and from no numbers: it is not sure") {
+    const unsigned n = 90;
+    const auto x = normal(n, 3, Type::float32, 2);
+    const auto edges = upto(x.data(), n, 0.8);
+    unsigned mistaken = 0;
+    for (unsigned i = 10; i < n - 1; i += 7)
+        for (const double beside : {-5e-5, -1e-7, 0.0, 1e-7, 5e-5}) {
+            const std::vector<float> uniform{static_cast<float>(edges[i] + beside)};
+            CHECK(drawn(x, Type::float32, 64, 0.8, uniform)[0] == -1);
+            mistaken += drawn(x, Type::float32, 64, 0.8, uniform, "always_sure")[0] != -1;
+        }
+    CHECK(mistaken > 0);
+    // Scores divided by a small temperature are rounded more.
+    CHECK(drawn({30, 29.99}, Type::float32, 64, 0.001, {0.003F})[0] == -1);
+    CHECK(drawn({30, 29.99}, Type::float32, 64, 0.001, {0.5F})[0] == 0);
+    for (const double none : {std::nan(""), HUGE_VAL, -HUGE_VAL})
+        CHECK(drawn({none, none, none}, Type::float32, 64, 1, {0.5F})[0] == -1);
+    CHECK(drawn({0, 1, std::nan("")}, Type::float32, 64, 1, {0.5F})[0] == -1);
+    CHECK(drawn({0, 1, 2}, Type::float32, 64, 1, {1.0F})[0] == -1);
 }

@@ -7,6 +7,8 @@
 #include <c10/util/BFloat16.h>
 #include <c10/util/Half.h>
 
+#include <type_traits>
+
 namespace silica::device::cpu::isa {
 
 /// The product on instruction set `set`, which this processor must have.

@@ -6,6 +6,7 @@
 
 #include <c10/util/BFloat16.h>
 
+#include <type_traits>
 #include <utility>
 
 namespace silica::device::cpu::isa {

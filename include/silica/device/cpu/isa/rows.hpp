@@ -6,6 +6,7 @@
 #include "silica/device/cpu/isa/target.hpp"
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 namespace silica::device::cpu::isa {

@@ -14,8 +14,7 @@ namespace silica::device::mps::metal {
 /// op::Argmax. `argmax_serves` has said yes.
 [[nodiscard]] Tensor argmax(const Tensor& scores);
 
-/// One of each row, drawn with the probabilities softmax(scores / temperature): the first up to which they add up to
-/// more than `uniform` (rows) float32 in [0, 1), which lies on the device. -> (rows) int64. `draw_serves` has said yes.
+/// op::Draw. `draw_serves` has said yes.
 [[nodiscard]] Tensor draw(const Tensor& scores, const Tensor& uniform, double temperature);
 
 }  // namespace silica::device::mps::metal

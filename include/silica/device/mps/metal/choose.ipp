@@ -26,6 +26,8 @@ struct Constants {
 
 /// A threadgroup looks at this many scores of a row.
 inline constexpr std::int64_t share = 8192;
+/// A draw's sums of so many are exact to what `draw_join` takes for rounding.
+inline constexpr std::int64_t most_drawn = std::int64_t{1} << 20;
 
 inline Constants constants_of(const Tensor& x, std::int64_t share_of, double temperature) {
     const auto n = x.size(1);
@@ -74,7 +76,7 @@ inline double prove_argmax(at::ScalarType type, const Functions& f) {
     return std::equal(want.begin(), want.end(), got.const_data_ptr<std::int64_t>()) ? 0 : 2;
 }
 
-/// Against the running sums of LibTorch's softmax: where the share falls between two of them by more than a rounding.
+/// Against the running sums of softmax by LibTorch: on one of them nothing may be sure, beside it the right token must.
 inline double prove_draw(at::ScalarType type, const Functions& f) {
     const c10::Device device(c10::DeviceType::MPS, 0);
     const double temperature = 0.7;
@@ -83,13 +85,17 @@ inline double prove_draw(at::ScalarType type, const Functions& f) {
     const Tensor most = at::argmax(scores.contiguous(), -1);
     const auto* upto = sums.const_data_ptr<float>();
     double worst = 0;
-    for (int turn = 0; turn < 6; ++turn) {
-        const double uniform = 0.02 + turn * 0.19;
-        const Tensor u = at::full({1}, uniform, at::TensorOptions().dtype(at::kFloat).device(device));
-        const auto got = draw(f, scores, u, temperature, most, 64).cpu().item<std::int64_t>();
-        if (got < 0 || got >= 150) return std::numeric_limits<double>::infinity();
-        const double before = got == 0 ? 0 : static_cast<double>(upto[got - 1]), after = static_cast<double>(upto[got]);
-        worst = std::max({worst, (before - uniform) / 1e-4, (uniform - after) / 1e-4});
+    for (std::int64_t turn = 0; turn < 12; ++turn) {
+        const auto edge = static_cast<double>(upto[5 + 12 * turn]);
+        for (const double beside : {-4e-4, 0.0, 4e-4}) {
+            const double uniform = edge + beside;
+            const Tensor u = at::full({1}, uniform, at::TensorOptions().dtype(at::kFloat).device(device));
+            const auto got = draw(f, scores, u, temperature, most, 64).cpu().item<std::int64_t>();
+            const auto want = std::upper_bound(upto, upto + 150, static_cast<float>(uniform)) - upto;
+            const double lower = want == 0 ? 0 : static_cast<double>(upto[want - 1]);
+            const double apart = std::min(uniform - lower, static_cast<double>(upto[want]) - uniform);
+            if (!(got == want && apart > 5e-5) && !(got == -1 && apart < 3e-4)) worst = 2;
+        }
     }
     return worst;
 }
@@ -115,6 +121,7 @@ inline Serves serve(Family family, const Tensor& x) {
 
 SILICA_INLINE Serves argmax_serves(const Tensor& scores) { return choose_detail::serve(Family::argmax, scores); }
 SILICA_INLINE Serves draw_serves(const Tensor& scores) {
+    if (scores.dim() == 2 && scores.size(1) > choose_detail::most_drawn) return Serves::no;
     const Serves most = argmax_serves(scores);
     return most == Serves::yes ? choose_detail::serve(Family::draw, scores) : most;
 }

@@ -95,7 +95,8 @@ kernel void weigh_part(device const T* x [[buffer(0)]], device const long* most 
 }
 
 // The first score up to which the weights add up to more than uniform[row] of all: one simdgroup finds the part, then
-// goes through it 32 scores at a time.
+// goes through it 32 scores at a time. -1 where another order of the sums, or the rounding of the scores divided by the
+// temperature, could end at another score.
 kernel void draw_join(device const T* x [[buffer(0)]], device const long* most [[buffer(1)]],
                       device const float* weights [[buffer(2)]], device const float* uniform [[buffer(3)]],
                       device long* y [[buffer(4)]], constant Choose& s [[buffer(5)]], PLACE) {
@@ -110,8 +111,10 @@ kernel void draw_join(device const T* x [[buffer(0)]], device const long* most [
         left -= weight[part];
         ++part;
     }
+    const float rounding = all * (1.220703125e-4f + 4.76837158203125e-7f * fabs(top * s.factor));  // 2^-13, 2^-21
     const uint end = (part + 1) * s.share < s.n ? (part + 1) * s.share : s.n;
     uint found = 0xffffffffu;
+    long drawn = -1;
     for (uint i = part * s.share; i < end && found == 0xffffffffu; i += 32) {
         const float mine = i + lane < end ? exp((wide(row[i + lane]) - top) * s.factor) : 0.0f;
         float upto = mine;                             // of this lane and those before it
@@ -121,10 +124,12 @@ kernel void draw_join(device const T* x [[buffer(0)]], device const long* most [
         }
         const uint here = upto > left && mine > 0.0f ? i + lane : 0xffffffffu;
         found = simd_min(here);
+        if (here == found && upto - left > rounding && left - (upto - mine) > rounding) drawn = long(found);
         left -= simd_max(upto);
     }
-    // Lost in rounding: the most likely.
-    if (simd == 0 && lane == 0) y[group.x] = found == 0xffffffffu ? most[group.x] : long(found);
+    // Of all lanes the one that found it, if it is sure.
+    const uint least = simd_min(drawn < 0 ? 0xffffffffu : uint(drawn));
+    if (simd == 0 && lane == 0) y[group.x] = least == 0xffffffffu ? -1 : long(least);
 }
 #undef BEST_OF_SIMDGROUP
 )metal";

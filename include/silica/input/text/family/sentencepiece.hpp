@@ -5,6 +5,7 @@
 #include <silica/input/text/parts.hpp>
 #include <silica/input/text/source.hpp>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>

@@ -5,6 +5,7 @@
 #include <silica/input/text/jinja/format_spec.hpp>
 #include <silica/input/text/jinja/markup.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>

@@ -6,6 +6,7 @@
 #include <silica/input/text/jinja/merge_sort.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <string_view>
 #include <utility>

@@ -4,6 +4,7 @@
 #include <silica/input/text/jinja/arguments.hpp>
 #include <silica/input/text/jinja/arithmetic.hpp>
 
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <limits>

@@ -5,6 +5,7 @@
 #include <silica/input/text/jinja/number_format.hpp>
 #include <silica/input/text/jinja/operators.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <string>

@@ -10,6 +10,7 @@
 #include <silica/input/text/jinja/urlize.hpp>
 #include <silica/input/text/jinja/wrap.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <optional>

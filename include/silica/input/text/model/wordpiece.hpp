@@ -6,6 +6,7 @@
 #include <silica/input/text/model/vocabulary_reader.hpp>
 #include <silica/input/text/utf8.hpp>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>

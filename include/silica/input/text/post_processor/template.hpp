@@ -5,6 +5,7 @@
 #include <silica/input/text/json_place.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
