@@ -206,6 +206,15 @@ TEST_CASE("a clone is a state of its own", "[generate]") {
     static_assert(!std::is_copy_constructible_v<State> && std::is_nothrow_move_constructible_v<test::ToyState>);
 }
 
+TEST_CASE("a model that is moved from stays as it was", "[generate]") {
+    auto model = opened<Llama<device::Cpu>>("llama");
+    const auto in = two_rows<Llama<device::Cpu>>();
+    const Tensor before = model(in).logits;
+    const auto other = std::move(model);
+    CHECK(model(in).logits.equal(before));  // NOLINT(bugprone-use-after-move)
+    CHECK(other(in).logits.equal(before));
+}
+
 TEST_CASE("a model is opened by a path or any string", "[generate]") {
     using M = Llama<device::Cpu>;
     const auto path = test::golden("llama", "base");
