@@ -162,7 +162,7 @@ SILICA_INLINE std::vector<std::int64_t> Scribe::prompt_of(const std::string& tex
 SILICA_INLINE std::vector<Transcript> Scribe::operator()(generate::SpeechModel& model,
                                                          std::span<const generate::Recording* const> sounds,
                                                          const SpeechOptions& options, const SpeechHooks& hooks) const {
-    if (std::ranges::find(sounds, nullptr) != sounds.end())
+    if (std::ranges::any_of(sounds, [](const auto* sound) { return sound == nullptr; }))
         throw InputError("A sound is a null pointer.", "give what hear() returns.");
     if (!options.prompt_text.empty() && !options.prompt.empty())
         throw InputError("A prompt is given as text and as tokens.", "give one of them.");
