@@ -56,6 +56,10 @@ public:
     /// What a text needs while it is written: made by make_state().
     using State = typename detail::state_of<Network>::type;
 
+    /// What is moved from stays as it was: copies share the weights.
+    Model(const Model&) = default;
+    Model& operator=(const Model&) = default;
+
     /// Opens a directory, a file of weights with its config.json beside it, a GGUF file, or "org/name" in the hub
     /// cache, named by a path or a string. Quantised weights (`checkpoint::Decoded`) are made plain where the precision
     /// is. Throws DeviceError (no such device, no memory), ConfigError (config.json), CheckpointError (the weights).

@@ -4,6 +4,7 @@
 #include "silica/generate/read_config.hpp"
 #include "support/catch.hpp"
 #include "support/directory.hpp"
+#include "support/refuses.hpp"
 
 using namespace silica;
 using generate::EarlyStopping, generate::GenerationConfig, generate::read_generation_config;
@@ -108,4 +109,18 @@ TEST_CASE("what the caller says goes before what the checkpoint says", "[generat
     CHECK(c.eos_token_id == std::vector<std::int64_t>{1});
     CHECK(c.seed == 3);
     CHECK(generate::merged({}, {.seed = 4}).seed == 4);
+}
+
+TEST_CASE("a directory that is not there is refused, one without files says nothing", "[generate]") {
+    const test::Directory directory;
+    CHECK_FALSE(read_generation_config(directory.path()).max_length);
+    const Json wrong = Json::parse("{}", "x");
+    EarlyStopping early{};
+    generate::SequenceBias bias;
+    generate::LengthDecay decay;
+    test::refuses<ConfigError>([&] { generate::read_json(early, wrong, "key"); }, {"key", "never"});
+    test::refuses<ConfigError>([&] { generate::read_json(bias, wrong, "key"); }, {"key", "bias"});
+    test::refuses<ConfigError>([&] { generate::read_json(decay, wrong, "key"); }, {"key", "factor"});
+    for (const auto& none : {directory.path() / "none", std::filesystem::path()})
+        test::refuses<ConfigError>([&] { static_cast<void>(read_generation_config(none)); }, {"There is no directory"});
 }

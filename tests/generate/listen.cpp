@@ -1,11 +1,14 @@
 // Whisper's windows with a model whose replies are written here: where the next window begins, what it begins with,
 // what is tried again and what is skipped, rows that end at different windows, callbacks, refusals.
+#include <cmath>
 #include <deque>
+#include <limits>
 #include <map>
 
 #include <ATen/ops/full.h>
 
 #include "silica/generate/speech/listen.hpp"
+#include "silica/generate/speech/reply.hpp"
 #include "silica/generate/speech/spoken.hpp"
 #include "support/catch.hpp"
 #include "support/refuses.hpp"
@@ -512,6 +515,149 @@ TEST_CASE("Behind the sound tokens are said where two slices from the end leave 
     CHECK(said(-44).back() < 1.12);  // of 6
     CHECK(said(-44).back() >= 1);
     for (const double time : said(-50)) CHECK(std::abs(time - 0.98) < 1e-9);  // of none: before the first
+}
+
+TEST_CASE("Sounds, facts and models that do not fit are refused", "[generate]") {
+    using test::refuses;
+    Script script(Replies{{0, {{1, 2}}}});
+    const Sound sound(0, 100), silent(0, 0), before(0, -5);
+    class Wide final : public generate::Recording {
+    public:
+        std::int64_t frames() const override { return 100; }
+        std::int64_t frames_of_sound() const override { return 100; }
+        std::int64_t mels() const override { return 20; }
+        double seconds() const override { return 1; }
+        void window(std::int64_t, std::int64_t, std::span<float>) const override {}
+    };
+    const Wide wide;
+    const auto sounds = [&](std::vector<const generate::Recording*> all,
+                            std::initializer_list<std::string_view> words) {
+        refuses<InputError>([&] { static_cast<void>(generate::listen(script, facts(), all)); }, words);
+    };
+    sounds({nullptr}, {"null pointer"});
+    sounds({&sound, nullptr}, {"null pointer"});
+    sounds({&sound, &wide}, {"20 mels", "2 mels"});
+    sounds({&silent}, {"0 frames"});
+    sounds({&before}, {"-5 frames"});
+    const auto options = [&](const SpeechOptions& o, std::initializer_list<std::string_view> words) {
+        refuses<InputError>([&] { static_cast<void>(listen(script, 100, o)); }, words);
+    };
+    const double nan = std::nan("");
+    options({.compression_ratio_threshold = nan}, {"compression_ratio_threshold"});
+    options({.logprob_threshold = nan}, {"logprob_threshold"});
+    options({.no_speech_threshold = nan}, {"no_speech_threshold"});
+    options({.temperatures = {nan}}, {"temperature"});
+    options({.temperatures = {1}, .generation = {.top_p = nan}}, {"top_p"});
+    options({.prompt = {-1}}, {"-1", "vocab_size"});
+    options({.prompt = {vocabulary}}, {"80", "vocab_size"});
+    options({.prompt_text = "a"}, {"prompt_text"});
+    options({.generation = {.num_beams = 1 << 30}}, {"1073741824", "65536"});
+    options({.generation = {.num_beams = 4, .num_return_sequences = 3}}, {"num_return_sequences is 3"});
+    options({.generation = {.stop_strings = {{"a"}}}}, {"stop_strings"});
+    options({.generation = {.temperature = 0.5}}, {"temperatures"});
+    const auto wrong_facts = [&](auto change, std::initializer_list<std::string_view> words) {
+        auto f = facts();
+        change(f);
+        refuses<Error>([&] { static_cast<void>(listen(script, 100, {.words = true}, {}, f)); }, words);
+    };
+    wrong_facts([](auto& f) { f.text = {}; }, {"decode"});
+    wrong_facts([](auto& f) { f.config.alignment_heads = {{{0}}}; }, {"alignment_heads"});
+    wrong_facts([](auto& f) { f.config.lang_to_id = {{"<|fr|>", 1000}}; }, {"lang_to_id", "1000"});
+    wrong_facts([](auto& f) { f.config.median_filter_width = 4; }, {"median_filter_width"});
+    wrong_facts([](auto& f) { f.config.max_source_positions = std::int64_t{1} << 62; }, {"max_source_positions"});
+    wrong_facts([](auto& f) { f.config.vocab_size = 0; }, {"vocab_size"});
+    CHECK(script.encoded == 0);
+}
+
+TEST_CASE("A model that encodes or aligns otherwise than it is asked is told so", "[generate]") {
+    using test::refuses;
+    Script script(Replies{{0, {{t(0), 1, t(50)}}}});
+    const Tensor window = at::zeros({1, 1, 1});
+    refuses<InputError>([] { generate::require_encoded({}, 1); }, {"missing"});
+    refuses<InputError>([] { generate::require_encoded(at::zeros({3}), 3); }, {"rank 3"});
+    refuses<InputError>([&] { generate::require_encoded(window, 2); }, {"1 rows for 2"});
+    auto config = facts().config;
+    refuses<InputError>([&] { static_cast<void>(generate::detect_languages(script, config, {})); }, {"missing"});
+    config.lang_to_id = {{"<|fr|>", 1000}};
+    refuses<ConfigError>([&] { static_cast<void>(generate::detect_languages(script, config, window)); }, {"1000"});
+    config.lang_to_id.reset();
+    refuses<ConfigError>([&] { static_cast<void>(generate::detect_languages(script, config, window)); }, {"languages"});
+
+    const auto right = facts().config;
+    const SpeechHooks hooks;
+    const auto plan = [&] {
+        generate::ReplyPlan p{.config = &right, .hooks = &hooks};
+        p.generation.eos_token_id = {{eos}};
+        p.generation.pad_token_id = eos;
+        return p;
+    };
+    const auto windows = [&] {
+        return generate::Windows{.encoder_outputs = window,
+                                 .prompts = {{start, french}},
+                                 .starts = {0},
+                                 .sounds = {0},
+                                 .width = 2,
+                                 .max_length = 10};
+    };
+    CHECK(generate::write_windows(script, plan(), windows())->size() == 1);
+    const auto refused = [&](auto change, std::string_view word) {
+        auto p = plan();
+        auto w = windows();
+        change(p, w);
+        refuses<InputError>([&] { static_cast<void>(generate::write_windows(script, p, w)); }, {word});
+    };
+    refused([](auto& p, auto&) { p.config = nullptr; }, "config");
+    refused([](auto& p, auto&) { p.hooks = nullptr; }, "hooks");
+    refused([](auto& p, auto&) { p.generation.pad_token_id.reset(); }, "pad_token_id");
+    refused([](auto& p, auto&) { p.generation.eos_token_id.reset(); }, "eos_token_id");
+    refused([](auto& p, auto&) { p.temperatures = {}; }, "temperature");
+    refused([](auto& p, auto&) { p.temperatures = {std::nan("")}; }, "temperature");
+    refused([](auto&, auto& w) { w.encoder_outputs = Tensor(); }, "encoder_outputs");
+    refused([](auto&, auto& w) { w.starts = {}; }, "start tokens");
+    refused([](auto&, auto& w) { w.starts = {2}; }, "start token");
+    refused([](auto&, auto& w) { w.sounds = {}; }, "sounds");
+    refused([](auto&, auto& w) { w.prompts = {{}}; }, "prompt");
+    refused([](auto&, auto& w) { w.width = std::numeric_limits<std::size_t>::max(); }, "room");
+    refused([](auto&, auto& w) { w.max_length = 41; }, "41");
+    refused([](auto&, auto& w) { w.max_length = 2; }, "2 tokens");
+
+    const generate::Reply reply{.tokens = {1, 2, 3}};
+    const Ids prompt{start};
+    refuses<InputError>([&] { static_cast<void>(generate::token_times(script, window, prompt, reply, {})); },
+                        {"no head"});
+    class Askew final : public generate::SpeechModel {
+    public:
+        explicit Askew(generate::SpeechModel& model, Tensor answer) : model_(model), answer_(std::move(answer)) {}
+        generate::Decoder& decoder() override { return model_.decoder(); }
+        Tensor encode(const Tensor&) const override { return answer_; }
+        Tensor alignment(const Tensor&, const Tensor&, std::span<const generate::AlignmentHead>) const override {
+            return answer_;
+        }
+
+    private:
+        generate::SpeechModel& model_;
+        Tensor answer_;
+    };
+    const std::vector<generate::AlignmentHead> heads{{0, 0}};
+    const Sound sound(0, 100);
+    const generate::Recording* one = &sound;
+    for (const auto& answer : {Tensor(), at::zeros({3}), at::zeros({1, 1, 2, 50}), at::zeros({7, 50, 4}),
+                               at::zeros({1, 1, 3, 50}, at::kDouble)}) {
+        Askew model(script, answer);
+        refuses<InputError>(
+            [&] { static_cast<void>(generate::token_times(model, window, prompt, reply, {.heads = heads})); },
+            {"alignment"});
+        refuses<InputError>([&] { static_cast<void>(generate::listen(model, facts(), {&one, 1})); },
+                            {"encoder_outputs"});
+    }
+    generate::Segment segment{.tokens = {1, 2, 3}};
+    refuses<InputError>([&] { generate::write_text(segment, {}, 80); }, {"decode"});
+    refuses<InputError>([] { static_cast<void>(generate::without_times({}, 80)); }, {"decode"});
+    const std::vector<double> times(2);
+    for (const std::size_t from : {std::size_t{0}, std::numeric_limits<std::size_t>::max()})
+        refuses<InputError>(
+            [&] { generate::write_words(segment, facts().text, {.times = times, .from = from}, 80, true); },
+            {"3 tokens", "2 in all"});
 }
 
 }  // namespace listen_tests

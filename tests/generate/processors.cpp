@@ -7,9 +7,15 @@
 #include <string>
 
 #include "silica/checkpoint/config.hpp"
+#include "silica/generate/processors/entropy.hpp"
+#include "silica/generate/processors/length.hpp"
+#include "silica/generate/processors/ngrams.hpp"
+#include "silica/generate/processors/penalties.hpp"
+#include "silica/generate/processors/warpers.hpp"
 #include "silica/generate/random.hpp"
 #include "silica/generate/read_config.hpp"
 #include "support/catch.hpp"
+#include "support/refuses.hpp"
 
 using namespace silica;
 using generate::forbidden, generate::GenerationConfig, generate::Processors, generate::Row;
@@ -168,4 +174,61 @@ TEST_CASE("the k-th largest and the largest are those of a sorted list", "[gener
         scores[n / 2] = NAN;
         CHECK(generate::most_likely(scores) == -1);
     }
+}
+
+TEST_CASE("processors refuse numbers out of range, and rows that say they are longer than they are", "[generate]") {
+    using test::refuses;
+    constexpr double nan = std::numeric_limits<double>::quiet_NaN(), most = std::numeric_limits<double>::infinity();
+    const auto numbers = [](const char* key, auto make, std::initializer_list<double> wrong) {
+        for (const double x : wrong) {
+            CAPTURE(key, x);
+            refuses<InputError>([&] { static_cast<void>(make(x)); }, {key});
+        }
+    };
+    numbers("temperature", [](double x) { return generate::temperature(x); }, {nan, most, 0, -1});
+    numbers("top_p", [](double x) { return generate::top_p(x, 1); }, {nan, most, -0.1, 1.1});
+    numbers("min_p", [](double x) { return generate::min_p(x, 1); }, {nan, most, -0.1, 1.1});
+    numbers("top_h", [](double x) { return generate::top_h(x); }, {nan, most, 0, 1.1});
+    numbers("typical_p", [](double x) { return generate::typical_p(x, 1); }, {nan, most, 0, 1.1});
+    numbers("epsilon_cutoff", [](double x) { return generate::epsilon_cutoff(x, 1); }, {nan, most, -0.1, 1});
+    numbers("eta_cutoff", [](double x) { return generate::eta_cutoff(x, 1); }, {nan, most, -0.1, 1});
+    numbers("repetition_penalty", [](double x) { return generate::repetition_penalty(x); }, {nan, most, 0, -1});
+    numbers("encoder_repetition_penalty", [](double x) { return generate::encoder_repetition_penalty(x); },
+            {nan, most, 0, -1});
+    numbers("frequency_penalty", [](double x) { return generate::frequency_penalty(x, 0); }, {nan, most, -most});
+    numbers("presence_penalty", [](double x) { return generate::frequency_penalty(0, x); }, {nan, most, -most});
+    numbers("factor", [](double x) { return generate::urge_end({0, x}, {1}); }, {nan, most});
+    for (const std::int64_t n : {std::int64_t{0}, std::int64_t{-1}, std::int64_t{1} << 62}) {
+        CAPTURE(n);
+        refuses<InputError>([&] { static_cast<void>(generate::top_p(0.5, n)); }, {"keep"});
+        refuses<InputError>([&] { static_cast<void>(generate::min_p(0.5, n)); }, {"keep"});
+        refuses<InputError>([&] { static_cast<void>(generate::typical_p(0.5, n)); }, {"keep"});
+        refuses<InputError>([&] { static_cast<void>(generate::epsilon_cutoff(0.5, n)); }, {"keep"});
+        refuses<InputError>([&] { static_cast<void>(generate::eta_cutoff(0.5, n)); }, {"keep"});
+        refuses<InputError>([&] { static_cast<void>(generate::top_k(n, 1)); }, {"top_k"});
+        refuses<InputError>([&] { static_cast<void>(generate::top_k(1, n)); }, {"keep"});
+    }
+    refuses<InputError>([] { static_cast<void>(generate::no_repeat_ngrams(0)); }, {"0 tokens"});
+    refuses<InputError>([] { static_cast<void>(generate::no_encoder_ngrams(0)); }, {"0 tokens"});
+    refuses<InputError>([] { Processors({}, 1, 9, {generate::Processor()}); }, {"empty"});
+    refuses<InputError>([] { Processors({.do_sample = true, .temperature = 0.0}, 1, 9); }, {"temperature"});
+
+    std::vector<float> scores(8, 0.5F), none;
+    const std::vector<std::int64_t> ids{1, 2, 3};
+    const Row longer{ids, 7, 9, {}};
+    refuses<InputError>([&] { generate::repetition_penalty(2)(scores, longer); }, {"3 tokens", "9"});
+    refuses<InputError>([&] { generate::frequency_penalty(1, 1)(scores, longer); }, {"3 tokens", "7"});
+    refuses<InputError>([&] { generate::urge_end({0, 2}, {1})(scores, longer); }, {"3 tokens", "7"});
+    refuses<InputError>([&] { static_cast<void>(generate::kth_largest(none, 1)); }, {"no scores"});
+    refuses<InputError>([&] { generate::forbid_unlikely(none, 0.5F, 1); }, {"no scores"});
+    refuses<InputError>([] { static_cast<void>(generate::top_h(nan)); }, {"top_h is nan"});
+    refuses<InputError>([] { static_cast<void>(generate::encoder_repetition_penalty(nan)); }, {"penalty is nan"});
+    refuses<InputError>([] { generate::require_run(0); }, {"0 tokens"});
+    refuses<InputError>([&] { generate::forbid_ngrams(scores, ids, ids, 0); }, {"0 tokens"});
+    CHECK(generate::most_likely(none) == -1);
+    // Ids beyond the scores are left out; of longer runs than there are tokens none comes twice.
+    const std::vector<std::int64_t> outside{-5, 8, std::int64_t{1} << 62};
+    generate::urge_end({0, 2}, outside)(scores, {ids, 1, 0, {}});
+    generate::no_repeat_ngrams(std::numeric_limits<std::size_t>::max())(scores, {ids, 1, 0, {}});
+    CHECK(scores == std::vector<float>(8, 0.5F));
 }

@@ -1,6 +1,9 @@
 // Every public call of generation with each of its arguments wrong in turn: a silica::Error that says what to do, never
 // an error of LibTorch, never silence.
+#include <algorithm>
+#include <functional>
 #include <limits>
+#include <numeric>
 
 #include <ATen/ops/_neg_view.h>
 #include <ATen/ops/tensor.h>
@@ -9,7 +12,12 @@
 #include "silica/arch/bert.hpp"
 #include "silica/arch/llama.hpp"
 #include "silica/arch/t5.hpp"
+#include "silica/generate/beam.hpp"
 #include "silica/generate/complete.hpp"
+#include "silica/generate/host_scores.hpp"
+#include "silica/generate/prefill.hpp"
+#include "silica/generate/progress.hpp"
+#include "silica/generate/sample.hpp"
 #include "silica/loader/mapped.hpp"
 #include "support/catch.hpp"
 #include "support/golden.hpp"
@@ -198,6 +206,15 @@ TEST_CASE("a clone is a state of its own", "[generate]") {
     static_assert(!std::is_copy_constructible_v<State> && std::is_nothrow_move_constructible_v<test::ToyState>);
 }
 
+TEST_CASE("a model that is moved from stays as it was", "[generate]") {
+    auto model = opened<Llama<device::Cpu>>("llama");
+    const auto in = two_rows<Llama<device::Cpu>>();
+    const Tensor before = model(in).logits;
+    const auto other = std::move(model);
+    CHECK(model(in).logits.equal(before));  // NOLINT(bugprone-use-after-move)
+    CHECK(other(in).logits.equal(before));
+}
+
 TEST_CASE("a model is opened by a path or any string", "[generate]") {
     using M = Llama<device::Cpu>;
     const auto path = test::golden("llama", "base");
@@ -255,4 +272,214 @@ TEST_CASE("every number of a GenerationConfig has a bound", "[generate]") {
     refuses_config({.exponential_decay_length_penalty = generate::LengthDecay{1, NAN}}, {"factor"});
     refuses_config({.sequence_bias = {{{{3}, NAN}}}}, {"sequence_bias", "nan"});
     CHECK(complete(decoder, prompt, {.max_new_tokens = (std::int64_t{1} << 31) - 1}).sequences.size(1) <= 64);
+}
+
+namespace {
+
+/// A decoder whose logits are as a test says.
+class Odd final : public generate::Decoder {
+public:
+    explicit Odd(std::function<Tensor(std::int64_t rows)> logits) : logits_(std::move(logits)) {
+        facts_ = {.architecture = "Odd", .vocab_size = 24, .eos_token_id = {4}};
+    }
+    const generate::DecoderFacts& facts() const override { return facts_; }
+    void start(std::int64_t rows, std::int64_t) override { rows_ = rows; }
+    Tensor prefill(const Prompt&) override { return logits_(rows_); }
+    Tensor step(const Tensor&) override { return logits_(rows_); }
+    Tensor greedy_step(const Tensor&) override { return logits_(rows_).argmax(-1); }
+    Tensor most_likely(const Tensor& x) override { return x.argmax(-1); }
+    void reorder(const Tensor&) override {}
+    std::int64_t length() const override { return 0; }
+    std::int64_t capacity() const override { return 0; }
+    std::uint64_t state_bytes() const override { return 0; }
+    c10::Device device() const override { return c10::DeviceType::CPU; }
+    void synchronize() override {}
+
+private:
+    void enter(Work work) const override { work(); }
+
+    std::function<Tensor(std::int64_t)> logits_;
+    generate::DecoderFacts facts_;
+    std::int64_t rows_ = 0;
+};
+
+/// Every way of choosing tokens.
+std::vector<GenerationConfig> ways() {
+    return {{.max_new_tokens = 3},
+            {.max_new_tokens = 3, .do_sample = true},
+            {.max_new_tokens = 3, .num_beams = 2},
+            {.max_new_tokens = 3, .exponential_decay_length_penalty = generate::LengthDecay{0, 1.5}}};
+}
+
+}  // namespace
+
+TEST_CASE("complete refuses tensors without numbers, and further inputs that are none", "[generate]") {
+    const auto model = test::toy<device::Cpu>({.eos_token_id = 4});
+    const auto speech = test::toy_speech<device::Cpu>({.eos_token_id = 4});
+    ModelDecoder decoder(model);
+    ModelDecoder hears(speech);
+    const Tensor ids = at::ones({2, 3}, at::kLong), features = at::ones({2, 2, 3});
+    const auto refused = [](generate::Decoder& d, const Prompt& p, std::initializer_list<std::string_view> words) {
+        for (const auto& way : ways()) {
+            auto c = way;
+            c.decoder_start_token_id = 1;
+            refuses<InputError>([&] { static_cast<void>(complete(d, p, c)); }, words);
+        }
+    };
+    for (const auto& [wrong, word] : {std::pair{ids.to(at::Device("meta")), "meta"},
+                                      {ids.to_sparse(), "sparse"},
+                                      {at::_neg_view(ids), "negates"}}) {
+        refused(decoder, {wrong}, {"input_ids", word});
+        refused(decoder, {ids, wrong}, {"attention_mask", word});
+        refused(hears, {.decoder_input_ids = wrong, .extra = {{"input_features", features}}},
+                {"decoder_input_ids", word});
+        refused(hears, {.extra = {{"input_features", features}, {"decoder_attention_mask", wrong}}},
+                {"decoder_attention_mask", word});
+    }
+    for (const char* name : {"input_ids", "attention_mask", "decoder_input_ids"})
+        refused(decoder, {.input_ids = ids, .extra = {{name, ids}}}, {name, "further inputs", "set Prompt::"});
+    refused(decoder, {.input_ids = ids, .extra = {{"pixel_values", {}}}}, {"pixel_values", "missing"});
+    refused(decoder, {.input_ids = ids, .decoder_input_ids = ids}, {"decoder_input_ids", "no encoder"});
+    decoder.start(2, 9);
+    refuses<InputError>([&] { decoder.prefill({.input_ids = ids, .extra = {{"attention_mask", {}}}}); }, {"missing"});
+    refuses<InputError>([&] { generate::require_extra({{"input_ids", ids}}); }, {"further inputs"});
+}
+
+TEST_CASE("complete refuses hooks that cannot be, and scores that forbid every token", "[generate]") {
+    const auto model = test::toy<device::Cpu>({.eos_token_id = 4});
+    const auto speech = test::toy_speech<device::Cpu>({.eos_token_id = 4});
+    ModelDecoder decoder(model);
+    ModelDecoder hears(speech);
+    const Prompt prompt{at::ones({2, 3}, at::kLong)};
+    constexpr float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+    const auto filled = [](float x) {
+        return generate::Hooks{
+            .processors = {[x](generate::Scores s, const generate::Row&) { std::ranges::fill(s, x); }}};
+    };
+    std::vector<std::int64_t> all(24);
+    std::iota(all.begin(), all.end(), 0);
+    for (const auto& way : ways()) {
+        const auto refused = [&](const Prompt& p, const generate::Hooks& h, std::string_view word) {
+            refuses<InputError>([&] { static_cast<void>(complete(decoder, p, way, h)); }, {word});
+        };
+        refused(prompt, {.processors = {generate::Processor()}}, "processor is empty");
+        refused(prompt, filled(nan), "not numbers");
+        refused(prompt, filled(-inf), "forbid every token");
+        refused(prompt, {.extra_from = [](std::int64_t) -> Named { return {{"input_ids", at::ones({2, 1})}}; }},
+                "further inputs");
+        auto both = prompt;
+        both.extra = {{"pixel_values", at::ones({2})}};
+        refused(both, {.extra_from = [](std::int64_t) { return Named(); }}, "extra_from");
+        auto forbids = way;
+        forbids.suppress_tokens = all;
+        refuses<InputError>([&] { static_cast<void>(complete(decoder, prompt, forbids)); }, {"forbid every token"});
+    }
+    refuses<InputError>(
+        [&] {
+            static_cast<void>(complete(hears, {.extra = {{"input_features", at::ones({1, 2, 3})}}},
+                                       {.decoder_start_token_id = 1},
+                                       {.extra_from = [](std::int64_t) { return Named(); }}));
+        },
+        {"extra_from"});
+    refuses<InputError>(
+        [&] { static_cast<void>(complete(decoder, prompt, {.forced_eos_token_id = std::vector<std::int64_t>()})); },
+        {"forced_eos_token_id"});
+    const generate::Hooks texts{.text = {[](std::span<const std::int64_t>) { return std::string("a"); }}};
+    refuses<InputError>([&] { static_cast<void>(complete(decoder, prompt, {.stop_strings = {{"\xc3"}}}, texts)); },
+                        {"stop_strings", "UTF-8"});
+}
+
+TEST_CASE("a decoder that gives other logits than it should is told so", "[generate]") {
+    const Prompt prompt{at::ones({2, 3}, at::kLong)};
+    const auto refused = [&](std::function<Tensor(std::int64_t)> logits, std::string_view word) {
+        Odd decoder(std::move(logits));
+        for (const auto& way : ways())
+            refuses<InputError>([&] { static_cast<void>(complete(decoder, prompt, way)); }, {word});
+    };
+    refused([](std::int64_t) { return Tensor(); }, "missing");
+    refused([](std::int64_t) { return at::zeros({24}); }, "rank 2");
+    refused([](std::int64_t) { return at::zeros({1, 24}); }, "row");
+    refused([](std::int64_t rows) { return at::zeros({rows, 0}); }, "empty");
+    refused([](std::int64_t rows) { return at::zeros({rows, 24}, at::kLong); }, "Long");
+    refused([](std::int64_t rows) { return at::zeros({rows, 24}).to(at::Device("meta")); }, "meta");
+    Odd narrow([](std::int64_t rows) { return at::zeros({rows, 3}); });  // the end token has no score
+    for (const auto& way : {ways()[0], ways()[1], ways()[3]}) CHECK_NOTHROW(complete(narrow, prompt, way));
+}
+
+TEST_CASE("parts of generation refuse a plan that does not fit, and rows that there are not", "[generate]") {
+    const auto model = test::toy<device::Cpu>({.eos_token_id = 4});
+    ModelDecoder decoder(model);
+    const Prompt prompt{at::ones({2, 3}, at::kLong)};
+    const auto right = generate::plan(decoder.facts(), prompt, {});
+    CHECK_NOTHROW(generate::check(right));
+    const auto refused = [&](auto change) {
+        auto wrong = right;
+        change(wrong);
+        refuses<InputError>([&] { generate::check(wrong); }, {"plan"});
+        refuses<InputError>([&] { static_cast<void>(generate::sample(decoder, wrong, {})); }, {"plan"});
+        refuses<InputError>([&] { static_cast<void>(generate::beam_search(decoder, wrong, {})); }, {"plan"});
+        std::int64_t reused = 0;
+        refuses<InputError>([&] { static_cast<void>(generate::prefill(decoder, wrong, {}, reused)); }, {"plan"});
+    };
+    refused([](auto& p) { p = {}; });
+    refused([](auto& p) { p.rows = 5; });
+    refused([](auto& p) { p.batch = 5; });
+    refused([](auto& p) { p.batch = 0; });
+    refused([](auto& p) { p.max_length = 3; });
+    refused([](auto& p) { p.history.pop_back(); });
+    refused([](auto& p) { p.history[1].pop_back(); });
+    refused([](auto& p) { p.padding[0] = 3; });
+    refused([](auto& p) { p.encoder.clear(); });
+    refused([](auto& p) { p.config.num_beams = 3; });
+    refuses<InputError>([&] { static_cast<void>(right.row(2)); }, {"no row 2"});
+    refuses<InputError>([] { static_cast<void>(generate::rows_of_call(1, 0)); }, {"1 prompts with 0"});
+    refuses<InputError>([] { static_cast<void>(generate::rows_of_call(huge, huge)); }, {"65536"});
+
+    auto plan = right;
+    const generate::Hooks hooks;
+    const generate::Clock clock;
+    generate::Progress progress(plan, hooks, clock);
+    refuses<InputError>([&] { progress.take(2, 1); }, {"no row 2"});
+    refuses<InputError>([&] { static_cast<void>(progress.ended(2)); }, {"no row 2"});
+    refuses<InputError>([] { static_cast<void>(generate::Progress::sequences({{1, 2}, {1}}, 1, 0)); }, {"2 tokens"});
+    generate::HostScores scores;
+    refuses<InputError>([&] { static_cast<void>(scores.row(0)); }, {"0 rows"});
+    refuses<InputError>([] { generate::require_logits({}); }, {"logits", "missing"});
+    refuses<InputError>([&] { scores.copy(decoder, at::zeros({3})); }, {"logits", "rank 2"});
+    scores.copy(decoder, at::zeros({1, 3}));
+    refuses<InputError>([&] { static_cast<void>(scores.row(1)); }, {"1 rows"});
+    generate::Held held;
+    generate::Plan none;
+    none.rows = 1;
+    generate::keep(decoder, none, &held);
+    CHECK(held.tokens.empty());
+}
+
+TEST_CASE("what one decoder holds is not another's, nor another text's of its own", "[generate]") {
+    const auto model = test::toy<device::Cpu>();
+    ModelDecoder decoder(model), other(model), fresh(model);
+    const GenerationConfig config{.max_new_tokens = 3};
+    const auto row = [](std::vector<std::int64_t> ids) { return Prompt{at::tensor(ids, at::kLong).view({1, -1})}; };
+    generate::Held first, second;
+    const auto goes_on = [&](generate::Decoder& d, generate::Held held, std::int64_t reused) {
+        auto ids = held.tokens;
+        ids.push_back(7);
+        const auto out = complete(d, row(ids), config, {.held = &held});
+        CHECK(out.tokens == complete(fresh, row(ids), config).tokens);
+        CHECK(out.held_tokens == reused);
+    };
+    const auto begin = [&] {
+        static_cast<void>(complete(decoder, row({1, 2, 3}), config, {.held = &first}));
+        static_cast<void>(complete(other, row({9, 8, 7}), config, {.held = &second}));
+        REQUIRE(first.tokens.size() == second.tokens.size());
+    };
+    begin();
+    goes_on(decoder, first, 5);
+    begin();
+    goes_on(other, first, 0);  // as long, but other tokens
+    // Two texts of one decoder in turn.
+    static_cast<void>(complete(decoder, row({1, 2, 3}), config, {.held = &first}));
+    static_cast<void>(complete(decoder, row({9, 8, 7}), config, {.held = &second}));
+    goes_on(decoder, first, 0);
+    goes_on(decoder, {first.tokens}, 0);  // tokens that somebody wrote down
 }

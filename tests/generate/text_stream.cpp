@@ -2,8 +2,11 @@
 #include "silica/generate/text_stream.hpp"
 
 #include <array>
+#include <utility>
 
+#include "silica/core/error.hpp"
 #include "support/catch.hpp"
+#include "support/refuses.hpp"
 
 using namespace silica;
 using generate::StoppedText, generate::TextOf, generate::TextStream;
@@ -101,4 +104,19 @@ TEST_CASE("a stop string may begin and end inside tokens", "[generate]") {
     CHECK_FALSE(generate::completes(text, {}, Ids{0, 1}));
     CHECK_FALSE(generate::completes(text, {"stop"}, Ids{}));
     CHECK(generate::completes(text, {"stop"}, Ids{0, 1, 2, 0, 1}));
+}
+
+TEST_CASE("no way to decode, and stop strings that no text can hold, are refused", "[generate]") {
+    const std::vector<std::int64_t> ids{97, 98};
+    const TextOf bytes{lossy};
+    test::refuses<InputError>([&] { static_cast<void>(TextOf()(ids)); }, {"decode"});
+    test::refuses<InputError>([] { static_cast<void>(TextStream(TextOf()).push(97)); }, {"decode"});
+    test::refuses<InputError>([] { static_cast<void>(StoppedText(TextOf(), {}).push(97, true)); }, {"decode"});
+    test::refuses<InputError>([&] { static_cast<void>(generate::completes({}, {"b"}, ids)); }, {"decode"});
+    for (const auto& [stop, word] : {std::pair<std::string, std::string>{"", "empty"}, {"\xc3", "UTF-8"}}) {
+        test::refuses<InputError>([&, s = stop] { StoppedText(bytes, {s}); }, {"stop_strings", word});
+        test::refuses<InputError>([&, s = stop] { static_cast<void>(generate::completes(bytes, {s}, ids)); }, {word});
+        test::refuses<InputError>([&, s = stop] { generate::require_stop_strings({"a", s}); }, {word});
+    }
+    CHECK(generate::completes(bytes, {"b"}, ids));
 }

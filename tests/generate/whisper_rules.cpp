@@ -220,7 +220,7 @@ TEST_CASE("The way of least cost through a matrix, as transformers goes it", "[g
         return generate::time_warping(m, rows, m.size() / rows);
     };
     CHECK(way({0, 9, 9, 9, 0, 9, 9, 9, 0}, 3) == Ids{0, 1, 2});
-    CHECK(way({0, 0, 0, 9, 9, 9, 9, 0, 0}, 2) == Ids{0, 3});
+    CHECK(way({0, 0, 0, 9, 9, 9, 9, 0}, 2) == Ids{0, 3});
     CHECK(way({1, 1, 1, 1}, 2) == Ids{0, 1});  // the diagonal, which costs less
     CHECK(way({0, 0, 0, 0}, 2) == Ids{0, 0});  // of equal ones, along the row
     CHECK(way({0, 0, 0, 0, 0, 0}, 2) == Ids{0, 0});
@@ -358,6 +358,50 @@ TEST_CASE("A checkpoint's keys of speech are read, and wrong ones refused", "[ge
     wrong(R"({"max_initial_timestamp_index": -3})", {"max_initial_timestamp_index"});
     write("config.json", R"({"median_filter_width": 4})");
     wrong("{}", {"median_filter_width", "odd"});
+}
+
+TEST_CASE("Parts of hearing refuse sizes that do not fit", "[generate]") {
+    using test::refuses;
+    constexpr auto many = std::numeric_limits<std::size_t>::max();
+    std::vector<float> rows(20, 1);
+    for (const std::size_t width : {std::size_t{0}, std::size_t{4}, many - 1})
+        refuses<InputError>([&] { generate::median_filter(rows, 10, width); }, {"median", "odd"});
+    for (const std::size_t n : {std::size_t{0}, std::size_t{7}, many})
+        refuses<InputError>([&] { generate::median_filter(rows, n, 3); }, {"20 numbers"});
+    const std::vector<double> matrix(12, 1);
+    for (const auto& [r, c] : {std::pair{std::size_t{4}, std::size_t{4}}, {many / 2 + 1, std::size_t{2}}, {0, 3}})
+        refuses<InputError>([&, r = r, c = c] { static_cast<void>(generate::time_warping(matrix, r, c)); },
+                            {"12 numbers"});
+    refuses<InputError>([&] { static_cast<void>(generate::token_positions({rows, 2, 5, 10}, 10, 3)); }, {"20 numbers"});
+    refuses<InputError>([&] { static_cast<void>(generate::token_positions({rows, 1, 2, 10}, 10, 2)); }, {"odd"});
+    refuses<InputError>([&] { static_cast<void>(generate::token_positions({{}, 0, 2, 10}, 10, 3)); }, {"no head"});
+    refuses<InputError>([] { static_cast<void>(generate::cut_into_segments(Ids{1}, -1, 100)); }, {"token -1"});
+    refuses<InputError>([] { static_cast<void>(generate::cut_into_segments(Ids{1}, 80, -1)); }, {"-1 frames"});
+    const auto joined = [](const generate::HeardPiece& piece, const generate::PieceTokens& kinds,
+                           std::initializer_list<std::string_view> words) {
+        refuses<InputError>([&] { static_cast<void>(generate::joined_pieces({&piece, 1}, kinds)); }, words);
+    };
+    const double nan = std::nan("");
+    joined({{1}, 3, 0, 0}, {.first_time = -1}, {"token -1"});
+    joined({{1}, 3, 0, 0}, {.first_time = 80, .seconds = 0}, {"0.000000 seconds apart"});
+    joined({{1}, 3, 0, 0}, {.first_time = 80, .seconds = nan}, {"seconds apart"});
+    joined({{1}, 3, 0, 0}, {.first_time = 80, .most = 0}, {"0 from token 80"});
+    for (const double x : {nan, -1.0, std::numeric_limits<double>::infinity()}) {
+        joined({{1}, x, 0, 0}, {.first_time = 80}, {"A piece"});
+        joined({{1}, 3, x, 0}, {.first_time = 80}, {"A piece"});
+        joined({{1}, 3, 0, x}, {.first_time = 80}, {"A piece"});
+    }
+    std::vector<float> scores(20, 0);
+    const Ids ids{7, 8};
+    refuses<InputError>([&] { TimestampRules{.no_timestamps = 9, .eos = 6}(scores, {ids, 3, 0, {}}); }, {"2 tokens"});
+    refuses<InputError>([&] { static_cast<void>(generate::words_of({}, ids, true)); }, {"decode"});
+    SpeechConfig config;
+    config.decoder_start_token_id.reset();
+    for (const char* language : {"", "xx", "\xff"})
+        refuses<InputError>([&] { static_cast<void>(generate::language_token(config, language)); }, {"language"});
+    refuses<ConfigError>([&] { generate::require_start(config, {}); }, {"starts with"});
+    const test::Directory empty;
+    refuses<Error>([&] { static_cast<void>(generate::read_speech_config(empty.path())); }, {"config.json"});
 }
 
 }  // namespace whisper_rules_tests

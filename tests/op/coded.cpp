@@ -1,5 +1,7 @@
 // Products with weights that are codes: against the exact product with the weights the codes stand for, at odd sizes,
 // for few rows of x and many, alone and fused.
+#include <limits>
+
 #include <ATen/Functions.h>
 
 #include "silica/device/cpu/isa/integer_dots.hpp"
@@ -132,7 +134,8 @@ TEST_CASE("Inputs in 8 bits are near") {
                 CHECK(test::relative_error(run<op::Linear, E>(x, weight), want) < (s.columns < 32 ? 8e-2 : 1.5e-2));
                 if (s.rows % 2 != 0) continue;
                 const Tensor gated = want.narrow(1, 0, s.rows / 2).relu() * want.narrow(1, s.rows / 2, s.rows / 2);
-                CHECK(test::relative_error(run<op::LinearGated, E>(x, weight, Activation::relu), gated) < (s.columns < 32 ? 2e-1 : 4e-2));
+                CHECK(test::relative_error(run<op::LinearGated, E>(x, weight, Activation::relu), gated) <
+                      (s.columns < 32 ? 2e-1 : 4e-2));
                 if (!device::cpu::isa::multiplies_bytes(device::cpu::isa::best())) continue;
                 // Not exact, so that a test of this cannot pass without it.
                 if (s.columns >= 64) CHECK(test::relative_error(run<op::Linear, E>(x, weight), want) > 1e-5);
@@ -155,7 +158,29 @@ TEST_CASE("Weights and inputs of codes that do not fit are refused") {
     test::refuses<InputError>([&] { Prepared<op::Linear, E>{nn::coded(q, at::ones({5}), at::kFloat, here)}; },
                               {"linear", "weight"});
     test::refuses<InputError>([&] { Prepared<op::Linear, E>{op::Coded()}; }, {"linear", "weight"});
-    const Prepared<op::Linear, E> weight(nn::coded(q, std::nullopt, at::kFloat, here));
+    const op::Coded right = nn::coded(q, std::nullopt, at::kFloat, here);
+    const auto refused = [&](auto change) {
+        auto wrong = right;
+        change(wrong);
+        test::refuses<InputError>([&] { Prepared<op::Linear, E>{std::move(wrong)}; }, {"linear", "codes"});
+    };
+    for (const auto member : {&op::Coded::codes, &op::Coded::scales, &op::Coded::biases}) {
+        refused([&](auto& c) { c.*member = Tensor(); });
+        refused([&](auto& c) { c.*member = (c.*member).narrow(0, 0, 5).contiguous(); });
+        refused([&](auto& c) { c.*member = (c.*member).narrow(1, 0, 1).contiguous(); });
+        refused([&](auto& c) { c.*member = (c.*member)[0]; });
+        refused([&](auto& c) { c.*member = (c.*member).to(at::kLong); });
+        refused([&](auto& c) { c.*member = at::cat({c.*member, c.*member}, 1).narrow(1, 0, (c.*member).size(1)); });
+    }
+    constexpr auto huge = std::numeric_limits<std::int64_t>::max();
+    for (const std::int64_t n : {std::int64_t{-1}, std::int64_t{0}, std::int64_t{7}, huge}) {
+        refused([&](auto& c) { c.rows = n; });
+        refused([&](auto& c) { c.columns = n; });
+        refused([&](auto& c) { c.group = n; });
+    }
+    for (const int bits : {0, 2, 8, -4}) refused([&](auto& c) { c.bits = bits; });
+    refused([](auto& c) { c.type = at::kLong; });
+    const Prepared<op::Linear, E> weight(right);
     test::refuses<InputError>([&] { static_cast<void>(run<op::Linear, E>(at::ones({2, 39}), weight)); }, {"linear"});
     test::refuses<InputError>([&] { static_cast<void>(run<op::Linear, E>(at::ones({2, 40}, at::kBFloat16), weight)); },
                               {"linear"});

@@ -77,6 +77,8 @@ TEST_CASE("Classes have the names of id2label by number, or LABEL_i") {
     refuses<ConfigError>([] { static_cast<void>(labels_of(R"({"num_labels": 0})")); }, {"0", "no classes"});
     refuses<ConfigError>([] { static_cast<void>(labels_of(R"({"num_labels": 2000000000})")); }, {"2000000000"});
     refuses<ConfigError>([] { static_cast<void>(labels_of(R"({"id2label": ["a"]})")); }, {"id2label", "object"});
+    for (const char* other : {"3", "[]", "null", "\"a\""})
+        refuses<ConfigError>([&] { static_cast<void>(labels_of(other)); }, {"config.json", "an object is wanted"});
 }
 
 TEST_CASE("Scores are a softmax, a sigmoid each, or the numbers themselves, as problem_type and the count say") {
@@ -133,6 +135,22 @@ TEST_CASE("Pictures that cannot be classified say why, each for itself") {
     CHECK(test::contains(results[1].error->what(), "broken.png"));
     refuses<Error>([&] { static_cast<void>(results[2].get()); }, {"none.png"});
     refuses<InputError>([&] { static_cast<void>(classify(test::pictures(), {.batch_size = 0})); }, {"batch_size is 0"});
+    refuses<InputError>([&] { static_cast<void>(classify(test::pictures(), {.top_k = 0})); }, {"top_k is 0"});
+    refuses<InputError>([&] { static_cast<void>(classify(image::read(test::pictures()[0]), {.top_k = -1})); },
+                        {"top_k is -1"});
+    refuses<InputError>([&] { static_cast<void>(classify.of_pixels({}, 1)); }, {"no pixels"});
+    refuses<InputError>([] { task::require_top_k(0); }, {"top_k is 0"});
+    const auto run = [](std::span<const image::Pixels> batch) { return std::vector<std::size_t>(batch.size()); };
+    const auto pixels = task::pixels_by(classify.processor());
+    refuses<InputError>(
+        [&] { static_cast<void>(task::over_images(pixels, task::alike, std::span<const image::Image>(), 0, run)); },
+        {"batch_size is 0"});
+    refuses<InputError>([&] { static_cast<void>(task::over_files(pixels, task::alike, test::pictures(), -1, run)); },
+                        {"batch_size is -1"});
+    refuses<InputError>([] { static_cast<void>(task::FileResult<int>().get()); }, {"neither"});
+    for (const Tensor& t : {Tensor(), at::zeros({3}), at::zeros({2, 3}, at::kDouble), at::zeros({2, 3}).t(),
+                            at::zeros({2, 3}).to(at::Device("meta"))})
+        refuses<InputError>([&] { static_cast<void>(task::rows_of(t)); }, {"rows"});
     refuses<InputError>([&] { static_cast<void>(classify(image::read(test::pictures()[0]), {.top_k = 0})); },
                         {"top_k is 0"});
     CHECK(classify(std::span<const image::Image>()).empty());

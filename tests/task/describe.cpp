@@ -208,6 +208,7 @@ TEST_CASE("Prompts that do not fit their pictures, or the model, are refused", "
     const std::vector<image::Image> picture = {test::formula_picture(30, 41, 1)};
     test::refuses<InputError>([&] { (void)describe(picture, "<image><image>"); }, {"2 image tokens", "1 picture."});
     test::refuses<InputError>([&] { (void)describe({}, "<image>"); }, {"1 image tokens", "0 pictures"});
+    test::refuses<InputError>([] { (void)task::Described().text(); }, {"no answer"});
 
     // A processor whose counts are others than the model's.
     const test::Directory directory;

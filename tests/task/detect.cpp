@@ -163,6 +163,13 @@ TEST_CASE("Post-processing takes nothing but outputs of a detector, of a picture
     masks_refuse(masks, {6, 8}, {.threshold = nan}, "threshold");
     masks_refuse(masks, {6, 8}, {.mask_threshold = nan}, "mask_threshold");
     masks_refuse(masks, {6, 8}, {.overlap = nan}, "overlap");
+    const auto detect = DetectorOfBoxes::open(chain.string());
+    const std::vector<std::filesystem::path> files{chain / "wide.png"};
+    refuses<InputError>([&] { static_cast<void>(detect(files, {.threshold = nan})); }, {"threshold"});
+    refuses<InputError>([&] { static_cast<void>(detect(std::span<const image::Image>(), {.threshold = nan})); },
+                        {"threshold"});
+    refuses<InputError>([&] { static_cast<void>(detect.of_pixels({}, 0.5)); }, {"no pixels"});
+    refuses<InputError>([&] { task::require_threshold("overlap", nan); }, {"overlap"});
 }
 
 TEST_CASE("Many files are what each is alone; one that cannot be read is an error in its place") {

@@ -18,6 +18,7 @@
 #include "silica/loader/source.hpp"
 #include "silica/task/embed.hpp"
 #include "support/catch.hpp"
+#include "support/refuses.hpp"
 
 namespace embed_tests {
 
@@ -352,6 +353,40 @@ TEST_CASE("Modules after the pooling compute what their files say") {
         fs::remove_all(dir.path / "2");
         CHECK(said(dir) == "(accepted)");
     }
+}
+
+TEST_CASE("What makes no vectors is refused") {
+    using test::refuses;
+    for (const Tensor& t :
+         {Tensor(), at::zeros({2}), at::zeros({2, 2}, at::kLong), at::zeros({2, 2}).to(at::Device("meta"))}) {
+        refuses<InputError>([&] { static_cast<void>(task::normalized(t)); }, {"x"});
+        const task::SentenceModule module{"Normalize", task::normalized};
+        refuses<InputError>([&] { static_cast<void>(module(t)); }, {"x"});
+        const task::SentenceModule gives{"Own", [&](const Tensor&) { return t; }};
+        refuses<InputError>([&] { static_cast<void>(gives(at::zeros({2, 2}))); }, {"Own"});
+    }
+    const task::SentenceModule empty{"Own", {}}, fewer{"Own", [](const Tensor& x) { return x.narrow(0, 0, 1); }};
+    refuses<InputError>([&] { static_cast<void>(empty(at::zeros({2, 2}))); }, {"Own", "nothing"});
+    refuses<InputError>([&] { static_cast<void>(fewer(at::zeros({2, 2}))); }, {"1 vectors for 2"});
+    const auto config = [](auto change, std::string_view word) {
+        task::SentenceConfig c;
+        change(c);
+        refuses<ConfigError>([&] { task::check(c); }, {word});
+    };
+    config([](auto& c) { c.pooling = {}; }, "pooling");
+    config([](auto& c) { c.modules = {{"Own", {}}}; }, "Own");
+    for (const std::int64_t n : {std::int64_t{0}, std::int64_t{-1}}) {
+        config([&](auto& c) { c.max_tokens = n; }, "max_tokens");
+        config([&](auto& c) { c.truncate_dim = n; }, "truncate_dim");
+    }
+    config([](auto& c) { c.default_prompt = "none"; }, "none");
+    const Scratch dir;
+    std::vector<std::string> notes;
+    dir.write("1/config.json", "{}");
+    refuses<ConfigError>([&] { static_cast<void>(task::read_sentence_module("Own", dir.path / "1", notes)); },
+                         {"Own", "Dense"});
+    for (const auto& none : {dir.path / "none", dir.path / "1" / "config.json", fs::path()})
+        refuses<ConfigError>([&] { static_cast<void>(task::SentenceConfig::read(none)); }, {"no directory"});
 }
 
 }  // namespace embed_tests

@@ -5,6 +5,7 @@
 #include "silica/arch/t5.hpp"
 #include "silica/checkpoint/config.hpp"
 #include "silica/model.hpp"
+#include "silica/task/text_of.hpp"
 #include "support/catch.hpp"
 #include "support/golden.hpp"
 
@@ -107,6 +108,16 @@ TEST_CASE("a stop string that is a special token ends a text as an end token doe
     CHECK(forced.finish[0] == Finish::eos);
     CHECK(forced.tokens[0].back() == id);
     CHECK(forced.texts[0].find("user") == std::string::npos);
+}
+
+TEST_CASE("a generator that is moved from writes on; no tokenizer is refused", "[task]") {
+    auto write = Llama<>::open(directory("llama"));
+    const auto text = write("The cat", {.max_new_tokens = 3});
+    const auto other = std::move(write);
+    CHECK(write("The cat", {.max_new_tokens = 3}) == text);  // NOLINT(bugprone-use-after-move)
+    CHECK(other("The cat", {.max_new_tokens = 3}) == text);
+    CHECK_THROWS_AS(task::text_of(nullptr), InputError);
+    CHECK_THROWS_WITH(write("The cat", {.stop_strings = {{"\xc3"}}}), ContainsSubstring("UTF-8"));
 }
 
 TEST_CASE("wrong prompts and checkpoints are said, with what to do", "[task]") {

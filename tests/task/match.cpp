@@ -104,6 +104,26 @@ TEST_CASE("What no text can be matched by is refused") {
     changed([](auto& t) { t.embeds = t.embeds.to(at::kLong); }, "(2, 8)");
     changed([](auto& t) { t.labels.pop_back(); }, "1 labels and 2 scores");
     changed([](auto& t) { t.labels.emplace_back("bird"); }, "3 labels and 2 scores");
+    changed([](auto& t) { t.embeds = t.embeds.to(at::Device("meta")); }, "meta");
+    changed([](auto& t) { t.embeds = t.embeds.to_sparse(); }, "sparse");
+    const auto no_vectors = [&](const auto& change, std::string_view word) {
+        auto wrong = texts;
+        change(wrong);
+        refuses<InputError>([&] { static_cast<void>(task::embedded(wrong, match.model())); }, {word});
+    };
+    no_vectors([](auto& t) { t = {}; }, "input_ids");
+    no_vectors([](auto& t) { t.attention_mask = Tensor(); }, "attention_mask");
+    no_vectors([](auto& t) { t.attention_mask = t.attention_mask.narrow(0, 0, 1); }, "attention_mask");
+    no_vectors([](auto& t) { t.input_ids = t.input_ids.narrow(0, 0, 0); }, "empty");
+    no_vectors([](auto& t) { t.labels.pop_back(); }, "1 labels");
+    const std::vector<std::string> labels{"a"};
+    refuses<InputError>([&] { static_cast<void>(task::match_texts(match.tokenizer(), labels, "{}", 0)); }, {"0"});
+    refuses<InputError>([&] { static_cast<void>(task::ranked(labels, std::vector<float>(2))); }, {"1 labels"});
+    refuses<InputError>([&] { task::require_embeds(Tensor(), 8); }, {"no vectors"});
+    refuses<InputError>([&] { task::require_texts({}); }, {"input_ids"});
+    const std::vector<std::filesystem::path> none{"none.mp4"};
+    refuses<InputError>([&] { static_cast<void>(task::read_frames(none, 4)); }, {"none.mp4"});
+    refuses<InputError>([] { static_cast<void>(task::read_frames({}, 4)); }, {"no frames"});
     using M = task::Matcher<Clip<device::Cpu>>;
     refuses<ConfigError>([] { static_cast<void>(M::open(test::chain("vit").string())); }, {"vit"});
 }
@@ -135,4 +155,21 @@ TEMPLATE_LIST_TEST_CASE("The pictures of a video, in memory or as files, are mat
     refuses<InputError>([&] { static_cast<void>(match.texts({std::string(39, 'x')})); }, {"41 tokens", "40"});
     texts.embeds = Tensor();
     refuses<InputError>([&] { static_cast<void>(match(frames, texts)); }, {"no vectors"});
+}
+
+TEST_CASE("What is moved from stays as it was") {
+    auto match = task::Matcher<Clip<device::Cpu>>::open(test::chain("clip").string());
+    auto embed = task::ImageEmbedder<Model<arch::ViT, device::Cpu>>::open(test::chain("vit").string());
+    auto picture = image::read(test::pictures()[0]);
+    const auto texts = match.texts({"cat", "dog"});
+    const auto before = match(picture, texts);
+    const Tensor vector = embed(picture);
+    {
+        const auto other = std::move(match);
+        const auto elsewhere = std::move(embed);
+        const auto pixels = std::move(picture);
+        CHECK(other(pixels, texts)[0].label == before[0].label);
+    }
+    CHECK(match(picture, match.texts({"cat", "dog"}))[0].score == before[0].score);  // NOLINT(bugprone-use-after-move)
+    CHECK(embed(picture).equal(vector));
 }

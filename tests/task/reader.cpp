@@ -97,6 +97,19 @@ TEST_CASE("a file that is refused is an error in its place, other exceptions are
     CHECK_THROWS_AS(reader.next(), std::bad_alloc);
     CHECK(reader.next()->get() == 5);
     CHECK_FALSE(reader.next());
+    test::refuses<InputError>([] { task::Reader<int>(numbered(2), {}); }, {"nothing to process"});
+    const auto same = [](int, int) { return true; };
+    const auto one = [](const Path& path) { return number(path); };
+    const auto run = [](std::span<const int> batch) { return std::vector<int>(batch.begin(), batch.end()); };
+    const auto files = numbered(2);
+    for (const std::int64_t n : {std::int64_t{0}, std::int64_t{-1}}) {
+        test::refuses<InputError>([&] { static_cast<void>(task::checked_batch_size(n)); }, {"batch_size"});
+        test::refuses<InputError>(
+            [&] { static_cast<void>(task::over_items(one, same, std::span<const Path>(files), n, run)); },
+            {"batch_size"});
+        test::refuses<InputError>([&] { static_cast<void>(task::over_paths(one, same, files, n, run)); },
+                                  {"batch_size"});
+    }
 }
 
 TEST_CASE("a reader that is given up waits for what is in work and begins no more", "[task]") {

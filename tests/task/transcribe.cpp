@@ -2,6 +2,8 @@
 // files, streams and memory, several at once, from two threads, piece by piece; what is refused.
 #include "silica/task/transcribe.hpp"
 
+#include <algorithm>
+#include <limits>
 #include <thread>
 
 #include "silica/arch/whisper.hpp"
@@ -264,4 +266,26 @@ TEST_CASE("What Whisper cannot transcribe is refused", "[task]") {
     refuses<InputError>([&] { static_cast<void>(transcribe(directory("whisper") / "config.json")); }, {"config.json"});
     refuses<ConfigError>([] { static_cast<void>(task::Scribe::open(directory("base"))); },
                          {"another model than Whisper"});
+    refused({.prompt_text = "a", .prompt = {1}}, {"as text and as tokens"});
+    refused({.generation = {.stop_strings = {{"a"}}}}, {"stop_strings"});
+    const auto& scribe = transcribe.scribe();
+    generate::ModelSpeech speech(transcribe.model());
+    const generate::Recording* none = nullptr;
+    refuses<InputError>([&] { static_cast<void>(scribe(speech, {&none, 1})); }, {"null pointer"});
+    auto stream = audio::Stream::open(file, 16000);
+    refuses<InputError>([&] { static_cast<void>(scribe.in_pieces(speech, stream, {}, {}, {}, 0)); }, {"0 pieces"});
+    const auto heard = scribe.hear(file);
+    std::vector<float> room(static_cast<std::size_t>(heard->mels() * 10));
+    constexpr auto huge = std::numeric_limits<std::int64_t>::max();
+    for (const auto& [begin, count] :
+         {std::pair{std::int64_t{-5}, std::int64_t{10}}, {-huge, 10}, {0, -1}, {0, 11}, {0, huge}})
+        refuses<InputError>([&, b = begin, n = count] { heard->window(b, n, room); }, {"A window of"});
+    heard->window(huge, 10, room);
+    CHECK(std::ranges::all_of(room, [](float x) { return x == 0; }));
+    // What is moved from stays as it was.
+    auto from = task::Scribe::open(directory("whisper"));
+    const auto to = std::move(from);
+    const auto again = from.hear(file);  // NOLINT(bugprone-use-after-move)
+    const generate::Recording* sound = again.get();
+    CHECK(from(speech, {&sound, 1}).front().text == transcribe(file).text);
 }

@@ -110,6 +110,22 @@ TEST_CASE("Sounds are cut as transformers cuts them", "[task]") {
     refuses<InputError>([] { cut(10, {.chunk_seconds = -1}); }, {"chunk_seconds", "-1"});
     refuses<InputError>([] { cut(10, {.stride_seconds = 1e300}); }, {"stride_seconds"});
     refuses<InputError>([] { cut(10, {.whole_seconds = std::nan("")}); }, {"whole_seconds"});
+    const auto silence = [](std::int64_t) { return std::vector<float>(); };
+    for (const std::int64_t n : {std::int64_t{0}, std::int64_t{-1}, std::int64_t{1} << 62}) {
+        refuses<InputError>([&] { CtcPieces(silence, n, 10, {}); }, {"cannot be cut"});
+        refuses<InputError>([&] { CtcPieces(silence, 1000, n, {}); }, {"cannot be cut"});
+    }
+    refuses<InputError>([] { CtcPieces({}, 1000, 10, {}); }, {"nothing to read"});
+    const auto counted = [](std::size_t samples, std::int64_t ends, std::int64_t frames, std::int64_t ratio) {
+        const task::CtcPiece piece{std::vector<float>(samples), ends, ends};
+        refuses<InputError>([&] { static_cast<void>(piece.counted(frames, ratio)); }, {"A piece of"});
+    };
+    counted(100, 10, 10, 0);
+    counted(100, 10, 10, -1);
+    counted(100, 10, -1, 10);
+    counted(100, -1, 10, 10);
+    counted(100, 101, 10, 10);
+    counted(0, 3, 0, 10);
 }
 
 TEST_CASE("What cannot be transcribed is refused", "[task]") {

@@ -192,6 +192,7 @@ inline Generated chosen(const Plan& plan, const std::vector<Beams>& all, const H
 }  // namespace detail
 
 SILICA_INLINE Generated beam_search(Decoder& decoder, Plan plan, const Hooks& hooks) {
+    check(plan);
     const Clock clock;
     const auto n = static_cast<std::size_t>(plan.config.num_beams.value_or(1));
     const auto batch = static_cast<std::size_t>(plan.batch);
@@ -218,6 +219,7 @@ SILICA_INLINE Generated beam_search(Decoder& decoder, Plan plan, const Hooks& ho
         if (place == 0) prefilled = clock.seconds();
         for (std::size_t b = 0; b < batch; ++b) {
             std::vector<double> norms;
+            bool all_forbidden = true;
             for (std::size_t i = 0; i < n; ++i) {
                 const auto r = b * n + i;
                 plan.history[r] = all[b].running[i].ids;
@@ -225,9 +227,13 @@ SILICA_INLINE Generated beam_search(Decoder& decoder, Plan plan, const Hooks& ho
                 log_softmax(row);
                 if (std::isnan(row.front())) no_numbers(r);
                 processors(row, plan.row(r));
+                const float most = largest(row);
+                if (std::isnan(most)) no_numbers(r);
+                all_forbidden = all_forbidden && most == forbidden;
                 if (hooks.log_probabilities) norms.push_back(log_sum_exp(row));
                 for (float& s : row) s += all[b].running[i].score;
             }
+            if (all_forbidden && !plan.first_of_none) no_numbers(b * n);
             const Random random(plan.config.seed.value_or(0), static_cast<std::uint32_t>(b), place);
             all[b].step({scores.row(b * n).data(), n * vocab}, vocab, hits,
                         plan.config.do_sample.value_or(false) ? &random : nullptr, norms);

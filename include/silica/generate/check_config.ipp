@@ -4,12 +4,12 @@
 #include "silica/core/compiled.hpp"
 #include "silica/core/error.hpp"
 #include "silica/generate/check_config.hpp"
+#include "silica/generate/ranges.hpp"
+#include "silica/generate/text_stream.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
+#include <cstdint>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,34 +17,8 @@
 namespace silica::generate {
 namespace detail {
 
-/// One parameter at a time, each with its key in the error.
-struct Ranges {
-    /// InputError unless `right`, or absent.
-    template <class T, class Right>
-    static void require(std::string_view key, const std::optional<T>& value, Right&& right, const char* remedy) {
-        if (!value || right(*value)) return;
-        std::ostringstream text;
-        text << *value;
-        throw InputError(std::string(key) + " is " + text.str() + ".", remedy);
-    }
-    /// From `least` to what 32 bits hold: larger numbers are damage, and would overflow where they are added up.
-    static void whole(std::string_view key, const std::optional<std::int64_t>& value, std::int64_t least) {
-        require(
-            key, value, [&](auto v) { return v >= least; }, (std::to_string(least) + " or more is needed.").c_str());
-        require(
-            key, value, [](auto v) { return v <= most_of_any; },
-            ("at most " + std::to_string(most_of_any) + " is possible.").c_str());
-    }
-    static constexpr std::int64_t most_of_any = std::numeric_limits<std::int32_t>::max();
-    static void positive(std::string_view key, const std::optional<double>& value, const char* remedy) {
-        require(key, value, [](double v) { return v > 0 && std::isfinite(v); }, remedy);
-    }
-    static void share(std::string_view key, const std::optional<double>& value) {
-        require(key, value, [](double v) { return v >= 0 && v <= 1; }, "a number from 0 to 1 is needed.");
-    }
-    static void finite(std::string_view key, const std::optional<double>& value) {
-        require(key, value, [](double v) { return std::isfinite(v); }, "a finite number is needed.");
-    }
+/// The same of ids.
+struct IdRanges : Ranges {
     /// InputError for ids that the vocabulary does not have; without a vocabulary, for negative ones.
     static void ids(std::string_view key, const std::optional<std::vector<std::int64_t>>& ids,
                     std::optional<std::int64_t> vocab) {
@@ -66,7 +40,7 @@ struct Ranges {
 }  // namespace detail
 
 SILICA_INLINE void check(const GenerationConfig& c, const DecoderFacts& facts) {
-    using R = detail::Ranges;
+    using R = detail::IdRanges;
     const bool sample = c.do_sample.value_or(false);
     const auto beams = c.num_beams.value_or(1);
     R::whole("max_length", c.max_length, 1);
@@ -82,26 +56,17 @@ SILICA_INLINE void check(const GenerationConfig& c, const DecoderFacts& facts) {
     R::finite("length_penalty", c.length_penalty);
     R::finite("frequency_penalty", c.frequency_penalty);
     R::finite("presence_penalty", c.presence_penalty);
-    R::positive("repetition_penalty", c.repetition_penalty, "a number over 0 is needed; 1 is no penalty.");
-    R::positive("encoder_repetition_penalty", c.encoder_repetition_penalty,
-                "a number over 0 is needed; 1 is no penalty.");
+    R::penalty("repetition_penalty", c.repetition_penalty);
+    R::penalty("encoder_repetition_penalty", c.encoder_repetition_penalty);
     if (sample) {
-        R::positive("temperature", c.temperature,
-                    "a number over 0 is needed; for the most likely token set do_sample to false.");
+        R::temperature(c.temperature);
         R::whole("top_k", c.top_k, 0);
         R::share("top_p", c.top_p);
         R::share("min_p", c.min_p);
-        R::require(
-            "top_h", c.top_h, [](double v) { return v > 0 && v <= 1; }, "a number over 0, at most 1, is needed.");
-        R::require(
-            "typical_p", c.typical_p, [](double v) { return v > 0 && v <= 1; },
-            "a number over 0, at most 1, is needed.");
-        R::require(
-            "epsilon_cutoff", c.epsilon_cutoff, [](double v) { return v >= 0 && v < 1; },
-            "a number from 0 to below 1 is needed.");
-        R::require(
-            "eta_cutoff", c.eta_cutoff, [](double v) { return v >= 0 && v < 1; },
-            "a number from 0 to below 1 is needed.");
+        R::part("top_h", c.top_h);
+        R::part("typical_p", c.typical_p);
+        R::cutoff("epsilon_cutoff", c.epsilon_cutoff);
+        R::cutoff("eta_cutoff", c.eta_cutoff);
     }
     if (const auto n = c.num_return_sequences.value_or(1); n > 1 && !sample && beams == 1) {
         throw InputError("num_return_sequences is " + std::to_string(n) + ", but the most likely text is one.",
@@ -118,6 +83,8 @@ SILICA_INLINE void check(const GenerationConfig& c, const DecoderFacts& facts) {
         throw InputError("exponential_decay_length_penalty needs an end token.", "set eos_token_id.");
 
     R::ids("eos_token_id", c.eos_token_id, facts.vocab_size);
+    if (c.forced_eos_token_id && c.forced_eos_token_id->empty())
+        throw InputError("forced_eos_token_id is an empty list.", "name a token, or leave it out.");
     R::ids("forced_eos_token_id", c.forced_eos_token_id, facts.vocab_size);
     // suppress_tokens and begin_suppress_tokens beyond the vocabulary forbid nothing, as in transformers: small models
     // keep the lists of large ones.
@@ -131,12 +98,9 @@ SILICA_INLINE void check(const GenerationConfig& c, const DecoderFacts& facts) {
         sequence("bad_words_ids", word);
     for (const auto& s : c.sequence_bias.value_or(std::vector<SequenceBias>{})) {
         sequence("sequence_bias", s.tokens);
-        R::require(
-            "sequence_bias", std::optional(s.bias), [](double v) { return !std::isnan(v); }, "a number is needed.");
+        R::number("sequence_bias", s.bias);
     }
-    for (const auto& text : c.stop_strings.value_or(std::vector<std::string>{})) {
-        if (text.empty()) throw InputError("stop_strings has an empty string.", "remove it.");
-    }
+    if (c.stop_strings) require_stop_strings(*c.stop_strings);
 
     const auto all_suppressed = [&](const std::vector<std::int64_t>& forced) {
         return !forced.empty() && c.suppress_tokens && std::ranges::all_of(forced, [&](auto id) {

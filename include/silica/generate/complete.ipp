@@ -2,6 +2,7 @@
 /// Generation: from a prompt to texts.
 
 #include "silica/core/compiled.hpp"
+#include "silica/core/error.hpp"
 #include "silica/generate/beam.hpp"
 #include "silica/generate/complete.hpp"
 #include "silica/generate/plan.hpp"
@@ -17,7 +18,7 @@ namespace detail {
 inline Prompt on_host(const Decoder& decoder, Prompt prompt) {
     decoder.on_device([&] {
         const auto home = [](Tensor& t) {
-            if (t.defined()) t = t.to(c10::Device(c10::DeviceType::CPU));
+            if (t.defined() && !t.is_meta()) t = t.to(c10::Device(c10::DeviceType::CPU));
         };
         home(prompt.input_ids);
         if (prompt.attention_mask) home(*prompt.attention_mask);
@@ -36,6 +37,9 @@ SILICA_INLINE Generated complete(Decoder& decoder, const Prompt& prompt, const G
         if (p.config.stop_strings && !p.config.stop_strings->empty() && !hooks.text)
             throw InputError("stop_strings are given, but no way to decode tokens.",
                              "set the text of the hooks, or use task::TextGenerator.");
+        if (hooks.extra_from && (decoder.facts().encoder_decoder || !prompt.extra.empty()))
+            throw InputError("extra_from is given for an encoder-decoder, or beside Prompt::extra.",
+                             "give further inputs in one of the two; an encoder takes them from Prompt::extra.");
         return p.config.num_beams.value_or(1) > 1 ? beam_search(decoder, std::move(p), hooks)
                                                   : sample(decoder, std::move(p), hooks);
     } catch (const std::bad_alloc&) {

@@ -5,6 +5,7 @@
 #include "silica/core/fields.hpp"
 #include "silica/core/tensor.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -72,6 +73,14 @@ public:
 
     [[nodiscard]] virtual std::int64_t length() const = 0;
     [[nodiscard]] virtual std::int64_t capacity() const = 0;
+    /// Which text the state holds, of all texts of all decoders; 0 where no call of generation began one.
+    [[nodiscard]] std::uint64_t text() const noexcept { return text_; }
+    /// What the state holds is another text from now on.
+    void begin_text() {
+        static std::atomic<std::uint64_t> texts = 0;
+        text_ = ++texts;
+    }
+
     /// Bytes of the state's tensors (caches, encoder outputs).
     [[nodiscard]] virtual std::uint64_t state_bytes() const = 0;
     [[nodiscard]] virtual c10::Device device() const = 0;
@@ -106,6 +115,9 @@ protected:
         void (*call_)(const void*);
     };
     virtual void enter(Work work) const = 0;
+
+private:
+    std::uint64_t text_ = 0;
 };
 
 }  // namespace silica::generate

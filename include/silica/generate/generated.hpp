@@ -44,9 +44,11 @@ struct Token {
 /// prompt that begins as the last text did (the next turn of a chat) only the rest is read. Of single texts, without
 /// beams and without an encoder; where the caches cannot forget (a sliding window that moved on, angles that depend on
 /// the length), a prompt that does not go on where they end is read whole, and so is one with `Prompt::extra`. What
-/// `Hooks::extra_from` gives of the tokens that are held is the same as before: the caller sees to it.
+/// `Hooks::extra_from` gives of the tokens that are held is the same as before: the caller sees to it. With another
+/// decoder, or one that wrote something else meanwhile, nothing is held.
 struct Held {
     std::vector<std::int64_t> tokens = {};
+    std::uint64_t text = 0;  ///< which one they are of: Decoder::text()
 };
 
 /// What the caller adds. All of it may be absent.

@@ -85,7 +85,10 @@ public:
         set("input_ids", prompt.input_ids);
         set("attention_mask", prompt.attention_mask);
         set("decoder_input_ids", prompt.decoder_input_ids);
-        for (const auto& item : prompt.extra) set(item.first, item.second);
+        for (const auto& [name, tensor] : prompt.extra) {
+            if (!tensor.defined()) throw InputError("Input " + name + " is missing.", "set it, or leave its name out.");
+            set_named(inputs, name, tensor);
+        }
         return model_->prefill(inputs, state());
     }
 

@@ -23,9 +23,22 @@ struct Plan {
     std::vector<std::int64_t> ends;                  ///< end tokens
     std::int64_t pad = 0;                            ///< what rows that ended are filled with
     std::int64_t prompt_tokens = 0;
+    /// Whether the first token comes where every one is forbidden, as transformers has it; else that is an InputError.
+    bool first_of_none = false;
 
-    [[nodiscard]] Row row(std::size_t i) const { return {history[i], start, padding[i], encoder[i]}; }
+    /// InputError where there is no such row.
+    [[nodiscard]] Row row(std::size_t i) const;
 };
+
+/// Rows of all of `batch` texts, `times` of each. InputError for more than any device runs at once: they would fill the
+/// host's memory first.
+[[nodiscard]] std::int64_t rows_of_call(std::int64_t batch, std::int64_t times);
+
+/// Throws InputError for further inputs of a prompt that are missing, or that a Prompt has a place of its own for.
+void require_extra(const Named& extra);
+
+/// Throws InputError unless the numbers and rows of a plan that was made by hand fit each other.
+void check(const Plan& plan);
 
 /// A call as a plan, of a prompt on the CPU. InputError for whatever is wrong with it.
 [[nodiscard]] Plan plan(const DecoderFacts& facts, const Prompt& prompt, GenerationConfig c);

@@ -32,10 +32,17 @@ inline std::vector<std::vector<std::int64_t>> rows_of(const Tensor& ids) {
 /// Each row `times` times, one after another.
 inline Tensor repeated(const Tensor& t, std::int64_t times) { return times == 1 ? t : t.repeat_interleave(times, 0); }
 
-/// InputError for tensors that are not on the CPU: a plan reads them.
+/// InputError for tensors that are not on the CPU or have no numbers in place: a plan reads and repeats them.
 inline void require_host(const Prompt& prompt) {
     const auto look = [](std::string_view name, const std::optional<Tensor>& t) {
-        if (t && t->defined()) require_device(name, *t, c10::Device(c10::DeviceType::CPU));
+        if (!t || !t->defined()) return;
+        if (t->is_meta())
+            throw InputError("Input " + std::string(name) + " is on the device meta: it has no numbers.",
+                             "give it values.");
+        if (t->layout() != c10::kStrided || t->is_neg())
+            throw InputError("Input " + std::string(name) + " is sparse, or a view that negates its numbers.",
+                             "call .to_dense() or .resolve_neg() on it.");
+        require_device(name, *t, c10::Device(c10::DeviceType::CPU));
     };
     look("input_ids", prompt.input_ids);
     look("attention_mask", prompt.attention_mask);
@@ -56,15 +63,6 @@ inline std::int64_t batch_of(const Prompt& prompt) {
     if (!first.defined() || first.dim() == 0 || first.numel() == 0)
         throw InputError("Input " + name + " is empty.", "give a row for each text.");
     return first.size(0);
-}
-
-/// Rows of all prompts. More than any device runs at once would fill the host's memory first.
-inline std::int64_t rows_of_call(std::int64_t batch, std::int64_t times) {
-    constexpr std::int64_t most = 65536;
-    if (batch <= most / times) return batch * times;
-    throw InputError(std::to_string(batch) + " prompts with " + std::to_string(times) +
-                         " texts each (num_beams, num_return_sequences) are too many.",
-                     "ask for at most " + std::to_string(most) + " texts at once.");
 }
 
 /// Further inputs for rows that are more. What has a row for each prompt is repeated: what is about the decoder's own
@@ -162,6 +160,51 @@ inline std::size_t length_limit(const GenerationConfig& c, const DecoderFacts& f
 
 }  // namespace detail
 
+SILICA_INLINE void require_extra(const Named& extra) {
+    for (const auto& [name, t] : extra) {
+        if (name == "input_ids" || name == "attention_mask" || name == "decoder_input_ids")
+            throw InputError("Input " + name + " is among the further inputs of the prompt.",
+                             "set Prompt::" + name + ": what is planned is read from there.");
+        if (!t.defined()) throw InputError("Input " + name + " is missing.", "set it, or leave its name out.");
+    }
+}
+
+SILICA_INLINE std::int64_t rows_of_call(std::int64_t batch, std::int64_t times) {
+    constexpr std::int64_t most = 65536;
+    if (times >= 1 && batch <= most / times) return batch * times;
+    throw InputError(std::to_string(batch) + " prompts with " + std::to_string(times) +
+                         " texts each (num_beams, num_return_sequences) are too many.",
+                     "ask for at most " + std::to_string(most) + " texts at once.");
+}
+
+SILICA_INLINE Row Plan::row(std::size_t i) const {
+    if (i >= history.size() || i >= padding.size() || i >= encoder.size())
+        throw InputError("A plan of " + std::to_string(history.size()) + " rows has no row " + std::to_string(i) + ".",
+                         "ask for one that there is.");
+    return {history[i], start, padding[i], encoder[i]};
+}
+
+SILICA_INLINE void check(const Plan& p) {
+    const auto times = std::max(p.config.num_beams.value_or(1), p.config.num_return_sequences.value_or(1));
+    const auto rows = static_cast<std::size_t>(std::max<std::int64_t>(p.rows, 0));
+    const bool whole = p.batch >= 1 && times >= 1 && p.batch <= p.rows && p.rows % p.batch == 0 &&
+                       p.rows / p.batch == times && p.start >= 1 && p.max_length > p.start &&
+                       p.history.size() == rows && p.padding.size() == rows && p.encoder.size() == rows;
+    const auto fits = [&](std::size_t r) { return p.history[r].size() == p.start && p.padding[r] < p.start; };
+    for (std::size_t r = 0; whole && r < rows; ++r) {
+        if (!fits(r))
+            throw InputError("Row " + std::to_string(r) + " of the plan has " + std::to_string(p.history[r].size()) +
+                                 " tokens, of which " + std::to_string(p.padding[r]) + " are padding; " +
+                                 std::to_string(p.start) + " are wanted.",
+                             "make it with plan(facts, prompt, config).");
+    }
+    if (whole) return;
+    throw InputError("The plan's numbers do not fit each other: " + std::to_string(p.batch) + " texts in " +
+                         std::to_string(p.rows) + " rows, from " + std::to_string(p.start) + " tokens to " +
+                         std::to_string(p.max_length) + ".",
+                     "make it with plan(facts, prompt, config).");
+}
+
 SILICA_INLINE Plan plan(const DecoderFacts& facts, const Prompt& prompt, GenerationConfig c) {
     if (!c.bos_token_id) c.bos_token_id = facts.bos_token_id;
     if (!c.eos_token_id && !facts.eos_token_id.empty()) c.eos_token_id = facts.eos_token_id;
@@ -172,8 +215,12 @@ SILICA_INLINE Plan plan(const DecoderFacts& facts, const Prompt& prompt, Generat
 
     Plan p;
     p.batch = detail::batch_of(prompt);
+    require_extra(prompt.extra);
+    if (prompt.decoder_input_ids && !facts.encoder_decoder)
+        throw InputError("decoder_input_ids are given, but " + facts.architecture + " has no encoder.",
+                         "give input_ids, which it continues.");
     const auto times = std::max(c.num_beams.value_or(1), c.num_return_sequences.value_or(1));
-    p.rows = detail::rows_of_call(p.batch, times);
+    p.rows = rows_of_call(p.batch, times);
     const auto mask = detail::prompt_mask(prompt, !facts.encoder_decoder);
     // An encoder runs once for each text, whatever number of rows the decoder follows.
     const auto copies = facts.encoder_decoder ? 1 : times;

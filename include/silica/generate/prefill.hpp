@@ -40,6 +40,7 @@ inline std::int64_t held_tokens(Decoder& decoder, const Plan& p, const Held& hel
 [[nodiscard]] inline Named extra_from(const Decoder& decoder, const Plan& p, const Hooks& hooks, std::int64_t from) {
     if (!hooks.extra_from) return p.prompt.extra;
     Named extra = hooks.extra_from(from);
+    require_extra(extra);
     const auto copies = p.rows / p.batch;
     if (copies > 1 && decoder.facts().shares_inputs && !extra.empty())
         extra.emplace_back("rows_per_text", at::full({}, copies, c10::ScalarType::Long));
@@ -52,9 +53,12 @@ inline std::int64_t held_tokens(Decoder& decoder, const Plan& p, const Held& hel
 /// (rows, vocabulary) of what follows. What is held is empty until `keep` fills it again: a call that fails leaves a
 /// state that nobody may go on from. `reused` tokens of the prompt were there.
 [[nodiscard]] inline Tensor prefill(Decoder& decoder, const Plan& p, const Hooks& hooks, std::int64_t& reused) {
+    check(p);
     Held* held = hooks.held;
     const Held before = held != nullptr ? std::exchange(*held, {}) : Held{};
-    reused = before.tokens.empty() ? 0 : detail::held_tokens(decoder, p, before);
+    const bool known = !before.tokens.empty() && before.text == decoder.text();
+    reused = known ? detail::held_tokens(decoder, p, before) : 0;
+    decoder.begin_text();
     if (reused == 0) decoder.start(p.rows, detail::capacity_of(decoder, p, held != nullptr && p.rows == 1));
     const auto chunk = p.config.prefill_chunk_size.value_or(2048);
     if (decoder.facts().encoder_decoder) return decoder.prefill(p.prompt);
@@ -74,9 +78,12 @@ inline std::int64_t held_tokens(Decoder& decoder, const Plan& p, const Held& hel
 
 /// Fills what is held at the end of a call: the last token was chosen, but the state did not take it.
 inline void keep(const Decoder& decoder, const Plan& p, Held* held) {
-    if (held == nullptr || p.rows != 1 || decoder.facts().encoder_decoder || !p.prompt.extra.empty()) return;
+    if (held == nullptr || p.rows != 1 || p.history.empty() || p.history.front().empty() ||
+        decoder.facts().encoder_decoder || !p.prompt.extra.empty())
+        return;
     const auto& all = p.history.front();
     held->tokens.assign(all.begin(), all.end() - 1);
+    held->text = decoder.text();
 }
 
 }  // namespace silica::generate

@@ -18,7 +18,8 @@ public:
     Processors() = default;
 
     /// `prompt`: tokens of a row before the first new one, padding included; `max_length`: tokens of a row at its end;
-    /// `more`: processors of the caller, which run before those of sampling.
+    /// `more`: processors of the caller, which run before those of sampling. InputError where one of them is empty, and
+    /// for parameters out of range.
     Processors(const GenerationConfig& c, std::size_t prompt, std::size_t max_length,
                const std::vector<Processor>& more = {});
 
@@ -33,7 +34,7 @@ public:
     }
 
 private:
-    void add(Processor p) { all_.push_back(std::move(p)); }
+    void add(Processor p);
 
     /// Beams keep a token more than there are ends, so that one of them goes on.
     void add_warpers(const GenerationConfig& c, std::int64_t ends);

@@ -2,6 +2,7 @@
 /// All that changes scores, in order.
 
 #include "silica/core/compiled.hpp"
+#include "silica/core/error.hpp"
 #include "silica/generate/processors.hpp"
 #include "silica/generate/processors/bias.hpp"
 #include "silica/generate/processors/entropy.hpp"
@@ -12,6 +13,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace silica::generate {
@@ -21,6 +23,11 @@ namespace detail {
 inline bool differs(const std::optional<double>& value, double off) { return value && *value != off; }
 
 }  // namespace detail
+
+SILICA_INLINE void Processors::add(Processor p) {
+    if (!p) throw InputError("A processor is empty: there is nothing to call.", "give a function, or leave it out.");
+    all_.push_back(std::move(p));
+}
 
 SILICA_INLINE Processors::Processors(const GenerationConfig& c, std::size_t prompt, std::size_t max_length,
                                      const std::vector<Processor>& more) {

@@ -1,6 +1,7 @@
 #pragma once
 /// What a call has written so far: rows that go on and rows that ended, text and callbacks, the clock.
 
+#include "silica/core/error.hpp"
 #include "silica/generate/generated.hpp"
 #include "silica/generate/plan.hpp"
 
@@ -29,7 +30,7 @@ private:
 class Progress {
 public:
     Progress(Plan& plan, const Hooks& hooks, const Clock& clock) : plan_(plan), hooks_(hooks), clock_(clock) {
-        const auto rows = static_cast<std::size_t>(plan.rows);
+        const auto rows = plan.history.size();
         finish_.resize(rows);
         if (!hooks.text) return;
         texts_.resize(rows);
@@ -37,8 +38,9 @@ public:
             streams_.emplace_back(hooks.text, plan.config.stop_strings.value_or(std::vector<std::string>{}));
     }
 
-    /// Adds a token to a row that goes on.
+    /// Adds a token to a row that goes on. InputError where there is no such row.
     void take(std::size_t r, std::int64_t id) {
+        require_row(r);
         auto& history = plan_.history[r];
         history.push_back(id);
         const auto index = history.size() - plan_.start - 1;
@@ -63,7 +65,10 @@ public:
         cancelled_ = !hooks_.on_token(token);
     }
 
-    [[nodiscard]] bool ended(std::size_t r) const { return finish_[r].has_value(); }
+    [[nodiscard]] bool ended(std::size_t r) const {
+        require_row(r);
+        return finish_[r].has_value();
+    }
     /// Whether nothing more is to be written: all rows ended, or the callback said so.
     [[nodiscard]] bool done() const { return cancelled_ || ended_ == finish_.size(); }
 
@@ -86,8 +91,14 @@ public:
         return out;
     }
 
-    /// Rows of tokens as one tensor (rows, tokens) int64, filled up on the right.
+    /// Rows of tokens as one tensor (rows, tokens) int64, filled up on the right. InputError for a longer row.
     static Tensor sequences(const std::vector<std::vector<std::int64_t>>& rows, std::size_t tokens, std::int64_t fill) {
+        for (const auto& row : rows) {
+            if (row.size() > tokens)
+                throw InputError(
+                    "A row has " + std::to_string(row.size()) + " tokens, " + std::to_string(tokens) + " have room.",
+                    "make room for the longest.");
+        }
         const auto width = static_cast<std::int64_t>(tokens);
         Tensor all = at::full({static_cast<std::int64_t>(rows.size()), width}, fill, c10::ScalarType::Long);
         auto* id = all.mutable_data_ptr<std::int64_t>();
@@ -97,6 +108,11 @@ public:
     }
 
 private:
+    void require_row(std::size_t r) const {
+        if (r < finish_.size()) return;
+        throw InputError("There are " + std::to_string(finish_.size()) + " rows, and no row " + std::to_string(r) + ".",
+                         "ask for one that there is.");
+    }
     void end(std::size_t r, Finish how) {
         finish_[r] = how;
         ++ended_;

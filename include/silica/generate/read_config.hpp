@@ -16,9 +16,9 @@ namespace detail {
 }  // namespace detail
 
 /// What the checkpoint in `directory` says. As in transformers, generation_config.json alone counts where it is there;
-/// else the keys of config.json and of its text_config or decoder. ConfigError for a wrong value, and for a key that is
-/// not implemented and asks for something (num_beam_groups, penalty_alpha, ...). A key of generation_config.json that
-/// nobody knows is named on stderr.
+/// else the keys of config.json and of its text_config or decoder. ConfigError where there is no such directory, for a
+/// wrong value, and for a key that is not implemented and asks for something (num_beam_groups, penalty_alpha, ...). A
+/// key of generation_config.json that nobody knows is named on stderr.
 [[nodiscard]] GenerationConfig read_generation_config(const std::filesystem::path& directory);
 
 }  // namespace silica::generate

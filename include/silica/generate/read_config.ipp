@@ -144,7 +144,11 @@ SILICA_INLINE GenerationConfig read_generation_config(const std::filesystem::pat
         return config;
     }
     const auto file = directory / "config.json";
-    if (!std::filesystem::exists(file, ignored) && !find_gguf(directory)) return {};
+    if (!std::filesystem::exists(file, ignored) && !find_gguf(directory)) {
+        if (std::filesystem::exists(directory, ignored)) return {};
+        throw ConfigError("There is no directory " + quote(directory.string()) + ".",
+                          "name the directory of a checkpoint.");
+    }
     const Json json = checkpoint::read_json_file(directory, "config.json");
     GenerationConfig config = detail::from_json(json, file.string());
     for (const char* inner : {"decoder", "generator", "text_config"}) {

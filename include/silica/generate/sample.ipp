@@ -2,6 +2,7 @@
 /// One text per row.
 
 #include "silica/core/compiled.hpp"
+#include "silica/core/state_inputs.hpp"
 #include "silica/generate/host_scores.hpp"
 #include "silica/generate/prefill.hpp"
 #include "silica/generate/processors.hpp"
@@ -49,6 +50,7 @@ namespace detail {
 }  // namespace detail
 
 SILICA_INLINE Generated sample(Decoder& decoder, Plan plan, const Hooks& hooks) {
+    check(plan);
     const Clock clock;
     Processors processors(plan.config, plan.start, plan.max_length, hooks.processors);
     Progress progress(plan, hooks, clock);
@@ -61,7 +63,11 @@ SILICA_INLINE Generated sample(Decoder& decoder, Plan plan, const Hooks& hooks) 
 
     std::int64_t reused = 0;
     Tensor logits = prefill(decoder, plan, hooks, reused), ids;
-    if (on_device) ids = decoder.most_likely(logits);
+    const auto most_likely_of = [&](const Tensor& scores) {
+        require_logits(scores);
+        return decoder.most_likely(scores);
+    };
+    if (on_device) ids = most_likely_of(logits);
     HostScores scores;
     std::vector<double> log_probabilities(hooks.log_probabilities ? rows : 0);
     Tensor chosen = at::empty({plan.rows}, c10::ScalarType::Long);
@@ -74,7 +80,10 @@ SILICA_INLINE Generated sample(Decoder& decoder, Plan plan, const Hooks& hooks) 
         }
         const bool there = on_device || draws;
         bool by_host = !there;
-        if (there) chosen = decoder.on_device([&] { return ids.to(c10::Device(c10::DeviceType::CPU)); });
+        if (there) {
+            require_row_each(draws ? "the drawn tokens" : "the most likely tokens", ids, plan.rows);
+            chosen = decoder.on_device([&] { return ids.to(c10::Device(c10::DeviceType::CPU)).contiguous(); });
+        }
         bool copied = false;
         for (std::size_t r = 0; r < rows; ++r) {
             auto* id = chosen.mutable_data_ptr<std::int64_t>() + r;
@@ -89,7 +98,8 @@ SILICA_INLINE Generated sample(Decoder& decoder, Plan plan, const Hooks& hooks) 
             processors(row, plan.row(r));
             const Random random(seed, static_cast<std::uint32_t>(r), place);
             *id = sampled ? detail::draw(row, random, r) : most_likely(row);
-            if (*id < 0) no_numbers(r);
+            const bool none = *id < 0 || row[static_cast<std::size_t>(*id)] == forbidden;
+            if (none && (*id < 0 || !plan.first_of_none)) no_numbers(r);
             if (hooks.log_probabilities) {
                 const auto score = static_cast<double>(row[static_cast<std::size_t>(*id)]);
                 log_probabilities[r] += factor * score - log_sum_exp(row, factor);

@@ -20,6 +20,19 @@ struct Row {
     std::size_t prompt = 0;                 ///< of these, padding and prompt
     std::size_t padding = 0;                ///< of these, padding
     std::span<const std::int64_t> encoder;  ///< the encoder's text, with its padding
+
+    /// The tokens without padding. InputError, as from `written`, where there are fewer than are said to be padding.
+    [[nodiscard]] std::span<const std::int64_t> unpadded() const { return from(padding); }
+    /// The new tokens.
+    [[nodiscard]] std::span<const std::int64_t> written() const { return from(prompt); }
+
+private:
+    [[nodiscard]] std::span<const std::int64_t> from(std::size_t place) const {
+        if (place > ids.size()) [[unlikely]]
+            too_short(place);
+        return ids.subspan(place);
+    }
+    [[noreturn]] void too_short(std::size_t place) const;
 };
 
 /// Changes the scores of a row.
@@ -38,9 +51,10 @@ void log_softmax(Scores scores);
 [[nodiscard]] double log_sum_exp(std::span<const float> scores, double factor = 1);
 
 /// The k-th largest score (k from 1), the smallest where there are fewer. One pass over the scores for a small k.
+/// InputError where there is no score.
 [[nodiscard]] float kth_largest(std::span<const float> scores, std::size_t k);
 
-/// The first index of the largest score; -1 where one is NaN.
+/// The first index of the largest score; -1 where one is NaN, and where there is no score.
 [[nodiscard]] std::int64_t most_likely(std::span<const float> scores);
 
 }  // namespace silica::generate

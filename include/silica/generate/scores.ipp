@@ -2,6 +2,7 @@
 /// Scores of the next token on the host.
 
 #include "silica/core/compiled.hpp"
+#include "silica/core/error.hpp"
 #include "silica/generate/scores.hpp"
 
 #include <algorithm>
@@ -10,9 +11,16 @@
 #include <functional>
 #include <limits>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace silica::generate {
+
+SILICA_INLINE void Row::too_short(std::size_t place) const {
+    throw InputError("A row has " + std::to_string(ids.size()) + " tokens, of which " + std::to_string(place) +
+                         " are said to be its prompt or padding.",
+                     "count no more than there are.");
+}
 
 SILICA_INLINE float largest(std::span<const float> scores) {
     constexpr std::size_t lanes = 16;
@@ -72,6 +80,7 @@ SILICA_INLINE double log_sum_exp(std::span<const float> scores, double factor) {
 }
 
 SILICA_INLINE float kth_largest(std::span<const float> scores, std::size_t k) {
+    if (scores.empty()) throw InputError("There are no scores, so that none is the largest.", "give one at least.");
     k = std::clamp<std::size_t>(k, 1, scores.size());
     if (k > 2048) {
         std::vector<float> all(scores.begin(), scores.end());
@@ -91,7 +100,7 @@ SILICA_INLINE float kth_largest(std::span<const float> scores, std::size_t k) {
 
 SILICA_INLINE std::int64_t most_likely(std::span<const float> scores) {
     const float most = largest(scores);
-    return most != most ? -1 : std::ranges::find(scores, most) - scores.begin();
+    return scores.empty() || most != most ? -1 : std::ranges::find(scores, most) - scores.begin();
 }
 
 }  // namespace silica::generate

@@ -21,6 +21,8 @@ struct TextOf {
     std::vector<std::int64_t> probes = {};
 
     [[nodiscard]] explicit operator bool() const { return static_cast<bool>(decode); }
+    /// `decode(tokens)`; InputError where there is no such function.
+    [[nodiscard]] std::string operator()(std::span<const std::int64_t> tokens) const;
 };
 
 /// The tokens of one row, and their text as it becomes final.
@@ -48,6 +50,9 @@ private:
     std::string pending_;
 };
 
+/// Throws InputError for a stop string that is empty or not UTF-8.
+void require_stop_strings(const std::vector<std::string>& stops);
+
 /// Text that ends at a stop string, which is not handed out, nor what might become one.
 class StoppedText {
 public:
@@ -57,7 +62,8 @@ public:
         bool stopped = false;
     };
 
-    StoppedText(TextOf text, std::vector<std::string> stops) : stream_(std::move(text)), stops_(std::move(stops)) {}
+    /// InputError for a stop string that is empty or not UTF-8: texts never split a character.
+    StoppedText(TextOf text, std::vector<std::string> stops);
 
     /// Takes a token; `last`: no other follows.
     [[nodiscard]] Piece push(std::int64_t id, bool last);
@@ -74,7 +80,7 @@ private:
 };
 
 /// Whether the text of `tokens` holds a stop string that its last token completes: for texts that are not followed
-/// token by token.
+/// token by token. InputError for a stop string that is empty.
 [[nodiscard]] bool completes(const TextOf& text, const std::vector<std::string>& stops,
                              std::span<const std::int64_t> tokens);
 

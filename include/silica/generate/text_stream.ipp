@@ -2,6 +2,8 @@
 /// Text token by token.
 
 #include "silica/core/compiled.hpp"
+#include "silica/core/error.hpp"
+#include "silica/core/utf8.hpp"
 #include "silica/generate/text_stream.hpp"
 
 #include <algorithm>
@@ -24,9 +26,27 @@ namespace detail {
 
 }  // namespace detail
 
+SILICA_INLINE std::string TextOf::operator()(std::span<const std::int64_t> tokens) const {
+    if (!decode) throw InputError("No way to decode tokens is given.", "set decode, or use a task, which has one.");
+    return decode(tokens);
+}
+
+SILICA_INLINE void require_stop_strings(const std::vector<std::string>& stops) {
+    for (const auto& text : stops) {
+        if (text.empty()) throw InputError("stop_strings has an empty string.", "remove it.");
+        if (first_bad_utf8(text) != text.size())
+            throw InputError("stop_strings has a string that is not UTF-8.", "give whole characters: texts are UTF-8.");
+    }
+}
+
+SILICA_INLINE StoppedText::StoppedText(TextOf text, std::vector<std::string> stops)
+    : stream_(std::move(text)), stops_(std::move(stops)) {
+    require_stop_strings(stops_);
+}
+
 SILICA_INLINE std::string TextStream::push(std::int64_t id) {
     tokens_.push_back(id);
-    const std::string all = text_.decode(tokens_);
+    const std::string all = text_(tokens_);
     const auto end = std::max(given_, final_length(all));
     std::string piece = given_ < all.size() ? all.substr(given_, end - given_) : std::string();
     given_ = end;
@@ -39,7 +59,7 @@ SILICA_INLINE std::size_t TextStream::final_length(const std::string& all) {
     std::size_t n = all.size();
     for (const auto probe : text_.probes) {
         tokens_.push_back(probe);
-        n = std::min(n, detail::common_prefix(all, text_.decode(tokens_)));
+        n = std::min(n, detail::common_prefix(all, text_(tokens_)));
         tokens_.pop_back();
     }
     constexpr std::string_view replacement = "\xEF\xBF\xBD";
@@ -52,7 +72,7 @@ SILICA_INLINE void TextStream::forget(const std::string& all) {
     constexpr std::size_t few = 8;
     if (tokens_.size() < seam_ + few || all.empty()) return;
     std::vector<std::int64_t> rest(tokens_.begin() + static_cast<std::ptrdiff_t>(seam_), tokens_.end());
-    const std::string tail = text_.decode(rest);
+    const std::string tail = text_(rest);
     if (tail.empty()) return;
     tokens_ = std::move(rest);
     seam_ = tokens_.size();
@@ -84,10 +104,11 @@ SILICA_INLINE std::size_t StoppedText::at_risk() const {
 
 SILICA_INLINE bool completes(const TextOf& text, const std::vector<std::string>& stops,
                              std::span<const std::int64_t> tokens) {
+    require_stop_strings(stops);
     if (stops.empty() || tokens.empty()) return false;
     const auto longest = std::ranges::max(stops, {}, &std::string::size).size();
     const auto near = tokens.last(std::min(tokens.size(), longest + 8));  // a token is a byte or more
-    const std::string all = text.decode(near), before = text.decode(near.first(near.size() - 1));
+    const std::string all = text(near), before = text(near.first(near.size() - 1));
     const auto same = detail::common_prefix(all, before);
     return std::ranges::any_of(stops, [&](const std::string& stop) {
         const auto at = all.find(stop, same >= stop.size() ? same - stop.size() + 1 : 0);

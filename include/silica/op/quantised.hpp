@@ -1,6 +1,7 @@
 #pragma once
 /// A matrix as kernels of quantised precisions get it to pack.
 
+#include "silica/core/inventory.hpp"
 #include "silica/op/prepared.hpp"
 
 #include <boost/hana/adapt_struct.hpp>
@@ -30,10 +31,31 @@ struct Coded {
         rows = weight.size(0), columns = weight.size(1), type = weight.scalar_type();
     }
     [[nodiscard]] bool plain() const { return weight.defined(); }
-    /// Throws InputError unless a matrix is there and the bias fits it.
+    /// Whether codes, scales and biases are of the matrix that the numbers say, as checkpoint::check wants them.
+    [[nodiscard]] bool fits() const {
+        if ((bits != 4 && bits != 8) || rows < 0 || columns < 1 || group < 1 || group > columns || !computes(type))
+            return false;
+        const std::int64_t words = columns / 32 * bits + (columns % 32 * bits + 31) / 32;
+        const std::int64_t groups = (columns - 1) / group + 1;
+        const auto is = [&](const Tensor& t, std::int64_t n, c10::ScalarType of) {
+            return t.defined() && t.dim() == 2 && t.size(0) == rows && t.size(1) == n && t.scalar_type() == of &&
+                   t.is_contiguous();
+        };
+        // An inventory counts scales as they are kept: in bfloat16 where that loses nothing.
+        const bool small =
+            Inventory::current() != nullptr && scales.defined() && scales.scalar_type() == c10::ScalarType::BFloat16;
+        const auto kept = small ? c10::ScalarType::BFloat16 : c10::ScalarType::Float;
+        return is(codes, words, c10::ScalarType::Int) && is(scales, groups, kept) && is(biases, groups, kept);
+    }
+    /// Throws InputError unless a matrix is there, its codes, scales and biases fit each other, and the bias fits it.
     void check(std::string_view op) const {
-        law(plain() ? weight.dim() == 2 && computes(type) : codes.defined() && scales.defined() && biases.defined(), op,
-            "a weight");
+        if (plain())
+            law(weight.dim() == 2 && computes(type), op, "a weight", weight);
+        else
+            law(fits(), op,
+                "a weight in codes (rows, words) Int without gaps, of 4 or 8 bits, with scales and biases (rows, "
+                "groups) Float",
+                codes, scales, biases);
         law(!bias || is_vector(*bias, rows, type), op, "weights W (out, in) and b (out) of one type", weight, bias);
     }
     [[nodiscard]] WeightShape shape() const { return {{rows, columns}, type}; }

@@ -17,6 +17,9 @@ struct ScoredLabel {
     double score = 0;
 };
 
+/// Throws InputError for fewer than one label.
+void require_top_k(std::int64_t top_k);
+
 /// How logits become scores.
 enum class Scoring {
     softmax,  ///< one of the classes holds: exp(x_i) / sum_j exp(x_j)

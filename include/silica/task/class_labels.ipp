@@ -15,11 +15,17 @@
 
 namespace silica::task {
 
+SILICA_INLINE void require_top_k(std::int64_t top_k) {
+    if (top_k < 1) throw InputError("top_k is " + std::to_string(top_k) + ".", "1 or more is needed.");
+}
+
 SILICA_INLINE ClassLabels ClassLabels::read(const std::filesystem::path& directory) {
     return of(checkpoint::read_json_file(directory, "config.json"), (directory / "config.json").string());
 }
 
 SILICA_INLINE ClassLabels ClassLabels::of(const Json& config, const std::string& file) {
+    if (!config.is_object())
+        throw ConfigError(file + " is " + config.brief() + ", an object is wanted.", "download the file again.");
     ClassLabels classes;
     std::optional<std::map<std::string, std::string>> id2label;
     std::optional<std::int64_t> num_labels;
@@ -62,7 +68,7 @@ SILICA_INLINE std::vector<ScoredLabel> ClassLabels::best(std::span<const float> 
                              std::to_string(names.size()) + " classes.",
                          "correct id2label in config.json.");
     }
-    if (top_k < 1) throw InputError("top_k is " + std::to_string(top_k) + ".", "1 or more is needed.");
+    require_top_k(top_k);
     std::vector<float> scores(logits.begin(), logits.end());
     if (scoring == Scoring::softmax) scores = softmax(scores);
     if (scoring == Scoring::sigmoid) {

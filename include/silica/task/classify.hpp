@@ -41,6 +41,9 @@ public:
 
     Classifier(image::Processor processor, ClassLabels classes, M model)
         : processor_(std::move(processor)), classes_(std::move(classes)), forward_(std::move(model)) {}
+    /// What is moved from stays as it was: copies share all that is large.
+    Classifier(const Classifier&) = default;
+    Classifier& operator=(const Classifier&) = default;
 
     /// The best labels of a picture, best first. InputError for a picture that the model cannot look at.
     [[nodiscard]] Labels operator()(const image::Image& picture, const ClassifyOptions& options = {}) const {
@@ -50,6 +53,7 @@ public:
     /// Those of each picture, in the order given.
     [[nodiscard]] std::vector<Labels> operator()(std::span<const image::Image> pictures,
                                                  const ClassifyOptions& options = {}) const {
+        require_top_k(options.top_k);
         return over_images(pixels_by(processor_), alike, pictures, options.batch_size,
                            [&](std::span<const image::Pixels> batch) { return of_pixels(batch, options.top_k); });
     }
@@ -58,6 +62,7 @@ public:
     /// threads while the model runs.
     [[nodiscard]] std::vector<FileResult<Labels>> operator()(std::span<const std::filesystem::path> files,
                                                              const ClassifyOptions& options = {}) const {
+        require_top_k(options.top_k);
         return over_files(
             pixels_by(processor_), alike, files, options.batch_size,
             [&](std::span<const image::Pixels> batch) { return of_pixels(batch, options.top_k); }, options.progress);

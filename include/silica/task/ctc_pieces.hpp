@@ -31,6 +31,7 @@ struct CtcPiece {
     struct Range {
         std::int64_t begin, end;
     };
+    /// InputError for sizes below 0, a ratio below 1, and ends that are longer than the piece.
     [[nodiscard]] Range counted(std::int64_t frames, std::int64_t ratio) const;
 };
 
@@ -41,7 +42,8 @@ public:
     using Read = std::function<std::vector<float>(std::int64_t n)>;
 
     /// `ratio`: samples of a frame; pieces are of whole frames.
-    /// InputError where a number of `cutting` is no length, or the ends are all of a piece.
+    /// InputError where a number of `cutting` is no length, the ends are all of a piece, there is nothing to read from,
+    /// or rate and ratio are no sizes.
     CtcPieces(Read read, std::int64_t rate, std::int64_t ratio, const CtcCutting& cutting);
 
     /// The next piece, nothing after the last.

@@ -23,6 +23,11 @@ SILICA_INLINE std::int64_t rounded(double x) {
 /// Seconds as samples, a whole number of frames.
 SILICA_INLINE std::int64_t samples_of(const char* name, double seconds, std::int64_t rate, std::int64_t ratio) {
     constexpr double longest = 86400;
+    constexpr std::int64_t most = 1 << 30;
+    if (rate < 1 || rate > most || ratio < 1 || ratio > most)
+        throw InputError("A sound of " + std::to_string(rate) + " samples in a second, " + std::to_string(ratio) +
+                             " of them a frame, cannot be cut.",
+                         "give 1 or more of both.");
     if (!(seconds >= 0 && seconds <= longest)) {
         throw InputError(std::string(name) + " is " + std::to_string(seconds) + " seconds.",
                          "give 0 or more, and a day at most.");
@@ -33,13 +38,19 @@ SILICA_INLINE std::int64_t samples_of(const char* name, double seconds, std::int
 }  // namespace ctc_pieces
 
 SILICA_INLINE CtcPiece::Range CtcPiece::counted(std::int64_t frames, std::int64_t ratio) const {
+    const auto size = static_cast<std::int64_t>(samples.size());
+    if (frames < 0 || ratio < 1 || left < 0 || right < 0 || left > size || right > size)
+        throw InputError("A piece of " + std::to_string(size) + " samples has ends of " + std::to_string(left) +
+                             " and " + std::to_string(right) + ", and " + std::to_string(frames) + " frames of " +
+                             std::to_string(ratio) + ".",
+                         "give sizes of 0 or more, frames of 1 or more, and ends within the piece.");
+    if (left == 0 && right == 0) return {0, frames};
     const auto n = static_cast<double>(samples.size());
     const auto all = ctc_pieces::rounded(n * (1.0 / static_cast<double>(ratio)));
     const auto of = [&](std::int64_t overlap) {
         return ctc_pieces::rounded(static_cast<double>(overlap) / n * static_cast<double>(all));
     };
     const auto end = std::clamp<std::int64_t>(all - of(right), 0, frames);
-    if (left == 0 && right == 0) return {0, frames};
     return {std::min(of(left), end), end};
 }
 
@@ -50,6 +61,7 @@ SILICA_INLINE CtcPieces::CtcPieces(Read read, std::int64_t rate, std::int64_t ra
       left_(ctc_pieces::samples_of("stride_seconds", cutting.stride_seconds, rate, ratio)),
       right_(ctc_pieces::samples_of("right_stride_seconds",
                                     cutting.right_stride_seconds.value_or(cutting.stride_seconds), rate, ratio)) {
+    if (!read_) throw InputError("There is nothing to read samples with.", "give a function.");
     if (chunk_ <= left_ + right_) {
         const double right = cutting.right_stride_seconds.value_or(cutting.stride_seconds);
         throw InputError("Pieces of " + std::to_string(cutting.chunk_seconds) + " seconds are nothing but ends of " +

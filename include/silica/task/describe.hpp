@@ -32,6 +32,9 @@ public:
     }
 
     Describer(ImageWriter writer, Model model) : writer_(std::move(writer)), model_(std::move(model)) {}
+    /// What is moved from stays as it was: copies share all that is large.
+    Describer(const Describer&) = default;
+    Describer& operator=(const Describer&) = default;
 
     /// The answer to a text about pictures (none, one or several). A text with image tokens is the prompt as it stands.
     [[nodiscard]] std::string operator()(Images images, const std::string& text,

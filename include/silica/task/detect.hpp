@@ -60,6 +60,9 @@ public:
 
     Detector(image::Processor processor, ClassLabels classes, M model)
         : processor_(std::move(processor)), classes_(std::move(classes)), forward_(std::move(model)) {}
+    /// What is moved from stays as it was: copies share all that is large.
+    Detector(const Detector&) = default;
+    Detector& operator=(const Detector&) = default;
 
     /// The objects of a picture, in the order of the model's queries. InputError for a picture that the model cannot
     /// look at.
@@ -70,6 +73,7 @@ public:
     /// Those of each picture, in the order given.
     [[nodiscard]] std::vector<Detections> operator()(std::span<const image::Image> pictures,
                                                      const DetectOptions& options = {}) const {
+        require_threshold("threshold", options.threshold);
         return over_images(sized(), alike_in_size, pictures, options.batch_size,
                            [&](std::span<const SizedPixels> batch) { return of_pixels(batch, options.threshold); });
     }
@@ -78,6 +82,7 @@ public:
     /// threads while the model runs.
     [[nodiscard]] std::vector<FileResult<Detections>> operator()(std::span<const std::filesystem::path> files,
                                                                  const DetectOptions& options = {}) const {
+        require_threshold("threshold", options.threshold);
         return over_files(
             sized(), alike_in_size, files, options.batch_size,
             [&](std::span<const SizedPixels> batch) { return of_pixels(batch, options.threshold); }, options.progress);

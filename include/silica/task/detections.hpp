@@ -9,6 +9,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace silica::task {
@@ -37,6 +38,9 @@ struct Detection {
 /// for a picture of no size and for a threshold that is no number.
 [[nodiscard]] std::vector<Detection> detections(const Tensor& logits, const Tensor& boxes, PictureSize size,
                                                 const ClassLabels& classes, double threshold);
+
+/// Throws InputError for a threshold that is no number: nothing is above it.
+void require_threshold(std::string_view name, double value);
 
 /// How masks become segments.
 enum class Segments {

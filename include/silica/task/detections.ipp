@@ -34,12 +34,6 @@ SILICA_INLINE void require_queries(const Tensor& logits, std::string_view name, 
                      "give both of one picture.");
 }
 
-/// Throws InputError for NaN, above which nothing is.
-SILICA_INLINE void require_number(std::string_view name, double value) {
-    if (!std::isnan(value)) return;
-    throw InputError(std::string(name) + " is not a number.", "give one from 0 to 1.");
-}
-
 /// Probabilities of the classes of each query, "no object" included.
 SILICA_INLINE std::vector<std::vector<float>> probabilities(const Tensor& logits, const ClassLabels& classes) {
     const Tensor rows = logits.contiguous();
@@ -171,6 +165,11 @@ SILICA_INLINE Segmentation classes_of_pixels(const Tensor& logits, const Tensor&
 
 }  // namespace detections_detail
 
+SILICA_INLINE void require_threshold(std::string_view name, double value) {
+    if (!std::isnan(value)) return;
+    throw InputError(std::string(name) + " is not a number.", "give one from 0 to 1.");
+}
+
 SILICA_INLINE std::vector<Detection> detections(const Tensor& logits, const Tensor& boxes, PictureSize size,
                                                 const ClassLabels& classes, double threshold) {
     detections_detail::require_queries(logits, "boxes", boxes, 2);
@@ -179,7 +178,7 @@ SILICA_INLINE std::vector<Detection> detections(const Tensor& logits, const Tens
                          "give centre x, centre y, width and height of each query.");
     }
     image::check_size(size.height, size.width, "The picture");
-    detections_detail::require_number("threshold", threshold);
+    require_threshold("threshold", threshold);
     const auto scores = detections_detail::probabilities(logits, classes);
     const Tensor rows = boxes.contiguous();
     const auto w = static_cast<double>(size.width), h = static_cast<double>(size.height);
@@ -202,9 +201,9 @@ SILICA_INLINE Segmentation segmentation(const Tensor& logits, const Tensor& mask
                                         const ClassLabels& classes, const SegmentOptions& options) {
     detections_detail::require_queries(logits, "masks", masks, 3);
     image::check_size(size.height, size.width, "The picture");
-    detections_detail::require_number("threshold", options.threshold);
-    detections_detail::require_number("mask_threshold", options.mask_threshold);
-    detections_detail::require_number("overlap", options.overlap);
+    require_threshold("threshold", options.threshold);
+    require_threshold("mask_threshold", options.mask_threshold);
+    require_threshold("overlap", options.overlap);
     return options.kind == Segments::semantic ? detections_detail::classes_of_pixels(logits, masks, size, classes)
                                               : detections_detail::segments(logits, masks, size, classes, options);
 }

@@ -45,6 +45,7 @@ public:
 
     Embedder(text::Tokenizer tokenizer, SentenceConfig config, Encoder encoder)
         : tokenizer_(std::move(tokenizer)), config_(std::move(config)), encoder_(std::move(encoder)) {
+        check(config_);
         auto longest = encoder_.config().max_position_embeddings;
         if (const auto n = config_.max_tokens ? config_.max_tokens : tokenizer_.model_max_length())
             longest = std::min(longest, *n);
@@ -63,6 +64,9 @@ public:
         if (config_.cut_left) cut.direction = text::Side::left;
         tokenizer_.set_truncation(cut);
     }
+    /// What is moved from stays as it was: copies share all that is large.
+    Embedder(const Embedder&) = default;
+    Embedder& operator=(const Embedder&) = default;
 
     /// (sentences, d) float32 on the CPU, in the order given. Sentences of similar length run together.
     /// InputError when there are none, one is not UTF-8, or there is no such prompt.
@@ -100,7 +104,7 @@ public:
             });
         }
         for (const auto& module : config_.modules) {
-            if (options.normalize.value_or(true) || module.type != "Normalize") vectors = module.apply(vectors);
+            if (options.normalize.value_or(true) || module.type != "Normalize") vectors = module(vectors);
         }
         if (const auto d = options.truncate_dim ? options.truncate_dim : config_.truncate_dim)
             vectors = vectors.slice(1, 0, *d).contiguous();

@@ -58,6 +58,9 @@ public:
     }
 
     ImageEmbedder(image::Processor processor, M model) : processor_(std::move(processor)), forward_(std::move(model)) {}
+    /// What is moved from stays as it was: copies share all that is large.
+    ImageEmbedder(const ImageEmbedder&) = default;
+    ImageEmbedder& operator=(const ImageEmbedder&) = default;
 
     /// (d) float32 on the CPU. InputError for a picture that the model cannot look at.
     [[nodiscard]] Tensor operator()(const image::Image& picture, const EmbedImagesOptions& options = {}) const {

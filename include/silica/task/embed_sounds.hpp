@@ -81,6 +81,9 @@ public:
 
     AudioEmbedder(audio::Extractor extractor, M model)
         : extractor_(std::move(extractor)), forward_(Tower(std::move(model))) {}
+    /// What is moved from stays as it was: copies share all that is large.
+    AudioEmbedder(const AudioEmbedder&) = default;
+    AudioEmbedder& operator=(const AudioEmbedder&) = default;
 
     /// (d) float32 on the CPU. InputError for a sound of another rate than the extractor's.
     [[nodiscard]] Tensor operator()(const audio::Samples& sound, const EmbedSoundsOptions& options = {}) const {

@@ -29,6 +29,9 @@ public:
     }
 
     TextGenerator(Writer writer, Model model) : writer_(std::move(writer)), model_(std::move(model)) {}
+    /// What is moved from stays as it was: copies share all that is large.
+    TextGenerator(const TextGenerator&) = default;
+    TextGenerator& operator=(const TextGenerator&) = default;
 
     /// The text that follows a prompt (an encoder-decoder's answer), without the prompt. See Writer for `config`.
     [[nodiscard]] std::string operator()(const std::string& prompt, const generate::GenerationConfig& config = {},

@@ -2,6 +2,7 @@
 /// Texts about pictures, with any decoder: processor, tokenizer, chat template and generation_config.json of a
 /// checkpoint.
 
+#include "silica/core/error.hpp"
 #include "silica/input/image_text/processor.hpp"
 #include "silica/task/writer.hpp"
 
@@ -22,7 +23,11 @@ struct Described {
     std::vector<std::int64_t> image_tokens;  ///< of each picture, in the prompt as the model read it
     generate::Generated written;             ///< one row: tokens, how it ended, times
 
-    [[nodiscard]] const std::string& text() const { return written.texts.front(); }
+    /// InputError where nothing was written.
+    [[nodiscard]] const std::string& text() const {
+        if (written.texts.empty()) throw InputError("There is no answer yet.", "take what a writer gave.");
+        return written.texts.front();
+    }
 };
 
 /// A prompt, and the pictures that it shows, in order.
@@ -47,6 +52,9 @@ public:
     explicit ImageWriter(image_text::Processor processor, generate::GenerationConfig config = {})
         : processor_(std::make_shared<const image_text::Processor>(std::move(processor))),
           writer_(processor_->tokenizer(), std::move(config)) {}
+    /// What is moved from stays as it was: copies share all that is large.
+    ImageWriter(const ImageWriter&) = default;
+    ImageWriter& operator=(const ImageWriter&) = default;
 
     /// Answers a text about pictures (image_text::Processor::prompt_of says how it becomes a prompt). See Writer for
     /// `config`. InputError where the text has image tokens, and not one for each picture.

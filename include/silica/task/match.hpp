@@ -93,6 +93,9 @@ public:
 
     Matcher(image::Processor processor, text::Tokenizer tokenizer, Halves model)
         : processor_(std::move(processor)), tokenizer_(std::move(tokenizer)), model_(std::move(model)) {}
+    /// What is moved from stays as it was: copies share all that is large.
+    Matcher(const Matcher&) = default;
+    Matcher& operator=(const Matcher&) = default;
 
     /// What is said of each label, put where {} stands in `sentence`, as the model sees it.
     /// InputError for a text of more tokens than the model takes: none is cut.

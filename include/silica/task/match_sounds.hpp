@@ -99,6 +99,9 @@ public:
 
     SoundMatcher(audio::Extractor extractor, text::Tokenizer tokenizer, Halves model)
         : extractor_(std::move(extractor)), tokenizer_(std::move(tokenizer)), model_(std::move(model)) {}
+    /// What is moved from stays as it was: copies share all that is large.
+    SoundMatcher(const SoundMatcher&) = default;
+    SoundMatcher& operator=(const SoundMatcher&) = default;
 
     /// What is said of each label, put where {} stands in `sentence`, as the model sees it.
     /// InputError for a text of more tokens than the model takes: none is cut.

@@ -32,10 +32,15 @@ struct MatchTexts {
 [[nodiscard]] MatchTexts match_texts(text::Tokenizer tokenizer, std::span<const std::string> labels,
                                      std::string_view sentence, std::int64_t most);
 
+/// Throws InputError unless texts have ids and a mask of one shape, int64, a row for each label.
+void require_texts(const MatchTexts& texts);
+
 /// The same with `embeds`: model.text_embeds(ids, mask) -> (texts, projection), on the host, of up to 64 texts at once.
+/// InputError for texts without ids, or with a mask of another shape.
 template <class Model>
 [[nodiscard]] MatchTexts embedded(MatchTexts texts, const Model& model) {
     constexpr std::int64_t at_once = 64;
+    require_texts(texts);
     std::vector<Tensor> parts;
     for (std::int64_t begin = 0, n = texts.input_ids.size(0); begin < n; begin += at_once) {
         const auto rows = std::min(at_once, n - begin);

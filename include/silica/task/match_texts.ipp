@@ -93,10 +93,23 @@ SILICA_INLINE MatchTexts match_texts(text::Tokenizer tokenizer, std::span<const 
     return texts;
 }
 
+SILICA_INLINE void require_texts(const MatchTexts& texts) {
+    require_tensor("input_ids", texts.input_ids, 2, {c10::ScalarType::Long});
+    require_tensor("attention_mask", texts.attention_mask, 2, {c10::ScalarType::Long});
+    require_same_shape("attention_mask", texts.attention_mask, "input_ids", texts.input_ids);
+    if (texts.labels.size() == static_cast<std::size_t>(texts.input_ids.size(0))) return;
+    throw InputError("There are " + std::to_string(texts.labels.size()) + " labels and tokens of " +
+                         std::to_string(texts.input_ids.size(0)) + " texts.",
+                     "make them with match_texts, or texts(labels) of a matcher.");
+}
+
 SILICA_INLINE void require_embeds(const Tensor& embeds, std::int64_t projection) {
     if (!embeds.defined())
         throw InputError("The texts have no vectors.", "make them with texts(labels) of the matcher, or embedded().");
-    if (embeds.dim() == 2 && embeds.size(0) > 0 && embeds.size(1) == projection && embeds.is_floating_point()) return;
+    using c10::ScalarType;
+    if (embeds.dim() == 2 && embeds.size(0) > 0 && embeds.size(1) == projection && embeds.is_floating_point())
+        return require_tensor("embeds", embeds, 2,
+                              {ScalarType::Float, ScalarType::BFloat16, ScalarType::Half, ScalarType::Double});
     throw InputError("The vectors of the texts have shape " + shape_text(embeds.sizes()) + ", (texts, " +
                          std::to_string(projection) + ") is wanted.",
                      "make them with texts(labels) of the same model's matcher.");

@@ -73,6 +73,9 @@ public:
 
     VideoMatcher(image::Processor processor, text::Tokenizer tokenizer, M model)
         : processor_(std::move(processor)), tokenizer_(std::move(tokenizer)), halves_(std::move(model)) {}
+    /// What is moved from stays as it was: copies share all that is large.
+    VideoMatcher(const VideoMatcher&) = default;
+    VideoMatcher& operator=(const VideoMatcher&) = default;
 
     /// What is said of each label, put where {} stands in `sentence`, with the vectors that no video has changed yet.
     /// InputError for a text of more tokens than the model takes: none is cut.

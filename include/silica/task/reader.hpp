@@ -25,9 +25,10 @@ struct FileResult {
     std::optional<T> value = {};
     std::optional<Error> error = {};  ///< where, and only where, there is no value
 
-    /// The value; throws the error where there is none.
+    /// The value; throws the error where there is none, and InputError where nothing became of the file yet.
     [[nodiscard]] const T& get() const {
         if (error) throw Error(*error);
+        if (!value) throw InputError("A file has neither a value nor an error.", "take results that a task gave.");
         return *value;
     }
 };
@@ -80,9 +81,10 @@ class Reader {
 public:
     using Process = std::function<T(const std::filesystem::path&)>;
 
+    /// InputError where `process` is empty.
     Reader(std::vector<std::filesystem::path> files, Process process, ReadAhead ahead = {})
         : files_(std::move(files)),
-          process_(std::move(process)),
+          process_(checked(std::move(process))),
           slots_(files_.size()),
           work_(files_.size(), ahead, [this](std::size_t i) { fill(i); }) {}
 
@@ -105,6 +107,11 @@ private:
         std::optional<Error> error = {};
         std::exception_ptr failure = {};
     };
+
+    static Process checked(Process process) {
+        if (!process) throw InputError("There is nothing to process files with.", "give a function.");
+        return process;
+    }
 
     void fill(std::size_t i) {
         Slot& slot = slots_[i];

@@ -27,6 +27,9 @@ public:
     [[nodiscard]] static Scribe open(const std::filesystem::path& directory);
 
     Scribe(audio::WhisperExtractor extractor, text::Tokenizer tokenizer, generate::SpeechFacts facts);
+    /// What is moved from stays as it was: copies share all that is large.
+    Scribe(const Scribe&) = default;
+    Scribe& operator=(const Scribe&) = default;
 
     /// The spectrogram of a sound: kept, 115 MB an hour, while the sound itself goes by. InputError where it is none,
     /// or has another rate than the extractor's.
@@ -43,7 +46,8 @@ public:
     /// What is said in a sound that is cut into pieces which overlap, each heard by itself and `together` at a time, as
     /// transformers' pipeline with `chunk_length_s` hears it: quicker than window after window, and less exact where
     /// pieces meet. `cutting.whole_seconds` does not count. Segments have times where options ask for them; one without
-    /// an end ends with the sound. InputError for pieces longer than a window, and where words are asked for.
+    /// an end ends with the sound. InputError for pieces longer than a window, none together, and where words are asked
+    /// for.
     [[nodiscard]] Transcript in_pieces(generate::SpeechModel& model, audio::Stream& sound, const CtcCutting& cutting,
                                        const SpeechOptions& options = {}, const SpeechHooks& hooks = {},
                                        std::size_t together = 8) const;

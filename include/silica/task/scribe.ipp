@@ -33,7 +33,13 @@ public:
     std::int64_t mels() const override { return features_.shape[1]; }
     double seconds() const override { return seconds_; }
     void window(std::int64_t begin, std::int64_t count, std::span<float> to) const override {
+        const auto room = static_cast<std::int64_t>(to.size());
+        if (begin < 0 || count < 0 || room % mels() != 0 || room / mels() != count)
+            throw InputError("A window of " + std::to_string(count) + " frames from " + std::to_string(begin) +
+                                 " on does not go into " + std::to_string(room) + " values.",
+                             "give room for (mels, frames), from a frame of 0 or more.");
         std::ranges::fill(to, 0.0F);
+        if (begin >= frames()) return;
         const auto some = std::clamp<std::int64_t>(frames() - begin, 0, count);
         for (std::int64_t m = 0; m < mels(); ++m)
             std::copy_n(features_.values.data() + m * frames() + begin, some, to.data() + m * count);
@@ -156,6 +162,10 @@ SILICA_INLINE std::vector<std::int64_t> Scribe::prompt_of(const std::string& tex
 SILICA_INLINE std::vector<Transcript> Scribe::operator()(generate::SpeechModel& model,
                                                          std::span<const generate::Recording* const> sounds,
                                                          const SpeechOptions& options, const SpeechHooks& hooks) const {
+    if (std::ranges::any_of(sounds, [](const auto* sound) { return sound == nullptr; }))
+        throw InputError("A sound is a null pointer.", "give what hear() returns.");
+    if (!options.prompt_text.empty() && !options.prompt.empty())
+        throw InputError("A prompt is given as text and as tokens.", "give one of them.");
     auto facts = facts_;
     // What an older generation_config.json does not say, where it is needed.
     const bool longer = std::ranges::any_of(
@@ -173,6 +183,7 @@ SILICA_INLINE Transcript Scribe::in_pieces(generate::SpeechModel& model, audio::
                                            const CtcCutting& cutting, const SpeechOptions& options,
                                            const SpeechHooks& hooks, std::size_t together) const {
     detail::require_rate(sound.rate(), extractor_);
+    if (together == 0) throw InputError("0 pieces are to be heard together.", "give 1 or more.");
     if (options.words)
         throw InputError("A sound in pieces has no times of words.", "ask for those of segments, or give no pieces.");
     auto cut = cutting;
@@ -211,7 +222,7 @@ SILICA_INLINE Transcript Scribe::in_pieces(generate::SpeechModel& model, audio::
             {.tokens = {}, .seconds = seconds(n), .left = seconds(piece->left), .right = seconds(piece->right)});
         made.seconds += seconds(n - piece->left - piece->right);
         held.emplace_back(std::move(piece->samples), sound.rate());
-        if (held.size() == std::max<std::size_t>(together, 1)) write();
+        if (held.size() == together) write();
     }
     if (made.complete && !held.empty()) write();
     auto first_time = facts_.config.no_timestamps_token_id;

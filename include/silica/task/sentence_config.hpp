@@ -35,7 +35,8 @@ struct SentenceConfig {
 
     /// Reads `directory`. Without modules.json it is mean pooling, or the last token where config.json names a causal
     /// language model, as sentence-transformers does for plain checkpoints.
-    /// ConfigError for a module, a key or a value that is not supported; CheckpointError for wrong weights of a module.
+    /// ConfigError where there is no such directory, for a module, a key or a value that is not supported;
+    /// CheckpointError for wrong weights of a module.
     [[nodiscard]] static SentenceConfig read(const std::filesystem::path& directory);
 
     /// What stands before a text: `text` itself, else the prompt of that name, else the default prompt.
@@ -43,6 +44,10 @@ struct SentenceConfig {
     [[nodiscard]] std::string prompt(const std::optional<std::string>& text,
                                      const std::optional<std::string>& name) const;
 };
+
+/// Throws ConfigError for sizes below 1, for no way of pooling, a module that computes nothing, and a default prompt
+/// that there is not.
+void check(const SentenceConfig& config);
 
 }  // namespace silica::task
 

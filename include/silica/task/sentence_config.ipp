@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <system_error>
 #include <utility>
 
 namespace silica::task {
@@ -132,6 +133,8 @@ SILICA_INLINE std::string class_of(const SentenceFile& module) {
 }  // namespace detail
 
 SILICA_INLINE SentenceConfig SentenceConfig::read(const std::filesystem::path& directory) {
+    if (std::error_code ignored; !std::filesystem::is_directory(directory, ignored))
+        throw ConfigError(quote(directory.string()) + " is no directory.", "name the directory of a checkpoint.");
     if (!checkpoint::is_listed(directory / "modules.json")) return detail::plain(directory);
     const auto file = (directory / "modules.json").string();
     const Json modules = checkpoint::read_json_document(directory, "modules.json");
@@ -167,6 +170,21 @@ SILICA_INLINE SentenceConfig SentenceConfig::read(const std::filesystem::path& d
     if (!pools)
         throw ConfigError(file + " names no Pooling.", "add one: without it there is no vector for a whole text.");
     return config;
+}
+
+SILICA_INLINE void check(const SentenceConfig& c) {
+    const std::string where = "the configuration of sentences";
+    if (c.pooling.empty()) throw ConfigError(where + ": pooling is empty.", "name a way of pooling.");
+    if (c.max_tokens) require_at_least(where, "max_tokens", *c.max_tokens);
+    if (c.truncate_dim) require_at_least(where, "truncate_dim", *c.truncate_dim);
+    for (const auto& module : c.modules) {
+        if (!module.apply)
+            throw ConfigError(where + ": the module " + quote(module.type) + " computes nothing.",
+                              "set apply, or leave it out.");
+    }
+    if (c.default_prompt && !c.prompts.contains(*c.default_prompt))
+        throw ConfigError(where + ": there is no prompt " + quote(*c.default_prompt) + ", the default one.",
+                          "name one of the prompts.");
 }
 
 SILICA_INLINE std::string SentenceConfig::prompt(const std::optional<std::string>& text,

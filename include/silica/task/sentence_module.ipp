@@ -5,6 +5,9 @@
 #include "silica/checkpoint/config.hpp"
 #include "silica/checkpoint/read.hpp"
 #include "silica/core/compiled.hpp"
+#include "silica/core/error.hpp"
+#include "silica/core/inputs.hpp"
+#include "silica/core/quote.hpp"
 #include "silica/core/reflect.hpp"
 #include "silica/task/sentence_keys.hpp"
 #include "silica/task/sentence_module.hpp"
@@ -126,6 +129,7 @@ SILICA_INLINE SentenceModule read_dense(const SentenceFile& file, const std::fil
     if (adds && in != out) residual = weights.get("residual.weight", {out, in});
     weights.settle();
     return {"Dense", [=, where = file.path()](const Tensor& x) {
+                require_tensor("x", x, 2, {c10::ScalarType::Float});
                 if (x.size(1) != in) {
                     throw ConfigError(where + ": in_features is " + std::to_string(in) + ", but the vectors have " +
                                           std::to_string(x.size(1)) + " numbers.",
@@ -142,6 +146,7 @@ SILICA_INLINE SentenceModule read_layer_norm(const SentenceFile& file, const std
     const Tensor weight = weights.get("norm.weight", {d}), bias = weights.get("norm.bias", {d});
     weights.settle();
     return {"LayerNorm", [=, where = file.path()](const Tensor& x) {
+                require_tensor("x", x, 2, {c10::ScalarType::Float});
                 if (x.size(1) != d) {
                     throw ConfigError(where + ": dimension is " + std::to_string(d) + ", but the vectors have " +
                                           std::to_string(x.size(1)) + " numbers.",
@@ -153,12 +158,28 @@ SILICA_INLINE SentenceModule read_layer_norm(const SentenceFile& file, const std
 
 }  // namespace detail
 
+SILICA_INLINE Tensor SentenceModule::operator()(const Tensor& x) const {
+    if (!apply) throw InputError("The module " + quote(type) + " computes nothing.", "set apply, or leave it out.");
+    require_tensor("x", x, 2, {c10::ScalarType::Float});
+    Tensor made = apply(x);
+    require_tensor(type, made, 2, {c10::ScalarType::Float});
+    if (made.size(0) == x.size(0)) return made;
+    throw InputError("The module " + quote(type) + " gives " + std::to_string(made.size(0)) + " vectors for " +
+                         std::to_string(x.size(0)) + " texts.",
+                     "give one for each.");
+}
+
 SILICA_INLINE Tensor normalized(const Tensor& x) {
+    using c10::ScalarType;
+    require_tensor("x", x, 2, {ScalarType::Float, ScalarType::BFloat16, ScalarType::Half, ScalarType::Double});
     return x / at::linalg_vector_norm(x, 2, {1}, true).clamp_min(1e-12);
 }
 
 SILICA_INLINE SentenceModule read_sentence_module(const std::string& type, const std::filesystem::path& folder,
                                                   std::vector<std::string>& notes) {
+    if (type != "Dense" && type != "LayerNorm" && type != "Normalize")
+        throw ConfigError("The module " + quote(type) + " of " + folder.string() + " is not known.",
+                          "known are Dense, LayerNorm and Normalize.");
     const bool optional = type == "Normalize";  // it has had no file for long
     const detail::SentenceFile file(folder, "config.json", optional);
     for (const char* key : {"module_input_name", "module_output_name"}) {

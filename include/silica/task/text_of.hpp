@@ -8,7 +8,7 @@
 
 namespace silica::task {
 
-/// The text of tokens without special ones. The tokenizer is shared.
+/// The text of tokens without special ones. The tokenizer is shared. InputError where it is null.
 [[nodiscard]] generate::TextOf text_of(std::shared_ptr<const text::Tokenizer> tokenizer);
 
 }  // namespace silica::task

@@ -2,6 +2,7 @@
 /// Definitions of text_of.hpp.
 
 #include "silica/core/compiled.hpp"
+#include "silica/core/error.hpp"
 #include "silica/task/text_of.hpp"
 
 #include <cstdint>
@@ -11,6 +12,7 @@
 namespace silica::task {
 
 SILICA_INLINE generate::TextOf text_of(std::shared_ptr<const text::Tokenizer> tokenizer) {
+    if (!tokenizer) throw InputError("There is no tokenizer: the pointer is null.", "give one that was opened.");
     generate::TextOf made;
     for (const char* byte : {"<0xFF>", "<0xff>"}) {
         if (const auto id = tokenizer->token_to_id(byte)) made.probes.push_back(*id);

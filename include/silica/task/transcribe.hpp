@@ -35,6 +35,9 @@ public:
     }
 
     SpeechTranscriber(Scribe scribe, M model) : scribe_(std::move(scribe)), model_(std::move(model)) {}
+    /// What is moved from stays as it was: copies share all that is large.
+    SpeechTranscriber(const SpeechTranscriber&) = default;
+    SpeechTranscriber& operator=(const SpeechTranscriber&) = default;
 
     /// What is said in a file. InputError where it is no sound, or for wrong options.
     [[nodiscard]] Transcript operator()(const std::filesystem::path& file, const SpeechOptions& options = {},

@@ -61,6 +61,9 @@ public:
 
     CtcTranscriber(audio::Extractor extractor, text::CtcDecoder decoder, M model)
         : extractor_(std::move(extractor)), decoder_(std::move(decoder)), forward_(std::move(model)) {}
+    /// What is moved from stays as it was: copies share all that is large.
+    CtcTranscriber(const CtcTranscriber&) = default;
+    CtcTranscriber& operator=(const CtcTranscriber&) = default;
 
     /// Of sound in memory. InputError for a sound of another rate than the extractor's, or too short for a frame.
     [[nodiscard]] CtcTranscript operator()(const audio::Samples& sound, const CtcOptions& options = {}) const {

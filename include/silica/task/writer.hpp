@@ -29,6 +29,9 @@ public:
 
     explicit Writer(text::Tokenizer tokenizer, generate::GenerationConfig config = {},
                     std::optional<text::ChatTemplate> chat_template = {});
+    /// What is moved from stays as it was: copies share all that is large.
+    Writer(const Writer&) = default;
+    Writer& operator=(const Writer&) = default;
 
     /// Continues each prompt (an encoder-decoder: answers it). What `config` does not say is as generation_config.json
     /// says, and else transformers' default, but for the length: 256 new tokens, as its pipeline writes. A stop string

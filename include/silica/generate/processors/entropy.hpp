@@ -1,7 +1,9 @@
 #pragma once
 /// Which tokens a sample is taken from, by the entropy of their distribution: typical, epsilon, eta and top-h sampling.
-/// Followed: transformers, generation/logits_process.py. Each keeps at least `keep` tokens.
+/// Followed: transformers, generation/logits_process.py. Each keeps at least `keep` tokens. InputError for
+/// numbers out of range.
 
+#include "silica/generate/ranges.hpp"
 #include "silica/generate/scores.hpp"
 
 #include <algorithm>
@@ -28,7 +30,10 @@ namespace silica::generate {
 /// The tokens whose surprise is closest to the entropy, until they make up `p`. Meister et al. 2022,
 /// https://arxiv.org/abs/2202.00666. Followed: TypicalLogitsWarper.
 inline Processor typical_p(double p, std::int64_t keep) {
+    Ranges::part("typical_p", p);
+    Ranges::keep(keep);
     return [p = static_cast<float>(p), keep = static_cast<std::size_t>(keep)](Scores scores, const Row&) {
+        if (scores.empty()) return;
         std::vector<float> distance(scores.begin(), scores.end());
         log_softmax(distance);
         const float h = entropy(distance);
@@ -58,11 +63,15 @@ inline void forbid_unlikely(Scores scores, float limit, std::int64_t keep) {
 
 /// What is at least so likely. Hewitt et al. 2022, https://arxiv.org/abs/2210.15191. Followed: EpsilonLogitsWarper.
 inline Processor epsilon_cutoff(double epsilon, std::int64_t keep) {
+    Ranges::cutoff("epsilon_cutoff", epsilon);
+    Ranges::keep(keep);
     return [e = static_cast<float>(epsilon), keep](Scores scores, const Row&) { forbid_unlikely(scores, e, keep); };
 }
 
 /// The same with the limit min(eta, sqrt(eta) exp(-entropy)). Followed: EtaLogitsWarper.
 inline Processor eta_cutoff(double eta, std::int64_t keep) {
+    Ranges::cutoff("eta_cutoff", eta);
+    Ranges::keep(keep);
     return [e = static_cast<float>(eta), keep](Scores scores, const Row&) {
         std::vector<float> log_p(scores.begin(), scores.end());
         log_softmax(log_p);
@@ -73,6 +82,7 @@ inline Processor eta_cutoff(double eta, std::int64_t keep) {
 /// Of the 100 most likely the first whose terms of the entropy make up `share` of it. Baghaei Potraghloo et al. 2025,
 /// https://arxiv.org/abs/2509.02510. Followed: TopHLogitsWarper.
 inline Processor top_h(double top) {
+    Ranges::part("top_h", top);
     return [share = static_cast<float>(top)](Scores scores, const Row&) {
         const auto n = std::min<std::size_t>(100, scores.size());
         std::vector<std::size_t> order(scores.size());

@@ -1,6 +1,7 @@
 #pragma once
-/// Scores of tokens that were there before.
+/// Scores of tokens that were there before. InputError for penalties out of range.
 
+#include "silica/generate/ranges.hpp"
 #include "silica/generate/scores.hpp"
 
 #include <algorithm>
@@ -38,13 +39,15 @@ private:
 /// Divides the scores of the tokens of a row (padding apart) by `penalty`, or multiplies them where negative. Keskar et
 /// al. 2019, https://arxiv.org/abs/1909.05858, section 4.1. Followed: RepetitionPenaltyLogitsProcessor.
 inline Processor repetition_penalty(double penalty) {
+    Ranges::penalty("repetition_penalty", penalty);
     return [p = static_cast<float>(penalty), seen = Seen()](Scores scores, const Row& row) mutable {
-        seen.each(scores, row.ids.subspan(row.padding), [p](float& s) { s = s < 0 ? s * p : s / p; });
+        seen.each(scores, row.unpadded(), [p](float& s) { s = s < 0 ? s * p : s / p; });
     };
 }
 
 /// The other way round for the tokens of the encoder's text. Followed: EncoderRepetitionPenaltyLogitsProcessor.
 inline Processor encoder_repetition_penalty(double penalty) {
+    Ranges::penalty("encoder_repetition_penalty", penalty);
     return [p = static_cast<float>(1 / penalty), seen = Seen()](Scores scores, const Row& row) mutable {
         seen.each(scores, row.encoder, [p](float& s) { s = s < 0 ? s * p : s / p; });
     };
@@ -53,9 +56,11 @@ inline Processor encoder_repetition_penalty(double penalty) {
 /// Takes `frequency` for each time that a token was written, and `presence` where it was written at all; the prompt
 /// does not count. Followed: OpenAI's parameters of these names, as vLLM applies them.
 inline Processor frequency_penalty(double frequency, double presence) {
+    Ranges::finite("frequency_penalty", frequency);
+    Ranges::finite("presence_penalty", presence);
     return [f = static_cast<float>(frequency), p = static_cast<float>(presence)](Scores scores, const Row& row) {
         std::unordered_map<std::int64_t, int> times;
-        for (const auto id : row.ids.subspan(row.prompt)) ++times[id];
+        for (const auto id : row.written()) ++times[id];
         for (const auto& [id, n] : times) {
             if (static_cast<std::size_t>(id) < scores.size())
                 scores[static_cast<std::size_t>(id)] -= f * static_cast<float>(n) + p;

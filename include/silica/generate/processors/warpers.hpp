@@ -1,7 +1,8 @@
 #pragma once
 /// Which tokens a sample is taken from: temperature, top-k, top-p, min-p. Followed: transformers,
-/// generation/logits_process.py. Each keeps at least `keep` tokens.
+/// generation/logits_process.py. Each keeps at least `keep` tokens. InputError for numbers out of range.
 
+#include "silica/generate/ranges.hpp"
 #include "silica/generate/scores.hpp"
 
 #include <algorithm>
@@ -15,6 +16,7 @@ namespace silica::generate {
 
 /// Divides. Followed: TemperatureLogitsWarper.
 inline Processor temperature(double t) {
+    Ranges::temperature(t);
     return [t = static_cast<float>(t)](Scores scores, const Row&) {
         for (float& s : scores) s /= t;
     };
@@ -27,6 +29,8 @@ inline void forbid_below(Scores scores, float limit) {
 
 /// The k most likely, and what is as likely as the k-th. Followed: TopKLogitsWarper.
 inline Processor top_k(std::int64_t k, std::int64_t keep) {
+    Ranges::whole("top_k", k, 1);
+    Ranges::keep(keep);
     return [k = static_cast<std::size_t>(std::max(k, keep))](Scores scores, const Row&) {
         if (k < scores.size()) forbid_below(scores, kth_largest(scores, k));
     };
@@ -59,6 +63,8 @@ struct Tail {
 /// The fewest of the most likely whose probabilities make up `p`; of equals the later ones. Holtzman et al. 2019,
 /// https://arxiv.org/abs/1904.09751. Followed: TopPLogitsWarper; only what is near the limit is sorted.
 inline Processor top_p(double p, std::int64_t keep) {
+    Ranges::share("top_p", p);
+    Ranges::keep(keep);
     return [limit = static_cast<float>(1 - p), keep = static_cast<std::size_t>(keep)](Scores scores, const Row&) {
         const auto probability = softmax(scores);
         const Tail tail(probability, limit, keep);
@@ -84,6 +90,8 @@ inline Processor top_p(double p, std::int64_t keep) {
 /// What is at least `p` times as likely as the most likely. Nguyen et al. 2024, https://arxiv.org/abs/2407.01082.
 /// Followed: MinPLogitsWarper.
 inline Processor min_p(double p, std::int64_t keep) {
+    Ranges::share("min_p", p);
+    Ranges::keep(keep);
     return [p = static_cast<float>(p), keep = static_cast<std::size_t>(keep)](Scores scores, const Row&) {
         const auto probability = softmax(scores);
         const float limit = p * largest(probability);

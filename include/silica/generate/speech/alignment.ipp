@@ -1,16 +1,42 @@
 #pragma once
 /// When each token was said.
 
+#include "silica/core/error.hpp"
 #include "silica/generate/speech/alignment.hpp"
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <limits>
+#include <string>
 #include <utility>
 
 namespace silica::generate {
+namespace detail {
+
+/// Throws InputError unless `n` is the product of `shape`, in which 0 is one number like others.
+inline void require_elements(const char* what, std::size_t n, std::initializer_list<std::size_t> shape) {
+    std::size_t left = n;
+    bool fits = true, none = false;
+    for (const auto d : shape) {
+        none = none || d == 0;
+        fits = fits && d != 0 && left % d == 0;
+        if (fits) left /= d;
+    }
+    if (none ? n == 0 : fits && left == 1) return;
+    throw InputError(std::string(what) + " have " + std::to_string(n) + " numbers, which is not what their sizes say.",
+                     "give as many as the product of the sizes.");
+}
+
+inline void require_odd(std::size_t width) {
+    if (width % 2 == 0) throw InputError("The width of a median is " + std::to_string(width) + ".", "give an odd one.");
+}
+
+}  // namespace detail
 
 SILICA_INLINE void median_filter(std::span<float> rows, std::size_t n, std::size_t width) {
+    detail::require_odd(width);
+    detail::require_elements("Rows", rows.size(), {n, n == 0 ? 0 : rows.size() / n});
     const auto half = static_cast<std::ptrdiff_t>(width / 2), size = static_cast<std::ptrdiff_t>(n);
     if (size <= half) return;
     // As torch sorts: NaN behind all numbers.
@@ -33,6 +59,7 @@ SILICA_INLINE void median_filter(std::span<float> rows, std::size_t n, std::size
 
 SILICA_INLINE std::vector<std::int64_t> time_warping(std::span<const double> matrix, std::size_t rows,
                                                      std::size_t columns) {
+    detail::require_elements("A matrix and its costs", matrix.size(), {rows, columns});
     enum Step : unsigned char { both, up, left };
     constexpr float far = std::numeric_limits<float>::infinity();
     // Row by row; `before` is the row above, at columns 0 (nothing taken) to `columns`.
@@ -66,6 +93,10 @@ SILICA_INLINE std::vector<std::int64_t> time_warping(std::span<const double> mat
 
 SILICA_INLINE std::vector<std::int64_t> token_positions(const Attention& attention, std::size_t positions,
                                                         std::size_t median_width) {
+    detail::require_odd(median_width);
+    if (attention.heads == 0) throw InputError("There is no head to look at.", "name one of alignment_heads at least.");
+    detail::require_elements("Weights", attention.weights.size(),
+                             {attention.heads, attention.tokens, attention.positions});
     const auto n = std::min(positions, attention.positions), tokens = attention.tokens;
     std::vector<double> sum(tokens * n);
     std::vector<float> head(tokens * n);

@@ -7,6 +7,7 @@
 #include "silica/generate/speech/config.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <string_view>
 #include <system_error>
 
@@ -24,6 +25,15 @@ SILICA_INLINE void check(const SpeechConfig& c, const std::string& file) {
     require_at_least(file, "max_source_positions", c.max_source_positions);
     require_at_least(file, "max_target_positions", c.max_target_positions, 2);
     require_at_least(file, "median_filter_width", c.median_filter_width);
+    const auto size = [&](std::string_view key, std::int64_t value) {
+        constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
+        if (value > most)
+            refuse_config(file, key, std::to_string(value), "at most " + std::to_string(most) + " is possible.");
+    };
+    size("vocab_size", c.vocab_size);
+    size("max_source_positions", c.max_source_positions);
+    size("max_target_positions", c.max_target_positions);
+    size("median_filter_width", c.median_filter_width);
     if (c.median_filter_width % 2 == 0)
         refuse_config(file, "median_filter_width", std::to_string(c.median_filter_width), "write an odd number.");
     const auto token = [&](std::string_view key, std::int64_t id) {

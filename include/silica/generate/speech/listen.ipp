@@ -1,8 +1,11 @@
 #pragma once
 /// What is said in sounds.
 
+#include "silica/core/checked_product.hpp"
 #include "silica/core/error.hpp"
 #include "silica/generate/check_config.hpp"
+#include "silica/generate/plan.hpp"
+#include "silica/generate/speech/check_options.hpp"
 #include "silica/generate/speech/listen.hpp"
 #include "silica/generate/speech/reply.hpp"
 #include "silica/generate/speech/segments.hpp"
@@ -30,6 +33,7 @@ public:
     Listener(SpeechModel& model, const SpeechFacts& facts, std::span<const Recording* const> sounds,
              const SpeechOptions& options, const SpeechHooks& hooks)
         : model_(model), facts_(facts), config_(facts.config), options_(options), hooks_(hooks) {
+        check(sounds);
         for (const auto* sound : sounds) rows_.push_back({.sound = sound});
         prepare();
     }
@@ -70,6 +74,10 @@ private:
 
     /// What all windows have in common.
     void prepare() {
+        check(config_, "the configuration of speech");
+        check(options_, config_);
+        if (!facts_.text)
+            throw InputError("No way to decode tokens is given.", "set the text of the facts, or use a task.");
         auto c = merged(options_.generation, facts_.generation);
         const auto& own = model_.decoder().facts();
         // Without an end, which a generation_config.json may leave out, a text goes on until there is no room.
@@ -79,28 +87,21 @@ private:
         plan_.padding = c.pad_token_id;
         if (!c.pad_token_id) c.pad_token_id = own.pad_token_id.value_or(ends.empty() ? 0 : ends.front());
         require_start(config_, c.bos_token_id);
-        check(c, own);
-        if (options_.temperatures.empty())
-            throw InputError("There is no temperature.", "give at least one; 0 takes the likeliest token.");
-        for (const double t : options_.temperatures) {
-            if (!(t >= 0) || !std::isfinite(t))
-                throw InputError("A temperature is " + std::to_string(t) + ".", "give 0 or more.");
-        }
+        auto sampled = c;  // as rows above temperature 0 are written
+        sampled.do_sample = std::ranges::any_of(options_.temperatures, [](double t) { return t > 0; });
+        sampled.temperature.reset();
+        check(sampled, own);
+        if (!rows_.empty())
+            static_cast<void>(rows_of_call(static_cast<std::int64_t>(rows_.size()), c.num_beams.value_or(1)));
         limit_ = c.max_length.value_or(20);
 
         condition_ = options_.condition_on_previous.value_or(config_.condition_on_prev_tokens.value_or(false));
-        if (options_.prompt_in_every_window && !condition_)
-            throw InputError("The prompt is to stand before the text of every window, which windows do not see.",
-                             "set condition_on_previous.");
         timestamps_ = options_.words || options_.timestamps.value_or(config_.return_timestamps.value_or(false));
         const bool longer = std::ranges::any_of(rows_, [&](const Row& row) { return is_long(row); });
         if ((timestamps_ || longer) && !config_.no_timestamps_token_id)
             throw ConfigError("Times are written by tokens, and generation_config.json does not say which.",
                               "take a newer one, with no_timestamps_token_id.");
         if (options_.words) {
-            if (!config_.alignment_heads || config_.alignment_heads->empty())
-                throw ConfigError("Times of words need alignment_heads, which generation_config.json does not have.",
-                                  "take a newer one, or ask for the times of segments.");
             for (const auto& head : *config_.alignment_heads) heads_.push_back({head[0], head[1]});
         }
         plan_.config = &config_;
@@ -115,11 +116,6 @@ private:
         if (plan_.no_speech_threshold && !config_.no_timestamps_token_id)
             throw ConfigError("no_speech_threshold needs no_timestamps_token_id.",
                               "take a newer generation_config.json.");
-#ifndef SILICA_ZLIB
-        if (plan_.compression_ratio_threshold)
-            throw ConfigError("compression_ratio_threshold needs zlib, which Silica was built without.",
-                              "install its headers and build again, or leave the threshold out.");
-#endif
         plan_.hooks = &hooks_;
         if (hooks_.on_text && facts_.text) plan_.text = without_times(facts_.text, first_time());
         detects_ = detects_language(config_, options_);
@@ -153,14 +149,16 @@ private:
     /// The windows that rows are at, through the encoder.
     [[nodiscard]] Tensor encoded(const std::vector<Row*>& rows) const {
         const auto mels = rows.front()->sound->mels(), frames = window_frames();
-        const auto size = static_cast<std::size_t>(mels * frames);
+        const auto size = static_cast<std::size_t>(checked_product("mels x frames of a window", {mels, frames}));
         Tensor features = at::empty({static_cast<std::int64_t>(rows.size()), mels, frames}, c10::ScalarType::Float);
         auto* to = features.mutable_data_ptr<float>();
         for (const Row* row : rows) {
             row->sound->window(row->seek, frames, {to, size});
             to += size;
         }
-        return model_.encode(features);
+        Tensor made = model_.encode(features);
+        require_encoded(made, rows.size());
+        return made;
     }
 
     /// What stands before the start tokens of a window.

@@ -38,7 +38,8 @@ struct PieceTokens {
 /// nothing.
 [[nodiscard]] std::vector<std::int64_t> overlapped(std::span<const std::vector<std::int64_t>> sequences);
 
-/// The text of all pieces, cut where a piece wrote a time that its neighbours do not hear.
+/// The text of all pieces, cut where a piece wrote a time that its neighbours do not hear. InputError for seconds that
+/// are no length, and for times that do not follow each other.
 [[nodiscard]] std::vector<JoinedText> joined_pieces(std::span<const HeardPiece> pieces, const PieceTokens& kinds);
 
 }  // namespace silica::generate

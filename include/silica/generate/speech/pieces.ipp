@@ -1,11 +1,13 @@
 #pragma once
 /// Pieces of a sound.
 
+#include "silica/core/error.hpp"
 #include "silica/generate/speech/pieces.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <string>
 #include <utility>
 
 namespace silica::generate {
@@ -133,6 +135,18 @@ SILICA_INLINE std::vector<std::int64_t> overlapped(std::span<const std::vector<s
 }
 
 SILICA_INLINE std::vector<JoinedText> joined_pieces(std::span<const HeardPiece> pieces, const PieceTokens& kinds) {
+    const auto is_length = [](double seconds) { return seconds >= 0 && std::isfinite(seconds); };
+    if (!(kinds.seconds > 0) || !is_length(kinds.seconds) || kinds.first_time < 0 || kinds.most < 1)
+        throw InputError("Times are " + std::to_string(kinds.seconds) + " seconds apart, " +
+                             std::to_string(kinds.most) + " from token " + std::to_string(kinds.first_time) + " on.",
+                         "give seconds above 0, one time or more, and a token.");
+    for (const auto& piece : pieces) {
+        if (!is_length(piece.seconds) || !is_length(piece.left) || !is_length(piece.right))
+            throw InputError("A piece has " + std::to_string(piece.seconds) +
+                                 " seconds, of which its neighbours hear " + std::to_string(piece.left) + " and " +
+                                 std::to_string(piece.right) + " too.",
+                             "give 0 or more of each.");
+    }
     detail::PieceJoiner joiner(kinds);
     for (const auto& piece : pieces) joiner.add(piece);
     return joiner.end();

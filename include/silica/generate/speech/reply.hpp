@@ -54,11 +54,16 @@ struct Windows {
     std::uint64_t seed = 0;
 };
 
-/// Writes windows; nothing where the caller ends it. Rows with shorter prompts are padded on the left.
+/// Throws InputError unless `encoded` is (rows, n, d_model) of floating numbers.
+void require_encoded(const Tensor& encoded, std::size_t rows);
+
+/// Writes windows; nothing where the caller ends it. Rows with shorter prompts are padded on the left. InputError where
+/// plan and windows lack something, or do not fit each other.
 [[nodiscard]] std::optional<std::vector<Reply>> write_windows(SpeechModel& model, const ReplyPlan& plan,
                                                               const Windows& windows);
 
-/// (rows) token of each row: the likeliest language for encoder_outputs (rows, n, d_model).
+/// (rows) token of each row: the likeliest language for encoder_outputs (rows, n, d_model). ConfigError where the
+/// checkpoint names no languages, or no start token.
 [[nodiscard]] std::vector<std::int64_t> detect_languages(SpeechModel& model, const SpeechConfig& config,
                                                          const Tensor& encoder_outputs);
 

@@ -1,6 +1,8 @@
 #pragma once
 /// One window.
 
+#include "silica/core/error.hpp"
+#include "silica/core/inputs.hpp"
 #include "silica/generate/beam.hpp"
 #include "silica/generate/host_scores.hpp"
 #include "silica/generate/plan.hpp"
@@ -14,6 +16,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <utility>
 
 namespace silica::generate {
@@ -47,6 +50,40 @@ inline PaddedPrompts padded_prompts(const std::vector<std::vector<std::int64_t>>
         if (padding > 0) made.mask = mask;
     }
     return made;
+}
+
+/// Throws InputError where a plan lacks what all windows need.
+inline void require_complete(const ReplyPlan& plan) {
+    const auto refuse = [](const char* what) {
+        throw InputError(std::string("The plan of a reply has no ") + what + ".", "set it, or call listen.");
+    };
+    if (plan.config == nullptr) refuse("config");
+    if (plan.hooks == nullptr) refuse("hooks");
+    if (!plan.generation.pad_token_id) refuse("pad_token_id");
+    if (!plan.generation.eos_token_id) refuse("eos_token_id: {} is none");
+    if ((plan.timestamps || plan.no_speech_threshold) && !plan.config->no_timestamps_token_id)
+        refuse("no_timestamps_token_id, which times and silence are told by");
+    if (plan.temperatures.empty()) refuse("temperature");
+    for (const double t : plan.temperatures) {
+        if (!(t >= 0) || !std::isfinite(t))
+            throw InputError("A temperature is " + std::to_string(t) + ".", "give 0 or more.");
+    }
+}
+
+/// Throws InputError unless the rows of windows are as many as their prompts, and have room.
+inline void require_rows(const ReplyPlan& plan, const Windows& windows) {
+    const auto n = windows.prompts.size();
+    require_encoded(windows.encoder_outputs, n);
+    const auto most = static_cast<std::size_t>(std::max<std::int64_t>(plan.config->max_target_positions, 0));
+    bool fits = windows.starts.size() == n && windows.sounds.size() == n && windows.width < windows.max_length &&
+                windows.max_length <= most;
+    for (std::size_t r = 0; fits && r < n; ++r)
+        fits = windows.starts[r] < windows.prompts[r].size() && windows.prompts[r].size() < windows.max_length;
+    if (fits) return;
+    throw InputError("Windows with " + std::to_string(n) + " prompts, " + std::to_string(windows.starts.size()) +
+                         " start tokens and " + std::to_string(windows.sounds.size()) + " sounds, of up to " +
+                         std::to_string(windows.max_length) + " tokens, do not fit each other.",
+                     "give each a prompt that holds its start token and leaves room, up to max_target_positions.");
 }
 
 /// p(token) of what follows the start token of each row, by the scores as the model gives them.
@@ -97,6 +134,7 @@ inline std::optional<std::vector<Reply>> write_once(SpeechModel& model, const Re
     p.history = std::move(padded.rows);
     p.padding = std::move(padded.padding);
     p.encoder.resize(static_cast<std::size_t>(p.rows));
+    p.first_of_none = true;
     p.prompt.decoder_input_ids = padded.ids;
     Tensor encoded = windows.encoder_outputs;
     if (rows.size() != windows.prompts.size()) {
@@ -157,9 +195,22 @@ inline std::optional<std::vector<Reply>> write_once(SpeechModel& model, const Re
 
 }  // namespace detail
 
+SILICA_INLINE void require_encoded(const Tensor& encoded, std::size_t rows) {
+    using c10::ScalarType;
+    require_tensor("encoder_outputs", encoded, 3,
+                   {ScalarType::Float, ScalarType::BFloat16, ScalarType::Half, ScalarType::Double});
+    if (static_cast<std::size_t>(encoded.size(0)) == rows) return;
+    throw InputError("Input encoder_outputs has " + std::to_string(encoded.size(0)) + " rows for " +
+                         std::to_string(rows) + " windows.",
+                     "give a row for each window.");
+}
+
 SILICA_INLINE std::optional<std::vector<Reply>> write_windows(SpeechModel& model, const ReplyPlan& plan,
                                                               const Windows& windows) {
+    detail::require_complete(plan);
     const auto n = windows.prompts.size();
+    if (n == 0) return std::vector<Reply>();
+    detail::require_rows(plan, windows);
     std::vector<double> silence;
     if (plan.no_speech_threshold) silence = detail::no_speech(model, plan, windows);
     std::vector<Reply> replies(n);
@@ -189,10 +240,14 @@ SILICA_INLINE std::optional<std::vector<Reply>> write_windows(SpeechModel& model
 
 SILICA_INLINE std::vector<std::int64_t> detect_languages(SpeechModel& model, const SpeechConfig& config,
                                                          const Tensor& encoder_outputs) {
+    if (!config.lang_to_id || config.lang_to_id->empty() || !config.decoder_start_token_id)
+        throw ConfigError("The checkpoint names no languages, or no start token that one follows.",
+                          "name the language, or take a newer generation_config.json with lang_to_id.");
     auto& decoder = model.decoder();
+    require_encoded(encoder_outputs, encoder_outputs.dim() > 0 ? static_cast<std::size_t>(encoder_outputs.size(0)) : 0);
     const auto rows = encoder_outputs.size(0);
     decoder.start(rows, config.max_target_positions - 1);
-    const Tensor start = at::full({rows, 1}, config.decoder_start_token_id.value(), c10::ScalarType::Long);
+    const Tensor start = at::full({rows, 1}, *config.decoder_start_token_id, c10::ScalarType::Long);
     HostScores scores;
     scores.copy(decoder,
                 decoder.prefill({.decoder_input_ids = start, .extra = {{"encoder_outputs", encoder_outputs}}}));
@@ -204,6 +259,9 @@ SILICA_INLINE std::vector<std::int64_t> detect_languages(SpeechModel& model, con
         const Scores row = scores.row(static_cast<std::size_t>(r));
         std::int64_t best = -1;
         for (const auto id : tokens) {
+            if (id < 0 || static_cast<std::size_t>(id) >= row.size())
+                throw ConfigError("lang_to_id names token " + std::to_string(id) + ", which has no score.",
+                                  "correct generation_config.json.");
             const float score = row[static_cast<std::size_t>(id)];
             if (!(score == score)) no_numbers(static_cast<std::size_t>(r));
             if (best < 0 || score > row[static_cast<std::size_t>(best)]) best = id;

@@ -28,6 +28,7 @@ struct Cuts {
 ///   begins at them, and what is behind them is left out; where text and one time end it, all of it is done.
 /// - Without two in a row all is one segment, from the window's beginning to its last time, if there is one over 0,
 ///   else to its end.
+/// InputError for a `timestamp_begin` or `frames` below 0.
 [[nodiscard]] Cuts cut_into_segments(std::span<const std::int64_t> tokens, std::int64_t timestamp_begin,
                                      std::int64_t frames);
 

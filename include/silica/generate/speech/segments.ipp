@@ -1,12 +1,19 @@
 #pragma once
 /// A window's tokens, cut into segments.
 
+#include "silica/core/error.hpp"
 #include "silica/generate/speech/segments.hpp"
+
+#include <string>
 
 namespace silica::generate {
 
 SILICA_INLINE Cuts cut_into_segments(std::span<const std::int64_t> tokens, std::int64_t timestamp_begin,
                                      std::int64_t frames) {
+    if (timestamp_begin < 0 || frames < 0)
+        throw InputError("A window has " + std::to_string(frames) + " frames, and times from token " +
+                             std::to_string(timestamp_begin) + " on.",
+                         "give 0 or more of both.");
     const auto n = tokens.size();
     const auto is_time = [&](std::size_t i) { return tokens[i] >= timestamp_begin; };
     // What begins with text, where no rules were kept, begins with the window.

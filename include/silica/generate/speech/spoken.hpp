@@ -23,7 +23,8 @@ struct Timing {
 };
 
 /// When each token of a reply was said, in seconds; the last one when the one before it was. `encoded` (1, n, d_model)
-/// is its window, `prompt` what it began with.
+/// is its window, `prompt` what it began with. InputError where no head is named, and for a model that answers in
+/// another shape than it is asked for.
 [[nodiscard]] std::vector<double> token_times(const SpeechModel& model, const Tensor& encoded,
                                               std::span<const std::int64_t> prompt, const Reply& reply,
                                               const Timing& timing);
@@ -31,7 +32,7 @@ struct Timing {
 /// The text of a segment's tokens without times, which are tokens from `timestamp_begin` on.
 void write_text(Segment& segment, const TextOf& text, std::int64_t timestamp_begin);
 
-/// The same way of decoding for tokens that have times among them.
+/// The same way of decoding for tokens that have times among them. InputError where there is none.
 [[nodiscard]] TextOf without_times(TextOf text, std::int64_t timestamp_begin);
 
 /// The times of a window's tokens, and the place of a segment among them.
@@ -42,6 +43,7 @@ struct SegmentTimes {
 };
 
 /// The words of a segment, of its tokens below `text_end`. A word begins where the token before it was said.
+/// InputError where there is not a time for each token.
 void write_words(Segment& segment, const TextOf& text, const SegmentTimes& times, std::int64_t text_end, bool spaces);
 
 }  // namespace silica::generate

@@ -1,6 +1,8 @@
 #pragma once
 /// What was said, and when.
 
+#include "silica/core/error.hpp"
+#include "silica/core/inputs.hpp"
 #include "silica/generate/speech/alignment.hpp"
 #include "silica/generate/speech/spoken.hpp"
 #include "silica/generate/speech/words.hpp"
@@ -9,6 +11,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <utility>
 
 namespace silica::generate {
@@ -27,11 +30,19 @@ SILICA_INLINE std::vector<double> token_times(const SpeechModel& model, const Te
     auto* id = ids.mutable_data_ptr<std::int64_t>();
     std::ranges::copy(prompt, id);
     std::copy_n(written.begin(), n, id + prompt.size());
+    if (heads == 0) throw InputError("There is no head to look at.", "name one of alignment_heads at least.");
     const Tensor weights = model.alignment(encoded, ids, timing.heads);
-    const auto columns = static_cast<std::size_t>(weights.size(3));
+    require_tensor("alignment", weights, 4, {c10::ScalarType::Float});
+    if (weights.size(0) != 1 || weights.size(1) != static_cast<std::int64_t>(heads) ||
+        weights.size(2) != static_cast<std::int64_t>(all) || !weights.device().is_cpu())
+        throw InputError("The model's alignment has shape " + shape_text(weights.sizes()) + ", (1, " +
+                             std::to_string(heads) + ", " + std::to_string(all) + ", positions) on the CPU is wanted.",
+                         "correct the SpeechModel: a row for each head and token.");
+    const Tensor dense = weights.contiguous();
+    const auto columns = static_cast<std::size_t>(dense.size(3));
     // Without the rows of the prompt.
     std::vector<float> own(heads * n * columns);
-    const auto* from = weights.const_data_ptr<float>();
+    const auto* from = dense.const_data_ptr<float>();
     for (std::size_t h = 0; h < heads; ++h)
         std::copy_n(from + (h * all + prompt.size()) * columns, n * columns,
                     own.begin() + static_cast<std::ptrdiff_t>(h * n * columns));
@@ -47,6 +58,7 @@ SILICA_INLINE std::vector<double> token_times(const SpeechModel& model, const Te
 }
 
 SILICA_INLINE TextOf without_times(TextOf text, std::int64_t timestamp_begin) {
+    if (!text) throw InputError("No way to decode tokens is given.", "set decode, or use a task, which has one.");
     text.decode = [decode = std::move(text.decode), timestamp_begin](std::span<const std::int64_t> tokens) {
         std::vector<std::int64_t> spoken(tokens.begin(), tokens.end());
         std::erase_if(spoken, [&](std::int64_t id) { return id >= timestamp_begin; });
@@ -61,6 +73,11 @@ SILICA_INLINE void write_text(Segment& segment, const TextOf& text, std::int64_t
 
 SILICA_INLINE void write_words(Segment& segment, const TextOf& text, const SegmentTimes& times, std::int64_t text_end,
                                bool spaces) {
+    const auto known = times.times.size();
+    if (times.from > known || known - times.from < segment.tokens.size())
+        throw InputError("A segment of " + std::to_string(segment.tokens.size()) + " tokens from place " +
+                             std::to_string(times.from) + " on has times of " + std::to_string(known) + " in all.",
+                         "give a time for each token of its window.");
     std::vector<std::int64_t> spoken;
     std::vector<std::size_t> places;  // in the window
     for (std::size_t i = 0; i < segment.tokens.size(); ++i) {

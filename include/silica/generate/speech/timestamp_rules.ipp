@@ -9,6 +9,7 @@
 namespace silica::generate {
 
 SILICA_INLINE void TimestampRules::operator()(Scores scores, const Row& row) const {
+    const auto written = row.written();
     if (row.prompt > 0 && row.ids[row.prompt - 1] == no_timestamps) return;
     const auto place = [&](std::int64_t id) {
         return static_cast<std::size_t>(std::clamp<std::int64_t>(id, 0, static_cast<std::int64_t>(scores.size())));
@@ -20,7 +21,6 @@ SILICA_INLINE void TimestampRules::operator()(Scores scores, const Row& row) con
     const auto times = place(begin), end = scores.size();
     forbid(place(no_timestamps), times);
 
-    const auto written = row.ids.subspan(row.prompt);
     const auto is_time = [&](std::int64_t id) { return id >= begin; };
     const bool last = !written.empty() && is_time(written.back());
     const bool penultimate = written.size() < 2 || is_time(written[written.size() - 2]);

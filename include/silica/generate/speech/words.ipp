@@ -51,11 +51,11 @@ struct WordCodes {
 
 inline std::vector<WordCodes> whole_characters(const TextOf& text, std::span<const std::int64_t> tokens) {
     constexpr char32_t replacement = 0xfffd;
-    const auto all = code_points(text.decode(tokens));
+    const auto all = code_points(text(tokens));
     std::vector<WordCodes> made;
     std::size_t from = 0, offset = 0;
     for (std::size_t to = 1; to <= tokens.size(); ++to) {
-        auto decoded = text.decode(tokens.subspan(from, to - from));
+        auto decoded = text(tokens.subspan(from, to - from));
         auto codes = code_points(decoded);
         const auto broken = codes.find(replacement);
         // A character that is not whole may be one that the text really has.

@@ -26,6 +26,9 @@ public:
     /// Samples that become the object's own.
     Samples(std::vector<float> mono, std::int64_t rate)
         : Samples(std::make_shared<const std::vector<float>>(std::move(mono)), rate) {}
+    /// What is moved from stays as it was: it would else name samples that it no longer keeps.
+    Samples(const Samples&) = default;
+    Samples& operator=(const Samples&) = default;
 
     [[nodiscard]] std::span<const float> mono() const noexcept { return mono_; }
     /// Samples in a second.

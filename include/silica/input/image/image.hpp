@@ -31,6 +31,9 @@ public:
     /// Pixels that become the image's own.
     Image(std::int64_t height, std::int64_t width, std::vector<std::uint8_t> pixels)
         : Image(height, width, std::make_shared<const std::vector<std::uint8_t>>(std::move(pixels))) {}
+    /// What is moved from stays as it was: it would else name pixels that it no longer keeps.
+    Image(const Image&) = default;
+    Image& operator=(const Image&) = default;
 
     [[nodiscard]] std::int64_t height() const noexcept { return height_; }
     [[nodiscard]] std::int64_t width() const noexcept { return width_; }

@@ -30,6 +30,9 @@ class Tokenizer {
 public:
     explicit Tokenizer(Parts parts);
     Tokenizer(Parts parts, TokenizerConfig config);
+    /// What is moved from stays as it was: copies share all that is large.
+    Tokenizer(const Tokenizer&) = default;
+    Tokenizer& operator=(const Tokenizer&) = default;
 
     /// The tokenizer of a checkpoint directory, as transformers' AutoTokenizer makes it: tokenizer.json; or else
     /// vocab.txt (BERT), vocab.json with merges.txt (byte-level BPE), or a SentencePiece model (LLaMA, T5), with
