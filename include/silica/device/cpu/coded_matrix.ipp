@@ -16,6 +16,13 @@ namespace coded_detail {
 /// Whether rounding to `type` and back changes nothing.
 inline bool survives(const Tensor& t, c10::ScalarType type) { return t.to(type).to(t.scalar_type()).equal(t); }
 
+/// The smallest type that scales and biases survive in: that of the weights they were made of, mostly.
+inline c10::ScalarType type_of_scales(const op::Coded& s) {
+    for (const auto type : {c10::ScalarType::BFloat16, c10::ScalarType::Half})
+        if (survives(s.scales, type) && survives(s.biases, type)) return type;
+    return c10::ScalarType::Float;
+}
+
 }  // namespace coded_detail
 
 SILICA_INLINE CodedMatrix CodedMatrix::pack(op::Coded s) {
@@ -28,11 +35,8 @@ SILICA_INLINE CodedMatrix CodedMatrix::pack(op::Coded s) {
     w.group_words = (group + in_word - 1) / in_word;
     w.words = (w.groups - 1) * w.group_words + (s.columns - (w.groups - 1) * group + in_word - 1) / in_word;
     const std::int64_t round = std::max(w.lanes, width), blocks = (rows + round - 1) / round * (round / w.lanes);
-    const bool small = coded_detail::survives(s.scales, c10::ScalarType::BFloat16) &&
-                       coded_detail::survives(s.biases, c10::ScalarType::BFloat16);
     w.codes = allocate({blocks, w.words, w.lanes}, c10::ScalarType::Int, host);
-    w.scales =
-        allocate({blocks, w.groups, 2, w.lanes}, small ? c10::ScalarType::BFloat16 : c10::ScalarType::Float, host);
+    w.scales = allocate({blocks, w.groups, 2, w.lanes}, coded_detail::type_of_scales(s), host);
     const Tensor scales = s.scales.to(w.scales.scalar_type()), biases = s.biases.to(w.scales.scalar_type());
     const std::int64_t of_file = s.codes.size(1), lanes = w.lanes;
     const auto* from = s.codes.const_data_ptr<std::int32_t>();
