@@ -55,6 +55,7 @@ private:
         std::int64_t seek = 0;                             ///< frame where the next window begins
         std::vector<std::int64_t> start = {};              ///< the prompt's own tokens
         bool conditioned = false;                          ///< whether the next window sees what was said
+        bool sampled = false;                              ///< whether a window was, which ends its beams
         std::vector<std::vector<std::int64_t>> said = {};  ///< tokens of the segments so far
         Transcript made = {};
     };
@@ -205,6 +206,7 @@ private:
             if (row->conditioned && !row->said.empty() && plan_.padding) std::erase(prompt, *plan_.padding);
             windows.starts.push_back(prompt.size());
             windows.sounds.push_back(index_of(*row));
+            windows.sampled.push_back(row->sampled);
             prompt.insert(prompt.end(), row->start.begin(), row->start.end());
             windows.prompts.push_back(std::move(prompt));
         }
@@ -223,6 +225,7 @@ private:
         const auto frames = std::min(row.sound->frames() - row.seek, window_frames());
         const auto offset = static_cast<double>(row.seek) * 0.02 / 2;
         row.conditioned = condition_ && reply.temperature < 0.5;
+        row.sampled = reply.sampled;
         bool on = true;
         if (reply.silent) {
             row.seek += frames;
