@@ -23,6 +23,19 @@ inline c10::ScalarType type_of_scales(const op::Coded& s) {
     return c10::ScalarType::Float;
 }
 
+/// Rows [first, first + lanes) of words (rows, n) side by side, zeros for those behind the last.
+inline void interleave(const std::int32_t* words, std::int64_t n, std::int64_t first, std::int64_t rows,
+                       std::int64_t lanes, std::int32_t* out) {
+    constexpr std::int64_t line = 16;  // words of a line of the cache
+    for (std::int64_t i = 0; i < n; i += line) {
+        const std::int64_t end = std::min(n, i + line);
+        for (std::int64_t lane = 0; lane < lanes; ++lane) {
+            const std::int64_t r = first + lane;
+            for (std::int64_t j = i; j < end; ++j) out[j * lanes + lane] = r < rows ? words[r * n + j] : 0;
+        }
+    }
+}
+
 }  // namespace coded_detail
 
 SILICA_INLINE CodedMatrix CodedMatrix::pack(op::Coded s) {
@@ -43,6 +56,10 @@ SILICA_INLINE CodedMatrix CodedMatrix::pack(op::Coded s) {
     auto* const to = w.codes.mutable_data_ptr<std::int32_t>();
     parallel_for(0, blocks, 1, [&](std::int64_t first, std::int64_t last) {
         for (std::int64_t b = first; b < last; ++b) {
+            if (group * s.bits % 32 == 0) {  // the words are those of the file
+                coded_detail::interleave(from, of_file, b * lanes, rows, lanes, to + b * w.words * lanes);
+                continue;
+            }
             for (std::int64_t lane = 0; lane < lanes; ++lane) {
                 const std::int64_t r = b * lanes + lane;
                 std::int32_t* const out = to + b * w.words * lanes + lane;
