@@ -60,7 +60,7 @@ public:
 private:
     image_text::Item item(const Json& json) {
         if (!json.is_object()) refuse("has " + json.brief() + " in the content of a message");
-        const auto& type = string_of(json, "type", "an item");
+        const std::string type = string_of(json, "type", "an item");
         if (type == "text") return string_of(json, "text", "a text");
         if (type != "image") refuse("has an item of type " + quote(type) + ", which is neither image nor text");
         for (const auto* key : {"path", "image", "url"}) {

@@ -9,9 +9,6 @@
 
 #include <fcntl.h>
 #include <unistd.h>
-#if defined(__GLIBC__)
-#include <malloc.h>
-#endif
 
 #include <CLI/CLI.hpp>
 
@@ -24,6 +21,7 @@
 #include "registry.hpp"
 #include "silica/checkpoint/nearest.hpp"
 #include "silica/core/error.hpp"
+#include "silica/core/keep_memory.hpp"
 #include "silica/core/quote.hpp"
 #include "silica/fallback.hpp"
 #include "whole_arguments.hpp"
@@ -76,15 +74,6 @@ void check_first(const std::string& first, const std::vector<const CLI::App*>& c
                      (near.empty() ? "" : "did you mean " + near + "? ") + "Known are " + list + ".");
 }
 
-/// Lets glibc keep blocks of up to 32 MB, and 64 MB that are free: the results of layers come and go with every pass,
-/// and pages that went back to the system cost up to a twentieth of it to get anew.
-void keep_memory() {
-#if defined(__GLIBC__)
-    mallopt(M_MMAP_THRESHOLD, 32 << 20);
-    mallopt(M_TRIM_THRESHOLD, 64 << 20);
-#endif
-}
-
 /// Opens what is closed of the standard streams, so that no file of a user takes its place. It stays of no use: what is
 /// written to it fails, as before.
 void keep_standard_streams() {
@@ -130,7 +119,7 @@ int parse_and_run(int argc, char** argv) {
 int main(int argc, char** argv) {
     namespace bench = silica::bench;
     bench::keep_standard_streams();
-    bench::keep_memory();
+    silica::keep_memory();
     std::signal(SIGPIPE, SIG_IGN);                                  // `silica devices | head -1` ends well
     c10::SetStackTraceFetcher([]() -> std::string { return {}; });  // errors are sentences, and quick
     silica::announce_fallbacks = false;                             // reports name them

@@ -40,6 +40,10 @@ target_compile_options(silica_own_code INTERFACE -Wall -Wextra -Wpedantic -Wshad
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # False for std::optional at -O1, inside the headers of LibTorch.
     target_compile_options(silica_own_code INTERFACE -Wno-maybe-uninitialized)
+    if(CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 13 AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 14)
+        # False for functions that take a temporary and return a reference to something else.
+        target_compile_options(silica_own_code INTERFACE -Wno-dangling-reference)
+    endif()
 endif()
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
     # A time stamp in the precompiled header would make ccache miss.

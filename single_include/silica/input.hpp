@@ -8652,7 +8652,7 @@ namespace detail {
     if (name == "title") return plain(title);
     if (name == "capitalize") return plain(capitalize);
     if (name == "removeprefix" || name == "removesuffix") {
-        const std::string& affix = Bound(name, args, {""}, 1).text(0);
+        const std::string affix = Bound(name, args, {""}, 1).text(0);
         if (name == "removeprefix") return text.starts_with(affix) ? text.substr(affix.size()) : text;
         return text.ends_with(affix) ? text.substr(0, text.size() - affix.size()) : text;
     }
@@ -10425,7 +10425,7 @@ namespace detail {
         bool by_path = false;
         for (const auto& [name, ignored] : args.named) by_path = by_path || (args.at.empty() && name == "attribute");
         if (!by_path) {
-            const auto& filter = word(args, 0, "map");
+            const std::string filter = word(args, 0, "map");
             if (!known_filter(filter)) throw Problem("maps by " + quote(filter) + ", which is no filter");
             return [&session, filter, rest = without_first(args, 1), next = pull(session, v)](Value& item) {
                 if (!next(item)) return false;
@@ -14422,7 +14422,8 @@ private:
                 if (++texts > most_texts) place.fail("has more than " + std::to_string(most_texts) + " texts");
                 parts.push_back({id.string() == "B", text->at("type_id").integer(0, INT32_MAX)});
             } else if (const auto token = element.find("SpecialToken")) {
-                const auto& name = token->at("id").string();
+                const auto id = token->at("id");
+                const std::string& name = id.string();
                 if (!specials) place.fail("names the special token \"" + name + "\" but there are no special_tokens");
                 const auto entry = specials->at(name);
                 Part part{-1, token->at("type_id").integer(0, INT32_MAX)};
@@ -15895,7 +15896,8 @@ private:
         Vocabulary made;  // a list of [token, score] or of tokens
         for (std::size_t i = 0; i < vocab.size(); ++i) {
             const auto entry = vocab.at(i);
-            const auto& token = entry.is_array() ? entry.at(std::size_t{0}).string() : entry.string();
+            const auto holder = entry.is_array() ? entry.at(std::size_t{0}) : entry;
+            const std::string& token = holder.string();
             check_token(vocab, token);
             made.add(token, static_cast<std::int32_t>(i));
         }

@@ -103,7 +103,8 @@ private:
         Vocabulary made;  // a list of [token, score] or of tokens
         for (std::size_t i = 0; i < vocab.size(); ++i) {
             const auto entry = vocab.at(i);
-            const auto& token = entry.is_array() ? entry.at(std::size_t{0}).string() : entry.string();
+            const auto holder = entry.is_array() ? entry.at(std::size_t{0}) : entry;
+            const std::string& token = holder.string();
             check_token(vocab, token);
             made.add(token, static_cast<std::int32_t>(i));
         }

@@ -147,7 +147,8 @@ SILICA_INLINE Serves decode_attention_serves(const Tensor& q, const Tensor& keys
 SILICA_INLINE Tensor decode_attention(const Tensor& q, const Tensor& keys, const Tensor& values, const Tensor& filled,
                                       const std::optional<Tensor>& mask, double scale) {
     const auto split = attention_detail::split_of(keys.size(2));
-    const Own& own = attention_detail::kernel_of(attention_detail::variant_of(q, split, mask));
+    const auto variant = attention_detail::variant_of(q, split, mask);
+    const Own& own = attention_detail::kernel_of(variant);
     return attention_detail::launch(own.functions, q, keys, values, filled, mask, scale, split);
 }
 

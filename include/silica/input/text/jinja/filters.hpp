@@ -19,7 +19,7 @@ namespace detail {
         bool by_path = false;
         for (const auto& [name, ignored] : args.named) by_path = by_path || (args.at.empty() && name == "attribute");
         if (!by_path) {
-            const auto& filter = word(args, 0, "map");
+            const std::string filter = word(args, 0, "map");
             if (!known_filter(filter)) throw Problem("maps by " + quote(filter) + ", which is no filter");
             return [&session, filter, rest = without_first(args, 1), next = pull(session, v)](Value& item) {
                 if (!next(item)) return false;

@@ -113,7 +113,7 @@ namespace detail {
     if (name == "title") return plain(title);
     if (name == "capitalize") return plain(capitalize);
     if (name == "removeprefix" || name == "removesuffix") {
-        const std::string& affix = Bound(name, args, {""}, 1).text(0);
+        const std::string affix = Bound(name, args, {""}, 1).text(0);
         if (name == "removeprefix") return text.starts_with(affix) ? text.substr(affix.size()) : text;
         return text.ends_with(affix) ? text.substr(0, text.size() - affix.size()) : text;
     }

@@ -95,7 +95,8 @@ private:
                 if (++texts > most_texts) place.fail("has more than " + std::to_string(most_texts) + " texts");
                 parts.push_back({id.string() == "B", text->at("type_id").integer(0, INT32_MAX)});
             } else if (const auto token = element.find("SpecialToken")) {
-                const auto& name = token->at("id").string();
+                const auto id = token->at("id");
+                const std::string& name = id.string();
                 if (!specials) place.fail("names the special token \"" + name + "\" but there are no special_tokens");
                 const auto entry = specials->at(name);
                 Part part{-1, token->at("type_id").integer(0, INT32_MAX)};
