@@ -38,12 +38,11 @@ public:
         if (!rows_.empty()) begin();
         std::vector<Row*> active;
         for (Row& row : rows_) active.push_back(&row);
-        while (!active.empty() && next(active)) {
-            std::erase_if(active, [](const Row* row) { return row->seek >= row->sound->frames(); });
-        }
+        const auto over = [](const Row* row) { return row->seek >= row->sound->frames(); };
+        while (!active.empty() && next(active)) std::erase_if(active, over);
         std::vector<Transcript> made;
         for (Row& row : rows_) {
-            row.made.complete = row.seek >= row.sound->frames();
+            row.made.complete = over(&row);
             made.push_back(std::move(row.made));
         }
         return made;
@@ -54,8 +53,7 @@ private:
         const Recording* sound = nullptr;
         std::int64_t seek = 0;                             ///< frame where the next window begins
         std::vector<std::int64_t> start = {};              ///< the prompt's own tokens
-        bool conditioned = false;                          ///< whether the next window sees what was said
-        bool sampled = false;                              ///< whether a window was, which ends its beams
+        bool conditioned = false, sampled = false;         ///< the next window sees what was said, and has no beams
         std::vector<std::vector<std::int64_t>> said = {};  ///< tokens of the segments so far
         Transcript made = {};
     };
@@ -232,8 +230,7 @@ private:
         } else {
             const auto begin = first_time();
             const auto cuts = cut_into_segments(reply.tokens, begin, frames);
-            std::vector<double> times;
-            if (options_.words) times = said_at(row, reply, windows, i, offset);
+            const auto times = options_.words ? said_at(row, reply, windows, i, offset) : std::vector<double>();
             for (const Cut& cut : cuts.segments) {
                 Segment segment{.start = offset + cut.start * 0.02, .end = offset + cut.end * 0.02};
                 segment.tokens.assign(reply.tokens.begin() + static_cast<std::ptrdiff_t>(cut.from),
