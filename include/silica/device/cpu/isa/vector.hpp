@@ -92,8 +92,8 @@ template <int W, class T>
             bits(v, u);
         } else {
             static_assert(std::is_same_v<T, c10::Half>);
-#if defined(__x86_64__)
-            if constexpr (W > 4) {  // sets with such vectors have it (isa.ipp)
+#if defined(__x86_64__) && !defined(__clang__)  // which wants the target on this function itself
+            if constexpr (W > 4) {              // sets with such vectors have it (isa.ipp)
                 asm("vcvtph2ps %1, %0" : "=v"(v) : "v"(h));
                 return;
             }
