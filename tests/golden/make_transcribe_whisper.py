@@ -158,7 +158,8 @@ def write(case, seed, lengths, cases, multilingual=True):
     ids, languages, vocab = write_tokenizer(directory)
     model = write_model(directory, seed, ids, languages, vocab, multilingual)
     extractor, tokenizer = (c.from_pretrained(directory) for c in (WhisperFeatureExtractor, WhisperTokenizer))
-    sounds = {name: write_wav(directory / f"{name}.wav", seconds, seed + i) for i, (name, seconds) in enumerate(lengths.items())}
+    sounds = {name: write_wav(directory / f"{name}.wav", *(of if isinstance(of, tuple) else (of, seed + i)))
+              for i, (name, of) in enumerate(lengths.items())}
     made = [dict(sound=f"{sound}.wav", options=options) | heard(model, extractor, tokenizer, sounds[sound], options)
             for sound, options in cases]
     (directory / "expected.json").write_text(json.dumps(made, ensure_ascii=False) + "\n")
@@ -220,13 +221,17 @@ def main():
     torch.set_num_threads(1)
     write_pieces()
     both = ("short", "long")
-    write("whisper", 8, dict(short=0.7, long=2.3),
+    # A temperature near 0 samples the likeliest token. Beams end with the first window that is sampled.
+    again = [("again", dict(timestamps=True, beams=3, temperatures=temperatures, logprob_threshold=threshold, **more))
+             for temperatures in ([0.0, 1e-4], [0.0, 1e-4, 0.0]) for threshold in (-0.885, -0.944)
+             for more in ({}, dict(condition_on_previous=True))]
+    write("whisper", 8, dict(short=0.7, long=2.3, again=(2.2, 202)),
           [(s, o) for s in both for o in (
               {}, dict(timestamps=True), dict(words=True), dict(words=True, language="ja"),
               dict(language="french", task="translate", timestamps=True), dict(timestamps=True, beams=3),
               dict(words=True, condition_on_previous=True, beams=2), dict(timestamps=True, prompt_text=" the lo (ing "),
               dict(timestamps=True, prompt_text="the lo", condition_on_previous=True), dict(words=True, max_new_tokens=7),
-              dict(timestamps=True, temperatures=[0.0], logprob_threshold=-2.5, no_speech_threshold=0.0005))])
+              dict(timestamps=True, temperatures=[0.0], logprob_threshold=-2.5, no_speech_threshold=0.0005))] + again)
     write("whisper_english", 8, dict(short=0.5, long=1.6),
           [(s, o) for s in both for o in ({}, dict(timestamps=True), dict(words=True, condition_on_previous=True))],
           multilingual=False)

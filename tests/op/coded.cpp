@@ -40,7 +40,8 @@ void check_products(int bits, const Shape& s, std::int64_t m, bool biased) {
     using E = Exec<D, precision::WeightOnly<C, 0>>;
     const auto home = test::place<D>();
     INFO(bits << " bits, " << s.rows << " x " << s.columns << ", groups of " << s.group << ", " << m << " rows");
-    const auto q = checkpoint::quantise(test::random({s.rows, s.columns}, 3), bits, s.group, "w");
+    const auto plain = test::random({s.rows, s.columns}, 3).to(biased ? at::kHalf : at::kFloat);  // so are the scales
+    const auto q = checkpoint::quantise(plain, bits, s.group, "w");
     const Tensor w = checkpoint::dequantised(q, at::kDouble), x = test::random({m, s.columns}, 4, C::compute);
     const auto b = biased ? std::optional(test::random({s.rows}, 5, C::compute)) : std::nullopt;
     const Prepared<op::Linear, E> weight(nn::coded(q, b ? std::optional(b->to(home)) : b, C::compute, home));
@@ -105,17 +106,29 @@ TEST_CASE("Products with codes on CUDA") {
 }
 #endif
 
-TEST_CASE("No rows and more dimensions of x; scales in bfloat16 lose nothing") {
+TEST_CASE("No rows and more dimensions of x; scales in 16 bits lose nothing") {
     using E = Exec<device::Cpu, precision::Int4<>>;
-    const auto q = checkpoint::quantise(test::random({48, 80}, 1).to(at::kBFloat16), 4, 32, "w");
-    const Prepared<op::Linear, E> weight(nn::coded(q, std::nullopt, at::kFloat, here));
-    CHECK(weight.first().scales.scalar_type() == at::kBFloat16);
-    const Tensor w = checkpoint::dequantised(q, at::kDouble), x = test::random({2, 3, 80}, 2);
-    CHECK(test::differs(run<op::Linear, E>(x, weight), x.to(at::kDouble).matmul(w.t()), 1e-4) == "");
-    CHECK(run<op::Linear, E>(at::zeros({2, 0, 80}), weight).sizes() == at::IntArrayRef({2, 0, 48}));
-    CHECK(weight.unpack().scales.equal(q.scales));
-    const Tensor strided = test::random({80, 5}, 7).t();
-    CHECK(test::differs(run<op::Linear, E>(strided, weight), strided.to(at::kDouble).matmul(w.t()), 1e-4) == "");
+    for (const auto type : {at::kBFloat16, at::kHalf, at::kFloat}) {
+        INFO(type);
+        const auto q = checkpoint::quantise(test::random({48, 80}, 1).to(type), 4, 32, "w");
+        const Prepared<op::Linear, E> weight(nn::coded(q, std::nullopt, at::kFloat, here));
+        CHECK(weight.first().scales.scalar_type() == type);
+        const Tensor w = checkpoint::dequantised(q, at::kDouble), x = test::random({2, 3, 80}, 2);
+        CHECK(test::differs(run<op::Linear, E>(x, weight), x.to(at::kDouble).matmul(w.t()), 1e-4) == "");
+        CHECK(run<op::Linear, E>(at::zeros({2, 0, 80}), weight).sizes() == at::IntArrayRef({2, 0, 48}));
+        CHECK(weight.unpack().scales.equal(q.scales));
+        CHECK(weight.unpack().biases.equal(q.biases));
+        const Tensor strided = test::random({80, 5}, 7).t();
+        CHECK(test::differs(run<op::Linear, E>(strided, weight), strided.to(at::kDouble).matmul(w.t()), 1e-4) == "");
+        const Tensor many = test::random({67, 80}, 8);
+        CHECK(test::differs(run<op::Linear, E>(many, weight), many.to(at::kDouble).matmul(w.t()), 1e-4) == "");
+    }
+    // What float16 cannot hold stays in float32: an infinite scale would be no number.
+    auto large = checkpoint::quantise(test::random({48, 80}, 1).to(at::kHalf), 4, 32, "w");
+    large.scales.mul_(1e6);
+    const Prepared<op::Linear, E> weight(nn::coded(large, std::nullopt, at::kFloat, here));
+    CHECK(weight.first().scales.scalar_type() == at::kFloat);
+    CHECK(weight.unpack().scales.equal(large.scales));
 }
 
 TEST_CASE("Inputs in 8 bits are near") {
@@ -124,7 +137,8 @@ TEST_CASE("Inputs in 8 bits are near") {
         for (const auto& s : shapes) {
             for (const std::int64_t m : {1, 4, 6, 33}) {
                 INFO(bits << " bits, " << s.rows << " x " << s.columns << ", groups of " << s.group << ", " << m);
-                const auto q = checkpoint::quantise(test::random({s.rows, s.columns}, 3), bits, s.group, "w");
+                const auto type = m == 6 ? at::kHalf : m == 4 ? at::kBFloat16 : at::kFloat;
+                const auto q = checkpoint::quantise(test::random({s.rows, s.columns}, 3).to(type), bits, s.group, "w");
                 const Tensor w = checkpoint::dequantised(q, at::kDouble), x = test::random({m, s.columns}, 4);
                 op::Coded source = nn::coded(q, test::random({s.rows}, 5), at::kFloat, here);
                 source.integers = true;

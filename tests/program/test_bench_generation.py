@@ -31,6 +31,13 @@ class BenchGeneration(ProgramTest):
         # all parameters but the 60 x 16 word vectors, and the keys and values of 10.5 tokens on average
         self.assertAlmostEqual(row["step_bytes"], 4 * (row["parameters"] - 60 * 16) + 2 * 2 * 2 * 4 * 4 * 9.5, delta=1)
 
+    def test_bandwidth_is_measured_where_a_gigabyte_is_free(self):
+        row = last_json(self.done("bench", "--model", LLAMA, *TINY, "--new-tokens", "5", "--output", "json",
+                                  env={"SILICA_FREE_MB": "1000"}))
+        self.assertTrue(row["served"])
+        self.assertNotIn("memory_bandwidth_gb_per_s", row)
+        self.assertLess(row["peak_rss_mb"], 1000)
+
     def test_the_tokens_are_those_that_the_prompt_alone_begins(self):
         whole = last_json(self.done("bench", "--model", LLAMA, *TINY, "--new-tokens", "3", "--output", "json"))
         prompt = last_json(self.done("bench", "--model", LLAMA, *TINY, "--task", "prefill", "--output", "json"))

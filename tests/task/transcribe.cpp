@@ -53,6 +53,10 @@ SpeechOptions options_of(const Json& json) {
     o.words = flag("words");
     o.prompt_text = text("prompt_text").value_or("");
     o.condition_on_previous = flag("condition_on_previous");
+    if (const Json* found = json.find("temperatures")) {
+        o.temperatures.clear();
+        for (const auto& each : found->array()) o.temperatures.push_back(each.number());
+    }
     o.logprob_threshold = number("logprob_threshold");
     o.no_speech_threshold = number("no_speech_threshold");
     o.generation.num_beams = whole("beams");
@@ -133,6 +137,16 @@ TEST_CASE("Sounds of a stream, in memory, several at once and from two threads a
             same(want[i], in_memory.at(i));
         }
     }
+}
+
+TEST_CASE("A sound that was sampled ends its own beams, and no others'", "[task]") {
+    const auto transcribe = Transcriber::open(directory("whisper").string());
+    const std::vector<std::filesystem::path> files{
+        directory("whisper") / "long.wav", directory("whisper") / "again.wav", directory("whisper") / "short.wav"};
+    const SpeechOptions options{
+        .timestamps = true, .temperatures = {0, 1e-4}, .logprob_threshold = -0.885, .generation = {.num_beams = 3}};
+    const auto together = transcribe(std::span<const std::filesystem::path>(files), options);
+    for (std::size_t i = 0; i < files.size(); ++i) same(transcribe(files[i], options), together.at(i));
 }
 
 TEST_CASE("Segments come while the rest is at work, and a caller may end it", "[task]") {

@@ -8,6 +8,8 @@
 #include <ATen/Parallel.h>
 
 #include "silica/core/narrowed.hpp"
+#include "silica/device/cpu/isa/rows.hpp"
+#include "silica/device/cpu/isa/target.hpp"
 #include "silica/device/cpu/isa/vector.hpp"
 #include "silica/device/cpu/multiply.hpp"
 #include "silica/device/cpu/panels.hpp"
@@ -243,6 +245,19 @@ TEST_CASE("Conversions to and from 16 bits are exact, and round to nearest even"
             const float h = half[j], b = bfloat[j];
             if (!(v[j] == h || (std::isnan(v[j]) && std::isnan(h)))) ++wrong;
             if (!(u[j] == b || (std::isnan(u[j]) && std::isnan(b)))) ++wrong;
+        }
+    }
+    CHECK(wrong == 0);
+    std::vector<c10::Half> halves(65536);
+    for (std::size_t i = 0; i < halves.size(); ++i)
+        halves[i] = c10::Half(static_cast<std::uint16_t>(i), c10::Half::from_bits());
+    for (const Isa set : sets()) {
+        std::vector<float> wide(halves.size());
+        const isa::WidenArguments<c10::Half> a{halves.data(), 65536, wide.data()};
+        isa::on<isa::Widen>(set, &a);
+        for (std::size_t i = 0; i < halves.size(); ++i) {
+            const float h = halves[i];
+            if (!(wide[i] == h || (std::isnan(wide[i]) && std::isnan(h)))) ++wrong;
         }
     }
     CHECK(wrong == 0);

@@ -22,9 +22,7 @@ namespace coded {
 /// Calls f.operator()<S>(scales) for the type of the scales.
 template <class F>
 auto with_scales(const CodedMatrix& w, const F& f) {
-    if (w.scales.scalar_type() == c10::ScalarType::BFloat16)
-        return f.template operator()<c10::BFloat16>(w.scales.const_data_ptr<c10::BFloat16>());
-    return f.template operator()<float>(w.scales.const_data_ptr<float>());
+    return with_type(w.scales, [&]<class S>() { return f.template operator()<S>(w.scales.const_data_ptr<S>()); });
 }
 
 template <class S>

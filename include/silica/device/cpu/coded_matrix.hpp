@@ -11,7 +11,7 @@ namespace silica::device::cpu {
 struct CodedMatrix {
     op::Coded matrix = {};  ///< all but its tensors
     Tensor codes = {};      ///< (blocks, words, lanes) int32
-    Tensor scales = {};     ///< (blocks, groups, 2, lanes), in bfloat16 where that loses nothing, else float32
+    Tensor scales = {};     ///< (blocks, groups, 2, lanes), in 16 bits where that loses nothing, else float32
     std::int64_t lanes = 0, group_words = 0, words = 0, groups = 0;  ///< see isa::CodeBlocks
 
     /// Packs codes for the best instruction set here.

@@ -16,6 +16,26 @@ namespace coded_detail {
 /// Whether rounding to `type` and back changes nothing.
 inline bool survives(const Tensor& t, c10::ScalarType type) { return t.to(type).to(t.scalar_type()).equal(t); }
 
+/// The smallest type that scales and biases survive in: that of the weights they were made of, mostly.
+inline c10::ScalarType type_of_scales(const op::Coded& s) {
+    for (const auto type : {c10::ScalarType::BFloat16, c10::ScalarType::Half})
+        if (survives(s.scales, type) && survives(s.biases, type)) return type;
+    return c10::ScalarType::Float;
+}
+
+/// Rows [first, first + lanes) of words (rows, n) side by side, zeros for those behind the last.
+inline void interleave(const std::int32_t* words, std::int64_t n, std::int64_t first, std::int64_t rows,
+                       std::int64_t lanes, std::int32_t* out) {
+    constexpr std::int64_t line = 16;  // words of a line of the cache
+    for (std::int64_t i = 0; i < n; i += line) {
+        const std::int64_t end = std::min(n, i + line);
+        for (std::int64_t lane = 0; lane < lanes; ++lane) {
+            const std::int64_t r = first + lane;
+            for (std::int64_t j = i; j < end; ++j) out[j * lanes + lane] = r < rows ? words[r * n + j] : 0;
+        }
+    }
+}
+
 }  // namespace coded_detail
 
 SILICA_INLINE CodedMatrix CodedMatrix::pack(op::Coded s) {
@@ -28,17 +48,18 @@ SILICA_INLINE CodedMatrix CodedMatrix::pack(op::Coded s) {
     w.group_words = (group + in_word - 1) / in_word;
     w.words = (w.groups - 1) * w.group_words + (s.columns - (w.groups - 1) * group + in_word - 1) / in_word;
     const std::int64_t round = std::max(w.lanes, width), blocks = (rows + round - 1) / round * (round / w.lanes);
-    const bool small = coded_detail::survives(s.scales, c10::ScalarType::BFloat16) &&
-                       coded_detail::survives(s.biases, c10::ScalarType::BFloat16);
     w.codes = allocate({blocks, w.words, w.lanes}, c10::ScalarType::Int, host);
-    w.scales =
-        allocate({blocks, w.groups, 2, w.lanes}, small ? c10::ScalarType::BFloat16 : c10::ScalarType::Float, host);
+    w.scales = allocate({blocks, w.groups, 2, w.lanes}, coded_detail::type_of_scales(s), host);
     const Tensor scales = s.scales.to(w.scales.scalar_type()), biases = s.biases.to(w.scales.scalar_type());
     const std::int64_t of_file = s.codes.size(1), lanes = w.lanes;
     const auto* from = s.codes.const_data_ptr<std::int32_t>();
     auto* const to = w.codes.mutable_data_ptr<std::int32_t>();
     parallel_for(0, blocks, 1, [&](std::int64_t first, std::int64_t last) {
         for (std::int64_t b = first; b < last; ++b) {
+            if (group * s.bits % 32 == 0) {  // the words are those of the file
+                coded_detail::interleave(from, of_file, b * lanes, rows, lanes, to + b * w.words * lanes);
+                continue;
+            }
             for (std::int64_t lane = 0; lane < lanes; ++lane) {
                 const std::int64_t r = b * lanes + lane;
                 std::int32_t* const out = to + b * w.words * lanes + lane;

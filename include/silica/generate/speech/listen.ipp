@@ -42,12 +42,11 @@ public:
         if (!rows_.empty()) begin();
         std::vector<Row*> active;
         for (Row& row : rows_) active.push_back(&row);
-        while (!active.empty() && next(active)) {
-            std::erase_if(active, [](const Row* row) { return row->seek >= row->sound->frames(); });
-        }
+        const auto over = [](const Row* row) { return row->seek >= row->sound->frames(); };
+        while (!active.empty() && next(active)) std::erase_if(active, over);
         std::vector<Transcript> made;
         for (Row& row : rows_) {
-            row.made.complete = row.seek >= row.sound->frames();
+            row.made.complete = over(&row);
             made.push_back(std::move(row.made));
         }
         return made;
@@ -58,7 +57,7 @@ private:
         const Recording* sound = nullptr;
         std::int64_t seek = 0;                             ///< frame where the next window begins
         std::vector<std::int64_t> start = {};              ///< the prompt's own tokens
-        bool conditioned = false;                          ///< whether the next window sees what was said
+        bool conditioned = false, sampled = false;         ///< the next window sees what was said, and has no beams
         std::vector<std::vector<std::int64_t>> said = {};  ///< tokens of the segments so far
         Transcript made = {};
     };
@@ -203,6 +202,7 @@ private:
             if (row->conditioned && !row->said.empty() && plan_.padding) std::erase(prompt, *plan_.padding);
             windows.starts.push_back(prompt.size());
             windows.sounds.push_back(index_of(*row));
+            windows.sampled.push_back(row->sampled);
             prompt.insert(prompt.end(), row->start.begin(), row->start.end());
             windows.prompts.push_back(std::move(prompt));
         }
@@ -221,14 +221,14 @@ private:
         const auto frames = std::min(row.sound->frames() - row.seek, window_frames());
         const auto offset = static_cast<double>(row.seek) * 0.02 / 2;
         row.conditioned = condition_ && reply.temperature < 0.5;
+        row.sampled = reply.sampled;
         bool on = true;
         if (reply.silent) {
             row.seek += frames;
         } else {
             const auto begin = first_time();
             const auto cuts = cut_into_segments(reply.tokens, begin, frames);
-            std::vector<double> times;
-            if (options_.words) times = said_at(row, reply, windows, i, offset);
+            const auto times = options_.words ? said_at(row, reply, windows, i, offset) : std::vector<double>();
             for (const Cut& cut : cuts.segments) {
                 Segment segment{.start = offset + cut.start * 0.02, .end = offset + cut.end * 0.02};
                 segment.tokens.assign(reply.tokens.begin() + static_cast<std::ptrdiff_t>(cut.from),

@@ -25,7 +25,8 @@ struct SpeechOptions {
     std::vector<std::int64_t> prompt = {};           ///< prev_sot and its tokens
     std::optional<bool> condition_on_previous = {};  ///< false: windows do not see the text before them
     bool prompt_in_every_window = false;             ///< with condition_on_previous; else the prompt is its beginning
-    std::vector<double> temperatures = {0};          ///< tried in turn while a threshold is missed; over 0: samples
+    std::vector<double> temperatures = {0};          ///< tried in turn while a threshold is missed; over 0: samples,
+                                                     ///< and the sound's later windows have no beams (transformers)
     std::optional<double> compression_ratio_threshold = {};  ///< off: at most so repetitive
     std::optional<double> logprob_threshold = {};            ///< off: at least so likely
     std::optional<double> no_speech_threshold = {};          ///< off: where silence is likelier, and the text is not

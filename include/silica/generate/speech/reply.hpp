@@ -26,8 +26,9 @@ struct Reply {
     double temperature = 0, avg_logprob = 0;
     double compression_ratio = std::numeric_limits<double>::quiet_NaN();
     double no_speech_prob = std::numeric_limits<double>::quiet_NaN();
-    bool ended = false;   ///< by an end token, and not because there was no room
-    bool silent = false;  ///< nothing was said: the window is skipped
+    bool sampled = false;  ///< it or one tried before it: no later window of its sound has beams
+    bool ended = false;    ///< by an end token, and not because there was no room
+    bool silent = false;   ///< nothing was said: the window is skipped
 };
 
 /// How windows are written.
@@ -49,6 +50,7 @@ struct Windows {
     std::vector<std::vector<std::int64_t>> prompts;  ///< of each row, without the padding in what was said
     std::vector<std::size_t> starts;                 ///< where in it the start token is
     std::vector<std::size_t> sounds = {};            ///< whose they are, by their place among those of the call
+    std::vector<bool> sampled = {};                  ///< whether a window of that sound was sampled before
     std::size_t width = 0;                           ///< tokens of the longest prompt, with that padding
     std::size_t max_length = 0;                      ///< tokens of the longest row at its end, prompt included
     std::uint64_t seed = 0;

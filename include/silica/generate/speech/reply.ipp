@@ -109,10 +109,10 @@ inline std::vector<double> no_speech(SpeechModel& model, const ReplyPlan& plan, 
     return made;
 }
 
-/// The windows `rows` of all, written at one temperature.
+/// The windows `rows` of all, written at one temperature with so many beams.
 inline std::optional<std::vector<Reply>> write_once(SpeechModel& model, const ReplyPlan& plan, const Windows& windows,
                                                     const std::vector<std::size_t>& rows, double temperature,
-                                                    std::uint64_t seed) {
+                                                    std::int64_t beams, std::uint64_t seed) {
     auto& decoder = model.decoder();
     Plan p;
     p.config = plan.generation;
@@ -120,8 +120,7 @@ inline std::optional<std::vector<Reply>> write_once(SpeechModel& model, const Re
     p.config.temperature = temperature > 0 ? temperature : 1;
     p.config.num_return_sequences = 1;
     p.config.seed = seed;
-    if (temperature > 0) p.config.num_beams = 1;
-    const auto beams = p.config.num_beams.value_or(1);
+    p.config.num_beams = beams;
     std::vector<std::vector<std::int64_t>> prompts;
     for (const auto r : rows) prompts.push_back(windows.prompts[r]);
     p.pad = *p.config.pad_token_id;
@@ -214,25 +213,41 @@ SILICA_INLINE std::optional<std::vector<Reply>> write_windows(SpeechModel& model
     std::vector<double> silence;
     if (plan.no_speech_threshold) silence = detail::no_speech(model, plan, windows);
     std::vector<Reply> replies(n);
+    // A row has beams until it is sampled.
+    const auto beams = plan.generation.num_beams.value_or(1);
+    std::vector<bool> sampled = windows.sampled;
+    sampled.resize(n);
     std::vector<std::size_t> rows;
     for (std::size_t r = 0; r < n; ++r) rows.push_back(r);
     for (std::size_t i = 0; i < plan.temperatures.size() && !rows.empty(); ++i) {
-        auto made = detail::write_once(model, plan, windows, rows, plan.temperatures[i], windows.seed + i);
-        if (!made) return {};
-        std::vector<std::size_t> again;
-        for (std::size_t k = 0; k < rows.size(); ++k) {
-            Reply& reply = (*made)[k];
-            const bool unlikely = plan.logprob_threshold && reply.avg_logprob < *plan.logprob_threshold;
-            const bool repetitive =
-                plan.compression_ratio_threshold && reply.compression_ratio > *plan.compression_ratio_threshold;
-            if (plan.no_speech_threshold) {
-                reply.no_speech_prob = silence[rows[k]];
-                reply.silent =
-                    reply.no_speech_prob > *plan.no_speech_threshold && (unlikely || !plan.logprob_threshold);
-            }
-            if ((unlikely || repetitive) && !reply.silent) again.push_back(rows[k]);
-            replies[rows[k]] = std::move(reply);
+        const double temperature = plan.temperatures[i];
+        std::vector<std::size_t> with_beams, without, again;
+        for (const auto r : rows) {
+            if (temperature > 0) sampled[r] = true;
+            (beams > 1 && !sampled[r] ? with_beams : without).push_back(r);
         }
+        for (const auto* some : {&with_beams, &without}) {
+            if (some->empty()) continue;
+            auto made = detail::write_once(model, plan, windows, *some, temperature, some == &without ? 1 : beams,
+                                           windows.seed + i);
+            if (!made) return {};
+            for (std::size_t k = 0; k < some->size(); ++k) {
+                const auto r = (*some)[k];
+                Reply& reply = (*made)[k];
+                reply.sampled = sampled[r];
+                const bool unlikely = plan.logprob_threshold && reply.avg_logprob < *plan.logprob_threshold;
+                const bool repetitive =
+                    plan.compression_ratio_threshold && reply.compression_ratio > *plan.compression_ratio_threshold;
+                if (plan.no_speech_threshold) {
+                    reply.no_speech_prob = silence[r];
+                    reply.silent =
+                        reply.no_speech_prob > *plan.no_speech_threshold && (unlikely || !plan.logprob_threshold);
+                }
+                if ((unlikely || repetitive) && !reply.silent) again.push_back(r);
+                replies[r] = std::move(reply);
+            }
+        }
+        std::ranges::sort(again);  // all of them are the encoder's rows as they lie
         rows = std::move(again);
     }
     return replies;

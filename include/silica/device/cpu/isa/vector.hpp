@@ -92,6 +92,12 @@ template <int W, class T>
             bits(v, u);
         } else {
             static_assert(std::is_same_v<T, c10::Half>);
+#if defined(__x86_64__) && !defined(__clang__)  // which wants the target on this function itself
+            if constexpr (W > 4) {              // sets with such vectors have it (isa.ipp)
+                asm("vcvtph2ps %1, %0" : "=v"(v) : "v"(h));
+                return;
+            }
+#endif
             const auto wide = __builtin_convertvector((typename L::S)h, typename L::I);
             typename L::U u;
             bits(u, wide);
