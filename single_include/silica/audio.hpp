@@ -93,6 +93,9 @@ public:
     /// Samples that become the object's own.
     Samples(std::vector<float> mono, std::int64_t rate)
         : Samples(std::make_shared<const std::vector<float>>(std::move(mono)), rate) {}
+    /// What is moved from stays as it was: it would else name samples that it no longer keeps.
+    Samples(const Samples&) = default;
+    Samples& operator=(const Samples&) = default;
 
     [[nodiscard]] std::span<const float> mono() const noexcept { return mono_; }
     /// Samples in a second.
@@ -2008,6 +2011,7 @@ namespace detail {
 #include <limits>
 #include <locale>
 #include <sstream>
+#include <system_error>
 
 namespace silica {
 
@@ -2889,6 +2893,7 @@ private:
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -3451,6 +3456,7 @@ namespace silica::audio::detail {
 #include <cstdio>
 #include <memory>
 #include <new>
+#include <span>
 #include <string>
 
 #include <mpg123.h>
@@ -3751,6 +3757,7 @@ namespace silica::audio::detail {
 #define SILICA_SINGLE_INPUT_AUDIO_SNDFILE_IPP
 /// libsndfile over a Source.
 
+#include <span>
 #include <string>
 
 #include <sndfile.h>

@@ -98,6 +98,9 @@ public:
     /// Pixels that become the image's own.
     Image(std::int64_t height, std::int64_t width, std::vector<std::uint8_t> pixels)
         : Image(height, width, std::make_shared<const std::vector<std::uint8_t>>(std::move(pixels))) {}
+    /// What is moved from stays as it was: it would else name pixels that it no longer keeps.
+    Image(const Image&) = default;
+    Image& operator=(const Image&) = default;
 
     [[nodiscard]] std::int64_t height() const noexcept { return height_; }
     [[nodiscard]] std::int64_t width() const noexcept { return width_; }
@@ -147,6 +150,7 @@ private:
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -1037,6 +1041,7 @@ namespace detail {
 #include <limits>
 #include <locale>
 #include <sstream>
+#include <system_error>
 
 namespace silica {
 
@@ -3017,6 +3022,7 @@ namespace silica::image {
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <memory>
 #include <new>
 #include <optional>
 #include <string>
@@ -3355,6 +3361,7 @@ namespace silica::image {
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>

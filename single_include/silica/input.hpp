@@ -157,6 +157,7 @@ private:
 #define SILICA_SINGLE_INPUT_TEXT_ENCODING_HPP
 /// What a tokenizer makes of a text.
 
+#include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <string>
@@ -820,6 +821,7 @@ namespace detail {
 #include <limits>
 #include <locale>
 #include <sstream>
+#include <system_error>
 
 namespace silica {
 
@@ -2024,6 +2026,7 @@ private:
 #define SILICA_SINGLE_INPUT_TEXT_MODEL_WORDPIECE_HPP
 /// WordPiece: the longest token that starts the word, then the longest that continues it (Schuster and Nakajima 2012).
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -3447,6 +3450,8 @@ private:
 }  // namespace silica::text::regex_syntax
 #endif  // SILICA_SINGLE_INPUT_TEXT_REGEX_SYNTAX_HPP
 
+#include <new>
+
 // The functions of 8 bits are called by their names: the width is the user's own.
 #ifdef PCRE2_CODE_UNIT_WIDTH
 #include <pcre2.h>
@@ -3883,6 +3888,7 @@ private:
 }  // namespace silica::text
 #endif  // SILICA_SINGLE_INPUT_TEXT_PIECES_HPP
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -6395,6 +6401,7 @@ void stable_sort(std::vector<T>& items, const Before& before) {
 #endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_MERGE_SORT_HPP
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -7064,6 +7071,7 @@ inline void to_upper(std::string& text) {
 }  // namespace silica::text::jinja::detail
 #endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_NUMBER_FORMAT_HPP
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <string>
@@ -7587,6 +7595,7 @@ struct Loop {
 
 #include <algorithm>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8394,6 +8403,7 @@ struct FormatSpec {
 }  // namespace silica::text::jinja
 #endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_FORMAT_SPEC_HPP
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -8787,6 +8797,7 @@ namespace silica::text::jinja {
 
 #include <algorithm>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <random>
 #include <string>
@@ -9653,6 +9664,7 @@ namespace detail {
 #define SILICA_SINGLE_INPUT_TEXT_JINJA_NUMBER_FILTERS_HPP
 /// Filters that make numbers: int, float, round, abs; and filesizeformat.
 
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -10238,6 +10250,7 @@ private:
 }  // namespace silica::text::jinja::detail
 #endif  // SILICA_SINGLE_INPUT_TEXT_JINJA_WRAP_HPP
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <optional>
@@ -10472,6 +10485,7 @@ inline Value apply_filter(Session& session, const std::string& name, const Value
 #include <cmath>
 #include <cstdint>
 #include <ctime>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14332,6 +14346,7 @@ inline Decoder Decoder::read(const JsonPlace& place, int depth) {
 /// TemplateProcessing: "[CLS] $A [SEP] $B [SEP]" around one text or a pair.
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -15764,6 +15779,7 @@ private:
 #define SILICA_SINGLE_INPUT_TEXT_VOCAB_TXT_HPP
 /// vocab.txt: the words of BERT's vocabulary.
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -16198,6 +16214,7 @@ inline void add_clip_words(Parts& parts) {
 /// LLaMA's and T5's tokenizers, as transformers builds them from a vocabulary, and what it makes of a SentencePiece
 /// model that no class is named for.
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16472,6 +16489,9 @@ class Tokenizer {
 public:
     explicit Tokenizer(Parts parts);
     Tokenizer(Parts parts, TokenizerConfig config);
+    /// What is moved from stays as it was: copies share all that is large.
+    Tokenizer(const Tokenizer&) = default;
+    Tokenizer& operator=(const Tokenizer&) = default;
 
     /// The tokenizer of a checkpoint directory, as transformers' AutoTokenizer makes it: tokenizer.json; or else
     /// vocab.txt (BERT), vocab.json with merges.txt (byte-level BPE), or a SentencePiece model (LLaMA, T5), with

@@ -1304,6 +1304,7 @@ namespace detail {
 #include <limits>
 #include <locale>
 #include <sstream>
+#include <system_error>
 
 namespace silica {
 
@@ -1902,6 +1903,7 @@ using kernel_of = typename detail::kernel<Op, Device, Precision>::type;
 #define SILICA_SINGLE_OP_LAW_HPP
 /// How an op refuses arguments that do not fit each other: own kernels trust what passes here.
 
+#include <cstdint>
 #include <initializer_list>
 #include <limits>
 #include <optional>
@@ -2533,6 +2535,7 @@ void parallel_for(std::int64_t begin, std::int64_t end, std::int64_t grain, cons
 #include <mutex>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #if defined(__unix__) || defined(__APPLE__)
@@ -2681,6 +2684,8 @@ private:
 #endif  // SILICA_SINGLE_CORE_THREAD_POOL_HPP
 
 #include <ATen/Parallel.h>
+
+#include <atomic>
 
 namespace silica {
 namespace detail {
@@ -4192,6 +4197,7 @@ struct Exec {
 #include <array>
 #include <concepts>
 #include <string_view>
+#include <type_traits>
 
 namespace silica {
 
@@ -4413,6 +4419,7 @@ BOOST_HANA_ADAPT_STRUCT(silica::op::Plain, weight, bias);
 
 #include <boost/hana/adapt_struct.hpp>
 
+#include <cstdint>
 #include <string_view>
 #include <utility>
 
@@ -4437,10 +4444,31 @@ struct Coded {
         rows = weight.size(0), columns = weight.size(1), type = weight.scalar_type();
     }
     [[nodiscard]] bool plain() const { return weight.defined(); }
-    /// Throws InputError unless a matrix is there and the bias fits it.
+    /// Whether codes, scales and biases are of the matrix that the numbers say, as checkpoint::check wants them.
+    [[nodiscard]] bool fits() const {
+        if ((bits != 4 && bits != 8) || rows < 0 || columns < 1 || group < 1 || group > columns || !computes(type))
+            return false;
+        const std::int64_t words = columns / 32 * bits + (columns % 32 * bits + 31) / 32;
+        const std::int64_t groups = (columns - 1) / group + 1;
+        const auto is = [&](const Tensor& t, std::int64_t n, c10::ScalarType of) {
+            return t.defined() && t.dim() == 2 && t.size(0) == rows && t.size(1) == n && t.scalar_type() == of &&
+                   t.is_contiguous();
+        };
+        // An inventory counts scales as they are kept: in bfloat16 where that loses nothing.
+        const bool small =
+            Inventory::current() != nullptr && scales.defined() && scales.scalar_type() == c10::ScalarType::BFloat16;
+        const auto kept = small ? c10::ScalarType::BFloat16 : c10::ScalarType::Float;
+        return is(codes, words, c10::ScalarType::Int) && is(scales, groups, kept) && is(biases, groups, kept);
+    }
+    /// Throws InputError unless a matrix is there, its codes, scales and biases fit each other, and the bias fits it.
     void check(std::string_view op) const {
-        law(plain() ? weight.dim() == 2 && computes(type) : codes.defined() && scales.defined() && biases.defined(), op,
-            "a weight");
+        if (plain())
+            law(weight.dim() == 2 && computes(type), op, "a weight", weight);
+        else
+            law(fits(), op,
+                "a weight in codes (rows, words) Int without gaps, of 4 or 8 bits, with scales and biases (rows, "
+                "groups) Float",
+                codes, scales, biases);
         law(!bias || is_vector(*bias, rows, type), op, "weights W (out, in) and b (out) of one type", weight, bias);
     }
     [[nodiscard]] WeightShape shape() const { return {{rows, columns}, type}; }
@@ -4553,6 +4581,7 @@ T moved_to(T value, c10::Device device, std::uint64_t& bytes) {
 #include <optional>
 #include <string>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 namespace silica {
@@ -5654,6 +5683,8 @@ SILICA_INLINE void require_next_helps(bool writes, bool (*is_full)(const c10::Er
 #endif  // SILICA_SINGLE_DISPATCH_IPP
 #endif  // SILICA_SINGLE_DISPATCH_HPP
 
+#include <type_traits>
+
 namespace silica {
 namespace detail {
 
@@ -5815,6 +5846,8 @@ private:
 #ifndef SILICA_SINGLE_NN_HEADS_HPP
 #define SILICA_SINGLE_NN_HEADS_HPP
 /// How heads are cut from and joined to (batch, tokens, heads d).
+
+#include <cstdint>
 
 namespace silica::nn {
 
@@ -6011,6 +6044,7 @@ private:
 
 #include <boost/hana/adapt_struct.hpp>
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -6083,6 +6117,7 @@ BOOST_HANA_ADAPT_STRUCT(silica::op::Attends, mask, bias, lengths);
 #define SILICA_SINGLE_OP_ATTENDS_IPP
 /// Masks and biases out of what attention was told.
 
+#include <cstdint>
 #include <limits>
 
 namespace silica::op {
@@ -6783,6 +6818,8 @@ struct state_of<Network> {
 #ifndef SILICA_SINGLE_NN_VOCABULARY_PROJECTION_HPP
 #define SILICA_SINGLE_NN_VOCABULARY_PROJECTION_HPP
 /// The matrix from hidden states to the vocabulary, which many checkpoints tie to the word vectors.
+
+#include <type_traits>
 
 namespace silica::nn {
 
@@ -7526,6 +7563,7 @@ private:
 
 #include <boost/hana/adapt_struct.hpp>
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -7600,6 +7638,7 @@ BOOST_HANA_ADAPT_STRUCT(silica::op::PlainConv, weight, bias);
 /// The law of a convolution's weights.
 
 #include <algorithm>
+#include <cstdint>
 
 namespace silica::op {
 
@@ -7782,6 +7821,8 @@ static_assert(OpTag<ConvActivation>);
 #define SILICA_SINGLE_OP_CONV_ADD_HPP
 /// y = act(W * x + b + r): the end of a residual block. He et al. 2016, figure 2.
 
+#include <cstdint>
+
 namespace silica::op {
 
 /// x (batch, in, size...), r (batch, out, places...) -> (batch, out, places...). Uses the weights as Conv's kernel
@@ -7936,6 +7977,7 @@ Tensor mean(const Tensor& x) {
 #define SILICA_SINGLE_NN_PAD_HPP
 /// More of a tensor at its ends, in one dimension.
 
+#include <cstdint>
 #include <vector>
 
 namespace silica::nn {
@@ -8064,6 +8106,8 @@ private:
 #ifndef SILICA_SINGLE_NN_ROLL_HPP
 #define SILICA_SINGLE_NN_ROLL_HPP
 /// A tensor moved round in a circle, in one dimension.
+
+#include <cstdint>
 
 namespace silica::nn {
 
@@ -8346,6 +8390,8 @@ BOOST_HANA_ADAPT_STRUCT(silica::arch::ClapTowerOutputs, last_hidden_state, poole
 #ifndef SILICA_SINGLE_OP_RESIZE_HPP
 #define SILICA_SINGLE_OP_RESIZE_HPP
 /// Images of another size, by interpolation between their pixels, as PyTorch's `interpolate` does it without antialias.
+
+#include <cstdint>
 
 namespace silica {
 
@@ -9856,6 +9902,7 @@ static_assert(Architecture<arch::Clip> && Architecture<arch::ClipTextModel> &&
 /// Positions of tokens among padding: those that nobody attends to have none.
 
 #include <algorithm>
+#include <cstdint>
 
 namespace silica::nn {
 
@@ -9901,6 +9948,7 @@ inline CountedPositions counted_positions(const Tensor& attend, Tensor& next) {
 #define SILICA_SINGLE_NN_DECODER_SLOTS_HPP
 /// What every decoder keeps of its own tokens while it generates.
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10480,6 +10528,8 @@ private:
 /// Rotary position embedding: y = x cos + rotate_half(x) sin, where rotate_half maps (a, b) to (-b, a).
 /// Su et al. 2021, equation 34, with the halves paired as in transformers' apply_rotary_pos_emb.
 
+#include <cstdint>
+
 namespace silica::op {
 
 /// x (batch, heads, tokens, d), cos and sin (batch or 1, tokens, d / 2) in the type of x -> (batch, heads, tokens, d).
@@ -10503,6 +10553,8 @@ static_assert(OpTag<Rotary>);
 
 }  // namespace silica::op
 #endif  // SILICA_SINGLE_OP_ROTARY_HPP
+
+#include <cstdint>
 
 namespace silica::op {
 
@@ -11171,6 +11223,8 @@ static_assert(Architecture<arch::Mistral> && Architecture<arch::MistralForCausal
 #define SILICA_SINGLE_ARCH_QWEN2_HPP
 /// Qwen2: LLaMA's decoder with biases on queries, keys and values, and a sliding window in some layers. Yang et al.
 /// 2024, https://arxiv.org/abs/2407.10671. Followed: transformers, models/qwen2/modeling_qwen2.py.
+
+#include <algorithm>
 
 namespace silica::arch {
 
@@ -11995,6 +12049,8 @@ BOOST_HANA_ADAPT_STRUCT(silica::arch::DetrInputs, pixel_values, pixel_mask);
 #define SILICA_SINGLE_OP_MAX_POOL_HPP
 /// The largest value of each window of an image.
 
+#include <cstdint>
+
 namespace silica::op {
 
 /// x (batch, channels, h, w) -> (batch, channels, h', w') with h' = floor((h + 2 padding - kernel) / stride) + 1. What
@@ -12152,6 +12208,7 @@ private:
 }  // namespace silica::nn
 #endif  // SILICA_SINGLE_NN_RESNET_HPP
 
+#include <array>
 #include <string>
 #include <string_view>
 
@@ -12686,6 +12743,8 @@ constexpr double least_of(c10::ScalarType type) {
 /// y = (x - mean) / sqrt(var + eps) * w + b, mean and var over a group of channels at all positions. Wu and He 2018,
 /// equations 1 to 6.
 
+#include <cstdint>
+
 namespace silica::op {
 
 /// x (batch, channels, size...), w (channels), b (channels) -> as x; `groups` divides the channels.
@@ -12754,6 +12813,7 @@ static_assert(OpTag<Softmax>);
 #endif  // SILICA_SINGLE_OP_SOFTMAX_HPP
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <optional>
 #include <string>
@@ -14424,6 +14484,8 @@ BOOST_HANA_ADAPT_STRUCT(silica::arch::T5EncoderInputs, input_ids, attention_mask
 #define SILICA_SINGLE_OP_CLAMP_HPP
 /// y = min(max(x, low), high).
 
+#include <limits>
+
 namespace silica::op {
 
 /// Elementwise; x and y have any equal shape. NaN stays NaN.
@@ -15623,6 +15685,7 @@ SILICA_INLINE void refuse_dangling_links(const std::filesystem::path& directory)
 /// The index of a checkpoint in several files: `model.safetensors.index.json`, `pytorch_model.bin.index.json`.
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -17447,8 +17510,8 @@ SILICA_INLINE void find_gguf_blocks(Modules& modules, const std::map<std::string
             p.plain.dtype = at::kFloat;
             if (block != nullptr) p.plain.shape[1] = entry->shape[1] / block->bytes * block->numbers;
             p.plain.strides = row_major(p.plain.shape);
-            p.open = [entry = *entry, block, order = std::move(order)](TensorSource& source) -> std::unique_ptr<Rows> {
-                Tensor t = on_host(source, entry);
+            p.open = [stored = *entry, block, order = std::move(order)](TensorSource& source) -> std::unique_ptr<Rows> {
+                Tensor t = on_host(source, stored);
                 if (!order.empty()) t = gguf_rows::reordered(t, order);
                 if (block == nullptr) return std::make_unique<gguf_rows::PlainRows>(std::move(t));
                 return std::make_unique<gguf_rows::BlockRows>(*block, std::move(t));
@@ -17811,6 +17874,7 @@ struct Pickle {
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -19876,6 +19940,7 @@ private:
 }  // namespace silica::arch
 #endif  // SILICA_SINGLE_ARCH_WHISPER_ENCODER_HPP
 
+#include <array>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -20582,6 +20647,8 @@ private:
 }  // namespace silica::arch
 #endif  // SILICA_SINGLE_ARCH_XCLIP_VISION_HPP
 
+#include <array>
+
 namespace silica::arch {
 
 struct XClipOutputs {
@@ -20744,6 +20811,7 @@ static_assert(Architecture<arch::XClip> && Architecture<arch::XClipTextModel> &&
 /// The one door to quantised checkpoints: a source whose matrices look plain, over one that has them packed.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -21111,6 +21179,7 @@ void find_compressed_tensors(Modules& modules, const Scheme& scheme, std::vector
 #define SILICA_SINGLE_CHECKPOINT_COMPRESSED_TENSORS_IPP
 /// Reads compressed-tensors.
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -22496,6 +22565,7 @@ static_assert(LoaderPolicy<Streamed>);
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -22614,6 +22684,7 @@ loader::Admission::Asks admission(const OpenOptions& options, c10::Device home, 
 
 #include <algorithm>
 #include <map>
+#include <span>
 #include <string>
 
 namespace silica {
@@ -23021,6 +23092,7 @@ void launch(const Function& f, const Shape& shape, c10::Device device, Args... a
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <string>
 #include <utility>
@@ -23557,6 +23629,7 @@ SILICA_INLINE Tensor read_tensor(const Checkpoint& checkpoint, std::string_view 
 #define SILICA_SINGLE_CHECKPOINT_WRITE_SAFETENSORS_HPP
 /// Writes safetensors files: for tests, tools and reference outputs.
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -23829,6 +23902,7 @@ struct TransformerSize {
 
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -24028,6 +24102,7 @@ inline ProcessMemory process_memory() {
 #define SILICA_SINGLE_CORE_STATE_INPUTS_HPP
 /// Checks of what a state of generation is asked for, on the host and without waiting for a device.
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -24300,6 +24375,7 @@ struct Clamp {
 #include <ATen/ops/bitwise_right_shift.h>
 #include <ATen/ops/stack.h>
 
+#include <cstdint>
 #include <utility>
 
 namespace silica::device::aten {
@@ -24360,6 +24436,7 @@ struct Codes {
 #include <ATen/ops/convolution.h>
 
 #include <array>
+#include <cstdint>
 
 namespace silica::device::aten {
 
@@ -24458,6 +24535,8 @@ struct Embedding {
 
 #include <ATen/ops/group_norm.h>
 
+#include <cstdint>
+
 namespace silica::device::aten {
 
 struct GroupNorm {
@@ -24509,6 +24588,8 @@ struct Linear {
 /// Max pooling by ATen.
 
 #include <ATen/ops/max_pool2d.h>
+
+#include <cstdint>
 
 namespace silica::device::aten {
 
@@ -24578,6 +24659,8 @@ private:
 #include <ATen/ops/upsample_bicubic2d.h>
 #include <ATen/ops/upsample_bilinear2d.h>
 #include <ATen/ops/upsample_nearest2d.h>
+
+#include <cstdint>
 
 namespace silica::device::aten {
 
@@ -24661,6 +24744,7 @@ struct Scores {
 #include <ATen/ops/sin.h>
 #include <ATen/ops/stack.h>
 
+#include <cstdint>
 #include <numbers>
 
 namespace silica::device::aten {
@@ -25314,6 +25398,12 @@ template <int W, class T>
             bits(v, u);
         } else {
             static_assert(std::is_same_v<T, c10::Half>);
+#if defined(__x86_64__) && !defined(__clang__)  // which wants the target on this function itself
+            if constexpr (W > 4) {              // sets with such vectors have it (isa.ipp)
+                asm("vcvtph2ps %1, %0" : "=v"(v) : "v"(h));
+                return;
+            }
+#endif
             const auto wide = __builtin_convertvector((typename L::S)h, typename L::I);
             typename L::U u;
             bits(u, wide);
@@ -25581,6 +25671,7 @@ struct Kernel<op::Attention, device::Cpu> {
 /// Each key and value is read once for all its query heads. Scores, softmax and sums are in float32, over blocks of
 /// keys with a running maximum (Dao et al. 2022).
 
+#include <cstdint>
 #include <optional>
 
 namespace silica::device::cpu {
@@ -25615,6 +25706,7 @@ struct AttendOne {
 
 #include <c10/util/BFloat16.h>
 
+#include <type_traits>
 #include <utility>
 
 namespace silica::device::cpu::isa {
@@ -25872,6 +25964,8 @@ struct Kernel {
 
 #include <c10/util/BFloat16.h>
 #include <c10/util/Half.h>
+
+#include <type_traits>
 
 namespace silica::device::cpu::isa {
 
@@ -26382,6 +26476,7 @@ struct FlashAttention {
 /// activation, gate and residual.
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 namespace silica::device::cpu::isa {
@@ -27034,9 +27129,11 @@ inline void tile(Isa set, [[maybe_unused]] bool pairs, const TileArguments& a) {
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstring>
+#include <limits>
 #include <optional>
 
 namespace silica::device::cpu {
@@ -27578,6 +27675,7 @@ void product_of_few(isa::Isa set, const Product<T>& p) {
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 
@@ -27678,6 +27776,8 @@ private:
 
 }  // namespace silica::device::cpu::detail
 #endif  // SILICA_SINGLE_DEVICE_CPU_ISA_ON_PANELS_HPP
+
+#include <algorithm>
 
 namespace silica::device::cpu {
 
@@ -27817,6 +27917,8 @@ void multiply(isa::Isa set, const Product<c10::BFloat16>& p);
 #include <ATen/Parallel.h>
 #include <ATen/cpu/Utils.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstring>
 
@@ -28060,6 +28162,7 @@ SILICA_INLINE void multiply(isa::Isa set, const Product<c10::BFloat16>& p) { det
 
 #include <ATen/ops/linear.h>
 
+#include <type_traits>
 #include <vector>
 
 namespace silica::device::cpu {
@@ -28624,7 +28727,7 @@ namespace silica::device::cpu {
 struct CodedMatrix {
     op::Coded matrix = {};  ///< all but its tensors
     Tensor codes = {};      ///< (blocks, words, lanes) int32
-    Tensor scales = {};     ///< (blocks, groups, 2, lanes), in bfloat16 where that loses nothing, else float32
+    Tensor scales = {};     ///< (blocks, groups, 2, lanes), in 16 bits where that loses nothing, else float32
     std::int64_t lanes = 0, group_words = 0, words = 0, groups = 0;  ///< see isa::CodeBlocks
 
     /// Packs codes for the best instruction set here.
@@ -28649,6 +28752,26 @@ namespace coded_detail {
 /// Whether rounding to `type` and back changes nothing.
 inline bool survives(const Tensor& t, c10::ScalarType type) { return t.to(type).to(t.scalar_type()).equal(t); }
 
+/// The smallest type that scales and biases survive in: that of the weights they were made of, mostly.
+inline c10::ScalarType type_of_scales(const op::Coded& s) {
+    for (const auto type : {c10::ScalarType::BFloat16, c10::ScalarType::Half})
+        if (survives(s.scales, type) && survives(s.biases, type)) return type;
+    return c10::ScalarType::Float;
+}
+
+/// Rows [first, first + lanes) of words (rows, n) side by side, zeros for those behind the last.
+inline void interleave(const std::int32_t* words, std::int64_t n, std::int64_t first, std::int64_t rows,
+                       std::int64_t lanes, std::int32_t* out) {
+    constexpr std::int64_t line = 16;  // words of a line of the cache
+    for (std::int64_t i = 0; i < n; i += line) {
+        const std::int64_t end = std::min(n, i + line);
+        for (std::int64_t lane = 0; lane < lanes; ++lane) {
+            const std::int64_t r = first + lane;
+            for (std::int64_t j = i; j < end; ++j) out[j * lanes + lane] = r < rows ? words[r * n + j] : 0;
+        }
+    }
+}
+
 }  // namespace coded_detail
 
 SILICA_INLINE CodedMatrix CodedMatrix::pack(op::Coded s) {
@@ -28661,17 +28784,18 @@ SILICA_INLINE CodedMatrix CodedMatrix::pack(op::Coded s) {
     w.group_words = (group + in_word - 1) / in_word;
     w.words = (w.groups - 1) * w.group_words + (s.columns - (w.groups - 1) * group + in_word - 1) / in_word;
     const std::int64_t round = std::max(w.lanes, width), blocks = (rows + round - 1) / round * (round / w.lanes);
-    const bool small = coded_detail::survives(s.scales, c10::ScalarType::BFloat16) &&
-                       coded_detail::survives(s.biases, c10::ScalarType::BFloat16);
     w.codes = allocate({blocks, w.words, w.lanes}, c10::ScalarType::Int, host);
-    w.scales =
-        allocate({blocks, w.groups, 2, w.lanes}, small ? c10::ScalarType::BFloat16 : c10::ScalarType::Float, host);
+    w.scales = allocate({blocks, w.groups, 2, w.lanes}, coded_detail::type_of_scales(s), host);
     const Tensor scales = s.scales.to(w.scales.scalar_type()), biases = s.biases.to(w.scales.scalar_type());
     const std::int64_t of_file = s.codes.size(1), lanes = w.lanes;
     const auto* from = s.codes.const_data_ptr<std::int32_t>();
     auto* const to = w.codes.mutable_data_ptr<std::int32_t>();
     parallel_for(0, blocks, 1, [&](std::int64_t first, std::int64_t last) {
         for (std::int64_t b = first; b < last; ++b) {
+            if (group * s.bits % 32 == 0) {  // the words are those of the file
+                coded_detail::interleave(from, of_file, b * lanes, rows, lanes, to + b * w.words * lanes);
+                continue;
+            }
             for (std::int64_t lane = 0; lane < lanes; ++lane) {
                 const std::int64_t r = b * lanes + lane;
                 std::int32_t* const out = to + b * w.words * lanes + lane;
@@ -29422,6 +29546,7 @@ void product_in_integers(isa::Isa set, const CodedMatrix& w, const S* scales, co
 #include <ATen/ops/linear.h>
 
 #include <algorithm>
+#include <type_traits>
 #include <vector>
 
 namespace silica::device::cpu {
@@ -29430,9 +29555,7 @@ namespace coded {
 /// Calls f.operator()<S>(scales) for the type of the scales.
 template <class F>
 auto with_scales(const CodedMatrix& w, const F& f) {
-    if (w.scales.scalar_type() == c10::ScalarType::BFloat16)
-        return f.template operator()<c10::BFloat16>(w.scales.const_data_ptr<c10::BFloat16>());
-    return f.template operator()<float>(w.scales.const_data_ptr<float>());
+    return with_type(w.scales, [&]<class S>() { return f.template operator()<S>(w.scales.const_data_ptr<S>()); });
 }
 
 template <class S>
@@ -29915,6 +30038,8 @@ struct Kernel<op::RotaryStore, device::Cpu> {
 #ifndef SILICA_SINGLE_DEVICE_CPU_STORE_HPP
 #define SILICA_SINGLE_DEVICE_CPU_STORE_HPP
 /// Copying keys and values into a cache: what the kernels of store_kv and rotary_store share.
+
+#include <cstdint>
 
 namespace silica::device::cpu {
 
@@ -30513,7 +30638,9 @@ struct Kernel<op::Clamp, device::Cuda> : device::aten::Clamp {};
 #include <ATen/ops/bmm.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
+#include <utility>
 
 namespace silica::device::cuda {
 
@@ -30576,6 +30703,7 @@ private:
 #include <ATen/ops/cudnn_convolution_add_relu.h>
 #include <ATen/ops/cudnn_convolution_relu.h>
 
+#include <cstdint>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -31957,6 +32085,7 @@ struct MmaCodes;
 }  // namespace silica::device::cuda::detail
 #endif  // SILICA_SINGLE_DEVICE_CUDA_MMA_CODES_TEXT_HPP
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -32047,6 +32176,8 @@ inline Tensor mma(const Tensor& x, const Codes& w, Epilogue epilogue, Activation
 
 }  // namespace silica::device::cuda
 #endif  // SILICA_SINGLE_DEVICE_CUDA_MMA_CODES_HPP
+
+#include <algorithm>
 
 namespace silica::device::cuda {
 namespace detail {
@@ -32258,6 +32389,7 @@ inline Tensor gemv(const Tensor& x, const Codes& w, Epilogue epilogue, Activatio
 }  // namespace silica::device::cuda
 #endif  // SILICA_SINGLE_DEVICE_CUDA_GEMV_CODES_HPP
 
+#include <algorithm>
 #include <utility>
 
 namespace silica {
@@ -33855,8 +33987,7 @@ namespace silica::device::mps::metal {
 /// op::Argmax. `argmax_serves` has said yes.
 [[nodiscard]] Tensor argmax(const Tensor& scores);
 
-/// One of each row, drawn with the probabilities softmax(scores / temperature): the first up to which they add up to
-/// more than `uniform` (rows) float32 in [0, 1), which lies on the device. -> (rows) int64. `draw_serves` has said yes.
+/// op::Draw. `draw_serves` has said yes.
 [[nodiscard]] Tensor draw(const Tensor& scores, const Tensor& uniform, double temperature);
 
 }  // namespace silica::device::mps::metal
@@ -33965,7 +34096,8 @@ kernel void weigh_part(device const T* x [[buffer(0)]], device const long* most 
 }
 
 // The first score up to which the weights add up to more than uniform[row] of all: one simdgroup finds the part, then
-// goes through it 32 scores at a time.
+// goes through it 32 scores at a time. -1 where another order of the sums, or the rounding of the scores divided by the
+// temperature, could end at another score.
 kernel void draw_join(device const T* x [[buffer(0)]], device const long* most [[buffer(1)]],
                       device const float* weights [[buffer(2)]], device const float* uniform [[buffer(3)]],
                       device long* y [[buffer(4)]], constant Choose& s [[buffer(5)]], PLACE) {
@@ -33980,8 +34112,10 @@ kernel void draw_join(device const T* x [[buffer(0)]], device const long* most [
         left -= weight[part];
         ++part;
     }
+    const float rounding = all * (1.220703125e-4f + 4.76837158203125e-7f * fabs(top * s.factor));  // 2^-13, 2^-21
     const uint end = (part + 1) * s.share < s.n ? (part + 1) * s.share : s.n;
     uint found = 0xffffffffu;
+    long drawn = -1;
     for (uint i = part * s.share; i < end && found == 0xffffffffu; i += 32) {
         const float mine = i + lane < end ? exp((wide(row[i + lane]) - top) * s.factor) : 0.0f;
         float upto = mine;                             // of this lane and those before it
@@ -33991,10 +34125,12 @@ kernel void draw_join(device const T* x [[buffer(0)]], device const long* most [
         }
         const uint here = upto > left && mine > 0.0f ? i + lane : 0xffffffffu;
         found = simd_min(here);
+        if (here == found && upto - left > rounding && left - (upto - mine) > rounding) drawn = long(found);
         left -= simd_max(upto);
     }
-    // Lost in rounding: the most likely.
-    if (simd == 0 && lane == 0) y[group.x] = found == 0xffffffffu ? most[group.x] : long(found);
+    // Of all lanes the one that found it, if it is sure.
+    const uint least = simd_min(drawn < 0 ? 0xffffffffu : uint(drawn));
+    if (simd == 0 && lane == 0) y[group.x] = least == 0xffffffffu ? -1 : long(least);
 }
 #undef BEST_OF_SIMDGROUP
 )metal";
@@ -34023,6 +34159,8 @@ struct Constants {
 
 /// A threadgroup looks at this many scores of a row.
 inline constexpr std::int64_t share = 8192;
+/// A draw's sums of so many are exact to what `draw_join` takes for rounding.
+inline constexpr std::int64_t most_drawn = std::int64_t{1} << 20;
 
 inline Constants constants_of(const Tensor& x, std::int64_t share_of, double temperature) {
     const auto n = x.size(1);
@@ -34071,7 +34209,7 @@ inline double prove_argmax(at::ScalarType type, const Functions& f) {
     return std::equal(want.begin(), want.end(), got.const_data_ptr<std::int64_t>()) ? 0 : 2;
 }
 
-/// Against the running sums of LibTorch's softmax: where the share falls between two of them by more than a rounding.
+/// Against the running sums of softmax by LibTorch: on one of them nothing may be sure, beside it the right token must.
 inline double prove_draw(at::ScalarType type, const Functions& f) {
     const c10::Device device(c10::DeviceType::MPS, 0);
     const double temperature = 0.7;
@@ -34080,13 +34218,17 @@ inline double prove_draw(at::ScalarType type, const Functions& f) {
     const Tensor most = at::argmax(scores.contiguous(), -1);
     const auto* upto = sums.const_data_ptr<float>();
     double worst = 0;
-    for (int turn = 0; turn < 6; ++turn) {
-        const double uniform = 0.02 + turn * 0.19;
-        const Tensor u = at::full({1}, uniform, at::TensorOptions().dtype(at::kFloat).device(device));
-        const auto got = draw(f, scores, u, temperature, most, 64).cpu().item<std::int64_t>();
-        if (got < 0 || got >= 150) return std::numeric_limits<double>::infinity();
-        const double before = got == 0 ? 0 : static_cast<double>(upto[got - 1]), after = static_cast<double>(upto[got]);
-        worst = std::max({worst, (before - uniform) / 1e-4, (uniform - after) / 1e-4});
+    for (std::int64_t turn = 0; turn < 12; ++turn) {
+        const auto edge = static_cast<double>(upto[5 + 12 * turn]);
+        for (const double beside : {-4e-4, 0.0, 4e-4}) {
+            const double uniform = edge + beside;
+            const Tensor u = at::full({1}, uniform, at::TensorOptions().dtype(at::kFloat).device(device));
+            const auto got = draw(f, scores, u, temperature, most, 64).cpu().item<std::int64_t>();
+            const auto want = std::upper_bound(upto, upto + 150, static_cast<float>(uniform)) - upto;
+            const double lower = want == 0 ? 0 : static_cast<double>(upto[want - 1]);
+            const double apart = std::min(uniform - lower, static_cast<double>(upto[want]) - uniform);
+            if (!(got == want && apart > 5e-5) && !(got == -1 && apart < 3e-4)) worst = 2;
+        }
     }
     return worst;
 }
@@ -34112,6 +34254,7 @@ inline Serves serve(Family family, const Tensor& x) {
 
 SILICA_INLINE Serves argmax_serves(const Tensor& scores) { return choose_detail::serve(Family::argmax, scores); }
 SILICA_INLINE Serves draw_serves(const Tensor& scores) {
+    if (scores.dim() == 2 && scores.size(1) > choose_detail::most_drawn) return Serves::no;
     const Serves most = argmax_serves(scores);
     return most == Serves::yes ? choose_detail::serve(Family::draw, scores) : most;
 }
@@ -34270,6 +34413,7 @@ SILICA_INLINE void forget_found() {
 #endif  // SILICA_SINGLE_DEVICE_MPS_FAULTS_HPP
 
 #include <algorithm>
+#include <cstdint>
 #include <vector>
 
 namespace silica::device::mps {
@@ -34818,6 +34962,59 @@ struct Kernel<op::DecodeAttention, device::Mps> {
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_DEVICE_MPS_DECODE_ATTENTION_HPP
+// ---- silica/device/mps/draw.hpp
+#ifndef SILICA_SINGLE_DEVICE_MPS_DRAW_HPP
+#define SILICA_SINGLE_DEVICE_MPS_DRAW_HPP
+/// A token drawn on MPS by own kernels, where they proved themselves.
+
+// ---- silica/op/draw.hpp
+#ifndef SILICA_SINGLE_OP_DRAW_HPP
+#define SILICA_SINGLE_OP_DRAW_HPP
+/// A token drawn from the scores of each row: sampling.
+
+namespace silica::op {
+
+/// scores (rows, n), uniform (rows) float32 in [0, 1) -> (rows) int64: the first token of a row up to which
+/// softmax(scores / temperature) adds up to more than its uniform number. -1 where rounding could decide it: there the
+/// host draws, so that a token is the same on every device. A device need not have it: the host draws for those
+/// without, and where `serves(scores)` of the kernel is false.
+struct Draw {
+    static constexpr std::string_view name = "draw";
+    using signature = Tensor(const Tensor& scores, const Tensor& uniform, double temperature);
+    static void check(const Tensor& scores, const Tensor& uniform, double temperature) {
+        law(scores.dim() == 2 && scores.size(1) > 0 && computes(scores.scalar_type()) &&
+                uniform.scalar_type() == c10::ScalarType::Float && uniform.dim() == 1 &&
+                uniform.size(0) == scores.size(0) && is_finite(temperature) && temperature > 0,
+            name, "scores (rows, n) of floating numbers, n above 0, uniform (rows) float32, and a temperature above 0",
+            scores, uniform);
+    }
+};
+static_assert(OpTag<Draw>);
+
+}  // namespace silica::op
+#endif  // SILICA_SINGLE_OP_DRAW_HPP
+
+#include <ATen/ops/full.h>
+
+namespace silica {
+
+template <>
+struct Kernel<op::Draw, device::Mps> {
+    /// Whether it is worth asking.
+    static bool serves(const Tensor& scores) {
+        return device::mps::metal::draw_serves(scores) == device::mps::metal::Serves::yes;
+    }
+    static bool failed(const Tensor& scores, const Tensor&, double) {
+        return device::mps::metal::draw_serves(scores) == device::mps::metal::Serves::failed;
+    }
+    static Tensor run(const Tensor& scores, const Tensor& uniform, double temperature) {
+        if (serves(scores)) return device::mps::metal::draw(scores, uniform, temperature);
+        return at::full({scores.size(0)}, -1, scores.options().dtype(at::kLong));
+    }
+};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_DEVICE_MPS_DRAW_HPP
 // ---- silica/device/mps/embedding.hpp
 #ifndef SILICA_SINGLE_DEVICE_MPS_EMBEDDING_HPP
 #define SILICA_SINGLE_DEVICE_MPS_EMBEDDING_HPP
@@ -35614,6 +35811,7 @@ namespace silica::detail {
 /// A model that writes text, with its types forgotten: what the loops of generation drive. `ModelDecoder` makes one of
 /// a Model, so that a loop is compiled once for all models, devices and precisions.
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -35663,6 +35861,12 @@ public:
     virtual Tensor greedy_step(const Tensor& ids) = 0;
     /// Logits -> the most likely tokens (rows) int64, on the device.
     [[nodiscard]] virtual Tensor most_likely(const Tensor& logits) = 0;
+    /// Logits -> the tokens that `uniform` (rows) float32 on the CPU draws from softmax(logits / temperature), on the
+    /// device and below zero where the host has to draw; nothing where the device does not. See op::Draw.
+    [[nodiscard]] virtual std::optional<Tensor> draw(const Tensor& logits, const Tensor& uniform, double temperature) {
+        static_cast<void>(logits), static_cast<void>(uniform), static_cast<void>(temperature);
+        return {};
+    }
     /// Row i becomes what row `rows[i]` was; rows (rows) int64 on any device.
     virtual void reorder(const Tensor& rows) = 0;
 
@@ -35675,6 +35879,14 @@ public:
 
     [[nodiscard]] virtual std::int64_t length() const = 0;
     [[nodiscard]] virtual std::int64_t capacity() const = 0;
+    /// Which text the state holds, of all texts of all decoders; 0 where no call of generation began one.
+    [[nodiscard]] std::uint64_t text() const noexcept { return text_; }
+    /// What the state holds is another text from now on.
+    void begin_text() {
+        static std::atomic<std::uint64_t> texts = 0;
+        text_ = ++texts;
+    }
+
     /// Bytes of the state's tensors (caches, encoder outputs).
     [[nodiscard]] virtual std::uint64_t state_bytes() const = 0;
     [[nodiscard]] virtual c10::Device device() const = 0;
@@ -35709,6 +35921,9 @@ protected:
         void (*call_)(const void*);
     };
     virtual void enter(Work work) const = 0;
+
+private:
+    std::uint64_t text_ = 0;
 };
 
 }  // namespace silica::generate
@@ -35742,6 +35957,19 @@ struct Row {
     std::size_t prompt = 0;                 ///< of these, padding and prompt
     std::size_t padding = 0;                ///< of these, padding
     std::span<const std::int64_t> encoder;  ///< the encoder's text, with its padding
+
+    /// The tokens without padding. InputError, as from `written`, where there are fewer than are said to be padding.
+    [[nodiscard]] std::span<const std::int64_t> unpadded() const { return from(padding); }
+    /// The new tokens.
+    [[nodiscard]] std::span<const std::int64_t> written() const { return from(prompt); }
+
+private:
+    [[nodiscard]] std::span<const std::int64_t> from(std::size_t place) const {
+        if (place > ids.size()) [[unlikely]]
+            too_short(place);
+        return ids.subspan(place);
+    }
+    [[noreturn]] void too_short(std::size_t place) const;
 };
 
 /// Changes the scores of a row.
@@ -35760,9 +35988,10 @@ void log_softmax(Scores scores);
 [[nodiscard]] double log_sum_exp(std::span<const float> scores, double factor = 1);
 
 /// The k-th largest score (k from 1), the smallest where there are fewer. One pass over the scores for a small k.
+/// InputError where there is no score.
 [[nodiscard]] float kth_largest(std::span<const float> scores, std::size_t k);
 
-/// The first index of the largest score; -1 where one is NaN.
+/// The first index of the largest score; -1 where one is NaN, and where there is no score.
 [[nodiscard]] std::int64_t most_likely(std::span<const float> scores);
 
 }  // namespace silica::generate
@@ -35774,12 +36003,20 @@ void log_softmax(Scores scores);
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <functional>
 #include <limits>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace silica::generate {
+
+SILICA_INLINE void Row::too_short(std::size_t place) const {
+    throw InputError("A row has " + std::to_string(ids.size()) + " tokens, of which " + std::to_string(place) +
+                         " are said to be its prompt or padding.",
+                     "count no more than there are.");
+}
 
 SILICA_INLINE float largest(std::span<const float> scores) {
     constexpr std::size_t lanes = 16;
@@ -35839,6 +36076,7 @@ SILICA_INLINE double log_sum_exp(std::span<const float> scores, double factor) {
 }
 
 SILICA_INLINE float kth_largest(std::span<const float> scores, std::size_t k) {
+    if (scores.empty()) throw InputError("There are no scores, so that none is the largest.", "give one at least.");
     k = std::clamp<std::size_t>(k, 1, scores.size());
     if (k > 2048) {
         std::vector<float> all(scores.begin(), scores.end());
@@ -35858,7 +36096,7 @@ SILICA_INLINE float kth_largest(std::span<const float> scores, std::size_t k) {
 
 SILICA_INLINE std::int64_t most_likely(std::span<const float> scores) {
     const float most = largest(scores);
-    return most != most ? -1 : std::ranges::find(scores, most) - scores.begin();
+    return scores.empty() || most != most ? -1 : std::ranges::find(scores, most) - scores.begin();
 }
 
 }  // namespace silica::generate
@@ -35889,6 +36127,8 @@ struct TextOf {
     std::vector<std::int64_t> probes = {};
 
     [[nodiscard]] explicit operator bool() const { return static_cast<bool>(decode); }
+    /// `decode(tokens)`; InputError where there is no such function.
+    [[nodiscard]] std::string operator()(std::span<const std::int64_t> tokens) const;
 };
 
 /// The tokens of one row, and their text as it becomes final.
@@ -35916,6 +36156,9 @@ private:
     std::string pending_;
 };
 
+/// Throws InputError for a stop string that is empty or not UTF-8.
+void require_stop_strings(const std::vector<std::string>& stops);
+
 /// Text that ends at a stop string, which is not handed out, nor what might become one.
 class StoppedText {
 public:
@@ -35925,7 +36168,8 @@ public:
         bool stopped = false;
     };
 
-    StoppedText(TextOf text, std::vector<std::string> stops) : stream_(std::move(text)), stops_(std::move(stops)) {}
+    /// InputError for a stop string that is empty or not UTF-8: texts never split a character.
+    StoppedText(TextOf text, std::vector<std::string> stops);
 
     /// Takes a token; `last`: no other follows.
     [[nodiscard]] Piece push(std::int64_t id, bool last);
@@ -35942,7 +36186,7 @@ private:
 };
 
 /// Whether the text of `tokens` holds a stop string that its last token completes: for texts that are not followed
-/// token by token.
+/// token by token. InputError for a stop string that is empty.
 [[nodiscard]] bool completes(const TextOf& text, const std::vector<std::string>& stops,
                              std::span<const std::int64_t> tokens);
 
@@ -35973,9 +36217,27 @@ namespace detail {
 
 }  // namespace detail
 
+SILICA_INLINE std::string TextOf::operator()(std::span<const std::int64_t> tokens) const {
+    if (!decode) throw InputError("No way to decode tokens is given.", "set decode, or use a task, which has one.");
+    return decode(tokens);
+}
+
+SILICA_INLINE void require_stop_strings(const std::vector<std::string>& stops) {
+    for (const auto& text : stops) {
+        if (text.empty()) throw InputError("stop_strings has an empty string.", "remove it.");
+        if (first_bad_utf8(text) != text.size())
+            throw InputError("stop_strings has a string that is not UTF-8.", "give whole characters: texts are UTF-8.");
+    }
+}
+
+SILICA_INLINE StoppedText::StoppedText(TextOf text, std::vector<std::string> stops)
+    : stream_(std::move(text)), stops_(std::move(stops)) {
+    require_stop_strings(stops_);
+}
+
 SILICA_INLINE std::string TextStream::push(std::int64_t id) {
     tokens_.push_back(id);
-    const std::string all = text_.decode(tokens_);
+    const std::string all = text_(tokens_);
     const auto end = std::max(given_, final_length(all));
     std::string piece = given_ < all.size() ? all.substr(given_, end - given_) : std::string();
     given_ = end;
@@ -35988,7 +36250,7 @@ SILICA_INLINE std::size_t TextStream::final_length(const std::string& all) {
     std::size_t n = all.size();
     for (const auto probe : text_.probes) {
         tokens_.push_back(probe);
-        n = std::min(n, detail::common_prefix(all, text_.decode(tokens_)));
+        n = std::min(n, detail::common_prefix(all, text_(tokens_)));
         tokens_.pop_back();
     }
     constexpr std::string_view replacement = "\xEF\xBF\xBD";
@@ -36001,7 +36263,7 @@ SILICA_INLINE void TextStream::forget(const std::string& all) {
     constexpr std::size_t few = 8;
     if (tokens_.size() < seam_ + few || all.empty()) return;
     std::vector<std::int64_t> rest(tokens_.begin() + static_cast<std::ptrdiff_t>(seam_), tokens_.end());
-    const std::string tail = text_.decode(rest);
+    const std::string tail = text_(rest);
     if (tail.empty()) return;
     tokens_ = std::move(rest);
     seam_ = tokens_.size();
@@ -36033,10 +36295,11 @@ SILICA_INLINE std::size_t StoppedText::at_risk() const {
 
 SILICA_INLINE bool completes(const TextOf& text, const std::vector<std::string>& stops,
                              std::span<const std::int64_t> tokens) {
+    require_stop_strings(stops);
     if (stops.empty() || tokens.empty()) return false;
     const auto longest = std::ranges::max(stops, {}, &std::string::size).size();
     const auto near = tokens.last(std::min(tokens.size(), longest + 8));  // a token is a byte or more
-    const std::string all = text.decode(near), before = text.decode(near.first(near.size() - 1));
+    const std::string all = text(near), before = text(near.first(near.size() - 1));
     const auto same = detail::common_prefix(all, before);
     return std::ranges::any_of(stops, [&](const std::string& stop) {
         const auto at = all.find(stop, same >= stop.size() ? same - stop.size() + 1 : 0);
@@ -36086,9 +36349,11 @@ struct Token {
 /// prompt that begins as the last text did (the next turn of a chat) only the rest is read. Of single texts, without
 /// beams and without an encoder; where the caches cannot forget (a sliding window that moved on, angles that depend on
 /// the length), a prompt that does not go on where they end is read whole, and so is one with `Prompt::extra`. What
-/// `Hooks::extra_from` gives of the tokens that are held is the same as before: the caller sees to it.
+/// `Hooks::extra_from` gives of the tokens that are held is the same as before: the caller sees to it. With another
+/// decoder, or one that wrote something else meanwhile, nothing is held.
 struct Held {
     std::vector<std::int64_t> tokens = {};
+    std::uint64_t text = 0;  ///< which one they are of: Decoder::text()
 };
 
 /// What the caller adds. All of it may be absent.
@@ -36316,9 +36581,22 @@ struct Plan {
     std::vector<std::int64_t> ends;                  ///< end tokens
     std::int64_t pad = 0;                            ///< what rows that ended are filled with
     std::int64_t prompt_tokens = 0;
+    /// Whether the first token comes where every one is forbidden, as transformers has it; else that is an InputError.
+    bool first_of_none = false;
 
-    [[nodiscard]] Row row(std::size_t i) const { return {history[i], start, padding[i], encoder[i]}; }
+    /// InputError where there is no such row.
+    [[nodiscard]] Row row(std::size_t i) const;
 };
+
+/// Rows of all of `batch` texts, `times` of each. InputError for more than any device runs at once: they would fill the
+/// host's memory first.
+[[nodiscard]] std::int64_t rows_of_call(std::int64_t batch, std::int64_t times);
+
+/// Throws InputError for further inputs of a prompt that are missing, or that a Prompt has a place of its own for.
+void require_extra(const Named& extra);
+
+/// Throws InputError unless the numbers and rows of a plan that was made by hand fit each other.
+void check(const Plan& plan);
 
 /// A call as a plan, of a prompt on the CPU. InputError for whatever is wrong with it.
 [[nodiscard]] Plan plan(const DecoderFacts& facts, const Prompt& prompt, GenerationConfig c);
@@ -36349,21 +36627,27 @@ void check(const GenerationConfig& c, const DecoderFacts& facts);
 #define SILICA_SINGLE_GENERATE_CHECK_CONFIG_IPP
 /// Parameters out of range.
 
-#include <algorithm>
+// ---- silica/generate/ranges.hpp
+#ifndef SILICA_SINGLE_GENERATE_RANGES_HPP
+#define SILICA_SINGLE_GENERATE_RANGES_HPP
+/// Parameters out of range, each with its key in the error.
+
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <optional>
 #include <sstream>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 namespace silica::generate {
-namespace detail {
 
-/// One parameter at a time, each with its key in the error.
+/// One parameter at a time: InputError with its key and value where it is out of range; what is absent is in range.
 struct Ranges {
-    /// InputError unless `right`, or absent.
+    static constexpr std::int64_t most_of_any = std::numeric_limits<std::int32_t>::max();
+
+    /// Unless `right`.
     template <class T, class Right>
     static void require(std::string_view key, const std::optional<T>& value, Right&& right, const char* remedy) {
         if (!value || right(*value)) return;
@@ -36379,16 +36663,53 @@ struct Ranges {
             key, value, [](auto v) { return v <= most_of_any; },
             ("at most " + std::to_string(most_of_any) + " is possible.").c_str());
     }
-    static constexpr std::int64_t most_of_any = std::numeric_limits<std::int32_t>::max();
     static void positive(std::string_view key, const std::optional<double>& value, const char* remedy) {
         require(key, value, [](double v) { return v > 0 && std::isfinite(v); }, remedy);
     }
+    /// A penalty that scores are divided by.
+    static void penalty(std::string_view key, const std::optional<double>& value) {
+        positive(key, value, "a number over 0 is needed; 1 is no penalty.");
+    }
+    static void temperature(const std::optional<double>& value) {
+        positive("temperature", value, "a number over 0 is needed; for the most likely token set do_sample to false.");
+    }
+    /// From 0 to 1.
     static void share(std::string_view key, const std::optional<double>& value) {
         require(key, value, [](double v) { return v >= 0 && v <= 1; }, "a number from 0 to 1 is needed.");
+    }
+    /// The same without 0.
+    static void part(std::string_view key, const std::optional<double>& value) {
+        require(key, value, [](double v) { return v > 0 && v <= 1; }, "a number over 0, at most 1, is needed.");
+    }
+    /// The same without 1.
+    static void cutoff(std::string_view key, const std::optional<double>& value) {
+        require(key, value, [](double v) { return v >= 0 && v < 1; }, "a number from 0 to below 1 is needed.");
     }
     static void finite(std::string_view key, const std::optional<double>& value) {
         require(key, value, [](double v) { return std::isfinite(v); }, "a finite number is needed.");
     }
+    static void number(std::string_view key, const std::optional<double>& value) {
+        require(key, value, [](double v) { return !std::isnan(v); }, "a number is needed.");
+    }
+    /// How many tokens are kept at least.
+    static void keep(std::int64_t tokens) { whole("keep", tokens, 1); }
+};
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_RANGES_HPP
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace silica::generate {
+namespace detail {
+
+/// The same of ids.
+struct IdRanges : Ranges {
     /// InputError for ids that the vocabulary does not have; without a vocabulary, for negative ones.
     static void ids(std::string_view key, const std::optional<std::vector<std::int64_t>>& ids,
                     std::optional<std::int64_t> vocab) {
@@ -36410,7 +36731,7 @@ struct Ranges {
 }  // namespace detail
 
 SILICA_INLINE void check(const GenerationConfig& c, const DecoderFacts& facts) {
-    using R = detail::Ranges;
+    using R = detail::IdRanges;
     const bool sample = c.do_sample.value_or(false);
     const auto beams = c.num_beams.value_or(1);
     R::whole("max_length", c.max_length, 1);
@@ -36426,26 +36747,17 @@ SILICA_INLINE void check(const GenerationConfig& c, const DecoderFacts& facts) {
     R::finite("length_penalty", c.length_penalty);
     R::finite("frequency_penalty", c.frequency_penalty);
     R::finite("presence_penalty", c.presence_penalty);
-    R::positive("repetition_penalty", c.repetition_penalty, "a number over 0 is needed; 1 is no penalty.");
-    R::positive("encoder_repetition_penalty", c.encoder_repetition_penalty,
-                "a number over 0 is needed; 1 is no penalty.");
+    R::penalty("repetition_penalty", c.repetition_penalty);
+    R::penalty("encoder_repetition_penalty", c.encoder_repetition_penalty);
     if (sample) {
-        R::positive("temperature", c.temperature,
-                    "a number over 0 is needed; for the most likely token set do_sample to false.");
+        R::temperature(c.temperature);
         R::whole("top_k", c.top_k, 0);
         R::share("top_p", c.top_p);
         R::share("min_p", c.min_p);
-        R::require(
-            "top_h", c.top_h, [](double v) { return v > 0 && v <= 1; }, "a number over 0, at most 1, is needed.");
-        R::require(
-            "typical_p", c.typical_p, [](double v) { return v > 0 && v <= 1; },
-            "a number over 0, at most 1, is needed.");
-        R::require(
-            "epsilon_cutoff", c.epsilon_cutoff, [](double v) { return v >= 0 && v < 1; },
-            "a number from 0 to below 1 is needed.");
-        R::require(
-            "eta_cutoff", c.eta_cutoff, [](double v) { return v >= 0 && v < 1; },
-            "a number from 0 to below 1 is needed.");
+        R::part("top_h", c.top_h);
+        R::part("typical_p", c.typical_p);
+        R::cutoff("epsilon_cutoff", c.epsilon_cutoff);
+        R::cutoff("eta_cutoff", c.eta_cutoff);
     }
     if (const auto n = c.num_return_sequences.value_or(1); n > 1 && !sample && beams == 1) {
         throw InputError("num_return_sequences is " + std::to_string(n) + ", but the most likely text is one.",
@@ -36462,6 +36774,8 @@ SILICA_INLINE void check(const GenerationConfig& c, const DecoderFacts& facts) {
         throw InputError("exponential_decay_length_penalty needs an end token.", "set eos_token_id.");
 
     R::ids("eos_token_id", c.eos_token_id, facts.vocab_size);
+    if (c.forced_eos_token_id && c.forced_eos_token_id->empty())
+        throw InputError("forced_eos_token_id is an empty list.", "name a token, or leave it out.");
     R::ids("forced_eos_token_id", c.forced_eos_token_id, facts.vocab_size);
     // suppress_tokens and begin_suppress_tokens beyond the vocabulary forbid nothing, as in transformers: small models
     // keep the lists of large ones.
@@ -36475,12 +36789,9 @@ SILICA_INLINE void check(const GenerationConfig& c, const DecoderFacts& facts) {
         sequence("bad_words_ids", word);
     for (const auto& s : c.sequence_bias.value_or(std::vector<SequenceBias>{})) {
         sequence("sequence_bias", s.tokens);
-        R::require(
-            "sequence_bias", std::optional(s.bias), [](double v) { return !std::isnan(v); }, "a number is needed.");
+        R::number("sequence_bias", s.bias);
     }
-    for (const auto& text : c.stop_strings.value_or(std::vector<std::string>{})) {
-        if (text.empty()) throw InputError("stop_strings has an empty string.", "remove it.");
-    }
+    if (c.stop_strings) require_stop_strings(*c.stop_strings);
 
     const auto all_suppressed = [&](const std::vector<std::int64_t>& forced) {
         return !forced.empty() && c.suppress_tokens && std::ranges::all_of(forced, [&](auto id) {
@@ -36523,10 +36834,17 @@ inline std::vector<std::vector<std::int64_t>> rows_of(const Tensor& ids) {
 /// Each row `times` times, one after another.
 inline Tensor repeated(const Tensor& t, std::int64_t times) { return times == 1 ? t : t.repeat_interleave(times, 0); }
 
-/// InputError for tensors that are not on the CPU: a plan reads them.
+/// InputError for tensors that are not on the CPU or have no numbers in place: a plan reads and repeats them.
 inline void require_host(const Prompt& prompt) {
     const auto look = [](std::string_view name, const std::optional<Tensor>& t) {
-        if (t && t->defined()) require_device(name, *t, c10::Device(c10::DeviceType::CPU));
+        if (!t || !t->defined()) return;
+        if (t->is_meta())
+            throw InputError("Input " + std::string(name) + " is on the device meta: it has no numbers.",
+                             "give it values.");
+        if (t->layout() != c10::kStrided || t->is_neg())
+            throw InputError("Input " + std::string(name) + " is sparse, or a view that negates its numbers.",
+                             "call .to_dense() or .resolve_neg() on it.");
+        require_device(name, *t, c10::Device(c10::DeviceType::CPU));
     };
     look("input_ids", prompt.input_ids);
     look("attention_mask", prompt.attention_mask);
@@ -36547,15 +36865,6 @@ inline std::int64_t batch_of(const Prompt& prompt) {
     if (!first.defined() || first.dim() == 0 || first.numel() == 0)
         throw InputError("Input " + name + " is empty.", "give a row for each text.");
     return first.size(0);
-}
-
-/// Rows of all prompts. More than any device runs at once would fill the host's memory first.
-inline std::int64_t rows_of_call(std::int64_t batch, std::int64_t times) {
-    constexpr std::int64_t most = 65536;
-    if (batch <= most / times) return batch * times;
-    throw InputError(std::to_string(batch) + " prompts with " + std::to_string(times) +
-                         " texts each (num_beams, num_return_sequences) are too many.",
-                     "ask for at most " + std::to_string(most) + " texts at once.");
 }
 
 /// Further inputs for rows that are more. What has a row for each prompt is repeated: what is about the decoder's own
@@ -36653,6 +36962,51 @@ inline std::size_t length_limit(const GenerationConfig& c, const DecoderFacts& f
 
 }  // namespace detail
 
+SILICA_INLINE void require_extra(const Named& extra) {
+    for (const auto& [name, t] : extra) {
+        if (name == "input_ids" || name == "attention_mask" || name == "decoder_input_ids")
+            throw InputError("Input " + name + " is among the further inputs of the prompt.",
+                             "set Prompt::" + name + ": what is planned is read from there.");
+        if (!t.defined()) throw InputError("Input " + name + " is missing.", "set it, or leave its name out.");
+    }
+}
+
+SILICA_INLINE std::int64_t rows_of_call(std::int64_t batch, std::int64_t times) {
+    constexpr std::int64_t most = 65536;
+    if (times >= 1 && batch <= most / times) return batch * times;
+    throw InputError(std::to_string(batch) + " prompts with " + std::to_string(times) +
+                         " texts each (num_beams, num_return_sequences) are too many.",
+                     "ask for at most " + std::to_string(most) + " texts at once.");
+}
+
+SILICA_INLINE Row Plan::row(std::size_t i) const {
+    if (i >= history.size() || i >= padding.size() || i >= encoder.size())
+        throw InputError("A plan of " + std::to_string(history.size()) + " rows has no row " + std::to_string(i) + ".",
+                         "ask for one that there is.");
+    return {history[i], start, padding[i], encoder[i]};
+}
+
+SILICA_INLINE void check(const Plan& p) {
+    const auto times = std::max(p.config.num_beams.value_or(1), p.config.num_return_sequences.value_or(1));
+    const auto rows = static_cast<std::size_t>(std::max<std::int64_t>(p.rows, 0));
+    const bool whole = p.batch >= 1 && times >= 1 && p.batch <= p.rows && p.rows % p.batch == 0 &&
+                       p.rows / p.batch == times && p.start >= 1 && p.max_length > p.start &&
+                       p.history.size() == rows && p.padding.size() == rows && p.encoder.size() == rows;
+    const auto fits = [&](std::size_t r) { return p.history[r].size() == p.start && p.padding[r] < p.start; };
+    for (std::size_t r = 0; whole && r < rows; ++r) {
+        if (!fits(r))
+            throw InputError("Row " + std::to_string(r) + " of the plan has " + std::to_string(p.history[r].size()) +
+                                 " tokens, of which " + std::to_string(p.padding[r]) + " are padding; " +
+                                 std::to_string(p.start) + " are wanted.",
+                             "make it with plan(facts, prompt, config).");
+    }
+    if (whole) return;
+    throw InputError("The plan's numbers do not fit each other: " + std::to_string(p.batch) + " texts in " +
+                         std::to_string(p.rows) + " rows, from " + std::to_string(p.start) + " tokens to " +
+                         std::to_string(p.max_length) + ".",
+                     "make it with plan(facts, prompt, config).");
+}
+
 SILICA_INLINE Plan plan(const DecoderFacts& facts, const Prompt& prompt, GenerationConfig c) {
     if (!c.bos_token_id) c.bos_token_id = facts.bos_token_id;
     if (!c.eos_token_id && !facts.eos_token_id.empty()) c.eos_token_id = facts.eos_token_id;
@@ -36663,8 +37017,12 @@ SILICA_INLINE Plan plan(const DecoderFacts& facts, const Prompt& prompt, Generat
 
     Plan p;
     p.batch = detail::batch_of(prompt);
+    require_extra(prompt.extra);
+    if (prompt.decoder_input_ids && !facts.encoder_decoder)
+        throw InputError("decoder_input_ids are given, but " + facts.architecture + " has no encoder.",
+                         "give input_ids, which it continues.");
     const auto times = std::max(c.num_beams.value_or(1), c.num_return_sequences.value_or(1));
-    p.rows = detail::rows_of_call(p.batch, times);
+    p.rows = rows_of_call(p.batch, times);
     const auto mask = detail::prompt_mask(prompt, !facts.encoder_decoder);
     // An encoder runs once for each text, whatever number of rows the decoder follows.
     const auto copies = facts.encoder_decoder ? 1 : times;
@@ -36735,23 +37093,40 @@ namespace silica::generate {
 
 namespace silica::generate {
 
+/// Throws InputError unless `logits` are (rows, vocabulary) of floating numbers.
+inline void require_logits(const Tensor& logits) {
+    using c10::ScalarType;
+    require_tensor("logits", logits, 2,
+                   {ScalarType::Float, ScalarType::BFloat16, ScalarType::Half, ScalarType::Double});
+}
+
 /// The scores of each row on the host, float32, to be changed in place. Their memory is kept from step to step.
 class HostScores {
 public:
-    /// Copies logits (rows, vocabulary) of any type from the device of `decoder`.
+    /// Copies logits (rows, vocabulary) of any floating type from the device of `decoder`. InputError for others.
     void copy(const Decoder& decoder, const Tensor& logits) {
+        require_logits(logits);
         decoder.on_device([&] {
             if (!host_.defined() || host_.sizes() != logits.sizes())
                 host_ = at::empty(logits.sizes(), at::TensorOptions().dtype(c10::ScalarType::Float));
             host_.copy_(logits);
         });
     }
+    /// InputError where there is no such row.
     [[nodiscard]] Scores row(std::size_t r) {
+        const auto rows = host_.defined() ? static_cast<std::size_t>(host_.size(0)) : 0;
+        if (r >= rows) no_row(r, rows);
         const auto n = host_.size(1);
         return {host_.mutable_data_ptr<float>() + static_cast<std::int64_t>(r) * n, static_cast<std::size_t>(n)};
     }
 
 private:
+    [[noreturn]] static void no_row(std::size_t r, std::size_t rows) {
+        throw InputError("The decoder gave scores of " + std::to_string(rows) + " rows, of row " + std::to_string(r) +
+                             " there are none.",
+                         "give logits of as many rows as the decoder was started with.");
+    }
+
     Tensor host_;
 };
 
@@ -36803,6 +37178,7 @@ inline std::int64_t held_tokens(Decoder& decoder, const Plan& p, const Held& hel
 [[nodiscard]] inline Named extra_from(const Decoder& decoder, const Plan& p, const Hooks& hooks, std::int64_t from) {
     if (!hooks.extra_from) return p.prompt.extra;
     Named extra = hooks.extra_from(from);
+    require_extra(extra);
     const auto copies = p.rows / p.batch;
     if (copies > 1 && decoder.facts().shares_inputs && !extra.empty())
         extra.emplace_back("rows_per_text", at::full({}, copies, c10::ScalarType::Long));
@@ -36815,9 +37191,12 @@ inline std::int64_t held_tokens(Decoder& decoder, const Plan& p, const Held& hel
 /// (rows, vocabulary) of what follows. What is held is empty until `keep` fills it again: a call that fails leaves a
 /// state that nobody may go on from. `reused` tokens of the prompt were there.
 [[nodiscard]] inline Tensor prefill(Decoder& decoder, const Plan& p, const Hooks& hooks, std::int64_t& reused) {
+    check(p);
     Held* held = hooks.held;
     const Held before = held != nullptr ? std::exchange(*held, {}) : Held{};
-    reused = before.tokens.empty() ? 0 : detail::held_tokens(decoder, p, before);
+    const bool known = !before.tokens.empty() && before.text == decoder.text();
+    reused = known ? detail::held_tokens(decoder, p, before) : 0;
+    decoder.begin_text();
     if (reused == 0) decoder.start(p.rows, detail::capacity_of(decoder, p, held != nullptr && p.rows == 1));
     const auto chunk = p.config.prefill_chunk_size.value_or(2048);
     if (decoder.facts().encoder_decoder) return decoder.prefill(p.prompt);
@@ -36837,9 +37216,12 @@ inline std::int64_t held_tokens(Decoder& decoder, const Plan& p, const Held& hel
 
 /// Fills what is held at the end of a call: the last token was chosen, but the state did not take it.
 inline void keep(const Decoder& decoder, const Plan& p, Held* held) {
-    if (held == nullptr || p.rows != 1 || decoder.facts().encoder_decoder || !p.prompt.extra.empty()) return;
+    if (held == nullptr || p.rows != 1 || p.history.empty() || p.history.front().empty() ||
+        decoder.facts().encoder_decoder || !p.prompt.extra.empty())
+        return;
     const auto& all = p.history.front();
     held->tokens.assign(all.begin(), all.end() - 1);
+    held->text = decoder.text();
 }
 
 }  // namespace silica::generate
@@ -36863,24 +37245,29 @@ public:
     Processors() = default;
 
     /// `prompt`: tokens of a row before the first new one, padding included; `max_length`: tokens of a row at its end;
-    /// `more`: processors of the caller, which run before those of sampling.
+    /// `more`: processors of the caller, which run before those of sampling. InputError where one of them is empty, and
+    /// for parameters out of range.
     Processors(const GenerationConfig& c, std::size_t prompt, std::size_t max_length,
                const std::vector<Processor>& more = {});
 
     /// Whether scores stay as the model gives them.
     [[nodiscard]] bool empty() const noexcept { return all_.empty(); }
 
+    /// Whether scores are at most divided by the temperature.
+    [[nodiscard]] bool only_temperature() const noexcept { return all_.size() == std::size_t{tempered_}; }
+
     void operator()(Scores scores, const Row& row) {
         for (auto& each : all_) each(scores, row);
     }
 
 private:
-    void add(Processor p) { all_.push_back(std::move(p)); }
+    void add(Processor p);
 
     /// Beams keep a token more than there are ends, so that one of them goes on.
     void add_warpers(const GenerationConfig& c, std::int64_t ends);
 
     std::vector<Processor> all_;
+    bool tempered_ = false;  ///< one of them is the temperature
 };
 
 }  // namespace silica::generate
@@ -36896,6 +37283,7 @@ private:
 /// Tokens that are favoured or forbidden. Followed: transformers, generation/logits_process.py.
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <utility>
@@ -36991,13 +37379,16 @@ inline Processor force_at(std::vector<std::int64_t> tokens, std::size_t length) 
 #ifndef SILICA_SINGLE_GENERATE_PROCESSORS_ENTROPY_HPP
 #define SILICA_SINGLE_GENERATE_PROCESSORS_ENTROPY_HPP
 /// Which tokens a sample is taken from, by the entropy of their distribution: typical, epsilon, eta and top-h sampling.
-/// Followed: transformers, generation/logits_process.py. Each keeps at least `keep` tokens.
+/// Followed: transformers, generation/logits_process.py. Each keeps at least `keep` tokens. InputError for
+/// numbers out of range.
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <numeric>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -37015,7 +37406,10 @@ namespace silica::generate {
 /// The tokens whose surprise is closest to the entropy, until they make up `p`. Meister et al. 2022,
 /// https://arxiv.org/abs/2202.00666. Followed: TypicalLogitsWarper.
 inline Processor typical_p(double p, std::int64_t keep) {
+    Ranges::part("typical_p", p);
+    Ranges::keep(keep);
     return [p = static_cast<float>(p), keep = static_cast<std::size_t>(keep)](Scores scores, const Row&) {
+        if (scores.empty()) return;
         std::vector<float> distance(scores.begin(), scores.end());
         log_softmax(distance);
         const float h = entropy(distance);
@@ -37045,11 +37439,15 @@ inline void forbid_unlikely(Scores scores, float limit, std::int64_t keep) {
 
 /// What is at least so likely. Hewitt et al. 2022, https://arxiv.org/abs/2210.15191. Followed: EpsilonLogitsWarper.
 inline Processor epsilon_cutoff(double epsilon, std::int64_t keep) {
+    Ranges::cutoff("epsilon_cutoff", epsilon);
+    Ranges::keep(keep);
     return [e = static_cast<float>(epsilon), keep](Scores scores, const Row&) { forbid_unlikely(scores, e, keep); };
 }
 
 /// The same with the limit min(eta, sqrt(eta) exp(-entropy)). Followed: EtaLogitsWarper.
 inline Processor eta_cutoff(double eta, std::int64_t keep) {
+    Ranges::cutoff("eta_cutoff", eta);
+    Ranges::keep(keep);
     return [e = static_cast<float>(eta), keep](Scores scores, const Row&) {
         std::vector<float> log_p(scores.begin(), scores.end());
         log_softmax(log_p);
@@ -37060,6 +37458,7 @@ inline Processor eta_cutoff(double eta, std::int64_t keep) {
 /// Of the 100 most likely the first whose terms of the entropy make up `share` of it. Baghaei Potraghloo et al. 2025,
 /// https://arxiv.org/abs/2509.02510. Followed: TopHLogitsWarper.
 inline Processor top_h(double top) {
+    Ranges::part("top_h", top);
     return [share = static_cast<float>(top)](Scores scores, const Row&) {
         const auto n = std::min<std::size_t>(100, scores.size());
         std::vector<std::size_t> order(scores.size());
@@ -37106,13 +37505,17 @@ inline Processor no_end_before(std::size_t length, std::vector<std::int64_t> end
     };
 }
 
-/// Raises the end tokens more with every token. Followed: ExponentialDecayLengthPenalty.
+/// Raises the end tokens more with every token; ids beyond the scores are left out. InputError for a factor that is no
+/// number. Followed: ExponentialDecayLengthPenalty.
 inline Processor urge_end(LengthDecay decay, std::vector<std::int64_t> ends) {
+    Ranges::whole("exponential_decay_length_penalty: start", decay.start, -Ranges::most_of_any);
+    Ranges::finite("exponential_decay_length_penalty: factor", decay.factor);
     return [decay, ends = std::move(ends)](Scores scores, const Row& row) {
-        const auto over = static_cast<std::int64_t>(row.ids.size() - row.prompt) - decay.start;
+        const auto over = static_cast<std::int64_t>(row.written().size()) - decay.start;
         if (over <= 0) return;
         const auto by = static_cast<float>(std::pow(decay.factor, static_cast<double>(over)) - 1);
         for (const auto id : ends) {
+            if (id < 0 || static_cast<std::size_t>(id) >= scores.size()) continue;
             float& s = scores[static_cast<std::size_t>(id)];
             if (std::isfinite(s)) s += std::abs(s) * by;
         }
@@ -37139,12 +37542,18 @@ inline void remove_invalid(Scores scores, const Row&) {
 
 namespace silica::generate {
 
-/// Forbids each token that ends a run of `n` in `text` whose other tokens were just written.
+/// Throws InputError for runs of no token.
+inline void require_run(std::size_t n) {
+    if (n == 0) throw InputError("A run of 0 tokens is to be had once only.", "1 or more is needed.");
+}
+
+/// Forbids each token that ends a run of `n` in `text` whose other tokens were just written. InputError where n is 0.
 inline void forbid_ngrams(Scores scores, std::span<const std::int64_t> text, std::span<const std::int64_t> written,
                           std::size_t n) {
-    if (written.size() + 1 < n) return;
+    require_run(n);
+    if (written.size() < n - 1 || text.size() < n) return;
     const auto last = written.last(n - 1);
-    for (std::size_t i = 0; i + n <= text.size(); ++i) {
+    for (std::size_t i = 0; i <= text.size() - n; ++i) {
         const auto next = static_cast<std::size_t>(text[i + n - 1]);
         if (next < scores.size() && std::ranges::equal(text.subspan(i, n - 1), last)) scores[next] = forbidden;
     }
@@ -37152,11 +37561,13 @@ inline void forbid_ngrams(Scores scores, std::span<const std::int64_t> text, std
 
 /// Runs of `n` tokens of a row, its prompt and padding included. Followed: NoRepeatNGramLogitsProcessor.
 inline Processor no_repeat_ngrams(std::size_t n) {
+    require_run(n);
     return [n](Scores scores, const Row& row) { forbid_ngrams(scores, row.ids, row.ids, n); };
 }
 
 /// Runs of `n` tokens of the encoder's text. Followed: EncoderNoRepeatNGramLogitsProcessor.
 inline Processor no_encoder_ngrams(std::size_t n) {
+    require_run(n);
     return [n](Scores scores, const Row& row) { forbid_ngrams(scores, row.encoder, row.ids, n); };
 }
 
@@ -37165,10 +37576,11 @@ inline Processor no_encoder_ngrams(std::size_t n) {
 // ---- silica/generate/processors/penalties.hpp
 #ifndef SILICA_SINGLE_GENERATE_PROCESSORS_PENALTIES_HPP
 #define SILICA_SINGLE_GENERATE_PROCESSORS_PENALTIES_HPP
-/// Scores of tokens that were there before.
+/// Scores of tokens that were there before. InputError for penalties out of range.
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -37201,13 +37613,15 @@ private:
 /// Divides the scores of the tokens of a row (padding apart) by `penalty`, or multiplies them where negative. Keskar et
 /// al. 2019, https://arxiv.org/abs/1909.05858, section 4.1. Followed: RepetitionPenaltyLogitsProcessor.
 inline Processor repetition_penalty(double penalty) {
+    Ranges::penalty("repetition_penalty", penalty);
     return [p = static_cast<float>(penalty), seen = Seen()](Scores scores, const Row& row) mutable {
-        seen.each(scores, row.ids.subspan(row.padding), [p](float& s) { s = s < 0 ? s * p : s / p; });
+        seen.each(scores, row.unpadded(), [p](float& s) { s = s < 0 ? s * p : s / p; });
     };
 }
 
 /// The other way round for the tokens of the encoder's text. Followed: EncoderRepetitionPenaltyLogitsProcessor.
 inline Processor encoder_repetition_penalty(double penalty) {
+    Ranges::penalty("encoder_repetition_penalty", penalty);
     return [p = static_cast<float>(1 / penalty), seen = Seen()](Scores scores, const Row& row) mutable {
         seen.each(scores, row.encoder, [p](float& s) { s = s < 0 ? s * p : s / p; });
     };
@@ -37216,9 +37630,11 @@ inline Processor encoder_repetition_penalty(double penalty) {
 /// Takes `frequency` for each time that a token was written, and `presence` where it was written at all; the prompt
 /// does not count. Followed: OpenAI's parameters of these names, as vLLM applies them.
 inline Processor frequency_penalty(double frequency, double presence) {
+    Ranges::finite("frequency_penalty", frequency);
+    Ranges::finite("presence_penalty", presence);
     return [f = static_cast<float>(frequency), p = static_cast<float>(presence)](Scores scores, const Row& row) {
         std::unordered_map<std::int64_t, int> times;
-        for (const auto id : row.ids.subspan(row.prompt)) ++times[id];
+        for (const auto id : row.written()) ++times[id];
         for (const auto& [id, n] : times) {
             if (static_cast<std::size_t>(id) < scores.size())
                 scores[static_cast<std::size_t>(id)] -= f * static_cast<float>(n) + p;
@@ -37232,7 +37648,7 @@ inline Processor frequency_penalty(double frequency, double presence) {
 #ifndef SILICA_SINGLE_GENERATE_PROCESSORS_WARPERS_HPP
 #define SILICA_SINGLE_GENERATE_PROCESSORS_WARPERS_HPP
 /// Which tokens a sample is taken from: temperature, top-k, top-p, min-p. Followed: transformers,
-/// generation/logits_process.py. Each keeps at least `keep` tokens.
+/// generation/logits_process.py. Each keeps at least `keep` tokens. InputError for numbers out of range.
 
 #include <algorithm>
 #include <array>
@@ -37245,6 +37661,7 @@ namespace silica::generate {
 
 /// Divides. Followed: TemperatureLogitsWarper.
 inline Processor temperature(double t) {
+    Ranges::temperature(t);
     return [t = static_cast<float>(t)](Scores scores, const Row&) {
         for (float& s : scores) s /= t;
     };
@@ -37257,6 +37674,8 @@ inline void forbid_below(Scores scores, float limit) {
 
 /// The k most likely, and what is as likely as the k-th. Followed: TopKLogitsWarper.
 inline Processor top_k(std::int64_t k, std::int64_t keep) {
+    Ranges::whole("top_k", k, 1);
+    Ranges::keep(keep);
     return [k = static_cast<std::size_t>(std::max(k, keep))](Scores scores, const Row&) {
         if (k < scores.size()) forbid_below(scores, kth_largest(scores, k));
     };
@@ -37289,6 +37708,8 @@ struct Tail {
 /// The fewest of the most likely whose probabilities make up `p`; of equals the later ones. Holtzman et al. 2019,
 /// https://arxiv.org/abs/1904.09751. Followed: TopPLogitsWarper; only what is near the limit is sorted.
 inline Processor top_p(double p, std::int64_t keep) {
+    Ranges::share("top_p", p);
+    Ranges::keep(keep);
     return [limit = static_cast<float>(1 - p), keep = static_cast<std::size_t>(keep)](Scores scores, const Row&) {
         const auto probability = softmax(scores);
         const Tail tail(probability, limit, keep);
@@ -37314,6 +37735,8 @@ inline Processor top_p(double p, std::int64_t keep) {
 /// What is at least `p` times as likely as the most likely. Nguyen et al. 2024, https://arxiv.org/abs/2407.01082.
 /// Followed: MinPLogitsWarper.
 inline Processor min_p(double p, std::int64_t keep) {
+    Ranges::share("min_p", p);
+    Ranges::keep(keep);
     return [p = static_cast<float>(p), keep = static_cast<std::size_t>(keep)](Scores scores, const Row&) {
         const auto probability = softmax(scores);
         const float limit = p * largest(probability);
@@ -37329,6 +37752,7 @@ inline Processor min_p(double p, std::int64_t keep) {
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace silica::generate {
@@ -37338,6 +37762,11 @@ namespace detail {
 inline bool differs(const std::optional<double>& value, double off) { return value && *value != off; }
 
 }  // namespace detail
+
+SILICA_INLINE void Processors::add(Processor p) {
+    if (!p) throw InputError("A processor is empty: there is nothing to call.", "give a function, or leave it out.");
+    all_.push_back(std::move(p));
+}
 
 SILICA_INLINE Processors::Processors(const GenerationConfig& c, std::size_t prompt, std::size_t max_length,
                                      const std::vector<Processor>& more) {
@@ -37371,7 +37800,10 @@ SILICA_INLINE Processors::Processors(const GenerationConfig& c, std::size_t prom
 
 SILICA_INLINE void Processors::add_warpers(const GenerationConfig& c, std::int64_t ends) {
     const std::int64_t keep = c.num_beams.value_or(1) > 1 ? std::max<std::int64_t>(ends, 1) + 1 : 1;
-    if (detail::differs(c.temperature, 1)) add(temperature(*c.temperature));
+    if (detail::differs(c.temperature, 1)) {
+        add(temperature(*c.temperature));
+        tempered_ = true;
+    }
     if (c.top_h) add(top_h(*c.top_h));
     if (const auto k = c.top_k.value_or(50); k != 0) add(top_k(k, keep));
     if (c.top_p.value_or(1) < 1) add(top_p(*c.top_p, keep));
@@ -37414,7 +37846,7 @@ private:
 class Progress {
 public:
     Progress(Plan& plan, const Hooks& hooks, const Clock& clock) : plan_(plan), hooks_(hooks), clock_(clock) {
-        const auto rows = static_cast<std::size_t>(plan.rows);
+        const auto rows = plan.history.size();
         finish_.resize(rows);
         if (!hooks.text) return;
         texts_.resize(rows);
@@ -37422,8 +37854,9 @@ public:
             streams_.emplace_back(hooks.text, plan.config.stop_strings.value_or(std::vector<std::string>{}));
     }
 
-    /// Adds a token to a row that goes on.
+    /// Adds a token to a row that goes on. InputError where there is no such row.
     void take(std::size_t r, std::int64_t id) {
+        require_row(r);
         auto& history = plan_.history[r];
         history.push_back(id);
         const auto index = history.size() - plan_.start - 1;
@@ -37448,7 +37881,10 @@ public:
         cancelled_ = !hooks_.on_token(token);
     }
 
-    [[nodiscard]] bool ended(std::size_t r) const { return finish_[r].has_value(); }
+    [[nodiscard]] bool ended(std::size_t r) const {
+        require_row(r);
+        return finish_[r].has_value();
+    }
     /// Whether nothing more is to be written: all rows ended, or the callback said so.
     [[nodiscard]] bool done() const { return cancelled_ || ended_ == finish_.size(); }
 
@@ -37471,8 +37907,14 @@ public:
         return out;
     }
 
-    /// Rows of tokens as one tensor (rows, tokens) int64, filled up on the right.
+    /// Rows of tokens as one tensor (rows, tokens) int64, filled up on the right. InputError for a longer row.
     static Tensor sequences(const std::vector<std::vector<std::int64_t>>& rows, std::size_t tokens, std::int64_t fill) {
+        for (const auto& row : rows) {
+            if (row.size() > tokens)
+                throw InputError(
+                    "A row has " + std::to_string(row.size()) + " tokens, " + std::to_string(tokens) + " have room.",
+                    "make room for the longest.");
+        }
         const auto width = static_cast<std::int64_t>(tokens);
         Tensor all = at::full({static_cast<std::int64_t>(rows.size()), width}, fill, c10::ScalarType::Long);
         auto* id = all.mutable_data_ptr<std::int64_t>();
@@ -37482,6 +37924,11 @@ public:
     }
 
 private:
+    void require_row(std::size_t r) const {
+        if (r < finish_.size()) return;
+        throw InputError("There are " + std::to_string(finish_.size()) + " rows, and no row " + std::to_string(r) + ".",
+                         "ask for one that there is.");
+    }
     void end(std::size_t r, Finish how) {
         finish_[r] = how;
         ++ended_;
@@ -37734,6 +38181,7 @@ inline Generated chosen(const Plan& plan, const std::vector<Beams>& all, const H
 }  // namespace detail
 
 SILICA_INLINE Generated beam_search(Decoder& decoder, Plan plan, const Hooks& hooks) {
+    check(plan);
     const Clock clock;
     const auto n = static_cast<std::size_t>(plan.config.num_beams.value_or(1));
     const auto batch = static_cast<std::size_t>(plan.batch);
@@ -37760,6 +38208,7 @@ SILICA_INLINE Generated beam_search(Decoder& decoder, Plan plan, const Hooks& ho
         if (place == 0) prefilled = clock.seconds();
         for (std::size_t b = 0; b < batch; ++b) {
             std::vector<double> norms;
+            bool all_forbidden = true;
             for (std::size_t i = 0; i < n; ++i) {
                 const auto r = b * n + i;
                 plan.history[r] = all[b].running[i].ids;
@@ -37767,9 +38216,13 @@ SILICA_INLINE Generated beam_search(Decoder& decoder, Plan plan, const Hooks& ho
                 log_softmax(row);
                 if (std::isnan(row.front())) no_numbers(r);
                 processors(row, plan.row(r));
+                const float most = largest(row);
+                if (std::isnan(most)) no_numbers(r);
+                all_forbidden = all_forbidden && most == forbidden;
                 if (hooks.log_probabilities) norms.push_back(log_sum_exp(row));
                 for (float& s : row) s += all[b].running[i].score;
             }
+            if (all_forbidden && !plan.first_of_none) no_numbers(b * n);
             const Random random(plan.config.seed.value_or(0), static_cast<std::uint32_t>(b), place);
             all[b].step({scores.row(b * n).data(), n * vocab}, vocab, hits,
                         plan.config.do_sample.value_or(false) ? &random : nullptr, norms);
@@ -37880,6 +38333,7 @@ struct FirstOf {
 
 #include <ATen/ops/randn.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
 
@@ -38090,8 +38544,10 @@ SILICA_INLINE c10::Device device_at(c10::DeviceType type, std::string_view name,
 #endif  // SILICA_SINGLE_MODEL_ERRORS_HPP
 
 #include <chrono>
+#include <concepts>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 namespace silica {
@@ -38123,6 +38579,10 @@ public:
     using Network = typename Arch::template Network<Exec>;
     /// What a text needs while it is written: made by make_state().
     using State = typename detail::state_of<Network>::type;
+
+    /// What is moved from stays as it was: copies share the weights.
+    Model(const Model&) = default;
+    Model& operator=(const Model&) = default;
 
     /// Opens a directory, a file of weights with its config.json beside it, a GGUF file, or "org/name" in the hub
     /// cache, named by a path or a string. Quantised weights (`checkpoint::Decoded`) are made plain where the precision
@@ -38296,6 +38756,8 @@ private:
 }  // namespace silica
 #endif  // SILICA_SINGLE_MODEL_HPP
 
+#include <atomic>
+#include <optional>
 #include <string>
 
 namespace silica::generate {
@@ -38336,6 +38798,23 @@ public:
         return model_->on_device([&] { return run<op::Argmax, typename Model::Exec>(logits); });
     }
 
+    /// Logits -> what `uniform` (batch) float32 on the CPU draws from softmax(logits / temperature), (batch) int64 on
+    /// the device and below zero where the host has to: see op::Draw. Nothing where the device does not draw.
+    [[nodiscard]] std::optional<Tensor> draw(const Tensor& logits, const Tensor& uniform, double temperature) const {
+        using E = typename Model::Exec;
+        if constexpr (has_kernel<op::Draw, typename E::home, typename E::precision>) {
+            using K = kernel_of<op::Draw, typename E::home, typename E::precision>;
+            require_tensor("logits", logits, 2, {E::precision::compute, c10::ScalarType::Float});
+            require_device("logits", logits, model_->device());
+            return model_->on_device([&]() -> std::optional<Tensor> {
+                if (K::serves(logits)) return run<op::Draw, E>(logits, uniform.to(model_->device()), temperature);
+                if (K::failed(logits, uniform, temperature)) say_host_draws(E::home::name);
+                return {};
+            });
+        }
+        return {};
+    }
+
     /// Forgets all tokens; what is recorded stays.
     void clear() {
         model_->on_device([&] { state_->clear(); });
@@ -38352,6 +38831,14 @@ private:
         Recording step = {};
         std::int64_t kind = -1;  ///< of the step that is recorded
     };
+
+    /// Says that the host draws in place of a kernel that failed its check.
+    static void say_host_draws(std::string_view device) {
+        static std::atomic<bool> said{false};
+        const Fallback event{op::Draw::name, device, device::Cpu::name, FallbackReason::failed_check, 1};
+        if (FallbackScope::record(event)) return;
+        if (announce_fallbacks.load(std::memory_order_relaxed) && !said.exchange(true)) silica::detail::announce(event);
+    }
 
     /// Takes a step as it is recorded; null where steps are not.
     [[nodiscard]] const Captured* captured(const Tensor& ids) {
@@ -38476,13 +38963,19 @@ public:
         set("input_ids", prompt.input_ids);
         set("attention_mask", prompt.attention_mask);
         set("decoder_input_ids", prompt.decoder_input_ids);
-        for (const auto& item : prompt.extra) set(item.first, item.second);
+        for (const auto& [name, tensor] : prompt.extra) {
+            if (!tensor.defined()) throw InputError("Input " + name + " is missing.", "set it, or leave its name out.");
+            set_named(inputs, name, tensor);
+        }
         return model_->prefill(inputs, state());
     }
 
     Tensor step(const Tensor& ids) override { return stepper()(ids); }
     Tensor greedy_step(const Tensor& ids) override { return stepper().greedy(ids); }
     Tensor most_likely(const Tensor& logits) override { return stepper().most_likely(logits); }
+    std::optional<Tensor> draw(const Tensor& logits, const Tensor& uniform, double temperature) override {
+        return stepper().draw(logits, uniform, temperature);
+    }
     void reorder(const Tensor& rows) override { model_->reorder(rows, state()); }
 
     bool shorten(std::int64_t tokens) override {
@@ -38567,7 +39060,8 @@ namespace silica::generate {
 
 namespace silica::generate {
 
-/// Writes until every row ended. Without processors the most likely tokens stay on the device and are only looked at.
+/// Writes until every row ended. Without processors the most likely tokens stay on the device and are only looked at;
+/// so do drawn ones where at most a temperature changes the scores and the device draws.
 [[nodiscard]] Generated sample(Decoder& decoder, Plan plan, const Hooks& hooks);
 
 }  // namespace silica::generate
@@ -38605,42 +39099,71 @@ namespace detail {
     return most_likely(scores);  // lost in rounding
 }
 
+/// What decides the token of each row at a place: (rows) float32.
+[[nodiscard]] inline Tensor uniforms(std::uint64_t seed, std::int64_t rows, std::uint32_t place) {
+    Tensor all = at::empty({rows}, c10::ScalarType::Float);
+    auto* u = all.mutable_data_ptr<float>();
+    for (std::int64_t r = 0; r < rows; ++r)
+        u[r] = static_cast<float>(Random(seed, static_cast<std::uint32_t>(r), place).uniform());
+    return all;
+}
+
 }  // namespace detail
 
 SILICA_INLINE Generated sample(Decoder& decoder, Plan plan, const Hooks& hooks) {
+    check(plan);
     const Clock clock;
     Processors processors(plan.config, plan.start, plan.max_length, hooks.processors);
     Progress progress(plan, hooks, clock);
     const bool sampled = plan.config.do_sample.value_or(false);
     const bool on_device = processors.empty() && !sampled && !hooks.log_probabilities;
+    bool draws = sampled && processors.only_temperature() && !hooks.log_probabilities;  // the device is asked
     const double factor = sampled ? plan.config.temperature.value_or(1) : 1;
     const auto seed = plan.config.seed.value_or(0);
     const auto rows = static_cast<std::size_t>(plan.rows);
 
     std::int64_t reused = 0;
     Tensor logits = prefill(decoder, plan, hooks, reused), ids;
-    if (on_device) ids = decoder.most_likely(logits);
+    const auto most_likely_of = [&](const Tensor& scores) {
+        require_logits(scores);
+        return decoder.most_likely(scores);
+    };
+    if (on_device) ids = most_likely_of(logits);
     HostScores scores;
     std::vector<double> log_probabilities(hooks.log_probabilities ? rows : 0);
     Tensor chosen = at::empty({plan.rows}, c10::ScalarType::Long);
     double prefilled = 0;
     for (std::uint32_t place = 0;; ++place) {
-        if (on_device) {
-            chosen = decoder.on_device([&] { return ids.to(c10::Device(c10::DeviceType::CPU)); });
-        } else {
-            scores.copy(decoder, logits);
-            for (std::size_t r = 0; r < rows; ++r) {
-                if (progress.ended(r)) continue;
-                const Scores row = scores.row(r);
-                processors(row, plan.row(r));
-                auto* id = chosen.mutable_data_ptr<std::int64_t>() + r;
-                const Random random(seed, static_cast<std::uint32_t>(r), place);
-                *id = sampled ? detail::draw(row, random, r) : most_likely(row);
-                if (*id < 0) no_numbers(r);
-                if (hooks.log_probabilities) {
-                    const auto score = static_cast<double>(row[static_cast<std::size_t>(*id)]);
-                    log_probabilities[r] += factor * score - log_sum_exp(row, factor);
-                }
+        if (draws) {
+            const auto drawn = decoder.draw(logits, detail::uniforms(seed, plan.rows, place), factor);
+            draws = drawn.has_value();
+            if (draws) ids = *drawn;
+        }
+        const bool there = on_device || draws;
+        bool by_host = !there;
+        if (there) {
+            require_row_each(draws ? "the drawn tokens" : "the most likely tokens", ids, plan.rows);
+            chosen = decoder.on_device([&] { return ids.to(c10::Device(c10::DeviceType::CPU)).contiguous(); });
+        }
+        bool copied = false;
+        for (std::size_t r = 0; r < rows; ++r) {
+            auto* id = chosen.mutable_data_ptr<std::int64_t>() + r;
+            if (there && *id >= 0) continue;
+            by_host = true;
+            if (progress.ended(r)) {
+                if (there) *id = 0;
+                continue;
+            }
+            if (!std::exchange(copied, true)) scores.copy(decoder, logits);
+            const Scores row = scores.row(r);
+            processors(row, plan.row(r));
+            const Random random(seed, static_cast<std::uint32_t>(r), place);
+            *id = sampled ? detail::draw(row, random, r) : most_likely(row);
+            const bool none = *id < 0 || row[static_cast<std::size_t>(*id)] == forbidden;
+            if (none && (*id < 0 || !plan.first_of_none)) no_numbers(r);
+            if (hooks.log_probabilities) {
+                const auto score = static_cast<double>(row[static_cast<std::size_t>(*id)]);
+                log_probabilities[r] += factor * score - log_sum_exp(row, factor);
             }
         }
         if (place == 0) prefilled = clock.seconds();
@@ -38652,7 +39175,7 @@ SILICA_INLINE Generated sample(Decoder& decoder, Plan plan, const Hooks& hooks) 
         if (on_device)
             ids = decoder.greedy_step(ids);
         else
-            logits = decoder.step(decoder.on_device([&] { return chosen.to(decoder.device()); }));
+            logits = decoder.step(by_host ? decoder.on_device([&] { return chosen.to(decoder.device()); }) : ids);
     }
     keep(decoder, plan, hooks.held);
     Generated out = std::move(progress).result();
@@ -38677,7 +39200,7 @@ namespace detail {
 inline Prompt on_host(const Decoder& decoder, Prompt prompt) {
     decoder.on_device([&] {
         const auto home = [](Tensor& t) {
-            if (t.defined()) t = t.to(c10::Device(c10::DeviceType::CPU));
+            if (t.defined() && !t.is_meta()) t = t.to(c10::Device(c10::DeviceType::CPU));
         };
         home(prompt.input_ids);
         if (prompt.attention_mask) home(*prompt.attention_mask);
@@ -38696,6 +39219,9 @@ SILICA_INLINE Generated complete(Decoder& decoder, const Prompt& prompt, const G
         if (p.config.stop_strings && !p.config.stop_strings->empty() && !hooks.text)
             throw InputError("stop_strings are given, but no way to decode tokens.",
                              "set the text of the hooks, or use task::TextGenerator.");
+        if (hooks.extra_from && (decoder.facts().encoder_decoder || !prompt.extra.empty()))
+            throw InputError("extra_from is given for an encoder-decoder, or beside Prompt::extra.",
+                             "give further inputs in one of the two; an encoder takes them from Prompt::extra.");
         return p.config.num_beams.value_or(1) > 1 ? beam_search(decoder, std::move(p), hooks)
                                                   : sample(decoder, std::move(p), hooks);
     } catch (const std::bad_alloc&) {
@@ -38723,9 +39249,9 @@ namespace detail {
 }  // namespace detail
 
 /// What the checkpoint in `directory` says. As in transformers, generation_config.json alone counts where it is there;
-/// else the keys of config.json and of its text_config or decoder. ConfigError for a wrong value, and for a key that is
-/// not implemented and asks for something (num_beam_groups, penalty_alpha, ...). A key of generation_config.json that
-/// nobody knows is named on stderr.
+/// else the keys of config.json and of its text_config or decoder. ConfigError where there is no such directory, for a
+/// wrong value, and for a key that is not implemented and asks for something (num_beam_groups, penalty_alpha, ...). A
+/// key of generation_config.json that nobody knows is named on stderr.
 [[nodiscard]] GenerationConfig read_generation_config(const std::filesystem::path& directory);
 
 }  // namespace silica::generate
@@ -38872,7 +39398,11 @@ SILICA_INLINE GenerationConfig read_generation_config(const std::filesystem::pat
         return config;
     }
     const auto file = directory / "config.json";
-    if (!std::filesystem::exists(file, ignored) && !find_gguf(directory)) return {};
+    if (!std::filesystem::exists(file, ignored) && !find_gguf(directory)) {
+        if (std::filesystem::exists(directory, ignored)) return {};
+        throw ConfigError("There is no directory " + quote(directory.string()) + ".",
+                          "name the directory of a checkpoint.");
+    }
     const Json json = checkpoint::read_json_file(directory, "config.json");
     GenerationConfig config = detail::from_json(json, file.string());
     for (const char* inner : {"decoder", "generator", "text_config"}) {
@@ -38907,18 +39437,19 @@ struct Attention {
 };
 
 /// Of each row its median over `width` (odd) neighbours, rows (rows, n) reflected at their ends; rows no longer than
-/// half the width stay as they are.
+/// half the width stay as they are. InputError for another width, and for rows that are not of n.
 void median_filter(std::span<float> rows, std::size_t n, std::size_t width);
 
 /// The way of least cost through a matrix (rows, columns) from its first to its last element, by steps of a row, a
 /// column or both: of each row the first column that it passes. Of equal ways the one that stays in the row, then the
-/// one that comes from the row above.
+/// one that comes from the row above. InputError for a matrix of another size.
 [[nodiscard]] std::vector<std::int64_t> time_warping(std::span<const double> matrix, std::size_t rows,
                                                      std::size_t columns);
 
 /// The position at which each token of a window begins: the weights of each head, of which `positions` count, are
 /// brought to mean 0 and variance 1 over the tokens, smoothed along time, averaged over the heads, and the tokens
-/// warped onto the positions where they are largest.
+/// warped onto the positions where they are largest. InputError for no head, for weights that are not as many as their
+/// shape says, and for a median_width that is not odd.
 [[nodiscard]] std::vector<std::int64_t> token_positions(const Attention& attention, std::size_t positions,
                                                         std::size_t median_width);
 
@@ -38931,12 +39462,37 @@ void median_filter(std::span<float> rows, std::size_t n, std::size_t width);
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <limits>
+#include <string>
 #include <utility>
 
 namespace silica::generate {
+namespace detail {
+
+/// Throws InputError unless `n` is the product of `shape`, in which 0 is one number like others.
+inline void require_elements(const char* what, std::size_t n, std::initializer_list<std::size_t> shape) {
+    std::size_t left = n;
+    bool fits = true, none = false;
+    for (const auto d : shape) {
+        none = none || d == 0;
+        fits = fits && d != 0 && left % d == 0;
+        if (fits) left /= d;
+    }
+    if (none ? n == 0 : fits && left == 1) return;
+    throw InputError(std::string(what) + " have " + std::to_string(n) + " numbers, which is not what their sizes say.",
+                     "give as many as the product of the sizes.");
+}
+
+inline void require_odd(std::size_t width) {
+    if (width % 2 == 0) throw InputError("The width of a median is " + std::to_string(width) + ".", "give an odd one.");
+}
+
+}  // namespace detail
 
 SILICA_INLINE void median_filter(std::span<float> rows, std::size_t n, std::size_t width) {
+    detail::require_odd(width);
+    detail::require_elements("Rows", rows.size(), {n, n == 0 ? 0 : rows.size() / n});
     const auto half = static_cast<std::ptrdiff_t>(width / 2), size = static_cast<std::ptrdiff_t>(n);
     if (size <= half) return;
     // As torch sorts: NaN behind all numbers.
@@ -38959,6 +39515,7 @@ SILICA_INLINE void median_filter(std::span<float> rows, std::size_t n, std::size
 
 SILICA_INLINE std::vector<std::int64_t> time_warping(std::span<const double> matrix, std::size_t rows,
                                                      std::size_t columns) {
+    detail::require_elements("A matrix and its costs", matrix.size(), {rows, columns});
     enum Step : unsigned char { both, up, left };
     constexpr float far = std::numeric_limits<float>::infinity();
     // Row by row; `before` is the row above, at columns 0 (nothing taken) to `columns`.
@@ -38992,6 +39549,10 @@ SILICA_INLINE std::vector<std::int64_t> time_warping(std::span<const double> mat
 
 SILICA_INLINE std::vector<std::int64_t> token_positions(const Attention& attention, std::size_t positions,
                                                         std::size_t median_width) {
+    detail::require_odd(median_width);
+    if (attention.heads == 0) throw InputError("There is no head to look at.", "name one of alignment_heads at least.");
+    detail::require_elements("Weights", attention.weights.size(),
+                             {attention.heads, attention.tokens, attention.positions});
     const auto n = std::min(positions, attention.positions), tokens = attention.tokens;
     std::vector<double> sum(tokens * n);
     std::vector<float> head(tokens * n);
@@ -39025,59 +39586,11 @@ SILICA_INLINE std::vector<std::int64_t> token_positions(const Attention& attenti
 }  // namespace silica::generate
 #endif  // SILICA_SINGLE_GENERATE_SPEECH_ALIGNMENT_IPP
 #endif  // SILICA_SINGLE_GENERATE_SPEECH_ALIGNMENT_HPP
-// ---- silica/generate/speech/compression.hpp
-#ifndef SILICA_SINGLE_GENERATE_SPEECH_COMPRESSION_HPP
-#define SILICA_SINGLE_GENERATE_SPEECH_COMPRESSION_HPP
-/// How repetitive a text is. Followed: _retrieve_compression_ratio.
+// ---- silica/generate/speech/check_options.hpp
+#ifndef SILICA_SINGLE_GENERATE_SPEECH_CHECK_OPTIONS_HPP
+#define SILICA_SINGLE_GENERATE_SPEECH_CHECK_OPTIONS_HPP
+/// What a caller of speech may not ask for.
 
-#include <cstdint>
-#include <optional>
-#include <span>
-
-namespace silica::generate {
-
-/// Bytes of the tokens over bytes of what zlib makes of them; a token has as many bytes as an id of the vocabulary
-/// needs, the lowest first. Nothing where Silica was built without zlib, or where there are no tokens.
-[[nodiscard]] std::optional<double> compression_ratio(std::span<const std::int64_t> tokens, std::int64_t vocab_size);
-
-}  // namespace silica::generate
-
-// ---- silica/generate/speech/compression.ipp
-#ifndef SILICA_SINGLE_GENERATE_SPEECH_COMPRESSION_IPP
-#define SILICA_SINGLE_GENERATE_SPEECH_COMPRESSION_IPP
-/// How repetitive a text is.
-
-#include <cmath>
-#include <vector>
-
-#ifdef SILICA_ZLIB
-#include <zlib.h>
-#endif
-
-namespace silica::generate {
-
-SILICA_INLINE std::optional<double> compression_ratio([[maybe_unused]] std::span<const std::int64_t> tokens,
-                                                      [[maybe_unused]] std::int64_t vocab_size) {
-#ifdef SILICA_ZLIB
-    if (tokens.empty() || vocab_size < 1) return {};
-    const auto width = static_cast<unsigned>(std::log2(static_cast<double>(vocab_size)) / 8) + 1;
-    std::vector<Bytef> bytes;
-    for (const auto token : tokens) {
-        for (unsigned i = 0; i < width; ++i)
-            bytes.push_back(static_cast<Bytef>(static_cast<std::uint64_t>(token) >> 8U * i & 0xffU));
-    }
-    uLongf size = compressBound(static_cast<uLong>(bytes.size()));
-    std::vector<Bytef> made(size);
-    if (compress(made.data(), &size, bytes.data(), static_cast<uLong>(bytes.size())) != Z_OK) return {};
-    return static_cast<double>(bytes.size()) / static_cast<double>(size);
-#else
-    return {};
-#endif
-}
-
-}  // namespace silica::generate
-#endif  // SILICA_SINGLE_GENERATE_SPEECH_COMPRESSION_IPP
-#endif  // SILICA_SINGLE_GENERATE_SPEECH_COMPRESSION_HPP
 // ---- silica/generate/speech/config.hpp
 #ifndef SILICA_SINGLE_GENERATE_SPEECH_CONFIG_HPP
 #define SILICA_SINGLE_GENERATE_SPEECH_CONFIG_HPP
@@ -39149,6 +39662,7 @@ void check(const SpeechConfig& config, const std::string& file);
 /// Reading Whisper's keys.
 
 #include <algorithm>
+#include <limits>
 #include <string_view>
 #include <system_error>
 
@@ -39166,6 +39680,15 @@ SILICA_INLINE void check(const SpeechConfig& c, const std::string& file) {
     require_at_least(file, "max_source_positions", c.max_source_positions);
     require_at_least(file, "max_target_positions", c.max_target_positions, 2);
     require_at_least(file, "median_filter_width", c.median_filter_width);
+    const auto size = [&](std::string_view key, std::int64_t value) {
+        constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
+        if (value > most)
+            refuse_config(file, key, std::to_string(value), "at most " + std::to_string(most) + " is possible.");
+    };
+    size("vocab_size", c.vocab_size);
+    size("max_source_positions", c.max_source_positions);
+    size("max_target_positions", c.max_target_positions);
+    size("median_filter_width", c.median_filter_width);
     if (c.median_filter_width % 2 == 0)
         refuse_config(file, "median_filter_width", std::to_string(c.median_filter_width), "write an odd number.");
     const auto token = [&](std::string_view key, std::int64_t id) {
@@ -39225,12 +39748,6 @@ SILICA_INLINE SpeechConfig read_speech_config(const std::filesystem::path& direc
 }  // namespace silica::generate
 #endif  // SILICA_SINGLE_GENERATE_SPEECH_CONFIG_IPP
 #endif  // SILICA_SINGLE_GENERATE_SPEECH_CONFIG_HPP
-// ---- silica/generate/speech/listen.hpp
-#ifndef SILICA_SINGLE_GENERATE_SPEECH_LISTEN_HPP
-#define SILICA_SINGLE_GENERATE_SPEECH_LISTEN_HPP
-/// Writes down what is said in sounds of any length: the entry to speech. Start reading here. Followed: transformers
-/// 5.23, models/whisper/generation_whisper.py, generate.
-
 // ---- silica/generate/speech/options.hpp
 #ifndef SILICA_SINGLE_GENERATE_SPEECH_OPTIONS_HPP
 #define SILICA_SINGLE_GENERATE_SPEECH_OPTIONS_HPP
@@ -39299,7 +39816,8 @@ struct SpeechOptions {
     std::vector<std::int64_t> prompt = {};           ///< prev_sot and its tokens
     std::optional<bool> condition_on_previous = {};  ///< false: windows do not see the text before them
     bool prompt_in_every_window = false;             ///< with condition_on_previous; else the prompt is its beginning
-    std::vector<double> temperatures = {0};          ///< tried in turn while a threshold is missed; over 0: samples
+    std::vector<double> temperatures = {0};          ///< tried in turn while a threshold is missed; over 0: samples,
+                                                     ///< and the sound's later windows have no beams (transformers)
     std::optional<double> compression_ratio_threshold = {};  ///< off: at most so repetitive
     std::optional<double> logprob_threshold = {};            ///< off: at least so likely
     std::optional<double> no_speech_threshold = {};          ///< off: where silence is likelier, and the text is not
@@ -39352,6 +39870,145 @@ public:
 
 }  // namespace silica::generate
 #endif  // SILICA_SINGLE_GENERATE_SPEECH_RECORDING_HPP
+
+#include <span>
+
+namespace silica::generate {
+
+/// Throws InputError unless each sound is a spectrogram of a frame or more, with as many mels as the first.
+void check(std::span<const Recording* const> sounds);
+
+/// Throws InputError for options that speech does not have, or that exclude each other, for temperatures and thresholds
+/// that are no numbers, and for a prompt of other tokens than the checkpoint's; ConfigError where the checkpoint, or
+/// the build, lacks what they need.
+void check(const SpeechOptions& options, const SpeechConfig& config);
+
+}  // namespace silica::generate
+
+// ---- silica/generate/speech/check_options.ipp
+#ifndef SILICA_SINGLE_GENERATE_SPEECH_CHECK_OPTIONS_IPP
+#define SILICA_SINGLE_GENERATE_SPEECH_CHECK_OPTIONS_IPP
+/// What a caller of speech may not ask for.
+
+#include <cmath>
+#include <string>
+
+namespace silica::generate {
+
+SILICA_INLINE void check(std::span<const Recording* const> sounds) {
+    for (const auto* sound : sounds) {
+        if (sound == nullptr)
+            throw InputError("A sound is a null pointer.", "give a recording: Scribe::hear makes one.");
+        const auto mels = sounds.front()->mels();
+        if (sound->frames() >= 1 && sound->mels() >= 1 && sound->mels() == mels) continue;
+        throw InputError("A sound has " + std::to_string(sound->frames()) + " frames of " +
+                             std::to_string(sound->mels()) + " mels, the first one has " + std::to_string(mels) +
+                             " mels.",
+                         "give sounds of one or more frames that were heard by one extractor.");
+    }
+}
+
+SILICA_INLINE void check(const SpeechOptions& o, const SpeechConfig& config) {
+    if (!o.prompt_text.empty() && o.prompt.empty())
+        throw InputError("prompt_text is given, but no tokens of it.", "set prompt, or use a task, which makes it.");
+    for (const auto id : o.prompt) {
+        if (id >= 0 && id < config.vocab_size) continue;
+        throw InputError("The prompt holds " + std::to_string(id) + ", ids from 0 to " +
+                             std::to_string(config.vocab_size - 1) + " exist (vocab_size).",
+                         "use the tokenizer of this checkpoint.");
+    }
+    if (o.temperatures.empty())
+        throw InputError("There is no temperature.", "give at least one; 0 takes the likeliest token.");
+    for (const double t : o.temperatures) {
+        if (!(t >= 0) || !std::isfinite(t))
+            throw InputError("A temperature is " + std::to_string(t) + ".", "give 0 or more.");
+    }
+    if (o.prompt_in_every_window && !o.condition_on_previous.value_or(config.condition_on_prev_tokens.value_or(false)))
+        throw InputError("The prompt is to stand before the text of every window, which windows do not see.",
+                         "set condition_on_previous.");
+    if (o.words && (!config.alignment_heads || config.alignment_heads->empty()))
+        throw ConfigError("Times of words need alignment_heads, which generation_config.json does not have.",
+                          "take a newer one, or ask for the times of segments.");
+#ifndef SILICA_ZLIB
+    if (o.compression_ratio_threshold || config.compression_ratio_threshold)
+        throw ConfigError("compression_ratio_threshold needs zlib, which Silica was built without.",
+                          "install its headers and build again, or leave the threshold out.");
+#endif
+    const auto& g = o.generation;
+    if (g.stop_strings && !g.stop_strings->empty())
+        throw InputError("stop_strings are given, at which speech does not end.",
+                         "leave them out; a callback may end a call.");
+    if (g.temperature) throw InputError("generation has a temperature, beside temperatures.", "set temperatures.");
+    if (const auto n = g.num_return_sequences.value_or(1); n != 1)
+        throw InputError("num_return_sequences is " + std::to_string(n) + ", but a sound gives one text.",
+                         "leave it out.");
+    Ranges::number("compression_ratio_threshold", o.compression_ratio_threshold);
+    Ranges::number("logprob_threshold", o.logprob_threshold);
+    Ranges::number("no_speech_threshold", o.no_speech_threshold);
+}
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_SPEECH_CHECK_OPTIONS_IPP
+#endif  // SILICA_SINGLE_GENERATE_SPEECH_CHECK_OPTIONS_HPP
+// ---- silica/generate/speech/compression.hpp
+#ifndef SILICA_SINGLE_GENERATE_SPEECH_COMPRESSION_HPP
+#define SILICA_SINGLE_GENERATE_SPEECH_COMPRESSION_HPP
+/// How repetitive a text is. Followed: _retrieve_compression_ratio.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+namespace silica::generate {
+
+/// Bytes of the tokens over bytes of what zlib makes of them; a token has as many bytes as an id of the vocabulary
+/// needs, the lowest first. Nothing where Silica was built without zlib, or where there are no tokens.
+[[nodiscard]] std::optional<double> compression_ratio(std::span<const std::int64_t> tokens, std::int64_t vocab_size);
+
+}  // namespace silica::generate
+
+// ---- silica/generate/speech/compression.ipp
+#ifndef SILICA_SINGLE_GENERATE_SPEECH_COMPRESSION_IPP
+#define SILICA_SINGLE_GENERATE_SPEECH_COMPRESSION_IPP
+/// How repetitive a text is.
+
+#include <cmath>
+#include <vector>
+
+#ifdef SILICA_ZLIB
+#include <zlib.h>
+#endif
+
+namespace silica::generate {
+
+SILICA_INLINE std::optional<double> compression_ratio([[maybe_unused]] std::span<const std::int64_t> tokens,
+                                                      [[maybe_unused]] std::int64_t vocab_size) {
+#ifdef SILICA_ZLIB
+    if (tokens.empty() || vocab_size < 1) return {};
+    const auto width = static_cast<unsigned>(std::log2(static_cast<double>(vocab_size)) / 8) + 1;
+    std::vector<Bytef> bytes;
+    for (const auto token : tokens) {
+        for (unsigned i = 0; i < width; ++i)
+            bytes.push_back(static_cast<Bytef>(static_cast<std::uint64_t>(token) >> 8U * i & 0xffU));
+    }
+    uLongf size = compressBound(static_cast<uLong>(bytes.size()));
+    std::vector<Bytef> made(size);
+    if (compress(made.data(), &size, bytes.data(), static_cast<uLong>(bytes.size())) != Z_OK) return {};
+    return static_cast<double>(bytes.size()) / static_cast<double>(size);
+#else
+    return {};
+#endif
+}
+
+}  // namespace silica::generate
+#endif  // SILICA_SINGLE_GENERATE_SPEECH_COMPRESSION_IPP
+#endif  // SILICA_SINGLE_GENERATE_SPEECH_COMPRESSION_HPP
+// ---- silica/generate/speech/listen.hpp
+#ifndef SILICA_SINGLE_GENERATE_SPEECH_LISTEN_HPP
+#define SILICA_SINGLE_GENERATE_SPEECH_LISTEN_HPP
+/// Writes down what is said in sounds of any length: the entry to speech. Start reading here. Followed: transformers
+/// 5.23, models/whisper/generation_whisper.py, generate.
+
 // ---- silica/generate/speech/speech_model.hpp
 #ifndef SILICA_SINGLE_GENERATE_SPEECH_SPEECH_MODEL_HPP
 #define SILICA_SINGLE_GENERATE_SPEECH_SPEECH_MODEL_HPP
@@ -39478,8 +40135,9 @@ struct Reply {
     double temperature = 0, avg_logprob = 0;
     double compression_ratio = std::numeric_limits<double>::quiet_NaN();
     double no_speech_prob = std::numeric_limits<double>::quiet_NaN();
-    bool ended = false;   ///< by an end token, and not because there was no room
-    bool silent = false;  ///< nothing was said: the window is skipped
+    bool sampled = false;  ///< it or one tried before it: no later window of its sound has beams
+    bool ended = false;    ///< by an end token, and not because there was no room
+    bool silent = false;   ///< nothing was said: the window is skipped
 };
 
 /// How windows are written.
@@ -39501,16 +40159,22 @@ struct Windows {
     std::vector<std::vector<std::int64_t>> prompts;  ///< of each row, without the padding in what was said
     std::vector<std::size_t> starts;                 ///< where in it the start token is
     std::vector<std::size_t> sounds = {};            ///< whose they are, by their place among those of the call
+    std::vector<bool> sampled = {};                  ///< whether a window of that sound was sampled before
     std::size_t width = 0;                           ///< tokens of the longest prompt, with that padding
     std::size_t max_length = 0;                      ///< tokens of the longest row at its end, prompt included
     std::uint64_t seed = 0;
 };
 
-/// Writes windows; nothing where the caller ends it. Rows with shorter prompts are padded on the left.
+/// Throws InputError unless `encoded` is (rows, n, d_model) of floating numbers.
+void require_encoded(const Tensor& encoded, std::size_t rows);
+
+/// Writes windows; nothing where the caller ends it. Rows with shorter prompts are padded on the left. InputError where
+/// plan and windows lack something, or do not fit each other.
 [[nodiscard]] std::optional<std::vector<Reply>> write_windows(SpeechModel& model, const ReplyPlan& plan,
                                                               const Windows& windows);
 
-/// (rows) token of each row: the likeliest language for encoder_outputs (rows, n, d_model).
+/// (rows) token of each row: the likeliest language for encoder_outputs (rows, n, d_model). ConfigError where the
+/// checkpoint names no languages, or no start token.
 [[nodiscard]] std::vector<std::int64_t> detect_languages(SpeechModel& model, const SpeechConfig& config,
                                                          const Tensor& encoder_outputs);
 
@@ -39561,6 +40225,7 @@ struct TimestampRules {
 namespace silica::generate {
 
 SILICA_INLINE void TimestampRules::operator()(Scores scores, const Row& row) const {
+    const auto written = row.written();
     if (row.prompt > 0 && row.ids[row.prompt - 1] == no_timestamps) return;
     const auto place = [&](std::int64_t id) {
         return static_cast<std::size_t>(std::clamp<std::int64_t>(id, 0, static_cast<std::int64_t>(scores.size())));
@@ -39572,7 +40237,6 @@ SILICA_INLINE void TimestampRules::operator()(Scores scores, const Row& row) con
     const auto times = place(begin), end = scores.size();
     forbid(place(no_timestamps), times);
 
-    const auto written = row.ids.subspan(row.prompt);
     const auto is_time = [&](std::int64_t id) { return id >= begin; };
     const bool last = !written.empty() && is_time(written.back());
     const bool penultimate = written.size() < 2 || is_time(written[written.size() - 2]);
@@ -39602,6 +40266,7 @@ SILICA_INLINE void TimestampRules::operator()(Scores scores, const Row& row) con
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <utility>
 
 namespace silica::generate {
@@ -39637,6 +40302,40 @@ inline PaddedPrompts padded_prompts(const std::vector<std::vector<std::int64_t>>
     return made;
 }
 
+/// Throws InputError where a plan lacks what all windows need.
+inline void require_complete(const ReplyPlan& plan) {
+    const auto refuse = [](const char* what) {
+        throw InputError(std::string("The plan of a reply has no ") + what + ".", "set it, or call listen.");
+    };
+    if (plan.config == nullptr) refuse("config");
+    if (plan.hooks == nullptr) refuse("hooks");
+    if (!plan.generation.pad_token_id) refuse("pad_token_id");
+    if (!plan.generation.eos_token_id) refuse("eos_token_id: {} is none");
+    if ((plan.timestamps || plan.no_speech_threshold) && !plan.config->no_timestamps_token_id)
+        refuse("no_timestamps_token_id, which times and silence are told by");
+    if (plan.temperatures.empty()) refuse("temperature");
+    for (const double t : plan.temperatures) {
+        if (!(t >= 0) || !std::isfinite(t))
+            throw InputError("A temperature is " + std::to_string(t) + ".", "give 0 or more.");
+    }
+}
+
+/// Throws InputError unless the rows of windows are as many as their prompts, and have room.
+inline void require_rows(const ReplyPlan& plan, const Windows& windows) {
+    const auto n = windows.prompts.size();
+    require_encoded(windows.encoder_outputs, n);
+    const auto most = static_cast<std::size_t>(std::max<std::int64_t>(plan.config->max_target_positions, 0));
+    bool fits = windows.starts.size() == n && windows.sounds.size() == n && windows.width < windows.max_length &&
+                windows.max_length <= most;
+    for (std::size_t r = 0; fits && r < n; ++r)
+        fits = windows.starts[r] < windows.prompts[r].size() && windows.prompts[r].size() < windows.max_length;
+    if (fits) return;
+    throw InputError("Windows with " + std::to_string(n) + " prompts, " + std::to_string(windows.starts.size()) +
+                         " start tokens and " + std::to_string(windows.sounds.size()) + " sounds, of up to " +
+                         std::to_string(windows.max_length) + " tokens, do not fit each other.",
+                     "give each a prompt that holds its start token and leaves room, up to max_target_positions.");
+}
+
 /// p(token) of what follows the start token of each row, by the scores as the model gives them.
 inline std::vector<double> no_speech(SpeechModel& model, const ReplyPlan& plan, const Windows& windows) {
     auto& decoder = model.decoder();
@@ -39660,10 +40359,10 @@ inline std::vector<double> no_speech(SpeechModel& model, const ReplyPlan& plan, 
     return made;
 }
 
-/// The windows `rows` of all, written at one temperature.
+/// The windows `rows` of all, written at one temperature with so many beams.
 inline std::optional<std::vector<Reply>> write_once(SpeechModel& model, const ReplyPlan& plan, const Windows& windows,
                                                     const std::vector<std::size_t>& rows, double temperature,
-                                                    std::uint64_t seed) {
+                                                    std::int64_t beams, std::uint64_t seed) {
     auto& decoder = model.decoder();
     Plan p;
     p.config = plan.generation;
@@ -39671,8 +40370,7 @@ inline std::optional<std::vector<Reply>> write_once(SpeechModel& model, const Re
     p.config.temperature = temperature > 0 ? temperature : 1;
     p.config.num_return_sequences = 1;
     p.config.seed = seed;
-    if (temperature > 0) p.config.num_beams = 1;
-    const auto beams = p.config.num_beams.value_or(1);
+    p.config.num_beams = beams;
     std::vector<std::vector<std::int64_t>> prompts;
     for (const auto r : rows) prompts.push_back(windows.prompts[r]);
     p.pad = *p.config.pad_token_id;
@@ -39685,6 +40383,7 @@ inline std::optional<std::vector<Reply>> write_once(SpeechModel& model, const Re
     p.history = std::move(padded.rows);
     p.padding = std::move(padded.padding);
     p.encoder.resize(static_cast<std::size_t>(p.rows));
+    p.first_of_none = true;
     p.prompt.decoder_input_ids = padded.ids;
     Tensor encoded = windows.encoder_outputs;
     if (rows.size() != windows.prompts.size()) {
@@ -39745,31 +40444,60 @@ inline std::optional<std::vector<Reply>> write_once(SpeechModel& model, const Re
 
 }  // namespace detail
 
+SILICA_INLINE void require_encoded(const Tensor& encoded, std::size_t rows) {
+    using c10::ScalarType;
+    require_tensor("encoder_outputs", encoded, 3,
+                   {ScalarType::Float, ScalarType::BFloat16, ScalarType::Half, ScalarType::Double});
+    if (static_cast<std::size_t>(encoded.size(0)) == rows) return;
+    throw InputError("Input encoder_outputs has " + std::to_string(encoded.size(0)) + " rows for " +
+                         std::to_string(rows) + " windows.",
+                     "give a row for each window.");
+}
+
 SILICA_INLINE std::optional<std::vector<Reply>> write_windows(SpeechModel& model, const ReplyPlan& plan,
                                                               const Windows& windows) {
+    detail::require_complete(plan);
     const auto n = windows.prompts.size();
+    if (n == 0) return std::vector<Reply>();
+    detail::require_rows(plan, windows);
     std::vector<double> silence;
     if (plan.no_speech_threshold) silence = detail::no_speech(model, plan, windows);
     std::vector<Reply> replies(n);
+    // A row has beams until it is sampled.
+    const auto beams = plan.generation.num_beams.value_or(1);
+    std::vector<bool> sampled = windows.sampled;
+    sampled.resize(n);
     std::vector<std::size_t> rows;
     for (std::size_t r = 0; r < n; ++r) rows.push_back(r);
     for (std::size_t i = 0; i < plan.temperatures.size() && !rows.empty(); ++i) {
-        auto made = detail::write_once(model, plan, windows, rows, plan.temperatures[i], windows.seed + i);
-        if (!made) return {};
-        std::vector<std::size_t> again;
-        for (std::size_t k = 0; k < rows.size(); ++k) {
-            Reply& reply = (*made)[k];
-            const bool unlikely = plan.logprob_threshold && reply.avg_logprob < *plan.logprob_threshold;
-            const bool repetitive =
-                plan.compression_ratio_threshold && reply.compression_ratio > *plan.compression_ratio_threshold;
-            if (plan.no_speech_threshold) {
-                reply.no_speech_prob = silence[rows[k]];
-                reply.silent =
-                    reply.no_speech_prob > *plan.no_speech_threshold && (unlikely || !plan.logprob_threshold);
-            }
-            if ((unlikely || repetitive) && !reply.silent) again.push_back(rows[k]);
-            replies[rows[k]] = std::move(reply);
+        const double temperature = plan.temperatures[i];
+        std::vector<std::size_t> with_beams, without, again;
+        for (const auto r : rows) {
+            if (temperature > 0) sampled[r] = true;
+            (beams > 1 && !sampled[r] ? with_beams : without).push_back(r);
         }
+        for (const auto* some : {&with_beams, &without}) {
+            if (some->empty()) continue;
+            auto made = detail::write_once(model, plan, windows, *some, temperature, some == &without ? 1 : beams,
+                                           windows.seed + i);
+            if (!made) return {};
+            for (std::size_t k = 0; k < some->size(); ++k) {
+                const auto r = (*some)[k];
+                Reply& reply = (*made)[k];
+                reply.sampled = sampled[r];
+                const bool unlikely = plan.logprob_threshold && reply.avg_logprob < *plan.logprob_threshold;
+                const bool repetitive =
+                    plan.compression_ratio_threshold && reply.compression_ratio > *plan.compression_ratio_threshold;
+                if (plan.no_speech_threshold) {
+                    reply.no_speech_prob = silence[r];
+                    reply.silent =
+                        reply.no_speech_prob > *plan.no_speech_threshold && (unlikely || !plan.logprob_threshold);
+                }
+                if ((unlikely || repetitive) && !reply.silent) again.push_back(r);
+                replies[r] = std::move(reply);
+            }
+        }
+        std::ranges::sort(again);  // all of them are the encoder's rows as they lie
         rows = std::move(again);
     }
     return replies;
@@ -39777,10 +40505,14 @@ SILICA_INLINE std::optional<std::vector<Reply>> write_windows(SpeechModel& model
 
 SILICA_INLINE std::vector<std::int64_t> detect_languages(SpeechModel& model, const SpeechConfig& config,
                                                          const Tensor& encoder_outputs) {
+    if (!config.lang_to_id || config.lang_to_id->empty() || !config.decoder_start_token_id)
+        throw ConfigError("The checkpoint names no languages, or no start token that one follows.",
+                          "name the language, or take a newer generation_config.json with lang_to_id.");
     auto& decoder = model.decoder();
+    require_encoded(encoder_outputs, encoder_outputs.dim() > 0 ? static_cast<std::size_t>(encoder_outputs.size(0)) : 0);
     const auto rows = encoder_outputs.size(0);
     decoder.start(rows, config.max_target_positions - 1);
-    const Tensor start = at::full({rows, 1}, config.decoder_start_token_id.value(), c10::ScalarType::Long);
+    const Tensor start = at::full({rows, 1}, *config.decoder_start_token_id, c10::ScalarType::Long);
     HostScores scores;
     scores.copy(decoder,
                 decoder.prefill({.decoder_input_ids = start, .extra = {{"encoder_outputs", encoder_outputs}}}));
@@ -39792,6 +40524,9 @@ SILICA_INLINE std::vector<std::int64_t> detect_languages(SpeechModel& model, con
         const Scores row = scores.row(static_cast<std::size_t>(r));
         std::int64_t best = -1;
         for (const auto id : tokens) {
+            if (id < 0 || static_cast<std::size_t>(id) >= row.size())
+                throw ConfigError("lang_to_id names token " + std::to_string(id) + ", which has no score.",
+                                  "correct generation_config.json.");
             const float score = row[static_cast<std::size_t>(id)];
             if (!(score == score)) no_numbers(static_cast<std::size_t>(r));
             if (best < 0 || score > row[static_cast<std::size_t>(best)]) best = id;
@@ -39834,6 +40569,7 @@ struct Cuts {
 ///   begins at them, and what is behind them is left out; where text and one time end it, all of it is done.
 /// - Without two in a row all is one segment, from the window's beginning to its last time, if there is one over 0,
 ///   else to its end.
+/// InputError for a `timestamp_begin` or `frames` below 0.
 [[nodiscard]] Cuts cut_into_segments(std::span<const std::int64_t> tokens, std::int64_t timestamp_begin,
                                      std::int64_t frames);
 
@@ -39844,10 +40580,16 @@ struct Cuts {
 #define SILICA_SINGLE_GENERATE_SPEECH_SEGMENTS_IPP
 /// A window's tokens, cut into segments.
 
+#include <string>
+
 namespace silica::generate {
 
 SILICA_INLINE Cuts cut_into_segments(std::span<const std::int64_t> tokens, std::int64_t timestamp_begin,
                                      std::int64_t frames) {
+    if (timestamp_begin < 0 || frames < 0)
+        throw InputError("A window has " + std::to_string(frames) + " frames, and times from token " +
+                             std::to_string(timestamp_begin) + " on.",
+                         "give 0 or more of both.");
     const auto n = tokens.size();
     const auto is_time = [&](std::size_t i) { return tokens[i] >= timestamp_begin; };
     // What begins with text, where no rules were kept, begins with the window.
@@ -39911,7 +40653,8 @@ struct Timing {
 };
 
 /// When each token of a reply was said, in seconds; the last one when the one before it was. `encoded` (1, n, d_model)
-/// is its window, `prompt` what it began with.
+/// is its window, `prompt` what it began with. InputError where no head is named, and for a model that answers in
+/// another shape than it is asked for.
 [[nodiscard]] std::vector<double> token_times(const SpeechModel& model, const Tensor& encoded,
                                               std::span<const std::int64_t> prompt, const Reply& reply,
                                               const Timing& timing);
@@ -39919,7 +40662,7 @@ struct Timing {
 /// The text of a segment's tokens without times, which are tokens from `timestamp_begin` on.
 void write_text(Segment& segment, const TextOf& text, std::int64_t timestamp_begin);
 
-/// The same way of decoding for tokens that have times among them.
+/// The same way of decoding for tokens that have times among them. InputError where there is none.
 [[nodiscard]] TextOf without_times(TextOf text, std::int64_t timestamp_begin);
 
 /// The times of a window's tokens, and the place of a segment among them.
@@ -39930,6 +40673,7 @@ struct SegmentTimes {
 };
 
 /// The words of a segment, of its tokens below `text_end`. A word begins where the token before it was said.
+/// InputError where there is not a time for each token.
 void write_words(Segment& segment, const TextOf& text, const SegmentTimes& times, std::int64_t text_end, bool spaces);
 
 }  // namespace silica::generate
@@ -40023,11 +40767,11 @@ struct WordCodes {
 
 inline std::vector<WordCodes> whole_characters(const TextOf& text, std::span<const std::int64_t> tokens) {
     constexpr char32_t replacement = 0xfffd;
-    const auto all = code_points(text.decode(tokens));
+    const auto all = code_points(text(tokens));
     std::vector<WordCodes> made;
     std::size_t from = 0, offset = 0;
     for (std::size_t to = 1; to <= tokens.size(); ++to) {
-        auto decoded = text.decode(tokens.subspan(from, to - from));
+        auto decoded = text(tokens.subspan(from, to - from));
         auto codes = code_points(decoded);
         const auto broken = codes.find(replacement);
         // A character that is not whole may be one that the text really has.
@@ -40109,6 +40853,7 @@ SILICA_INLINE std::vector<WordTokens> words_of(const TextOf& text, std::span<con
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <utility>
 
 namespace silica::generate {
@@ -40127,11 +40872,19 @@ SILICA_INLINE std::vector<double> token_times(const SpeechModel& model, const Te
     auto* id = ids.mutable_data_ptr<std::int64_t>();
     std::ranges::copy(prompt, id);
     std::copy_n(written.begin(), n, id + prompt.size());
+    if (heads == 0) throw InputError("There is no head to look at.", "name one of alignment_heads at least.");
     const Tensor weights = model.alignment(encoded, ids, timing.heads);
-    const auto columns = static_cast<std::size_t>(weights.size(3));
+    require_tensor("alignment", weights, 4, {c10::ScalarType::Float});
+    if (weights.size(0) != 1 || weights.size(1) != static_cast<std::int64_t>(heads) ||
+        weights.size(2) != static_cast<std::int64_t>(all) || !weights.device().is_cpu())
+        throw InputError("The model's alignment has shape " + shape_text(weights.sizes()) + ", (1, " +
+                             std::to_string(heads) + ", " + std::to_string(all) + ", positions) on the CPU is wanted.",
+                         "correct the SpeechModel: a row for each head and token.");
+    const Tensor dense = weights.contiguous();
+    const auto columns = static_cast<std::size_t>(dense.size(3));
     // Without the rows of the prompt.
     std::vector<float> own(heads * n * columns);
-    const auto* from = weights.const_data_ptr<float>();
+    const auto* from = dense.const_data_ptr<float>();
     for (std::size_t h = 0; h < heads; ++h)
         std::copy_n(from + (h * all + prompt.size()) * columns, n * columns,
                     own.begin() + static_cast<std::ptrdiff_t>(h * n * columns));
@@ -40147,6 +40900,7 @@ SILICA_INLINE std::vector<double> token_times(const SpeechModel& model, const Te
 }
 
 SILICA_INLINE TextOf without_times(TextOf text, std::int64_t timestamp_begin) {
+    if (!text) throw InputError("No way to decode tokens is given.", "set decode, or use a task, which has one.");
     text.decode = [decode = std::move(text.decode), timestamp_begin](std::span<const std::int64_t> tokens) {
         std::vector<std::int64_t> spoken(tokens.begin(), tokens.end());
         std::erase_if(spoken, [&](std::int64_t id) { return id >= timestamp_begin; });
@@ -40161,6 +40915,11 @@ SILICA_INLINE void write_text(Segment& segment, const TextOf& text, std::int64_t
 
 SILICA_INLINE void write_words(Segment& segment, const TextOf& text, const SegmentTimes& times, std::int64_t text_end,
                                bool spaces) {
+    const auto known = times.times.size();
+    if (times.from > known || known - times.from < segment.tokens.size())
+        throw InputError("A segment of " + std::to_string(segment.tokens.size()) + " tokens from place " +
+                             std::to_string(times.from) + " on has times of " + std::to_string(known) + " in all.",
+                         "give a time for each token of its window.");
     std::vector<std::int64_t> spoken;
     std::vector<std::size_t> places;  // in the window
     for (std::size_t i = 0; i < segment.tokens.size(); ++i) {
@@ -40414,6 +41173,7 @@ public:
     Listener(SpeechModel& model, const SpeechFacts& facts, std::span<const Recording* const> sounds,
              const SpeechOptions& options, const SpeechHooks& hooks)
         : model_(model), facts_(facts), config_(facts.config), options_(options), hooks_(hooks) {
+        check(sounds);
         for (const auto* sound : sounds) rows_.push_back({.sound = sound});
         prepare();
     }
@@ -40422,12 +41182,11 @@ public:
         if (!rows_.empty()) begin();
         std::vector<Row*> active;
         for (Row& row : rows_) active.push_back(&row);
-        while (!active.empty() && next(active)) {
-            std::erase_if(active, [](const Row* row) { return row->seek >= row->sound->frames(); });
-        }
+        const auto over = [](const Row* row) { return row->seek >= row->sound->frames(); };
+        while (!active.empty() && next(active)) std::erase_if(active, over);
         std::vector<Transcript> made;
         for (Row& row : rows_) {
-            row.made.complete = row.seek >= row.sound->frames();
+            row.made.complete = over(&row);
             made.push_back(std::move(row.made));
         }
         return made;
@@ -40438,7 +41197,7 @@ private:
         const Recording* sound = nullptr;
         std::int64_t seek = 0;                             ///< frame where the next window begins
         std::vector<std::int64_t> start = {};              ///< the prompt's own tokens
-        bool conditioned = false;                          ///< whether the next window sees what was said
+        bool conditioned = false, sampled = false;         ///< the next window sees what was said, and has no beams
         std::vector<std::vector<std::int64_t>> said = {};  ///< tokens of the segments so far
         Transcript made = {};
     };
@@ -40454,6 +41213,10 @@ private:
 
     /// What all windows have in common.
     void prepare() {
+        check(config_, "the configuration of speech");
+        check(options_, config_);
+        if (!facts_.text)
+            throw InputError("No way to decode tokens is given.", "set the text of the facts, or use a task.");
         auto c = merged(options_.generation, facts_.generation);
         const auto& own = model_.decoder().facts();
         // Without an end, which a generation_config.json may leave out, a text goes on until there is no room.
@@ -40463,28 +41226,21 @@ private:
         plan_.padding = c.pad_token_id;
         if (!c.pad_token_id) c.pad_token_id = own.pad_token_id.value_or(ends.empty() ? 0 : ends.front());
         require_start(config_, c.bos_token_id);
-        check(c, own);
-        if (options_.temperatures.empty())
-            throw InputError("There is no temperature.", "give at least one; 0 takes the likeliest token.");
-        for (const double t : options_.temperatures) {
-            if (!(t >= 0) || !std::isfinite(t))
-                throw InputError("A temperature is " + std::to_string(t) + ".", "give 0 or more.");
-        }
+        auto sampled = c;  // as rows above temperature 0 are written
+        sampled.do_sample = std::ranges::any_of(options_.temperatures, [](double t) { return t > 0; });
+        sampled.temperature.reset();
+        check(sampled, own);
+        if (!rows_.empty())
+            static_cast<void>(rows_of_call(static_cast<std::int64_t>(rows_.size()), c.num_beams.value_or(1)));
         limit_ = c.max_length.value_or(20);
 
         condition_ = options_.condition_on_previous.value_or(config_.condition_on_prev_tokens.value_or(false));
-        if (options_.prompt_in_every_window && !condition_)
-            throw InputError("The prompt is to stand before the text of every window, which windows do not see.",
-                             "set condition_on_previous.");
         timestamps_ = options_.words || options_.timestamps.value_or(config_.return_timestamps.value_or(false));
         const bool longer = std::ranges::any_of(rows_, [&](const Row& row) { return is_long(row); });
         if ((timestamps_ || longer) && !config_.no_timestamps_token_id)
             throw ConfigError("Times are written by tokens, and generation_config.json does not say which.",
                               "take a newer one, with no_timestamps_token_id.");
         if (options_.words) {
-            if (!config_.alignment_heads || config_.alignment_heads->empty())
-                throw ConfigError("Times of words need alignment_heads, which generation_config.json does not have.",
-                                  "take a newer one, or ask for the times of segments.");
             for (const auto& head : *config_.alignment_heads) heads_.push_back({head[0], head[1]});
         }
         plan_.config = &config_;
@@ -40499,11 +41255,6 @@ private:
         if (plan_.no_speech_threshold && !config_.no_timestamps_token_id)
             throw ConfigError("no_speech_threshold needs no_timestamps_token_id.",
                               "take a newer generation_config.json.");
-#ifndef SILICA_ZLIB
-        if (plan_.compression_ratio_threshold)
-            throw ConfigError("compression_ratio_threshold needs zlib, which Silica was built without.",
-                              "install its headers and build again, or leave the threshold out.");
-#endif
         plan_.hooks = &hooks_;
         if (hooks_.on_text && facts_.text) plan_.text = without_times(facts_.text, first_time());
         detects_ = detects_language(config_, options_);
@@ -40537,14 +41288,16 @@ private:
     /// The windows that rows are at, through the encoder.
     [[nodiscard]] Tensor encoded(const std::vector<Row*>& rows) const {
         const auto mels = rows.front()->sound->mels(), frames = window_frames();
-        const auto size = static_cast<std::size_t>(mels * frames);
+        const auto size = static_cast<std::size_t>(checked_product("mels x frames of a window", {mels, frames}));
         Tensor features = at::empty({static_cast<std::int64_t>(rows.size()), mels, frames}, c10::ScalarType::Float);
         auto* to = features.mutable_data_ptr<float>();
         for (const Row* row : rows) {
             row->sound->window(row->seek, frames, {to, size});
             to += size;
         }
-        return model_.encode(features);
+        Tensor made = model_.encode(features);
+        require_encoded(made, rows.size());
+        return made;
     }
 
     /// What stands before the start tokens of a window.
@@ -40589,6 +41342,7 @@ private:
             if (row->conditioned && !row->said.empty() && plan_.padding) std::erase(prompt, *plan_.padding);
             windows.starts.push_back(prompt.size());
             windows.sounds.push_back(index_of(*row));
+            windows.sampled.push_back(row->sampled);
             prompt.insert(prompt.end(), row->start.begin(), row->start.end());
             windows.prompts.push_back(std::move(prompt));
         }
@@ -40607,14 +41361,14 @@ private:
         const auto frames = std::min(row.sound->frames() - row.seek, window_frames());
         const auto offset = static_cast<double>(row.seek) * 0.02 / 2;
         row.conditioned = condition_ && reply.temperature < 0.5;
+        row.sampled = reply.sampled;
         bool on = true;
         if (reply.silent) {
             row.seek += frames;
         } else {
             const auto begin = first_time();
             const auto cuts = cut_into_segments(reply.tokens, begin, frames);
-            std::vector<double> times;
-            if (options_.words) times = said_at(row, reply, windows, i, offset);
+            const auto times = options_.words ? said_at(row, reply, windows, i, offset) : std::vector<double>();
             for (const Cut& cut : cuts.segments) {
                 Segment segment{.start = offset + cut.start * 0.02, .end = offset + cut.end * 0.02};
                 segment.tokens.assign(reply.tokens.begin() + static_cast<std::ptrdiff_t>(cut.from),
@@ -40724,7 +41478,8 @@ struct PieceTokens {
 /// nothing.
 [[nodiscard]] std::vector<std::int64_t> overlapped(std::span<const std::vector<std::int64_t>> sequences);
 
-/// The text of all pieces, cut where a piece wrote a time that its neighbours do not hear.
+/// The text of all pieces, cut where a piece wrote a time that its neighbours do not hear. InputError for seconds that
+/// are no length, and for times that do not follow each other.
 [[nodiscard]] std::vector<JoinedText> joined_pieces(std::span<const HeardPiece> pieces, const PieceTokens& kinds);
 
 }  // namespace silica::generate
@@ -40737,6 +41492,7 @@ struct PieceTokens {
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <string>
 #include <utility>
 
 namespace silica::generate {
@@ -40864,6 +41620,18 @@ SILICA_INLINE std::vector<std::int64_t> overlapped(std::span<const std::vector<s
 }
 
 SILICA_INLINE std::vector<JoinedText> joined_pieces(std::span<const HeardPiece> pieces, const PieceTokens& kinds) {
+    const auto is_length = [](double seconds) { return seconds >= 0 && std::isfinite(seconds); };
+    if (!(kinds.seconds > 0) || !is_length(kinds.seconds) || kinds.first_time < 0 || kinds.most < 1)
+        throw InputError("Times are " + std::to_string(kinds.seconds) + " seconds apart, " +
+                             std::to_string(kinds.most) + " from token " + std::to_string(kinds.first_time) + " on.",
+                         "give seconds above 0, one time or more, and a token.");
+    for (const auto& piece : pieces) {
+        if (!is_length(piece.seconds) || !is_length(piece.left) || !is_length(piece.right))
+            throw InputError("A piece has " + std::to_string(piece.seconds) +
+                                 " seconds, of which its neighbours hear " + std::to_string(piece.left) + " and " +
+                                 std::to_string(piece.right) + " too.",
+                             "give 0 or more of each.");
+    }
     detail::PieceJoiner joiner(kinds);
     for (const auto& piece : pieces) joiner.add(piece);
     return joiner.end();
@@ -41264,6 +42032,7 @@ static_assert(PrecisionPolicy<Int8<>>);
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 

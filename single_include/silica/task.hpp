@@ -49,6 +49,9 @@ public:
 
     explicit Writer(text::Tokenizer tokenizer, generate::GenerationConfig config = {},
                     std::optional<text::ChatTemplate> chat_template = {});
+    /// What is moved from stays as it was: copies share all that is large.
+    Writer(const Writer&) = default;
+    Writer& operator=(const Writer&) = default;
 
     /// Continues each prompt (an encoder-decoder: answers it). What `config` does not say is as generation_config.json
     /// says, and else transformers' default, but for the length: 256 new tokens, as its pipeline writes. A stop string
@@ -114,7 +117,7 @@ private:
 
 namespace silica::task {
 
-/// The text of tokens without special ones. The tokenizer is shared.
+/// The text of tokens without special ones. The tokenizer is shared. InputError where it is null.
 [[nodiscard]] generate::TextOf text_of(std::shared_ptr<const text::Tokenizer> tokenizer);
 
 }  // namespace silica::task
@@ -131,6 +134,7 @@ namespace silica::task {
 namespace silica::task {
 
 SILICA_INLINE generate::TextOf text_of(std::shared_ptr<const text::Tokenizer> tokenizer) {
+    if (!tokenizer) throw InputError("There is no tokenizer: the pointer is null.", "give one that was opened.");
     generate::TextOf made;
     for (const char* byte : {"<0xFF>", "<0xff>"}) {
         if (const auto id = tokenizer->token_to_id(byte)) made.probes.push_back(*id);
@@ -255,6 +259,7 @@ SILICA_INLINE generate::Prompt Writer::padded(const std::vector<std::vector<std:
 #endif  // SILICA_SINGLE_TASK_WRITER_IPP
 #endif  // SILICA_SINGLE_TASK_WRITER_HPP
 
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -279,6 +284,9 @@ public:
     }
 
     TextGenerator(Writer writer, Model model) : writer_(std::move(writer)), model_(std::move(model)) {}
+    /// What is moved from stays as it was: copies share all that is large.
+    TextGenerator(const TextGenerator&) = default;
+    TextGenerator& operator=(const TextGenerator&) = default;
 
     /// The text that follows a prompt (an encoder-decoder's answer), without the prompt. See Writer for `config`.
     [[nodiscard]] std::string operator()(const std::string& prompt, const generate::GenerationConfig& config = {},
@@ -392,6 +400,9 @@ struct ScoredLabel {
     double score = 0;
 };
 
+/// Throws InputError for fewer than one label.
+void require_top_k(std::int64_t top_k);
+
 /// How logits become scores.
 enum class Scoring {
     softmax,  ///< one of the classes holds: exp(x_i) / sum_j exp(x_j)
@@ -483,11 +494,17 @@ SILICA_INLINE std::vector<std::size_t> by_falling_score(std::span<const float> s
 
 namespace silica::task {
 
+SILICA_INLINE void require_top_k(std::int64_t top_k) {
+    if (top_k < 1) throw InputError("top_k is " + std::to_string(top_k) + ".", "1 or more is needed.");
+}
+
 SILICA_INLINE ClassLabels ClassLabels::read(const std::filesystem::path& directory) {
     return of(checkpoint::read_json_file(directory, "config.json"), (directory / "config.json").string());
 }
 
 SILICA_INLINE ClassLabels ClassLabels::of(const Json& config, const std::string& file) {
+    if (!config.is_object())
+        throw ConfigError(file + " is " + config.brief() + ", an object is wanted.", "download the file again.");
     ClassLabels classes;
     std::optional<std::map<std::string, std::string>> id2label;
     std::optional<std::int64_t> num_labels;
@@ -530,7 +547,7 @@ SILICA_INLINE std::vector<ScoredLabel> ClassLabels::best(std::span<const float> 
                              std::to_string(names.size()) + " classes.",
                          "correct id2label in config.json.");
     }
-    if (top_k < 1) throw InputError("top_k is " + std::to_string(top_k) + ".", "1 or more is needed.");
+    require_top_k(top_k);
     std::vector<float> scores(logits.begin(), logits.end());
     if (scoring == Scoring::softmax) scores = softmax(scores);
     if (scoring == Scoring::sigmoid) {
@@ -681,9 +698,10 @@ struct FileResult {
     std::optional<T> value = {};
     std::optional<Error> error = {};  ///< where, and only where, there is no value
 
-    /// The value; throws the error where there is none.
+    /// The value; throws the error where there is none, and InputError where nothing became of the file yet.
     [[nodiscard]] const T& get() const {
         if (error) throw Error(*error);
+        if (!value) throw InputError("A file has neither a value nor an error.", "take results that a task gave.");
         return *value;
     }
 };
@@ -736,9 +754,10 @@ class Reader {
 public:
     using Process = std::function<T(const std::filesystem::path&)>;
 
+    /// InputError where `process` is empty.
     Reader(std::vector<std::filesystem::path> files, Process process, ReadAhead ahead = {})
         : files_(std::move(files)),
-          process_(std::move(process)),
+          process_(checked(std::move(process))),
           slots_(files_.size()),
           work_(files_.size(), ahead, [this](std::size_t i) { fill(i); }) {}
 
@@ -761,6 +780,11 @@ private:
         std::optional<Error> error = {};
         std::exception_ptr failure = {};
     };
+
+    static Process checked(Process process) {
+        if (!process) throw InputError("There is nothing to process files with.", "give a function.");
+        return process;
+    }
 
     void fill(std::size_t i) {
         Slot& slot = slots_[i];
@@ -1210,8 +1234,12 @@ auto over_files(const Process& process, const Same& same, std::span<const std::f
 
 namespace silica::task {
 
-/// The rows of (rows, columns), float32 on the CPU, one after another. They live as long as the tensor.
+/// The rows of (rows, columns), float32 on the CPU, one after another. They live as long as the tensor. InputError for
+/// another tensor, and for one with gaps.
 [[nodiscard]] inline std::vector<std::span<const float>> rows_of(const Tensor& t) {
+    require_tensor("rows", t, 2, {c10::ScalarType::Float});
+    if (!t.device().is_cpu() || !t.is_contiguous())
+        throw InputError("Input rows is not on the CPU, or has gaps.", "call .cpu().contiguous() on it.");
     const auto columns = static_cast<std::size_t>(t.size(1));
     const auto* first = t.const_data_ptr<float>();
     std::vector<std::span<const float>> rows;
@@ -1257,6 +1285,9 @@ public:
 
     Classifier(image::Processor processor, ClassLabels classes, M model)
         : processor_(std::move(processor)), classes_(std::move(classes)), forward_(std::move(model)) {}
+    /// What is moved from stays as it was: copies share all that is large.
+    Classifier(const Classifier&) = default;
+    Classifier& operator=(const Classifier&) = default;
 
     /// The best labels of a picture, best first. InputError for a picture that the model cannot look at.
     [[nodiscard]] Labels operator()(const image::Image& picture, const ClassifyOptions& options = {}) const {
@@ -1266,6 +1297,7 @@ public:
     /// Those of each picture, in the order given.
     [[nodiscard]] std::vector<Labels> operator()(std::span<const image::Image> pictures,
                                                  const ClassifyOptions& options = {}) const {
+        require_top_k(options.top_k);
         return over_images(pixels_by(processor_), alike, pictures, options.batch_size,
                            [&](std::span<const image::Pixels> batch) { return of_pixels(batch, options.top_k); });
     }
@@ -1274,6 +1306,7 @@ public:
     /// threads while the model runs.
     [[nodiscard]] std::vector<FileResult<Labels>> operator()(std::span<const std::filesystem::path> files,
                                                              const ClassifyOptions& options = {}) const {
+        require_top_k(options.top_k);
         return over_files(
             pixels_by(processor_), alike, files, options.batch_size,
             [&](std::span<const image::Pixels> batch) { return of_pixels(batch, options.top_k); }, options.progress);
@@ -1339,6 +1372,7 @@ struct CtcPiece {
     struct Range {
         std::int64_t begin, end;
     };
+    /// InputError for sizes below 0, a ratio below 1, and ends that are longer than the piece.
     [[nodiscard]] Range counted(std::int64_t frames, std::int64_t ratio) const;
 };
 
@@ -1349,7 +1383,8 @@ public:
     using Read = std::function<std::vector<float>(std::int64_t n)>;
 
     /// `ratio`: samples of a frame; pieces are of whole frames.
-    /// InputError where a number of `cutting` is no length, or the ends are all of a piece.
+    /// InputError where a number of `cutting` is no length, the ends are all of a piece, there is nothing to read from,
+    /// or rate and ratio are no sizes.
     CtcPieces(Read read, std::int64_t rate, std::int64_t ratio, const CtcCutting& cutting);
 
     /// The next piece, nothing after the last.
@@ -1390,6 +1425,11 @@ SILICA_INLINE std::int64_t rounded(double x) {
 /// Seconds as samples, a whole number of frames.
 SILICA_INLINE std::int64_t samples_of(const char* name, double seconds, std::int64_t rate, std::int64_t ratio) {
     constexpr double longest = 86400;
+    constexpr std::int64_t most = 1 << 30;
+    if (rate < 1 || rate > most || ratio < 1 || ratio > most)
+        throw InputError("A sound of " + std::to_string(rate) + " samples in a second, " + std::to_string(ratio) +
+                             " of them a frame, cannot be cut.",
+                         "give 1 or more of both.");
     if (!(seconds >= 0 && seconds <= longest)) {
         throw InputError(std::string(name) + " is " + std::to_string(seconds) + " seconds.",
                          "give 0 or more, and a day at most.");
@@ -1400,13 +1440,19 @@ SILICA_INLINE std::int64_t samples_of(const char* name, double seconds, std::int
 }  // namespace ctc_pieces
 
 SILICA_INLINE CtcPiece::Range CtcPiece::counted(std::int64_t frames, std::int64_t ratio) const {
+    const auto size = static_cast<std::int64_t>(samples.size());
+    if (frames < 0 || ratio < 1 || left < 0 || right < 0 || left > size || right > size)
+        throw InputError("A piece of " + std::to_string(size) + " samples has ends of " + std::to_string(left) +
+                             " and " + std::to_string(right) + ", and " + std::to_string(frames) + " frames of " +
+                             std::to_string(ratio) + ".",
+                         "give sizes of 0 or more, frames of 1 or more, and ends within the piece.");
+    if (left == 0 && right == 0) return {0, frames};
     const auto n = static_cast<double>(samples.size());
     const auto all = ctc_pieces::rounded(n * (1.0 / static_cast<double>(ratio)));
     const auto of = [&](std::int64_t overlap) {
         return ctc_pieces::rounded(static_cast<double>(overlap) / n * static_cast<double>(all));
     };
     const auto end = std::clamp<std::int64_t>(all - of(right), 0, frames);
-    if (left == 0 && right == 0) return {0, frames};
     return {std::min(of(left), end), end};
 }
 
@@ -1417,6 +1463,7 @@ SILICA_INLINE CtcPieces::CtcPieces(Read read, std::int64_t rate, std::int64_t ra
       left_(ctc_pieces::samples_of("stride_seconds", cutting.stride_seconds, rate, ratio)),
       right_(ctc_pieces::samples_of("right_stride_seconds",
                                     cutting.right_stride_seconds.value_or(cutting.stride_seconds), rate, ratio)) {
+    if (!read_) throw InputError("There is nothing to read samples with.", "give a function.");
     if (chunk_ <= left_ + right_) {
         const double right = cutting.right_stride_seconds.value_or(cutting.stride_seconds);
         throw InputError("Pieces of " + std::to_string(cutting.chunk_seconds) + " seconds are nothing but ends of " +
@@ -1487,7 +1534,11 @@ struct Described {
     std::vector<std::int64_t> image_tokens;  ///< of each picture, in the prompt as the model read it
     generate::Generated written;             ///< one row: tokens, how it ended, times
 
-    [[nodiscard]] const std::string& text() const { return written.texts.front(); }
+    /// InputError where nothing was written.
+    [[nodiscard]] const std::string& text() const {
+        if (written.texts.empty()) throw InputError("There is no answer yet.", "take what a writer gave.");
+        return written.texts.front();
+    }
 };
 
 /// A prompt, and the pictures that it shows, in order.
@@ -1512,6 +1563,9 @@ public:
     explicit ImageWriter(image_text::Processor processor, generate::GenerationConfig config = {})
         : processor_(std::make_shared<const image_text::Processor>(std::move(processor))),
           writer_(processor_->tokenizer(), std::move(config)) {}
+    /// What is moved from stays as it was: copies share all that is large.
+    ImageWriter(const ImageWriter&) = default;
+    ImageWriter& operator=(const ImageWriter&) = default;
 
     /// Answers a text about pictures (image_text::Processor::prompt_of says how it becomes a prompt). See Writer for
     /// `config`. InputError where the text has image tokens, and not one for each picture.
@@ -1770,6 +1824,9 @@ public:
     }
 
     Describer(ImageWriter writer, Model model) : writer_(std::move(writer)), model_(std::move(model)) {}
+    /// What is moved from stays as it was: copies share all that is large.
+    Describer(const Describer&) = default;
+    Describer& operator=(const Describer&) = default;
 
     /// The answer to a text about pictures (none, one or several). A text with image tokens is the prompt as it stands.
     [[nodiscard]] std::string operator()(Images images, const std::string& text,
@@ -1853,6 +1910,7 @@ private:
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace silica::task {
@@ -1881,6 +1939,9 @@ struct Detection {
 /// for a picture of no size and for a threshold that is no number.
 [[nodiscard]] std::vector<Detection> detections(const Tensor& logits, const Tensor& boxes, PictureSize size,
                                                 const ClassLabels& classes, double threshold);
+
+/// Throws InputError for a threshold that is no number: nothing is above it.
+void require_threshold(std::string_view name, double value);
 
 /// How masks become segments.
 enum class Segments {
@@ -1952,12 +2013,6 @@ SILICA_INLINE void require_queries(const Tensor& logits, std::string_view name, 
     throw InputError(std::string(name) + " are of " + std::to_string(beside.size(0)) + " queries, logits of " +
                          std::to_string(logits.size(0)) + ".",
                      "give both of one picture.");
-}
-
-/// Throws InputError for NaN, above which nothing is.
-SILICA_INLINE void require_number(std::string_view name, double value) {
-    if (!std::isnan(value)) return;
-    throw InputError(std::string(name) + " is not a number.", "give one from 0 to 1.");
 }
 
 /// Probabilities of the classes of each query, "no object" included.
@@ -2091,6 +2146,11 @@ SILICA_INLINE Segmentation classes_of_pixels(const Tensor& logits, const Tensor&
 
 }  // namespace detections_detail
 
+SILICA_INLINE void require_threshold(std::string_view name, double value) {
+    if (!std::isnan(value)) return;
+    throw InputError(std::string(name) + " is not a number.", "give one from 0 to 1.");
+}
+
 SILICA_INLINE std::vector<Detection> detections(const Tensor& logits, const Tensor& boxes, PictureSize size,
                                                 const ClassLabels& classes, double threshold) {
     detections_detail::require_queries(logits, "boxes", boxes, 2);
@@ -2099,7 +2159,7 @@ SILICA_INLINE std::vector<Detection> detections(const Tensor& logits, const Tens
                          "give centre x, centre y, width and height of each query.");
     }
     image::check_size(size.height, size.width, "The picture");
-    detections_detail::require_number("threshold", threshold);
+    require_threshold("threshold", threshold);
     const auto scores = detections_detail::probabilities(logits, classes);
     const Tensor rows = boxes.contiguous();
     const auto w = static_cast<double>(size.width), h = static_cast<double>(size.height);
@@ -2122,9 +2182,9 @@ SILICA_INLINE Segmentation segmentation(const Tensor& logits, const Tensor& mask
                                         const ClassLabels& classes, const SegmentOptions& options) {
     detections_detail::require_queries(logits, "masks", masks, 3);
     image::check_size(size.height, size.width, "The picture");
-    detections_detail::require_number("threshold", options.threshold);
-    detections_detail::require_number("mask_threshold", options.mask_threshold);
-    detections_detail::require_number("overlap", options.overlap);
+    require_threshold("threshold", options.threshold);
+    require_threshold("mask_threshold", options.mask_threshold);
+    require_threshold("overlap", options.overlap);
     return options.kind == Segments::semantic ? detections_detail::classes_of_pixels(logits, masks, size, classes)
                                               : detections_detail::segments(logits, masks, size, classes, options);
 }
@@ -2187,6 +2247,9 @@ public:
 
     Detector(image::Processor processor, ClassLabels classes, M model)
         : processor_(std::move(processor)), classes_(std::move(classes)), forward_(std::move(model)) {}
+    /// What is moved from stays as it was: copies share all that is large.
+    Detector(const Detector&) = default;
+    Detector& operator=(const Detector&) = default;
 
     /// The objects of a picture, in the order of the model's queries. InputError for a picture that the model cannot
     /// look at.
@@ -2197,6 +2260,7 @@ public:
     /// Those of each picture, in the order given.
     [[nodiscard]] std::vector<Detections> operator()(std::span<const image::Image> pictures,
                                                      const DetectOptions& options = {}) const {
+        require_threshold("threshold", options.threshold);
         return over_images(sized(), alike_in_size, pictures, options.batch_size,
                            [&](std::span<const SizedPixels> batch) { return of_pixels(batch, options.threshold); });
     }
@@ -2205,6 +2269,7 @@ public:
     /// threads while the model runs.
     [[nodiscard]] std::vector<FileResult<Detections>> operator()(std::span<const std::filesystem::path> files,
                                                                  const DetectOptions& options = {}) const {
+        require_threshold("threshold", options.threshold);
         return over_files(
             sized(), alike_in_size, files, options.batch_size,
             [&](std::span<const SizedPixels> batch) { return of_pixels(batch, options.threshold); }, options.progress);
@@ -2301,14 +2366,17 @@ namespace silica::task {
 struct SentenceModule {
     std::string type;                            ///< its class without the path: "Dense", "LayerNorm", "Normalize"
     std::function<Tensor(const Tensor&)> apply;  ///< (texts, d) float32 on the CPU -> (texts, e)
+
+    /// `apply(x)`. InputError where there is no such function, and where x or what it gives is not (texts, d) float32.
+    [[nodiscard]] Tensor operator()(const Tensor& x) const;
 };
 
-/// x / |x|.
+/// x (rows, d) / |x|, of floating numbers. InputError for another tensor.
 [[nodiscard]] Tensor normalized(const Tensor& x);
 
 /// Reads the module of class `type` in `folder`: config.json and, for a Dense or a LayerNorm, model.safetensors or
 /// pytorch_model.bin. What sentence-transformers ignores in config.json is added to `notes`.
-/// ConfigError for what is not computed here, CheckpointError for wrong weights.
+/// ConfigError for a class or a key that is not computed here, CheckpointError for wrong weights.
 [[nodiscard]] SentenceModule read_sentence_module(const std::string& type, const std::filesystem::path& folder,
                                                   std::vector<std::string>& notes);
 
@@ -2506,6 +2574,7 @@ SILICA_INLINE SentenceModule read_dense(const SentenceFile& file, const std::fil
     if (adds && in != out) residual = weights.get("residual.weight", {out, in});
     weights.settle();
     return {"Dense", [=, where = file.path()](const Tensor& x) {
+                require_tensor("x", x, 2, {c10::ScalarType::Float});
                 if (x.size(1) != in) {
                     throw ConfigError(where + ": in_features is " + std::to_string(in) + ", but the vectors have " +
                                           std::to_string(x.size(1)) + " numbers.",
@@ -2522,6 +2591,7 @@ SILICA_INLINE SentenceModule read_layer_norm(const SentenceFile& file, const std
     const Tensor weight = weights.get("norm.weight", {d}), bias = weights.get("norm.bias", {d});
     weights.settle();
     return {"LayerNorm", [=, where = file.path()](const Tensor& x) {
+                require_tensor("x", x, 2, {c10::ScalarType::Float});
                 if (x.size(1) != d) {
                     throw ConfigError(where + ": dimension is " + std::to_string(d) + ", but the vectors have " +
                                           std::to_string(x.size(1)) + " numbers.",
@@ -2533,12 +2603,28 @@ SILICA_INLINE SentenceModule read_layer_norm(const SentenceFile& file, const std
 
 }  // namespace detail
 
+SILICA_INLINE Tensor SentenceModule::operator()(const Tensor& x) const {
+    if (!apply) throw InputError("The module " + quote(type) + " computes nothing.", "set apply, or leave it out.");
+    require_tensor("x", x, 2, {c10::ScalarType::Float});
+    Tensor made = apply(x);
+    require_tensor(type, made, 2, {c10::ScalarType::Float});
+    if (made.size(0) == x.size(0)) return made;
+    throw InputError("The module " + quote(type) + " gives " + std::to_string(made.size(0)) + " vectors for " +
+                         std::to_string(x.size(0)) + " texts.",
+                     "give one for each.");
+}
+
 SILICA_INLINE Tensor normalized(const Tensor& x) {
+    using c10::ScalarType;
+    require_tensor("x", x, 2, {ScalarType::Float, ScalarType::BFloat16, ScalarType::Half, ScalarType::Double});
     return x / at::linalg_vector_norm(x, 2, {1}, true).clamp_min(1e-12);
 }
 
 SILICA_INLINE SentenceModule read_sentence_module(const std::string& type, const std::filesystem::path& folder,
                                                   std::vector<std::string>& notes) {
+    if (type != "Dense" && type != "LayerNorm" && type != "Normalize")
+        throw ConfigError("The module " + quote(type) + " of " + folder.string() + " is not known.",
+                          "known are Dense, LayerNorm and Normalize.");
     const bool optional = type == "Normalize";  // it has had no file for long
     const detail::SentenceFile file(folder, "config.json", optional);
     for (const char* key : {"module_input_name", "module_output_name"}) {
@@ -2567,6 +2653,7 @@ SILICA_INLINE SentenceModule read_sentence_module(const std::string& type, const
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -2593,7 +2680,8 @@ struct SentenceConfig {
 
     /// Reads `directory`. Without modules.json it is mean pooling, or the last token where config.json names a causal
     /// language model, as sentence-transformers does for plain checkpoints.
-    /// ConfigError for a module, a key or a value that is not supported; CheckpointError for wrong weights of a module.
+    /// ConfigError where there is no such directory, for a module, a key or a value that is not supported;
+    /// CheckpointError for wrong weights of a module.
     [[nodiscard]] static SentenceConfig read(const std::filesystem::path& directory);
 
     /// What stands before a text: `text` itself, else the prompt of that name, else the default prompt.
@@ -2601,6 +2689,10 @@ struct SentenceConfig {
     [[nodiscard]] std::string prompt(const std::optional<std::string>& text,
                                      const std::optional<std::string>& name) const;
 };
+
+/// Throws ConfigError for sizes below 1, for no way of pooling, a module that computes nothing, and a default prompt
+/// that there is not.
+void check(const SentenceConfig& config);
 
 }  // namespace silica::task
 
@@ -2720,6 +2812,7 @@ SILICA_INLINE void read_transformer(SentenceConfig& config) {
 
 #include <algorithm>
 #include <array>
+#include <system_error>
 #include <utility>
 
 namespace silica::task {
@@ -2842,6 +2935,8 @@ SILICA_INLINE std::string class_of(const SentenceFile& module) {
 }  // namespace detail
 
 SILICA_INLINE SentenceConfig SentenceConfig::read(const std::filesystem::path& directory) {
+    if (std::error_code ignored; !std::filesystem::is_directory(directory, ignored))
+        throw ConfigError(quote(directory.string()) + " is no directory.", "name the directory of a checkpoint.");
     if (!checkpoint::is_listed(directory / "modules.json")) return detail::plain(directory);
     const auto file = (directory / "modules.json").string();
     const Json modules = checkpoint::read_json_document(directory, "modules.json");
@@ -2879,6 +2974,21 @@ SILICA_INLINE SentenceConfig SentenceConfig::read(const std::filesystem::path& d
     return config;
 }
 
+SILICA_INLINE void check(const SentenceConfig& c) {
+    const std::string where = "the configuration of sentences";
+    if (c.pooling.empty()) throw ConfigError(where + ": pooling is empty.", "name a way of pooling.");
+    if (c.max_tokens) require_at_least(where, "max_tokens", *c.max_tokens);
+    if (c.truncate_dim) require_at_least(where, "truncate_dim", *c.truncate_dim);
+    for (const auto& module : c.modules) {
+        if (!module.apply)
+            throw ConfigError(where + ": the module " + quote(module.type) + " computes nothing.",
+                              "set apply, or leave it out.");
+    }
+    if (c.default_prompt && !c.prompts.contains(*c.default_prompt))
+        throw ConfigError(where + ": there is no prompt " + quote(*c.default_prompt) + ", the default one.",
+                          "name one of the prompts.");
+}
+
 SILICA_INLINE std::string SentenceConfig::prompt(const std::optional<std::string>& text,
                                                  const std::optional<std::string>& name) const {
     if (text && name) throw InputError("A prompt and the name of a prompt are given.", "give one of them.");
@@ -2898,6 +3008,7 @@ SILICA_INLINE std::string SentenceConfig::prompt(const std::optional<std::string
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <numeric>
 #include <optional>
 #include <span>
@@ -2934,6 +3045,7 @@ public:
 
     Embedder(text::Tokenizer tokenizer, SentenceConfig config, Encoder encoder)
         : tokenizer_(std::move(tokenizer)), config_(std::move(config)), encoder_(std::move(encoder)) {
+        check(config_);
         auto longest = encoder_.config().max_position_embeddings;
         if (const auto n = config_.max_tokens ? config_.max_tokens : tokenizer_.model_max_length())
             longest = std::min(longest, *n);
@@ -2952,6 +3064,9 @@ public:
         if (config_.cut_left) cut.direction = text::Side::left;
         tokenizer_.set_truncation(cut);
     }
+    /// What is moved from stays as it was: copies share all that is large.
+    Embedder(const Embedder&) = default;
+    Embedder& operator=(const Embedder&) = default;
 
     /// (sentences, d) float32 on the CPU, in the order given. Sentences of similar length run together.
     /// InputError when there are none, one is not UTF-8, or there is no such prompt.
@@ -2989,7 +3104,7 @@ public:
             });
         }
         for (const auto& module : config_.modules) {
-            if (options.normalize.value_or(true) || module.type != "Normalize") vectors = module.apply(vectors);
+            if (options.normalize.value_or(true) || module.type != "Normalize") vectors = module(vectors);
         }
         if (const auto d = options.truncate_dim ? options.truncate_dim : config_.truncate_dim)
             vectors = vectors.slice(1, 0, *d).contiguous();
@@ -3127,6 +3242,9 @@ public:
     }
 
     ImageEmbedder(image::Processor processor, M model) : processor_(std::move(processor)), forward_(std::move(model)) {}
+    /// What is moved from stays as it was: copies share all that is large.
+    ImageEmbedder(const ImageEmbedder&) = default;
+    ImageEmbedder& operator=(const ImageEmbedder&) = default;
 
     /// (d) float32 on the CPU. InputError for a picture that the model cannot look at.
     [[nodiscard]] Tensor operator()(const image::Image& picture, const EmbedImagesOptions& options = {}) const {
@@ -3377,6 +3495,9 @@ public:
 
     AudioEmbedder(audio::Extractor extractor, M model)
         : extractor_(std::move(extractor)), forward_(Tower(std::move(model))) {}
+    /// What is moved from stays as it was: copies share all that is large.
+    AudioEmbedder(const AudioEmbedder&) = default;
+    AudioEmbedder& operator=(const AudioEmbedder&) = default;
 
     /// (d) float32 on the CPU. InputError for a sound of another rate than the extractor's.
     [[nodiscard]] Tensor operator()(const audio::Samples& sound, const EmbedSoundsOptions& options = {}) const {
@@ -3487,10 +3608,15 @@ struct MatchTexts {
 [[nodiscard]] MatchTexts match_texts(text::Tokenizer tokenizer, std::span<const std::string> labels,
                                      std::string_view sentence, std::int64_t most);
 
+/// Throws InputError unless texts have ids and a mask of one shape, int64, a row for each label.
+void require_texts(const MatchTexts& texts);
+
 /// The same with `embeds`: model.text_embeds(ids, mask) -> (texts, projection), on the host, of up to 64 texts at once.
+/// InputError for texts without ids, or with a mask of another shape.
 template <class Model>
 [[nodiscard]] MatchTexts embedded(MatchTexts texts, const Model& model) {
     constexpr std::int64_t at_once = 64;
+    require_texts(texts);
     std::vector<Tensor> parts;
     for (std::int64_t begin = 0, n = texts.input_ids.size(0); begin < n; begin += at_once) {
         const auto rows = std::min(at_once, n - begin);
@@ -3600,10 +3726,23 @@ SILICA_INLINE MatchTexts match_texts(text::Tokenizer tokenizer, std::span<const 
     return texts;
 }
 
+SILICA_INLINE void require_texts(const MatchTexts& texts) {
+    require_tensor("input_ids", texts.input_ids, 2, {c10::ScalarType::Long});
+    require_tensor("attention_mask", texts.attention_mask, 2, {c10::ScalarType::Long});
+    require_same_shape("attention_mask", texts.attention_mask, "input_ids", texts.input_ids);
+    if (texts.labels.size() == static_cast<std::size_t>(texts.input_ids.size(0))) return;
+    throw InputError("There are " + std::to_string(texts.labels.size()) + " labels and tokens of " +
+                         std::to_string(texts.input_ids.size(0)) + " texts.",
+                     "make them with match_texts, or texts(labels) of a matcher.");
+}
+
 SILICA_INLINE void require_embeds(const Tensor& embeds, std::int64_t projection) {
     if (!embeds.defined())
         throw InputError("The texts have no vectors.", "make them with texts(labels) of the matcher, or embedded().");
-    if (embeds.dim() == 2 && embeds.size(0) > 0 && embeds.size(1) == projection && embeds.is_floating_point()) return;
+    using c10::ScalarType;
+    if (embeds.dim() == 2 && embeds.size(0) > 0 && embeds.size(1) == projection && embeds.is_floating_point())
+        return require_tensor("embeds", embeds, 2,
+                              {ScalarType::Float, ScalarType::BFloat16, ScalarType::Half, ScalarType::Double});
     throw InputError("The vectors of the texts have shape " + shape_text(embeds.sizes()) + ", (texts, " +
                          std::to_string(projection) + ") is wanted.",
                      "make them with texts(labels) of the same model's matcher.");
@@ -3711,6 +3850,9 @@ public:
 
     Matcher(image::Processor processor, text::Tokenizer tokenizer, Halves model)
         : processor_(std::move(processor)), tokenizer_(std::move(tokenizer)), model_(std::move(model)) {}
+    /// What is moved from stays as it was: copies share all that is large.
+    Matcher(const Matcher&) = default;
+    Matcher& operator=(const Matcher&) = default;
 
     /// What is said of each label, put where {} stands in `sentence`, as the model sees it.
     /// InputError for a text of more tokens than the model takes: none is cut.
@@ -3858,6 +4000,9 @@ public:
 
     SoundMatcher(audio::Extractor extractor, text::Tokenizer tokenizer, Halves model)
         : extractor_(std::move(extractor)), tokenizer_(std::move(tokenizer)), model_(std::move(model)) {}
+    /// What is moved from stays as it was: copies share all that is large.
+    SoundMatcher(const SoundMatcher&) = default;
+    SoundMatcher& operator=(const SoundMatcher&) = default;
 
     /// What is said of each label, put where {} stands in `sentence`, as the model sees it.
     /// InputError for a text of more tokens than the model takes: none is cut.
@@ -4042,6 +4187,9 @@ public:
 
     VideoMatcher(image::Processor processor, text::Tokenizer tokenizer, M model)
         : processor_(std::move(processor)), tokenizer_(std::move(tokenizer)), halves_(std::move(model)) {}
+    /// What is moved from stays as it was: copies share all that is large.
+    VideoMatcher(const VideoMatcher&) = default;
+    VideoMatcher& operator=(const VideoMatcher&) = default;
 
     /// What is said of each label, put where {} stands in `sentence`, with the vectors that no video has changed yet.
     /// InputError for a text of more tokens than the model takes: none is cut.
@@ -4116,6 +4264,9 @@ public:
     [[nodiscard]] static Scribe open(const std::filesystem::path& directory);
 
     Scribe(audio::WhisperExtractor extractor, text::Tokenizer tokenizer, generate::SpeechFacts facts);
+    /// What is moved from stays as it was: copies share all that is large.
+    Scribe(const Scribe&) = default;
+    Scribe& operator=(const Scribe&) = default;
 
     /// The spectrogram of a sound: kept, 115 MB an hour, while the sound itself goes by. InputError where it is none,
     /// or has another rate than the extractor's.
@@ -4132,7 +4283,8 @@ public:
     /// What is said in a sound that is cut into pieces which overlap, each heard by itself and `together` at a time, as
     /// transformers' pipeline with `chunk_length_s` hears it: quicker than window after window, and less exact where
     /// pieces meet. `cutting.whole_seconds` does not count. Segments have times where options ask for them; one without
-    /// an end ends with the sound. InputError for pieces longer than a window, and where words are asked for.
+    /// an end ends with the sound. InputError for pieces longer than a window, none together, and where words are asked
+    /// for.
     [[nodiscard]] Transcript in_pieces(generate::SpeechModel& model, audio::Stream& sound, const CtcCutting& cutting,
                                        const SpeechOptions& options = {}, const SpeechHooks& hooks = {},
                                        std::size_t together = 8) const;
@@ -4180,7 +4332,13 @@ public:
     std::int64_t mels() const override { return features_.shape[1]; }
     double seconds() const override { return seconds_; }
     void window(std::int64_t begin, std::int64_t count, std::span<float> to) const override {
+        const auto room = static_cast<std::int64_t>(to.size());
+        if (begin < 0 || count < 0 || room % mels() != 0 || room / mels() != count)
+            throw InputError("A window of " + std::to_string(count) + " frames from " + std::to_string(begin) +
+                                 " on does not go into " + std::to_string(room) + " values.",
+                             "give room for (mels, frames), from a frame of 0 or more.");
         std::ranges::fill(to, 0.0F);
+        if (begin >= frames()) return;
         const auto some = std::clamp<std::int64_t>(frames() - begin, 0, count);
         for (std::int64_t m = 0; m < mels(); ++m)
             std::copy_n(features_.values.data() + m * frames() + begin, some, to.data() + m * count);
@@ -4303,6 +4461,10 @@ SILICA_INLINE std::vector<std::int64_t> Scribe::prompt_of(const std::string& tex
 SILICA_INLINE std::vector<Transcript> Scribe::operator()(generate::SpeechModel& model,
                                                          std::span<const generate::Recording* const> sounds,
                                                          const SpeechOptions& options, const SpeechHooks& hooks) const {
+    if (std::ranges::any_of(sounds, [](const auto* sound) { return sound == nullptr; }))
+        throw InputError("A sound is a null pointer.", "give what hear() returns.");
+    if (!options.prompt_text.empty() && !options.prompt.empty())
+        throw InputError("A prompt is given as text and as tokens.", "give one of them.");
     auto facts = facts_;
     // What an older generation_config.json does not say, where it is needed.
     const bool longer = std::ranges::any_of(
@@ -4320,6 +4482,7 @@ SILICA_INLINE Transcript Scribe::in_pieces(generate::SpeechModel& model, audio::
                                            const CtcCutting& cutting, const SpeechOptions& options,
                                            const SpeechHooks& hooks, std::size_t together) const {
     detail::require_rate(sound.rate(), extractor_);
+    if (together == 0) throw InputError("0 pieces are to be heard together.", "give 1 or more.");
     if (options.words)
         throw InputError("A sound in pieces has no times of words.", "ask for those of segments, or give no pieces.");
     auto cut = cutting;
@@ -4358,7 +4521,7 @@ SILICA_INLINE Transcript Scribe::in_pieces(generate::SpeechModel& model, audio::
             {.tokens = {}, .seconds = seconds(n), .left = seconds(piece->left), .right = seconds(piece->right)});
         made.seconds += seconds(n - piece->left - piece->right);
         held.emplace_back(std::move(piece->samples), sound.rate());
-        if (held.size() == std::max<std::size_t>(together, 1)) write();
+        if (held.size() == together) write();
     }
     if (made.complete && !held.empty()) write();
     auto first_time = facts_.config.no_timestamps_token_id;
@@ -4442,6 +4605,9 @@ public:
 
     CtcTranscriber(audio::Extractor extractor, text::CtcDecoder decoder, M model)
         : extractor_(std::move(extractor)), decoder_(std::move(decoder)), forward_(std::move(model)) {}
+    /// What is moved from stays as it was: copies share all that is large.
+    CtcTranscriber(const CtcTranscriber&) = default;
+    CtcTranscriber& operator=(const CtcTranscriber&) = default;
 
     /// Of sound in memory. InputError for a sound of another rate than the extractor's, or too short for a frame.
     [[nodiscard]] CtcTranscript operator()(const audio::Samples& sound, const CtcOptions& options = {}) const {
@@ -4547,6 +4713,9 @@ public:
     }
 
     SpeechTranscriber(Scribe scribe, M model) : scribe_(std::move(scribe)), model_(std::move(model)) {}
+    /// What is moved from stays as it was: copies share all that is large.
+    SpeechTranscriber(const SpeechTranscriber&) = default;
+    SpeechTranscriber& operator=(const SpeechTranscriber&) = default;
 
     /// What is said in a file. InputError where it is no sound, or for wrong options.
     [[nodiscard]] Transcript operator()(const std::filesystem::path& file, const SpeechOptions& options = {},
