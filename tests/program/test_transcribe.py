@@ -96,14 +96,15 @@ class Whisper(ProgramTest):
                  condition_on_previous=["--condition-on-previous"])
     VALUES = dict(language="--language", task="--task", beams="--beams", prompt_text="--prompt",
                   max_new_tokens="--max-new-tokens", logprob_threshold="--logprob-threshold",
-                  no_speech_threshold="--no-speech-threshold")
+                  no_speech_threshold="--no-speech-threshold", temperatures="--temperature")
 
     def test_every_case(self):
         for name in ("whisper", "whisper_english"):
             for want in json.loads((GOLDEN / name / "expected.json").read_text()):
                 options, flags = want["options"], []
                 for key, value in options.items():
-                    flags += self.FLAGS.get(key, []) or ([self.VALUES[key], str(value)] if key in self.VALUES else [])
+                    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+                    flags += self.FLAGS[key] if key in self.FLAGS else [self.VALUES[key], text]
                 out = json.loads(self.heard(*flags, "--output", "json", name=name, sound=want["sound"]).stdout)
                 self.assertEqual((out["text"], out["language"]), (want["text"], want["language"]))
                 self.assertEqual("chunks" in out, "words" in options or "timestamps" in options)
