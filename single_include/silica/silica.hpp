@@ -35859,7 +35859,7 @@ public:
     virtual Tensor step(const Tensor& ids) = 0;
     /// The same -> the most likely next tokens (rows), which stay on the device.
     virtual Tensor greedy_step(const Tensor& ids) = 0;
-    /// Logits -> the most likely tokens (rows) int64, on the device.
+    /// Logits -> the most likely tokens (rows) int64, on the device; below zero where there is none.
     [[nodiscard]] virtual Tensor most_likely(const Tensor& logits) = 0;
     /// Logits -> the tokens that `uniform` (rows) float32 on the CPU draws from softmax(logits / temperature), on the
     /// device and below zero where the host has to draw; nothing where the device does not. See op::Draw.
@@ -36640,6 +36640,7 @@ void check(const GenerationConfig& c, const DecoderFacts& facts);
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace silica::generate {
 
@@ -36672,6 +36673,15 @@ struct Ranges {
     }
     static void temperature(const std::optional<double>& value) {
         positive("temperature", value, "a number over 0 is needed; for the most likely token set do_sample to false.");
+    }
+    /// Those that are tried in turn, of which 0 takes the likeliest token: one at least.
+    static void temperatures(const std::vector<double>& all) {
+        if (all.empty())
+            throw InputError("There is no temperature.", "give at least one; 0 takes the likeliest token.");
+        for (const double t : all)
+            require(
+                "temperature", std::optional(t), [](double v) { return v >= 0 && std::isfinite(v); },
+                "give 0 or more.");
     }
     /// From 0 to 1.
     static void share(std::string_view key, const std::optional<double>& value) {
@@ -39154,6 +39164,7 @@ SILICA_INLINE Generated sample(Decoder& decoder, Plan plan, const Hooks& hooks) 
                 if (there) *id = 0;
                 continue;
             }
+            if (on_device) no_numbers(r);
             if (!std::exchange(copied, true)) scores.copy(decoder, logits);
             const Scores row = scores.row(r);
             processors(row, plan.row(r));
@@ -39917,12 +39928,7 @@ SILICA_INLINE void check(const SpeechOptions& o, const SpeechConfig& config) {
                              std::to_string(config.vocab_size - 1) + " exist (vocab_size).",
                          "use the tokenizer of this checkpoint.");
     }
-    if (o.temperatures.empty())
-        throw InputError("There is no temperature.", "give at least one; 0 takes the likeliest token.");
-    for (const double t : o.temperatures) {
-        if (!(t >= 0) || !std::isfinite(t))
-            throw InputError("A temperature is " + std::to_string(t) + ".", "give 0 or more.");
-    }
+    Ranges::temperatures(o.temperatures);
     if (o.prompt_in_every_window && !o.condition_on_previous.value_or(config.condition_on_prev_tokens.value_or(false)))
         throw InputError("The prompt is to stand before the text of every window, which windows do not see.",
                          "set condition_on_previous.");
@@ -40313,11 +40319,7 @@ inline void require_complete(const ReplyPlan& plan) {
     if (!plan.generation.eos_token_id) refuse("eos_token_id: {} is none");
     if ((plan.timestamps || plan.no_speech_threshold) && !plan.config->no_timestamps_token_id)
         refuse("no_timestamps_token_id, which times and silence are told by");
-    if (plan.temperatures.empty()) refuse("temperature");
-    for (const double t : plan.temperatures) {
-        if (!(t >= 0) || !std::isfinite(t))
-            throw InputError("A temperature is " + std::to_string(t) + ".", "give 0 or more.");
-    }
+    Ranges::temperatures(plan.temperatures);
 }
 
 /// Throws InputError unless the rows of windows are as many as their prompts, and have room.

@@ -276,10 +276,11 @@ TEST_CASE("every number of a GenerationConfig has a bound", "[generate]") {
 
 namespace {
 
-/// A decoder whose logits are as a test says.
+/// A decoder whose logits, and of these the most likely tokens, are as a test says.
 class Odd final : public generate::Decoder {
 public:
-    explicit Odd(std::function<Tensor(std::int64_t rows)> logits) : logits_(std::move(logits)) {
+    explicit Odd(std::function<Tensor(std::int64_t rows)> logits, Tensor likely = {})
+        : likely_(std::move(likely)), logits_(std::move(logits)) {
         facts_ = {.architecture = "Odd", .vocab_size = 24, .eos_token_id = {4}};
     }
     const generate::DecoderFacts& facts() const override { return facts_; }
@@ -287,7 +288,7 @@ public:
     Tensor prefill(const Prompt&) override { return logits_(rows_); }
     Tensor step(const Tensor&) override { return logits_(rows_); }
     Tensor greedy_step(const Tensor&) override { return logits_(rows_).argmax(-1); }
-    Tensor most_likely(const Tensor& x) override { return x.argmax(-1); }
+    Tensor most_likely(const Tensor& x) override { return likely_.defined() ? likely_ : x.argmax(-1); }
     void reorder(const Tensor&) override {}
     std::int64_t length() const override { return 0; }
     std::int64_t capacity() const override { return 0; }
@@ -298,6 +299,7 @@ public:
 private:
     void enter(Work work) const override { work(); }
 
+    Tensor likely_;
     std::function<Tensor(std::int64_t)> logits_;
     generate::DecoderFacts facts_;
     std::int64_t rows_ = 0;
@@ -402,6 +404,8 @@ TEST_CASE("a decoder that gives other logits than it should is told so", "[gener
     refused([](std::int64_t rows) { return at::zeros({rows, 0}); }, "empty");
     refused([](std::int64_t rows) { return at::zeros({rows, 24}, at::kLong); }, "Long");
     refused([](std::int64_t rows) { return at::zeros({rows, 24}).to(at::Device("meta")); }, "meta");
+    Odd unsure([](std::int64_t rows) { return at::zeros({rows, 24}); }, at::full({2}, -1, at::kLong));
+    refuses<InputError>([&] { static_cast<void>(complete(unsure, prompt, ways().front())); }, {"not numbers"});
     Odd narrow([](std::int64_t rows) { return at::zeros({rows, 3}); });  // the end token has no score
     for (const auto& way : {ways()[0], ways()[1], ways()[3]}) CHECK_NOTHROW(complete(narrow, prompt, way));
 }

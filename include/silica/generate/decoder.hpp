@@ -53,7 +53,7 @@ public:
     virtual Tensor step(const Tensor& ids) = 0;
     /// The same -> the most likely next tokens (rows), which stay on the device.
     virtual Tensor greedy_step(const Tensor& ids) = 0;
-    /// Logits -> the most likely tokens (rows) int64, on the device.
+    /// Logits -> the most likely tokens (rows) int64, on the device; below zero where there is none.
     [[nodiscard]] virtual Tensor most_likely(const Tensor& logits) = 0;
     /// Logits -> the tokens that `uniform` (rows) float32 on the CPU draws from softmax(logits / temperature), on the
     /// device and below zero where the host has to draw; nothing where the device does not. See op::Draw.

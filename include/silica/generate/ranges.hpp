@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace silica::generate {
 
@@ -43,6 +44,15 @@ struct Ranges {
     }
     static void temperature(const std::optional<double>& value) {
         positive("temperature", value, "a number over 0 is needed; for the most likely token set do_sample to false.");
+    }
+    /// Those that are tried in turn, of which 0 takes the likeliest token: one at least.
+    static void temperatures(const std::vector<double>& all) {
+        if (all.empty())
+            throw InputError("There is no temperature.", "give at least one; 0 takes the likeliest token.");
+        for (const double t : all)
+            require(
+                "temperature", std::optional(t), [](double v) { return v >= 0 && std::isfinite(v); },
+                "give 0 or more.");
     }
     /// From 0 to 1.
     static void share(std::string_view key, const std::optional<double>& value) {

@@ -93,6 +93,7 @@ SILICA_INLINE Generated sample(Decoder& decoder, Plan plan, const Hooks& hooks) 
                 if (there) *id = 0;
                 continue;
             }
+            if (on_device) no_numbers(r);
             if (!std::exchange(copied, true)) scores.copy(decoder, logits);
             const Scores row = scores.row(r);
             processors(row, plan.row(r));

@@ -32,12 +32,7 @@ SILICA_INLINE void check(const SpeechOptions& o, const SpeechConfig& config) {
                              std::to_string(config.vocab_size - 1) + " exist (vocab_size).",
                          "use the tokenizer of this checkpoint.");
     }
-    if (o.temperatures.empty())
-        throw InputError("There is no temperature.", "give at least one; 0 takes the likeliest token.");
-    for (const double t : o.temperatures) {
-        if (!(t >= 0) || !std::isfinite(t))
-            throw InputError("A temperature is " + std::to_string(t) + ".", "give 0 or more.");
-    }
+    Ranges::temperatures(o.temperatures);
     if (o.prompt_in_every_window && !o.condition_on_previous.value_or(config.condition_on_prev_tokens.value_or(false)))
         throw InputError("The prompt is to stand before the text of every window, which windows do not see.",
                          "set condition_on_previous.");

@@ -6,6 +6,7 @@
 #include "silica/generate/beam.hpp"
 #include "silica/generate/host_scores.hpp"
 #include "silica/generate/plan.hpp"
+#include "silica/generate/ranges.hpp"
 #include "silica/generate/sample.hpp"
 #include "silica/generate/speech/compression.hpp"
 #include "silica/generate/speech/reply.hpp"
@@ -63,11 +64,7 @@ inline void require_complete(const ReplyPlan& plan) {
     if (!plan.generation.eos_token_id) refuse("eos_token_id: {} is none");
     if ((plan.timestamps || plan.no_speech_threshold) && !plan.config->no_timestamps_token_id)
         refuse("no_timestamps_token_id, which times and silence are told by");
-    if (plan.temperatures.empty()) refuse("temperature");
-    for (const double t : plan.temperatures) {
-        if (!(t >= 0) || !std::isfinite(t))
-            throw InputError("A temperature is " + std::to_string(t) + ".", "give 0 or more.");
-    }
+    Ranges::temperatures(plan.temperatures);
 }
 
 /// Throws InputError unless the rows of windows are as many as their prompts, and have room.
