@@ -28326,8 +28326,8 @@ struct PackedConv {
         // Of bfloat16, LibTorch has no relu after a sum where oneDNN does not serve.
         const bool relu = act == Activation::relu && (residual == nullptr || x.scalar_type() == at::kFloat);
         const Tensor r = !fuses || residual == nullptr ? Tensor() : image(*residual);
-        // Before LibTorch 2.13, oneDNN's sum refuses a residual of one pixel.
-        const bool summed = r.defined() && r.size(2) * r.size(3) > 1;
+        // Before LibTorch 2.13, oneDNN's sum refuses a residual of one channel or of one pixel.
+        const bool summed = r.defined() && r.size(1) > 1 && r.size(2) * r.size(3) > 1;
         if (fuses && (residual == nullptr ? relu : summed)) {
             const Tensor y = as_x(onednn_conv(image(x), conv, relu, r.defined() ? &r : nullptr));
             return relu ? y : aten::activated(y, act);
