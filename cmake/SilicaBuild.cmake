@@ -48,6 +48,10 @@ endif()
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
     # A time stamp in the precompiled header would make ccache miss.
     target_compile_options(silica_own_code INTERFACE "SHELL:-Xclang -fno-pch-timestamp")
+    if(CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 18 AND NOT APPLE)
+        # libstdc++ 12 calls in std::stable_sort what it has deprecated itself, and clang says so from 18 on.
+        target_compile_options(silica_own_code INTERFACE -Wno-deprecated-declarations)
+    endif()
 endif()
 if(SILICA_SANITIZE)
     add_compile_options(-fsanitize=${SILICA_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)

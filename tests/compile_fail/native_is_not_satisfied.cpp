@@ -22,4 +22,4 @@ using Where = silica::device::Mps;
 using Where = Npu;
 #endif
 
-constexpr int captured = capture<silica::arch::Bert, silica::Exec<Where>>();
+static_assert(capture<silica::arch::Bert, silica::Exec<Where>>() == 1);

@@ -369,8 +369,8 @@ TEST_CASE("Parts of hearing refuse sizes that do not fit", "[generate]") {
     for (const std::size_t n : {std::size_t{0}, std::size_t{7}, many})
         refuses<InputError>([&] { generate::median_filter(rows, n, 3); }, {"20 numbers"});
     const std::vector<double> matrix(12, 1);
-    for (const auto& [r, c] : {std::pair{std::size_t{4}, std::size_t{4}}, {many / 2 + 1, std::size_t{2}}, {0, 3}})
-        refuses<InputError>([&, r = r, c = c] { static_cast<void>(generate::time_warping(matrix, r, c)); },
+    for (const auto& size : {std::pair{std::size_t{4}, std::size_t{4}}, {many / 2 + 1, std::size_t{2}}, {0, 3}})
+        refuses<InputError>([&] { static_cast<void>(generate::time_warping(matrix, size.first, size.second)); },
                             {"12 numbers"});
     refuses<InputError>([&] { static_cast<void>(generate::token_positions({rows, 2, 5, 10}, 10, 3)); }, {"20 numbers"});
     refuses<InputError>([&] { static_cast<void>(generate::token_positions({rows, 1, 2, 10}, 10, 2)); }, {"odd"});

@@ -38,7 +38,7 @@ inline double nearest(double x, Type type) {
 /// Bytes between fences. Reading beyond the end gives NaN in every type, writing there is found by `check`.
 class Buffer {
 public:
-    explicit Buffer(std::size_t bytes) : bytes_(bytes), memory_(bytes + 2 * fence, std::byte{0xff}) {}
+    explicit Buffer(std::size_t bytes) : memory_(bytes + 2 * fence, std::byte{0xff}) {}
     [[nodiscard]] void* data() { return memory_.data() + fence; }
     /// Throws when something was written beside it.
     void check() const {
@@ -50,7 +50,6 @@ public:
 
 private:
     static constexpr std::ptrdiff_t fence = 4096;
-    std::size_t bytes_;
     std::vector<std::byte> memory_;
 };
 
