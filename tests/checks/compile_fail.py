@@ -33,6 +33,18 @@ def command_of(commands_file, reference):
     return command, entry["directory"]
 
 
+def without_pch(command):
+    """`command` without its precompiled header: `-include header` to g++; to clang each word stands behind an -Xclang."""
+    kept, at = [], 0
+    while at < len(command):
+        step = 2 if command[at] == "-Xclang" else 1
+        names_file = command[at + step - 1:at + step] in (["-include"], ["-include-pch"])
+        if not names_file:
+            kept += command[at:at + step]
+        at += step * (2 if names_file else 1)
+    return kept
+
+
 def syntax_only(commands_file, reference):
     command, directory = command_of(commands_file, reference)
     return command + ["-fsyntax-only"], directory

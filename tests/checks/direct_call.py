@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from compile_fail import syntax_only
+from compile_fail import syntax_only, without_pch
 
 
 def instructions(listing, function):
@@ -44,9 +44,7 @@ def main():
     command, directory = syntax_only(commands_file, reference)
     command = [w for w in command if w != "-fsyntax-only" and not re.fullmatch(r"-O\w|-g\d?|-fsanitize.*|-Winvalid-pch", w)]
     # Without the precompiled header, which was made with other flags; without folding equal functions into one.
-    while "-include" in command:
-        at = command.index("-include")
-        del command[at:at + 2]
+    command = without_pch(command)
     with tempfile.TemporaryDirectory() as scratch:
         compiled = Path(scratch) / "direct_call.o"
         extra = ["-fno-ipa-icf"] if "clang" not in command[0] else []

@@ -19,7 +19,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from compile_fail import command_of
+from compile_fail import command_of, without_pch
 
 INCLUDE = re.compile(r'\s*#\s*include\s*[<"](silica/[^>"]+)[>"]')
 
@@ -177,7 +177,16 @@ def self_test(compiler):
         if arrange(texts) != found:
             failed += 1
             print(f"self-test: {arrange.__name__}: {arrange(texts)}")
-    print(f"self-test: {2 * len(cases) + 2 - failed} of {2 * len(cases) + 2} hold")
+    # Both compilers' words for the precompiled header go, and only they.
+    told = {"g++ -O1 -Winvalid-pch -include pch.hxx -g": "g++ -O1 -Winvalid-pch -g",
+            "clang++ -Xclang -fno-pch-timestamp -Xclang -include-pch -Xclang pch.pch -Xclang -include -Xclang pch.hxx -g":
+                "clang++ -Xclang -fno-pch-timestamp -g"}
+    for words, bare in told.items():
+        if without_pch(words.split()) != bare.split():
+            failed += 1
+            print(f"self-test: a precompiled header stays: {without_pch(words.split())}")
+    count = 2 * len(cases) + len(wanted) + len(told)
+    print(f"self-test: {count - failed} of {count} hold")
     return 1 if failed else 0
 
 
@@ -188,9 +197,7 @@ def main():
     command, directory = command_of(commands_file, reference)
     arrange = strict_rows if "--without-pch" in options else rows
     if "--without-pch" in options:
-        while "-include" in command:
-            at = command.index("-include")
-            del command[at:at + 2]
+        command = without_pch(command)
     problems, headers, files = check(command, directory, include_directory, scratch, arrange)
     print(*problems, sep="\n")
     if problems:
