@@ -3,6 +3,7 @@
 #include "silica/checkpoint/quantised.hpp"
 #include "silica/core/error.hpp"
 #include "support/catch.hpp"
+#include "support/devices.hpp"
 #include "support/refuses.hpp"
 
 #include <ATen/Functions.h>
@@ -16,10 +17,7 @@ using checkpoint::Quantised, checkpoint::quantise, checkpoint::dequantised, test
 
 namespace {
 
-Tensor random(std::int64_t rows, std::int64_t columns) {
-    at::manual_seed(7);
-    return at::randn({rows, columns}, at::kFloat);
-}
+Tensor random(std::int64_t rows, std::int64_t columns) { return test::random({rows, columns}, 7); }
 
 /// The code of (row, column): bits of the row as one long number, the first code lowest.
 std::int64_t code(const Quantised& q, std::int64_t row, std::int64_t column) {

@@ -2,6 +2,7 @@
 /// Helpers of the tests of the simulated MPS device.
 
 #include <ATen/ATen.h>
+#include <ATen/DeviceAccelerator.h>
 
 #include <string>
 #include <typeinfo>
@@ -25,6 +26,17 @@ std::string thrown(F f) {
         return e.what_without_backtrace();
     }
     return "nothing was thrown";
+}
+
+/// Whether LibTorch can say which accelerator it has. A build with CUDA cannot where there is MPS too, as on no Mac.
+inline bool has_accelerator() {
+    try {
+        static_cast<void>(at::getAccelerator());
+        return true;
+    } catch (const c10::Error& e) {
+        skip("what asks LibTorch for its one accelerator: " + std::string(e.what_without_backtrace()));
+        return false;
+    }
 }
 
 inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
