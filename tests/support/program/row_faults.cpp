@@ -20,7 +20,10 @@ void fail(const nlohmann::ordered_json& job) {
     const double number = whole.size() > fault.size() ? std::atof(whole.c_str() + fault.size() + 1) : 1;
     if (fault == "slow") return std::this_thread::sleep_for(std::chrono::duration<double>(number));
     if (job.value("batch", 1) < number) return;
-    if (fault == "crash") std::raise(SIGSEGV);
+    if (fault == "crash") {
+        std::signal(SIGSEGV, SIG_DFL);  // a sanitizer would report it, and exit
+        std::raise(SIGSEGV);
+    }
     if (fault == "hang") ::pause();
     if (fault == "memory") throw std::bad_alloc();
     if (fault == "killed") std::raise(SIGKILL);
