@@ -24009,6 +24009,23 @@ template <Reflected T>
 
 }  // namespace silica
 #endif  // SILICA_SINGLE_CORE_FIELDS_HPP
+// ---- silica/core/floating_types.hpp
+#ifndef SILICA_SINGLE_CORE_FLOATING_TYPES_HPP
+#define SILICA_SINGLE_CORE_FLOATING_TYPES_HPP
+/// The types that numbers of models and their results come in.
+
+#include <c10/core/ScalarType.h>
+
+#include <initializer_list>
+
+namespace silica {
+
+/// For `require_tensor`: any of them.
+inline constexpr std::initializer_list<c10::ScalarType> floating_types{
+    c10::ScalarType::Float, c10::ScalarType::BFloat16, c10::ScalarType::Half, c10::ScalarType::Double};
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_FLOATING_TYPES_HPP
 // ---- silica/core/keep_memory.hpp
 #ifndef SILICA_SINGLE_CORE_KEEP_MEMORY_HPP
 #define SILICA_SINGLE_CORE_KEEP_MEMORY_HPP
@@ -37104,11 +37121,7 @@ namespace silica::generate {
 namespace silica::generate {
 
 /// Throws InputError unless `logits` are (rows, vocabulary) of floating numbers.
-inline void require_logits(const Tensor& logits) {
-    using c10::ScalarType;
-    require_tensor("logits", logits, 2,
-                   {ScalarType::Float, ScalarType::BFloat16, ScalarType::Half, ScalarType::Double});
-}
+inline void require_logits(const Tensor& logits) { require_tensor("logits", logits, 2, floating_types); }
 
 /// The scores of each row on the host, float32, to be changed in place. Their memory is kept from step to step.
 class HostScores {
@@ -40447,9 +40460,7 @@ inline std::optional<std::vector<Reply>> write_once(SpeechModel& model, const Re
 }  // namespace detail
 
 SILICA_INLINE void require_encoded(const Tensor& encoded, std::size_t rows) {
-    using c10::ScalarType;
-    require_tensor("encoder_outputs", encoded, 3,
-                   {ScalarType::Float, ScalarType::BFloat16, ScalarType::Half, ScalarType::Double});
+    require_tensor("encoder_outputs", encoded, 3, floating_types);
     if (static_cast<std::size_t>(encoded.size(0)) == rows) return;
     throw InputError("Input encoder_outputs has " + std::to_string(encoded.size(0)) + " rows for " +
                          std::to_string(rows) + " windows.",

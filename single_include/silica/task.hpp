@@ -2615,8 +2615,7 @@ SILICA_INLINE Tensor SentenceModule::operator()(const Tensor& x) const {
 }
 
 SILICA_INLINE Tensor normalized(const Tensor& x) {
-    using c10::ScalarType;
-    require_tensor("x", x, 2, {ScalarType::Float, ScalarType::BFloat16, ScalarType::Half, ScalarType::Double});
+    require_tensor("x", x, 2, floating_types);
     return x / at::linalg_vector_norm(x, 2, {1}, true).clamp_min(1e-12);
 }
 
@@ -3739,10 +3738,8 @@ SILICA_INLINE void require_texts(const MatchTexts& texts) {
 SILICA_INLINE void require_embeds(const Tensor& embeds, std::int64_t projection) {
     if (!embeds.defined())
         throw InputError("The texts have no vectors.", "make them with texts(labels) of the matcher, or embedded().");
-    using c10::ScalarType;
     if (embeds.dim() == 2 && embeds.size(0) > 0 && embeds.size(1) == projection && embeds.is_floating_point())
-        return require_tensor("embeds", embeds, 2,
-                              {ScalarType::Float, ScalarType::BFloat16, ScalarType::Half, ScalarType::Double});
+        return require_tensor("embeds", embeds, 2, floating_types);
     throw InputError("The vectors of the texts have shape " + shape_text(embeds.sizes()) + ", (texts, " +
                          std::to_string(projection) + ") is wanted.",
                      "make them with texts(labels) of the same model's matcher.");

@@ -2,6 +2,7 @@
 /// Scores on the host, where processors and samples want them.
 
 #include "silica/core/error.hpp"
+#include "silica/core/floating_types.hpp"
 #include "silica/core/inputs.hpp"
 #include "silica/generate/decoder.hpp"
 #include "silica/generate/scores.hpp"
@@ -12,11 +13,7 @@
 namespace silica::generate {
 
 /// Throws InputError unless `logits` are (rows, vocabulary) of floating numbers.
-inline void require_logits(const Tensor& logits) {
-    using c10::ScalarType;
-    require_tensor("logits", logits, 2,
-                   {ScalarType::Float, ScalarType::BFloat16, ScalarType::Half, ScalarType::Double});
-}
+inline void require_logits(const Tensor& logits) { require_tensor("logits", logits, 2, floating_types); }
 
 /// The scores of each row on the host, float32, to be changed in place. Their memory is kept from step to step.
 class HostScores {

@@ -3,6 +3,7 @@
 
 #include "silica/core/compiled.hpp"
 #include "silica/core/error.hpp"
+#include "silica/core/floating_types.hpp"
 #include "silica/core/inputs.hpp"
 #include "silica/core/quote.hpp"
 #include "silica/task/match_texts.hpp"
@@ -106,10 +107,8 @@ SILICA_INLINE void require_texts(const MatchTexts& texts) {
 SILICA_INLINE void require_embeds(const Tensor& embeds, std::int64_t projection) {
     if (!embeds.defined())
         throw InputError("The texts have no vectors.", "make them with texts(labels) of the matcher, or embedded().");
-    using c10::ScalarType;
     if (embeds.dim() == 2 && embeds.size(0) > 0 && embeds.size(1) == projection && embeds.is_floating_point())
-        return require_tensor("embeds", embeds, 2,
-                              {ScalarType::Float, ScalarType::BFloat16, ScalarType::Half, ScalarType::Double});
+        return require_tensor("embeds", embeds, 2, floating_types);
     throw InputError("The vectors of the texts have shape " + shape_text(embeds.sizes()) + ", (texts, " +
                          std::to_string(projection) + ") is wanted.",
                      "make them with texts(labels) of the same model's matcher.");

@@ -6,6 +6,7 @@
 #include "silica/checkpoint/read.hpp"
 #include "silica/core/compiled.hpp"
 #include "silica/core/error.hpp"
+#include "silica/core/floating_types.hpp"
 #include "silica/core/inputs.hpp"
 #include "silica/core/quote.hpp"
 #include "silica/core/reflect.hpp"
@@ -170,8 +171,7 @@ SILICA_INLINE Tensor SentenceModule::operator()(const Tensor& x) const {
 }
 
 SILICA_INLINE Tensor normalized(const Tensor& x) {
-    using c10::ScalarType;
-    require_tensor("x", x, 2, {ScalarType::Float, ScalarType::BFloat16, ScalarType::Half, ScalarType::Double});
+    require_tensor("x", x, 2, floating_types);
     return x / at::linalg_vector_norm(x, 2, {1}, true).clamp_min(1e-12);
 }
 

@@ -2,6 +2,7 @@
 /// One window.
 
 #include "silica/core/error.hpp"
+#include "silica/core/floating_types.hpp"
 #include "silica/core/inputs.hpp"
 #include "silica/generate/beam.hpp"
 #include "silica/generate/host_scores.hpp"
@@ -192,9 +193,7 @@ inline std::optional<std::vector<Reply>> write_once(SpeechModel& model, const Re
 }  // namespace detail
 
 SILICA_INLINE void require_encoded(const Tensor& encoded, std::size_t rows) {
-    using c10::ScalarType;
-    require_tensor("encoder_outputs", encoded, 3,
-                   {ScalarType::Float, ScalarType::BFloat16, ScalarType::Half, ScalarType::Double});
+    require_tensor("encoder_outputs", encoded, 3, floating_types);
     if (static_cast<std::size_t>(encoded.size(0)) == rows) return;
     throw InputError("Input encoder_outputs has " + std::to_string(encoded.size(0)) + " rows for " +
                          std::to_string(rows) + " windows.",
