@@ -26926,6 +26926,16 @@ template <int W, int... I>
     ahead += 64;
     --lines;
 }
+/// Bytes from one of `times` fetches to the next, the first at `ahead`, for those lines: fewer than 64 where there are
+/// fewer lines; 0, at what is read anyway, where there are none.
+[[gnu::always_inline]] inline std::int64_t fetch_evenly(const char*& ahead, const TileArguments& a,
+                                                        std::int64_t times) {
+    if (a.lines <= 0 || times <= 0) {
+        ahead = reinterpret_cast<const char*>(a.x);
+        return 0;
+    }
+    return (64 * a.lines + times - 1) / times;
+}
 
 }  // namespace detail
 
@@ -27035,16 +27045,28 @@ template <int W, int R, int C>
     const std::uint32_t* x = a.x;
     const char *w[R], *ahead = a.ahead;
     rows_of(w, a, rows);
-    std::int64_t lines = a.lines, u = 0;
-    for (; u + 4 <= a.units; u += 4) {
-        tile_step<W, C>(sums, x, w, u, rows);
-        fetch(ahead, lines);
-        tile_step<W, C>(sums, x, w, u + 1, rows);
-        fetch(ahead, lines);
-        tile_step<W, C>(sums, x, w, u + 2, rows);
-        fetch(ahead, lines);
-        tile_step<W, C>(sums, x, w, u + 3, rows);
-        fetch(ahead, lines);
+    [[maybe_unused]] std::int64_t lines = a.lines;
+    std::int64_t u = 0;
+    if constexpr (W == 8) {
+        // With 16 registers two units at a time: of four, g++ 12 keeps some sums in memory. Beside 24 products there is
+        // no room for a branch either: lines are fetched evenly, some of them twice.
+        const std::int64_t stride = fetch_evenly(ahead, a, a.units / 2);
+        for (; u + 2 <= a.units; u += 2, ahead += stride) {
+            tile_step<W, C>(sums, x, w, u, rows);
+            tile_step<W, C>(sums, x, w, u + 1, rows);
+            __builtin_prefetch(ahead, 0, 2);
+        }
+    } else {
+        for (; u + 4 <= a.units; u += 4) {
+            tile_step<W, C>(sums, x, w, u, rows);
+            fetch(ahead, lines);
+            tile_step<W, C>(sums, x, w, u + 1, rows);
+            fetch(ahead, lines);
+            tile_step<W, C>(sums, x, w, u + 2, rows);
+            fetch(ahead, lines);
+            tile_step<W, C>(sums, x, w, u + 3, rows);
+            fetch(ahead, lines);
+        }
     }
     for (; u < a.units; ++u) tile_step<W, C>(sums, x, w, u, rows);
     write_tile<W>(a.c, a.first, sums, all);
@@ -27762,6 +27784,7 @@ private:
                 for (std::int64_t i = 0; i < taken; ++i)
                     x[static_cast<std::size_t>(i)] =
                         reinterpret_cast<const char*>(p_.x + (first + std::min(r + i, rows - 1)) * p_.ldx + u);
+                if (end) fetch_results(first + r, std::min(taken, left), column);
                 for (std::int64_t part = 0; part < parts; ++part) {
                     const float *w = weights[static_cast<std::size_t>(part)], *ahead = w;
                     if constexpr (Panels::in_memory) ahead = end ? panels_.at(part, then, 0) : w + units * width_;
@@ -27782,6 +27805,15 @@ private:
                                    c + r * width_, c + (most_rows + r) * width_, width_);
                 }
             }
+        }
+    }
+
+    /// What `finish` is going to read and to write of y and the residual: each row lies elsewhere, so that nothing else
+    /// fetches it in time.
+    void fetch_results(std::int64_t row, std::int64_t rows, std::int64_t column) const {
+        for (std::int64_t i = row * p_.n + column; rows-- > 0; i += p_.n) {
+            __builtin_prefetch(p_.y + i, 1);
+            if (p_.residual) __builtin_prefetch(p_.residual + i);
         }
     }
 

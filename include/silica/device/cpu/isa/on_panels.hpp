@@ -78,6 +78,7 @@ private:
                 for (std::int64_t i = 0; i < taken; ++i)
                     x[static_cast<std::size_t>(i)] =
                         reinterpret_cast<const char*>(p_.x + (first + std::min(r + i, rows - 1)) * p_.ldx + u);
+                if (end) fetch_results(first + r, std::min(taken, left), column);
                 for (std::int64_t part = 0; part < parts; ++part) {
                     const float *w = weights[static_cast<std::size_t>(part)], *ahead = w;
                     if constexpr (Panels::in_memory) ahead = end ? panels_.at(part, then, 0) : w + units * width_;
@@ -98,6 +99,15 @@ private:
                                    c + r * width_, c + (most_rows + r) * width_, width_);
                 }
             }
+        }
+    }
+
+    /// What `finish` is going to read and to write of y and the residual: each row lies elsewhere, so that nothing else
+    /// fetches it in time.
+    void fetch_results(std::int64_t row, std::int64_t rows, std::int64_t column) const {
+        for (std::int64_t i = row * p_.n + column; rows-- > 0; i += p_.n) {
+            __builtin_prefetch(p_.y + i, 1);
+            if (p_.residual) __builtin_prefetch(p_.residual + i);
         }
     }
 

@@ -37,16 +37,28 @@ template <int W, int R, int C>
     const std::uint32_t* x = a.x;
     const char *w[R], *ahead = a.ahead;
     rows_of(w, a, rows);
-    std::int64_t lines = a.lines, u = 0;
-    for (; u + 4 <= a.units; u += 4) {
-        tile_step<W, C>(sums, x, w, u, rows);
-        fetch(ahead, lines);
-        tile_step<W, C>(sums, x, w, u + 1, rows);
-        fetch(ahead, lines);
-        tile_step<W, C>(sums, x, w, u + 2, rows);
-        fetch(ahead, lines);
-        tile_step<W, C>(sums, x, w, u + 3, rows);
-        fetch(ahead, lines);
+    [[maybe_unused]] std::int64_t lines = a.lines;
+    std::int64_t u = 0;
+    if constexpr (W == 8) {
+        // With 16 registers two units at a time: of four, g++ 12 keeps some sums in memory. Beside 24 products there is
+        // no room for a branch either: lines are fetched evenly, some of them twice.
+        const std::int64_t stride = fetch_evenly(ahead, a, a.units / 2);
+        for (; u + 2 <= a.units; u += 2, ahead += stride) {
+            tile_step<W, C>(sums, x, w, u, rows);
+            tile_step<W, C>(sums, x, w, u + 1, rows);
+            __builtin_prefetch(ahead, 0, 2);
+        }
+    } else {
+        for (; u + 4 <= a.units; u += 4) {
+            tile_step<W, C>(sums, x, w, u, rows);
+            fetch(ahead, lines);
+            tile_step<W, C>(sums, x, w, u + 1, rows);
+            fetch(ahead, lines);
+            tile_step<W, C>(sums, x, w, u + 2, rows);
+            fetch(ahead, lines);
+            tile_step<W, C>(sums, x, w, u + 3, rows);
+            fetch(ahead, lines);
+        }
     }
     for (; u < a.units; ++u) tile_step<W, C>(sums, x, w, u, rows);
     write_tile<W>(a.c, a.first, sums, all);

@@ -54,6 +54,16 @@ template <int W, int... I>
     ahead += 64;
     --lines;
 }
+/// Bytes from one of `times` fetches to the next, the first at `ahead`, for those lines: fewer than 64 where there are
+/// fewer lines; 0, at what is read anyway, where there are none.
+[[gnu::always_inline]] inline std::int64_t fetch_evenly(const char*& ahead, const TileArguments& a,
+                                                        std::int64_t times) {
+    if (a.lines <= 0 || times <= 0) {
+        ahead = reinterpret_cast<const char*>(a.x);
+        return 0;
+    }
+    return (64 * a.lines + times - 1) / times;
+}
 
 }  // namespace detail
 
