@@ -4314,15 +4314,15 @@ struct Gguf {
     std::vector<Tensor> tensors = {};
 
     /// Reads the header of a file, and where it is a part of a model ("-00002-of-00003.gguf") those of all, the
-    /// metadata being the first one's; without `lists` those of the metadata (tokens, merges) are passed over, and
-    /// null. CheckpointError for what is damaged, cut short, missing, or of another version.
+    /// metadata being the first one's; without `lists` the long ones of the metadata (tokens, merges) are passed
+    /// over, and null. CheckpointError for what is damaged, cut short, missing, or of another version.
     [[nodiscard]] static Gguf open(const std::filesystem::path& path, bool lists = true);
 
     /// The value of a key; null where there is none.
     [[nodiscard]] const Json* find(std::string_view key) const { return metadata.find(key); }
     /// The string of a key; empty where there is none. CheckpointError for a value of another kind.
     [[nodiscard]] std::string text(std::string_view key) const;
-    /// The same for a whole number.
+    /// The same for a whole number, or one for each layer, where all are the same.
     [[nodiscard]] std::optional<std::int64_t> integer(std::string_view key) const;
     /// The same for true or false.
     [[nodiscard]] std::optional<bool> boolean(std::string_view key) const;
@@ -4340,6 +4340,32 @@ struct Gguf {
 #define SILICA_SINGLE_CORE_GGUF_IPP
 /// The parser of GGUF headers.
 
+// ---- silica/core/gguf_integer.hpp
+#ifndef SILICA_SINGLE_CORE_GGUF_INTEGER_HPP
+#define SILICA_SINGLE_CORE_GGUF_INTEGER_HPP
+/// Whole numbers of GGUF's metadata.
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+
+namespace silica {
+
+/// A list of so many numbers may have one for each layer.
+inline constexpr std::uint64_t gguf_most_layers = 4096;
+
+/// A whole number; a list that holds one and the same for each layer is one too.
+[[nodiscard]] inline std::optional<std::int64_t> gguf_integer(const Json& value) {
+    if (value.is_integer()) return value.integer();
+    if (!value.is_array() || value.array().empty() || !value.array().front().is_integer()) return std::nullopt;
+    const auto first = value.array().front().integer();
+    const auto same = [&](const Json& item) { return item.is_integer() && item.integer() == first; };
+    if (!std::all_of(value.array().begin(), value.array().end(), same)) return std::nullopt;
+    return first;
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_GGUF_INTEGER_HPP
 // ---- silica/core/impostor.hpp
 #ifndef SILICA_SINGLE_CORE_IMPOSTOR_HPP
 #define SILICA_SINGLE_CORE_IMPOSTOR_HPP
@@ -4559,7 +4585,7 @@ private:
             else
                 skip(number<std::uint64_t>());
         }
-        return lists_ ? Json(std::move(all)) : Json();
+        return lists_ || (type != 8 && n <= gguf_most_layers) ? Json(std::move(all)) : Json();
     }
 
     void tensor() {
@@ -4666,9 +4692,8 @@ SILICA_INLINE std::string Gguf::text(std::string_view key) const {
 SILICA_INLINE std::optional<std::int64_t> Gguf::integer(std::string_view key) const {
     const Json* found = find(key);
     if (found == nullptr) return std::nullopt;
-    if (!found->is_integer())
-        fail("has " + quote(key) + " that is " + found->brief() + ", where a whole number is wanted");
-    return found->integer();
+    if (const auto number = gguf_integer(*found)) return number;
+    fail("has " + quote(key) + " that is " + found->brief() + ", where a whole number is wanted");
 }
 
 SILICA_INLINE std::optional<bool> Gguf::boolean(std::string_view key) const {

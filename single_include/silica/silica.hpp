@@ -16094,15 +16094,15 @@ struct Gguf {
     std::vector<Tensor> tensors = {};
 
     /// Reads the header of a file, and where it is a part of a model ("-00002-of-00003.gguf") those of all, the
-    /// metadata being the first one's; without `lists` those of the metadata (tokens, merges) are passed over, and
-    /// null. CheckpointError for what is damaged, cut short, missing, or of another version.
+    /// metadata being the first one's; without `lists` the long ones of the metadata (tokens, merges) are passed
+    /// over, and null. CheckpointError for what is damaged, cut short, missing, or of another version.
     [[nodiscard]] static Gguf open(const std::filesystem::path& path, bool lists = true);
 
     /// The value of a key; null where there is none.
     [[nodiscard]] const Json* find(std::string_view key) const { return metadata.find(key); }
     /// The string of a key; empty where there is none. CheckpointError for a value of another kind.
     [[nodiscard]] std::string text(std::string_view key) const;
-    /// The same for a whole number.
+    /// The same for a whole number, or one for each layer, where all are the same.
     [[nodiscard]] std::optional<std::int64_t> integer(std::string_view key) const;
     /// The same for true or false.
     [[nodiscard]] std::optional<bool> boolean(std::string_view key) const;
@@ -16119,6 +16119,33 @@ struct Gguf {
 #ifndef SILICA_SINGLE_CORE_GGUF_IPP
 #define SILICA_SINGLE_CORE_GGUF_IPP
 /// The parser of GGUF headers.
+
+// ---- silica/core/gguf_integer.hpp
+#ifndef SILICA_SINGLE_CORE_GGUF_INTEGER_HPP
+#define SILICA_SINGLE_CORE_GGUF_INTEGER_HPP
+/// Whole numbers of GGUF's metadata.
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+
+namespace silica {
+
+/// A list of so many numbers may have one for each layer.
+inline constexpr std::uint64_t gguf_most_layers = 4096;
+
+/// A whole number; a list that holds one and the same for each layer is one too.
+[[nodiscard]] inline std::optional<std::int64_t> gguf_integer(const Json& value) {
+    if (value.is_integer()) return value.integer();
+    if (!value.is_array() || value.array().empty() || !value.array().front().is_integer()) return std::nullopt;
+    const auto first = value.array().front().integer();
+    const auto same = [&](const Json& item) { return item.is_integer() && item.integer() == first; };
+    if (!std::all_of(value.array().begin(), value.array().end(), same)) return std::nullopt;
+    return first;
+}
+
+}  // namespace silica
+#endif  // SILICA_SINGLE_CORE_GGUF_INTEGER_HPP
 
 #include <algorithm>
 #include <bit>
@@ -16284,7 +16311,7 @@ private:
             else
                 skip(number<std::uint64_t>());
         }
-        return lists_ ? Json(std::move(all)) : Json();
+        return lists_ || (type != 8 && n <= gguf_most_layers) ? Json(std::move(all)) : Json();
     }
 
     void tensor() {
@@ -16391,9 +16418,8 @@ SILICA_INLINE std::string Gguf::text(std::string_view key) const {
 SILICA_INLINE std::optional<std::int64_t> Gguf::integer(std::string_view key) const {
     const Json* found = find(key);
     if (found == nullptr) return std::nullopt;
-    if (!found->is_integer())
-        fail("has " + quote(key) + " that is " + found->brief() + ", where a whole number is wanted");
-    return found->integer();
+    if (const auto number = gguf_integer(*found)) return number;
+    fail("has " + quote(key) + " that is " + found->brief() + ", where a whole number is wanted");
 }
 
 SILICA_INLINE std::optional<bool> Gguf::boolean(std::string_view key) const {
@@ -17474,8 +17500,8 @@ SILICA_INLINE std::map<std::string, std::string> gguf_metadata(const Gguf& gguf)
     for (const auto& [key, value] : gguf.metadata.object())
         if (value.is_string() && value.string().size() < 4096)
             text[key] = value.string();
-        else if (value.is_integer())
-            text[key] = std::to_string(value.integer());
+        else if (const auto number = gguf_integer(value))
+            text[key] = std::to_string(*number);
     return text;
 }
 
@@ -21373,7 +21399,9 @@ struct Parts {
     bool symmetric = false, zeros_as_they_are = false;
 };
 
-/// The zeros (rows, groups) of codes packed along the rows of W.
+/// The zeros (rows, groups) of codes packed along the rows of W. Newer tools write v2's zeros and say v1: where `sym`
+/// is said, and all are the middle code by one version or the other, they are that. Zeros that are neither are what the
+/// file's version says: tools read them whatever `sym` is.
 inline Tensor zeros_of(const Parts& p, TensorSource& source) {
     const Tensor packed = on_host(source, p.qzeros);
     const auto groups = packed.size(0), words = packed.size(1);
@@ -21383,22 +21411,16 @@ inline Tensor zeros_of(const Parts& p, TensorSource& source) {
     const auto* at = packed.const_data_ptr<std::int32_t>();
     Tensor zeros = at::empty({p.rows, groups}, at::kFloat);
     auto* to = zeros.mutable_data_ptr<float>();
+    bool middles = p.symmetric;
     for (std::int64_t g = 0; g < groups; ++g) {
         for (std::int64_t n = 0; n < p.rows; ++n) {
             const auto word = static_cast<std::uint32_t>(at[g * words + n / in_word]);
             const std::uint32_t stored = word >> static_cast<unsigned>(n % in_word * p.bits) & mask;
-            std::uint32_t zero = p.zeros_as_they_are ? stored : (stored + 1) & mask;
-            if (p.symmetric) {  // newer tools write v2's zeros and say v1
-                if (stored != middle && stored + 1 != middle)
-                    fail_part(p.where, p.qzeros.name,
-                              "has the zero " + std::to_string(zero) + ", where sym makes all of them " +
-                                  std::to_string(middle));
-                zero = middle;
-            }
-            to[n * groups + g] = static_cast<float>(zero);
+            middles = middles && (stored == middle || stored + 1 == middle);
+            to[n * groups + g] = static_cast<float>(p.zeros_as_they_are ? stored : (stored + 1) & mask);
         }
     }
-    return zeros;
+    return middles ? zeros.fill_(static_cast<float>(middle)) : zeros;
 }
 
 /// `g_idx` where it says more than that groups follow one another; undefined where it does not.

@@ -284,6 +284,35 @@ TEST_CASE("the configuration comes out of the metadata") {
     CHECK(checkpoint::read_config<arch::Llama>(path).vocab_size == 10);
 }
 
+TEST_CASE("a number for each layer is that of all where they are the same") {
+    const auto of_layers = [](std::vector<std::uint64_t> heads, std::uint64_t feed_forward) {
+        std::vector<std::string> items;
+        for (const auto n : heads) items.push_back(little(n, 4));
+        Writer w;
+        w.add("general.architecture", "llama").add("llama.block_count", 2).add("llama.embedding_length", 64);
+        w.add("llama.context_length", 512).add("llama.attention.head_count", 4);
+        w.add("llama.attention.layer_norm_rms_epsilon", 1e-5F).list("llama.attention.head_count_kv", 5, items);
+        w.list("llama.feed_forward_length", 4, {little(feed_forward, 4), little(96, 4)});
+        add(w, "token_embd.weight", at::ones({10, 64}));
+        return w;
+    };
+    const Directory directory;
+    Writer w = of_layers({2, 2}, 96);
+    const Tensor k = at::randn({32, 64});
+    add(w, "blk.0.attn_k.weight", k.reshape({2, 2, 8, 64}).transpose(1, 2).reshape({32, 64}).contiguous());
+    const auto path = directory.write("model.gguf", w.file());
+    CHECK(checkpoint::read_config<arch::Llama>(path).num_key_value_heads == 2);
+    CHECK(checkpoint::read_config<arch::Llama>(path).intermediate_size == 96);
+    CHECK(same(opened(path).tensors.at("model.layers.0.self_attn.k_proj.weight"), k));
+    const auto refused = [&](const Writer& other, const std::string& words) {
+        directory.write("model.gguf", other.file());
+        refuses<ConfigError>([&] { static_cast<void>(checkpoint::read_config<arch::Llama>(path)); }, {words});
+    };
+    refused(of_layers({2, 4}, 96), "'llama.attention.head_count_kv' that is ");
+    refused(of_layers({}, 96), "'llama.attention.head_count_kv' that is ");
+    refused(of_layers({2, 2}, 95), "'llama.feed_forward_length' that is ");
+}
+
 TEST_CASE("a directory of several GGUF files asks for one, and towers of pictures are not models") {
     const Directory directory;
     const auto bytes = with(model(), "token_embd.weight", at::ones({10, 64})).file();

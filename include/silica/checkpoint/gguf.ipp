@@ -7,6 +7,7 @@
 #include "silica/checkpoint/text.hpp"
 #include "silica/core/compiled.hpp"
 #include "silica/core/error.hpp"
+#include "silica/core/gguf_integer.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -149,8 +150,8 @@ SILICA_INLINE std::map<std::string, std::string> gguf_metadata(const Gguf& gguf)
     for (const auto& [key, value] : gguf.metadata.object())
         if (value.is_string() && value.string().size() < 4096)
             text[key] = value.string();
-        else if (value.is_integer())
-            text[key] = std::to_string(value.integer());
+        else if (const auto number = gguf_integer(value))
+            text[key] = std::to_string(*number);
     return text;
 }
 

@@ -33,15 +33,15 @@ struct Gguf {
     std::vector<Tensor> tensors = {};
 
     /// Reads the header of a file, and where it is a part of a model ("-00002-of-00003.gguf") those of all, the
-    /// metadata being the first one's; without `lists` those of the metadata (tokens, merges) are passed over, and
-    /// null. CheckpointError for what is damaged, cut short, missing, or of another version.
+    /// metadata being the first one's; without `lists` the long ones of the metadata (tokens, merges) are passed
+    /// over, and null. CheckpointError for what is damaged, cut short, missing, or of another version.
     [[nodiscard]] static Gguf open(const std::filesystem::path& path, bool lists = true);
 
     /// The value of a key; null where there is none.
     [[nodiscard]] const Json* find(std::string_view key) const { return metadata.find(key); }
     /// The string of a key; empty where there is none. CheckpointError for a value of another kind.
     [[nodiscard]] std::string text(std::string_view key) const;
-    /// The same for a whole number.
+    /// The same for a whole number, or one for each layer, where all are the same.
     [[nodiscard]] std::optional<std::int64_t> integer(std::string_view key) const;
     /// The same for true or false.
     [[nodiscard]] std::optional<bool> boolean(std::string_view key) const;

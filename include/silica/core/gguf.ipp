@@ -3,6 +3,7 @@
 
 #include "silica/core/error.hpp"
 #include "silica/core/gguf.hpp"
+#include "silica/core/gguf_integer.hpp"
 #include "silica/core/impostor.hpp"
 #include "silica/core/quote.hpp"
 #include "silica/core/utf8.hpp"
@@ -171,7 +172,7 @@ private:
             else
                 skip(number<std::uint64_t>());
         }
-        return lists_ ? Json(std::move(all)) : Json();
+        return lists_ || (type != 8 && n <= gguf_most_layers) ? Json(std::move(all)) : Json();
     }
 
     void tensor() {
@@ -278,9 +279,8 @@ SILICA_INLINE std::string Gguf::text(std::string_view key) const {
 SILICA_INLINE std::optional<std::int64_t> Gguf::integer(std::string_view key) const {
     const Json* found = find(key);
     if (found == nullptr) return std::nullopt;
-    if (!found->is_integer())
-        fail("has " + quote(key) + " that is " + found->brief() + ", where a whole number is wanted");
-    return found->integer();
+    if (const auto number = gguf_integer(*found)) return number;
+    fail("has " + quote(key) + " that is " + found->brief() + ", where a whole number is wanted");
 }
 
 SILICA_INLINE std::optional<bool> Gguf::boolean(std::string_view key) const {
