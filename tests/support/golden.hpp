@@ -147,21 +147,14 @@ inline void write_sharded(const std::filesystem::path& directory, const std::str
 template <class P>
 inline constexpr double verified = std::is_same_v<P, precision::Fp16> ? 5e-3 : 4e-2;
 
-/// Whether a case has the outputs of transformers in half precisions beside those in float32. The list of cases says
-/// it, so that a file that is missing, or has another name, is not passed over.
-enum class Halves { none, given };
-
 /// Judges outputs as `silica verify` does, against values in float32.
 ///
 /// The values were computed on a CPU. CUDA sums in another order: transformers itself is up to 1.4e-5 off there, beside
 /// 1e-5 (H100, LibTorch 2.11, TF32 off: one of the 4800 logits of bert/masked_lm_untied), so CUDA has twice as much.
 ///
-/// Where transformers' half precisions are given they are the measure, in `check_beside_transformers`: of six logits of
-/// CLAP in bfloat16 it is 0.033 off itself, and whether they pass 4e-2 is chance.
-///
 /// Returns the worst ||got - want|| / ||want|| of the outputs.
 template <class P, class Outputs>
-double check(const Reference& reference, const Outputs& out, c10::Device home, Halves halves = Halves::none) {
+double check(const Reference& reference, const Outputs& out, c10::Device home) {
     const double slack = home.is_cuda() ? 2 : 1;
     double worst = 0;
     reference.compare(out, [&](std::string_view field, const Tensor& got, const Tensor& want) {
@@ -176,9 +169,7 @@ double check(const Reference& reference, const Outputs& out, c10::Device home, H
             REQUIRE(got.sizes() == want.sizes());
         }
         const double error = relative_error(got, want);
-        if constexpr (!std::is_same_v<P, precision::Fp32>) {
-            if (halves == Halves::none) CHECK(error <= verified<P>);
-        }
+        if constexpr (!std::is_same_v<P, precision::Fp32>) CHECK(error <= verified<P>);
         worst = std::max(worst, error);  // where both are infinite or 0 the norm says nothing, and NaN is passed over
     });
     return worst;
@@ -190,6 +181,10 @@ Point point_of(std::string_view family) {
     return {family, Arch::name, std::string(D::name) + (device::is_simulated(D::type) ? " (simulated)" : ""), P::name,
             L::name};
 }
+
+/// Whether a case has the outputs of transformers in half precisions beside those in float32. The list of cases says
+/// it, so that a file that is missing, or has another name, is not passed over.
+enum class Halves { none, given };
 
 /// In a half precision: as far from float32 as transformers is in that precision and a rounding more, or closer; twice,
 /// since that is one sample of a few roundings, by chance less than that of the result alone. Of twelve logits of DeiT

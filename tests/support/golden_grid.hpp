@@ -33,16 +33,15 @@ inline constexpr auto loaders = boost::hana::tuple_t<loader::Mapped, loader::Cpu
                                                      loader::FirstOf<loader::Mapped, loader::Streamed>>;
 
 /// Every device in every precision: points of device, precision and loader.
-inline constexpr auto precision_grid =
-    boost::hana::cartesian_product(boost::hana::make_tuple(devices, precisions, boost::hana::tuple_t<loader::Mapped>));
+inline constexpr auto precision_grid = boost::hana::cartesian_product(
+    boost::hana::make_tuple(devices, precisions, boost::hana::tuple_t<loader::Mapped>));
 
-/// Those, and every other loader in the precision that the device is best at. Loaders times precisions would compile
-/// each model four times, to say again what the loaders' own tests say.
+/// Those, and every other loader in the precision that the device is best at. Loaders times precisions would compile each
+/// model four times, to say again what the loaders' own tests say.
 inline constexpr auto grid = boost::hana::concat(
     precision_grid,
     boost::hana::transform(
-        boost::hana::cartesian_product(boost::hana::make_tuple(devices, boost::hana::drop_front(loaders))),
-        [](auto point) {
+        boost::hana::cartesian_product(boost::hana::make_tuple(devices, boost::hana::drop_front(loaders))), [](auto point) {
             using D = typename decltype(+point[boost::hana::size_c<0>])::type;
             return boost::hana::make_tuple(point[boost::hana::size_c<0>],
                                            boost::hana::type_c<typename D::default_precision>,
@@ -74,10 +73,9 @@ void run_point(const std::string& family, const std::string& name, Halves halves
         const Reference reference(file);
         const FallbackScope fallbacks;
         const auto out = model(reference.template inputs<typename Arch::Inputs>());
-        const bool first = file.stem() == "reference";
-        covered(point_of<Arch, D, P, L>(family), check<P>(reference, out, place<D>(), first ? halves : Halves::none));
+        covered(point_of<Arch, D, P, L>(family), check<P>(reference, out, place<D>()));
         CHECK(fallbacks.report().empty());
-        if (first) check_beside_transformers<P>(reference, directory, halves, out);
+        if (file.stem() == "reference") check_beside_transformers<P>(reference, directory, halves, out);
     }
 }
 
