@@ -21,9 +21,7 @@ struct Parts {
     bool symmetric = false, zeros_as_they_are = false;
 };
 
-/// The zeros (rows, groups) of codes packed along the rows of W. Newer tools write v2's zeros and say v1: where `sym`
-/// is said, and all are the middle code by one version or the other, they are that. Zeros that are neither are what the
-/// file's version says: tools read them whatever `sym` is.
+/// The zeros (rows, groups) of codes packed along the rows of W.
 inline Tensor zeros_of(const Parts& p, TensorSource& source) {
     const Tensor packed = on_host(source, p.qzeros);
     const auto groups = packed.size(0), words = packed.size(1);
@@ -33,16 +31,22 @@ inline Tensor zeros_of(const Parts& p, TensorSource& source) {
     const auto* at = packed.const_data_ptr<std::int32_t>();
     Tensor zeros = at::empty({p.rows, groups}, at::kFloat);
     auto* to = zeros.mutable_data_ptr<float>();
-    bool middles = p.symmetric;
     for (std::int64_t g = 0; g < groups; ++g) {
         for (std::int64_t n = 0; n < p.rows; ++n) {
             const auto word = static_cast<std::uint32_t>(at[g * words + n / in_word]);
             const std::uint32_t stored = word >> static_cast<unsigned>(n % in_word * p.bits) & mask;
-            middles = middles && (stored == middle || stored + 1 == middle);
-            to[n * groups + g] = static_cast<float>(p.zeros_as_they_are ? stored : (stored + 1) & mask);
+            std::uint32_t zero = p.zeros_as_they_are ? stored : (stored + 1) & mask;
+            if (p.symmetric) {  // newer tools write v2's zeros and say v1
+                if (stored != middle && stored + 1 != middle)
+                    fail_part(p.where, p.qzeros.name,
+                              "has the zero " + std::to_string(zero) + ", where sym makes all of them " +
+                                  std::to_string(middle));
+                zero = middle;
+            }
+            to[n * groups + g] = static_cast<float>(zero);
         }
     }
-    return middles ? zeros.fill_(static_cast<float>(middle)) : zeros;
+    return zeros;
 }
 
 /// `g_idx` where it says more than that groups follow one another; undefined where it does not.
