@@ -27834,8 +27834,8 @@ private:
         }
     }
 
-    /// What `finish` is going to read and to write of y and the residual: each row lies elsewhere, so that nothing else
-    /// fetches it in time.
+    /// What `finish` is going to read and to write of y and the residual, of each row the first line (with 16 columns
+    /// all of it): rows lie apart, so that nothing else fetches them in time.
     void fetch_results(std::int64_t row, std::int64_t rows, std::int64_t column) const {
         for (std::int64_t i = row * p_.n + column; rows-- > 0; i += p_.n) {
             __builtin_prefetch(p_.y + i, 1);
