@@ -55,12 +55,18 @@ def sounds(frames=101, batch=2, longer=None):
     return inputs
 
 
-def pairs(**how):
-    return lambda c: texts(c) | sounds(**how)(c)
+def pairs(lengths=(5, 9, 2), **how):
+    return lambda c: texts(c, lengths) | sounds(**how)(c)
+
+
+def many(frames=101):
+    """Enough logits that an error in a half precision is that of the type, not the luck of a few roundings."""
+    return pairs((5, 9, 2, 7, 3, 12), frames=frames, batch=4)
 
 
 def write(case, make, main, others=(), halves=False, seed=0):
-    """`seed`: another one where transformers itself would be far from float32 in bfloat16."""
+    """`seed`: another one where transformers itself would be far from float32 in a half precision. That of `base` is the
+    first where it is within half of what `silica verify` allows, in both of them and for both inputs."""
     return golden.write(HERE / case, sum(map(ord, case)) + seed, make, randomise, main, 5e-5, 3e-5, others,
                         halves=halves, half_stores=golden.cast)
 
@@ -82,7 +88,7 @@ def audio_projection(config, **more):
 
 ROWS = {"left": lambda c: texts(c, (4, 6), left=(1,)), "no-mask": lambda c: texts(c, (3, 3), mask=False)}
 CASES = {
-    "base": lambda c: write(c, lambda: ClapModel(both()), pairs(), {"whole": pairs(frames=128, batch=3)}, halves=True),
+    "base": lambda c: write(c, lambda: ClapModel(both()), many(), {"whole": many(frames=128)}, halves=True, seed=4),
     "fused": lambda c: write(c, lambda: ClapModel(both(audio=FUSED)), pairs(batch=3, longer=[True, False, True]),
                              {"short": pairs(longer=[False, False])}, halves=True, seed=3),
     "torch_file": torch_file,
