@@ -89,7 +89,7 @@ CASES = {
     "deit/rectangles": lambda c: write(c, lambda: DeiTModel(deit(
         image_size=[13, 22], patch_size=[3, 5], qkv_bias=False), add_pooling_layer=False)),
     "deit/classes": lambda c: write(c, lambda: DeiTForImageClassification(deit(num_labels=5)), OTHER_SIZES),
-    "deit/teacher": lambda c: write(c, lambda: DeiTForImageClassificationWithTeacher(deit(num_labels=4)), OTHER_SIZES,
+    "deit/teacher": lambda c: write(c, lambda: DeiTForImageClassificationWithTeacher(deit(num_labels=24)), OTHER_SIZES,
                                     True),
     "deit/masked": lambda c: write(
         c, lambda: DeiTModel(deit(), add_pooling_layer=False, use_mask_token=True), {"masked": masked},

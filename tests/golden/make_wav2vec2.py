@@ -100,7 +100,7 @@ CASES = {
     "adapter_narrow": lambda c: write(c, model(LARGE, add_adapter=True, output_hidden_size=10, adapter_kernel_size=4,
                                                adapter_stride=3, num_adapter_layers=1, num_hidden_layers=1)),
     "languages": languages,
-    "classes": lambda c: write(c, classes(BASE), others=ONE, halves=True),
+    "classes": lambda c: write(c, classes(BASE, num_labels=24), others=ONE, halves=True),
     "weighted": lambda c: write(c, classes(LARGE, use_weighted_layer_sum=True), others=ONE),
     "weighted_post": lambda c: write(c, classes(BASE, use_weighted_layer_sum=True, num_hidden_layers=3)),
 }
