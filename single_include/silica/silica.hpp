@@ -36031,7 +36031,7 @@ struct Row {
     std::span<const std::int64_t> ids;      ///< all its tokens: padding on the left, prompt, new ones
     std::size_t prompt = 0;                 ///< of these, padding and prompt
     std::size_t padding = 0;                ///< of these, padding
-    std::span<const std::int64_t> encoder;  ///< the encoder's text, with its padding
+    std::span<const std::int64_t> encoder;  ///< the encoder's text, or the prompt, without padding
 
     /// The tokens without padding. InputError, as from `written`, where there are fewer than are said to be padding.
     [[nodiscard]] std::span<const std::int64_t> unpadded() const { return from(padding); }
@@ -36652,7 +36652,7 @@ struct Plan {
     std::size_t start = 0, max_length = 0;           ///< tokens of a row before the first new one, and at the end
     std::vector<std::vector<std::int64_t>> history;  ///< (rows) tokens of the decoder so far, padding included
     std::vector<std::size_t> padding;                ///< (rows) of these, padding
-    std::vector<std::vector<std::int64_t>> encoder;  ///< (rows) the encoder's text, if it is one; else the prompt
+    std::vector<std::vector<std::int64_t>> encoder;  ///< (rows) the encoder's text, or the prompt; no padding
     std::vector<std::int64_t> ends;                  ///< end tokens
     std::int64_t pad = 0;                            ///< what rows that ended are filled with
     std::int64_t prompt_tokens = 0;
@@ -36916,6 +36916,21 @@ inline std::vector<std::vector<std::int64_t>> rows_of(const Tensor& ids) {
     return rows;
 }
 
+/// Those of each row of ids (batch, tokens) that the mask, where there is one, keeps.
+inline std::vector<std::vector<std::int64_t>> kept(const Tensor& ids, const std::optional<Tensor>& mask) {
+    auto rows = rows_of(ids);
+    if (!mask) return rows;
+    const auto* keeps = mask->const_data_ptr<bool>();
+    for (auto& row : rows) {
+        std::size_t n = 0;
+        for (const auto id : row) {
+            if (*keeps++) row[n++] = id;
+        }
+        row.resize(n);
+    }
+    return rows;
+}
+
 /// Each row `times` times, one after another.
 inline Tensor repeated(const Tensor& t, std::int64_t times) { return times == 1 ? t : t.repeat_interleave(times, 0); }
 
@@ -37122,7 +37137,9 @@ SILICA_INLINE Plan plan(const DecoderFacts& facts, const Prompt& prompt, Generat
     if (prompt.input_ids.defined()) {
         p.prompt.input_ids = detail::repeated(prompt.input_ids, copies);
         if (mask) p.prompt.attention_mask = detail::repeated(*mask, copies);
-        p.encoder = detail::rows_of(detail::repeated(prompt.input_ids, times));
+        std::optional<Tensor> each;
+        if (mask) each = detail::repeated(*mask, times).contiguous();
+        p.encoder = detail::kept(detail::repeated(prompt.input_ids, times), each);
         p.prompt_tokens = mask ? detail::count(*mask) : prompt.input_ids.numel();
     } else if (prompt.attention_mask) {  // of another input, which the family checks
         p.prompt.attention_mask = detail::repeated(*prompt.attention_mask, copies);
@@ -37134,7 +37151,7 @@ SILICA_INLINE Plan plan(const DecoderFacts& facts, const Prompt& prompt, Generat
     } else if (!prompt.input_ids.defined()) {
         throw InputError("The prompt has no tokens.", "give input_ids: " + facts.architecture + " continues them.");
     } else {
-        p.history = p.encoder;
+        p.history = detail::rows_of(p.prompt.input_ids);
     }
     p.start = p.history.front().size();
     p.padding.resize(static_cast<std::size_t>(p.rows));
@@ -37396,11 +37413,12 @@ public:
 
     void operator()(Scores scores, const Row& row) {
         sums_.clear();
+        const auto ids = row.unpadded();
         for (const auto& [tokens, bias] : sequences_) {
             const auto before = tokens.size() - 1;
             const auto id = static_cast<std::size_t>(tokens.back());
-            if (id >= scores.size() || before > row.ids.size() ||
-                !std::equal(tokens.begin(), tokens.end() - 1, row.ids.end() - static_cast<std::ptrdiff_t>(before)))
+            if (id >= scores.size() || before > ids.size() ||
+                !std::equal(tokens.begin(), tokens.end() - 1, ids.end() - static_cast<std::ptrdiff_t>(before)))
                 continue;
             const auto found = std::ranges::find(sums_, id, &std::pair<std::size_t, float>::first);
             if (found == sums_.end())
@@ -37640,16 +37658,16 @@ inline void forbid_ngrams(Scores scores, std::span<const std::int64_t> text, std
     }
 }
 
-/// Runs of `n` tokens of a row, its prompt and padding included. Followed: NoRepeatNGramLogitsProcessor.
+/// Runs of `n` tokens of a row, its prompt included (padding apart). Followed: NoRepeatNGramLogitsProcessor.
 inline Processor no_repeat_ngrams(std::size_t n) {
     require_run(n);
-    return [n](Scores scores, const Row& row) { forbid_ngrams(scores, row.ids, row.ids, n); };
+    return [n](Scores scores, const Row& row) { forbid_ngrams(scores, row.unpadded(), row.unpadded(), n); };
 }
 
 /// Runs of `n` tokens of the encoder's text. Followed: EncoderNoRepeatNGramLogitsProcessor.
 inline Processor no_encoder_ngrams(std::size_t n) {
     require_run(n);
-    return [n](Scores scores, const Row& row) { forbid_ngrams(scores, row.encoder, row.ids, n); };
+    return [n](Scores scores, const Row& row) { forbid_ngrams(scores, row.encoder, row.unpadded(), n); };
 }
 
 }  // namespace silica::generate

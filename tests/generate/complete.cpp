@@ -117,6 +117,10 @@ TEST_CASE("each row of a batch is what it is alone", "[generate]") {
     const Tensor mask = at::tensor({0, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1}, at::kLong).view({3, 4});
     for (const auto& config :
          {GenerationConfig{.max_new_tokens = 20}, GenerationConfig{.max_new_tokens = 20, .repetition_penalty = 1.5},
+          GenerationConfig{.max_new_tokens = 20, .encoder_repetition_penalty = 9.0},
+          GenerationConfig{.max_new_tokens = 20, .no_repeat_ngram_size = 1},
+          GenerationConfig{.max_new_tokens = 20, .encoder_no_repeat_ngram_size = 1},
+          GenerationConfig{.max_new_tokens = 20, .sequence_bias = std::vector<generate::SequenceBias>{{{0, 5}, 99.0}}},
           GenerationConfig{.max_new_tokens = 20, .num_beams = 3}}) {
         const auto batch = complete(decoder, {ids, mask}, config);
         CHECK(batch.prompt_tokens == 9);
@@ -405,6 +409,7 @@ TEST_CASE("an encoder-decoder starts with its start token", "[generate]") {
     CHECK(p.max_length == 5);
     CHECK(p.history == std::vector<std::vector<std::int64_t>>(4, {6}));
     CHECK(p.encoder[1] == std::vector<std::int64_t>{3, 5, 7});
+    CHECK(p.encoder[3] == std::vector<std::int64_t>{9, 1});  // padding is not of the text
     CHECK(p.padding == std::vector<std::size_t>(4, 0));
     const Tensor given = at::tensor({2, 4, 1, 8}, at::kLong).view({2, 2});
     CHECK(generate::plan(facts, {ids, mask, given}, config).history[2] == std::vector<std::int64_t>{6, 1, 8});

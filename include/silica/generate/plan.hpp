@@ -19,7 +19,7 @@ struct Plan {
     std::size_t start = 0, max_length = 0;           ///< tokens of a row before the first new one, and at the end
     std::vector<std::vector<std::int64_t>> history;  ///< (rows) tokens of the decoder so far, padding included
     std::vector<std::size_t> padding;                ///< (rows) of these, padding
-    std::vector<std::vector<std::int64_t>> encoder;  ///< (rows) the encoder's text, if it is one; else the prompt
+    std::vector<std::vector<std::int64_t>> encoder;  ///< (rows) the encoder's text, or the prompt; no padding
     std::vector<std::int64_t> ends;                  ///< end tokens
     std::int64_t pad = 0;                            ///< what rows that ended are filled with
     std::int64_t prompt_tokens = 0;

@@ -29,6 +29,21 @@ inline std::vector<std::vector<std::int64_t>> rows_of(const Tensor& ids) {
     return rows;
 }
 
+/// Those of each row of ids (batch, tokens) that the mask, where there is one, keeps.
+inline std::vector<std::vector<std::int64_t>> kept(const Tensor& ids, const std::optional<Tensor>& mask) {
+    auto rows = rows_of(ids);
+    if (!mask) return rows;
+    const auto* keeps = mask->const_data_ptr<bool>();
+    for (auto& row : rows) {
+        std::size_t n = 0;
+        for (const auto id : row) {
+            if (*keeps++) row[n++] = id;
+        }
+        row.resize(n);
+    }
+    return rows;
+}
+
 /// Each row `times` times, one after another.
 inline Tensor repeated(const Tensor& t, std::int64_t times) { return times == 1 ? t : t.repeat_interleave(times, 0); }
 
@@ -235,7 +250,9 @@ SILICA_INLINE Plan plan(const DecoderFacts& facts, const Prompt& prompt, Generat
     if (prompt.input_ids.defined()) {
         p.prompt.input_ids = detail::repeated(prompt.input_ids, copies);
         if (mask) p.prompt.attention_mask = detail::repeated(*mask, copies);
-        p.encoder = detail::rows_of(detail::repeated(prompt.input_ids, times));
+        std::optional<Tensor> each;
+        if (mask) each = detail::repeated(*mask, times).contiguous();
+        p.encoder = detail::kept(detail::repeated(prompt.input_ids, times), each);
         p.prompt_tokens = mask ? detail::count(*mask) : prompt.input_ids.numel();
     } else if (prompt.attention_mask) {  // of another input, which the family checks
         p.prompt.attention_mask = detail::repeated(*prompt.attention_mask, copies);
@@ -247,7 +264,7 @@ SILICA_INLINE Plan plan(const DecoderFacts& facts, const Prompt& prompt, Generat
     } else if (!prompt.input_ids.defined()) {
         throw InputError("The prompt has no tokens.", "give input_ids: " + facts.architecture + " continues them.");
     } else {
-        p.history = p.encoder;
+        p.history = detail::rows_of(p.prompt.input_ids);
     }
     p.start = p.history.front().size();
     p.padding.resize(static_cast<std::size_t>(p.rows));

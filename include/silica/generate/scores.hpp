@@ -19,7 +19,7 @@ struct Row {
     std::span<const std::int64_t> ids;      ///< all its tokens: padding on the left, prompt, new ones
     std::size_t prompt = 0;                 ///< of these, padding and prompt
     std::size_t padding = 0;                ///< of these, padding
-    std::span<const std::int64_t> encoder;  ///< the encoder's text, with its padding
+    std::span<const std::int64_t> encoder;  ///< the encoder's text, or the prompt, without padding
 
     /// The tokens without padding. InputError, as from `written`, where there are fewer than are said to be padding.
     [[nodiscard]] std::span<const std::int64_t> unpadded() const { return from(padding); }

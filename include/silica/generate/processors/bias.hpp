@@ -37,11 +37,12 @@ public:
 
     void operator()(Scores scores, const Row& row) {
         sums_.clear();
+        const auto ids = row.unpadded();
         for (const auto& [tokens, bias] : sequences_) {
             const auto before = tokens.size() - 1;
             const auto id = static_cast<std::size_t>(tokens.back());
-            if (id >= scores.size() || before > row.ids.size() ||
-                !std::equal(tokens.begin(), tokens.end() - 1, row.ids.end() - static_cast<std::ptrdiff_t>(before)))
+            if (id >= scores.size() || before > ids.size() ||
+                !std::equal(tokens.begin(), tokens.end() - 1, ids.end() - static_cast<std::ptrdiff_t>(before)))
                 continue;
             const auto found = std::ranges::find(sums_, id, &std::pair<std::size_t, float>::first);
             if (found == sums_.end())

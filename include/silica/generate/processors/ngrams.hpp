@@ -29,16 +29,16 @@ inline void forbid_ngrams(Scores scores, std::span<const std::int64_t> text, std
     }
 }
 
-/// Runs of `n` tokens of a row, its prompt and padding included. Followed: NoRepeatNGramLogitsProcessor.
+/// Runs of `n` tokens of a row, its prompt included (padding apart). Followed: NoRepeatNGramLogitsProcessor.
 inline Processor no_repeat_ngrams(std::size_t n) {
     require_run(n);
-    return [n](Scores scores, const Row& row) { forbid_ngrams(scores, row.ids, row.ids, n); };
+    return [n](Scores scores, const Row& row) { forbid_ngrams(scores, row.unpadded(), row.unpadded(), n); };
 }
 
 /// Runs of `n` tokens of the encoder's text. Followed: EncoderNoRepeatNGramLogitsProcessor.
 inline Processor no_encoder_ngrams(std::size_t n) {
     require_run(n);
-    return [n](Scores scores, const Row& row) { forbid_ngrams(scores, row.encoder, row.ids, n); };
+    return [n](Scores scores, const Row& row) { forbid_ngrams(scores, row.encoder, row.unpadded(), n); };
 }
 
 }  // namespace silica::generate
