@@ -11,6 +11,18 @@ namespace {
 
 char** arguments_of_main = nullptr;
 
+/// Leaves the program for `./run` with these options and the same command. Returns where it was not started by it.
+void run_again(std::vector<std::string> options) {
+    const char* run = std::getenv("SILICA_RUN");  // set by ./run: its own path
+    if (run == nullptr || arguments_of_main == nullptr) return;
+    std::string program = run;
+    std::vector<char*> call = {program.data()};
+    for (auto& option : options) call.push_back(option.data());
+    for (char** argument = arguments_of_main + 1; *argument != nullptr; ++argument) call.push_back(*argument);
+    call.push_back(nullptr);
+    execv(run, call.data());  // comes back only where it failed
+}
+
 }  // namespace
 
 void called_with(char** arguments) { arguments_of_main = arguments; }
@@ -36,16 +48,13 @@ std::string command_typed() {
 }
 
 void build_and_run_again(const std::vector<std::string_view>& families) {
-    const char* run = std::getenv("SILICA_RUN");  // set by ./run: its own path
-    if (run == nullptr || arguments_of_main == nullptr || families.empty()) return;
+    if (families.empty()) return;
     std::string list;
     for (const auto& name : families) list += (list.empty() ? "" : ",") + std::string(name);
-    std::string program = run, option = "--families";
-    std::vector<char*> call = {program.data(), option.data(), list.data()};
-    for (char** argument = arguments_of_main + 1; *argument != nullptr; ++argument) call.push_back(*argument);
-    call.push_back(nullptr);
-    execv(run, call.data());  // comes back only where it failed
+    run_again({"--families", list});
 }
+
+void build_every_command_and_run_again() { run_again({"--every-command"}); }
 
 const std::vector<Family>& every_family() {
     std::vector<std::string_view> missing;

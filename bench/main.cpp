@@ -16,6 +16,7 @@
 
 #include "commands.hpp"
 #include "errors.hpp"
+#include "every_command.hpp"
 #include "every_family.hpp"
 #include "job.hpp"
 #include "registry.hpp"
@@ -58,12 +59,16 @@ InputError refusal(const CLI::App& app, const CLI::ParseError& error) {
 }
 
 /// The first argument is a command or one of the options that stand alone; anything else is answered with the nearest.
-void check_first(const std::string& first, const std::vector<const CLI::App*>& commands) {
+void check_first(const std::string& first) {
     const bool option = first.starts_with('-');
     std::vector<std::string> known;
     if (option) known = {"--help", "-h", "--version"};
-    for (const auto* c : commands) {
-        if (!option) known.push_back(c->get_name());
+    for (const auto& command : every_command()) {
+        if (!option) known.emplace_back(command.name);
+        if (first != command.name || command.add != nullptr) continue;
+        build_every_command_and_run_again();
+        throw InputError("The command " + first + " is not compiled into this program.",
+                         "configure with -DSILICA_EVERY_COMMAND=ON, and build again.");
     }
     if (std::ranges::find(known, first) != known.end()) return;
     std::string list;
@@ -87,20 +92,26 @@ int parse_and_run(int argc, char** argv) {
     CLI::App app("silica: Hugging Face checkpoints on CPUs, Apple GPUs and NVIDIA GPUs", "silica");
     app.set_version_flag("--version", "silica " + std::string(build_facts().version));
     app.require_subcommand(1);
-    app.footer("Exit codes: 0 done, 1 a comparison failed, 2 bad input, 3 none of the named hardware is available.");
+    std::string footer =
+        "Exit codes: 0 done, 1 a comparison failed, 2 bad input, 3 none of the named hardware is available.";
     std::vector<Action> actions;
-    for (const auto add :
-         {add_bench,  add_verify,   add_devices, add_support,  add_tokenize, add_template,   add_preprocess,
-          add_embed,  add_classify, add_detect,  add_match,    add_generate, add_transcribe, add_runs,
-          add_report, add_compare,  add_doctor,  add_describe, add_quantize, add_plan})
-        actions.push_back(add(app));
+    std::string left_out;
+    for (const auto& command : every_command()) {
+        if (command.add != nullptr)
+            actions.push_back(command.add(app));
+        else
+            left_out += (left_out.empty() ? "" : ", ") + std::string(command.name);
+    }
+    if (!left_out.empty())
+        footer = "Not compiled into this program, added by ./run when first used: " + left_out + ".\n\n" + footer;
+    app.footer(footer);
     const CLI::App& all = app;
     const auto commands = all.get_subcommands([](const CLI::App*) { return true; });
     if (argc < 2) {
         std::cerr << app.help();
         return Exit::bad_input;
     }
-    check_first(argv[1], commands);
+    check_first(argv[1]);
     try {
         app.parse(whole_arguments(argc, argv));
     } catch (const CLI::ParseError& e) {

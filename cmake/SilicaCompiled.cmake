@@ -1,7 +1,8 @@
 # silica::compiled: what depends on no template parameter, compiled once. Headers declare it and the `.ipp` beside them
 # defines it (include/silica/core/compiled.hpp); each directory with such files is one translation unit of the library,
 # small ones together one. silica::text_compiled, silica::image_compiled, silica::image_text_compiled,
-# silica::video_compiled and silica::audio_compiled are the parts of it that need no LibTorch; silica::compiled links them.
+# silica::video_compiled and silica::audio_compiled are the parts of it that need no LibTorch, silica::models_compiled the
+# part that needs none of those: models without generate/ and task/. silica::compiled links them all.
 
 file(GLOB_RECURSE bodies CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR}/include
      ${CMAKE_CURRENT_SOURCE_DIR}/include/*.ipp)
@@ -118,5 +119,11 @@ input_library(image silica::pictures silica_core_compiled)
 input_library(image_text silica::pictures silica_image_compiled silica_text_compiled)
 input_library(video silica::ffmpeg silica_image_compiled)
 input_library(audio silica::sounds silica_core_compiled)
+set(models ${bodies})
+list(FILTER models EXCLUDE REGEX "^silica/(generate|task)/")
+list(FILTER bodies INCLUDE REGEX "^silica/(generate|task)/")
+compiled_library(silica_models_compiled models_compiled ${models})
+target_link_libraries(silica_models_compiled PUBLIC silica silica_core_compiled)
 compiled_library(silica_compiled compiled ${bodies})
-target_link_libraries(silica_compiled PUBLIC silica silica_image_text_compiled silica_video_compiled silica_audio_compiled)
+target_link_libraries(silica_compiled PUBLIC silica_models_compiled silica_image_text_compiled silica_video_compiled
+                                             silica_audio_compiled)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""`./run` configures the program for the families that a command names and for those it has: with a cmake and a program that
-only write down how they were called.
+"""`./run` configures the program for the families that a command names and for those it has, and with every command once one
+asked for it: with a cmake and a program that only write down how they were called.
 
     run_families.py <source directory>
 """
@@ -17,19 +17,22 @@ ROOT = Path(sys.argv.pop() if len(sys.argv) > 1 else ".").resolve()
 CMAKE = """#!/bin/sh
 echo "$*" >>calls
 mkdir -p build/release
+case "$*" in *-DSILICA_FAMILIES=*) : >build/release/CMakeCache.txt ;; esac
 for word in "$@"; do
     case $word in
-        -DSILICA_FAMILIES=*) echo "SILICA_FAMILIES:STRING=${word#*=}" >build/release/CMakeCache.txt ;;
+        -DSILICA_FAMILIES=*) echo "SILICA_FAMILIES:STRING=${word#*=}" >>build/release/CMakeCache.txt ;;
+        -DSILICA_EVERY_COMMAND:BOOL=*) echo "${word#-D}" >>build/release/CMakeCache.txt ;;
     esac
 done
 touch build/release/build.ninja
 cp program build/release/silica
 """
-# Asks once for the families in the file `ask`, as the program does for those it lacks.
+# Asks once for the families in the file `ask`, or for every command, as the program does for what it lacks.
 PROGRAM = """#!/bin/sh
 if [ -s ask ]; then
     wanted=$(cat ask)
     : >ask
+    [ "$wanted" = every-command ] && exec "$SILICA_RUN" --every-command "$@"
     exec "$SILICA_RUN" --families "$wanted" "$@"
 fi
 for word in "$@"; do echo "argument: $word"; done
@@ -104,6 +107,15 @@ class RunTest(unittest.TestCase):
         self.assertEqual(printed, ["argument: generate", "argument: somewhere", "argument: --prompt", "argument: a  b", "*"])
         self.assertEqual(families, ["bert", "llama", "t5"])
         self.assertEqual(self.families("--families", "all", "devices"), ["bert", "llama", "t5"])
+
+    def test_a_program_that_lacks_a_command_gets_all_and_keeps_them(self):
+        self.assertIn("-DSILICA_EVERY_COMMAND:BOOL=OFF", self.run_it("bench", "--model", "bert")[2][-1])
+        printed, families, configured = self.run_it("embed", "somewhere", "a text", ask="every-command")
+        self.assertEqual((printed, families), (["argument: embed", "argument: somewhere", "argument: a text"], ["bert"]))
+        self.assertIn("-DSILICA_EVERY_COMMAND:BOOL=ON", configured[-1])
+        self.assertIn("-DSILICA_EVERY_COMMAND:BOOL=ON", self.run_it("bench", "--model", "t5")[2][-1])
+        self.assertEqual(self.run_it("embed", "somewhere")[2], [])
+        self.assertEqual(self.run_it("--every-command", "--families", "llama", "devices")[1], ["bert", "llama", "t5"])
 
     def test_arguments_are_only_text(self):
         words = ["generate", "x", "--prompt", '$(touch bad) `touch bad` "; touch bad; "', "../bert", "*", "", "-n"]
