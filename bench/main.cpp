@@ -67,8 +67,9 @@ void check_first(const std::string& first) {
         if (!option) known.emplace_back(command.name);
         if (first != command.name || command.add != nullptr) continue;
         build_every_command_and_run_again();
-        throw InputError("The command " + first + " is not compiled into this program.",
-                         "configure with -DSILICA_EVERY_COMMAND=ON, and build again.");
+        throw InputError(
+            "The command " + first + " is not compiled into this program.",
+            "start it by ./run, which adds it; or configure with -DSILICA_EVERY_COMMAND=ON and build again.");
     }
     if (std::ranges::find(known, first) != known.end()) return;
     std::string list;

@@ -7,7 +7,7 @@
 # What follows the script's name is given to `silica bench`. With nodes of one kind the shards together are one measurement;
 # with several kinds, give each kind a job of its own, without shards: SHARDS=no sbatch ... (then every node measures all rows).
 #
-# SILICA    the program; default build/release/silica, built beforehand (./run --families all devices)
+# SILICA    the program; default build/release/silica, built beforehand (./run --families all --every-command devices)
 # STORES    where the stores and the report go, on a file system that all nodes share; default silica-runs-<job>
 # SHARDS    "no": every node measures every row
 #SBATCH --job-name=silica-bench
@@ -21,7 +21,12 @@ silica=$(realpath "${SILICA:-build/release/silica}")
 stores=${STORES:-silica-runs-${SLURM_JOB_ID:?this script is for sbatch}}
 
 if [ ! -x "$silica" ]; then
-    echo "bench_fleet: there is no program $silica. What to do: ./run --families all devices, or set SILICA." >&2
+    echo "bench_fleet: there is no program $silica. What to do: ./run --families all --every-command devices, or set SILICA." >&2
+    exit 2
+fi
+# Before anything is measured: the report comes last.
+if ! "$silica" report --help >/dev/null; then
+    echo "bench_fleet: $silica makes no report. What to do: ./run --families all --every-command devices." >&2
     exit 2
 fi
 if [ $# = 0 ]; then

@@ -1,7 +1,7 @@
 """The program as `./run` compiles it first: with the commands that measure. It asks `./run` for the others."""
 from helpers import BASE, PROGRAM, ProgramTest, main
 
-MEASURING = PROGRAM.with_name("silica-measuring")
+MEASURING = PROGRAM and PROGRAM.with_name("silica-measuring")
 
 
 class MeasuringOnly(ProgramTest):
